@@ -1,0 +1,236 @@
+"""Checkpoints: a folder of safetensors and JSON, and the safe import of foreign ``.pth`` files.
+
+    checkpoint = load("checkpoints/dcgan-64")
+    checkpoint.generator(latents([0], checkpoint.config))
+
+A ``.pth`` is a pickle and may hold code: it is only ever read with ``weights_only=True``, and its keys and
+shapes are checked before anything is loaded.
+"""
+
+from __future__ import annotations
+
+import hashlib
+import json
+import pickle
+import re
+from collections.abc import Iterator, Mapping
+from dataclasses import asdict, dataclass, field
+from pathlib import Path
+from typing import Any, TypeVar
+
+import torch
+from safetensors import SafetensorError
+from safetensors.torch import load_file, save_file
+from torch import Tensor
+
+from gan.config import ModelConfig
+from gan.errors import CheckpointError
+from gan.files import write_directory
+from gan.models import Discriminator, Generator
+
+Weights = dict[str, Tensor]
+Network = TypeVar("Network", Generator, Discriminator)
+
+
+@dataclass(frozen=True)
+class Checkpoint:
+    """Networks in eval mode on the CPU.
+
+    generator, discriminator : None where the file holds only the other one.
+    config : the networks' shape.
+    info : what is known of the training (kimg, command, figures ...).
+    name : folder or file name.
+    digest : SHA-256 of the weights, for cache keys.
+    """
+
+    generator: Generator | None
+    discriminator: Discriminator | None
+    config: ModelConfig
+    info: Mapping[str, Any] = field(default_factory=dict)
+    name: str = ""
+    digest: str = ""
+
+
+def save(
+    directory: str | Path,
+    generator: Generator,
+    discriminator: Discriminator,
+    info: Mapping[str, Any] | None = None,
+    half: bool = False,
+) -> None:
+    """Write a checkpoint folder, complete or not at all; ``half`` halves its size (float16)."""
+    config = {"model": asdict(generator.config), "info": dict(info or {})}
+    with write_directory(Path(directory)) as folder:
+        for name, network in (("generator", generator), ("discriminator", discriminator)):
+            weights = {
+                key: (value.half() if half and value.is_floating_point() else value)
+                .detach()
+                .cpu()
+                .contiguous()
+                for key, value in network.state_dict().items()
+            }
+            save_file(weights, folder / f"{name}.safetensors")
+        (folder / "config.json").write_text(json.dumps(config, indent=2) + "\n")
+
+
+def load(path: str | Path) -> Checkpoint:
+    """Load a checkpoint folder, or a foreign ``.pth`` of the tutorial's or of this architecture.
+
+    Raises
+    ------
+    CheckpointError
+        With one sentence that says whether the file is missing, damaged, holds code, or is of another
+        architecture; in the last case it names the keys or shapes.
+    """
+    path = Path(path)
+    if not path.exists():
+        raise CheckpointError(f"{path} is not there.")
+    return _load_folder(path) if path.is_dir() else _load_foreign(path)
+
+
+def list_checkpoints(directory: str | Path) -> list[str]:
+    """Names in ``directory`` that :func:`load` can try: checkpoint folders and ``.pth`` files, sorted."""
+    root = Path(directory)
+    if not root.is_dir():
+        return []
+    return sorted(
+        path.name
+        for path in root.iterdir()
+        if not path.name.startswith(".")
+        and ((path / "config.json").is_file() or path.suffix in {".pth", ".pt"})
+    )
+
+
+def _load_folder(path: Path) -> Checkpoint:
+    try:
+        record = json.loads((path / "config.json").read_text())
+        config = ModelConfig.from_dict(record["model"])
+    except FileNotFoundError:
+        raise CheckpointError(f"{path} holds no config.json.") from None
+    except (ValueError, KeyError, TypeError) as error:
+        raise CheckpointError(f"{path / 'config.json'} is not a valid configuration.") from error
+    files = {name: path / f"{name}.safetensors" for name in ("generator", "discriminator")}
+    weights = {name: _read_safetensors(file) for name, file in files.items() if file.exists()}
+    if not weights:
+        raise CheckpointError(f"{path} holds neither generator.safetensors nor discriminator.safetensors.")
+    digest = hashlib.sha256()
+    for name in weights:
+        digest.update(files[name].read_bytes())
+    return Checkpoint(
+        _fill(Generator(config), weights.get("generator"), path.name),
+        _fill(Discriminator(config), weights.get("discriminator"), path.name),
+        config,
+        record.get("info", {}),
+        path.name,
+        digest.hexdigest(),
+    )
+
+
+def _read_safetensors(path: Path) -> Weights:
+    try:
+        return dict(load_file(path))
+    except (SafetensorError, OSError) as error:
+        raise CheckpointError(f"{path} is truncated or is not a safetensors file.") from error
+
+
+def _load_foreign(path: Path) -> Checkpoint:
+    found = {_kind(weights, path.name): weights for weights in _state_dicts(_unpickle(path))}
+    if not found:
+        raise CheckpointError(f"{path.name} holds no weights under layers.N or main.N.")
+    configs = {_infer_config(kind, weights, path.name) for kind, weights in found.items()}
+    latent = max(config.latent for config in configs)
+    merged = {ModelConfig(c.resolution, latent, c.width, c.max_width) for c in configs}
+    if len(merged) > 1:
+        raise CheckpointError(f"{path.name}: generator and discriminator are of different shapes.")
+    config = merged.pop()
+    return Checkpoint(
+        _fill(Generator(config), found.get("generator"), path.name),
+        _fill(Discriminator(config), found.get("discriminator"), path.name),
+        config,
+        {"source": "foreign .pth"},
+        path.name,
+        hashlib.sha256(path.read_bytes()).hexdigest(),
+    )
+
+
+def _unpickle(path: Path) -> Any:
+    try:
+        return torch.load(path, map_location="cpu", weights_only=True)
+    except pickle.UnpicklingError as error:
+        if "Weights only load failed" in str(error):
+            raise CheckpointError(f"{path.name} holds code, not only weights; it is not loaded.") from None
+        raise CheckpointError(f"{path.name} is truncated or is not a PyTorch file.") from None
+    except (RuntimeError, EOFError, OSError, ValueError, KeyError, AttributeError) as error:
+        raise CheckpointError(f"{path.name} is truncated or is not a PyTorch file.") from error
+
+
+def _state_dicts(loaded: Any) -> Iterator[Weights]:
+    """Every state dict in a loaded object, its keys brought to layers.N."""
+    if not isinstance(loaded, Mapping):
+        return
+    weights = {
+        re.sub(r"^(module\.)?(main|layers)\.", "layers.", key): value.float()
+        if value.is_floating_point()
+        else value
+        for key, value in loaded.items()
+        if isinstance(key, str) and isinstance(value, Tensor)
+    }
+    if any(key.startswith("layers.") for key in weights):
+        yield weights
+    for value in loaded.values():
+        yield from _state_dicts(value)
+
+
+def _kind(weights: Weights, name: str) -> str:
+    """D takes pictures in (3 channels first), G gives pictures out (3 channels last)."""
+    kernels = _kernels(weights, name)
+    if kernels[0].shape[1] == 3:
+        return "discriminator"
+    if kernels[-1].shape[1] == 3:
+        return "generator"
+    raise CheckpointError(
+        f"{name} is of another architecture: the first kernel is {tuple(kernels[0].shape)}, the last "
+        f"{tuple(kernels[-1].shape)}, and neither meets a picture of 3 channels."
+    )
+
+
+def _kernels(weights: Weights, name: str) -> list[Tensor]:
+    numbered = [
+        (int(match[1]), value)
+        for key, value in weights.items()
+        if (match := re.fullmatch(r"layers\.(\d+)\.weight", key)) and value.ndim == 4
+    ]
+    ordered = [kernel for _, kernel in sorted(numbered, key=lambda pair: pair[0])]
+    if len(ordered) < 2:
+        raise CheckpointError(f"{name} is of another architecture: it has {len(ordered)} convolutions.")
+    return ordered
+
+
+def _infer_config(kind: str, weights: Weights, name: str) -> ModelConfig:
+    kernels = _kernels(weights, name)
+    resolution = 2 ** (len(kernels) + 1)  # five convolutions: 64 x 64
+    if kind == "generator":
+        widths, latent = [kernel.shape[1] for kernel in kernels[-2::-1]], kernels[0].shape[0]
+    else:
+        widths, latent = [kernel.shape[0] for kernel in kernels[:-1]], 1
+    return ModelConfig(resolution, latent, widths[0], max(widths))
+
+
+def _fill(network: Network, weights: Weights | None, name: str) -> Network | None:
+    if weights is None:
+        return None
+    wanted = network.state_dict()
+    counters = {key for key in wanted if key.endswith("num_batches_tracked")}  # absent in old files
+    missing = sorted(wanted.keys() - weights.keys() - counters)
+    unknown = sorted(weights.keys() - wanted.keys())
+    wrong = [
+        f"{key} is {tuple(weights[key].shape)} instead of {tuple(value.shape)}"
+        for key, value in wanted.items()
+        if key in weights and weights[key].shape != value.shape
+    ]
+    if missing or unknown or wrong:
+        parts = [f"missing {', '.join(missing)}"] * bool(missing)
+        parts += [f"unknown {', '.join(unknown)}"] * bool(unknown) + wrong
+        raise CheckpointError(f"{name} is of another architecture: {'; '.join(parts)}.")
+    network.load_state_dict(wanted | weights)
+    return network.eval()

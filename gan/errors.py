@@ -1,0 +1,29 @@
+"""What can go wrong on the user's side, each error one clear sentence.
+
+Scripts turn a :class:`PosterLensError` into exit code 2, pages into a friendly notice. Anything else
+that escapes is a bug.
+"""
+
+
+class PosterLensError(ValueError):
+    """Base of all errors that the person in front of the screen can do something about."""
+
+
+class ImageError(PosterLensError):
+    """Bytes or a file that cannot be read as a picture."""
+
+
+class DataError(PosterLensError):
+    """A data set that is missing, empty, or does not hold what was asked of it."""
+
+
+class CheckpointError(PosterLensError):
+    """A checkpoint that is missing, damaged, unsafe, or of another architecture."""
+
+
+class TrainingError(PosterLensError):
+    """A run that cannot start or had to stop; the last good state is kept."""
+
+
+class MetricsUnavailableError(PosterLensError):
+    """The judge's weights are not installed (optional extra ``metrics``)."""

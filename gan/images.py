@@ -1,0 +1,111 @@
+"""The one safe way from bytes to a picture, and from a tensor back to RGB.
+
+images = read_poster("poster.jpg", size=64)     # (1, 3, 64, 64) in [-1, 1]
+to_uint8(images)                                # (1, 64, 64, 3) uint8 RGB
+"""
+
+from __future__ import annotations
+
+import io
+import math
+from pathlib import Path
+from typing import Literal
+
+import numpy as np
+import torch
+from numpy.typing import NDArray
+from PIL import Image, ImageOps
+from torch import Tensor
+
+from gan.errors import ImageError
+
+Fit = Literal["crop", "pad"]
+FITS: tuple[Fit, ...] = ("crop", "pad")
+SUFFIXES = frozenset({".jpg", ".jpeg", ".png", ".webp"})
+FORMATS = ("JPEG", "PNG", "WEBP")
+MAX_PIXELS = 20_000_000  # a 78 kB file can hold 81 megapixels
+
+
+def open_image(source: str | Path | bytes, name: str | None = None) -> Image.Image:
+    """Decode a JPEG, PNG or WebP file to an upright RGB picture.
+
+    The first frame counts; EXIF rotation is applied; transparency is laid on white; 16-bit greys are
+    scaled.
+
+    Raises
+    ------
+    ImageError
+        If the source is not there, not such a picture, truncated, or above 20 megapixels. The size is
+        checked before any pixel is decoded.
+    """
+    name = name or ("the picture" if isinstance(source, bytes) else Path(source).name)
+    try:
+        file = io.BytesIO(source) if isinstance(source, bytes) else Path(source)
+        with Image.open(file, formats=FORMATS) as image:
+            width, height = image.size
+            if width * height > MAX_PIXELS:
+                raise ImageError(
+                    f"{name} has {width} x {height} pixels; at most {MAX_PIXELS // 10**6} million are read."
+                )
+            image.load()
+            return _rgb(ImageOps.exif_transpose(image))
+    except ImageError:
+        raise
+    except FileNotFoundError:
+        raise ImageError(f"{name} is not there.") from None
+    except (OSError, ValueError, SyntaxError, Image.DecompressionBombError) as error:
+        raise ImageError(f"{name} cannot be read as a JPEG, PNG or WebP picture.") from error
+
+
+def fit_image(image: Image.Image, size: int, fit: Fit = "crop") -> Image.Image:
+    """Bring a picture to size x size: centre crop, or pad the whole poster with black."""
+    if fit == "crop":
+        return ImageOps.fit(image, (size, size), Image.Resampling.LANCZOS)
+    if fit == "pad":
+        return ImageOps.pad(image, (size, size), Image.Resampling.LANCZOS, color="black")
+    raise ValueError(f"fit must be one of {FITS}, not {fit!r}")
+
+
+def read_poster(source: str | Path | bytes, size: int = 64, fit: Fit = "crop") -> Tensor:
+    """Read one poster as float32 (1, 3, size, size) in [-1, 1]; ImageError on bad input."""
+    return from_uint8(np.asarray(fit_image(open_image(source), size, fit))[None])
+
+
+def from_uint8(pixels: NDArray[np.uint8]) -> Tensor:
+    """uint8 RGB (N, H, W, 3) to float32 (N, 3, H, W) in [-1, 1], channels last in memory."""
+    return scale(torch.from_numpy(np.array(pixels)))
+
+
+def scale(pixels: Tensor) -> Tensor:
+    """uint8 tensor (N, H, W, 3) on any device to float32 (N, 3, H, W) in [-1, 1]."""
+    return pixels.permute(0, 3, 1, 2).float().div_(127.5).sub_(1.0)
+
+
+def to_uint8(images: Tensor) -> NDArray[np.uint8]:
+    """Float (N, 3, H, W) in [-1, 1] to uint8 RGB (N, H, W, 3); values outside are clipped."""
+    pixels = images.detach().float().add(1.0).mul(127.5).round().clamp(0, 255)
+    array: NDArray[np.uint8] = pixels.permute(0, 2, 3, 1).to(torch.uint8).cpu().numpy()
+    return array
+
+
+def image_grid(pixels: NDArray[np.uint8], columns: int | None = None, gap: int = 2) -> Image.Image:
+    """Lay uint8 RGB pictures (N, H, W, 3) out row by row, near square unless told otherwise."""
+    count, height, width, _ = pixels.shape
+    columns = columns or math.ceil(math.sqrt(count))
+    rows = math.ceil(count / columns)
+    canvas = np.full((rows * (height + gap) - gap, columns * (width + gap) - gap, 3), 255, np.uint8)
+    for index, picture in enumerate(pixels):
+        top, left = (index // columns) * (height + gap), (index % columns) * (width + gap)
+        canvas[top : top + height, left : left + width] = picture
+    return Image.fromarray(canvas)
+
+
+def _rgb(image: Image.Image) -> Image.Image:
+    if image.mode.startswith("I"):  # 16-bit grey: Pillow's own conversion clips instead of scaling
+        return Image.fromarray((np.asarray(image, np.float32) / 257).clip(0, 255).astype(np.uint8)).convert(
+            "RGB"
+        )
+    if image.has_transparency_data:
+        layer = image.convert("RGBA")
+        return Image.alpha_composite(Image.new("RGBA", layer.size, "white"), layer).convert("RGB")
+    return image.convert("RGB")

@@ -1,0 +1,391 @@
+"""The training loop, read top to bottom: :func:`train`, then :func:`step`.
+
+    train(load_posters("posters.zip"), Path("runs/first"), ModelConfig(), TrainConfig(kimg=50))
+
+All randomness of step n is drawn from (seed, n), so nothing but weights, optimizers and the count of
+steps has to be stored for a resumed run to be the uninterrupted one, bit for bit on the CPU.
+"""
+
+from __future__ import annotations
+
+import copy
+import hashlib
+import json
+import math
+import platform
+import signal
+import time
+from collections.abc import Iterator
+from contextlib import contextmanager
+from dataclasses import asdict, dataclass
+from pathlib import Path
+from typing import Any
+
+import numpy as np
+import torch
+from torch import Tensor, nn
+from tqdm import tqdm
+
+from gan import checkpoint, metrics
+from gan.augment import augment
+from gan.config import ModelConfig, TrainConfig
+from gan.data import PosterSet
+from gan.errors import MetricsUnavailableError, TrainingError
+from gan.files import write_file
+from gan.images import image_grid, to_uint8
+from gan.logger import RunLog, write_json
+from gan.losses import accuracy, discriminator_loss, generator_loss
+from gan.models import Discriminator, Generator, latents
+
+GRID_SEEDS = range(64)
+EVAL_SEED = 1_000_000  # far from the seeds that people look at
+RECALIBRATION_IMAGES = 2048
+
+
+@dataclass
+class State:
+    """Everything that changes while training."""
+
+    generator: Generator
+    discriminator: Discriminator
+    ema: Generator
+    optimizer_g: torch.optim.Optimizer
+    optimizer_d: torch.optim.Optimizer
+    steps: int = 0
+    seconds: float = 0.0
+    best: float = math.inf
+
+
+def train(
+    posters: PosterSet,
+    run: Path,
+    model: ModelConfig,
+    config: TrainConfig,
+    device: str | torch.device = "cpu",
+    resume: bool = False,
+    progress: bool = True,
+) -> State:
+    """Train on all posters that are not held out and write everything to the folder ``run``.
+
+    The folder then holds ``state.pt``, ``options.json``, ``stats.jsonl``, ``grids/``, ``tensorboard/``, the
+    checkpoint folders ``latest`` and, where the judge is installed, ``best`` (by held-out ``fd_lite1``).
+
+    Raises
+    ------
+    TrainingError
+        If the folder is taken or unwritable, there is no state to resume, there are fewer posters than
+        a batch, or a loss is no longer finite. The last good state stays.
+    """
+    device = torch.device(device)
+    training, held_out = posters.split()
+    if len(training) < config.batch:
+        raise TrainingError(f"A batch of {config.batch} needs more than {len(training)} training posters.")
+    with _writing(run):
+        run.mkdir(parents=True, exist_ok=True)
+    options = describe(model, config, training)
+    state = new_state(model, config, device)
+    if resume:
+        refuse_changes(run, options)
+        load_state(state, run, device)
+    elif (run / "state.pt").exists():
+        raise TrainingError(f"{run} holds a run already; resume it, or choose another folder.")
+    with _writing(run):
+        log = RunLog(run, state.steps * config.batch / 1000)
+        write_json(run / "options.json", options)
+
+    stop = StopRequest()
+    batches = batch_indices(len(training), config, state.steps)
+    totals = torch.zeros(5, device=device)
+    last_kimg, tick_time, tick_steps = kimg(state, config), time.monotonic(), 0
+    bar = tqdm(
+        total=int(config.kimg * 1000),
+        initial=state.steps * config.batch,
+        unit="img",
+        unit_scale=True,
+        disable=not progress,
+        mininterval=1.0,
+    )
+    with stop.on_signals(), log, bar:
+        while kimg(state, config) < config.kimg and not stop.requested:
+            real = training.tensor(next(batches)).to(device, memory_format=torch.channels_last)
+            totals += step(state, real, config)
+            tick_steps += 1
+            bar.update(config.batch)
+            now = kimg(state, config)
+            done = now >= config.kimg
+            finished = done or stop.requested
+            if not (finished or crossed(last_kimg, now, config.tick_kimg)):
+                last_kimg = now
+                continue
+
+            loss_d, loss_g, correct, skipped, logit_gap = (totals / tick_steps).tolist()
+            if not (math.isfinite(loss_d + loss_g) and weights_are_finite(state)):
+                raise TrainingError(
+                    f"Training diverged at {now:.2f} kimg (loss of D {loss_d}, of G {loss_g}). The last "
+                    "good state is kept: resume it with a lower --lr, a larger --batch or another --seed."
+                )
+            seconds = time.monotonic() - tick_time
+            state.seconds += seconds
+            row: dict[str, Any] = {
+                "kimg": round(now, 3), "step": state.steps, "seconds": round(state.seconds, 1),
+                "images_per_second": round(tick_steps * config.batch / seconds, 1),
+                "loss_d": loss_d, "loss_g": loss_g, "accuracy_d": correct,
+                "skipped_d": skipped, "logit_gap": logit_gap,
+            }  # fmt: skip
+            bar.set_postfix(D=f"{loss_d:.3f}", G=f"{loss_g:.3f}", acc=f"{correct:.2f}")
+            judge = config.eval_kimg and (done or crossed(last_kimg, now, config.eval_kimg))
+            save = judge or finished or crossed(last_kimg, now, config.snapshot_kimg)
+            draw = finished or crossed(last_kimg, now, config.grid_kimg)
+            with _writing(run):
+                shown = recalibrate(state.ema) if save or draw else state.ema
+                if judge:
+                    row |= judge_and_keep_best(state, shown, held_out, run, config)
+                if save:
+                    checkpoint.save(run / "latest", shown, state.discriminator, info(state, config))
+                    save_state(state, run)
+                if draw:
+                    log.grid(draw_grid(shown), now)
+                log.row(row)
+            totals.zero_()
+            last_kimg, tick_time, tick_steps = now, time.monotonic(), 0
+    return state
+
+
+def step(state: State, real: Tensor, config: TrainConfig) -> Tensor:
+    """One update of D and one of G; returns (loss D, loss G, accuracy of D, D skipped, logit gap)."""
+    generator, discriminator = state.generator, state.discriminator
+    random = torch.Generator(real.device).manual_seed(config.seed * 2**32 + state.steps)
+    _set_rates(state, config)
+    autocast = torch.autocast(real.device.type, torch.bfloat16, enabled=real.device.type == "cuda")
+
+    z = torch.randn(len(real), generator.config.latent, 1, 1, generator=random, device=real.device)
+    with autocast:
+        fake = generator(z)
+        # Real and generated posters go through D apart: each batch has its own BatchNorm statistics.
+        logit_real = discriminator.logit(augment(real, config.augment, random))
+        logit_fake = discriminator.logit(augment(fake.detach(), config.augment, random))
+    loss_d = discriminator_loss(logit_real.float(), logit_fake.float(), config.real_label)
+    correct = accuracy(logit_real, logit_fake)
+    skip = config.skip_d_above < 1 and correct.item() > config.skip_d_above
+    if not skip:
+        state.optimizer_d.zero_grad()
+        loss_d.backward()  # type: ignore[no-untyped-call]
+        state.optimizer_d.step()
+
+    discriminator.requires_grad_(False)  # G's step needs D's slope, not the slopes of D's weights
+    with autocast:
+        loss_g = generator_loss(discriminator.logit(augment(fake, config.augment, random)).float())
+    state.optimizer_g.zero_grad()
+    loss_g.backward()  # type: ignore[no-untyped-call]
+    state.optimizer_g.step()
+    discriminator.requires_grad_(True)
+
+    state.steps += 1
+    update_ema(state, config)
+    gap = logit_real.mean() - logit_fake.mean()
+    return torch.stack([loss_d, loss_g, correct, loss_d.new_tensor(float(skip)), gap]).detach()
+
+
+def new_state(model: ModelConfig, config: TrainConfig, device: str | torch.device = "cpu") -> State:
+    """Networks with the seed's first weights, and their optimizers, on the device."""
+    with torch.random.fork_rng(devices=[]):
+        torch.manual_seed(config.seed)
+        generator, discriminator = Generator(model), Discriminator(model)
+    for network in (generator, discriminator):
+        network.to(device, memory_format=torch.channels_last)  # type: ignore[call-overload]
+    ema = copy.deepcopy(generator).eval().requires_grad_(False)
+    betas = (config.beta1, config.beta2)
+    return State(
+        generator,
+        discriminator,
+        ema,
+        torch.optim.Adam(generator.parameters(), config.lr_g, betas, fused=True),
+        torch.optim.Adam(discriminator.parameters(), config.lr_d, betas, fused=True),
+    )
+
+
+@torch.no_grad()
+def update_ema(state: State, config: TrainConfig) -> None:
+    """Move the average of G, BatchNorm's buffers included, towards G.
+
+    The half-life grows with the run up to ``ema_kimg``, so that early noise is soon forgotten
+    (Karras et al. 2020).
+    """
+    half_life = min(config.ema_kimg, 0.05 * kimg(state, config)) * 1000
+    weight = 1 - 0.5 ** (config.batch / half_life) if half_life > 0 else 1.0
+    averaged, current = state.ema.state_dict(), state.generator.state_dict()
+    floating = [name for name, value in averaged.items() if value.is_floating_point()]
+    torch._foreach_lerp_([averaged[n] for n in floating], [current[n] for n in floating], weight)
+
+
+@torch.no_grad()
+def recalibrate(generator: Generator, images: int = RECALIBRATION_IMAGES) -> Generator:
+    """A copy in eval mode whose BatchNorm statistics are those of its own weights.
+
+    Averaged weights have other statistics than averaged statistics say. They are measured anew as plain
+    means over ``images`` pictures of fixed seeds, in batches of 64.
+    """
+    copied = copy.deepcopy(generator).train()
+    norms = [module for module in copied.modules() if isinstance(module, nn.BatchNorm2d)]
+    momenta = [norm.momentum for norm in norms]
+    for norm in norms:
+        norm.reset_running_stats()
+        norm.momentum = None  # cumulative mean
+    device = next(copied.parameters()).device
+    for start in range(0, images, 64):
+        copied(latents(range(EVAL_SEED + start, EVAL_SEED + start + 64), copied.config, device))
+    for norm, momentum in zip(norms, momenta, strict=True):
+        norm.momentum = momentum
+    return copied.eval()
+
+
+def batch_indices(count: int, config: TrainConfig, first_step: int) -> Iterator[np.ndarray]:
+    """Endless batches of indices, each epoch in an order of its own, from step ``first_step`` on.
+
+    The last, incomplete batch of an epoch is dropped.
+    """
+    per_epoch = count // config.batch
+    epoch, position = divmod(first_step, per_epoch)
+    while True:
+        order = np.random.default_rng((config.seed, epoch)).permutation(count)
+        for index in range(position, per_epoch):
+            yield order[index * config.batch : (index + 1) * config.batch]
+        epoch, position = epoch + 1, 0
+
+
+def kimg(state: State, config: TrainConfig) -> float:
+    """Thousands of real posters shown so far."""
+    return state.steps * config.batch / 1000
+
+
+def crossed(before: float, now: float, every: float) -> bool:
+    """Whether a multiple of ``every`` lies in (before, now]; rounded against float noise."""
+    return math.floor(round(now / every, 6)) > math.floor(round(before / every, 6))
+
+
+def save_state(state: State, run: Path) -> None:
+    """Write ``state.pt``, complete or not at all."""
+    record = {
+        name: getattr(state, name).state_dict()
+        for name in ("generator", "discriminator", "ema", "optimizer_g", "optimizer_d")
+    } | {"steps": state.steps, "seconds": state.seconds, "best": state.best}
+    write_file(run / "state.pt", lambda file: torch.save(record, file))
+
+
+def load_state(state: State, run: Path, device: torch.device) -> None:
+    """Fill ``state`` from ``run/state.pt``; TrainingError if there is none or it does not fit."""
+    path = run / "state.pt"
+    if not path.exists():
+        raise TrainingError(f"{run} holds no state to resume.")
+    try:
+        record = torch.load(path, map_location=device, weights_only=True)
+        for name in ("generator", "discriminator", "ema", "optimizer_g", "optimizer_d"):
+            getattr(state, name).load_state_dict(record[name])
+    except (RuntimeError, ValueError, KeyError, EOFError, OSError) as error:
+        raise TrainingError(f"{path} does not fit these options, or is damaged.") from error
+    state.steps, state.seconds, state.best = record["steps"], record["seconds"], record["best"]
+
+
+def describe(model: ModelConfig, config: TrainConfig, training: PosterSet) -> dict[str, Any]:
+    """What ``options.json`` holds: all settings, which posters, and with which versions."""
+    names = hashlib.sha256("\n".join(training.names).encode()).hexdigest()
+    return {
+        "model": asdict(model),
+        "train": asdict(config),
+        "data": {"posters": len(training), "sha256_of_names": names},
+        "versions": {"python": platform.python_version(), "torch": torch.__version__},
+    }
+
+
+def refuse_changes(run: Path, options: dict[str, Any]) -> None:
+    """TrainingError if a resumed run would see other posters or batches than it began with."""
+    try:
+        before = json.loads((run / "options.json").read_text())
+    except (OSError, ValueError):
+        return  # nothing to compare with; load_state says if there is no run at all
+    if before.get("data", options["data"]) != options["data"]:
+        raise TrainingError(f"{run} was trained on other posters; resume it with the same --data.")
+    for key in ("batch", "seed"):
+        if before["train"][key] != options["train"][key]:
+            raise TrainingError(f"{run} was trained with {key} {before['train'][key]}; keep it to resume.")
+
+
+def weights_are_finite(state: State) -> bool:
+    """Whether no weight of either network is NaN or infinite."""
+    parameters = [*state.generator.parameters(), *state.discriminator.parameters()]
+    return bool(torch.stack([weight.detach().sum() for weight in parameters]).isfinite().all())
+
+
+def info(state: State, config: TrainConfig) -> dict[str, Any]:
+    """What a checkpoint tells of its training."""
+    return {
+        "kimg": round(kimg(state, config), 3),
+        "updates": state.steps,
+        "hours": round(state.seconds / 3600, 3),
+        "train": asdict(config),
+    }
+
+
+def draw_grid(generator: Generator) -> Any:
+    """The same 64 seeds, always, as an RGB picture."""
+    device = next(generator.parameters()).device
+    with torch.no_grad():
+        return image_grid(to_uint8(generator(latents(GRID_SEEDS, generator.config, device))), 8)
+
+
+def judge_and_keep_best(
+    state: State, shown: Generator, held_out: PosterSet, run: Path, config: TrainConfig
+) -> dict[str, float]:
+    """Figures of this moment; the checkpoint folder ``best`` is replaced when they are better."""
+    try:
+        figures = metrics.judge(shown, held_out, config.eval_samples, EVAL_SEED)
+    except MetricsUnavailableError:
+        return {}
+    if figures["fd_lite1"] < state.best:
+        state.best = figures["fd_lite1"]
+        checkpoint.save(run / "best", shown, state.discriminator, info(state, config) | figures)
+    return figures
+
+
+class StopRequest:
+    """Ctrl-C and SIGTERM ask the loop to save and leave; a second Ctrl-C leaves at once."""
+
+    requested = False
+
+    @contextmanager
+    def on_signals(self) -> Iterator[None]:
+        def ask(number: int, frame: Any) -> None:
+            if self.requested:
+                raise KeyboardInterrupt
+            self.requested = True
+
+        try:
+            before = {number: signal.signal(number, ask) for number in (signal.SIGINT, signal.SIGTERM)}
+        except ValueError:  # not in the main thread: the caller has the signals
+            before = {}
+        try:
+            yield
+        finally:
+            for number, handler in before.items():
+                signal.signal(number, handler)
+
+
+def _set_rates(state: State, config: TrainConfig) -> None:
+    done = kimg(state, config) / config.kimg
+    left = (1 - done) / (1 - config.decay_from) if done > config.decay_from else 1.0
+    for optimizer, rate in ((state.optimizer_g, config.lr_g), (state.optimizer_d, config.lr_d)):
+        for group in optimizer.param_groups:
+            group["lr"] = rate * max(left, 0.1)
+
+
+@contextmanager
+def _writing(run: Path) -> Iterator[None]:
+    try:
+        yield
+    except (OSError, RuntimeError) as error:  # torch.save reports a full disk as RuntimeError
+        if isinstance(error, RuntimeError) and "PytorchStreamWriter" not in str(error):
+            raise
+        reason = getattr(error, "strerror", None) or error
+        raise TrainingError(
+            f"{run} cannot be written ({reason}); an earlier state there is intact."
+        ) from error

@@ -1,0 +1,128 @@
+"""Train a DCGAN on a folder or a zip of posters.
+
+    python scripts/train.py --data posters.zip --out runs/first
+    python scripts/train.py --data posters/ --out runs/horror --genres Horror,Thriller --kimg 200
+    python scripts/train.py --data posters.zip --out runs/first --resume
+
+Ctrl-C saves and leaves; --resume goes on exactly there. Watch it with TensorBoard or on the Training page.
+"""
+
+from __future__ import annotations
+
+import argparse
+import json
+import sys
+from dataclasses import asdict, fields, replace
+from pathlib import Path
+
+import torch
+
+from gan import (
+    FITS,
+    RECIPES,
+    Discriminator,
+    Generator,
+    ModelConfig,
+    PosterLensError,
+    TrainConfig,
+    load_posters,
+    train,
+)
+
+HELP = {
+    "kimg": "length of the run in thousands of posters shown",
+    "batch": "posters a step",
+    "lr_g": "learning rate of the generator",
+    "lr_d": "learning rate of the discriminator",
+    "beta1": "Adam's first decay",
+    "beta2": "Adam's second decay",
+    "real_label": "target for real posters; below 1 smooths",
+    "ema_kimg": "half-life of the generator's moving average, 0 for none",
+    "augment": "DiffAugment policies: color,translation,cutout",
+    "skip_d_above": "skip D's update when its accuracy is above this",
+    "decay_from": "fraction of the run from which the rates fall",
+    "seed": "names the whole run",
+    "tick_kimg": "log a line every so often",
+    "grid_kimg": "draw the grid every so often",
+    "snapshot_kimg": "save the state every so often",
+    "eval_kimg": "judge the generator every so often, 0 for never",
+    "eval_samples": "generated posters in a judgement",
+}
+
+
+def parse(arguments: list[str] | None = None) -> argparse.Namespace:
+    parser = argparse.ArgumentParser(
+        description=__doc__, formatter_class=argparse.RawDescriptionHelpFormatter
+    )
+    parser.add_argument("--data", required=True, type=Path, help="folder or zip of posters")
+    parser.add_argument("--out", required=True, type=Path, help="folder of the run")
+    parser.add_argument("--recipe", choices=RECIPES, default="default")
+    parser.add_argument("--resolution", type=int, help="side in pixels, a power of two")
+    parser.add_argument("--width", type=int, help="channels next to the picture")
+    parser.add_argument("--latent", type=int, help="number of noise values")
+    parser.add_argument("--fit", choices=FITS, default="crop", help="cut to a square, or pad")
+    parser.add_argument("--genres", default="", help="only these, joined by commas")
+    parser.add_argument("--lr", type=float, help="learning rate of both networks")
+    parser.add_argument("--device", default="cuda" if torch.cuda.is_available() else "cpu")
+    parser.add_argument("--threads", type=int, help="CPU threads")
+    parser.add_argument("--resume", action="store_true", help="go on from the state in --out")
+    parser.add_argument("--dry-run", action="store_true", help="show what would be done, and stop")
+    parser.add_argument("--quiet", action="store_true", help="no progress bar")
+    for field in fields(TrainConfig):
+        kind = type(field.default)
+        parser.add_argument(f"--{field.name.replace('_', '-')}", type=kind, help=HELP[field.name])
+    return parser.parse_args(arguments)
+
+
+def options(chosen: argparse.Namespace) -> tuple[ModelConfig, TrainConfig]:
+    """The recipe (or the resumed run's own options), changed by what was given on the command line."""
+    model, config = ModelConfig(), RECIPES[chosen.recipe]
+    stored = chosen.out / "options.json"
+    if chosen.resume and stored.exists():
+        record = json.loads(stored.read_text())
+        model = ModelConfig.from_dict(record["model"])
+        config = TrainConfig.from_dict(record["train"])
+    if chosen.lr is not None:
+        config = replace(config, lr_g=chosen.lr, lr_d=chosen.lr)
+    given = {name: value for name, value in vars(chosen).items() if value is not None}
+    return (
+        replace(model, **{f.name: given[f.name] for f in fields(model) if f.name in given}),
+        replace(config, **{f.name: given[f.name] for f in fields(config) if f.name in given}),
+    )
+
+
+def main(arguments: list[str] | None = None) -> int:
+    chosen = parse(arguments)
+    if chosen.threads:
+        torch.set_num_threads(chosen.threads)
+    try:
+        model, config = options(chosen)
+        genres = [name.strip() for name in chosen.genres.split(",") if name.strip()]
+        posters = load_posters(chosen.data, model.resolution, chosen.fit, genres, progress=not chosen.quiet)
+        training, held_out = posters.split()
+        print(f"{len(training)} posters to train on, {len(held_out)} held out; device {chosen.device}")
+        if chosen.dry_run:
+            sizes = {
+                net.__name__: sum(p.numel() for p in net(model).parameters())
+                for net in (Generator, Discriminator)
+            }
+            print(
+                json.dumps({"model": asdict(model), "train": asdict(config), "parameters": sizes}, indent=2)
+            )
+        else:
+            state = train(
+                posters, chosen.out, model, config, chosen.device, chosen.resume, not chosen.quiet
+            )
+            print(f"{state.steps} steps in {state.seconds / 3600:.2f} hours; state in {chosen.out}")
+    except (PosterLensError, ValueError) as error:
+        print(f"error: {error}", file=sys.stderr)
+        return 2
+    if posters.broken:
+        print(f"{len(posters.broken)} files could not be read:", file=sys.stderr)
+        for name, reason in posters.broken:
+            print(f"  {name}: {reason}", file=sys.stderr)
+    return 0
+
+
+if __name__ == "__main__":
+    sys.exit(main())
