@@ -20,7 +20,8 @@ from typing import Any, TypeVar
 
 import torch
 from safetensors import SafetensorError
-from safetensors.torch import load_file, save_file
+from safetensors.torch import load_file
+from safetensors.torch import save as to_bytes
 from torch import Tensor
 
 from gan.config import ModelConfig
@@ -69,7 +70,8 @@ def save(
                 .contiguous()
                 for key, value in network.state_dict().items()
             }
-            save_file(weights, folder / f"{name}.safetensors")
+            # Not save_file: on a full disk it raises an error of its own, which is no OSError.
+            (folder / f"{name}.safetensors").write_bytes(to_bytes(weights))
         (folder / "config.json").write_text(json.dumps(config, indent=2) + "\n")
 
 
@@ -107,7 +109,7 @@ def _load_folder(path: Path) -> Checkpoint:
         config = ModelConfig.from_dict(record["model"])
     except FileNotFoundError:
         raise CheckpointError(f"{path} holds no config.json.") from None
-    except (ValueError, KeyError, TypeError) as error:
+    except (ValueError, KeyError, TypeError, AttributeError, OSError) as error:
         raise CheckpointError(f"{path / 'config.json'} is not a valid configuration.") from error
     files = {name: path / f"{name}.safetensors" for name in ("generator", "discriminator")}
     weights = {name: _read_safetensors(file) for name, file in files.items() if file.exists()}
@@ -117,8 +119,8 @@ def _load_folder(path: Path) -> Checkpoint:
     for name in weights:
         digest.update(files[name].read_bytes())
     return Checkpoint(
-        _fill(Generator(config), weights.get("generator"), path.name),
-        _fill(Discriminator(config), weights.get("discriminator"), path.name),
+        _fill(Generator, config, weights.get("generator"), path.name),
+        _fill(Discriminator, config, weights.get("discriminator"), path.name),
         config,
         record.get("info", {}),
         path.name,
@@ -134,7 +136,10 @@ def _read_safetensors(path: Path) -> Weights:
 
 
 def _load_foreign(path: Path) -> Checkpoint:
-    found = {_kind(weights, path.name): weights for weights in _state_dicts(_unpickle(path))}
+    try:
+        found = {_kind(weights, path.name): weights for weights in _state_dicts(_unpickle(path))}
+    except RecursionError:
+        raise CheckpointError(f"{path.name} holds a dictionary that holds itself.") from None
     if not found:
         raise CheckpointError(f"{path.name} holds no weights under layers.N or main.N.")
     configs = {_infer_config(kind, weights, path.name) for kind, weights in found.items()}
@@ -144,8 +149,8 @@ def _load_foreign(path: Path) -> Checkpoint:
         raise CheckpointError(f"{path.name}: generator and discriminator are of different shapes.")
     config = merged.pop()
     return Checkpoint(
-        _fill(Generator(config), found.get("generator"), path.name),
-        _fill(Discriminator(config), found.get("discriminator"), path.name),
+        _fill(Generator, config, found.get("generator"), path.name),
+        _fill(Discriminator, config, found.get("discriminator"), path.name),
         config,
         {"source": "foreign .pth"},
         path.name,
@@ -157,7 +162,9 @@ def _unpickle(path: Path) -> Any:
     try:
         return torch.load(path, map_location="cpu", weights_only=True)
     except pickle.UnpicklingError as error:
-        if "Weights only load failed" in str(error):
+        with path.open("rb") as file:
+            pickled = file.read(2) in (b"PK", b"\x80\x02")  # else a web page or a picture with that name
+        if pickled and "Weights only load failed" in str(error):
             raise CheckpointError(f"{path.name} holds code, not only weights; it is not loaded.") from None
         raise CheckpointError(f"{path.name} is truncated or is not a PyTorch file.") from None
     except (RuntimeError, EOFError, OSError, ValueError, KeyError, AttributeError) as error:
@@ -213,12 +220,17 @@ def _infer_config(kind: str, weights: Weights, name: str) -> ModelConfig:
         widths, latent = [kernel.shape[1] for kernel in kernels[-2::-1]], kernels[0].shape[0]
     else:
         widths, latent = [kernel.shape[0] for kernel in kernels[:-1]], 1
-    return ModelConfig(resolution, latent, widths[0], max(widths))
+    try:
+        return ModelConfig(resolution, latent, widths[0], max(widths))
+    except ValueError as error:
+        raise CheckpointError(f"{name} is of another architecture: {error}.") from None
 
 
-def _fill(network: Network, weights: Weights | None, name: str) -> Network | None:
+def _fill(kind: type[Network], config: ModelConfig, weights: Weights | None, name: str) -> Network | None:
     if weights is None:
         return None
+    with torch.device("meta"):  # shapes only: a small file can ask for more memory than there is
+        network = kind(config)
     wanted = network.state_dict()
     counters = {key for key in wanted if key.endswith("num_batches_tracked")}  # absent in old files
     missing = sorted(wanted.keys() - weights.keys() - counters)
@@ -232,5 +244,6 @@ def _fill(network: Network, weights: Weights | None, name: str) -> Network | Non
         parts = [f"missing {', '.join(missing)}"] * bool(missing)
         parts += [f"unknown {', '.join(unknown)}"] * bool(unknown) + wrong
         raise CheckpointError(f"{name} is of another architecture: {'; '.join(parts)}.")
-    network.load_state_dict(wanted | weights)
+    network = network.to_empty(device="cpu")
+    network.load_state_dict({key: torch.zeros(()) for key in counters} | weights)
     return network.eval()

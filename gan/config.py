@@ -100,6 +100,10 @@ class TrainConfig(_Config):
             raise ValueError(f"real_label must be in (0, 1], not {self.real_label}")
         if not 0 < self.skip_d_above <= 1:
             raise ValueError(f"skip_d_above must be in (0, 1], not {self.skip_d_above}")
+        if not 0 <= self.seed < 2**32:
+            raise ValueError(f"seed must be from 0 to 2**32 - 1, not {self.seed}")
+        if self.eval_samples < 2:
+            raise ValueError(f"eval_samples must be at least 2, not {self.eval_samples}")
         if self.ema_kimg < 0 or self.eval_kimg < 0:
             raise ValueError("ema_kimg and eval_kimg must not be negative")
 

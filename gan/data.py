@@ -12,6 +12,7 @@ import hashlib
 import io
 import json
 import os
+import stat
 import threading
 import zipfile
 from collections.abc import Iterator, Sequence
@@ -85,8 +86,13 @@ class PosterSet:
 
 def is_held_out(name: str) -> bool:
     """Whether a poster with this file name is kept for judging: 5 % of names, by SHA-256."""
-    digest = hashlib.sha256(PurePosixPath(name).name.encode()).digest()
+    digest = hashlib.sha256(name_bytes(PurePosixPath(name).name)).digest()
     return int.from_bytes(digest[:8], "big") < HELD_OUT * 2**64
+
+
+def name_bytes(text: str) -> bytes:
+    """UTF-8 of file names; a name that is not UTF-8 on disk arrives with lone surrogates."""
+    return text.encode("utf-8", "surrogatepass")
 
 
 def load_posters(
@@ -139,15 +145,23 @@ class _Folder:
         for folder, _, names in os.walk(self.root):
             for name in names:
                 path = Path(folder, name)
-                stat = path.stat()
-                found[path.relative_to(self.root).as_posix()] = f"{stat.st_size}-{stat.st_mtime_ns}"
+                try:
+                    entry = path.stat()
+                except OSError:  # a dangling link; read() says so, and it is named among the broken files
+                    found[path.relative_to(self.root).as_posix()] = "unreadable"
+                    continue
+                if stat.S_ISREG(entry.st_mode):  # reading a pipe would wait for ever
+                    found[path.relative_to(self.root).as_posix()] = f"{entry.st_size}-{entry.st_mtime_ns}"
         return found
 
     def read(self, name: str) -> bytes:
         path = self.root / name
-        if path.stat().st_size > MAX_FILE_BYTES:
-            raise ImageError(f"{name} is larger than {MAX_FILE_BYTES // 10**6} MB.")
-        return path.read_bytes()
+        try:
+            if path.stat().st_size > MAX_FILE_BYTES:
+                raise ImageError(f"{name} is larger than {MAX_FILE_BYTES // 10**6} MB.")
+            return path.read_bytes()
+        except OSError as error:
+            raise ImageError(f"{name} cannot be read: {error.strerror}.") from error
 
 
 class _Zip:
@@ -162,8 +176,11 @@ class _Zip:
     def read(self, name: str) -> bytes:
         if self.archive.getinfo(name).file_size > MAX_FILE_BYTES:
             raise ImageError(f"{name} is larger than {MAX_FILE_BYTES // 10**6} MB.")
-        with self.lock:
-            return self.archive.read(name)
+        try:
+            with self.lock:
+                return self.archive.read(name)
+        except Exception as error:  # zipfile passes on whatever its decompressors raise
+            raise ImageError(f"{name} cannot be unpacked: {error}.") from error
 
 
 @contextmanager
@@ -172,10 +189,12 @@ def _open_source(path: Path) -> Iterator[_Source]:
         yield _Folder(path)
     elif not path.exists():
         raise DataError(f"{path} is not there.")
-    elif not zipfile.is_zipfile(path):
-        raise DataError(f"{path} is neither a folder nor a zip file.")
     else:
-        with zipfile.ZipFile(path) as archive:
+        try:
+            archive = zipfile.ZipFile(path)
+        except (zipfile.BadZipFile, NotImplementedError, OSError) as error:
+            raise DataError(f"{path} is neither a folder nor a zip file.") from error
+        with archive:
             yield _Zip(archive)
 
 
@@ -186,7 +205,7 @@ def _cached(files: _Source, resolution: int, fit: Fit, cache: Path, progress: bo
     fingerprint = json.dumps([sorted(entries.items()), resolution, fit])
     stem = cache / f"posters-{hashlib.sha256(fingerprint.encode()).hexdigest()[:24]}"
     index, array = stem.with_suffix(".json"), stem.with_suffix(".npy")
-    if not index.exists():  # written last, so that it stands for a complete pair
+    if not (index.exists() and array.exists()):
         try:
             _decode_all(files, names, resolution, fit, array, index, progress)
         except OSError as error:
@@ -215,7 +234,7 @@ def _decode_all(
     def decode(name: str) -> NDArray[np.uint8] | str:
         try:
             return np.asarray(fit_image(open_image(files.read(name), name), resolution, fit))
-        except (ImageError, OSError, zipfile.BadZipFile) as error:
+        except ImageError as error:
             return str(error)
 
     pixels = np.empty((len(names), resolution, resolution, 3), np.uint8)
@@ -253,7 +272,11 @@ def _read_metadata(files: _Source, entries: dict[str, str]) -> dict[str, tuple[s
         reader = csv.DictReader(io.StringIO(text))
         if "file_name" not in (reader.fieldnames or ()):
             raise DataError(f"{table} has no column file_name.")
-        for row in reader:
+        try:
+            rows = [row for row in reader if row["file_name"]]
+        except csv.Error as error:
+            raise DataError(f"{table} is not a valid CSV table: {error}.") from error
+        for row in rows:
             names = (part.strip() for part in (row.get("genres") or "").split("|"))
             genres[(folder / row["file_name"]).as_posix()] = tuple(name for name in names if name)
     return genres

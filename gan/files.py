@@ -39,6 +39,7 @@ def write_directory(path: Path) -> Iterator[Path]:
     """Fill a temporary folder; it takes the place of ``path`` only when the block ends well."""
     path.parent.mkdir(parents=True, exist_ok=True)
     temporary = Path(tempfile.mkdtemp(prefix=f".{path.name}.", dir=path.parent))
+    old = path.with_name(f".{path.name}.old")
     try:
         yield temporary
         for file in temporary.rglob("*"):
@@ -46,11 +47,15 @@ def write_directory(path: Path) -> Iterator[Path]:
                 file.chmod(0o644)  # safetensors writes 0600
                 _sync(file)
         temporary.chmod(0o755)
-        old = path.with_name(f".{path.name}.old")
         shutil.rmtree(old, ignore_errors=True)
         if path.exists():
             path.rename(old)
-        temporary.rename(path)
+        try:
+            temporary.rename(path)
+        except BaseException:
+            if old.exists():
+                old.rename(path)
+            raise
         shutil.rmtree(old, ignore_errors=True)
     except BaseException:
         shutil.rmtree(temporary, ignore_errors=True)

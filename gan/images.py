@@ -14,7 +14,7 @@ from typing import Literal
 import numpy as np
 import torch
 from numpy.typing import NDArray
-from PIL import Image, ImageOps
+from PIL import ExifTags, Image, ImageOps
 from torch import Tensor
 
 from gan.errors import ImageError
@@ -24,6 +24,17 @@ FITS: tuple[Fit, ...] = ("crop", "pad")
 SUFFIXES = frozenset({".jpg", ".jpeg", ".png", ".webp"})
 FORMATS = ("JPEG", "PNG", "WEBP")
 MAX_PIXELS = 20_000_000  # a 78 kB file can hold 81 megapixels
+
+_TURN = Image.Transpose
+_UPRIGHT = {  # what undoes each EXIF orientation
+    2: _TURN.FLIP_LEFT_RIGHT,
+    3: _TURN.ROTATE_180,
+    4: _TURN.FLIP_TOP_BOTTOM,
+    5: _TURN.TRANSPOSE,
+    6: _TURN.ROTATE_270,
+    7: _TURN.TRANSVERSE,
+    8: _TURN.ROTATE_90,
+}
 
 
 def open_image(source: str | Path | bytes, name: str | None = None) -> Image.Image:
@@ -48,7 +59,7 @@ def open_image(source: str | Path | bytes, name: str | None = None) -> Image.Ima
                     f"{name} has {width} x {height} pixels; at most {MAX_PIXELS // 10**6} million are read."
                 )
             image.load()
-            return _rgb(ImageOps.exif_transpose(image))
+            return _rgb(_upright(image))
     except ImageError:
         raise
     except FileNotFoundError:
@@ -98,6 +109,14 @@ def image_grid(pixels: NDArray[np.uint8], columns: int | None = None, gap: int =
         top, left = (index // columns) * (height + gap), (index % columns) * (width + gap)
         canvas[top : top + height, left : left + width] = picture
     return Image.fromarray(canvas)
+
+
+def _upright(image: Image.Image) -> Image.Image:
+    try:  # ImageOps.exif_transpose also rewrites all other tags, and fails where one of them is odd
+        turn = _UPRIGHT.get(image.getexif().get(ExifTags.Base.Orientation))
+    except Exception:  # damaged EXIF raises anything; the picture itself is sound
+        return image
+    return image if turn is None else image.transpose(turn)
 
 
 def _rgb(image: Image.Image) -> Image.Image:

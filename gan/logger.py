@@ -5,6 +5,7 @@ from __future__ import annotations
 import json
 import os
 from collections.abc import Mapping
+from contextlib import suppress
 from pathlib import Path
 from types import TracebackType
 from typing import Any, Self
@@ -24,7 +25,7 @@ class RunLog:
         self.grids.mkdir(exist_ok=True)
         kept = [row for row in read_stats(run) if row["kimg"] <= kimg + 1e-6]
         write_file(self.stats, "".join(json.dumps(row) + "\n" for row in kept).encode())
-        for path in self.grids.glob("*.png"):
+        for path in self.grids.glob(f"{'[0-9]' * 6}.{'[0-9]' * 3}.png"):  # and nobody else's pictures
             if grid_kimg(path) > kimg:
                 path.unlink()
         self.events = _event_writer(run / "tensorboard", kept[-1]["step"] + 1 if kept else 0)
@@ -52,7 +53,8 @@ class RunLog:
         self, kind: type[BaseException] | None, error: BaseException | None, trace: TracebackType | None
     ) -> None:
         if self.events is not None:
-            self.events.close()
+            with suppress(OSError):  # a full disk is told by what was written before
+                self.events.close()
 
 
 def read_stats(run: Path) -> list[dict[str, Any]]:

@@ -10,8 +10,10 @@ from __future__ import annotations
 
 import copy
 import hashlib
+import io
 import json
 import math
+import pickle
 import platform
 import signal
 import time
@@ -29,7 +31,7 @@ from tqdm import tqdm
 from gan import checkpoint, metrics
 from gan.augment import augment
 from gan.config import ModelConfig, TrainConfig
-from gan.data import PosterSet
+from gan.data import PosterSet, name_bytes
 from gan.errors import MetricsUnavailableError, TrainingError
 from gan.files import write_file
 from gan.images import image_grid, to_uint8
@@ -106,7 +108,8 @@ def train(
         mininterval=1.0,
     )
     with stop.on_signals(), log, bar:
-        while kimg(state, config) < config.kimg and not stop.requested:
+        finished = False
+        while not finished and kimg(state, config) < config.kimg:
             real = training.tensor(next(batches)).to(device, memory_format=torch.channels_last)
             totals += step(state, real, config)
             tick_steps += 1
@@ -154,7 +157,7 @@ def train(
 def step(state: State, real: Tensor, config: TrainConfig) -> Tensor:
     """One update of D and one of G; returns (loss D, loss G, accuracy of D, D skipped, logit gap)."""
     generator, discriminator = state.generator, state.discriminator
-    random = torch.Generator(real.device).manual_seed(config.seed * 2**32 + state.steps)
+    random = torch.Generator(real.device).manual_seed(_noise_seed(config, state.steps))
     _set_rates(state, config)
     autocast = torch.autocast(real.device.type, torch.bfloat16, enabled=real.device.type == "cuda")
 
@@ -184,6 +187,11 @@ def step(state: State, real: Tensor, config: TrainConfig) -> Tensor:
     update_ema(state, config)
     gap = logit_real.mean() - logit_fake.mean()
     return torch.stack([loss_d, loss_g, correct, loss_d.new_tensor(float(skip)), gap]).detach()
+
+
+def _noise_seed(config: TrainConfig, steps: int) -> int:
+    """The CPU's generator looks at 32 bits only; the golden ratio keeps the runs' streams far apart."""
+    return (config.seed * 0x9E3779B1 + steps) % 2**32
 
 
 def new_state(model: ModelConfig, config: TrainConfig, device: str | torch.device = "cpu") -> State:
@@ -269,7 +277,9 @@ def save_state(state: State, run: Path) -> None:
         name: getattr(state, name).state_dict()
         for name in ("generator", "discriminator", "ema", "optimizer_g", "optimizer_d")
     } | {"steps": state.steps, "seconds": state.seconds, "best": state.best}
-    write_file(run / "state.pt", lambda file: torch.save(record, file))
+    buffer = io.BytesIO()  # torch.save to a full disk raises anything; to memory it does not fail
+    torch.save(record, buffer)
+    write_file(run / "state.pt", lambda file: file.write(buffer.getbuffer()))
 
 
 def load_state(state: State, run: Path, device: torch.device) -> None:
@@ -281,14 +291,16 @@ def load_state(state: State, run: Path, device: torch.device) -> None:
         record = torch.load(path, map_location=device, weights_only=True)
         for name in ("generator", "discriminator", "ema", "optimizer_g", "optimizer_d"):
             getattr(state, name).load_state_dict(record[name])
-    except (RuntimeError, ValueError, KeyError, EOFError, OSError) as error:
+        state.steps, state.seconds, state.best = record["steps"], record["seconds"], record["best"]
+    except (
+        RuntimeError, ValueError, KeyError, TypeError, EOFError, OSError, pickle.UnpicklingError
+    ) as error:  # fmt: skip
         raise TrainingError(f"{path} does not fit these options, or is damaged.") from error
-    state.steps, state.seconds, state.best = record["steps"], record["seconds"], record["best"]
 
 
 def describe(model: ModelConfig, config: TrainConfig, training: PosterSet) -> dict[str, Any]:
     """What ``options.json`` holds: all settings, which posters, and with which versions."""
-    names = hashlib.sha256("\n".join(training.names).encode()).hexdigest()
+    names = hashlib.sha256(name_bytes("\n".join(training.names))).hexdigest()
     return {
         "model": asdict(model),
         "train": asdict(config),
@@ -382,10 +394,7 @@ def _set_rates(state: State, config: TrainConfig) -> None:
 def _writing(run: Path) -> Iterator[None]:
     try:
         yield
-    except (OSError, RuntimeError) as error:  # torch.save reports a full disk as RuntimeError
-        if isinstance(error, RuntimeError) and "PytorchStreamWriter" not in str(error):
-            raise
-        reason = getattr(error, "strerror", None) or error
+    except OSError as error:
         raise TrainingError(
-            f"{run} cannot be written ({reason}); an earlier state there is intact."
+            f"{run} cannot be written ({error.strerror or error}); an earlier state there is intact."
         ) from error

@@ -1,0 +1,45 @@
+"""The registry. A new method is one file here and one line below."""
+
+from __future__ import annotations
+
+import difflib
+from dataclasses import fields
+from typing import Any
+
+from xai.attribution import Attribution
+from xai.errors import ExplanationError
+from xai.methods.activation import Activation
+from xai.methods.deeplift import DeepLift
+from xai.methods.deepshap import DeepShap
+from xai.methods.integrated_gradients import IntegratedGradients
+from xai.methods.lime import Lime
+from xai.score import Score
+
+METHODS: dict[str, type[Attribution]] = {
+    method.name: method for method in (DeepLift, DeepShap, Lime, Activation, IntegratedGradients)
+}
+
+
+def attribution(name: str, score: Score, **settings: Any) -> Attribution:
+    """The method with this name, bound to what it explains.
+
+    ``settings`` are fields of the method's class; ``reference`` and ``seed`` are common to all.
+
+    Raises
+    ------
+    ExplanationError
+        If the name or a setting is unknown; the nearest known one is suggested.
+    """
+    if name not in METHODS:
+        raise ExplanationError(f"There is no method {name!r}; {_nearest(name, list(METHODS))}")
+    method = METHODS[name]
+    known = [field.name for field in fields(method) if field.name != "score"]
+    for setting in settings:
+        if setting not in known:
+            raise ExplanationError(f"{method.title} has no setting {setting!r}; {_nearest(setting, known)}")
+    return method(score, **settings)
+
+
+def _nearest(word: str, known: list[str]) -> str:
+    near = difflib.get_close_matches(word.lower(), known, 1, 0.5)
+    return f"did you mean {near[0]!r}?" if near else f"there are {', '.join(known)}."

@@ -1,0 +1,140 @@
+"""Look into a network, change it for a moment, or run only its end.
+
+    with capture(generator, ["layers.5"]) as maps:
+        generator(z)
+    maps["layers.5"]                                     # (N, 256, 8, 8), a detached clone
+
+    with edit(generator, "layers.5", units=[7], value=0.0):
+        without = generator(z)
+
+    h = activations(generator, z, ["layers.5"])["layers.5"]
+    run_from(generator, "layers.5", h)                   # the same picture, from the middle on
+
+Context managers undo themselves on success and on failure. They hook the network that they are given;
+where other threads use it too, hand them ``private_copy(network)``, which costs no memory.
+"""
+
+from __future__ import annotations
+
+import copy
+import itertools
+from collections.abc import Iterator, Sequence
+from contextlib import contextmanager
+from typing import Any, TypeVar
+
+import torch
+from torch import Tensor, nn
+
+from xai.errors import ExplanationError
+
+Network = TypeVar("Network", bound=nn.Module)
+
+
+def private_copy(network: Network) -> Network:
+    """A copy to hook and to run: own modules, shared weights, eval mode, nothing in place.
+
+    Gradients do not reach the weights. In-place activations would overwrite what hooks keep, and
+    DeepLIFT and DeepSHAP fail on them.
+    """
+    shared = itertools.chain(network.parameters(), network.buffers())
+    copied = copy.deepcopy(network, {id(tensor): tensor.detach() for tensor in shared})
+    for module in copied.modules():
+        for name, weight in list(module._parameters.items()):
+            if weight is not None:
+                module._parameters[name] = nn.Parameter(weight, requires_grad=False)
+        if hasattr(module, "inplace"):
+            setattr(module, "inplace", False)  # noqa: B010  # the type of Module forbids plain assignment
+    return copied.eval()
+
+
+@contextmanager
+def capture(network: nn.Module, layers: Sequence[str]) -> Iterator[dict[str, Tensor]]:
+    """Yield a dict that every forward fills with detached clones of these layers' outputs.
+
+    Raises
+    ------
+    ExplanationError
+        If a layer does not exist.
+    """
+    maps: dict[str, Tensor] = {}
+
+    def keep(name: str) -> Any:
+        def hook(module: nn.Module, inputs: Any, output: Tensor) -> None:
+            maps[name] = output.detach().clone()
+
+        return hook
+
+    modules = [find_layer(network, name) for name in layers]
+    handles = [
+        module.register_forward_hook(keep(name)) for name, module in zip(layers, modules, strict=True)
+    ]
+    try:
+        yield maps
+    finally:
+        for handle in handles:
+            handle.remove()
+
+
+@contextmanager
+def edit(network: nn.Module, layer: str, units: Sequence[int], value: float | Tensor) -> Iterator[None]:
+    """Replace units (channels) of a layer's output in every forward of the block.
+
+    ``value`` is a number, one number a unit (U, 1, 1), or whole maps that broadcast to (N, U, h, w):
+    zero, the unit's mean, another sample's activation.
+
+    Raises
+    ------
+    ExplanationError
+        If the layer does not exist or, at the forward, a unit is out of range.
+    """
+    chosen = list(units)
+
+    def replace(module: nn.Module, inputs: Any, output: Tensor) -> Tensor:
+        count = output.shape[1]
+        outside = [unit for unit in chosen if not 0 <= unit < count]
+        if outside:
+            raise ExplanationError(f"{layer} has units 0 to {count - 1}; {outside[0]} is none of them.")
+        changed = output.clone()
+        changed[:, chosen] = torch.as_tensor(value, dtype=output.dtype, device=output.device)
+        return changed
+
+    handle = find_layer(network, layer).register_forward_hook(replace)
+    try:
+        yield
+    finally:
+        handle.remove()
+
+
+@torch.no_grad()
+def activations(network: nn.Module, inputs: Tensor, layers: Sequence[str]) -> dict[str, Tensor]:
+    """Outputs of these layers for ``inputs``, safe in any number of threads."""
+    private = private_copy(network)
+    with capture(private, layers) as maps:
+        private(inputs)
+    return maps
+
+
+@torch.no_grad()
+def run_from(network: nn.Module, layer: str, h: Tensor) -> Tensor:
+    """Run what comes after ``layer`` (an entry of a Sequential) on its output ``h`` (N, C, h, w).
+
+    Returns the Sequential's output. Nothing is hooked, ``h`` is not changed.
+    """
+    parent, _, index = layer.rpartition(".")
+    sequence = network.get_submodule(parent) if parent else network
+    find_layer(network, layer)
+    if not isinstance(sequence, nn.Sequential):
+        raise ExplanationError(f"{layer} is not an entry of a Sequential, so its rest is unknown.")
+    output = h.clone()
+    for module in list(sequence)[int(index) + 1 :]:
+        output = module(output)
+    return output
+
+
+def find_layer(network: nn.Module, name: str) -> nn.Module:
+    """The module with this dotted name; ExplanationError names those that exist."""
+    modules: dict[str, nn.Module] = dict(network.named_modules())
+    if name not in modules or not name:
+        known = ", ".join(key for key, module in modules.items() if key and not list(module.children()))
+        raise ExplanationError(f"There is no layer {name!r}; there are {known}.")
+    return modules[name]

@@ -1,0 +1,51 @@
+"""Activation map: what a unit, or a layer on average, answers at each place of the poster.
+
+    Activation(Score(discriminator), layer="layers.7", unit=12).attribute(images)
+
+Zeiler and Fergus 2014 look at features in this way. It shows where a filter responds, not what that does
+to the logit.
+"""
+
+from __future__ import annotations
+
+from dataclasses import dataclass
+
+import torch
+from torch import Tensor
+from torch.nn.functional import interpolate
+
+from xai.attribution import Attribution, Progress, Share
+from xai.errors import ExplanationError
+from xai.hooks import capture
+
+
+@dataclass(frozen=True, eq=False)
+class Activation(Attribution):
+    """Output of ``layer`` for one ``unit``, or the mean over units, enlarged without smoothing.
+
+    The native map (1, h, w) stands in ``diagnostics["map"]``.
+    """
+
+    name = "activation"
+    title = "Activation map"
+    granularity = "layer"
+    in_logits = False
+    promise = "Where the chosen layer or filter of the discriminator responds, and how strongly."
+    caveat = "A strong response may speak for real, for fake, or not matter to the verdict at all."
+
+    layer: str = "layers.4"
+    unit: int | None = None
+
+    def _attribute(self, image: Tensor, progress: Progress) -> Share:
+        network = self.score.module()
+        path = f"0.{self.layer.removeprefix('layers.')}"  # Score wraps the layers in a Sequential
+        with torch.no_grad(), capture(network, [path]) as maps:
+            network(image)
+        found = maps[path]
+        count = found.shape[1]
+        if self.unit is not None and not 0 <= self.unit < count:
+            raise ExplanationError(f"{self.layer} has units 0 to {count - 1}; {self.unit} is none of them.")
+        native = found.mean(1, keepdim=True) if self.unit is None else found[:, [self.unit]]
+        return Share(
+            interpolate(native, image.shape[-2:], mode="nearest"), diagnostics={"map": native[:, 0]}
+        )

@@ -1,0 +1,125 @@
+"""Numbers to pictures: colours, overlays, sprite sheets, PNG bytes.
+
+Blue is below zero, red above, white zero. No pyplot: it is not safe in threads.
+"""
+
+from __future__ import annotations
+
+import base64
+import io
+import math
+from dataclasses import dataclass
+
+import numpy as np
+from numpy.typing import ArrayLike, NDArray
+from PIL import Image
+
+Pixels = NDArray[np.uint8]
+BLUE, RED = np.array([0.13, 0.36, 0.75]), np.array([0.80, 0.10, 0.14])
+GREY_WEIGHTS = np.array([0.299, 0.587, 0.114])
+
+
+def limit(values: ArrayLike, quantile: float = 0.995) -> float:
+    """End of a symmetric colour scale: a high quantile of |values|, so that one pixel cannot rule it.
+
+    1 for values that are all zero.
+    """
+    size = np.abs(np.asarray(values, np.float64))
+    end = float(np.quantile(size, quantile)) if size.size else 0.0
+    return end or float(size.max(initial=0.0)) or 1.0
+
+
+def pool(values: NDArray[np.float32], block: int) -> NDArray[np.float32]:
+    """Mean of a map (H, W) over blocks of block x block pixels, brought back to (H, W).
+
+    The sum over the map stays; neighbouring pixels that cancel each other out do so.
+    """
+    height, width = values.shape
+    if block <= 1 or height % block or width % block:
+        return values
+    tiles = values.reshape(height // block, block, width // block, block).mean((1, 3))
+    return np.kron(tiles, np.ones((block, block), values.dtype))
+
+
+def diverging(values: ArrayLike, end: float) -> Pixels:
+    """Signed values of any shape (...) to RGB (..., 3): blue at -end, white at 0, red at +end."""
+    share = np.clip(np.asarray(values, np.float64) / end, -1, 1)[..., None]
+    colour = np.where(share < 0, BLUE, RED)
+    return _bytes(1 - np.abs(share) * (1 - colour))
+
+
+def grey(values: ArrayLike, end: float) -> Pixels:
+    """Values of any shape (...) to grey RGB (..., 3): black at 0 and below, white at ``end``."""
+    share = np.clip(np.asarray(values, np.float64) / end, 0, 1)[..., None]
+    return _bytes(np.repeat(share, 3, -1))
+
+
+def overlay(picture: Pixels, values: NDArray[np.float32], end: float, strength: float = 0.8) -> Pixels:
+    """Lay a signed map (H, W) over a picture (H, W, 3): grey where it is silent, coloured where it speaks.
+
+    ``strength`` 0 gives the grey picture, 1 the pure colour where the map reaches ``end``.
+    """
+    share = np.clip(values / end, -1, 1)[..., None]
+    colour = np.where(share < 0, BLUE, RED)
+    base = np.repeat((picture / 255) @ GREY_WEIGHTS, 3).reshape(*picture.shape)
+    alpha = strength * np.sqrt(np.abs(share))  # the eye should see half a share as more than a trace
+    return _bytes(base * (1 - alpha) + colour * alpha)
+
+
+def enlarge(picture: Pixels, factor: int) -> Pixels:
+    """Repeat every pixel factor x factor times; nothing is smoothed."""
+    return picture.repeat(factor, 0).repeat(factor, 1)
+
+
+def enlarge_map(values: NDArray[np.float32], side: int) -> NDArray[np.float32]:
+    """Bring a square map (h, h) to (side, side) by repeating cells."""
+    index = np.arange(side) * values.shape[0] // side
+    return values[np.ix_(index, index)]
+
+
+@dataclass(frozen=True, eq=False)
+class Sprite:
+    """Many equal pictures in one: ``count`` cells of ``cell`` pixels, row by row, no gaps."""
+
+    pixels: Pixels
+    count: int
+    columns: int
+    cell: tuple[int, int]
+
+
+def sprite(cells: Pixels, columns: int | None = None) -> Sprite:
+    """Lay cells (N, h, w, 3) out at native size; empty places at the end are transparent black."""
+    count, height, width, _ = cells.shape
+    columns = columns or max(1, math.ceil(math.sqrt(count)))
+    rows = math.ceil(count / columns)
+    padded = np.zeros((rows * columns, height, width, 3), np.uint8)
+    padded[:count] = cells
+    sheet = padded.reshape(rows, columns, height, width, 3).transpose(0, 2, 1, 3, 4)
+    return Sprite(sheet.reshape(rows * height, columns * width, 3), count, columns, (height, width))
+
+
+def map_colours(maps: NDArray[np.float32], shared: bool) -> Pixels:
+    """Unit maps (U, h, w) to RGB cells (U, h, w, 3).
+
+    Signed maps are blue-white-red, maps without a negative value (after a ReLU) are grey. One scale for
+    all (``shared``), or one for each unit.
+    """
+    ends = [limit(maps)] * len(maps) if shared else [limit(one, 1.0) for one in maps]
+    paint = diverging if maps.min(initial=0.0) < 0 else grey
+    return np.stack([paint(one, end) for one, end in zip(maps, ends, strict=True)])
+
+
+def png(picture: Pixels) -> bytes:
+    """PNG bytes of an RGB picture (H, W, 3)."""
+    buffer = io.BytesIO()
+    Image.fromarray(picture).save(buffer, "PNG")
+    return buffer.getvalue()
+
+
+def data_uri(picture: Pixels) -> str:
+    """A picture (H, W, 3) as a data: address for the browser."""
+    return "data:image/png;base64," + base64.b64encode(png(picture)).decode()
+
+
+def _bytes(unit: NDArray[np.float64]) -> Pixels:
+    return np.round(np.clip(unit, 0, 1) * 255).astype(np.uint8)
