@@ -64,10 +64,7 @@ def save(
     with write_directory(Path(directory)) as folder:
         for name, network in (("generator", generator), ("discriminator", discriminator)):
             weights = {
-                key: (value.half() if half and value.is_floating_point() else value)
-                .detach()
-                .cpu()
-                .contiguous()
+                key: (value.half() if half and value.is_floating_point() else value).detach().cpu().contiguous()
                 for key, value in network.state_dict().items()
             }
             # Not save_file: on a full disk it raises an error of its own, which is no OSError.
@@ -98,8 +95,7 @@ def list_checkpoints(directory: str | Path) -> list[str]:
     return sorted(
         path.name
         for path in root.iterdir()
-        if not path.name.startswith(".")
-        and ((path / "config.json").is_file() or path.suffix in {".pth", ".pt"})
+        if not path.name.startswith(".") and ((path / "config.json").is_file() or path.suffix in {".pth", ".pt"})
     )
 
 
@@ -163,7 +159,7 @@ def _unpickle(path: Path) -> Any:
         return torch.load(path, map_location="cpu", weights_only=True)
     except pickle.UnpicklingError as error:
         with path.open("rb") as file:
-            pickled = file.read(2) in (b"PK", b"\x80\x02")  # else a web page or a picture with that name
+            pickled = file.read(2).startswith((b"PK", b"\x80"))  # else a web page or a picture
         if pickled and "Weights only load failed" in str(error):
             raise CheckpointError(f"{path.name} holds code, not only weights; it is not loaded.") from None
         raise CheckpointError(f"{path.name} is truncated or is not a PyTorch file.") from None
@@ -176,9 +172,7 @@ def _state_dicts(loaded: Any) -> Iterator[Weights]:
     if not isinstance(loaded, Mapping):
         return
     weights = {
-        re.sub(r"^(module\.)?(main|layers)\.", "layers.", key): value.float()
-        if value.is_floating_point()
-        else value
+        re.sub(r"^(module\.)?(main|layers)\.", "layers.", key): value.float() if value.is_floating_point() else value
         for key, value in loaded.items()
         if isinstance(key, str) and isinstance(value, Tensor)
     }

@@ -113,7 +113,7 @@ def image_grid(pixels: NDArray[np.uint8], columns: int | None = None, gap: int =
 
 def _upright(image: Image.Image) -> Image.Image:
     try:  # ImageOps.exif_transpose also rewrites all other tags, and fails where one of them is odd
-        turn = _UPRIGHT.get(image.getexif().get(ExifTags.Base.Orientation))
+        turn = _UPRIGHT.get(image.getexif().get(ExifTags.Base.Orientation, 1))
     except Exception:  # damaged EXIF raises anything; the picture itself is sound
         return image
     return image if turn is None else image.transpose(turn)
@@ -121,9 +121,7 @@ def _upright(image: Image.Image) -> Image.Image:
 
 def _rgb(image: Image.Image) -> Image.Image:
     if image.mode.startswith("I"):  # 16-bit grey: Pillow's own conversion clips instead of scaling
-        return Image.fromarray((np.asarray(image, np.float32) / 257).clip(0, 255).astype(np.uint8)).convert(
-            "RGB"
-        )
+        return Image.fromarray((np.asarray(image, np.float32) / 257).clip(0, 255).astype(np.uint8)).convert("RGB")
     if image.has_transparency_data:
         layer = image.convert("RGBA")
         return Image.alpha_composite(Image.new("RGBA", layer.size, "white"), layer).convert("RGB")

@@ -9,9 +9,9 @@ from torch.nn.functional import binary_cross_entropy_with_logits
 
 def discriminator_loss(real: Tensor, fake: Tensor, real_label: float = 1.0) -> Tensor:
     """Scalar loss of D from logits (N,) of real and generated posters; only real labels are smoothed."""
-    return binary_cross_entropy_with_logits(
-        real, torch.full_like(real, real_label)
-    ) + binary_cross_entropy_with_logits(fake, torch.zeros_like(fake))
+    return binary_cross_entropy_with_logits(real, torch.full_like(real, real_label)) + binary_cross_entropy_with_logits(
+        fake, torch.zeros_like(fake)
+    )
 
 
 def generator_loss(fake: Tensor) -> Tensor:

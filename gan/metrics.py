@@ -26,9 +26,7 @@ SIDE = 240  # the pictures that EfficientNet-Lite1 was trained on
 BATCH = 32
 
 
-def judge(
-    generator: Generator, posters: PosterSet, samples: int = 2000, first_seed: int = 0
-) -> dict[str, float]:
+def judge(generator: Generator, posters: PosterSet, samples: int = 2000, first_seed: int = 0) -> dict[str, float]:
     """``fd_lite1`` and ``kid_lite1`` of generated posters (seeds ``first_seed`` on) against real ones.
 
     Lower is better, 0 is not reachable with finite samples: compare with the floor, real against real.

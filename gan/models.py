@@ -55,9 +55,7 @@ def latents(seeds: Iterable[int], config: ModelConfig, device: str | torch.devic
     A seed names one latent for ever: each row is drawn on the CPU by a generator of its own, so it
     depends neither on its batch-mates nor on the device.
     """
-    rows = [
-        torch.randn(config.latent, generator=torch.Generator().manual_seed(int(seed))) for seed in seeds
-    ]
+    rows = [torch.randn(config.latent, generator=torch.Generator().manual_seed(int(seed))) for seed in seeds]
     flat = torch.stack(rows) if rows else torch.empty(0, config.latent)
     return flat[:, :, None, None].to(device)
 

@@ -51,9 +51,7 @@ HELP = {
 
 
 def parse(arguments: list[str] | None = None) -> argparse.Namespace:
-    parser = argparse.ArgumentParser(
-        description=__doc__, formatter_class=argparse.RawDescriptionHelpFormatter
-    )
+    parser = argparse.ArgumentParser(description=__doc__, formatter_class=argparse.RawDescriptionHelpFormatter)
     parser.add_argument("--data", required=True, type=Path, help="folder or zip of posters")
     parser.add_argument("--out", required=True, type=Path, help="folder of the run")
     parser.add_argument("--recipe", choices=RECIPES, default="default")
@@ -91,11 +89,20 @@ def options(chosen: argparse.Namespace) -> tuple[ModelConfig, TrainConfig]:
     )
 
 
+def check_device(name: str) -> None:
+    """ValueError where this machine has no such device."""
+    try:
+        torch.empty(0, device=name)
+    except (RuntimeError, AssertionError) as error:  # AssertionError: built without CUDA
+        raise ValueError(f"The device {name!r} cannot be used here.") from error
+
+
 def main(arguments: list[str] | None = None) -> int:
     chosen = parse(arguments)
     if chosen.threads:
         torch.set_num_threads(chosen.threads)
     try:
+        check_device(chosen.device)
         model, config = options(chosen)
         genres = [name.strip() for name in chosen.genres.split(",") if name.strip()]
         posters = load_posters(chosen.data, model.resolution, chosen.fit, genres, progress=not chosen.quiet)
@@ -103,16 +110,11 @@ def main(arguments: list[str] | None = None) -> int:
         print(f"{len(training)} posters to train on, {len(held_out)} held out; device {chosen.device}")
         if chosen.dry_run:
             sizes = {
-                net.__name__: sum(p.numel() for p in net(model).parameters())
-                for net in (Generator, Discriminator)
+                net.__name__: sum(p.numel() for p in net(model).parameters()) for net in (Generator, Discriminator)
             }
-            print(
-                json.dumps({"model": asdict(model), "train": asdict(config), "parameters": sizes}, indent=2)
-            )
+            print(json.dumps({"model": asdict(model), "train": asdict(config), "parameters": sizes}, indent=2))
         else:
-            state = train(
-                posters, chosen.out, model, config, chosen.device, chosen.resume, not chosen.quiet
-            )
+            state = train(posters, chosen.out, model, config, chosen.device, chosen.resume, not chosen.quiet)
             print(f"{state.steps} steps in {state.seconds / 3600:.2f} hours; state in {chosen.out}")
     except (PosterLensError, ValueError) as error:
         print(f"error: {error}", file=sys.stderr)

@@ -135,11 +135,12 @@ class Attribution(ABC):
         images = _checked(images)
         tell = progress or (lambda fraction: None)
         start = time.perf_counter()
-        shares = [
-            self._attribute(image[None], lambda part, row=row: tell((row + part) / len(images)))  # type: ignore[misc]
-            for row, image in enumerate(images)
-        ]
-        score = torch.cat([self.score(image[None]) for image in images])
+        with torch.inference_mode(False), torch.enable_grad():
+            score = torch.cat([self.score(image[None]) for image in images])  # also checks their size
+            shares = [
+                self._attribute(image[None], lambda part, row=row: tell((row + part) / len(images)))  # type: ignore[misc]
+                for row, image in enumerate(images)
+            ]
         seconds = time.perf_counter() - start
         tell(1.0)
         values = torch.cat([share.values for share in shares]).detach().float()
@@ -173,7 +174,8 @@ def _checked(images: Tensor) -> Tensor:
         raise ExplanationError(f"Pictures have the shape (N, 3, H, W), not {tuple(images.shape)}.")
     if not images.isfinite().all():
         raise ExplanationError("The picture holds values that are not finite.")
-    return images.detach().float()
+    with torch.inference_mode(False):
+        return images.detach().clone().float()  # methods need gradients, which pictures drawn in inference mode refuse
 
 
 def _stacked(segments: list[Tensor | None]) -> Tensor | None:

@@ -65,9 +65,7 @@ def capture(network: nn.Module, layers: Sequence[str]) -> Iterator[dict[str, Ten
         return hook
 
     modules = [find_layer(network, name) for name in layers]
-    handles = [
-        module.register_forward_hook(keep(name)) for name, module in zip(layers, modules, strict=True)
-    ]
+    handles = [module.register_forward_hook(keep(name)) for name, module in zip(layers, modules, strict=True)]
     try:
         yield maps
     finally:
@@ -118,16 +116,15 @@ def activations(network: nn.Module, inputs: Tensor, layers: Sequence[str]) -> di
 def run_from(network: nn.Module, layer: str, h: Tensor) -> Tensor:
     """Run what comes after ``layer`` (an entry of a Sequential) on its output ``h`` (N, C, h, w).
 
-    Returns the Sequential's output. Nothing is hooked, ``h`` is not changed.
+    Returns the Sequential's output, in eval mode. Nothing is hooked, ``h`` is not changed.
     """
     parent, _, index = layer.rpartition(".")
-    sequence = network.get_submodule(parent) if parent else network
     find_layer(network, layer)
+    sequence = network.get_submodule(parent) if parent else network
     if not isinstance(sequence, nn.Sequential):
         raise ExplanationError(f"{layer} is not an entry of a Sequential, so its rest is unknown.")
-    output = h.clone()
-    for module in list(sequence)[int(index) + 1 :]:
-        output = module(output)
+    rest = private_copy(nn.Sequential(*list(sequence)[int(index) + 1 :]))
+    output: Tensor = rest(h.clone())
     return output
 
 

@@ -6,6 +6,7 @@ sensitivity(generator, z)                                            # one row a
 
 from __future__ import annotations
 
+import threading
 from dataclasses import dataclass
 
 import torch
@@ -17,6 +18,7 @@ from xai.hooks import private_copy
 from xai.score import Score
 
 GREY = torch.tensor([0.299, 0.587, 0.114])
+_FORWARD_MODE = threading.Lock()  # torch keeps the level of forward-mode differentiation in globals
 
 
 @dataclass(frozen=True, eq=False)
@@ -42,7 +44,7 @@ class Sensitivity:
 
 @torch.no_grad()
 def sweep(generator: Generator, z: Tensor, index: int, values: Tensor) -> Tensor:
-    """Pictures (V, 3, H, W) of ``z`` (1, latent, 1, 1) with noise value ``index`` set to each of ``values``.
+    """Pictures (V, 3, H, W) of ``z`` (1, latent, 1, 1) with value ``index`` set to each of ``values``.
 
     Raises
     ------
@@ -61,7 +63,8 @@ def sweep(generator: Generator, z: Tensor, index: int, values: Tensor) -> Tensor
 def jacobian(generator: Generator, z: Tensor) -> Tensor:
     """Exact dG/dz (latent, 3, H, W) at ``z`` (1, latent, 1, 1), by forward-mode differentiation."""
     private = private_copy(generator)
-    slopes: Tensor = torch.func.jacfwd(lambda flat: private(flat[None, :, None, None])[0])(z.flatten())
+    with _FORWARD_MODE:
+        slopes: Tensor = torch.func.jacfwd(lambda flat: private(flat[None, :, None, None])[0])(z.flatten())
     return slopes.permute(3, 0, 1, 2).detach()
 
 
@@ -72,7 +75,7 @@ def sensitivity(generator: Generator, z: Tensor, score: Score | None = None) -> 
     rows = torch.tensor_split(energy.sum(2), 3, dim=1)
     total = energy.sum((1, 2)).clamp_min(1e-20)
     top, middle, bottom = (third.sum(1) / total for third in rows)
-    luminance = torch.einsum("kchw,c->k", slopes, GREY) / slopes[0, 0].numel()
+    luminance = torch.einsum("kchw,c->k", slopes, GREY.to(slopes)) / slopes[0, 0].numel()
     return Sensitivity(
         rms=energy.mean((1, 2)).sqrt(),
         brightness=luminance,

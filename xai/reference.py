@@ -17,6 +17,7 @@ from torchvision.transforms.functional import gaussian_blur
 from gan.data import PosterSet
 from gan.models import Generator, latents
 from xai.errors import ExplanationError
+from xai.hooks import private_copy
 
 REFERENCES = {
     "grey": "a plain grey picture",
@@ -76,6 +77,8 @@ def reference(
     ExplanationError
         If the kind is unknown or lacks what it needs.
     """
+    if count < 1 or (posters is not None and not len(posters)):
+        raise ExplanationError("A reference needs at least one picture.")
     plain = {"grey": 0.0, "black": -1.0, "white": 1.0}
     if kind in plain:
         return Reference(kind, lambda image: torch.full_like(image[:1], plain[kind]))
@@ -94,12 +97,10 @@ def reference(
     if kind == "generated" and generator is not None:
         seeds = range(seed * 10_000 + 500_000, seed * 10_000 + 500_000 + count)
         with torch.no_grad():
-            chosen = generator(latents(seeds, generator.config))
+            chosen = private_copy(generator)(latents(seeds, generator.config))
         return Reference(kind, lambda image: chosen)
     if kind in REFERENCES:
-        raise ExplanationError(
-            f"The reference {kind!r} ({REFERENCES[kind]}) needs pictures to choose from."
-        )
+        raise ExplanationError(f"The reference {kind!r} ({REFERENCES[kind]}) needs pictures to choose from.")
     raise ExplanationError(f"There is no reference {kind!r}; there are {', '.join(REFERENCES)}.")
 
 

@@ -6,6 +6,8 @@ score(images)                # (N,), D's logit: above 0 means "real"
 
 from __future__ import annotations
 
+from collections import OrderedDict
+
 import torch
 from torch import Tensor, nn
 
@@ -23,22 +25,28 @@ class Score:
     """
 
     def __init__(self, network: nn.Module) -> None:
-        body = network.layers[:-1] if isinstance(network, Discriminator) else network
-        self._network = private_copy(nn.Sequential(body, nn.Flatten()))
+        judge = isinstance(network, Discriminator)
+        body = network.layers[:-1] if judge else network
+        self._side = network.config.resolution if judge else None
+        self._network = private_copy(nn.Sequential(OrderedDict(layers=body, flat=nn.Flatten())))
 
     @torch.no_grad()
     def __call__(self, images: Tensor) -> Tensor:
+        if self._side and images.shape[1:] != (3, self._side, self._side):
+            raise ExplanationError(
+                f"This discriminator judges pictures of the shape (N, 3, {self._side}, {self._side}), "
+                f"not {tuple(images.shape)}."
+            )
         output: Tensor = self._network(images)
         if output.shape != (len(images), 1):
-            raise ExplanationError(
-                f"A score is one number for each picture, not {tuple(output.shape[1:])}."
-            )
+            raise ExplanationError(f"A score is one number for each picture, not {tuple(output.shape[1:])}.")
         return output[:, 0]
 
     def module(self) -> nn.Module:
         """A fresh private copy (N, 3, H, W) -> (N, 1) that a library may hook; weights are shared."""
         return private_copy(self._network)
 
+    @torch.enable_grad()
     def gradient(self, images: Tensor) -> Tensor:
         """d score / d images, the shape of ``images``."""
         leaf = images.detach().clone().requires_grad_()

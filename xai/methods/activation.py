@@ -38,14 +38,13 @@ class Activation(Attribution):
 
     def _attribute(self, image: Tensor, progress: Progress) -> Share:
         network = self.score.module()
-        path = f"0.{self.layer.removeprefix('layers.')}"  # Score wraps the layers in a Sequential
-        with torch.no_grad(), capture(network, [path]) as maps:
+        with torch.no_grad(), capture(network, [self.layer]) as maps:
             network(image)
-        found = maps[path]
+        found = maps[self.layer]
+        if found.ndim != 4:
+            raise ExplanationError(f"{self.layer} answers with numbers, not with maps.")
         count = found.shape[1]
         if self.unit is not None and not 0 <= self.unit < count:
             raise ExplanationError(f"{self.layer} has units 0 to {count - 1}; {self.unit} is none of them.")
         native = found.mean(1, keepdim=True) if self.unit is None else found[:, [self.unit]]
-        return Share(
-            interpolate(native, image.shape[-2:], mode="nearest"), diagnostics={"map": native[:, 0]}
-        )
+        return Share(interpolate(native, image.shape[-2:], mode="nearest"), diagnostics={"map": native[:, 0]})

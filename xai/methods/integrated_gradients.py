@@ -50,5 +50,5 @@ class IntegratedGradients(Attribution):
             gap = abs(difference - float(values.sum()))
             if gap <= self.tolerance * abs(difference) or steps >= self.most_steps:
                 return Share(values, base_score, diagnostics={"steps": torch.tensor([steps])})
-            steps *= 2
+            steps = min(2 * steps, self.most_steps)
             progress(steps / (2 * self.most_steps))

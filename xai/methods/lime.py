@@ -32,9 +32,7 @@ class Lime(Attribution):
     stochastic = True
     needs_reference = True
     granularity = "segment"
-    promise = (
-        "What each segment adds to the logit, by a linear model of what happens when segments are hidden."
-    )
+    promise = "What each segment adds to the logit, by a linear model of what happens when segments are hidden."
     caveat = "Only as good as the linear model fits (R2), and another seed hides other segments."
 
     samples: int = 1000
@@ -94,12 +92,12 @@ def segment(picture: NDArray[np.float64], count: int = 50) -> NDArray[np.int64]:
     from skimage.segmentation import slic
 
     labels: NDArray[np.int64] = np.asarray(
-        slic((picture + 1) / 2, n_segments=count, compactness=10, start_label=0, channel_axis=2), np.int64
+        slic((picture + 1) / 2, n_segments=count, compactness=20, start_label=0, channel_axis=2), np.int64
     )
     found = len(np.unique(labels))
     if FEWEST * count / 50 <= found <= MOST * count / 50:
         return labels
-    side = round(count**0.5)
+    side = min(round(count**0.5), *picture.shape[:2])
     rows = np.arange(picture.shape[0]) * side // picture.shape[0]
     columns = np.arange(picture.shape[1]) * side // picture.shape[1]
     return np.asarray(rows[:, None] * side + columns, np.int64)

@@ -1,0 +1,218 @@
+"""Everything that is computed once and kept: networks, posters, explanations, tables.
+
+Nothing heavy is imported before a function needs it, so that the first page paints at once. Keys are
+digests and plain settings; arguments with a leading underscore do not take part.
+"""
+
+from __future__ import annotations
+
+import gc
+import hashlib
+import threading
+from collections import OrderedDict
+from pathlib import Path
+from typing import TYPE_CHECKING, Any
+
+import streamlit as st
+
+from dashboard.settings import settings
+
+if TYPE_CHECKING:
+    from collections.abc import Callable
+
+    from torch import Tensor
+
+    import gan
+    from xai.attribution import Explanation
+    from xai.latent import Sensitivity
+    from xai.units import Effect, Layer
+
+
+@st.cache_resource(show_spinner=False)
+def warm_up() -> None:
+    """Import what the pages need, then take it out of the garbage collector's sight.
+
+    Streamlit collects after every rerun; with torch loaded that costs a quarter of a second each time.
+    """
+    import gan
+    import xai
+
+    del gan, xai
+    gc.collect()
+    gc.freeze()
+
+
+def checkpoint_names() -> list[str]:
+    """Checkpoints that can be chosen, best known first."""
+    import gan
+
+    return gan.list_checkpoints(settings().checkpoints)
+
+
+@st.cache_resource(max_entries=4, show_spinner="Loading the networks")
+def _checkpoint(name: str, changed: float) -> gan.Checkpoint:
+    import gan
+
+    return gan.load(settings().checkpoints / name)
+
+
+def checkpoint(name: str) -> gan.Checkpoint:
+    """Load a checkpoint from the listing; reloaded when it changes on disk."""
+    import gan
+
+    if name not in checkpoint_names():  # looked up, never joined to a path unseen
+        raise gan.CheckpointError(f"There is no checkpoint {name!r}.")
+    path = settings().checkpoints / name
+    newest = max(file.stat().st_mtime for file in [path, *path.glob("*.safetensors")])
+    return _checkpoint(name, newest)
+
+
+@st.cache_resource(max_entries=2, show_spinner="Reading the posters; the first time this takes a while")
+def posters(size: int) -> gan.PosterSet | None:
+    """The posters named on the command line at this size, or None."""
+    import gan
+
+    source = settings().posters
+    return None if source is None else gan.load_posters(source, size, progress=False)
+
+
+@st.cache_resource(max_entries=4)
+def score(digest: str, _checkpoint: gan.Checkpoint) -> Any:
+    """D's logit as something to explain."""
+    import xai
+
+    if _checkpoint.discriminator is None:
+        raise xai.ExplanationError("This checkpoint has no discriminator to explain.")
+    return xai.Score(_checkpoint.discriminator)
+
+
+@st.cache_resource(max_entries=32, show_spinner=False)
+def reference(digest: str, kind: str, count: int, _checkpoint: gan.Checkpoint) -> Any:
+    """A reference of this kind for this checkpoint."""
+    import xai
+
+    found = posters(_checkpoint.config.resolution)
+    training = None if found is None else found.split()[0]
+    return xai.reference(kind, posters=training, generator=_checkpoint.generator, count=count)
+
+
+def references(checkpoint: gan.Checkpoint) -> list[str]:
+    """Kinds of reference that can be had with what is loaded."""
+    import xai
+
+    missing = {"generated"} if checkpoint.generator is None else set()
+    if posters(checkpoint.config.resolution) is None:
+        missing |= {"posters", "mean"}
+    return [kind for kind in xai.REFERENCES if kind not in missing]
+
+
+class Shelf:
+    """At most ``most`` answers, the least recently used goes first. Safe in threads.
+
+    ``st.cache_resource`` would record, and replay, the progress bar that a method moves.
+    """
+
+    def __init__(self, most: int) -> None:
+        self.most = most
+        self.answers: OrderedDict[Any, Any] = OrderedDict()
+        self.lock = threading.Lock()
+
+    def get(self, key: Any, make: Callable[[], Any]) -> Any:
+        """The answer under this key, made now if it is not there."""
+        with self.lock:
+            if key in self.answers:
+                self.answers.move_to_end(key)
+                return self.answers[key]
+        answer = make()
+        with self.lock:
+            self.answers[key] = answer
+            while len(self.answers) > self.most:
+                self.answers.popitem(last=False)
+        return answer
+
+
+@st.cache_resource(show_spinner=False)
+def _explanations() -> Shelf:
+    return Shelf(256)
+
+
+def explanation(
+    checkpoint: gan.Checkpoint,
+    image: Tensor,
+    image_key: str,
+    method: str,
+    reference_kind: str,
+    reference_count: int,
+    options: dict[str, Any],
+    progress: Callable[[float], None],
+) -> Explanation:
+    """One method's answer for one picture."""
+    import xai
+
+    def explain() -> Explanation:
+        chosen = xai.attribution(
+            method,
+            score(checkpoint.digest, checkpoint),
+            reference=reference(checkpoint.digest, reference_kind, reference_count, checkpoint),
+            **options,
+        )
+        return chosen.attribute(image, progress)
+
+    settings_key = (reference_kind, reference_count, tuple(sorted(options.items())))
+    answer: Explanation = _explanations().get((checkpoint.digest, image_key, method, settings_key), explain)
+    return answer
+
+
+@st.cache_resource(max_entries=8, show_spinner=False)
+def layers(digest: str, network: str, _checkpoint: gan.Checkpoint) -> list[Layer]:
+    """Layers of ``generator`` or ``discriminator`` with their shapes."""
+    import torch
+
+    from xai import units
+
+    config = _checkpoint.config
+    shape = (1, config.latent, 1, 1) if network == "generator" else (1, 3, config.resolution, config.resolution)
+    return units.layers(getattr(_checkpoint, network), torch.zeros(shape))
+
+
+@st.cache_resource(max_entries=64, show_spinner=False)
+def maps(digest: str, network: str, input_key: str, layer: str, _network: Any, _input: Tensor) -> Any:
+    """All unit maps (U, h, w) of a layer as a numpy array."""
+    import xai
+
+    return xai.activations(_network, _input, [layer])[layer][0].numpy()
+
+
+@st.cache_resource(max_entries=256, show_spinner="Drawing the poster without this filter")
+def effect(
+    digest: str, seed: int, layer: str, unit: int, removal: str, _checkpoint: gan.Checkpoint, _z: Tensor
+) -> Effect:
+    """The poster of a seed without one generator filter."""
+    from xai import units
+
+    judge = None if _checkpoint.discriminator is None else score(digest, _checkpoint)
+    return units.ablate(_checkpoint.generator, _z, layer, unit, removal, judge)  # type: ignore[arg-type]
+
+
+@st.cache_resource(max_entries=64, show_spinner="Measuring all noise values")
+def sensitivity(digest: str, seed: int, _checkpoint: gan.Checkpoint, _z: Tensor) -> Sensitivity:
+    """Exact slopes of a seed's poster."""
+    from xai import latent
+
+    judge = None if _checkpoint.discriminator is None else score(digest, _checkpoint)
+    return latent.sensitivity(_checkpoint.generator, _z, judge)  # type: ignore[arg-type]
+
+
+def runs() -> dict[str, Path]:
+    """Folders with a training log by the name shown: shipped checkpoints first, then own runs."""
+    found: dict[str, Path] = {}
+    for root, prefix in ((settings().checkpoints, ""), (settings().runs, "runs/")):
+        if root.is_dir():
+            logs = sorted(root.glob("*/stats.jsonl"))
+            found |= {prefix + log.parent.name: log.parent for log in logs}
+    return found
+
+
+def digest_of(pixels: bytes) -> str:
+    """SHA-256 of a picture's bytes: the key under which everything about it is kept."""
+    return hashlib.sha256(pixels).hexdigest()

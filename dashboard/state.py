@@ -1,0 +1,161 @@
+"""The poster that everything is about: chosen once in the sidebar, kept across pages and in the URL."""
+
+from __future__ import annotations
+
+import random
+from dataclasses import dataclass
+from typing import TYPE_CHECKING, Any
+
+import streamlit as st
+
+from dashboard import cache, ui
+
+if TYPE_CHECKING:
+    from torch import Tensor
+
+    import gan
+
+GENERATED, POSTER, UPLOAD = "Seed", "Poster", "Upload"
+MOST_SEED = 9_999
+UPLOAD_MB = 20
+
+
+@dataclass(frozen=True, eq=False)
+class Subject:
+    """The chosen poster and the networks that look at it.
+
+    image : (1, 3, H, W) in [-1, 1]. key : SHA-256 of its pixels. z : its noise, where it was generated.
+    logit : D's verdict, None without a discriminator.
+    """
+
+    checkpoint: gan.Checkpoint
+    name: str
+    image: Tensor
+    key: str
+    z: Tensor | None
+    logit: float | None
+
+    @property
+    def pixels(self) -> Any:
+        """uint8 RGB (H, W, 3)."""
+        import gan
+
+        return gan.to_uint8(self.image)[0]
+
+
+def choose() -> Subject | None:
+    """Draw the sidebar and return the chosen poster; None (with a sentence on the page) if there is none."""
+    import gan
+
+    with st.sidebar:
+        try:
+            checkpoint = _choose_checkpoint()
+            subject = None if checkpoint is None else _choose_poster(checkpoint)
+        except gan.PosterLensError as error:
+            st.error(str(error))
+            return None
+        if subject is not None:
+            ui.picture(subject.pixels, subject.name)
+            ui.verdict(subject.logit)
+    return subject
+
+
+def latent_of(subject: Subject) -> tuple[int, Tensor]:
+    """Seed and noise for pages about the generator; those of the seed box if a real poster is chosen."""
+    import gan
+
+    seed = int(st.session_state.get("seed", 0))
+    return seed, subject.z if subject.z is not None else gan.latents([seed], subject.checkpoint.config)
+
+
+def show_seed(seed: int) -> None:
+    """Make the generated poster of this seed the subject (for callbacks)."""
+    st.session_state["source"] = GENERATED
+    st.session_state["seed"] = seed
+
+
+def _choose_checkpoint() -> gan.Checkpoint | None:
+    names = cache.checkpoint_names()
+    if not names:
+        return None
+    name = st.selectbox("Checkpoint", names, key="checkpoint", bind="query-params")
+    return cache.checkpoint(name)
+
+
+def _choose_poster(checkpoint: gan.Checkpoint) -> Subject | None:
+    found = cache.posters(checkpoint.config.resolution)
+    sources = [GENERATED] * (checkpoint.generator is not None) + [POSTER] * (found is not None) + [UPLOAD]
+    source = st.segmented_control(
+        "Poster",
+        sources,
+        default=sources[0],
+        required=True,
+        key="source",
+        bind="query-params",
+        width="stretch",
+    )
+    if source == POSTER and found is not None:
+        return _from_folder(checkpoint, found)
+    if source == GENERATED and checkpoint.generator is not None:
+        return _from_seed(checkpoint)
+    return _from_upload(checkpoint)
+
+
+def _from_seed(checkpoint: gan.Checkpoint) -> Subject:
+    import torch
+
+    import gan
+
+    seed = _number_with_dice("Seed", "seed", MOST_SEED, "The same seed always gives the same poster.")
+    z = gan.latents([seed], checkpoint.config)
+    with torch.no_grad():
+        image = checkpoint.generator(z)  # type: ignore[misc]
+    return _subject(checkpoint, f"seed {seed}", image, z)
+
+
+def _from_folder(checkpoint: gan.Checkpoint, found: gan.PosterSet) -> Subject:
+    from gan.data import is_held_out
+
+    index = _number_with_dice("Poster number", "poster", len(found) - 1, f"0 to {len(found) - 1}, by file name.")
+    genres = ", ".join(found.genres[index])
+    seen = "never trained on" if is_held_out(found.names[index]) else "seen in training"
+    name = " · ".join(filter(None, [found.names[index], genres, seen]))
+    return _subject(checkpoint, name, found.tensor([index]), None)
+
+
+def _from_upload(checkpoint: gan.Checkpoint) -> Subject | None:
+    import gan
+
+    file = st.file_uploader(
+        "JPEG, PNG or WebP", ["jpg", "jpeg", "png", "webp"], max_upload_size=UPLOAD_MB, key="upload"
+    )
+    if file is None:
+        st.info("Drop a poster here. It stays on this machine and is not part of the link.")
+        return None
+    try:
+        image = gan.read_poster(file.getvalue(), checkpoint.config.resolution)
+    except gan.ImageError as error:
+        st.error(str(error).replace("the picture", file.name))
+        return None
+    return _subject(checkpoint, file.name, image, None)
+
+
+def _subject(checkpoint: gan.Checkpoint, name: str, image: Tensor, z: Tensor | None) -> Subject:
+    import gan
+
+    key = cache.digest_of(gan.to_uint8(image).tobytes())
+    logit = None
+    if checkpoint.discriminator is not None:
+        logit = float(cache.score(checkpoint.digest, checkpoint)(image))
+    return Subject(checkpoint, name, image, key, z, logit)
+
+
+def _number_with_dice(label: str, key: str, most: int, note: str) -> int:
+    def roll() -> None:
+        st.session_state[key] = random.randint(0, most)
+
+    ui.clamp(key, most)
+    number, dice = st.columns([3, 1], vertical_alignment="bottom")
+    value = number.number_input(label, 0, most, key=key, bind="query-params", help=note)
+    dice.button("", key=f"{key}_dice", on_click=roll, icon=":material/casino:", help="Another one", width="stretch")
+    return int(value)

@@ -1,0 +1,141 @@
+"""Pieces of pages: pictures, verdicts, choices of a layer and a unit. No arithmetic."""
+
+from __future__ import annotations
+
+import logging
+import math
+from collections.abc import Iterator, Sequence
+from contextlib import contextmanager
+from typing import TYPE_CHECKING, Any
+
+import streamlit as st
+
+from dashboard.components.sprite_grid import sprite_grid
+
+if TYPE_CHECKING:
+    from xai.units import Layer
+
+LOG = logging.getLogger(__name__)
+PICTURE_SIDE = 448
+STYLE = """<style>
+[data-testid="stImageContainer"] img { image-rendering: pixelated; }
+[data-testid="stMainBlockContainer"] { padding: 3rem 3rem 4rem; max-width: 1500px; }
+@media (max-width: 640px) { [data-testid="stMainBlockContainer"] { padding: 3rem 1rem; } }
+</style>"""
+
+
+def head(title: str, question: str) -> None:
+    """Title of a page, and the question that it answers."""
+    st.title(title)
+    st.caption(question)
+
+
+def picture(pixels: Any, caption: str | None = None, width: Any = "stretch") -> None:
+    """A small picture (H, W, 3), enlarged without smoothing."""
+    from xai.render import enlarge
+
+    st.image(enlarge(pixels, max(1, PICTURE_SIDE // pixels.shape[0])), caption, width=width)
+
+
+def verdict(logit: float | None) -> None:
+    """What D thinks, as logit and probability."""
+    if logit is None:
+        st.caption("This checkpoint has no discriminator, so there is no verdict.")
+        return
+    probability = 1 / (1 + math.exp(-logit))
+    word, colour = ("real", "red") if logit > 0 else ("fake", "blue")
+    st.markdown(f"D finds it :{colour}[**{word}**]: logit **{logit:+.2f}**, probability **{probability:.1%}**")
+
+
+@contextmanager
+def forgiving(what: str, slot: Any = None) -> Iterator[None]:
+    """An error inside shows one sentence, empties ``slot``, and leaves the rest of the page standing."""
+    from gan import PosterLensError
+
+    try:
+        yield
+    except PosterLensError as error:
+        if slot is not None:
+            slot.empty()
+        st.warning(str(error), icon=":material/error:")
+    except (RuntimeError, ValueError, TypeError, ArithmeticError, LookupError, AssertionError) as error:
+        if slot is not None:
+            slot.empty()
+        LOG.exception("%s failed", what)
+        st.error(f"{what} failed ({type(error).__name__}). The other parts of this page still work.")
+
+
+def needs(subject: Any, network: str) -> Any:
+    """The subject if it has this network; else say what is missing and end the page."""
+    if subject is None or getattr(subject.checkpoint, network) is None:
+        missing = (
+            "Choose or upload a poster in the sidebar." if subject is None else f"This checkpoint has no {network}."
+        )
+        st.info(missing, icon=":material/info:")
+        st.stop()
+    return subject
+
+
+def choose_layer(layers: Sequence[Layer], key: str, default: str, marked: Sequence[str] = ()) -> Layer:
+    """A select box of layers; ``marked`` ones carry a star."""
+    by_name = {layer.name: layer for layer in layers}
+
+    def label(name: str) -> str:
+        return ("★ " if name in marked else "") + by_name[name].label.replace(" x ", " × ")
+
+    names = list(by_name)
+    name = st.selectbox("Layer", names, names.index(default), format_func=label, key=key, bind="query-params")
+    return by_name[name]
+
+
+def clamp(key: str, most: int) -> None:
+    """Bring a stored number back into range, before its widget is drawn: another layer may have fewer units."""
+    if st.session_state.get(key, 0) > most:
+        st.session_state[key] = most
+
+
+def choose_unit(maps: Any, key: str, order: Sequence[int], shared: bool) -> int:
+    """All unit maps (U, h, w) as one sprite to click, with a number box beside it; returns the unit."""
+    from xai.render import data_uri, map_colours, sprite
+
+    count = len(maps)
+    clamp(key, count - 1)
+    unit = int(st.number_input(f"Filter (0 to {count - 1})", 0, count - 1, key=key, bind="query-params"))
+    sheet = sprite(map_colours(maps[list(order)], shared))
+    sprite_grid(
+        data_uri(sheet.pixels),
+        labels=[f"filter {index}" for index in order],
+        columns=sheet.columns,
+        cell=sheet.cell,
+        selected=list(order).index(unit),
+        on_pick=lambda place: st.session_state.update({key: int(order[place])}),
+        key=f"{key}_grid",
+    )
+    return unit
+
+
+def order_units(maps: Any, sort: str) -> list[int]:
+    """Unit indices as they are, or strongest mean response first."""
+    import numpy as np
+
+    if sort == "strength":
+        return [int(unit) for unit in np.argsort(-np.abs(maps).mean((1, 2)), kind="stable")]
+    return list(range(len(maps)))
+
+
+def map_controls(prefix: str) -> tuple[str, bool]:
+    """How to sort and to colour a sheet of unit maps: (sort, shared scale)."""
+    row = st.container(horizontal=True)
+    sort = row.segmented_control(
+        "Sort by",
+        ["index", "strength"],
+        default="index",
+        required=True,
+        key=f"{prefix}_sort",
+        bind="query-params",
+    )
+    scale = row.segmented_control(
+        "Colour scale", ["own", "shared"], default="own", required=True, key=f"{prefix}_scale", bind="query-params",
+        help="Own: each filter uses the full range of colours. Shared: brightness can be compared.",
+    )  # fmt: skip
+    return str(sort), scale == "shared"

@@ -1,0 +1,121 @@
+"""Draw posters from a checkpoint: one grid, or one picture a seed.
+
+    python scripts/sample.py --checkpoint checkpoints/dcgan-64 --seeds 0-63 --out grid.png
+    python scripts/sample.py --checkpoint checkpoints/dcgan-64 --seeds 1,5,10-20 --out posters --single
+
+The same seed is the same poster, today and tomorrow; --scale 4 enlarges each pixel to 4 x 4. Files that
+exist are replaced only with --force.
+"""
+
+from __future__ import annotations
+
+import argparse
+import re
+import sys
+from collections.abc import Iterator
+from itertools import chain
+from pathlib import Path
+
+import numpy as np
+import torch
+from numpy.typing import NDArray
+from PIL import Image
+
+from gan import CheckpointError, Generator, PosterLensError, image_grid, latents, load, to_uint8
+from gan.files import write_file
+
+BATCH = 64
+MAX_SEED = 2**32 - 1  # beyond, the random generator repeats itself
+MAX_SEEDS = 100_000
+MAX_PIXELS = 100_000_000  # of one PNG
+
+
+def parse(arguments: list[str] | None = None) -> argparse.Namespace:
+    parser = argparse.ArgumentParser(description=__doc__, formatter_class=argparse.RawDescriptionHelpFormatter)
+    parser.add_argument("--checkpoint", required=True, type=Path, help="checkpoint folder or .pth file")
+    parser.add_argument("--seeds", default="0-63", help="numbers and ranges, such as 1,5,10-20")
+    parser.add_argument("--out", required=True, type=Path, help="the grid's PNG; with --single a folder")
+    parser.add_argument("--single", action="store_true", help="one PNG a seed, named seed-000012.png")
+    parser.add_argument("--columns", type=int, help="posters in a row of the grid (default: near square)")
+    parser.add_argument("--scale", type=int, default=1, help="enlarge each pixel to so many, unsmoothed")
+    parser.add_argument("--force", action="store_true", help="replace files that exist")
+    return parser.parse_args(arguments)
+
+
+def parse_seeds(text: str) -> list[int]:
+    """``1,5,10-12`` to [1, 5, 10, 11, 12]; ValueError where it says nothing sensible."""
+    ranges = []
+    for part in text.split(","):
+        match = re.fullmatch(r"\s*([0-9]{1,10})(?:-([0-9]{1,10}))?\s*", part)
+        first, last = (int(match[1]), int(match[2] or match[1])) if match else (1, 0)
+        if not first <= last <= MAX_SEED:
+            raise ValueError(f"{part.strip()!r} in --seeds is neither a seed nor a range from low to high.")
+        ranges.append(range(first, last + 1))
+    count = sum(map(len, ranges))
+    if count > MAX_SEEDS:
+        raise ValueError(f"--seeds names {count} posters; at most {MAX_SEEDS} are drawn at once.")
+    return list(chain(*ranges))
+
+
+@torch.inference_mode()
+def draw(generator: Generator, seeds: list[int]) -> Iterator[NDArray[np.uint8]]:
+    """uint8 RGB (n, H, W, 3) of the seeds, at most 64 at a time."""
+    for start in range(0, len(seeds), BATCH):
+        yield to_uint8(generator(latents(seeds[start : start + BATCH], generator.config)))
+
+
+def sample(chosen: argparse.Namespace) -> list[Path]:
+    """Do what the command line asks; the files written."""
+    if chosen.scale < 1 or (chosen.columns is not None and chosen.columns < 1):
+        raise ValueError("--scale and --columns must be at least 1.")
+    seeds = parse_seeds(chosen.seeds)
+    checkpoint = load(chosen.checkpoint)
+    if checkpoint.generator is None:
+        raise CheckpointError(f"{chosen.checkpoint} holds no generator, only a discriminator.")
+    side = checkpoint.config.resolution * chosen.scale
+    if side**2 * (1 if chosen.single else len(seeds)) > MAX_PIXELS:
+        raise ValueError("The picture would be too large; take a smaller --scale or fewer --seeds.")
+    paths = [chosen.out / f"seed-{seed:06d}.png" for seed in seeds] if chosen.single else [chosen.out]
+    make_room(paths, chosen)
+    drawn = draw(checkpoint.generator, seeds)
+    if chosen.single:
+        for path, pixels in zip(paths, chain.from_iterable(drawn), strict=True):
+            write(path, Image.fromarray(pixels), chosen.scale)
+    else:
+        columns = min(chosen.columns, len(seeds)) if chosen.columns else None
+        write(chosen.out, image_grid(np.concatenate(list(drawn)), columns), chosen.scale)
+    return paths
+
+
+def make_room(paths: list[Path], chosen: argparse.Namespace) -> None:
+    """Make the folder; ValueError where a file is in the way, before anything is drawn."""
+    if not chosen.single and chosen.out.is_dir():
+        raise ValueError(f"{chosen.out} is a folder; name a PNG file, or add --single.")
+    there = [] if chosen.force else [path for path in paths if path.exists()]
+    if there:
+        raise ValueError(f"{there[0]} exists already; --force replaces it.")
+    paths[0].parent.mkdir(parents=True, exist_ok=True)
+
+
+def write(path: Path, picture: Image.Image, scale: int) -> None:
+    """Store one PNG, complete or not at all."""
+    large = picture.resize((picture.width * scale, picture.height * scale), Image.Resampling.NEAREST)
+    write_file(path, lambda file: large.save(file, "PNG"))
+
+
+def main(arguments: list[str] | None = None) -> int:
+    chosen = parse(arguments)
+    try:
+        paths = sample(chosen)
+    except OSError as error:
+        print(f"error: {chosen.out} cannot be written: {error.strerror or error}.", file=sys.stderr)
+        return 2
+    except (PosterLensError, ValueError) as error:
+        print(f"error: {error}", file=sys.stderr)
+        return 2
+    print(f"{len(paths)} pictures in {chosen.out}" if chosen.single else f"{chosen.out} written")
+    return 0
+
+
+if __name__ == "__main__":
+    sys.exit(main())

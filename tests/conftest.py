@@ -1,0 +1,56 @@
+"""What all tests share: networks, posters and checkpoints so small that they cost nothing."""
+
+from __future__ import annotations
+
+from pathlib import Path
+
+import pytest
+import torch
+
+import gan
+from gan.synthetic import write_folder
+
+
+@pytest.fixture(scope="session", autouse=True)
+def one_thread() -> None:
+    torch.set_num_threads(1)
+
+
+@pytest.fixture(autouse=True)
+def private_cache(tmp_path_factory: pytest.TempPathFactory, monkeypatch: pytest.MonkeyPatch) -> Path:
+    """Nothing is read from or left in the user's own cache."""
+    cache = tmp_path_factory.mktemp("cache")
+    monkeypatch.setenv("POSTERLENS_CACHE", str(cache))
+    return cache
+
+
+@pytest.fixture(scope="session")
+def tiny() -> gan.ModelConfig:
+    """The smallest networks: 8 x 8 pictures, 8 noise values, 4 channels."""
+    return gan.ModelConfig(resolution=8, latent=8, width=4)
+
+
+@pytest.fixture(scope="session")
+def poster_folder(tmp_path_factory: pytest.TempPathFactory) -> Path:
+    """40 synthetic posters and their metadata.csv; not to be changed by a test."""
+    folder = tmp_path_factory.mktemp("posters")
+    write_folder(folder, 40, size=(32, 48))
+    return folder
+
+
+@pytest.fixture(scope="session")
+def posters(poster_folder: Path, tmp_path_factory: pytest.TempPathFactory) -> gan.PosterSet:
+    """The synthetic posters at 8 x 8."""
+    return gan.load_posters(poster_folder, 8, cache=tmp_path_factory.mktemp("shared-cache"), progress=False)
+
+
+@pytest.fixture(scope="session")
+def checkpoints(tiny: gan.ModelConfig, tmp_path_factory: pytest.TempPathFactory) -> Path:
+    """A folder of checkpoints with one in it: ``tiny``, whose BatchNorm has seen a few pictures."""
+    folder = tmp_path_factory.mktemp("checkpoints")
+    with torch.random.fork_rng(), torch.no_grad():
+        torch.manual_seed(0)
+        generator, discriminator = gan.Generator(tiny), gan.Discriminator(tiny)
+        discriminator(generator(gan.latents(range(16), tiny)))
+    gan.save(folder / "tiny", generator.eval(), discriminator.eval(), {"kimg": 1.5})
+    return folder
