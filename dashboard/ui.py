@@ -17,6 +17,7 @@ if TYPE_CHECKING:
 
 LOG = logging.getLogger(__name__)
 PICTURE_SIDE = 448
+ACTIVATIONS = ("LeakyReLU", "ReLU")
 STYLE = """<style>
 [data-testid="stImageContainer"] img { image-rendering: pixelated; }
 [data-testid="stMainBlockContainer"] { padding: 3rem 3rem 4rem; max-width: 1500px; }
@@ -76,15 +77,17 @@ def needs(subject: Any, network: str) -> Any:
     return subject
 
 
-def choose_layer(layers: Sequence[Layer], key: str, default: str, marked: Sequence[str] = ()) -> Layer:
-    """A select box of layers; ``marked`` ones carry a star."""
+def choose_layer(layers: Sequence[Layer], key: str) -> Layer:
+    """A select box of layers. The activation layers carry a star; the second of them is the default."""
     by_name = {layer.name: layer for layer in layers}
+    starred = [layer.name for layer in layers if layer.kind in ACTIVATIONS]
 
     def label(name: str) -> str:
-        return ("★ " if name in marked else "") + by_name[name].label.replace(" x ", " × ")
+        return ("★ " if name in starred else "") + by_name[name].label.replace(" x ", " × ")
 
     names = list(by_name)
-    name = st.selectbox("Layer", names, names.index(default), format_func=label, key=key, bind="query-params")
+    default = names.index(starred[:2][-1])
+    name = st.selectbox("Layer", names, default, format_func=label, key=key, bind="query-params")
     return by_name[name]
 
 

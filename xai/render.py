@@ -62,7 +62,7 @@ def overlay(picture: Pixels, values: NDArray[np.float32], end: float, strength: 
     share = np.clip(values / end, -1, 1)[..., None]
     colour = np.where(share < 0, BLUE, RED)
     base = np.repeat((picture / 255) @ GREY_WEIGHTS, 3).reshape(*picture.shape)
-    alpha = strength * np.sqrt(np.abs(share))  # the eye should see half a share as more than a trace
+    alpha = strength * np.abs(share)
     return _bytes(base * (1 - alpha) + colour * alpha)
 
 

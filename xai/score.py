@@ -25,9 +25,10 @@ class Score:
     """
 
     def __init__(self, network: nn.Module) -> None:
-        judge = isinstance(network, Discriminator)
-        body = network.layers[:-1] if judge else network
-        self._side = network.config.resolution if judge else None
+        body: nn.Module = network
+        self._side: int | None = None
+        if isinstance(network, Discriminator):
+            body, self._side = network.layers[:-1], network.config.resolution
         self._network = private_copy(nn.Sequential(OrderedDict(layers=body, flat=nn.Flatten())))
 
     @torch.no_grad()

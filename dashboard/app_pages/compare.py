@@ -24,14 +24,14 @@ with st.container(horizontal=True, vertical_alignment="bottom"):
         format_func=lambda name: METHODS[name].title, key="methods", bind="query-params", width=540,
     )  # fmt: skip
     reference = st.selectbox(
-        "Compared with", available, available.index(usual), format_func=REFERENCES.get,
+        "Compared with", available, available.index(usual), format_func=lambda kind: REFERENCES[kind],
         key="reference", bind="query-params", width=260,
         help="A map says why the logit differs from that of the reference. Another reference, another answer.",
     )  # fmt: skip
 with st.container(horizontal=True, vertical_alignment="bottom"):
     strength = st.slider("Overlay strength", 0.0, 1.0, 0.9, 0.05, key="strength", bind="query-params", width=170)
     block = st.select_slider(
-        "Detail", [1, 2, 4, 8], 2, format_func=lambda size: f"{size} px", key="detail", bind="query-params",
+        "Detail", [1, 2, 4, 8], 4, format_func=lambda size: f"{size} px", key="detail", bind="query-params",
         width=170, help="Shares are averaged over blocks of this size; single pixels are mostly noise to the eye.",
     )  # fmt: skip
     scale = st.segmented_control(
@@ -44,12 +44,10 @@ with st.container(horizontal=True, vertical_alignment="bottom"):
             "LIME: masked posters", [250, 500, 1000, 2000], 1000, key="samples", bind="query-params"
         )
         seed = st.number_input("LIME: seed", 0, 999, key="lime_seed", bind="query-params")
-        layer = ui.choose_layer(
-            cache.layers(checkpoint.digest, "discriminator", checkpoint)[:-2], "map_layer", "layers.4"
-        )
+        layer = ui.choose_layer(cache.layers(checkpoint.digest, "discriminator", checkpoint)[:-2], "map_layer")
         ui.clamp("map_unit", layer.units - 1)
         unit = st.number_input(
-            "Activation map: filter, -1 for the mean of all",
+            "Activation map: filter, -1 for the liveliest",
             -1,
             layer.units - 1,
             -1,
@@ -83,6 +81,8 @@ def facts(name: str, found: Any, end: float) -> str:
     if "r2" in found.diagnostics:
         segments = int(found.diagnostics["segment_count"])
         parts.append(f"R² {float(found.diagnostics['r2']):.2f} on {segments} segments")
+    if "unit" in found.diagnostics:
+        parts.append(f"filter {int(found.diagnostics['unit'])} of {layer.name}")
     parts.append(f"full colour: {end:.2g} {'logit' if METHODS[name].in_logits else 'activation'} a pixel")
     return " · ".join(parts)
 
@@ -99,16 +99,14 @@ if not methods:
     st.info("Choose at least one method.")
     st.stop()
 
-cards = []
-for start in range(0, len(methods) + 1, COLUMNS):
-    cards += [column.container(border=True) for column in st.columns(COLUMNS)][: len(methods) + 1 - start]
+count_of_cards = len(methods) + 1
+columns = [column for _ in range(0, count_of_cards, COLUMNS) for column in st.columns(COLUMNS)]
+cards = [column.container(border=True) for column in columns[:count_of_cards]]
 with cards[0]:
     st.markdown("#### The poster")
     ui.picture(subject.pixels)
     ui.verdict(subject.logit)
-    st.markdown(
-        "Red speaks for real, blue for fake; what stays grey is silent. An activation map is red where it responds."
-    )
+    st.markdown("Red speaks for real, blue for fake; what stays grey is silent. ")
 
 slots, found = {}, {}
 for name, card in zip(methods, cards[1:], strict=True):

@@ -5,8 +5,6 @@ import streamlit as st
 from dashboard import cache, ui
 from xai.render import diverging, enlarge_map, limit, overlay
 
-SEEDS_LAYERS = ("layers.1", "layers.4", "layers.7", "layers.10")
-
 ui.head("Discriminator", "What does each filter see in this poster, from edges to whole parts?")
 subject = ui.needs(st.session_state["_subject"], "discriminator")
 checkpoint = subject.checkpoint
@@ -14,13 +12,13 @@ checkpoint = subject.checkpoint
 left, right = st.columns([11, 9], gap="large")
 with left:
     found = cache.layers(checkpoint.digest, "discriminator", checkpoint)[:-2]
-    layer = ui.choose_layer(found, "d_layer", "layers.4", SEEDS_LAYERS)
+    layer = ui.choose_layer(found, "d_layer")
     sort, shared = ui.map_controls("d")
     maps = cache.maps(
         checkpoint.digest, "discriminator", subject.key, layer.name, checkpoint.discriminator, subject.image
     )
     unit = ui.choose_unit(maps, "d_unit", ui.order_units(maps, sort), shared)
-    st.caption("★ marks the outputs of the four activation layers. Red responds, blue is held back, white is silent.")
+    st.caption("★ marks the outputs of the activation layers. Red responds, blue is held back, white is silent.")
 with right:
     chosen = maps[unit]
     st.subheader(f"Filter {unit} of {layer.name}")

@@ -16,7 +16,7 @@ if subject.z is None:
 left, right = st.columns([11, 9], gap="large")
 with left:
     found = cache.layers(checkpoint.digest, "generator", checkpoint)[:-1]
-    layer = ui.choose_layer(found, "g_layer", "layers.5", [one.name for one in found if one.kind == "ReLU"])
+    layer = ui.choose_layer(found, "g_layer")
     sort, shared = ui.map_controls("g")
     maps = cache.maps(checkpoint.digest, "generator", f"seed {seed}", layer.name, checkpoint.generator, z)
     unit = ui.choose_unit(maps, "g_unit", ui.order_units(maps, sort), shared)

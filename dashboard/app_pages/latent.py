@@ -39,7 +39,7 @@ with ui.forgiving("The sweep"):
     )  # fmt: skip
     st.caption(f"From -3 to 3; this poster has {now:+.2f} (the nearest is outlined). Everything else stays.")
 
-left, right = st.columns([3, 2], gap="large")
+left, right = st.columns([7, 3], gap="large")
 with left:
     st.subheader("Which values change this poster most")
     table = pd.DataFrame(

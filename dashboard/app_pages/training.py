@@ -66,7 +66,7 @@ def show_curves(rows: list[dict[str, Any]]) -> None:
                 figure.add_scatter(x=[p[0] for p in points], y=[p[1] for p in points], name=label, mode=mode)
         figure.update_layout(
             title=title, height=300, margin={"l": 10, "r": 10, "t": 40, "b": 10}, showlegend=len(curves) > 1,
-            legend={"orientation": "h"}, xaxis_title="thousand posters shown",
+            legend={"x": 1, "xanchor": "right", "y": 1}, yaxis_rangemode="tozero", xaxis_title="thousand posters shown",
         )  # fmt: skip
         with column:
             if figure.data:

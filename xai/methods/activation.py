@@ -21,16 +21,17 @@ from xai.hooks import capture
 
 @dataclass(frozen=True, eq=False)
 class Activation(Attribution):
-    """Output of ``layer`` for one ``unit``, or the mean over units, enlarged without smoothing.
+    """Output of ``layer`` for one ``unit``, enlarged without smoothing.
 
-    The native map (1, h, w) stands in ``diagnostics["map"]``.
+    Without a ``unit`` the liveliest is taken: the one whose response varies most over the poster. Diagnostics:
+    the ``unit`` that is shown, and its native ``map`` (h, w).
     """
 
     name = "activation"
     title = "Activation map"
     granularity = "layer"
     in_logits = False
-    promise = "Where the chosen layer or filter of the discriminator responds, and how strongly."
+    promise = "Where one filter of the discriminator responds (red) or is held back (blue)."
     caveat = "A strong response may speak for real, for fake, or not matter to the verdict at all."
 
     layer: str = "layers.4"
@@ -46,5 +47,9 @@ class Activation(Attribution):
         count = found.shape[1]
         if self.unit is not None and not 0 <= self.unit < count:
             raise ExplanationError(f"{self.layer} has units 0 to {count - 1}; {self.unit} is none of them.")
-        native = found.mean(1, keepdim=True) if self.unit is None else found[:, [self.unit]]
-        return Share(interpolate(native, image.shape[-2:], mode="nearest"), diagnostics={"map": native[:, 0]})
+        unit = int(found.var((2, 3)).argmax()) if self.unit is None else self.unit
+        native = found[:, [unit]]
+        return Share(
+            interpolate(native, image.shape[-2:], mode="nearest"),
+            diagnostics={"map": native[:, 0], "unit": torch.tensor([unit])},
+        )

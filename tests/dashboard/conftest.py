@@ -1,0 +1,43 @@
+"""Runs the app without a browser, on whatever folders a test names."""
+
+from __future__ import annotations
+
+import sys
+from collections.abc import Callable, Iterator
+from pathlib import Path
+
+import pytest
+import streamlit as st
+from streamlit.testing.v1 import AppTest
+
+from dashboard.settings import settings
+
+APP = Path(__file__).parents[2] / "dashboard/app.py"
+PAGES = ("start", "compare", "discriminator", "generator", "latent", "training")
+
+
+@pytest.fixture(autouse=True)
+def nothing_cached() -> Iterator[None]:
+    yield
+    st.cache_resource.clear()
+    settings.cache_clear()
+
+
+@pytest.fixture
+def open_app(monkeypatch: pytest.MonkeyPatch, checkpoints: Path, tmp_path: Path) -> Callable[..., AppTest]:
+    """Start the app on one page, with a query, as ``streamlit run dashboard/app.py -- ARGUMENTS`` would."""
+
+    def start(page: str = "start", query: dict[str, str] | None = None, *arguments: str) -> AppTest:
+        given = [*arguments]
+        for option, default in (("--checkpoints", checkpoints), ("--runs", tmp_path / "runs")):
+            if option not in given:
+                given += [option, str(default)]
+        monkeypatch.setattr(sys, "argv", ["app.py", *given])
+        settings.cache_clear()
+        app = AppTest.from_file(str(APP), default_timeout=60)
+        for name, value in (query or {}).items():
+            app.query_params[name] = value
+        app.switch_page(f"app_pages/{page}.py")
+        return app.run()
+
+    return start

@@ -1,0 +1,196 @@
+"""Every page, fresh, with a nonsense link, without a checkpoint, and used."""
+
+from __future__ import annotations
+
+import io
+from collections.abc import Callable
+from pathlib import Path
+
+import pytest
+import torch
+from PIL import Image
+from streamlit.testing.v1 import AppTest
+
+import gan
+from gan.synthetic import draw_poster
+from tests.dashboard.conftest import PAGES
+
+OpenApp = Callable[..., AppTest]
+NONSENSE = {
+    "checkpoint": "../../etc/passwd",
+    "source": "Nowhere",
+    "seed": "-7e99",
+    "methods": "astrology",
+    "reference": "void",
+    "strength": "strong",
+    "detail": "3",
+    "d_layer": "layers.99",
+    "d_unit": "100000",
+    "g_layer": "",
+    "g_unit": "NaN",
+    "latent": "1e3",
+    "run": "no-such-run",
+    "at": "x",
+}
+
+
+def headings(app: AppTest) -> list[str]:
+    return [element.value for element in app.subheader]
+
+
+def texts(app: AppTest) -> str:
+    return " ".join(element.value for kind in (app.markdown, app.caption, app.info, app.warning) for element in kind)
+
+
+@pytest.mark.parametrize("page", PAGES)
+def test_a_fresh_page_opens_without_posters(open_app: OpenApp, page: str) -> None:
+    app = open_app(page)
+    assert not app.exception
+    assert not app.error
+    assert app.title[0].value
+
+
+@pytest.mark.parametrize("page", PAGES)
+def test_a_link_of_nonsense_opens_the_page_with_its_defaults(open_app: OpenApp, page: str) -> None:
+    app = open_app(page, NONSENSE)
+    assert not app.exception
+    assert app.session_state["checkpoint"] == "tiny"
+    assert app.session_state["source"] == "Seed"
+
+
+@pytest.mark.parametrize("page", PAGES)
+def test_without_a_checkpoint_every_page_says_how_to_get_one(open_app: OpenApp, page: str, tmp_path: Path) -> None:
+    app = open_app(page, None, "--checkpoints", str(tmp_path / "none"))
+    assert not app.exception
+    assert any("scripts/train.py" in note.value for note in app.info)
+
+
+@pytest.mark.parametrize("page", PAGES)
+def test_a_damaged_checkpoint_is_one_sentence(open_app: OpenApp, page: str, tmp_path: Path) -> None:
+    (tmp_path / "broken.pth").write_bytes(b"not a network")
+    app = open_app(page, None, "--checkpoints", str(tmp_path))
+    assert not app.exception
+    assert [error.value for error in app.error] == ["broken.pth is truncated or is not a PyTorch file."]
+
+
+def test_a_discriminator_alone_opens_all_pages(open_app: OpenApp, tmp_path: Path, tiny: gan.ModelConfig) -> None:
+    torch.save(gan.Discriminator(tiny).state_dict(), tmp_path / "judge.pth")
+    for page in PAGES:
+        app = open_app(page, None, "--checkpoints", str(tmp_path))
+        assert not app.exception, page
+
+
+def test_a_missing_posters_path_is_one_sentence(open_app: OpenApp, tmp_path: Path) -> None:
+    app = open_app("compare", None, "--posters", str(tmp_path / "gone"))
+    assert not app.exception
+    assert [error.value for error in app.error] == [f"{tmp_path / 'gone'} is not there."]
+
+
+def test_compare_shows_a_card_for_each_method(open_app: OpenApp) -> None:
+    app = open_app("compare", {"samples": "250"})
+    titles = [block.value for block in app.markdown if block.value.startswith("####")]
+    assert titles == ["#### The poster", "#### DeepLIFT", "#### DeepSHAP", "#### LIME", "#### Activation map"]
+    assert "completeness gap" in texts(app)
+    assert "R²" in texts(app)
+    assert not app.error
+    assert not app.warning
+
+
+def test_one_method_that_fails_leaves_the_others_standing(open_app: OpenApp, monkeypatch: pytest.MonkeyPatch) -> None:
+    from xai.methods.deepshap import DeepShap
+
+    def explode(*_: object) -> None:
+        raise RuntimeError("secret path /tmp/x")
+
+    monkeypatch.setattr(DeepShap, "_attribute", explode)
+    app = open_app("compare", {"samples": "250"})
+    assert not app.exception
+    assert len(app.error) == 1
+    assert "secret" not in app.error[0].value
+    assert "completeness gap" in texts(app)
+    assert "R²" in texts(app)
+
+
+def test_colours_and_detail_change_without_computing_again(open_app: OpenApp, monkeypatch: pytest.MonkeyPatch) -> None:
+    from xai.attribution import Attribution
+
+    calls = []
+    attribute = Attribution.attribute
+    monkeypatch.setattr(Attribution, "attribute", lambda self, *a: calls.append(self.name) or attribute(self, *a))
+    app = open_app("compare", {"samples": "250"})
+    assert len(calls) == 4
+    app.slider(key="strength").set_value(0.5).run()
+    app.select_slider(key="detail").set_value(1).run()
+    assert not app.exception
+    assert len(calls) == 4
+
+
+def test_a_link_brings_the_choices_back(open_app: OpenApp) -> None:
+    app = open_app("discriminator", {"seed": "42", "d_layer": "layers.1", "d_unit": "3"})
+    assert app.number_input(key="seed").value == 42
+    assert app.number_input(key="d_unit").value == 3
+    assert headings(app) == ["Filter 3 of layers.1"]
+
+
+@pytest.mark.parametrize(("page", "prefix"), [("discriminator", "d"), ("generator", "g")])
+def test_a_filter_chosen_by_number_is_shown(open_app: OpenApp, page: str, prefix: str) -> None:
+    app = open_app(page)
+    app.number_input(key=f"{prefix}_unit").set_value(2).run()
+    assert not app.exception
+    assert headings(app)[0].startswith("Filter 2 of layers.")
+
+
+def test_a_layer_with_fewer_filters_keeps_the_choice_in_range(open_app: OpenApp) -> None:
+    app = open_app("generator", {"g_layer": "layers.2", "g_unit": "3"})
+    assert headings(app)[0] == "Filter 3 of layers.2"
+    app.selectbox(key="g_layer").set_value("layers.3").run()
+    assert not app.exception
+    assert headings(app)[0] == "Filter 2 of layers.3"
+
+
+def test_a_real_poster_is_named_and_explained(open_app: OpenApp, poster_folder: Path) -> None:
+    app = open_app("compare", {"source": "Poster", "poster": "5", "samples": "250"}, "--posters", str(poster_folder))
+    assert not app.exception
+    assert not app.error
+    assert app.session_state["_subject"].z is None
+    assert app.selectbox(key="reference").value == "posters"
+
+
+def test_an_upload_becomes_the_subject(open_app: OpenApp) -> None:
+    buffer = io.BytesIO()
+    draw_poster(3).image.save(buffer, "PNG")
+    app = open_app("discriminator", {"source": "Upload"})
+    assert any("Drop a poster" in note.value for note in app.info)
+    app.file_uploader(key="upload").upload("mine.png", buffer.getvalue(), "image/png").run()
+    assert not app.exception
+    assert app.session_state["_subject"].name == "mine.png"
+
+
+def test_a_bad_upload_is_one_sentence(open_app: OpenApp) -> None:
+    app = open_app("compare", {"source": "Upload"})
+    app.file_uploader(key="upload").upload("poster.png", b"<html>no poster</html>", "image/png").run()
+    assert not app.exception
+    assert [error.value for error in app.error] == ["poster.png cannot be read as a JPEG, PNG or WebP picture."]
+
+
+def test_the_latent_page_begins_with_the_strongest_value(open_app: OpenApp) -> None:
+    app = open_app("latent")
+    table = app.dataframe[0].value
+    assert app.slider(key="latent").value == table["value"].iloc[0]
+    assert table["change"].is_monotonic_decreasing
+    assert len(table) == 8
+
+
+def test_training_shows_a_run_and_its_grids(open_app: OpenApp, tmp_path: Path) -> None:
+    run = tmp_path / "runs/first"
+    (run / "grids").mkdir(parents=True)
+    row = '{"kimg": %g, "step": %d, "seconds": 60, "loss_d": 1.0, "loss_g": 2.0, "accuracy_d": 0.8, "fd_lite1": %d}\n'
+    (run / "stats.jsonl").write_text(row % (1, 10, 300) + row % (2, 20, 250) + '{"kimg": 3, "st')
+    for kimg in (1, 2):
+        Image.new("RGB", (64, 64)).save(run / "grids" / f"{kimg:010.3f}.png")
+    app = open_app("training")
+    assert not app.exception
+    assert {metric.label: metric.value for metric in app.metric}["Best fd_lite1"] == "250"
+    assert app.select_slider(key="at").value == 2.0
+    app.select_slider(key="at").set_value(1.0).run()
+    assert "after 1 thousand posters" in [picture.caption for group in app.get("imgs") for picture in group.proto.imgs]

@@ -1,0 +1,137 @@
+"""The main job in a real Chromium, started by the README's literal command.
+
+Skipped where no browser is installed, unless POSTERLENS_BROWSER=required.
+"""
+
+from __future__ import annotations
+
+import os
+import shutil
+import socket
+import subprocess
+import sys
+import time
+import urllib.request
+from collections.abc import Iterator
+from pathlib import Path
+
+import pytest
+from playwright.sync_api import Page, expect, sync_playwright
+
+from gan.synthetic import draw_poster
+
+pytestmark = pytest.mark.browser
+HOUSE = Path(__file__).parents[2]
+PATIENCE = 120_000  # milliseconds; a slow machine imports torch for a while
+QUIET = (
+    "--no-sandbox", "--disable-gpu", "--disable-quic", "--no-first-run", "--disable-background-networking",
+    "--disable-component-update", "--disable-sync",
+)  # fmt: skip
+
+
+def browser_path() -> str:
+    found = shutil.which("chromium") or shutil.which("chromium-browser") or shutil.which("google-chrome")
+    if found is None:
+        if os.environ.get("POSTERLENS_BROWSER") == "required":
+            pytest.fail("No Chromium is installed, and POSTERLENS_BROWSER=required.")
+        pytest.skip("no Chromium is installed")
+    return found
+
+
+def free_port() -> int:
+    with socket.socket() as probe:
+        probe.bind(("127.0.0.1", 0))
+        return int(probe.getsockname()[1])
+
+
+@pytest.fixture(scope="module")
+def address(tmp_path_factory: pytest.TempPathFactory) -> Iterator[str]:
+    """The app, started as the README says."""
+    browser_path()
+    port = free_port()
+    environment = os.environ | {
+        "PATH": f"{Path(sys.executable).parent}{os.pathsep}{os.environ['PATH']}",
+        "STREAMLIT_SERVER_PORT": str(port),
+        "STREAMLIT_SERVER_ADDRESS": "127.0.0.1",
+        "STREAMLIT_SERVER_HEADLESS": "true",
+    }
+    log = tmp_path_factory.mktemp("app") / "log"
+    with log.open("w") as output:
+        command = ["streamlit", "run", "dashboard/app.py"]
+        app = subprocess.Popen(command, cwd=HOUSE, env=environment, stdout=output, stderr=subprocess.STDOUT)
+        try:
+            wait_for(f"http://127.0.0.1:{port}/_stcore/health", app, log)
+            yield f"http://127.0.0.1:{port}"
+        finally:
+            app.terminate()
+            app.wait(20)
+
+
+def wait_for(url: str, app: subprocess.Popen[bytes], log: Path) -> None:
+    for _ in range(240):
+        try:
+            urllib.request.urlopen(url, timeout=2)
+            return
+        except OSError:
+            assert app.poll() is None, log.read_text()
+            time.sleep(0.5)
+    pytest.fail(log.read_text())
+
+
+@pytest.fixture
+def page(address: str) -> Iterator[Page]:
+    with sync_playwright() as playwright:
+        browser = playwright.chromium.launch(executable_path=browser_path(), args=list(QUIET))
+        page = browser.new_page(viewport={"width": 1280, "height": 900})
+        page.set_default_timeout(PATIENCE)
+        expect.set_options(timeout=PATIENCE)
+        page.goto(address)
+        yield page
+        browser.close()
+
+
+def go_to(page: Page, name: str) -> None:
+    page.get_by_test_id("stSidebarNav").get_by_role("link", name=name).click()
+    expect(page.get_by_role("heading", name=name, level=1)).to_be_visible()
+
+
+def test_a_person_uploads_a_poster_compares_four_methods_and_picks_a_filter(page: Page, tmp_path: Path) -> None:
+    poster = tmp_path / "mine.png"
+    draw_poster(7, 128).image.save(poster)
+    expect(page.get_by_role("heading", name="PosterLens")).to_be_visible()
+
+    page.get_by_test_id("stSidebar").get_by_role("radio", name="Upload").click()
+    page.locator("input[type=file]").set_input_files(poster)
+    expect(page.get_by_test_id("stSidebar").get_by_text("D finds it")).to_be_visible()
+
+    go_to(page, "Compare")
+    for title in ("DeepLIFT", "DeepSHAP", "LIME", "Activation map"):
+        expect(page.get_by_role("heading", name=title)).to_be_visible()
+    main = page.get_by_test_id("stMain")
+    expect(main.get_by_test_id("stImage")).to_have_count(5)
+    expect(main.get_by_text("completeness gap")).to_have_count(2)
+    expect(main.get_by_text("segments", exact=False).first).to_be_visible()
+
+    go_to(page, "Generator")
+    page.get_by_role("gridcell", name="filter 5", exact=True).click()
+    expect(page.get_by_role("heading", name="Filter 5 of layers.5")).to_be_visible()
+    assert "g_unit=5" in page.url
+
+
+def test_a_poster_is_chosen_by_click_and_kept_across_pages(page: Page) -> None:
+    page.get_by_role("gridcell", name="seed 4", exact=True).click()
+    sidebar = page.get_by_test_id("stSidebar")
+    expect(sidebar.get_by_text("seed 4", exact=True)).to_be_visible()
+    go_to(page, "Latent")
+    expect(sidebar.get_by_text("seed 4", exact=True)).to_be_visible()
+    assert "seed=4" in page.url
+
+
+def test_arrows_and_enter_choose_a_filter(page: Page) -> None:
+    go_to(page, "Discriminator")
+    first = page.get_by_role("gridcell", name="filter 0", exact=True)
+    first.focus()
+    first.press("ArrowRight")
+    page.keyboard.press("ArrowRight")
+    page.keyboard.press("Enter")
+    expect(page.get_by_role("heading", name="Filter 2 of layers.4")).to_be_visible()

@@ -1,0 +1,334 @@
+from __future__ import annotations
+
+import copy
+import json
+import os
+import pickle
+import shutil
+from collections.abc import Callable
+from pathlib import Path
+from typing import Any
+
+import pytest
+import torch
+from torch import Tensor, nn
+
+from gan import CheckpointError, Discriminator, Generator, ModelConfig, latents, list_checkpoints, load, save
+
+Weights = dict[str, Tensor]
+
+
+def block(kind: type[nn.Module], inside: int, outside: int, *shape: int) -> list[nn.Module]:
+    return [kind(inside, outside, *shape, bias=False), nn.BatchNorm2d(outside), nn.ReLU(True)]
+
+
+class TutorialGenerator(nn.Module):
+    """The generator of the PyTorch DCGAN tutorial, with nz = 6 and ngf = 2."""
+
+    def __init__(self) -> None:
+        super().__init__()
+        up = nn.ConvTranspose2d
+        self.main = nn.Sequential(
+            *block(up, 6, 16, 4, 1, 0),
+            *block(up, 16, 8, 4, 2, 1),
+            *block(up, 8, 4, 4, 2, 1),
+            *block(up, 4, 2, 4, 2, 1),
+            up(2, 3, 4, 2, 1, bias=False),
+            nn.Tanh(),
+        )
+
+
+@pytest.fixture
+def tutorial() -> TutorialGenerator:
+    network = TutorialGenerator()
+    with torch.no_grad():
+        network.main(torch.randn(8, 6, 1, 1))  # so that the running statistics are not the defaults
+    return network.eval()
+
+
+@pytest.fixture
+def networks(checkpoints: Path) -> tuple[Generator, Discriminator]:
+    found = load(checkpoints / "tiny")
+    assert found.generator is not None and found.discriminator is not None
+    return found.generator, found.discriminator
+
+
+def same(a: nn.Module, b: nn.Module) -> bool:
+    first, second = a.state_dict(), b.state_dict()
+    return first.keys() == second.keys() and all(torch.equal(first[key], second[key]) for key in first)
+
+
+def stored(content: object, path: Path) -> Path:
+    torch.save(content, path)
+    return path
+
+
+def error_of(path: Path) -> str:
+    with pytest.raises(CheckpointError) as caught:
+        load(path)
+    assert "\n" not in str(caught.value)
+    return str(caught.value)
+
+
+def test_a_checkpoint_comes_back_exactly(tmp_path: Path, tiny: ModelConfig) -> None:
+    generator, discriminator = Generator(tiny), Discriminator(tiny)
+    discriminator(generator(latents(range(4), tiny)))  # moves the running statistics
+    save(tmp_path / "run", generator, discriminator, {"kimg": 3, "note": "ä"})
+    found = load(tmp_path / "run")
+    assert same(found.generator, generator)
+    assert same(found.discriminator, discriminator)
+    assert found.config == tiny
+    assert found.info == {"kimg": 3, "note": "ä"}
+    assert found.name == "run"
+    assert not found.generator.training and not found.discriminator.training
+
+
+def test_a_channels_last_network_comes_back_exactly(tmp_path: Path) -> None:
+    config = ModelConfig(16, 8, 4)
+    generator = Generator(config).to(memory_format=torch.channels_last)
+    save(tmp_path / "run", generator, Discriminator(config))
+    assert same(load(tmp_path / "run").generator, generator)
+
+
+def test_half_precision_halves_the_file_and_rounds_the_weights(tmp_path: Path) -> None:
+    config = ModelConfig(16, 16, 16)
+    generator, discriminator = Generator(config), Discriminator(config)
+    save(tmp_path / "full", generator, discriminator)
+    save(tmp_path / "half", generator, discriminator, half=True)
+    sizes = [(tmp_path / name / "generator.safetensors").stat().st_size for name in ("full", "half")]
+    assert sizes[1] < 0.6 * sizes[0]
+    found = load(tmp_path / "half")
+    for key, value in generator.state_dict().items():
+        back = found.generator.state_dict()[key]
+        assert back.dtype == value.dtype
+        assert torch.allclose(back, value, rtol=2**-11, atol=2**-25)
+    assert found.digest != load(tmp_path / "full").digest
+
+
+def test_the_digest_follows_the_weights_and_nothing_else(
+    tmp_path: Path, networks: tuple[Generator, Discriminator]
+) -> None:
+    generator, discriminator = networks
+    changed = copy.deepcopy(generator)
+    with torch.no_grad():
+        changed.layers[0].weight[0, 0, 0, 0] += 1e-3
+    save(tmp_path / "a", generator, discriminator, {"kimg": 1})
+    save(tmp_path / "b", generator, discriminator, {"kimg": 2})
+    save(tmp_path / "c", changed, discriminator)
+    digests = [load(tmp_path / name).digest for name in "abc"]
+    assert digests[0] == digests[1] != digests[2]
+    assert len(digests[0]) == 64
+
+
+def test_loading_leaves_the_global_random_state_alone(checkpoints: Path) -> None:
+    before = torch.get_rng_state()
+    load(checkpoints / "tiny")
+    assert torch.equal(torch.get_rng_state(), before)
+
+
+def test_a_folder_with_one_network_loads_without_the_other(checkpoints: Path, tmp_path: Path) -> None:
+    for absent, kept in (("generator", "discriminator"), ("discriminator", "generator")):
+        folder = tmp_path / kept
+        shutil.copytree(checkpoints / "tiny", folder)
+        (folder / f"{absent}.safetensors").unlink()
+        found = load(folder)
+        assert getattr(found, absent) is None
+        assert getattr(found, kept) is not None
+
+
+@pytest.mark.parametrize("prefix", ["main.", "layers.", "module.main.", "module.layers."])
+def test_a_tutorial_generator_is_understood_under_any_prefix(
+    prefix: str, tutorial: TutorialGenerator, tmp_path: Path
+) -> None:
+    weights = {prefix + key: value for key, value in tutorial.main.state_dict().items()}
+    found = load(stored(weights, tmp_path / "netG.pth"))
+    assert found.discriminator is None
+    assert found.config == ModelConfig(64, 6, 2, 16)
+    z = latents([1, 2], found.config)
+    assert torch.equal(found.generator(z), tutorial.main(z))
+    assert found.name == "netG.pth"
+
+
+def test_a_discriminator_alone_is_understood(networks: tuple[Generator, Discriminator], tmp_path: Path) -> None:
+    found = load(stored(networks[1].state_dict(), tmp_path / "netD.pth"))
+    assert found.generator is None
+    assert same(found.discriminator, networks[1])
+
+
+@pytest.mark.parametrize("nest", [lambda g, d: {"netG": g, "netD": d}, lambda g, d: {"x": {"D": d, "G": g}}])
+def test_a_file_with_both_networks_is_understood(
+    nest: Callable[[Weights, Weights], Any], networks: tuple[Generator, Discriminator], tmp_path: Path
+) -> None:
+    content = nest(*(network.state_dict() for network in networks)) | {"epoch": 5, "losses": [1.0]}
+    found = load(stored(content, tmp_path / "both.pth"))
+    assert (found.config.channels, found.config.latent) == (networks[0].config.channels, 8)
+    assert same(found.generator, networks[0])
+    assert same(found.discriminator, networks[1])
+
+
+def test_files_from_before_batch_counters_are_understood(tutorial: TutorialGenerator, tmp_path: Path) -> None:
+    weights = {k: v for k, v in tutorial.state_dict().items() if not k.endswith("num_batches_tracked")}
+    assert len(weights) < len(tutorial.state_dict())
+    found = load(stored(weights, tmp_path / "old.pth"))
+    assert torch.equal(found.generator(latents([1], found.config)), tutorial.main(latents([1], found.config)))
+    assert found.generator.layers[1].num_batches_tracked == 0
+
+
+def test_foreign_half_precision_becomes_float32(tutorial: TutorialGenerator, tmp_path: Path) -> None:
+    found = load(stored(tutorial.half().state_dict(), tmp_path / "half.pth"))
+    assert {parameter.dtype for parameter in found.generator.parameters()} == {torch.float32}
+
+
+def test_generator_and_discriminator_must_be_of_one_size(
+    tutorial: TutorialGenerator, networks: tuple[Generator, Discriminator], tmp_path: Path
+) -> None:
+    content = {"G": tutorial.state_dict(), "D": networks[1].state_dict()}
+    assert error_of(stored(content, tmp_path / "x.pth")) == (
+        "x.pth: generator and discriminator are of different shapes."
+    )
+
+
+def test_a_missing_path_is_refused(tmp_path: Path) -> None:
+    assert error_of(tmp_path / "none") == f"{tmp_path / 'none'} is not there."
+
+
+class Bomb:
+    """Pickles to an order to make a file; whoever unpickles it obeys."""
+
+    def __init__(self, path: Path) -> None:
+        self.path = path
+
+    def __reduce__(self) -> tuple[object, tuple[str]]:
+        return os.mkdir, (str(self.path),)
+
+
+@pytest.mark.parametrize("legacy", [False, True])
+def test_code_in_a_pickle_is_refused_and_not_run(legacy: bool, tmp_path: Path) -> None:
+    path, trace = tmp_path / "bomb.pth", tmp_path / "trace"
+    torch.save({"main.0.weight": Bomb(trace)}, path, _use_new_zipfile_serialization=not legacy)
+    assert error_of(path) == "bomb.pth holds code, not only weights; it is not loaded."
+    assert not trace.exists()
+    torch.load(path, weights_only=False)
+    assert trace.exists()  # the bomb was live
+
+
+@pytest.mark.filterwarnings("ignore:Detected pickle protocol")
+def test_a_bare_pickle_is_refused_and_not_run(tmp_path: Path) -> None:
+    path, trace = tmp_path / "bomb.pth", tmp_path / "trace"
+    path.write_bytes(pickle.dumps(Bomb(trace)))
+    error_of(path)
+    assert not trace.exists()
+
+
+def test_a_whole_pickled_network_is_refused(networks: tuple[Generator, Discriminator], tmp_path: Path) -> None:
+    assert "holds code" in error_of(stored(networks[0], tmp_path / "x.pth"))
+
+
+@pytest.mark.parametrize("share", [0.0, 0.001, 0.5, 0.99])
+def test_a_truncated_pth_is_refused(share: float, tutorial: TutorialGenerator, tmp_path: Path) -> None:
+    path = stored(tutorial.state_dict(), tmp_path / "x.pth")
+    path.write_bytes(path.read_bytes()[: int(share * path.stat().st_size)])
+    assert error_of(path) == "x.pth is truncated or is not a PyTorch file."
+
+
+@pytest.mark.parametrize("content", [b"<html>404 Not Found</html>" * 20, b"\x89PNG\r\n\x1a\n", bytes(999)])
+def test_a_web_page_named_pth_is_refused_as_what_it_is(content: bytes, tmp_path: Path) -> None:
+    (tmp_path / "x.pth").write_bytes(content)
+    assert error_of(tmp_path / "x.pth") == "x.pth is truncated or is not a PyTorch file."
+
+
+def test_a_wrong_shape_is_refused_by_key_and_shape(tutorial: TutorialGenerator, tmp_path: Path) -> None:
+    weights = tutorial.state_dict() | {"main.3.weight": torch.zeros(16, 9, 4, 4)}
+    message = error_of(stored(weights, tmp_path / "x.pth"))
+    assert message.startswith("x.pth is of another architecture: ")
+    assert "layers.3.weight is (16, 9, 4, 4) instead of (16, 8, 4, 4)" in message
+
+
+def test_missing_and_unknown_keys_are_refused_by_name(tutorial: TutorialGenerator, tmp_path: Path) -> None:
+    weights = tutorial.state_dict()
+    weights["main.0.bias"] = weights.pop("main.1.weight")
+    message = error_of(stored(weights, tmp_path / "x.pth"))
+    assert "missing layers.1.weight; unknown layers.0.bias" in message
+
+
+def test_a_claim_of_gigantic_layers_is_refused_without_making_them(tmp_path: Path) -> None:
+    """Between two layers of 2 million channels stand 10^14 bytes of weights."""
+    weights = {f"main.{n}.weight": torch.zeros(1, 2_000_000, 1, 1) for n in (0, 3)}
+    weights["main.6.weight"] = torch.zeros(2, 3, 4, 4)
+    assert "another architecture" in error_of(stored(weights, tmp_path / "x.pth"))
+
+
+@pytest.mark.parametrize(
+    ("content", "reason"),
+    [
+        ([1, 2], "holds no weights"),
+        ({"conv.weight": torch.zeros(2, 3, 4, 4)}, "holds no weights"),
+        ({"main.0.weight": torch.zeros(2, 3, 4, 4)}, "has 1 convolutions"),
+        ({f"main.{n}.weight": torch.zeros(2, 2, 4, 4) for n in (0, 3)}, "neither meets a picture"),
+        ({"main.0.weight": torch.zeros(5, 0, 4, 4), "main.3.weight": torch.zeros(0, 3, 4, 4)}, "width"),
+    ],
+)
+def test_other_contents_are_refused_with_a_reason(content: object, reason: str, tmp_path: Path) -> None:
+    assert reason in error_of(stored(content, tmp_path / "x.pth"))
+
+
+def test_a_dictionary_that_holds_itself_is_refused(tmp_path: Path) -> None:
+    content: dict[str, object] = {}
+    content["self"] = content
+    assert "holds itself" in error_of(stored(content, tmp_path / "x.pth"))
+
+
+@pytest.mark.parametrize("text", ["{", "[]", "{}", '{"model": []}', '{"model": {"resolution": 3}}', "\xff"])
+def test_a_broken_configuration_is_refused(text: str, checkpoints: Path, tmp_path: Path) -> None:
+    folder = tmp_path / "run"
+    shutil.copytree(checkpoints / "tiny", folder)
+    (folder / "config.json").write_bytes(text.encode("latin-1"))
+    assert error_of(folder) == f"{folder / 'config.json'} is not a valid configuration."
+
+
+def test_a_folder_without_configuration_or_weights_is_refused(tmp_path: Path, tiny: ModelConfig) -> None:
+    assert error_of(tmp_path) == f"{tmp_path} holds no config.json."
+    (tmp_path / "config.json").write_text(json.dumps({"model": {"resolution": 8}}))
+    assert "holds neither generator.safetensors nor" in error_of(tmp_path)
+
+
+@pytest.mark.parametrize("keep", [0, 5, 500, -1])
+def test_truncated_safetensors_are_refused(keep: int, checkpoints: Path, tmp_path: Path) -> None:
+    folder = tmp_path / "run"
+    shutil.copytree(checkpoints / "tiny", folder)
+    file = folder / "generator.safetensors"
+    file.write_bytes(file.read_bytes()[:keep])
+    assert error_of(folder) == f"{file} is truncated or is not a safetensors file."
+
+
+def test_a_configuration_that_does_not_fit_the_weights_is_refused(checkpoints: Path, tmp_path: Path) -> None:
+    folder = tmp_path / "run"
+    shutil.copytree(checkpoints / "tiny", folder)
+    (folder / "config.json").write_text(json.dumps({"model": {"resolution": 8, "latent": 8, "width": 5}}))
+    assert "layers.0.weight is (8, 4, 4, 4) instead of (8, 5, 4, 4)" in error_of(folder)
+
+
+def test_a_failed_save_leaves_the_old_checkpoint(
+    checkpoints: Path, tmp_path: Path, monkeypatch: pytest.MonkeyPatch, tiny: ModelConfig
+) -> None:
+    shutil.copytree(checkpoints / "tiny", tmp_path / "run")
+    before = load(tmp_path / "run").digest
+
+    def fail(self: Path, text: str) -> int:
+        raise OSError("disk full")
+
+    monkeypatch.setattr(Path, "write_text", fail)
+    with pytest.raises(OSError, match="disk full"):
+        save(tmp_path / "run", Generator(tiny), Discriminator(tiny))
+    assert load(tmp_path / "run").digest == before
+    assert [path.name for path in tmp_path.iterdir()] == ["run"]
+
+
+def test_a_listing_names_what_can_be_loaded(checkpoints: Path, tmp_path: Path) -> None:
+    for name in ("b", ".hidden", "a"):
+        shutil.copytree(checkpoints / "tiny", tmp_path / name)
+    (tmp_path / "empty").mkdir()
+    for name in ("netG.pth", "state.pt", "notes.txt"):
+        (tmp_path / name).touch()
+    assert list_checkpoints(tmp_path) == ["a", "b", "netG.pth", "state.pt"]
+    assert list_checkpoints(tmp_path / "none") == []
