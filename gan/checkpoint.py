@@ -13,7 +13,7 @@ import hashlib
 import json
 import pickle
 import re
-from collections.abc import Iterator, Mapping
+from collections.abc import Collection, Iterator, Mapping
 from dataclasses import asdict, dataclass, field
 from pathlib import Path
 from typing import Any, TypeVar
@@ -57,19 +57,33 @@ def save(
     generator: Generator,
     discriminator: Discriminator,
     info: Mapping[str, Any] | None = None,
-    half: bool = False,
+    half: Collection[str] = (),
 ) -> None:
-    """Write a checkpoint folder, complete or not at all; ``half`` halves its size (float16)."""
-    config = {"model": asdict(generator.config), "info": dict(info or {})}
+    """Write a checkpoint folder, complete or not at all.
+
+    Networks named in ``half`` ("generator", "discriminator") are stored in half precision.
+    """
     with write_directory(Path(directory)) as folder:
-        for name, network in (("generator", generator), ("discriminator", discriminator)):
-            weights = {
-                key: (value.half() if half and value.is_floating_point() else value).detach().cpu().contiguous()
-                for key, value in network.state_dict().items()
-            }
-            # Not save_file: on a full disk it raises an error of its own, which is no OSError.
-            (folder / f"{name}.safetensors").write_bytes(to_bytes(weights))
-        (folder / "config.json").write_text(json.dumps(config, indent=2) + "\n")
+        fill(folder, generator, discriminator, info, half)
+
+
+def fill(
+    folder: Path,
+    generator: Generator,
+    discriminator: Discriminator,
+    info: Mapping[str, Any] | None = None,
+    half: Collection[str] = (),
+) -> None:
+    """Write a checkpoint's files into a folder that is there."""
+    for name, network in (("generator", generator), ("discriminator", discriminator)):
+        weights = {
+            key: (value.half() if name in half and value.is_floating_point() else value).detach().cpu().contiguous()
+            for key, value in network.state_dict().items()
+        }
+        # Not save_file: on a full disk it raises an error of its own, which is no OSError.
+        (folder / f"{name}.safetensors").write_bytes(to_bytes(weights))
+    config = {"model": asdict(generator.config), "info": dict(info or {})}
+    (folder / "config.json").write_text(json.dumps(config, indent=2) + "\n")
 
 
 def load(path: str | Path) -> Checkpoint:

@@ -42,6 +42,11 @@ def texts(app: AppTest) -> str:
     return " ".join(element.value for kind in (app.markdown, app.caption, app.info, app.warning) for element in kind)
 
 
+def captions(app: AppTest) -> list[str]:
+    pictures = [*app.get("image"), *app.get("imgs")]  # the name has changed between versions of Streamlit
+    return [picture.caption for group in pictures for picture in group.proto.imgs]
+
+
 @pytest.mark.parametrize("page", PAGES)
 def test_a_fresh_page_opens_without_posters(open_app: OpenApp, page: str) -> None:
     app = open_app(page)
@@ -193,4 +198,4 @@ def test_training_shows_a_run_and_its_grids(open_app: OpenApp, tmp_path: Path) -
     assert {metric.label: metric.value for metric in app.metric}["Best fd_lite1"] == "250"
     assert app.select_slider(key="at").value == 2.0
     app.select_slider(key="at").set_value(1.0).run()
-    assert "after 1 thousand posters" in [picture.caption for group in app.get("imgs") for picture in group.proto.imgs]
+    assert "after 1 thousand posters" in captions(app)

@@ -94,7 +94,7 @@ def test_half_precision_halves_the_file_and_rounds_the_weights(tmp_path: Path) -
     config = ModelConfig(16, 16, 16)
     generator, discriminator = Generator(config), Discriminator(config)
     save(tmp_path / "full", generator, discriminator)
-    save(tmp_path / "half", generator, discriminator, half=True)
+    save(tmp_path / "half", generator, discriminator, half=("generator", "discriminator"))
     sizes = [(tmp_path / name / "generator.safetensors").stat().st_size for name in ("full", "half")]
     assert sizes[1] < 0.6 * sizes[0]
     found = load(tmp_path / "half")

@@ -1,0 +1,313 @@
+from __future__ import annotations
+
+import importlib.util
+import json
+import shutil
+from collections.abc import Callable
+from pathlib import Path
+from types import ModuleType
+
+import numpy as np
+import pytest
+import torch
+from PIL import Image
+
+from gan import latents, load, to_uint8
+from gan.synthetic import write_folder
+
+SCRIPTS = Path(__file__).parents[1] / "scripts"
+TINY = ["--resolution=8", "--latent=8", "--width=4", "--batch=4", "--quiet", "--device=cpu"]
+SHORT = ["--tick-kimg=0.004", "--eval-kimg=0"]
+
+
+def script(name: str) -> ModuleType:
+    spec = importlib.util.spec_from_file_location(f"scripts_{name}", SCRIPTS / f"{name}.py")
+    assert spec is not None and spec.loader is not None
+    module = importlib.util.module_from_spec(spec)
+    spec.loader.exec_module(module)
+    return module
+
+
+@pytest.fixture
+def train() -> Callable[..., int]:
+    return lambda *arguments: script("train").main([*map(str, arguments), *TINY])
+
+
+@pytest.fixture
+def sample(checkpoints: Path) -> Callable[..., int]:
+    return lambda *arguments: script("sample").main(["--checkpoint", str(checkpoints / "tiny"), *map(str, arguments)])
+
+
+def one_sentence(capsys: pytest.CaptureFixture[str]) -> str:
+    """The only line on stderr, without its ``error:``."""
+    [line] = capsys.readouterr().err.splitlines()
+    assert line.startswith("error: ")
+    assert line.endswith(".")
+    return line.removeprefix("error: ")
+
+
+# ---- train.py ----------------------------------------------------------------------------------------
+
+
+def test_a_dry_run_shows_what_would_be_done_and_does_nothing(
+    train: Callable[..., int], poster_folder: Path, tmp_path: Path, capsys: pytest.CaptureFixture[str]
+) -> None:
+    assert train("--data", poster_folder, "--out", tmp_path / "run", "--dry-run", "--lr", "1e-3") == 0
+    first, _, rest = capsys.readouterr().out.partition("\n")
+    assert first == "37 posters to train on, 3 held out; device cpu"
+    plan = json.loads(rest)
+    assert plan["model"]["resolution"] == 8
+    assert plan["train"]["lr_g"] == plan["train"]["lr_d"] == 1e-3
+    assert plan["parameters"] == {"Generator": 8 * 4 * 16 + 8 + 4 * 3 * 16, "Discriminator": 256}
+    assert not (tmp_path / "run").exists()
+
+
+def test_a_recipe_is_changed_by_what_is_given(
+    train: Callable[..., int], poster_folder: Path, tmp_path: Path, capsys: pytest.CaptureFixture[str]
+) -> None:
+    arguments = ["--recipe=reference", "--beta1=0.6", "--dry-run"]
+    assert train("--data", poster_folder, "--out", tmp_path / "run", *arguments) == 0
+    plan = json.loads(capsys.readouterr().out.partition("\n")[2])["train"]
+    assert (plan["real_label"], plan["ema_kimg"], plan["beta1"], plan["batch"]) == (1.0, 0.0, 0.6, 4)
+
+
+def test_every_training_option_has_a_switch_with_an_explanation(capsys: pytest.CaptureFixture[str]) -> None:
+    module = script("train")
+    assert set(module.HELP) == {field.name for field in module.fields(module.TrainConfig)}
+    with pytest.raises(SystemExit) as stopped:
+        module.main(["--help"])
+    assert stopped.value.code == 0
+    assert "--skip-d-above" in capsys.readouterr().out
+
+
+def test_training_names_broken_pictures_at_the_end(
+    train: Callable[..., int], tmp_path: Path, capsys: pytest.CaptureFixture[str]
+) -> None:
+    write_folder(tmp_path / "data", 8, size=(32, 48))
+    (tmp_path / "data/bad.jpg").write_bytes(b"broken")
+    assert train("--data", tmp_path / "data", "--out", tmp_path / "run", "--kimg=0.004", *SHORT) == 0
+    out, err = capsys.readouterr()
+    assert out.splitlines()[-1].startswith("1 steps in ")
+    assert err.splitlines() == [
+        "1 files could not be read:",
+        "  bad.jpg: bad.jpg cannot be read as a JPEG, PNG or WebP picture.",
+    ]
+
+
+def test_a_resumed_run_remembers_its_options(train: Callable[..., int], poster_folder: Path, tmp_path: Path) -> None:
+    where = ["--data", poster_folder, "--out", tmp_path / "run"]
+    assert train(*where, "--kimg=0.008", "--augment=color", "--seed=7", *SHORT) == 0
+    assert train(*where, "--kimg=0.012", "--resume") == 0
+    options = json.loads((tmp_path / "run/options.json").read_text())["train"]
+    assert (options["augment"], options["seed"], options["kimg"]) == ("color", 7, 0.012)
+    assert torch.load(tmp_path / "run/state.pt", weights_only=True)["steps"] == 3
+
+
+def test_only_posters_of_the_genres_are_trained_on(
+    train: Callable[..., int], poster_folder: Path, tmp_path: Path, capsys: pytest.CaptureFixture[str]
+) -> None:
+    where = ["--data", poster_folder, "--out", tmp_path / "run", "--dry-run"]
+    assert train(*where, "--genres", "Horror, drama") == 0
+    counts = [int(word) for word in capsys.readouterr().out.split("\n")[0].split() if word.isdigit()]
+    assert 5 < sum(counts) < 35
+
+
+def test_a_missing_path_is_one_sentence_and_exit_code_2(
+    train: Callable[..., int], tmp_path: Path, capsys: pytest.CaptureFixture[str]
+) -> None:
+    assert train("--data", tmp_path / "none", "--out", tmp_path / "run") == 2
+    assert one_sentence(capsys) == f"{tmp_path / 'none'} is not there."
+
+
+def test_an_unknown_genre_is_one_sentence_and_exit_code_2(
+    train: Callable[..., int], poster_folder: Path, tmp_path: Path, capsys: pytest.CaptureFixture[str]
+) -> None:
+    assert train("--data", poster_folder, "--out", tmp_path / "run", "--genres=Western") == 2
+    assert one_sentence(capsys).startswith("No poster has the genre Western; known are Action, ")
+
+
+def test_no_picture_is_one_sentence_and_exit_code_2(
+    train: Callable[..., int], tmp_path: Path, capsys: pytest.CaptureFixture[str]
+) -> None:
+    (tmp_path / "data").mkdir()
+    assert train("--data", tmp_path / "data", "--out", tmp_path / "run") == 2
+    assert one_sentence(capsys) == "No usable JPEG, PNG or WebP picture was found."
+
+
+def test_an_unknown_device_is_one_sentence_and_exit_code_2(
+    train: Callable[..., int], poster_folder: Path, tmp_path: Path, capsys: pytest.CaptureFixture[str]
+) -> None:
+    module = script("train")
+    arguments = ["--data", str(poster_folder), "--out", str(tmp_path / "run"), *TINY]
+    assert module.main([*arguments, "--device=warp"]) == 2
+    assert one_sentence(capsys) == "The device 'warp' cannot be used here."
+
+
+def test_an_impossible_option_is_one_line_and_exit_code_2(
+    train: Callable[..., int], poster_folder: Path, tmp_path: Path, capsys: pytest.CaptureFixture[str]
+) -> None:
+    assert train("--data", poster_folder, "--out", tmp_path / "run", "--kimg=-1") == 2
+    assert capsys.readouterr().err == "error: kimg must be above 0, not -1.0\n"
+
+
+def test_an_unwritable_run_is_one_sentence_and_exit_code_2(
+    train: Callable[..., int], poster_folder: Path, tmp_path: Path, capsys: pytest.CaptureFixture[str]
+) -> None:
+    (tmp_path / "file").touch()
+    assert train("--data", poster_folder, "--out", tmp_path / "file/run", "--kimg=0.004") == 2
+    assert "cannot be written" in one_sentence(capsys)
+
+
+# ---- sample.py ---------------------------------------------------------------------------------------
+
+
+def test_a_grid_shows_the_seeds_row_by_row(
+    sample: Callable[..., int], checkpoints: Path, tmp_path: Path, capsys: pytest.CaptureFixture[str]
+) -> None:
+    out = tmp_path / "new" / "grid.png"
+    assert sample("--seeds=3,5-8", "--columns=2", "--out", out) == 0
+    grid = np.asarray(Image.open(out))
+    assert grid.shape == (28, 18, 3)
+    checkpoint = load(checkpoints / "tiny")
+    with torch.no_grad():
+        expected = to_uint8(checkpoint.generator(latents([3, 5, 6, 7, 8], checkpoint.config)))
+    assert np.array_equal(grid[:8, :8], expected[0])
+    assert np.array_equal(grid[10:18, 10:], expected[3])
+    assert np.array_equal(grid[20:, :8], expected[4])
+    assert (grid[20:, 8:] == 255).all()
+    assert capsys.readouterr().out == f"{out} written\n"
+
+
+def test_a_seed_is_the_same_picture_alone_and_in_any_batch(sample: Callable[..., int], tmp_path: Path) -> None:
+    """150 seeds are three batches of at most 64."""
+    assert sample("--seeds=0-149", "--single", "--out", tmp_path / "many") == 0
+    assert sample("--seeds=140", "--single", "--out", tmp_path / "one") == 0
+    assert len(list((tmp_path / "many").iterdir())) == 150
+    name = "seed-000140.png"
+    one, other = (np.asarray(Image.open(tmp_path / folder / name), int) for folder in ("one", "many"))
+    assert np.abs(one - other).max() <= 1  # sums may be taken in another order
+    assert len({path.read_bytes() for path in (tmp_path / "many").iterdir()}) == 150
+
+
+def test_enlarging_repeats_each_pixel(sample: Callable[..., int], tmp_path: Path) -> None:
+    for scale in (1, 3):
+        assert sample("--seeds=1", "--single", f"--scale={scale}", "--out", tmp_path / str(scale)) == 0
+    small, large = (np.asarray(Image.open(tmp_path / s / "seed-000001.png")) for s in ("1", "3"))
+    assert np.array_equal(large, small.repeat(3, 0).repeat(3, 1))
+
+
+def test_a_file_is_replaced_only_by_force(
+    sample: Callable[..., int], tmp_path: Path, capsys: pytest.CaptureFixture[str]
+) -> None:
+    out = tmp_path / "grid.png"
+    out.write_bytes(b"dear")
+    assert sample("--seeds=1", "--out", out) == 2
+    assert one_sentence(capsys) == f"{out} exists already; --force replaces it."
+    assert out.read_bytes() == b"dear"
+    assert sample("--seeds=1", "--out", out, "--force") == 0
+    assert Image.open(out).size == (8, 8)
+
+
+def test_one_picture_in_the_way_stops_all_before_any_is_written(
+    sample: Callable[..., int], tmp_path: Path, capsys: pytest.CaptureFixture[str]
+) -> None:
+    (tmp_path / "seed-000005.png").touch()
+    assert sample("--seeds=1-9", "--single", "--out", tmp_path) == 2
+    assert "seed-000005.png exists already" in one_sentence(capsys)
+    assert [path.name for path in tmp_path.iterdir()] == ["seed-000005.png"]
+
+
+@pytest.mark.parametrize("seeds", ["", "x", "1,,2", "9-3", "-4", "1-", "1.5", "4294967296", "1-99999999999"])
+def test_nonsense_seeds_are_one_sentence_and_exit_code_2(
+    seeds: str, sample: Callable[..., int], tmp_path: Path, capsys: pytest.CaptureFixture[str]
+) -> None:
+    assert sample(f"--seeds={seeds}", "--out", tmp_path / "grid.png") == 2
+    assert one_sentence(capsys).endswith("in --seeds is neither a seed nor a range from low to high.")
+    assert list(tmp_path.iterdir()) == []
+
+
+@pytest.mark.parametrize(
+    ("options", "reason"),
+    [
+        (["--seeds=0-99999,1"], "--seeds names 100001 posters; at most 100000 are drawn at once."),
+        (["--seeds=0-9", "--scale=1000"], "too large"),
+        (["--seeds=0", "--single", "--scale=2000"], "too large"),
+        (["--scale=0"], "--scale and --columns must be at least 1."),
+        (["--columns=0"], "--scale and --columns must be at least 1."),
+    ],
+)
+def test_impossible_sizes_are_one_sentence_and_exit_code_2(
+    options: list[str],
+    reason: str,
+    sample: Callable[..., int],
+    tmp_path: Path,
+    capsys: pytest.CaptureFixture[str],
+) -> None:
+    assert sample(*options, "--out", tmp_path / "grid.png") == 2
+    assert reason in one_sentence(capsys)
+
+
+def test_seeds_are_numbers_and_ranges_in_the_order_given() -> None:
+    assert script("sample").parse_seeds("1,5, 10-12 ,3") == [1, 5, 10, 11, 12, 3]
+    assert script("sample").parse_seeds("4294967295") == [2**32 - 1]
+
+
+def test_a_checkpoint_without_generator_is_one_sentence_and_exit_code_2(
+    checkpoints: Path, tmp_path: Path, capsys: pytest.CaptureFixture[str]
+) -> None:
+    shutil.copytree(checkpoints / "tiny", tmp_path / "half")
+    (tmp_path / "half/generator.safetensors").unlink()
+    arguments = ["--checkpoint", str(tmp_path / "half"), "--out", str(tmp_path / "grid.png")]
+    assert script("sample").main(arguments) == 2
+    assert one_sentence(capsys) == f"{tmp_path / 'half'} holds no generator, only a discriminator."
+
+
+def test_a_missing_checkpoint_is_one_sentence_and_exit_code_2(
+    tmp_path: Path, capsys: pytest.CaptureFixture[str]
+) -> None:
+    arguments = ["--checkpoint", str(tmp_path / "none"), "--out", str(tmp_path / "grid.png")]
+    assert script("sample").main(arguments) == 2
+    assert one_sentence(capsys) == f"{tmp_path / 'none'} is not there."
+
+
+@pytest.mark.parametrize("options", [["--out", "file/grid.png"], ["--out", "file", "--single"]])
+def test_an_unwritable_place_is_one_sentence_and_exit_code_2(
+    options: list[str],
+    sample: Callable[..., int],
+    tmp_path: Path,
+    monkeypatch: pytest.MonkeyPatch,
+    capsys: pytest.CaptureFixture[str],
+) -> None:
+    monkeypatch.chdir(tmp_path)
+    (tmp_path / "file").touch()
+    assert sample("--seeds=1", *options, "--force") == 2
+    assert one_sentence(capsys).startswith(f"{options[1]} cannot be written: ")
+
+
+def test_a_grid_is_not_written_over_a_folder(
+    sample: Callable[..., int], tmp_path: Path, capsys: pytest.CaptureFixture[str]
+) -> None:
+    assert sample("--seeds=1", "--out", tmp_path, "--force") == 2
+    assert one_sentence(capsys) == f"{tmp_path} is a folder; name a PNG file, or add --single."
+
+
+def test_a_failed_write_leaves_the_old_grid_whole(
+    sample: Callable[..., int],
+    tmp_path: Path,
+    monkeypatch: pytest.MonkeyPatch,
+    capsys: pytest.CaptureFixture[str],
+) -> None:
+    out = tmp_path / "grid.png"
+    assert sample("--seeds=1", "--out", out) == 0
+    before = out.read_bytes()
+    capsys.readouterr()
+
+    def fail(self: Image.Image, file: object, kind: str) -> None:
+        file.write(b"half")
+        raise OSError(28, "No space left on device")
+
+    monkeypatch.setattr(Image.Image, "save", fail)
+    assert sample("--seeds=2", "--out", out, "--force") == 2
+    assert one_sentence(capsys) == f"{out} cannot be written: No space left on device."
+    assert out.read_bytes() == before
+    assert [path.name for path in tmp_path.iterdir()] == ["grid.png"]

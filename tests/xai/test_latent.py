@@ -1,0 +1,171 @@
+from __future__ import annotations
+
+import pytest
+import torch
+from torch import Tensor, nn
+
+import gan
+import xai
+from tests.xai.nets import discriminator, generator, hooks, in_threads, noise, one_sentence, scramble, snapshot
+from xai import latent
+
+
+def affine_generator(weight: Tensor) -> nn.Module:
+    """z to sum of z_k * weight[k]: its Jacobian is its weight (latent, 3, side, side)."""
+    network = nn.Sequential(nn.ConvTranspose2d(len(weight), 3, weight.shape[-1]))
+    with torch.no_grad():
+        network[0].weight.copy_(weight)
+    return network
+
+
+def differences(function: nn.Module, z: Tensor, step: float = 1e-5) -> Tensor:
+    """Central differences (latent, ...) of ``function`` at ``z``."""
+    rows = []
+    with torch.no_grad():
+        for index in range(z.shape[1]):
+            moved = torch.zeros_like(z)
+            moved[:, index] = step
+            rows.append((function(z + moved) - function(z - moved))[0] / (2 * step))
+    return torch.stack(rows)
+
+
+def test_the_jacobian_agrees_with_finite_differences() -> None:
+    network = generator(16).double()
+    z = gan.latents([3], network.config).double()
+    assert torch.allclose(latent.jacobian(network, z), differences(network, z), atol=1e-7)
+
+
+def test_the_jacobian_of_single_precision_agrees_with_that_of_double_precision() -> None:
+    network = generator(16)
+    z = gan.latents([3], network.config)
+    exact = latent.jacobian(generator(16).double(), z.double())
+    assert torch.allclose(latent.jacobian(network, z).double(), exact, atol=1e-4 * float(exact.abs().max()))
+
+
+def test_the_jacobian_of_an_affine_generator_is_its_weight() -> None:
+    weight = noise(5, 3, 9, 9)
+    for seed in range(3):
+        assert torch.equal(latent.jacobian(affine_generator(weight), noise(1, 5, 1, 1, seed=seed)), weight)
+
+
+def test_differentiating_a_generator_in_train_mode_is_done_in_eval_mode_and_leaves_it_alone() -> None:
+    network = generator(16)
+    z = gan.latents([3], network.config)
+    expected = latent.jacobian(network, z)
+    network.train()
+    before = snapshot(network)
+    assert torch.equal(latent.jacobian(network, z), expected)
+    assert snapshot(network) == before and hooks(network) == 0
+
+
+def test_twelve_threads_get_the_slopes_that_one_gets() -> None:
+    network = generator()
+    latents = [gan.latents([seed], network.config) for seed in range(12)]
+    expected = [latent.sensitivity(network, z).maps for z in latents]
+    found = in_threads(12, lambda index: [latent.sensitivity(network, latents[index]).maps for _ in range(5)])
+    assert all(torch.equal(maps, expected[index]) for index in range(12) for maps in found[index])
+
+
+def test_a_sweep_through_the_original_value_reproduces_the_picture() -> None:
+    network = generator(16)
+    z = gan.latents([8], network.config)
+    swept = latent.sweep(network, z, 2, torch.tensor([-3.0, float(z[0, 2]), 3.0]))
+    assert torch.allclose(swept[1:2], network(z), atol=1e-6)
+    assert not torch.allclose(swept[0], swept[1], atol=1e-2)
+
+
+def test_a_sweep_changes_the_chosen_value_only() -> None:
+    network, values = generator(16), torch.linspace(-2, 2, 5)
+    z = gan.latents([8], network.config)
+    by_hand = z.repeat(5, 1, 1, 1)
+    by_hand[:, 4, 0, 0] = values
+    kept = z.clone()
+    assert torch.allclose(latent.sweep(network, z, 4, values), network(by_hand), atol=1e-6)
+    assert torch.equal(z, kept)
+
+
+def test_a_sweep_in_train_mode_does_not_mix_the_pictures() -> None:
+    network = generator(16)
+    z, values = gan.latents([8], network.config), torch.linspace(-2, 2, 5)
+    expected = latent.sweep(network, z, 0, values)
+    assert torch.equal(latent.sweep(network.train(), z, 0, values), expected)
+
+
+@pytest.mark.parametrize("index", [-1, 6])
+def test_a_noise_value_that_does_not_exist_cannot_be_swept(index: int) -> None:
+    with pytest.raises(xai.ExplanationError) as caught:
+        latent.sweep(generator(), noise(1, 6, 1, 1), index, torch.zeros(1))
+    assert "0 to 5" in one_sentence(caught.value)
+
+
+def test_a_noise_value_that_moves_one_third_owns_it() -> None:
+    weight = torch.zeros(4, 3, 9, 9)
+    weight[0, :, 0:3], weight[1, :, 3:6], weight[2, :, 6:9], weight[3] = 1.0, -2.0, 3.0, 4.0
+    found = latent.sensitivity(affine_generator(weight), noise(1, 4, 1, 1))
+    shares = torch.stack([found.top, found.middle, found.bottom], 1)
+    assert torch.allclose(shares, torch.cat([torch.eye(3), torch.full((1, 3), 1 / 3)]))
+
+
+def test_shares_of_the_thirds_add_up_to_one() -> None:
+    network = generator(16)
+    found = latent.sensitivity(network, gan.latents([1], network.config))
+    assert torch.allclose(found.top + found.middle + found.bottom, torch.ones(6))
+
+
+def test_a_noise_value_without_effect_has_no_strength_and_no_place() -> None:
+    weight = noise(2, 3, 6, 6)
+    weight[0] = 0
+    found = latent.sensitivity(affine_generator(weight), noise(1, 2, 1, 1))
+    assert found.rms[0] == found.brightness[0] == found.top[0] == found.middle[0] == found.bottom[0] == 0
+    assert found.rms[1] > 0
+
+
+def test_strength_is_the_root_mean_square_per_unit_of_noise() -> None:
+    weight = torch.zeros(2, 3, 6, 6)
+    weight[0], weight[1, 0] = -0.5, 3.0  # everywhere; in red only
+    found = latent.sensitivity(affine_generator(weight), noise(1, 2, 1, 1))
+    assert torch.allclose(found.rms, torch.tensor([0.5, 3.0**0.5]))
+    assert torch.allclose(found.maps, found.rms[:, None, None].expand(2, 6, 6))
+
+
+def test_brightness_is_the_change_of_the_mean_luminance() -> None:
+    weight = torch.zeros(4, 3, 6, 6)
+    weight[0], weight[1, 0], weight[2, 1], weight[3, 2] = -0.5, 1.0, 1.0, 1.0
+    found = latent.sensitivity(affine_generator(weight), noise(1, 4, 1, 1))
+    assert torch.allclose(found.brightness, torch.tensor([-0.5, 0.299, 0.587, 0.114]))
+
+
+def test_the_maps_say_where() -> None:
+    weight = torch.zeros(1, 3, 6, 6)
+    weight[0, :, 2, 4] = torch.tensor([1.0, 2.0, 2.0])
+    (found,) = latent.sensitivity(affine_generator(weight), noise(1, 1, 1, 1)).maps
+    assert found[2, 4] == pytest.approx(3.0**0.5)
+    assert (found > 0).sum() == 1
+
+
+def test_the_slope_of_the_score_agrees_with_finite_differences() -> None:
+    network, score = generator(32).double(), xai.Score(discriminator(32).double())
+    z = gan.latents([4], network.config).double()
+    found = latent.sensitivity(network, z, score).score
+    expected = differences(lambda moved: score(network(moved)), z, 1e-6)
+    assert torch.allclose(found, expected, rtol=1e-4)
+
+
+def test_the_slope_of_an_affine_score_of_an_affine_generator_is_their_product() -> None:
+    weight = noise(5, 3, 8, 8)
+    judge = scramble(lambda: nn.Sequential(nn.Flatten(), nn.Linear(192, 1)))
+    found = latent.sensitivity(affine_generator(weight), noise(1, 5, 1, 1), xai.Score(judge)).score
+    assert torch.allclose(found, weight.flatten(1) @ judge[1].weight[0].detach(), atol=1e-5)
+
+
+def test_without_a_score_there_is_no_slope_of_it() -> None:
+    assert latent.sensitivity(affine_generator(noise(2, 3, 6, 6)), noise(1, 2, 1, 1)).score is None
+
+
+def test_slopes_are_found_also_where_gradients_are_switched_off() -> None:
+    network, score = generator(32), xai.Score(discriminator(32))
+    z = gan.latents([4], network.config)
+    expected = latent.sensitivity(network, z, score)
+    with torch.no_grad():
+        found = latent.sensitivity(network, z, score)
+    assert torch.equal(found.score, expected.score) and torch.equal(found.maps, expected.maps)

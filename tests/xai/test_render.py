@@ -1,0 +1,229 @@
+from __future__ import annotations
+
+import base64
+import io
+
+import numpy as np
+import pytest
+from hypothesis import given, settings
+from hypothesis import strategies as st
+from hypothesis.extra.numpy import arrays
+from numpy.typing import NDArray
+from PIL import Image
+
+from xai import render
+
+WHITE, BLACK = (255, 255, 255), (0, 0, 0)
+FINITE = st.floats(-1e4, 1e4, width=32)
+
+
+def maps(*shape: int, seed: int = 0) -> NDArray[np.float32]:
+    return np.random.default_rng(seed).normal(size=shape).astype(np.float32)
+
+
+def picture(height: int = 8, width: int = 8, seed: int = 0) -> render.Pixels:
+    return np.random.default_rng(seed).integers(0, 256, (height, width, 3), np.uint8)
+
+
+def is_colour(pixels: render.Pixels, colour: NDArray[np.float64]) -> bool:
+    """Whether all pixels have this colour, given in [0, 1], as nearly as bytes can tell."""
+    return bool(np.abs(pixels - 255 * colour).max() < 1)
+
+
+def decoded(data: bytes) -> render.Pixels:
+    return np.asarray(Image.open(io.BytesIO(data)))
+
+
+@given(
+    st.tuples(st.integers(1, 5), st.integers(1, 5), st.integers(1, 4)).flatmap(
+        lambda s: st.tuples(arrays(np.float32, (s[0] * s[2], s[1] * s[2]), elements=FINITE), st.just(s[2]))
+    )
+)
+@settings(deadline=None, max_examples=60)
+def test_pooling_keeps_the_sum_of_every_block(case: tuple[NDArray[np.float32], int]) -> None:
+    values, block = case
+    pooled = render.pool(values, block)
+    assert pooled.shape == values.shape and pooled.dtype == np.float32
+    for top in range(0, len(values), block):
+        for left in range(0, values.shape[1], block):
+            before, after = (m[top : top + block, left : left + block] for m in (values, pooled))
+            assert np.ptp(after) == 0
+            assert np.isclose(after.sum(dtype=float), before.sum(dtype=float), atol=1e-6 * np.abs(before).sum() + 1e-6)
+
+
+def test_neighbours_that_cancel_each_other_out_do_so_when_pooled() -> None:
+    checkered = np.indices((4, 4)).sum(0) % 2 * 2 - 1
+    assert (render.pool(checkered.astype(np.float32), 2) == 0).all()
+
+
+@pytest.mark.parametrize("block", [0, 1])
+def test_pooling_single_pixels_changes_nothing(block: int) -> None:
+    values = maps(6, 6)
+    assert np.array_equal(render.pool(values, block), values)
+
+
+def test_zero_is_white_and_the_ends_are_the_pure_colours() -> None:
+    zero, below, above = render.diverging([0.0, -2.0, 2.0], 2.0)
+    assert tuple(zero) == WHITE and is_colour(below, render.BLUE) and is_colour(above, render.RED)
+
+
+def test_what_is_beyond_the_scale_has_the_ends_colour() -> None:
+    assert np.array_equal(render.diverging([-9.0, 9.0], 2.0), render.diverging([-2.0, 2.0], 2.0))
+
+
+@given(arrays(np.float64, (12,), elements=st.floats(-3, 3)))
+@settings(deadline=None, max_examples=60)
+def test_a_larger_value_is_never_painted_paler(values: NDArray[np.float64]) -> None:
+    colours = render.diverging(values, 2.0).astype(int)
+    for sign in (-1, 1):
+        order = np.argsort(sign * values)
+        side = order[sign * values[order] >= 0]
+        assert (np.diff(colours[side], axis=0) <= 0).all()
+
+
+def test_below_zero_is_blue_and_above_zero_is_red() -> None:
+    below, above = render.diverging([-0.4, 0.4], 1.0).astype(int)
+    assert below[2] > below[1] > below[0] and above[0] > above[1] and above[0] > above[2]
+
+
+@pytest.mark.parametrize("shape", [(), (5,), (2, 3), (4, 2, 3)])
+def test_colours_keep_the_shape_and_add_rgb(shape: tuple[int, ...]) -> None:
+    for paint in (render.diverging, render.grey):
+        painted = paint(np.ones(shape), 1.0)
+        assert painted.shape == (*shape, 3) and painted.dtype == np.uint8
+
+
+def test_grey_runs_from_black_at_zero_and_below_to_white_at_the_end() -> None:
+    assert render.grey([-3.0, 0.0, 1.0, 2.0, 9.0], 2.0)[:, 0].tolist() == [0, 0, 128, 255, 255]
+    assert np.ptp(render.grey(maps(4, 4), 1.0), axis=-1).max() == 0
+
+
+@pytest.mark.parametrize("nothing", [np.zeros((3, 3)), np.zeros((0, 3)), []])
+def test_the_scale_of_nothing_ends_at_one(nothing: object) -> None:
+    assert render.limit(nothing) == 1.0
+
+
+@given(arrays(np.float32, (20,), elements=FINITE))
+@settings(deadline=None, max_examples=60)
+def test_a_scales_end_is_positive_within_the_values_and_blind_to_sign(values: NDArray[np.float32]) -> None:
+    end = render.limit(values)
+    assert end > 0 and end == render.limit(-values)
+    assert end <= np.abs(values).max() or end == 1.0
+
+
+def test_one_pixel_does_not_rule_the_scale() -> None:
+    values = np.ones(10_000)
+    values[17] = -1e6
+    assert render.limit(values) == 1.0
+    assert render.limit(values, 1.0) == 1e6
+
+
+def test_a_single_pixel_that_speaks_is_still_shown() -> None:
+    values = np.zeros(10_000)
+    values[17] = -4.0
+    assert render.limit(values) == 4.0
+
+
+def test_a_silent_map_leaves_the_grey_picture() -> None:
+    shown = render.overlay(rgb := picture(), np.zeros((8, 8), np.float32), 1.0)
+    luminance = rgb @ np.array([0.299, 0.587, 0.114])
+    assert np.abs(shown - luminance[..., None]).max() <= 0.5
+    assert np.ptp(shown, axis=-1).max() == 0
+
+
+def test_a_map_without_strength_leaves_the_grey_picture() -> None:
+    rgb = picture()
+    silent = render.overlay(rgb, np.zeros((8, 8), np.float32), 1.0)
+    assert np.array_equal(render.overlay(rgb, maps(8, 8), 1.0, strength=0.0), silent)
+
+
+def test_at_full_strength_the_ends_are_the_pure_colours() -> None:
+    values = np.array([[-5.0, 5.0]], np.float32)
+    ((below, above),) = render.overlay(picture(1, 2), values, 5.0, strength=1.0)
+    assert is_colour(below, render.BLUE) and is_colour(above, render.RED)
+
+
+def test_an_overlay_colours_only_where_the_map_speaks() -> None:
+    values = np.zeros((8, 8), np.float32)
+    values[2, 5] = 1.0
+    rgb = picture()
+    changed = (render.overlay(rgb, values, 1.0) != render.overlay(rgb, values * 0, 1.0)).any(-1)
+    assert np.argwhere(changed).tolist() == [[2, 5]]
+
+
+@given(
+    st.tuples(st.integers(1, 20), st.integers(1, 4), st.integers(1, 4)).flatmap(
+        lambda s: arrays(np.uint8, (*s, 3), elements=st.integers(0, 255))
+    ),
+    st.one_of(st.none(), st.integers(1, 25)),
+)
+@settings(deadline=None, max_examples=60)
+def test_a_sprite_has_cell_k_in_row_k_by_columns(cells: render.Pixels, columns: int | None) -> None:
+    made = render.sprite(cells, columns)
+    count, height, width, _ = cells.shape
+    assert (made.count, made.cell) == (count, (height, width))
+    assert columns in (None, made.columns)
+    for index, cell in enumerate(cells):
+        row, column = divmod(index, made.columns)
+        there = made.pixels[row * height : (row + 1) * height, column * width : (column + 1) * width]
+        assert np.array_equal(there, cell)
+
+
+def test_a_sprite_is_near_square_unless_told_otherwise_and_black_where_empty() -> None:
+    made = render.sprite(np.full((5, 2, 4, 3), 200, np.uint8))
+    assert made.columns == 3 and made.pixels.shape == (4, 12, 3)
+    assert (made.pixels[2:, 8:] == 0).all() and (made.pixels == 200).sum() == 5 * 2 * 4 * 3
+
+
+def test_png_keeps_every_pixel() -> None:
+    for shape in ((1, 1), (7, 13), (64, 64)):
+        assert np.array_equal(decoded(render.png(picture(*shape))), picture(*shape))
+
+
+def test_a_data_address_holds_the_png() -> None:
+    kind, _, text = render.data_uri(picture()).partition(",")
+    assert kind == "data:image/png;base64"
+    assert np.array_equal(decoded(base64.b64decode(text, validate=True)), picture())
+
+
+def test_own_scales_bring_every_unit_to_its_full_colour() -> None:
+    values = np.zeros((3, 2, 2), np.float32)
+    values[0, 0, 0], values[1, 0, 0], values[2, 1, 1] = 0.001, -5.0, 7.0
+    painted = render.map_colours(values, shared=False)
+    assert painted.shape == (3, 2, 2, 3)
+    assert is_colour(painted[1, 0, 0], render.BLUE)
+    assert is_colour(painted[0, 0, 0], render.RED) and is_colour(painted[2, 1, 1], render.RED)
+
+
+def test_a_shared_scale_shows_a_weak_unit_weakly() -> None:
+    strong, weak = -np.ones((2, 2), np.float32), np.full((2, 2), 0.1, np.float32)
+    painted = render.map_colours(np.stack([strong, weak]), shared=True)
+    assert is_colour(painted[0], render.BLUE)
+    assert np.array_equal(painted[1], render.diverging(weak, 1.0)) and painted[1].min() > 220
+
+
+def test_maps_after_a_relu_are_grey_and_signed_maps_have_a_white_zero() -> None:
+    values = np.array([[[0.0, 2.0]], [[0.0, 1.0]]], np.float32)
+    assert render.map_colours(values, shared=True)[..., 0].tolist() == [[[0, 255]], [[0, 128]]]
+    assert np.ptp(render.map_colours(values, shared=True), axis=-1).max() == 0
+    assert render.map_colours(-values, shared=True)[0, 0, 0].tolist() == list(WHITE)
+
+
+@pytest.mark.parametrize("shared", [False, True])
+def test_a_silent_layer_is_painted_without_a_crash(shared: bool) -> None:
+    assert (render.map_colours(np.zeros((2, 3, 3), np.float32), shared) == BLACK).all()
+
+
+def test_enlarging_repeats_every_pixel() -> None:
+    large = render.enlarge(picture(2, 3), 4)
+    assert large.shape == (8, 12, 3)
+    assert all((large[4 * y : 4 * y + 4, 4 * x : 4 * x + 4] == picture(2, 3)[y, x]).all() for y in (0, 1) for x in range(3))
+
+
+@pytest.mark.parametrize(("small", "side"), [(4, 12), (4, 4), (3, 8), (1, 5)])
+def test_an_enlarged_map_repeats_cells_and_makes_no_new_values(small: int, side: int) -> None:
+    values = maps(small, small)
+    large = render.enlarge_map(values, side)
+    assert large.shape == (side, side)
+    assert large[0, 0] == values[0, 0] and large[-1, -1] == values[-1, -1]
+    assert set(large.ravel()) == set(values.ravel())
