@@ -24,8 +24,8 @@ UPLOAD_MB = 20
 class Subject:
     """The chosen poster and the networks that look at it.
 
-    image : (1, 3, H, W) in [-1, 1]. key : SHA-256 of its pixels. z : its noise, where it was generated.
-    logit : D's verdict, None without a discriminator.
+        image : (1, 3, H, W) in [-1, 1]. key : SHA-256 of its pixels. z : its noise, where it was generated.
+    logit, probability : D's verdict, None without a discriminator.
     """
 
     checkpoint: gan.Checkpoint
@@ -34,6 +34,7 @@ class Subject:
     key: str
     z: Tensor | None
     logit: float | None
+    probability: float | None
 
     @property
     def pixels(self) -> Any:
@@ -56,7 +57,7 @@ def choose() -> Subject | None:
             return None
         if subject is not None:
             ui.picture(subject.pixels, subject.name)
-            ui.verdict(subject.logit)
+            ui.verdict(subject)
     return subject
 
 
@@ -144,10 +145,11 @@ def _subject(checkpoint: gan.Checkpoint, name: str, image: Tensor, z: Tensor | N
     import gan
 
     key = cache.digest_of(gan.to_uint8(image).tobytes())
-    logit = None
+    logit = probability = None
     if checkpoint.discriminator is not None:
-        logit = float(cache.score(checkpoint.digest, checkpoint)(image))
-    return Subject(checkpoint, name, image, key, z, logit)
+        verdict = cache.score(checkpoint.digest, checkpoint)(image)
+        logit, probability = float(verdict), float(verdict.sigmoid())
+    return Subject(checkpoint, name, image, key, z, logit, probability)
 
 
 def _number_with_dice(label: str, key: str, most: int, note: str) -> int:

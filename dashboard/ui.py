@@ -3,7 +3,6 @@
 from __future__ import annotations
 
 import logging
-import math
 from collections.abc import Iterator, Sequence
 from contextlib import contextmanager
 from typing import TYPE_CHECKING, Any
@@ -13,6 +12,7 @@ import streamlit as st
 from dashboard.components.sprite_grid import sprite_grid
 
 if TYPE_CHECKING:
+    from dashboard.state import Subject
     from xai.units import Layer
 
 LOG = logging.getLogger(__name__)
@@ -20,6 +20,7 @@ PICTURE_SIDE = 448
 ACTIVATIONS = ("LeakyReLU", "ReLU")
 STYLE = """<style>
 [data-testid="stImageContainer"] img { image-rendering: pixelated; }
+[data-testid="stPageLink"] p { white-space: normal; }
 [data-testid="stMainBlockContainer"] { padding: 3rem 3rem 4rem; max-width: 1500px; }
 @media (max-width: 640px) { [data-testid="stMainBlockContainer"] { padding: 3rem 1rem; } }
 </style>"""
@@ -38,14 +39,15 @@ def picture(pixels: Any, caption: str | None = None, width: Any = "stretch") -> 
     st.image(enlarge(pixels, max(1, PICTURE_SIDE // pixels.shape[0])), caption, width=width)
 
 
-def verdict(logit: float | None) -> None:
-    """What D thinks, as logit and probability."""
-    if logit is None:
+def verdict(subject: Subject) -> None:
+    """What D thinks of the poster, as logit and probability."""
+    if subject.logit is None or subject.probability is None:
         st.caption("This checkpoint has no discriminator, so there is no verdict.")
         return
-    probability = 1 / (1 + math.exp(-logit))
-    word, colour = ("real", "red") if logit > 0 else ("fake", "blue")
-    st.markdown(f"D finds it :{colour}[**{word}**]: logit **{logit:+.2f}**, probability **{probability:.1%}**")
+    word, colour = ("real", "red") if subject.logit > 0 else ("fake", "blue")
+    st.markdown(
+        f"D finds it :{colour}[**{word}**]: logit **{subject.logit:+.2f}**, probability **{subject.probability:.1%}**"
+    )
 
 
 @contextmanager

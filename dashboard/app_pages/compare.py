@@ -105,8 +105,8 @@ cards = [column.container(border=True) for column in columns[:count_of_cards]]
 with cards[0]:
     st.markdown("#### The poster")
     ui.picture(subject.pixels)
-    ui.verdict(subject.logit)
-    st.markdown("Red speaks for real, blue for fake; what stays grey is silent. ")
+    ui.verdict(subject)
+    st.markdown("Red speaks for real, blue for fake; what stays grey is silent.")
 
 slots, found = {}, {}
 for name, card in zip(methods, cards[1:], strict=True):
