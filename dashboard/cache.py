@@ -17,6 +17,8 @@ import streamlit as st
 
 from dashboard.settings import settings
 
+CANDIDATES = 512
+
 if TYPE_CHECKING:
     from collections.abc import Callable
 
@@ -181,6 +183,33 @@ def maps(digest: str, network: str, input_key: str, layer: str, _network: Any, _
     import xai
 
     return xai.activations(_network, _input, [layer])[layer][0].numpy()
+
+
+@st.cache_resource(max_entries=4, show_spinner=False)
+def candidates(digest: str, real: bool, _checkpoint: gan.Checkpoint) -> tuple[list[int], Tensor]:
+    """Pictures to search for ones that look alike: numbers (posters or seeds), and (N, 3, H, W)."""
+    import torch
+
+    import gan
+
+    found = posters(_checkpoint.config.resolution) if real else None
+    if found is not None:
+        numbers = list(range(0, len(found), max(1, len(found) // CANDIDATES)))
+        return numbers, found.tensor(numbers)
+    if _checkpoint.generator is None:
+        raise gan.CheckpointError("Without posters and without a generator there is nothing to compare with.")
+    numbers = list(range(CANDIDATES))
+    with torch.no_grad():
+        return numbers, _checkpoint.generator(gan.latents(numbers, _checkpoint.config))
+
+
+@st.cache_resource(max_entries=16, show_spinner="Looking at hundreds of posters")
+def features(digest: str, real: bool, layer: str, _checkpoint: gan.Checkpoint) -> Tensor:
+    """What a layer of D answers to every candidate on average."""
+    from xai import similarity
+
+    _, images = candidates(digest, real, _checkpoint)
+    return similarity.layer_features(_checkpoint.discriminator, images, layer)  # type: ignore[arg-type]
 
 
 @st.cache_resource(max_entries=256, show_spinner="Drawing the poster without this filter")

@@ -75,6 +75,12 @@ def show_seed(seed: int) -> None:
     st.session_state["seed"] = seed
 
 
+def show_poster(number: int) -> None:
+    """Make this poster of the loaded folder the subject (for callbacks)."""
+    st.session_state["source"] = POSTER
+    st.session_state["poster"] = number
+
+
 def _choose_checkpoint() -> gan.Checkpoint | None:
     names = cache.checkpoint_names()
     if not names:

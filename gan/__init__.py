@@ -17,7 +17,6 @@ from gan.errors import (
 )
 from gan.images import FITS, fit_image, from_uint8, image_grid, open_image, read_poster, to_uint8
 from gan.models import Discriminator, Generator, latents
-from gan.train import train
 
 __all__ = [
     "FITS",
@@ -45,5 +44,4 @@ __all__ = [
     "read_poster",
     "save",
     "to_uint8",
-    "train",
 ]

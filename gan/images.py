@@ -121,7 +121,8 @@ def _upright(image: Image.Image) -> Image.Image:
 
 def _rgb(image: Image.Image) -> Image.Image:
     if image.mode.startswith("I"):  # 16-bit grey: Pillow's own conversion clips instead of scaling
-        return Image.fromarray((np.asarray(image, np.float32) / 257).clip(0, 255).astype(np.uint8)).convert("RGB")
+        grey = (np.asarray(image, np.float32) / 257).round().clip(0, 255).astype(np.uint8)
+        return Image.fromarray(grey).convert("RGB")
     if image.has_transparency_data:
         layer = image.convert("RGBA")
         return Image.alpha_composite(Image.new("RGBA", layer.size, "white"), layer).convert("RGB")

@@ -26,8 +26,8 @@ from gan import (
     PosterLensError,
     TrainConfig,
     load_posters,
-    train,
 )
+from gan.train import train
 
 HELP = {
     "kimg": "length of the run in thousands of posters shown",

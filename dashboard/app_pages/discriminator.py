@@ -2,8 +2,11 @@
 
 import streamlit as st
 
-from dashboard import cache, ui
-from xai.render import diverging, enlarge_map, limit, overlay
+import gan
+from dashboard import cache, state, ui
+from dashboard.components.sprite_grid import sprite_grid
+from xai import similarity
+from xai.render import data_uri, diverging, enlarge_map, limit, overlay, sprite
 
 ui.head("Discriminator", "What does each filter see in this poster, from edges to whole parts?")
 subject = ui.needs(st.session_state["_subject"], "discriminator")
@@ -31,3 +34,32 @@ with right:
     with st.expander("The map alone"):
         ui.picture(diverging(chosen, limit(chosen, 1.0)), f"{layer.height} × {layer.width} values")
     st.markdown("**Shows** where the filter finds its pattern. **But** not whether that speaks for real or for fake.")
+
+
+def show_alike(real: bool) -> None:
+    """The six candidates most like this poster to the chosen layer."""
+    numbers, images = cache.candidates(checkpoint.digest, real, checkpoint)
+    mine = similarity.layer_features(checkpoint.discriminator, subject.image, layer.name)
+    alike = similarity.nearest(cache.features(checkpoint.digest, real, layer.name, checkpoint), mine, 6)
+    kind, show = ("poster", state.show_poster) if real else ("seed", state.show_seed)
+    sheet = sprite(gan.to_uint8(images[alike.indices]), columns=6)
+    found = zip(alike.indices, alike.similarity, strict=True)
+    sprite_grid(
+        data_uri(sheet.pixels),
+        labels=[f"{kind} {numbers[index]}, similarity {value:.2f}" for index, value in found],
+        columns=6, per_row=6, cell=sheet.cell, selected=-1, on_pick=lambda place: show(numbers[alike.indices[place]]),
+        key="alike_grid", title="posters that look alike", smallest=100, most="none",
+    )  # fmt: skip
+    st.caption(
+        f"The most similar of {len(numbers)} by the mean response of this layer's filters: what is in the poster, not "
+        "where. Early layers go by colour and texture, late ones by what D judges on. Click one to go there."
+    )
+
+
+alike = st.expander(f"Posters that look alike to {layer.name}", key="alike", on_change="rerun")
+if alike.open:
+    with alike, ui.forgiving("The search"):
+        sources = ["real posters"] * (cache.posters(checkpoint.config.resolution) is not None)
+        sources += ["generated"] * (checkpoint.generator is not None)
+        among = st.radio("Among", sources, horizontal=True, key="among", bind="query-params")
+        show_alike(among == "real posters")

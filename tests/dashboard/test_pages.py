@@ -199,3 +199,13 @@ def test_training_shows_a_run_and_its_grids(open_app: OpenApp, tmp_path: Path) -
     assert app.select_slider(key="at").value == 2.0
     app.select_slider(key="at").set_value(1.0).run()
     assert "after 1 thousand posters" in captions(app)
+
+
+def test_posters_that_look_alike_are_found_when_asked_for(open_app: OpenApp, poster_folder: Path) -> None:
+    app = open_app("discriminator", None, "--posters", str(poster_folder))
+    assert "most similar of 40" not in texts(app)
+    app.session_state["alike"] = True
+    app.run()
+    assert not app.exception
+    assert not app.error
+    assert "most similar of 40" in texts(app)

@@ -76,9 +76,9 @@ def test_a_transparent_palette_colour_becomes_white() -> None:
 
 
 def test_16_bit_greys_are_scaled_and_not_clipped() -> None:
-    grey = np.array([[0, 257, 128 * 257, 65535]], np.uint16)
+    grey = np.array([[0, 257, 128 * 257, 129 * 257 - 1, 65535]], np.uint16)
     found = np.asarray(open_image(encode(Image.fromarray(grey), "PNG")))
-    assert found[0, :, 0].tolist() == [0, 1, 128, 255]
+    assert found[0, :, 0].tolist() == [0, 1, 128, 129, 255]
     assert (found == found[..., :1]).all()
 
 

@@ -582,8 +582,8 @@ def test_a_loss_that_is_no_number_stops_the_run_at_the_last_good_state(
 def test_weights_that_overflow_stop_the_run_at_the_last_good_state(go: Callable[..., State], run: Path) -> None:
     go(config_of(3))
     before = (run / "state.pt").read_bytes()
-    with pytest.raises(TrainingError, match=r"diverged at 0\.02 kimg .* lower --lr"):
-        go(config_of(5, lr_g=1e39, tick_kimg=0.02), resume=True)
+    with pytest.raises(TrainingError, match=r"diverged at 0\.02 kimg \(.* of G \d.* lower --lr"):
+        go(config_of(5, lr_g=1e39), resume=True)
     assert (run / "state.pt").read_bytes() == before
 
 

@@ -217,7 +217,9 @@ def test_a_silent_layer_is_painted_without_a_crash(shared: bool) -> None:
 def test_enlarging_repeats_every_pixel() -> None:
     large = render.enlarge(picture(2, 3), 4)
     assert large.shape == (8, 12, 3)
-    assert all((large[4 * y : 4 * y + 4, 4 * x : 4 * x + 4] == picture(2, 3)[y, x]).all() for y in (0, 1) for x in range(3))
+    assert all(
+        (large[4 * y : 4 * y + 4, 4 * x : 4 * x + 4] == picture(2, 3)[y, x]).all() for y in (0, 1) for x in range(3)
+    )
 
 
 @pytest.mark.parametrize(("small", "side"), [(4, 12), (4, 4), (3, 8), (1, 5)])

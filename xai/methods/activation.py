@@ -47,7 +47,7 @@ class Activation(Attribution):
         count = found.shape[1]
         if self.unit is not None and not 0 <= self.unit < count:
             raise ExplanationError(f"{self.layer} has units 0 to {count - 1}; {self.unit} is none of them.")
-        unit = int(found.var((2, 3)).argmax()) if self.unit is None else self.unit
+        unit = int(found.var((2, 3), correction=0).argmax()) if self.unit is None else self.unit
         native = found[:, [unit]]
         return Share(
             interpolate(native, image.shape[-2:], mode="nearest"),
