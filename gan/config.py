@@ -5,6 +5,8 @@ from __future__ import annotations
 from dataclasses import dataclass, fields
 from typing import Any, Self
 
+from gan.augment import POLICIES
+
 
 @dataclass(frozen=True)
 class _Config:
@@ -104,6 +106,9 @@ class TrainConfig(_Config):
             raise ValueError(f"seed must be from 0 to 2**32 - 1, not {self.seed}")
         if self.eval_samples < 2:
             raise ValueError(f"eval_samples must be at least 2, not {self.eval_samples}")
+        unknown = sorted(set(filter(None, self.augment.split(","))) - POLICIES.keys())
+        if unknown:
+            raise ValueError(f"augment knows {', '.join(POLICIES)}, not {', '.join(unknown)}")
         if self.ema_kimg < 0 or self.eval_kimg < 0:
             raise ValueError("ema_kimg and eval_kimg must not be negative")
 

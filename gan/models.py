@@ -54,8 +54,16 @@ def latents(seeds: Iterable[int], config: ModelConfig, device: str | torch.devic
 
     A seed names one latent for ever: each row is drawn on the CPU by a generator of its own, so it
     depends neither on its batch-mates nor on the device.
+
+    Raises
+    ------
+    ValueError
+        If a seed is not from 0 to 2**32 - 1: the generator would take two of them for the same.
     """
-    rows = [torch.randn(config.latent, generator=torch.Generator().manual_seed(int(seed))) for seed in seeds]
+    numbers = [int(seed) for seed in seeds]
+    if not all(0 <= number < 2**32 for number in numbers):
+        raise ValueError("A seed is a number from 0 to 2**32 - 1.")
+    rows = [torch.randn(config.latent, generator=torch.Generator().manual_seed(number)) for number in numbers]
     flat = torch.stack(rows) if rows else torch.empty(0, config.latent)
     return flat[:, :, None, None].to(device)
 

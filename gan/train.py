@@ -8,24 +8,21 @@ steps has to be stored for a resumed run to be the uninterrupted one, bit for bi
 
 from __future__ import annotations
 
-import copy
 import hashlib
-import io
 import json
 import math
-import pickle
 import platform
 import signal
 import time
 from collections.abc import Iterator
 from contextlib import contextmanager
-from dataclasses import asdict, dataclass
+from dataclasses import asdict
 from pathlib import Path
 from typing import Any
 
 import numpy as np
 import torch
-from torch import Tensor, nn
+from torch import Tensor
 from tqdm import tqdm
 
 from gan import checkpoint, metrics
@@ -33,29 +30,23 @@ from gan.augment import augment
 from gan.config import ModelConfig, TrainConfig
 from gan.data import PosterSet, name_bytes
 from gan.errors import MetricsUnavailableError, TrainingError
-from gan.files import write_file
 from gan.images import image_grid, to_uint8
 from gan.logger import RunLog, write_json
 from gan.losses import accuracy, discriminator_loss, generator_loss
-from gan.models import Discriminator, Generator, latents
+from gan.models import Generator, latents
+from gan.state import (
+    State,
+    kimg,
+    load_state,
+    new_state,
+    recalibrate,
+    save_state,
+    update_ema,
+    weights_are_finite,
+)
 
 GRID_SEEDS = range(64)
 EVAL_SEED = 1_000_000  # far from the seeds that people look at
-RECALIBRATION_IMAGES = 2048
-
-
-@dataclass
-class State:
-    """Everything that changes while training."""
-
-    generator: Generator
-    discriminator: Discriminator
-    ema: Generator
-    optimizer_g: torch.optim.Optimizer
-    optimizer_d: torch.optim.Optimizer
-    steps: int = 0
-    seconds: float = 0.0
-    best: float = math.inf
 
 
 def train(
@@ -84,6 +75,8 @@ def train(
         raise TrainingError(f"A batch of {config.batch} needs more than {len(training)} training posters.")
     with _writing(run):
         run.mkdir(parents=True, exist_ok=True)
+        for stale in run.glob(".state.pt.*"):  # left by a run that was killed while it wrote
+            stale.unlink()
     options = describe(model, config, training)
     state = new_state(model, config, device)
     if resume:
@@ -125,7 +118,8 @@ def train(
             if not (math.isfinite(loss_d + loss_g) and weights_are_finite(state)):
                 raise TrainingError(
                     f"Training diverged at {now:.2f} kimg (loss of D {loss_d}, of G {loss_g}). The last "
-                    "good state is kept: resume it with a lower --lr, a larger --batch or another --seed."
+                    "state that was saved is good: resume it with a lower --lr, or begin again with a larger "
+                    "--batch or another --seed."
                 )
             seconds = time.monotonic() - tick_time
             state.seconds += seconds
@@ -194,59 +188,6 @@ def _noise_seed(config: TrainConfig, steps: int) -> int:
     return (config.seed * 0x9E3779B1 + steps) % 2**32
 
 
-def new_state(model: ModelConfig, config: TrainConfig, device: str | torch.device = "cpu") -> State:
-    """Networks with the seed's first weights, and their optimizers, on the device."""
-    with torch.random.fork_rng(devices=[]):
-        torch.manual_seed(config.seed)
-        generator, discriminator = Generator(model), Discriminator(model)
-    for network in (generator, discriminator):
-        network.to(device, memory_format=torch.channels_last)  # type: ignore[call-overload]
-    ema = copy.deepcopy(generator).eval().requires_grad_(False)
-    betas = (config.beta1, config.beta2)
-    return State(
-        generator,
-        discriminator,
-        ema,
-        torch.optim.Adam(generator.parameters(), config.lr_g, betas, fused=True),
-        torch.optim.Adam(discriminator.parameters(), config.lr_d, betas, fused=True),
-    )
-
-
-@torch.no_grad()
-def update_ema(state: State, config: TrainConfig) -> None:
-    """Move the average of G, BatchNorm's buffers included, towards G.
-
-    The half-life grows with the run up to ``ema_kimg``, so that early noise is soon forgotten
-    (Karras et al. 2020).
-    """
-    half_life = min(config.ema_kimg, 0.05 * kimg(state, config)) * 1000
-    weight = 1 - 0.5 ** (config.batch / half_life) if half_life > 0 else 1.0
-    averaged, current = state.ema.state_dict(), state.generator.state_dict()
-    floating = [name for name, value in averaged.items() if value.is_floating_point()]
-    torch._foreach_lerp_([averaged[n] for n in floating], [current[n] for n in floating], weight)
-
-
-@torch.no_grad()
-def recalibrate(generator: Generator, images: int = RECALIBRATION_IMAGES) -> Generator:
-    """A copy in eval mode whose BatchNorm statistics are those of its own weights.
-
-    Averaged weights have other statistics than averaged statistics say. They are measured anew as plain
-    means over ``images`` pictures of fixed seeds, in batches of 64.
-    """
-    copied = copy.deepcopy(generator).train()
-    norms = [module for module in copied.modules() if isinstance(module, nn.BatchNorm2d)]
-    momenta = [norm.momentum for norm in norms]
-    for norm in norms:
-        norm.reset_running_stats()
-        norm.momentum = None  # cumulative mean
-    device = next(copied.parameters()).device
-    for start in range(0, images, 64):
-        copied(latents(range(EVAL_SEED + start, EVAL_SEED + start + 64), copied.config, device))
-    for norm, momentum in zip(norms, momenta, strict=True):
-        norm.momentum = momentum
-    return copied.eval()
-
-
 def batch_indices(count: int, config: TrainConfig, first_step: int) -> Iterator[np.ndarray]:
     """Endless batches of indices, each epoch in an order of its own, from step ``first_step`` on.
 
@@ -261,50 +202,23 @@ def batch_indices(count: int, config: TrainConfig, first_step: int) -> Iterator[
         epoch, position = epoch + 1, 0
 
 
-def kimg(state: State, config: TrainConfig) -> float:
-    """Thousands of real posters shown so far."""
-    return state.steps * config.batch / 1000
-
-
 def crossed(before: float, now: float, every: float) -> bool:
     """Whether a multiple of ``every`` lies in (before, now]; rounded against float noise."""
     return math.floor(round(now / every, 6)) > math.floor(round(before / every, 6))
 
 
-def save_state(state: State, run: Path) -> None:
-    """Write ``state.pt``, complete or not at all."""
-    record = {
-        name: getattr(state, name).state_dict()
-        for name in ("generator", "discriminator", "ema", "optimizer_g", "optimizer_d")
-    } | {"steps": state.steps, "seconds": state.seconds, "best": state.best}
-    buffer = io.BytesIO()  # torch.save to a full disk raises anything; to memory it does not fail
-    torch.save(record, buffer)
-    write_file(run / "state.pt", lambda file: file.write(buffer.getbuffer()))
-
-
-def load_state(state: State, run: Path, device: torch.device) -> None:
-    """Fill ``state`` from ``run/state.pt``; TrainingError if there is none or it does not fit."""
-    path = run / "state.pt"
-    if not path.exists():
-        raise TrainingError(f"{run} holds no state to resume.")
-    try:
-        record = torch.load(path, map_location=device, weights_only=True)
-        for name in ("generator", "discriminator", "ema", "optimizer_g", "optimizer_d"):
-            getattr(state, name).load_state_dict(record[name])
-        state.steps, state.seconds, state.best = record["steps"], record["seconds"], record["best"]
-    except (
-        RuntimeError, ValueError, KeyError, TypeError, EOFError, OSError, pickle.UnpicklingError
-    ) as error:  # fmt: skip
-        raise TrainingError(f"{path} does not fit these options, or is damaged.") from error
-
-
 def describe(model: ModelConfig, config: TrainConfig, training: PosterSet) -> dict[str, Any]:
     """What ``options.json`` holds: all settings, which posters, and with which versions."""
-    names = hashlib.sha256(name_bytes("\n".join(training.names))).hexdigest()
+    names = hashlib.sha256(name_bytes("\n".join(training.names)))
+    pictures = hashlib.sha256(training.images[:64].tobytes())  # another --fit gives other pixels
     return {
         "model": asdict(model),
         "train": asdict(config),
-        "data": {"posters": len(training), "sha256_of_names": names},
+        "data": {
+            "posters": len(training),
+            "sha256_of_names": names.hexdigest(),
+            "sha256_of_first_64": pictures.hexdigest(),
+        },
         "versions": {"python": platform.python_version(), "torch": torch.__version__},
     }
 
@@ -315,17 +229,11 @@ def refuse_changes(run: Path, options: dict[str, Any]) -> None:
         before = json.loads((run / "options.json").read_text())
     except (OSError, ValueError):
         return  # nothing to compare with; load_state says if there is no run at all
-    if before.get("data", options["data"]) != options["data"]:
-        raise TrainingError(f"{run} was trained on other posters; resume it with the same --data.")
+    if any(options["data"].get(key) != value for key, value in before.get("data", {}).items()):
+        raise TrainingError(f"{run} was trained on other posters; resume it with the same --data, --genres and --fit.")
     for key in ("batch", "seed"):
         if before["train"][key] != options["train"][key]:
             raise TrainingError(f"{run} was trained with {key} {before['train'][key]}; keep it to resume.")
-
-
-def weights_are_finite(state: State) -> bool:
-    """Whether no weight of either network is NaN or infinite."""
-    parameters = [*state.generator.parameters(), *state.discriminator.parameters()]
-    return bool(torch.stack([weight.detach().sum() for weight in parameters]).isfinite().all())
 
 
 def info(state: State, config: TrainConfig) -> dict[str, Any]:

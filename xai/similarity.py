@@ -31,7 +31,7 @@ def layer_features(network: nn.Module, images: Tensor, layer: str) -> Tensor:
     """Mean response (N, C) of every unit of a layer over the picture (N, 3, H, W): what, not where."""
     private = private_copy(network)
     found = []
-    for batch in images.split(BATCH):
+    for batch in torch.split(images, BATCH):
         with capture(private, [layer]) as maps:
             private(batch)
         found.append(maps[layer].mean((2, 3)))

@@ -113,3 +113,9 @@ def test_impossible_shapes_are_refused_by_name(wrong: dict[str, int]) -> None:
 
 def test_settings_of_a_later_version_are_ignored() -> None:
     assert ModelConfig.from_dict({"width": 8, "attention": True}) == ModelConfig(width=8)
+
+
+@pytest.mark.parametrize("seed", [-1, 2**32])
+def test_a_seed_that_would_name_a_second_latent_is_refused(seed: int, tiny: ModelConfig) -> None:
+    with pytest.raises(ValueError, match="from 0 to"):
+        latents([0, seed], tiny)

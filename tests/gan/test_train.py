@@ -1,7 +1,6 @@
 from __future__ import annotations
 
 import copy
-import importlib
 import json
 import math
 import os
@@ -24,12 +23,13 @@ import torch
 from PIL import Image
 from torch import Tensor, nn
 
-from gan import RECIPES, ModelConfig, PosterSet, TrainConfig, TrainingError, latents, load, train
+from gan import RECIPES, ModelConfig, PosterSet, TrainConfig, TrainingError, latents, load
+from gan import train as loop
 from gan.logger import read_stats
-from gan.train import State, batch_indices, crossed, new_state, recalibrate, step, update_ema
+from gan.state import RECALIBRATION_SEED, State, new_state, recalibrate, update_ema
+from gan.train import batch_indices, crossed, step, train
 
 ROOT = Path(__file__).parents[2]
-loop = importlib.import_module("gan.train")  # the name gan.train is the function
 PARTS = ("generator", "discriminator", "ema", "optimizer_g", "optimizer_d")
 
 
@@ -297,7 +297,7 @@ def test_recalibration_gives_the_statistics_of_the_weights_themselves() -> None:
     layers = found.layers
     means, variances = ([[] for _ in range(2)] for _ in range(2))
     for start in (0, 64):
-        maps = latents(range(loop.EVAL_SEED + start, loop.EVAL_SEED + start + 64), config)
+        maps = latents(range(RECALIBRATION_SEED + start, RECALIBRATION_SEED + start + 64), config)
         for index in range(2):
             maps = layers[3 * index](maps).double()
             mean, variance = maps.mean((0, 2, 3)), maps.var((0, 2, 3), correction=0)
@@ -401,6 +401,27 @@ def test_a_resumed_run_keeps_its_batch_and_seed(name: str, value: int, go: Calla
     with pytest.raises(TrainingError, match=rf"was trained with {name} \d; keep it to resume\.$"):
         go(config_of(4, **{name: value}), resume=True)
     assert {path: path.read_bytes() for path in run.iterdir() if path.is_file()} == before
+
+
+def test_a_resumed_run_notices_another_fit(
+    go: Callable[..., State], run: Path, posters: PosterSet, tiny: ModelConfig
+) -> None:
+    go(config_of(2))
+    padded = replace(posters, images=posters.images[:, ::-1])
+    with pytest.raises(TrainingError, match="--fit"):
+        train(padded, run, tiny, config_of(4), resume=True, progress=False)
+
+
+def test_what_a_killed_run_was_writing_is_cleared_away(go: Callable[..., State], run: Path) -> None:
+    go(config_of(2))
+    (run / ".state.pt.abc123").write_bytes(b"half")
+    go(config_of(4), resume=True)
+    assert not list(run.glob(".state*"))
+
+
+def test_an_unknown_augmentation_is_refused_before_anything_is_written() -> None:
+    with pytest.raises(ValueError, match="augment knows color, translation, cutout, not colour"):
+        TrainConfig(augment="colour,cutout")
 
 
 def test_a_resumed_run_keeps_its_posters(
