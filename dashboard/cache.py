@@ -44,6 +44,31 @@ def warm_up() -> None:
     gc.freeze()
 
 
+class Shelf:
+    """At most ``most`` answers, the least recently used goes first. Safe in threads.
+
+    ``st.cache_resource`` would record, and replay, the progress bar that a method moves.
+    """
+
+    def __init__(self, most: int) -> None:
+        self.most = most
+        self.answers: OrderedDict[Any, Any] = OrderedDict()
+        self.lock = threading.Lock()
+
+    def get(self, key: Any, make: Callable[[], Any]) -> Any:
+        """The answer under this key, made now if it is not there."""
+        with self.lock:
+            if key in self.answers:
+                self.answers.move_to_end(key)
+                return self.answers[key]
+        answer = make()
+        with self.lock:
+            self.answers[key] = answer
+            while len(self.answers) > self.most:
+                self.answers.popitem(last=False)
+        return answer
+
+
 def checkpoint_names() -> list[str]:
     """Checkpoints that can be chosen, best known first."""
     import gan
@@ -69,13 +94,28 @@ def checkpoint(name: str) -> gan.Checkpoint:
     return _checkpoint(name, newest)
 
 
-@st.cache_resource(max_entries=2, show_spinner="Reading the posters; the first time this takes a while")
+@st.cache_resource(show_spinner=False)
+def _posters() -> Shelf:
+    return Shelf(2)
+
+
 def posters(size: int) -> gan.PosterSet | None:
-    """The posters named on the command line at this size, or None."""
+    """The posters named on the command line at this size, or None; a bar is shown while they are read."""
     import gan
 
     source = settings().posters
-    return None if source is None else gan.load_posters(source, size, progress=False)
+    if source is None:
+        return None
+
+    def read() -> gan.PosterSet:
+        bar = st.progress(0.0, "Reading the posters; this is done once")
+        try:
+            return gan.load_posters(source, size, progress=bar.progress)
+        finally:
+            bar.empty()
+
+    found: gan.PosterSet = _posters().get((source, size), read)
+    return found
 
 
 @st.cache_resource(max_entries=4)
@@ -106,31 +146,6 @@ def references(checkpoint: gan.Checkpoint) -> list[str]:
     if posters(checkpoint.config.resolution) is None:
         missing |= {"posters", "mean"}
     return [kind for kind in xai.REFERENCES if kind not in missing]
-
-
-class Shelf:
-    """At most ``most`` answers, the least recently used goes first. Safe in threads.
-
-    ``st.cache_resource`` would record, and replay, the progress bar that a method moves.
-    """
-
-    def __init__(self, most: int) -> None:
-        self.most = most
-        self.answers: OrderedDict[Any, Any] = OrderedDict()
-        self.lock = threading.Lock()
-
-    def get(self, key: Any, make: Callable[[], Any]) -> Any:
-        """The answer under this key, made now if it is not there."""
-        with self.lock:
-            if key in self.answers:
-                self.answers.move_to_end(key)
-                return self.answers[key]
-        answer = make()
-        with self.lock:
-            self.answers[key] = answer
-            while len(self.answers) > self.most:
-                self.answers.popitem(last=False)
-        return answer
 
 
 @st.cache_resource(show_spinner=False)

@@ -82,7 +82,7 @@ class TrainConfig(_Config):
     beta2: float = 0.999
     real_label: float = 0.9
     ema_kimg: float = 10.0
-    augment: str = ""
+    augment: str = "color,translation"
     skip_d_above: float = 1.0
     decay_from: float = 1.0
     seed: int = 0
@@ -117,5 +117,5 @@ RECIPES: dict[str, TrainConfig] = {
     # The best found by measurement on two cores: updates count, not images (see docs/training.md).
     "default": TrainConfig(),
     # The PyTorch tutorial's recipe, which the student projects used.
-    "reference": TrainConfig(batch=128, real_label=1.0, ema_kimg=0.0),
+    "reference": TrainConfig(batch=128, real_label=1.0, ema_kimg=0.0, augment=""),
 }

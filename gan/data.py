@@ -15,7 +15,7 @@ import os
 import stat
 import threading
 import zipfile
-from collections.abc import Iterator, Sequence
+from collections.abc import Callable, Iterator, Sequence
 from concurrent.futures import ThreadPoolExecutor
 from contextlib import contextmanager
 from dataclasses import dataclass, replace
@@ -33,6 +33,7 @@ from gan.files import write_file
 from gan.images import FITS, SUFFIXES, Fit, fit_image, open_image, scale
 
 HELD_OUT = 0.05
+Progress = bool | Callable[[float], object]
 MAX_FILE_BYTES = 50_000_000
 
 
@@ -101,13 +102,14 @@ def load_posters(
     fit: Fit = "crop",
     genres: Sequence[str] = (),
     cache: str | Path | None = None,
-    progress: bool = True,
+    progress: Progress = True,
 ) -> PosterSet:
     """Read every JPEG, PNG and WebP below a folder or in a zip.
 
     Decoded in parallel once and kept as a memory map under ``cache`` (default: ``POSTERLENS_CACHE`` or
     ``~/.cache/posterlens``); read from there while the source's files, their sizes and dates stay.
-    ``metadata.csv`` beside the pictures (``file_name``, ``genres`` joined by ``|``) is optional.
+    ``metadata.csv`` beside the pictures (``file_name``, ``genres`` joined by ``|``) is optional. ``progress`` is
+    whether to draw a bar, or a function that is told the finished fraction.
 
     Raises
     ------
@@ -198,7 +200,7 @@ def _open_source(path: Path) -> Iterator[_Source]:
             yield _Zip(archive)
 
 
-def _cached(files: _Source, resolution: int, fit: Fit, cache: Path, progress: bool) -> PosterSet:
+def _cached(files: _Source, resolution: int, fit: Fit, cache: Path, progress: Progress) -> PosterSet:
     entries = files.entries()
     names = sorted(name for name in entries if _is_picture(name))
     metadata = _read_metadata(files, entries)
@@ -229,7 +231,7 @@ def _decode_all(
     fit: Fit,
     array: Path,
     index: Path,
-    progress: bool,
+    progress: Progress,
 ) -> None:
     def decode(name: str) -> NDArray[np.uint8] | str:
         try:
@@ -242,8 +244,11 @@ def _decode_all(
     broken: list[tuple[str, str]] = []
     with ThreadPoolExecutor(os.cpu_count()) as pool:
         decoded = pool.map(decode, names)  # Pillow releases the interpreter lock while it decodes
-        bar = tqdm(decoded, "Reading posters", len(names), unit="poster", disable=not progress)
-        for name, result in zip(names, bar, strict=True):
+        tell = progress if callable(progress) else None
+        bar = tqdm(decoded, "Reading posters", len(names), unit="poster", disable=tell is not None or not progress)
+        for place, (name, result) in enumerate(zip(names, bar, strict=True), 1):
+            if tell is not None and place % 100 == 0:
+                tell(place / len(names))
             if isinstance(result, str):
                 broken.append((name, result))
             else:

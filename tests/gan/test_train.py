@@ -35,7 +35,7 @@ PARTS = ("generator", "discriminator", "ema", "optimizer_g", "optimizer_d")
 
 def config_of(steps: int, **changes: Any) -> TrainConfig:
     """Batches of 4, so a step is 0.004 kimg; a line every step, everything else at the end only."""
-    settings = {"tick_kimg": 0.004, "grid_kimg": 100, "snapshot_kimg": 100, "eval_kimg": 0}
+    settings = {"augment": "", "tick_kimg": 0.004, "grid_kimg": 100, "snapshot_kimg": 100, "eval_kimg": 0}
     return TrainConfig(**({"kimg": steps * 0.004, "batch": 4, **settings} | changes))
 
 

@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import random
+import warnings
 from collections.abc import Callable
 from typing import Any, NoReturn
 
@@ -249,10 +250,12 @@ def test_without_a_unit_the_one_that_varies_most_over_the_poster_is_shown() -> N
     assert torch.allclose(found.diagnostics["map"], maps[torch.arange(6), liveliest], atol=1e-6)
 
 
-@pytest.mark.filterwarnings("error")
 def test_the_layer_of_one_place_has_a_map_too() -> None:
     network, images = discriminator(), pictures(1, 32)
-    values = xai.attribution("activation", xai.Score(network), layer="layers.8").attribute(images).values
+    method = xai.attribution("activation", xai.Score(network), layer="layers.8")
+    with warnings.catch_warnings():
+        warnings.simplefilter("error")
+        values = method.attribute(images).values
     assert torch.allclose(values, network.logit(images).expand(1, 1, 32, 32))
 
 

@@ -99,6 +99,8 @@ def test_the_effect_shows_the_units_own_map(hand_built: gan.Generator) -> None:
     expected = torch.zeros(4, 4)
     expected[1, 1] = 3.0
     assert torch.equal(effect.unit_map, expected)
+    other = units.ablate(hand_built, latent(3.0, 0.0, 0.0), "layers.2", ALWAYS_ON, "zero")
+    assert torch.equal(other.unit_map, torch.full((4, 4), 2.0))
 
 
 def test_a_unit_that_is_already_silent_for_this_picture_is_not_missed(hand_built: gan.Generator) -> None:
