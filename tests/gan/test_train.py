@@ -492,7 +492,7 @@ def training_process(data: Path, run: Path, *options: str) -> Iterator[subproces
     """The literal command, in batches of 4, until it is stopped."""
     command = [sys.executable, "scripts/train.py", "--data", str(data), "--out", str(run), "--quiet"]
     command += ["--resolution=8", "--latent=8", "--width=4", "--batch=4", "--kimg=1000", "--threads=1"]
-    command += ["--eval-kimg=0"]
+    command += ["--eval-kimg=0", "--augment="]
     environment = os.environ | {"PYTHONPATH": str(ROOT), "OMP_NUM_THREADS": "1"}
     process = subprocess.Popen(
         [*command, *options], cwd=ROOT, env=environment, text=True,

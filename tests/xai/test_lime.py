@@ -71,10 +71,11 @@ def test_the_last_segment_is_hidden_too() -> None:
 
 def test_a_segment_is_hidden_behind_the_reference() -> None:
     network, image = affine(32), pictures(1, 32)
+    nn.init.ones_(network[1].weight)
     labels = torch.from_numpy(segmented(image[0]))
     reference = image.clone()
-    reference[:, :, labels == 4] = 0.9
-    found = lime(network, image, samples=200, reference=xai.reference("posters", images=reference))
+    reference[:, :, labels == 4] += 0.5
+    found = lime(network, image, samples=1000, reference=xai.reference("posters", images=reference))
     coefficients = sums(found.values[0, 0], found.segments[0])
     difference = (weights(network, 32) * (image - reference)).sum()
     assert coefficients[4] == pytest.approx(float(difference), rel=0.05)
