@@ -57,16 +57,19 @@ def choose() -> Subject | None:
             return None
         if subject is not None:
             ui.picture(subject.pixels, subject.name)
-            ui.verdict(subject)
+            ui.verdict(subject.logit, subject.probability)
     return subject
 
 
 def latent_of(subject: Subject) -> tuple[int, Tensor]:
-    """Seed and noise for pages about the generator; those of the seed box if a real poster is chosen."""
+    """Seed and noise for pages about the generator; those of the seed box, with a note, for a real poster."""
     import gan
 
     seed = int(st.session_state.get("seed", 0))
-    return seed, subject.z if subject.z is not None else gan.latents([seed], subject.checkpoint.config)
+    if subject.z is not None:
+        return seed, subject.z
+    st.info(f"A real poster has no noise values, so this page shows the generated poster of seed {seed}.")
+    return seed, gan.latents([seed], subject.checkpoint.config)
 
 
 def show_seed(seed: int) -> None:

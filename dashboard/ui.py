@@ -12,7 +12,6 @@ import streamlit as st
 from dashboard.components.sprite_grid import sprite_grid
 
 if TYPE_CHECKING:
-    from dashboard.state import Subject
     from xai.units import Layer
 
 LOG = logging.getLogger(__name__)
@@ -39,15 +38,13 @@ def picture(pixels: Any, caption: str | None = None, width: Any = "stretch") -> 
     st.image(enlarge(pixels, max(1, PICTURE_SIDE // pixels.shape[0])), caption, width=width)
 
 
-def verdict(subject: Subject) -> None:
-    """What D thinks of the poster, as logit and probability."""
-    if subject.logit is None or subject.probability is None:
+def verdict(logit: float | None, probability: float | None) -> None:
+    """What D thinks of a poster, as logit and probability."""
+    if logit is None or probability is None:
         st.caption("This checkpoint has no discriminator, so there is no verdict.")
         return
-    word, colour = ("real", "red") if subject.logit > 0 else ("fake", "blue")
-    st.markdown(
-        f"D finds it :{colour}[**{word}**]: logit **{subject.logit:+.2f}**, probability **{subject.probability:.1%}**"
-    )
+    word, colour = ("real", "red") if logit > 0 else ("fake", "blue")
+    st.markdown(f"D finds it :{colour}[**{word}**]: logit **{logit:+.2f}**, probability **{probability:.1%}**")
 
 
 @contextmanager

@@ -105,7 +105,7 @@ cards = [column.container(border=True) for column in columns[:count_of_cards]]
 with cards[0]:
     st.markdown("#### The poster")
     ui.picture(subject.pixels)
-    ui.verdict(subject)
+    ui.verdict(subject.logit, subject.probability)
     st.markdown("Red speaks for real, blue for fake; what stays grey is silent.")
 
 slots, found = {}, {}

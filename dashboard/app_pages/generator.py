@@ -10,8 +10,6 @@ ui.head("Generator", "What does each filter draw, and what is the poster without
 subject = ui.needs(st.session_state["_subject"], "generator")
 checkpoint = subject.checkpoint
 seed, z = state.latent_of(subject)
-if subject.z is None:
-    st.info(f"A real poster has no noise values, so this page shows the generated poster of seed {seed}.")
 
 left, right = st.columns([11, 9], gap="large")
 with left:

@@ -16,8 +16,6 @@ ui.head("Latent", "What does each of the noise values control?")
 subject = ui.needs(st.session_state["_subject"], "generator")
 checkpoint = subject.checkpoint
 seed, z = state.latent_of(subject)
-if subject.z is None:
-    st.info(f"A real poster has no noise values, so this page shows the generated poster of seed {seed}.")
 count = checkpoint.config.latent
 
 measured = cache.sensitivity(checkpoint.digest, seed, checkpoint, z)
