@@ -95,15 +95,7 @@ def _choose_checkpoint() -> gan.Checkpoint | None:
 def _choose_poster(checkpoint: gan.Checkpoint) -> Subject | None:
     found = cache.posters(checkpoint.config.resolution)
     sources = [GENERATED] * (checkpoint.generator is not None) + [POSTER] * (found is not None) + [UPLOAD]
-    source = st.segmented_control(
-        "Poster",
-        sources,
-        default=sources[0],
-        required=True,
-        key="source",
-        bind="query-params",
-        width="stretch",
-    )
+    source = st.radio("Poster", sources, horizontal=True, key="source", bind="query-params")
     if source == POSTER and found is not None:
         return _from_folder(checkpoint, found)
     if source == GENERATED and checkpoint.generator is not None:

@@ -42,7 +42,7 @@ class Discriminator(nn.Module):
         self.apply(_initialise)
 
     def forward(self, images: Tensor) -> Tensor:
-        return torch.sigmoid(self.logit(images))
+        return self.layers(images).flatten(1).squeeze(1)  # type: ignore[no-any-return]
 
     def logit(self, images: Tensor) -> Tensor:
         """Log-odds of "real", shape (N,): the output before the Sigmoid, which saturates."""

@@ -31,7 +31,7 @@ Network = TypeVar("Network", bound=nn.Module)
 
 
 def private_copy(network: Network) -> Network:
-    """A copy to hook and to run: own modules, shared weights, eval mode, nothing in place.
+    """A copy to hook and to run: own modules, shared weights, eval mode, no hooks, nothing in place.
 
     Gradients do not reach the weights. In-place activations would overwrite what hooks keep, and
     DeepLIFT and DeepSHAP fail on them.
@@ -42,6 +42,8 @@ def private_copy(network: Network) -> Network:
         for name, weight in list(module._parameters.items()):
             if weight is not None:
                 module._parameters[name] = nn.Parameter(weight, requires_grad=False)
+        module._forward_hooks.clear()  # an edit or a capture of the original is not the copy's
+        module._backward_hooks.clear()
         if hasattr(module, "inplace"):
             setattr(module, "inplace", False)  # noqa: B010  # the type of Module forbids plain assignment
     return copied.eval()

@@ -88,7 +88,7 @@ class Sprite:
 
 
 def sprite(cells: Pixels, columns: int | None = None) -> Sprite:
-    """Lay cells (N, h, w, 3) out at native size; empty places at the end are transparent black."""
+    """Lay cells (N, h, w, 3) out at native size; empty places at the end are black."""
     count, height, width, _ = cells.shape
     columns = columns or max(1, math.ceil(math.sqrt(count)))
     rows = math.ceil(count / columns)

@@ -54,8 +54,14 @@ with left:
     if measured.score is not None:
         table["logit"] = measured.score.tolist()
     table = table.sort_values("change", ascending=False)
-    picked = st.dataframe(
-        table, hide_index=True, height=420, on_select="rerun", selection_mode="single-row", key="latent_table",
+
+    def follow() -> None:
+        rows = st.session_state["latent_table"].selection.rows
+        if rows:
+            st.session_state["latent"] = int(table["value"].iloc[rows[0]])
+
+    st.dataframe(
+        table, hide_index=True, height=420, on_select=follow, selection_mode="single-row", key="latent_table",
         column_config={
             "value": st.column_config.NumberColumn("Value", help="Index of the noise value; click a row to sweep it."),
             "now": st.column_config.NumberColumn("Now", format="%+.2f"),
@@ -70,18 +76,6 @@ with left:
             "logit": st.column_config.NumberColumn("D's logit", format="%+.2f", help="D's logit for one unit"),
         },
     )  # fmt: skip
-
-    def follow() -> None:
-        rows = st.session_state["latent_table"].selection.rows
-        if rows:
-            st.session_state["latent"] = int(table.iloc[rows[0]]["value"])
-
-    if picked.selection.rows and int(table.iloc[picked.selection.rows[0]]["value"]) != index:
-        st.button(
-            f"Sweep value {int(table.iloc[picked.selection.rows[0]]['value'])}",
-            on_click=follow,
-            icon=":material/tune:",
-        )
 with right:
     st.subheader(f"Where value {index} acts")
     where = measured.maps[index].numpy()

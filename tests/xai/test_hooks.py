@@ -260,3 +260,11 @@ def test_a_private_copy_sees_what_the_weights_become() -> None:
     with torch.no_grad():
         network.layers[0].weight.mul_(-1)
     assert torch.equal(private(z), network(z))
+
+
+def test_a_private_copy_does_not_take_over_an_edit_or_a_capture_of_the_original() -> None:
+    network, images = nn.Sequential(nn.Conv2d(3, 2, 1)), torch.ones(1, 3, 4, 4)
+    expected = network(images).detach()
+    with xai.edit(network, "0", [0, 1], 0.0), xai.capture(network, ["0"]) as maps:
+        assert torch.equal(xai.private_copy(network)(images), expected)
+    assert not maps

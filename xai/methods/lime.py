@@ -18,6 +18,7 @@ from numpy.typing import NDArray
 from torch import Tensor
 
 from xai.attribution import Attribution, Progress, Share
+from xai.errors import ExplanationError
 
 BATCH = 64
 FEWEST, MOST = 30, 60
@@ -37,6 +38,10 @@ class Lime(Attribution):
 
     samples: int = 1000
     segments: int = 50
+
+    def __post_init__(self) -> None:
+        if self.samples < 2 or self.segments < 1:
+            raise ExplanationError("LIME needs at least 2 samples and 1 segment.")
 
     def _attribute(self, image: Tensor, progress: Progress) -> Share:
         from lime import lime_image
