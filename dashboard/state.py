@@ -48,9 +48,11 @@ def choose() -> Subject | None:
     """Draw the sidebar and return the chosen poster; None (with a sentence on the page) if there is none."""
     import gan
 
+    st.session_state["_checkpoint"] = None
     with st.sidebar:
         try:
             checkpoint = _choose_checkpoint()
+            st.session_state["_checkpoint"] = checkpoint
             subject = None if checkpoint is None else _choose_poster(checkpoint)
         except gan.PosterLensError as error:
             st.error(str(error))
@@ -74,14 +76,19 @@ def latent_of(subject: Subject) -> tuple[int, Tensor]:
 
 def show_seed(seed: int) -> None:
     """Make the generated poster of this seed the subject (for callbacks)."""
-    st.session_state["source"] = GENERATED
-    st.session_state["seed"] = seed
+    _show(GENERATED, "seed", seed)
 
 
 def show_poster(number: int) -> None:
     """Make this poster of the loaded folder the subject (for callbacks)."""
-    st.session_state["source"] = POSTER
-    st.session_state["poster"] = number
+    _show(POSTER, "poster", number)
+
+
+def _show(source: str, key: str, value: int) -> None:
+    if st.session_state.get("source") != source:  # a box that is not on the page yet leaves the address as it is
+        st.query_params[key] = str(value)
+    st.session_state[key] = value
+    st.session_state["source"] = source
 
 
 def _choose_checkpoint() -> gan.Checkpoint | None:

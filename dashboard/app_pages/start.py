@@ -15,15 +15,15 @@ ui.head(
     "A GAN learned to paint movie posters. Look inside: what does it see, and what does it draw?",
 )
 subject = st.session_state["_subject"]
-if subject is None or subject.checkpoint.generator is None:
+checkpoint = st.session_state["_checkpoint"]
+if checkpoint is None or checkpoint.generator is None:
     st.stop()
 
-checkpoint = subject.checkpoint
 with torch.no_grad():
     pictures = gan.to_uint8(checkpoint.generator(gan.latents(SEEDS, checkpoint.config)))
 st.subheader("Twelve posters that do not exist")
 sheet = sprite(pictures, columns=6)
-current = int(st.session_state.get("seed", 0)) if subject.z is not None else -1
+current = int(st.session_state.get("seed", 0)) if subject is not None and subject.z is not None else -1
 sprite_grid(
     data_uri(sheet.pixels),
     labels=[f"seed {seed}" for seed in SEEDS],

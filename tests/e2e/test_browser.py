@@ -6,6 +6,7 @@ Skipped where no browser is installed, unless POSTERLENS_BROWSER=required.
 from __future__ import annotations
 
 import os
+import re
 import shutil
 import socket
 import subprocess
@@ -22,7 +23,7 @@ from gan.synthetic import draw_poster
 
 pytestmark = pytest.mark.browser
 HOUSE = Path(__file__).parents[2]
-PATIENCE = 120_000  # milliseconds; a slow machine imports torch for a while
+PATIENCE = 60_000  # milliseconds; a slow machine imports torch for a while
 QUIET = (
     "--no-sandbox", "--disable-gpu", "--disable-quic", "--no-first-run", "--disable-background-networking",
     "--disable-component-update", "--disable-sync",
@@ -100,7 +101,7 @@ def test_a_person_uploads_a_poster_compares_four_methods_and_picks_a_filter(page
     draw_poster(7, 128).image.save(poster)
     expect(page.get_by_role("heading", name="PosterLens")).to_be_visible()
 
-    page.get_by_test_id("stSidebar").get_by_role("radio", name="Upload").click()
+    page.get_by_test_id("stSidebar").get_by_text("Upload", exact=True).click()
     page.locator("input[type=file]").set_input_files(poster)
     expect(page.get_by_test_id("stSidebar").get_by_text("D finds it")).to_be_visible()
 
@@ -135,3 +136,11 @@ def test_arrows_and_enter_choose_a_filter(page: Page) -> None:
     page.keyboard.press("ArrowRight")
     page.keyboard.press("Enter")
     expect(page.get_by_role("heading", name="Filter 2 of layers.4")).to_be_visible()
+
+
+def test_a_click_on_a_poster_leaves_the_upload_and_stands_in_the_address(page: Page) -> None:
+    page.get_by_test_id("stSidebar").get_by_text("Upload", exact=True).click()
+    expect(page.get_by_text("Drop a poster here")).to_be_visible()
+    page.get_by_role("gridcell", name="seed 4", exact=True).click()
+    expect(page.get_by_test_id("stSidebar").get_by_text("seed 4", exact=True)).to_be_visible()
+    expect(page).to_have_url(re.compile("seed=4"))
