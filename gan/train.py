@@ -14,7 +14,7 @@ import math
 import platform
 import signal
 import time
-from collections.abc import Iterator
+from collections.abc import Iterator, Sequence
 from contextlib import contextmanager
 from dataclasses import asdict
 from pathlib import Path
@@ -90,49 +90,29 @@ def train(
 
     stop = StopRequest()
     batches = batch_indices(len(training), config, state.steps)
-    totals = torch.zeros(5, device=device)
-    last_kimg, tick_time, tick_steps = kimg(state, config), time.monotonic(), 0
+    totals, steps, since = torch.zeros(5, device=device), 0, time.monotonic()
+    last = kimg(state, config)
     bar = tqdm(
-        total=int(config.kimg * 1000),
-        initial=state.steps * config.batch,
-        unit="img",
-        unit_scale=True,
-        disable=not progress,
-        mininterval=1.0,
+        total=int(config.kimg * 1000), initial=int(last * 1000), unit="img", unit_scale=True, disable=not progress
     )
     with stop.on_signals(), log, bar:
         finished = False
         while not finished and kimg(state, config) < config.kimg:
             real = training.tensor(next(batches)).to(device, memory_format=torch.channels_last)
             totals += step(state, real, config)
-            tick_steps += 1
+            steps += 1
             bar.update(config.batch)
             now = kimg(state, config)
             done = now >= config.kimg
             finished = done or stop.requested
-            if not (finished or crossed(last_kimg, now, config.tick_kimg)):
-                last_kimg = now
+            if not (finished or crossed(last, now, config.tick_kimg)):
                 continue
 
-            loss_d, loss_g, correct, skipped, logit_gap = (totals / tick_steps).tolist()
-            if not (math.isfinite(loss_d + loss_g) and weights_are_finite(state)):
-                raise TrainingError(
-                    f"Training diverged at {now:.2f} kimg (loss of D {loss_d}, of G {loss_g}). The last "
-                    "state that was saved is good: resume it with a lower --lr, or begin again with a larger "
-                    "--batch or another --seed."
-                )
-            seconds = time.monotonic() - tick_time
-            state.seconds += seconds
-            row: dict[str, Any] = {
-                "kimg": round(now, 3), "step": state.steps, "seconds": round(state.seconds, 1),
-                "images_per_second": round(tick_steps * config.batch / seconds, 1),
-                "loss_d": loss_d, "loss_g": loss_g, "accuracy_d": correct,
-                "skipped_d": skipped, "logit_gap": logit_gap,
-            }  # fmt: skip
-            bar.set_postfix(D=f"{loss_d:.3f}", G=f"{loss_g:.3f}", acc=f"{correct:.2f}")
-            judge = config.eval_kimg and (done or crossed(last_kimg, now, config.eval_kimg))
-            save = judge or finished or crossed(last_kimg, now, config.snapshot_kimg)
-            draw = finished or crossed(last_kimg, now, config.grid_kimg)
+            row = tick_row(state, config, (totals / steps).tolist(), steps, time.monotonic() - since)
+            bar.set_postfix(D=f"{row['loss_d']:.3f}", G=f"{row['loss_g']:.3f}", acc=f"{row['accuracy_d']:.2f}")
+            judge = config.eval_kimg and (done or crossed(last, now, config.eval_kimg))
+            save = judge or finished or crossed(last, now, config.snapshot_kimg)
+            draw = finished or crossed(last, now, config.grid_kimg)
             with _writing(run):
                 shown = recalibrate(state.ema) if save or draw else state.ema
                 if judge:
@@ -143,9 +123,31 @@ def train(
                 if draw:
                     log.grid(draw_grid(shown), now)
                 log.row(row)
-            totals.zero_()
-            last_kimg, tick_time, tick_steps = now, time.monotonic(), 0
+            totals, steps, since, last = totals.zero_(), 0, time.monotonic(), now
     return state
+
+
+def tick_row(state: State, config: TrainConfig, means: Sequence[float], steps: int, seconds: float) -> dict[str, Any]:
+    """One line of the log from the means of :func:`step` over a tick; TrainingError if they are not finite."""
+    loss_d, loss_g, correct, skipped, logit_gap = means
+    if not (math.isfinite(loss_d + loss_g) and weights_are_finite(state)):
+        raise TrainingError(
+            f"Training diverged at {kimg(state, config):.2f} kimg (loss of D {loss_d}, of G {loss_g}). The last "
+            "state that was saved is good: resume it with a lower --lr, or begin again with a larger --batch or "
+            "another --seed."
+        )
+    state.seconds += seconds
+    return {
+        "kimg": round(kimg(state, config), 3),
+        "step": state.steps,
+        "seconds": round(state.seconds, 1),
+        "images_per_second": round(steps * config.batch / seconds, 1),
+        "loss_d": loss_d,
+        "loss_g": loss_g,
+        "accuracy_d": correct,
+        "skipped_d": skipped,
+        "logit_gap": logit_gap,
+    }
 
 
 def step(state: State, real: Tensor, config: TrainConfig) -> Tensor:

@@ -56,6 +56,7 @@ def parse(arguments: list[str] | None = None) -> argparse.Namespace:
     parser.add_argument("--run", type=Path, help="folder of a training run")
     parser.add_argument("--data", type=Path, required=True, help="the posters that it was trained on")
     parser.add_argument("--out", type=Path, help="checkpoint folder to write; one that is there is replaced")
+    parser.add_argument("--state", choices=("best", "latest"), default="best", help="which of the run's two states")
     parser.add_argument("--notes", type=Path, help="Markdown for the card: what it draws well and badly")
     parser.add_argument(
         "--command", default="python scripts/train.py --data POSTERS --out RUN", help="shown in the card"
@@ -135,8 +136,7 @@ def rounded(network: Any) -> Any:
 
 
 def export(chosen: argparse.Namespace) -> None:
-    source = chosen.run / "best" if (chosen.run / "best").is_dir() else chosen.run / "latest"
-    checkpoint = gan.load(source)
+    checkpoint = gan.load(chosen.run / chosen.state)
     figures = measure(checkpoint, chosen.data)
     rows = read_stats(chosen.run)
     halves = harmless_halves(checkpoint)

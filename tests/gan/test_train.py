@@ -642,3 +642,9 @@ def test_a_run_without_the_judge_goes_on_without_its_figures(
     assert go(config_of(2, eval_kimg=0.004)).steps == 2
     assert not (run / "best").exists()
     assert "fd_lite1" not in read_stats(run)[0]
+
+
+def test_a_snapshot_is_not_missed_when_no_tick_falls_on_it(go: Callable[..., State], run: Path) -> None:
+    go(config_of(7, tick_kimg=0.012, grid_kimg=0.016, snapshot_kimg=0.016))
+    # Ticks after steps 3 and 6; the multiples of four steps are passed at the tick after step 6, and the end.
+    assert sorted(path.stem for path in (run / "grids").iterdir()) == ["000000.024", "000000.028"]
