@@ -42,6 +42,7 @@ recalibrated BatchNorm, and the discriminator of the same moment.
 | `kid_lite1` | {kid_lite1:.4f}, floor {floor_kid:.4f} |
 | D's accuracy | {accuracy_training:.1%} on training posters, {accuracy_held_out:.1%} on held-out, \
 {accuracy_generated:.1%} on generated ones |
+| D's ranking | {ranked_rightly:.1%} of pairs of a held-out and a generated poster, the real one higher |
 | precision | {precision} |
 
 `fd_lite1` is the Frechet distance on EfficientNet-Lite1 features. It is not FID and cannot be compared with one.
@@ -82,6 +83,7 @@ def measure(checkpoint: gan.Checkpoint, data: Path) -> dict[str, Any]:
     some = training.select(np.sort(order))
     real, floor = poster_features(held_out), poster_features(some)
     generated = generated_features(generator, SAMPLES, FIRST_SEED)
+    judged, fooled = logits(discriminator, batches(held_out)), logits(discriminator, drawn(generator))
     return {
         "posters": len(training),
         "held_out": len(held_out),
@@ -90,16 +92,22 @@ def measure(checkpoint: gan.Checkpoint, data: Path) -> dict[str, Any]:
         "kid_lite1": kid(real, generated),
         "floor_fd": frechet_distance(real, floor),
         "floor_kid": kid(real, floor),
-        "accuracy_training": share_real(discriminator, batches(some)),
-        "accuracy_held_out": share_real(discriminator, batches(held_out)),
-        "accuracy_generated": 1 - share_real(discriminator, drawn(generator)),
+        "accuracy_training": share_real(logits(discriminator, batches(some))),
+        "accuracy_held_out": share_real(judged),
+        "accuracy_generated": 1 - share_real(fooled),
+        "ranked_rightly": float((judged[:, None] > fooled).float().mean()),
     }
 
 
 @torch.inference_mode()
-def share_real(discriminator: gan.Discriminator, images: Any) -> float:
+def logits(discriminator: gan.Discriminator, images: Any) -> torch.Tensor:
+    """D's logits for batches of pictures, one after the other."""
+    return torch.cat([discriminator.logit(batch) for batch in images])
+
+
+def share_real(found: torch.Tensor) -> float:
     """Share of the pictures that D calls real."""
-    return float(torch.cat([discriminator.logit(batch) > 0 for batch in images]).float().mean())
+    return float((found > 0).float().mean())
 
 
 def batches(posters: gan.PosterSet) -> Any:
