@@ -92,18 +92,19 @@ def train(
     batches = batch_indices(len(training), config, state.steps)
     totals, steps, since = torch.zeros(5, device=device), 0, time.monotonic()
     last = kimg(state, config)
+    end = math.ceil(round(config.kimg * 1000 / config.batch, 6))  # steps, rounded against float noise
     bar = tqdm(
         total=int(config.kimg * 1000), initial=int(last * 1000), unit="img", unit_scale=True, disable=not progress
     )
     with stop.on_signals(), log, bar:
         finished = False
-        while not finished and kimg(state, config) < config.kimg:
+        while not finished and state.steps < end:
             real = training.tensor(next(batches)).to(device, memory_format=torch.channels_last)
             totals += step(state, real, config)
             steps += 1
             bar.update(config.batch)
             now = kimg(state, config)
-            done = now >= config.kimg
+            done = state.steps >= end
             finished = done or stop.requested
             if not (finished or crossed(last, now, config.tick_kimg)):
                 continue

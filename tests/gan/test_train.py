@@ -648,3 +648,8 @@ def test_a_snapshot_is_not_missed_when_no_tick_falls_on_it(go: Callable[..., Sta
     go(config_of(7, tick_kimg=0.012, grid_kimg=0.016, snapshot_kimg=0.016))
     # Ticks after steps 3 and 6; the multiples of four steps are passed at the tick after step 6, and the end.
     assert sorted(path.stem for path in (run / "grids").iterdir()) == ["000000.024", "000000.028"]
+
+
+@pytest.mark.parametrize("steps", [7, 9, 18])
+def test_a_run_is_as_long_as_it_says_whatever_floats_make_of_it(go: Callable[..., State], steps: int) -> None:
+    assert go(config_of(steps)).steps == steps  # 9 * 0.004 is a little above 0.036
