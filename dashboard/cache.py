@@ -128,6 +128,11 @@ def score(digest: str, _checkpoint: gan.Checkpoint) -> Any:
     return xai.Score(_checkpoint.discriminator)
 
 
+def _judge(digest: str, checkpoint: gan.Checkpoint) -> Any:
+    """D's logit, or None where the checkpoint has no discriminator."""
+    return None if checkpoint.discriminator is None else score(digest, checkpoint)
+
+
 @st.cache_resource(max_entries=32, show_spinner=False)
 def reference(digest: str, kind: str, count: int, _checkpoint: gan.Checkpoint) -> Any:
     """A reference of this kind for this checkpoint."""
@@ -224,6 +229,7 @@ def features(digest: str, real: bool, layer: str, _checkpoint: gan.Checkpoint) -
     from xai import similarity
 
     _, images = candidates(digest, real, _checkpoint)
+    # The page has asked for a discriminator (ui.needs).
     return similarity.layer_features(_checkpoint.discriminator, images, layer)  # type: ignore[arg-type]
 
 
@@ -234,7 +240,8 @@ def effect(
     """The poster of a seed without one generator filter."""
     from xai import units
 
-    judge = None if _checkpoint.discriminator is None else score(digest, _checkpoint)
+    judge = _judge(digest, _checkpoint)
+    # The page has asked for a generator (ui.needs), and offers only the two removals.
     return units.ablate(_checkpoint.generator, _z, layer, unit, removal, judge)  # type: ignore[arg-type]
 
 
@@ -243,8 +250,8 @@ def sensitivity(digest: str, seed: int, _checkpoint: gan.Checkpoint, _z: Tensor)
     """Exact slopes of a seed's poster."""
     from xai import latent
 
-    judge = None if _checkpoint.discriminator is None else score(digest, _checkpoint)
-    return latent.sensitivity(_checkpoint.generator, _z, judge)  # type: ignore[arg-type]
+    # The page has asked for a generator (ui.needs).
+    return latent.sensitivity(_checkpoint.generator, _z, _judge(digest, _checkpoint))  # type: ignore[arg-type]
 
 
 def runs() -> dict[str, Path]:

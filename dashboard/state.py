@@ -118,7 +118,7 @@ def _from_seed(checkpoint: gan.Checkpoint) -> Subject:
     seed = _number_with_dice("Seed", "seed", MOST_SEED, "The same seed always gives the same poster.")
     z = gan.latents([seed], checkpoint.config)
     with torch.no_grad():
-        image = checkpoint.generator(z)  # type: ignore[misc]
+        image = checkpoint.generator(z)  # type: ignore[misc]  # the seed box is only offered with a generator
     return _subject(checkpoint, f"seed {seed}", image, z)
 
 

@@ -13,7 +13,7 @@ from typing import Any
 import numpy as np
 import torch
 from numpy.typing import NDArray
-from torch import Tensor, nn
+from torch import Tensor
 from torch.nn.functional import interpolate
 
 from gan.data import PosterSet, cache_directory
@@ -102,9 +102,9 @@ def poster_features(posters: PosterSet) -> Features:
     return features
 
 
-def _features(network: nn.Module, images: Tensor) -> Features:
+def _features(network: Any, images: Tensor) -> Features:
     large = interpolate(images, (SIDE, SIDE), mode="bicubic", antialias=True, align_corners=False)
-    maps = network.extract_features(large.contiguous(memory_format=torch.channels_last))  # type: ignore[operator]
+    maps = network.extract_features(large.contiguous(memory_format=torch.channels_last))
     pooled: Features = maps.mean((2, 3)).float().cpu().numpy()
     return pooled
 

@@ -42,11 +42,11 @@ class Discriminator(nn.Module):
         self.apply(_initialise)
 
     def forward(self, images: Tensor) -> Tensor:
-        return self.layers(images).flatten(1).squeeze(1)  # type: ignore[no-any-return]
+        return self.layers(images).flatten(1).squeeze(1)  # type: ignore[no-any-return]  # as above
 
     def logit(self, images: Tensor) -> Tensor:
         """Log-odds of "real", shape (N,): the output before the Sigmoid, which saturates."""
-        return self.layers[:-1](images).flatten(1).squeeze(1)  # type: ignore[no-any-return]
+        return self.layers[:-1](images).flatten(1).squeeze(1)  # type: ignore[no-any-return]  # as above
 
 
 def latents(seeds: Iterable[int], config: ModelConfig, device: str | torch.device = "cpu") -> Tensor:

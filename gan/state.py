@@ -42,7 +42,7 @@ def new_state(model: ModelConfig, config: TrainConfig, device: str | torch.devic
         torch.manual_seed(config.seed)
         generator, discriminator = Generator(model), Discriminator(model)
     for network in (generator, discriminator):
-        network.to(device, memory_format=torch.channels_last)  # type: ignore[call-overload]
+        network.to(device, memory_format=torch.channels_last)  # type: ignore[call-overload]  # torch types no format for modules
     ema = copy.deepcopy(generator).eval().requires_grad_(False)
     betas = (config.beta1, config.beta2)
     return State(

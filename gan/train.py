@@ -169,14 +169,14 @@ def step(state: State, real: Tensor, config: TrainConfig) -> Tensor:
     skip = config.skip_d_above < 1 and correct.item() > config.skip_d_above
     if not skip:
         state.optimizer_d.zero_grad()
-        loss_d.backward()  # type: ignore[no-untyped-call]
+        loss_d.backward()  # type: ignore[no-untyped-call]  # torch leaves backward untyped
         state.optimizer_d.step()
 
     discriminator.requires_grad_(False)  # G's step needs D's slope, not the slopes of D's weights
     with autocast:
         loss_g = generator_loss(discriminator.logit(augment(fake, config.augment, random)).float())
     state.optimizer_g.zero_grad()
-    loss_g.backward()  # type: ignore[no-untyped-call]
+    loss_g.backward()  # type: ignore[no-untyped-call]  # as above
     state.optimizer_g.step()
     discriminator.requires_grad_(True)
 
