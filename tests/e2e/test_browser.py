@@ -91,7 +91,13 @@ def page(address: str) -> Iterator[Page]:
         browser.close()
 
 
+def settle(page: Page) -> None:
+    """Wait until the app has answered: a page link clicked while an upload is on its way would be lost."""
+    expect(page.get_by_test_id("stApp")).to_have_attribute("data-test-script-state", "notRunning")
+
+
 def go_to(page: Page, name: str) -> None:
+    settle(page)
     page.get_by_test_id("stSidebarNav").get_by_role("link", name=name).click()
     expect(page.get_by_role("heading", name=name, level=1)).to_be_visible()
 
@@ -103,6 +109,8 @@ def test_a_person_uploads_a_poster_compares_four_methods_and_picks_a_filter(page
 
     page.get_by_test_id("stSidebar").get_by_text("Upload", exact=True).click()
     page.locator("input[type=file]").set_input_files(poster)
+    # The verdict on the seed stands there until the upload has arrived; the poster's caption does not.
+    expect(page.get_by_test_id("stSidebar").get_by_role("paragraph").get_by_text("mine.png")).to_be_visible()
     expect(page.get_by_test_id("stSidebar").get_by_text("D finds it")).to_be_visible()
 
     go_to(page, "Compare")
