@@ -36,14 +36,16 @@ class Share:
 
     values : (1, C, H, W), C = 3 for pixel methods and 1 for spatial ones.
     base_score : score of the reference, where the method has one.
-    segments : (H, W) integers from 0, for segment methods.
+    segments : (1, H, W) integers from 0, for segment methods.
     diagnostics : named tensors with a leading dimension of 1.
+    score : of the picture, where the method has asked for it anyway.
     """
 
     values: Tensor
     base_score: float = float("nan")
     segments: Tensor | None = None
     diagnostics: Mapping[str, Tensor] = field(default_factory=dict)
+    score: float | None = None
 
 
 @dataclass(frozen=True, eq=False)
@@ -104,7 +106,8 @@ class Attribution(ABC):
     Class attributes say what a method promises: ``complete`` (shares add up to the score's difference
     from the reference), ``stochastic`` (depends on ``seed``), ``needs_reference``, ``granularity``, and
     whether its values are in the score's units (``in_logits``). ``promise`` and ``caveat`` are one sentence
-    each for people: what the map shows, and what it does not.
+    each for people: what the map shows, and what it does not. ``engines`` are the ways to compute it, our
+    own first, then the libraries that it is checked against.
     """
 
     name: ClassVar[str]
@@ -114,6 +117,7 @@ class Attribution(ABC):
     needs_reference: ClassVar[bool] = False
     granularity: ClassVar[Literal["pixel", "segment", "layer"]] = "pixel"
     in_logits: ClassVar[bool] = True
+    engines: ClassVar[tuple[str, ...]] = ()
     promise: ClassVar[str]
     caveat: ClassVar[str]
 
@@ -121,26 +125,38 @@ class Attribution(ABC):
     reference: Reference = field(default_factory=reference)
     seed: int = 0
 
+    def __post_init__(self) -> None:
+        engine = getattr(self, "engine", None)
+        if engine is not None and engine not in self.engines:
+            raise ExplanationError(
+                f"{self.title} has the engines {', '.join(self.engines)}; {engine!r} is none of them."
+            )
+
     def attribute(self, images: Tensor, progress: Progress | None = None) -> Explanation:
         """Explain pictures (N, 3, H, W) in [-1, 1]; ``progress`` is told the finished fraction.
 
-        Same seed, same answer, bit for bit; no global random state is touched; the network that was
-        given stays as it is, also when a library raises.
+        Pixel methods explain any input of the score, for instance noise (N, latent, 1, 1). Same seed, same
+        answer, bit for bit; no global random state is touched; the network that was given stays as it is,
+        also when a library raises.
 
         Raises
         ------
         ExplanationError
-            If the pictures are not (N >= 1, 3, H, W), or are not finite.
+            If the inputs are not (N >= 1, C, H, W), are not finite, or are no pictures where the method needs
+            them; if the score is not finite, which damaged weights are the reason of.
         """
-        images = _checked(images)
+        images = _checked(images, self.score.of_pictures or self.granularity != "pixel")
         tell = progress or (lambda fraction: None)
         start = time.perf_counter()
         with torch.inference_mode(False), torch.enable_grad():
-            score = torch.cat([self.score(image[None]) for image in images])  # also checks their size
-            shares = [
-                self._attribute(image[None], lambda part, row=row: tell((row + part) / len(images)))  # type: ignore[misc]
-                for row, image in enumerate(images)
-            ]
+            self.score.check(images)
+            shares = self._attribute_all(images, tell)
+            score = torch.tensor([
+                float(self.score(image[None])) if share.score is None else share.score
+                for image, share in zip(images, shares, strict=True)
+            ])  # fmt: skip
+        if not score.isfinite().all():
+            raise ExplanationError("The network's answer is not finite: its weights are damaged.")
         seconds = time.perf_counter() - start
         tell(1.0)
         values = torch.cat([share.values for share in shares]).detach().float()
@@ -162,15 +178,30 @@ class Attribution(ABC):
     def config(self) -> dict[str, Any]:
         """The settings as plain values: the same config on the same picture gives the same answer."""
         settings = {f.name: getattr(self, f.name) for f in fields(self) if f.name != "score"}
+        if self.engines:
+            settings["engine"] = self.used_engine
         return {"method": self.name} | settings | {"reference": self.reference.name}
+
+    @property
+    def used_engine(self) -> str:
+        """Who computes: a network that is no chain is left to the library."""
+        chosen: str = getattr(self, "engine", "")
+        return self.engines[1] if chosen == "chain" and self.score.chain is None else chosen
+
+    def _attribute_all(self, images: Tensor, progress: Progress) -> list[Share]:
+        """Explain each of the pictures (N, C, H, W)."""
+        return [
+            self._attribute(image[None], lambda part, row=row: progress((row + part) / len(images)))  # type: ignore[misc]
+            for row, image in enumerate(images)
+        ]
 
     @abstractmethod
     def _attribute(self, image: Tensor, progress: Progress) -> Share:
-        """Explain one picture (1, 3, H, W)."""
+        """Explain one picture (1, C, H, W)."""
 
 
-def _checked(images: Tensor) -> Tensor:
-    if images.ndim != 4 or len(images) < 1 or images.shape[1] != 3:
+def _checked(images: Tensor, pictures: bool) -> Tensor:
+    if images.ndim != 4 or len(images) < 1 or (pictures and images.shape[1] != 3):
         raise ExplanationError(f"Pictures have the shape (N, 3, H, W), not {tuple(images.shape)}.")
     if not images.isfinite().all():
         raise ExplanationError("The picture holds values that are not finite.")
@@ -180,4 +211,4 @@ def _checked(images: Tensor) -> Tensor:
 
 def _stacked(segments: list[Tensor | None]) -> Tensor | None:
     present = [segment for segment in segments if segment is not None]
-    return torch.stack(present) if present else None
+    return torch.cat(present) if present else None

@@ -92,4 +92,4 @@ def _score_slope(generator: Generator, z: Tensor, slopes: Tensor, score: Score |
         return None
     with torch.no_grad():
         picture = private_copy(generator)(z)
-    return torch.einsum("kchw,chw->k", slopes, score.gradient(picture)[0])  # chain rule
+    return torch.einsum("kchw,chw->k", slopes, score.gradient(picture)[1][0])  # chain rule

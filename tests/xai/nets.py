@@ -22,7 +22,11 @@ Network = TypeVar("Network", bound=nn.Module)
 # Cheaper than the defaults; a method that is not listed runs with its own.
 QUICK: dict[str, dict[str, Any]] = {
     "lime": {"samples": 40},
-    "integrated_gradients": {"steps": 8, "most_steps": 8},
+    "kernelshap": {"samples": 80},
+    "shapley": {"grid": 2},
+    "integrated_gradients": {"steps": 9, "most_steps": 9},
+    "expected_gradients": {"samples": 12},
+    "smoothgrad": {"samples": 6},
 }
 
 

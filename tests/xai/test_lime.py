@@ -14,7 +14,7 @@ from torch import Tensor, nn
 import gan
 import xai
 from tests.xai.nets import affine, discriminator, noise, pictures, weights
-from xai.methods.lime import segment
+from xai.segments import segment
 
 REAL = Path(__file__).parents[3] / "shared" / "posters" / "posters-128.zip"
 

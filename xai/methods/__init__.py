@@ -9,14 +9,36 @@ from typing import Any
 from xai.attribution import Attribution
 from xai.errors import ExplanationError
 from xai.methods.activation import Activation
+from xai.methods.cam import GradCam, LayerCam
 from xai.methods.deeplift import DeepLift
 from xai.methods.deepshap import DeepShap
+from xai.methods.expected_gradients import ExpectedGradients
+from xai.methods.gradient_input import GradientInput
 from xai.methods.integrated_gradients import IntegratedGradients
+from xai.methods.kernelshap import KernelShap
 from xai.methods.lime import Lime
+from xai.methods.occlusion import Occlusion
+from xai.methods.shapley import Shapley
+from xai.methods.smoothgrad import SmoothGrad
 from xai.score import Score
 
 METHODS: dict[str, type[Attribution]] = {
-    method.name: method for method in (DeepLift, DeepShap, Lime, Activation, IntegratedGradients)
+    method.name: method
+    for method in (
+        DeepLift,
+        DeepShap,
+        Lime,
+        KernelShap,
+        Shapley,
+        Occlusion,
+        IntegratedGradients,
+        ExpectedGradients,
+        GradientInput,
+        SmoothGrad,
+        GradCam,
+        LayerCam,
+        Activation,
+    )  # fmt: skip
 }
 
 

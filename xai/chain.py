@@ -1,0 +1,331 @@
+"""A network as a chain of linear steps and bends, run forwards and backwards without a hook.
+
+    chain = Chain.of(network)                  # None where the network is not such a chain
+    chain(images)                              # what the network answers
+    chain.gradient(images)                     # (answers, slopes)
+    trace, base = chain.trace(images), chain.trace(references)
+    chain.multipliers(trace, base)             # DeepLIFT's multipliers at the input
+
+A bend is an activation function that looks at each number alone; everything else is linear and is
+turned round by its transpose. Both networks of a DCGAN are chains, each alone and one after the other.
+BatchNorm is folded into the convolution before it. No state is kept between calls, so a chain is safe in
+any number of threads. Bias, stride, padding, dilation, groups and output padding are taken from the
+module; a module of any other kind, or one that carries hooks, means that the network is no chain.
+"""
+
+from __future__ import annotations
+
+from abc import ABC, abstractmethod
+from collections.abc import Callable, Iterator, Sequence
+from dataclasses import dataclass, replace
+from typing import Any
+
+import torch
+from torch import Tensor, nn
+from torch.nn import functional
+
+MANY = 16  # rows from which channels_last is the faster format for every step
+FEW_PLACES = 256  # up to here a picture of few places is faster in the contiguous format, if rows are few
+TINY = 1e-10  # captum's: below this difference of a bend's inputs its slope takes the place of the ratio
+
+
+class Step(ABC):
+    """One link of a chain."""
+
+    @abstractmethod
+    def forward(self, x: Tensor, many: bool) -> Tensor: ...
+
+
+class Linear(Step):
+    """A linear step knows how multipliers (or slopes) of its output become those of its input."""
+
+    @abstractmethod
+    def backward(self, m: Tensor, shape: torch.Size) -> Tensor:
+        """``m`` at the output to the input's ``shape`` (without rows)."""
+
+
+@dataclass(frozen=True, eq=False)
+class Convolution(Linear):
+    """A convolution, or a transposed one; the weight is kept in both memory formats."""
+
+    weight: Tensor
+    weight_last: Tensor
+    bias: Tensor | None
+    transposed: bool
+    stride: tuple[int, ...]
+    padding: tuple[int, ...]
+    output_padding: tuple[int, ...]
+    dilation: tuple[int, ...]
+    groups: int
+
+    def forward(self, x: Tensor, many: bool) -> Tensor:
+        if many or x.shape[-2] * x.shape[-1] > FEW_PLACES:
+            x, weight = x.contiguous(memory_format=torch.channels_last), self.weight_last
+        else:
+            x, weight = x.contiguous(), self.weight
+        y = torch.convolution(
+            x, weight, self.bias, self.stride, self.padding, self.dilation,
+            self.transposed, self.output_padding, self.groups,
+        )  # fmt: skip
+        return y.contiguous(memory_format=torch.channels_last)  # the format of multipliers on their way back
+
+    def backward(self, m: Tensor, shape: torch.Size) -> Tensor:
+        # The transpose leaves open how many places the stride has skipped at the end.
+        skipped = (0, 0) if self.transposed else self._skipped(m.shape[-2:], shape[-2:])
+        m = m.contiguous(memory_format=torch.channels_last)
+        return torch.convolution(
+            m, self.weight_last, None, self.stride, self.padding, self.dilation,
+            not self.transposed, skipped, self.groups,
+        )  # fmt: skip
+
+    def _skipped(self, small: Sequence[int], large: Sequence[int]) -> tuple[int, ...]:
+        kernel = self.weight.shape[-2:]
+        return tuple(
+            large[i] - ((small[i] - 1) * self.stride[i] - 2 * self.padding[i] + self.dilation[i] * (kernel[i] - 1) + 1)
+            for i in range(2)
+        )
+
+
+@dataclass(frozen=True, eq=False)
+class Matrix(Linear):
+    """A fully connected step on (N, features)."""
+
+    weight: Tensor
+    bias: Tensor | None
+
+    def forward(self, x: Tensor, many: bool) -> Tensor:
+        return functional.linear(x, self.weight, self.bias)
+
+    def backward(self, m: Tensor, shape: torch.Size) -> Tensor:
+        return m @ self.weight
+
+
+@dataclass(frozen=True, eq=False)
+class Scale(Linear):
+    """A BatchNorm in eval mode that no convolution comes before."""
+
+    factor: Tensor
+    offset: Tensor
+
+    def forward(self, x: Tensor, many: bool) -> Tensor:
+        return x * self.factor + self.offset
+
+    def backward(self, m: Tensor, shape: torch.Size) -> Tensor:
+        return m * self.factor
+
+
+@dataclass(frozen=True, eq=False)
+class Flatten(Linear):
+    def forward(self, x: Tensor, many: bool) -> Tensor:
+        return x.flatten(1)
+
+    def backward(self, m: Tensor, shape: torch.Size) -> Tensor:
+        return m.reshape(len(m), *shape)
+
+
+@dataclass(frozen=True, eq=False)
+class Bend(Step):
+    """An activation function and its slope, d function(x) / dx."""
+
+    function: Callable[[Tensor], Tensor]
+    slope: Callable[[Tensor], Tensor]
+
+    def forward(self, x: Tensor, many: bool) -> Tensor:
+        return self.function(x)
+
+    def ratio(self, x: Tensor, y: Tensor, x0: Tensor, y0: Tensor) -> Tensor:
+        """Change of the output over change of the input: DeepLIFT's rescale rule."""
+        change = x - x0
+        still = change.abs() < TINY
+        ratio = (y - y0).div_(change)
+        return torch.where(still, self.slope(x), ratio) if bool(still.any()) else ratio
+
+
+@dataclass(frozen=True, eq=False)
+class Trace:
+    """What a forward pass went through: ``before[i]`` is the input of step i, ``before[-1]`` the output."""
+
+    before: list[Tensor]
+
+    @property
+    def output(self) -> Tensor:
+        return self.before[-1]
+
+    def rows(self, index: Tensor | slice) -> Trace:
+        """The trace of these rows only."""
+        return Trace([x[index] for x in self.before])
+
+
+@dataclass(frozen=True, eq=False)
+class Chain:
+    """See the module's page. ``names`` are the modules' dotted names, one a step."""
+
+    steps: tuple[Step, ...]
+    names: tuple[str, ...]
+
+    @staticmethod
+    def of(network: nn.Module) -> Chain | None:
+        """The network as a chain, in eval mode; None where it is none. Folded weights are copies."""
+        links: list[tuple[str, Step]] = []
+        for name, module in _leaves(network, ""):
+            step = None if module is None else _step(module)
+            if step is None:
+                return None
+            links += [(name, step)] if not isinstance(step, _Nothing) else []
+        links = _folded(links)
+        return Chain(tuple(step for _, step in links), tuple(name for name, _ in links)) if links else None
+
+    @torch.no_grad()
+    def __call__(self, x: Tensor) -> Tensor:
+        """The network's answer to ``x`` (N, ...), without gradients."""
+        many = len(x) >= MANY
+        for step in self.steps:
+            x = step.forward(x, many)
+        return x
+
+    @torch.no_grad()
+    def trace(self, x: Tensor, many: bool = False) -> Trace:
+        """Run forwards and keep every step's input.
+
+        A row's bits do not depend on the other rows. ``many`` chooses the format that is faster for many.
+        """
+        before = [x]
+        for step in self.steps:
+            before.append(step.forward(before[-1], many))
+        return Trace(before)
+
+    @torch.no_grad()
+    def multipliers(self, trace: Trace, base: Trace, places: Sequence[int] = (0,)) -> dict[int, Tensor]:
+        """DeepLIFT's multipliers (rescale rule) between two traces of equally many rows, or one and many.
+
+        Returns, for each of ``places``, the multipliers at that step's input: times the difference of the
+        two inputs there, summed, they give the difference of the outputs. The output is one number a row.
+        """
+        return self._backward(
+            trace.before,
+            lambda i, bend: bend.ratio(trace.before[i], trace.before[i + 1], base.before[i], base.before[i + 1]),
+            max(len(trace.output), len(base.output)),
+            places,
+        )
+
+    @torch.no_grad()
+    def gradient(self, x: Tensor) -> tuple[Tensor, Tensor]:
+        """(answers (N,), slopes d answer / d x). The output is one number a row."""
+        before = self.trace(x, len(x) >= MANY).before
+        slopes = self._backward(before, lambda i, bend: bend.slope(before[i]), len(x), (0,))
+        return before[-1].reshape(-1), slopes[0]
+
+    def _backward(
+        self, before: list[Tensor], bent: Callable[[int, Bend], Tensor], rows: int, places: Sequence[int]
+    ) -> dict[int, Tensor]:
+        m = torch.ones_like(before[-1][:1]).expand(rows, *before[-1].shape[1:])
+        found: dict[int, Tensor] = {len(self.steps): m} if len(self.steps) in places else {}
+        for i in range(len(self.steps) - 1, min(places) - 1, -1):
+            step = self.steps[i]
+            if isinstance(step, Linear):
+                m = step.backward(m, before[i].shape[1:])
+            elif isinstance(step, Bend):
+                m = m * bent(i, step)
+            if i in places:
+                found[i] = m
+        return found
+
+
+class _Nothing(Step):
+    """Modules that do nothing in eval mode."""
+
+    def forward(self, x: Tensor, many: bool) -> Tensor:
+        return x
+
+
+def _leaves(module: nn.Module, name: str) -> Iterator[tuple[str, nn.Module | None]]:
+    """The modules of nested Sequentials in the order in which they run; None for what is not one."""
+    hooked = module._forward_hooks or module._forward_pre_hooks or module._backward_hooks
+    if type(module) is nn.Sequential and not hooked:
+        for key, child in module.named_children():
+            yield from _leaves(child, f"{name}.{key}" if name else key)
+    else:
+        yield name, None if hooked else module
+
+
+def _step(module: nn.Module) -> Step | None:
+    """The module as a step; None for an unknown kind. Subclasses may compute something else: exact types only."""
+    kind = type(module)
+    if kind in (nn.Conv2d, nn.ConvTranspose2d):
+        return _convolution(module)  # type: ignore[arg-type]  # checked in the line above
+    if kind is nn.Linear:
+        return Matrix(module.weight.detach(), None if module.bias is None else module.bias.detach())
+    if kind is nn.BatchNorm2d and module.running_mean is not None:
+        return _scale(module)  # type: ignore[arg-type]  # checked in the line above
+    if kind is nn.Flatten and (module.start_dim, module.end_dim) == (1, -1):
+        return Flatten()
+    if kind in (nn.Identity, nn.Dropout, nn.Dropout2d):
+        return _Nothing()
+    return _bend(module)
+
+
+def _convolution(module: nn.Conv2d | nn.ConvTranspose2d) -> Convolution | None:
+    if module.padding_mode != "zeros" or isinstance(module.padding, str):
+        return None
+    weight = module.weight.detach()
+    return Convolution(
+        weight,
+        weight.contiguous(memory_format=torch.channels_last),
+        None if module.bias is None else module.bias.detach(),
+        isinstance(module, nn.ConvTranspose2d),
+        module.stride,
+        module.padding,
+        module.output_padding,
+        module.dilation,
+        module.groups,
+    )
+
+
+def _scale(module: nn.BatchNorm2d) -> Scale:
+    assert module.running_mean is not None and module.running_var is not None  # checked by _step
+    factor = (module.running_var.detach() + module.eps).rsqrt()
+    offset = -module.running_mean.detach() * factor
+    if module.affine:
+        factor, offset = factor * module.weight.detach(), offset * module.weight.detach() + module.bias.detach()
+    return Scale(factor[:, None, None], offset[:, None, None])
+
+
+def _bend(module: nn.Module) -> Bend | None:
+    """The activation functions that captum's and shap's DeepLIFT know too, never in place."""
+    kind = type(module)
+    if kind is nn.ReLU:
+        return Bend(torch.relu, lambda x: (x > 0).to(x.dtype))
+    if kind is nn.LeakyReLU:
+        low: Any = module.negative_slope
+        return Bend(lambda x: functional.leaky_relu(x, low), lambda x: torch.where(x > 0, 1.0, low))
+    if kind is nn.ELU:
+        alpha: Any = module.alpha
+        return Bend(lambda x: functional.elu(x, alpha), lambda x: torch.where(x > 0, 1.0, alpha * x.exp()))
+    if kind is nn.Sigmoid:
+        return Bend(torch.sigmoid, lambda x: x.sigmoid() * (1 - x.sigmoid()))
+    if kind is nn.Tanh:
+        return Bend(torch.tanh, lambda x: 1 - x.tanh() ** 2)
+    return None
+
+
+def _folded(links: list[tuple[str, Step]]) -> list[tuple[str, Step]]:
+    """Every BatchNorm that follows a convolution becomes part of it, under the BatchNorm's name."""
+    folded: list[tuple[str, Step]] = []
+    for name, step in links:
+        before = folded[-1][1] if folded else None
+        if isinstance(step, Scale) and isinstance(before, Convolution):
+            folded[-1] = name, _scaled(before, step)
+        else:
+            folded.append((name, step))
+    return folded
+
+
+def _scaled(step: Convolution, scale: Scale) -> Convolution:
+    factor, offset = scale.factor.flatten(), scale.offset.flatten()
+    if step.transposed:  # (in, out / groups, h, w): the outputs of a group stand beside each other
+        grouped = factor.reshape(step.groups, 1, -1, 1, 1)
+        weight = (step.weight.reshape(step.groups, -1, *step.weight.shape[1:]) * grouped).reshape(step.weight.shape)
+    else:
+        weight = step.weight * factor[:, None, None, None]
+    bias = offset if step.bias is None else step.bias * factor + offset
+    return replace(step, weight=weight, weight_last=weight.contiguous(memory_format=torch.channels_last), bias=bias)

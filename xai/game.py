@@ -1,0 +1,165 @@
+"""A picture as a cooperative game: segments are the players, the score is what they win together.
+
+    game = Game.of(score, image, hidden, labels)     # labels (H, W): which segment a pixel belongs to
+    game.value(masks)                                # scores with only these segments in sight
+    game.shared(("pairs", 0), lambda: masks)         # asked once, whoever asks: LIME, KernelSHAP, infidelity
+
+A segment out of sight shows ``hidden`` instead, the reference's pixels.
+"""
+
+from __future__ import annotations
+
+import math
+from collections.abc import Callable
+from dataclasses import dataclass, field
+from typing import Any
+
+import numpy as np
+import torch
+from numpy.typing import NDArray
+from torch import Tensor
+
+from xai.errors import ExplanationError
+from xai.score import Score, digest
+
+BATCH = 64
+MOST_PLAYERS = 16  # of an exact table: 65,536 pictures
+
+Masks = NDArray[np.bool_]
+Progress = Callable[[float], None]
+
+
+@dataclass(frozen=True, eq=False)
+class Game:
+    """``image`` and ``hidden`` (1, C, H, W), ``labels`` (H, W) integers from 0 without a hole."""
+
+    score: Score
+    image: Tensor
+    hidden: Tensor
+    labels: NDArray[np.int64]
+    _answers: dict[Any, tuple[Masks, NDArray[np.float64]]] = field(default_factory=dict)
+
+    @staticmethod
+    def of(score: Score, image: Tensor, hidden: Tensor, labels: NDArray[np.int64]) -> Game:
+        """This game, with all that was asked in it before."""
+        key = ("game", digest(image), digest(hidden), digest(torch.from_numpy(labels)))
+        found: Game = score.remembered(key, lambda: Game(score, image, hidden, labels))
+        return found
+
+    @property
+    def players(self) -> int:
+        """How many segments there are."""
+        return int(self.labels.max()) + 1
+
+    @property
+    def whole(self) -> float:
+        """Score of the picture."""
+        return float(self.score(self.image))
+
+    @property
+    def empty(self) -> float:
+        """Score with everything hidden."""
+        return float(self.score(self.hidden))
+
+    def value(self, masks: Masks, progress: Progress | None = None) -> NDArray[np.float64]:
+        """Scores (M,) of the picture with only the segments of each row of ``masks`` (M, players) in sight."""
+        sight = torch.from_numpy(masks)
+        places = torch.from_numpy(self.labels)
+        scores = []
+        for start in range(0, len(masks), BATCH):
+            keep = sight[start : start + BATCH][:, places][:, None]
+            scores.append(self.score(torch.where(keep, self.image, self.hidden)))
+            if progress:
+                progress(min(1.0, (start + BATCH) / len(masks)))
+        return torch.cat(scores).double().numpy()
+
+    def shared(
+        self, key: Any, draw: Callable[[], Masks], progress: Progress | None = None
+    ) -> tuple[Masks, NDArray[np.float64]]:
+        """Masks and scores under this key; drawn and asked about only once."""
+        if key not in self._answers:
+            masks = draw()
+            self._answers[key] = masks, self.value(masks, progress)
+        return self._answers[key]
+
+    def table(self, progress: Progress | None = None) -> NDArray[np.float64]:
+        """Scores of all 2 ** players coalitions; player p is in sight where bit p of the index is set.
+
+        Raises
+        ------
+        ExplanationError
+            If there are more than 16 players.
+        """
+        if self.players > MOST_PLAYERS:
+            raise ExplanationError(
+                f"All coalitions of {self.players} segments are too many; {MOST_PLAYERS} is the most."
+            )
+        return self.shared("table", lambda: every_mask(self.players), progress)[1]
+
+
+def every_mask(players: int) -> Masks:
+    """All coalitions (2 ** players, players) in the order of their binary numbers."""
+    return (np.arange(2**players)[:, None] >> np.arange(players)) & 1 == 1
+
+
+def shapley(table: NDArray[np.float64]) -> NDArray[np.float64]:
+    """Exact Shapley values (players,) of a table of 2 ** players scores (Shapley 1953)."""
+    players = int(math.log2(len(table)))
+    index = np.arange(len(table))
+    size = every_mask(players).sum(1)
+    weight = 1 / (players * np.array([math.comb(players - 1, s) for s in range(players)]))
+    shares = []
+    for player in range(players):
+        without = index[index >> player & 1 == 0]
+        shares.append((weight[size[without]] * (table[without | 1 << player] - table[without])).sum())
+    return np.array(shares)
+
+
+def foldover(players: int, most: int, random: np.random.Generator) -> Masks:
+    """A balanced block of masks: rows of a Hadamard matrix and their complements, at most ``most`` rows.
+
+    Each row by itself hides every segment with probability 1/2, independently, as LIME does. Together the
+    rows show every segment equally often with and without every other one, and each mask comes with its
+    complement, so that neither chance correlations nor pairwise interactions disturb what a linear
+    model says of one segment (Plackett and Burman 1946; Box and Wilson 1951, foldover). Columns are
+    chosen, and turned over, at random.
+    """
+    order = 2 ** max(1, math.ceil(math.log2(players)))
+    signs = np.array([[1]])
+    while len(signs) < order:
+        signs = np.block([[signs, signs], [signs, -signs]])
+    columns = random.permutation(order)[:players]
+    turned = (signs[random.permutation(order)][:, columns] > 0) ^ (random.random(players) < 0.5)
+    return np.stack([turned, ~turned], 1).reshape(-1, players)[:most]
+
+
+def kernel_sizes(players: int) -> NDArray[np.float64]:
+    """Probability of each coalition size 1 .. players - 1 under the Shapley kernel (Lundberg and Lee 2017)."""
+    size = np.arange(1, players)
+    weight = 1 / (size * (players - size))
+    return np.asarray(weight / weight.sum())
+
+
+def kernel_pairs(players: int, rows: int, random: np.random.Generator) -> Masks:
+    """Coalitions drawn from the Shapley kernel, each followed by its complement; sizes are stratified."""
+    half = rows // 2
+    cumulated = np.cumsum(kernel_sizes(players))
+    even = (np.arange(half) + random.random()) / half  # systematic: each size comes as often as it should
+    size = 1 + np.minimum(np.searchsorted(cumulated, even), players - 2)
+    rank = random.random((half, players)).argsort(1).argsort(1)
+    chosen = rank < size[:, None]
+    return np.stack([chosen, ~chosen], 1).reshape(-1, players)
+
+
+def halves_agree(one: NDArray[np.float64], other: NDArray[np.float64]) -> float:
+    """Expected rank correlation of the whole's shares with those of another such whole, from its halves.
+
+    Spearman 1904, corrected for the halves' length (Spearman-Brown); 1 where nothing varies.
+    """
+    from scipy.stats import rankdata
+
+    ranks = [rankdata(shares) for shares in (one, other)]
+    if min(np.ptp(ranked) for ranked in ranks) == 0:
+        return 1.0 if np.ptp(ranks[0]) == np.ptp(ranks[1]) == 0 else 0.0
+    correlation = float(np.corrcoef(*ranks)[0, 1])
+    return 2 * correlation / (1 + correlation) if correlation > 0 else correlation
