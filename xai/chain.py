@@ -253,11 +253,11 @@ def _step(module: nn.Module) -> Step | None:
     kind = type(module)
     if kind in (nn.Conv2d, nn.ConvTranspose2d):
         return _convolution(module)  # type: ignore[arg-type]  # checked in the line above
-    if kind is nn.Linear:
+    if kind is nn.Linear and isinstance(module, nn.Linear):
         return Matrix(module.weight.detach(), None if module.bias is None else module.bias.detach())
     if kind is nn.BatchNorm2d and module.running_mean is not None:
         return _scale(module)  # type: ignore[arg-type]  # checked in the line above
-    if kind is nn.Flatten and (module.start_dim, module.end_dim) == (1, -1):
+    if isinstance(module, nn.Flatten) and (module.start_dim, module.end_dim) == (1, -1):
         return Flatten()
     if kind in (nn.Identity, nn.Dropout, nn.Dropout2d):
         return _Nothing()

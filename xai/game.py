@@ -99,7 +99,8 @@ class Game:
 
 def every_mask(players: int) -> Masks:
     """All coalitions (2 ** players, players) in the order of their binary numbers."""
-    return (np.arange(2**players)[:, None] >> np.arange(players)) & 1 == 1
+    bits: Masks = (np.arange(2**players)[:, None] >> np.arange(players)) & 1 == 1
+    return bits
 
 
 def shapley(table: NDArray[np.float64]) -> NDArray[np.float64]:

@@ -38,7 +38,7 @@ METHODS: dict[str, type[Attribution]] = {
         GradCam,
         LayerCam,
         Activation,
-    )  # fmt: skip
+    )
 }
 
 

@@ -66,7 +66,8 @@ class IntegratedGradients(Attribution):
     def _looked_at(self, points: Tensor, image: Tensor, base: Tensor) -> tuple[Tensor, Tensor]:
         """Scores and slopes at these points of the way; 0 is the reference, 1 the picture."""
         found = [
-            self.score.gradient(base + share[:, None, None, None] * (image - base)) for share in points.split(BATCH)
+            self.score.gradient(base + share[:, None, None, None] * (image - base))
+            for share in torch.split(points, BATCH)
         ]
         return torch.cat([scores for scores, _ in found]), torch.cat([slopes for _, slopes in found])
 

@@ -7,12 +7,12 @@ Lundberg and Lee 2017, section 4.1; drawn in pairs (Covert and Lee 2021).
 
 from __future__ import annotations
 
+import math
 from dataclasses import dataclass
 
 import numpy as np
 import torch
 from numpy.typing import NDArray
-from scipy.special import gammaln
 from torch import Tensor
 
 from xai.attribution import Attribution, Progress, Share
@@ -111,9 +111,9 @@ class KernelShap(Attribution):
 def kernel_density(masks: Masks) -> NDArray[np.float64]:
     """Probability (M,) of each mask under the Shapley kernel; 0 for the full and the empty one."""
     players = masks.shape[1]
-    size = masks.sum(1)
-    combinations = np.exp(gammaln(players + 1) - gammaln(size + 1) - gammaln(players - size + 1))
-    return np.concatenate([[0], kernel_sizes(players), [0]])[size] / combinations
+    of_size = kernel_sizes(players) / np.array([math.comb(players, size) for size in range(1, players)], np.float64)
+    density: NDArray[np.float64] = np.concatenate([[0], of_size, [0]])[masks.sum(1)]
+    return density
 
 
 def solve(

@@ -124,7 +124,7 @@ class Blocks:
 
     def __init__(self, game: Game, seed: int, most: int) -> None:
         self.game, self.seed, self.most = game, seed, most
-        self.rows = min(2 * 2 ** max(1, (game.players - 1).bit_length()), most // 4 * 2)
+        self.rows: int = min(2 * 2 ** max(1, (game.players - 1).bit_length()), most // 4 * 2)
         self.taken: list[tuple[Masks, NDArray[np.float64]]] = []
 
     @property

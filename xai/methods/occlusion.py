@@ -49,12 +49,12 @@ class Occlusion(Attribution):
             batch = windows[start : start + BATCH]
             covered = image.repeat(len(batch), 1, 1, 1)
             for picture, (row, column) in zip(covered, batch, strict=True):
-                place = (..., slice(row, row + self.window), slice(column, column + self.window))
-                picture[place] = base[0][place]
+                window = slice(row, row + self.window), slice(column, column + self.window)
+                picture[:, *window] = base[0][:, *window]
             for loss, (row, column) in zip(score - self.score(covered), batch, strict=True):
-                place = (slice(row, row + self.window), slice(column, column + self.window))
-                losses[place] += loss / losses[place].numel()
-                times[place] += 1
+                window = slice(row, row + self.window), slice(column, column + self.window)
+                losses[window] += loss / losses[window].numel()
+                times[window] += 1
             progress((start + len(batch)) / len(windows))
         return Share((losses / times)[None, None], float(self.score(base)), score=score)
 

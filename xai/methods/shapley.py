@@ -12,10 +12,10 @@ from dataclasses import dataclass
 import torch
 from torch import Tensor
 
+from xai import segments
 from xai.attribution import Attribution, Progress, Share
 from xai.errors import ExplanationError
 from xai.game import Game, shapley
-from xai.segments import grid, spread
 
 
 @dataclass(frozen=True, eq=False)
@@ -38,9 +38,13 @@ class Shapley(Attribution):
             raise ExplanationError(f"Exact Shapley values are for grids of 1 x 1 to 4 x 4 tiles, not of {self.grid}.")
 
     def _attribute(self, image: Tensor, progress: Progress) -> Share:
-        labels = grid(*image.shape[-2:], self.grid)
+        labels = segments.grid(*image.shape[-2:], self.grid)
         table = Game.of(self.score, image, self.reference.single(image), labels).table(progress)
         diagnostics = {"segment_count": torch.tensor([self.grid**2])}
         return Share(
-            spread(shapley(table), labels), table[0], torch.from_numpy(labels)[None], diagnostics, score=table[-1]
+            segments.spread(shapley(table), labels),
+            table[0],
+            torch.from_numpy(labels)[None],
+            diagnostics,
+            score=table[-1],
         )
