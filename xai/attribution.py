@@ -154,13 +154,13 @@ class Attribution(ABC):
             score = torch.tensor([
                 float(self.score(image[None])) if share.score is None else share.score
                 for image, share in zip(images, shares, strict=True)
-            ])  # fmt: skip
+            ], dtype=torch.float32)  # fmt: skip
         if not score.isfinite().all():
             raise ExplanationError("The network's answer is not finite: its weights are damaged.")
         seconds = time.perf_counter() - start
         tell(1.0)
         values = torch.cat([share.values for share in shares]).detach().float()
-        base_score = torch.tensor([share.base_score for share in shares])
+        base_score = torch.tensor([share.base_score for share in shares], dtype=torch.float32)
         gap = score - base_score - values.sum((1, 2, 3))
         return Explanation(
             self.name,

@@ -73,10 +73,11 @@ class Convolution(Linear):
         # The transpose leaves open how many places the stride has skipped at the end.
         skipped = (0, 0) if self.transposed else self._skipped(m.shape[-2:], shape[-2:])
         m = m.contiguous(memory_format=torch.channels_last)
-        return torch.convolution(
+        found = torch.convolution(
             m, self.weight_last, None, self.stride, self.padding, self.dilation,
             not self.transposed, skipped, self.groups,
         )  # fmt: skip
+        return found[..., : shape[-2], : shape[-1]]  # an output padding beyond the stride has no input
 
     def _skipped(self, small: Sequence[int], large: Sequence[int]) -> tuple[int, ...]:
         kernel = self.weight.shape[-2:]
@@ -88,16 +89,18 @@ class Convolution(Linear):
 
 @dataclass(frozen=True, eq=False)
 class Matrix(Linear):
-    """A fully connected step on (N, features)."""
+    """A fully connected step on (N, features); row by row, for the bits of a product depend on the number of rows."""
 
     weight: Tensor
     bias: Tensor | None
 
     def forward(self, x: Tensor, many: bool) -> Tensor:
-        return functional.linear(x, self.weight, self.bias)
+        if many:
+            return functional.linear(x, self.weight, self.bias)
+        return torch.cat([functional.linear(row, self.weight, self.bias) for row in x.split(1)])
 
     def backward(self, m: Tensor, shape: torch.Size) -> Tensor:
-        return m @ self.weight
+        return torch.cat([row @ self.weight for row in m.split(1)])
 
 
 @dataclass(frozen=True, eq=False)
@@ -240,9 +243,10 @@ class _Nothing(Step):
 
 def _leaves(module: nn.Module, name: str) -> Iterator[tuple[str, nn.Module | None]]:
     """The modules of nested Sequentials in the order in which they run; None for what is not one."""
-    hooked = module._forward_hooks or module._forward_pre_hooks or module._backward_hooks
+    hooked = module._forward_hooks or module._forward_pre_hooks or module._backward_hooks or module._backward_pre_hooks
     if type(module) is nn.Sequential and not hooked:
-        for key, child in module.named_children():
+        for key, child in module._modules.items():  # named_children() leaves out a module that comes twice
+            assert child is not None  # a Sequential has no empty places
             yield from _leaves(child, f"{name}.{key}" if name else key)
     else:
         yield name, None if hooked else module
@@ -297,7 +301,7 @@ def _bend(module: nn.Module) -> Bend | None:
         return Bend(torch.relu, lambda x: (x > 0).to(x.dtype))
     if kind is nn.LeakyReLU:
         low: Any = module.negative_slope
-        return Bend(lambda x: functional.leaky_relu(x, low), lambda x: torch.where(x > 0, 1.0, low))
+        return Bend(lambda x: functional.leaky_relu(x, low), lambda x: torch.where(x > 0, x.new_ones(()), low))
     if kind is nn.ELU:
         alpha: Any = module.alpha
         return Bend(lambda x: functional.elu(x, alpha), lambda x: torch.where(x > 0, 1.0, alpha * x.exp()))
