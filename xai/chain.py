@@ -97,10 +97,10 @@ class Matrix(Linear):
     def forward(self, x: Tensor, many: bool) -> Tensor:
         if many:
             return functional.linear(x, self.weight, self.bias)
-        return torch.cat([functional.linear(row, self.weight, self.bias) for row in x.split(1)])
+        return torch.cat([functional.linear(row, self.weight, self.bias) for row in torch.split(x, 1)])
 
     def backward(self, m: Tensor, shape: torch.Size) -> Tensor:
-        return torch.cat([row @ self.weight for row in m.split(1)])
+        return torch.cat([row @ self.weight for row in torch.split(m, 1)])
 
 
 @dataclass(frozen=True, eq=False)
