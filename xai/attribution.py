@@ -14,9 +14,9 @@ import json
 import time
 from abc import ABC, abstractmethod
 from collections.abc import Callable, Mapping
-from dataclasses import dataclass, field, fields
+from dataclasses import dataclass, field, fields, replace
 from pathlib import Path
-from typing import Any, ClassVar, Literal
+from typing import Any, ClassVar, Literal, Self
 
 import numpy as np
 import torch
@@ -107,7 +107,7 @@ class Attribution(ABC):
     from the reference), ``stochastic`` (depends on ``seed``), ``needs_reference``, ``granularity``, and
     whether its values are in the score's units (``in_logits``). ``promise`` and ``caveat`` are one sentence
     each for people: what the map shows, and what it does not. ``engines`` are the ways to compute it, our
-    own first, then the libraries that it is checked against.
+    own first, then the libraries that it is checked against. ``enough`` bounds settings for ``rough``.
     """
 
     name: ClassVar[str]
@@ -118,6 +118,7 @@ class Attribution(ABC):
     granularity: ClassVar[Literal["pixel", "segment", "layer"]] = "pixel"
     in_logits: ClassVar[bool] = True
     engines: ClassVar[tuple[str, ...]] = ()
+    enough: ClassVar[Mapping[str, int]] = {}
     promise: ClassVar[str]
     caveat: ClassVar[str]
 
@@ -181,6 +182,13 @@ class Attribution(ABC):
         if self.engines:
             settings["engine"] = self.used_engine
         return {"method": self.name} | settings | {"reference": self.reference.name}
+
+    def rough(self) -> Self:
+        """The same method at bounded cost, for maps that are only compared with others.
+
+        On a network that has learned nothing, sampling until all is settled can take for ever.
+        """
+        return replace(self, **{name: min(getattr(self, name), most) for name, most in self.enough.items()})
 
     @property
     def used_engine(self) -> str:

@@ -178,6 +178,10 @@ class Chain:
         links = _folded(links)
         return Chain(tuple(step for _, step in links), tuple(name for name, _ in links)) if links else None
 
+    def is_bend(self, index: int) -> bool:
+        """Whether a step is an activation function."""
+        return isinstance(self.steps[index], Bend)
+
     @torch.no_grad()
     def __call__(self, x: Tensor) -> Tensor:
         """The network's answer to ``x`` (N, ...), without gradients."""

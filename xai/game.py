@@ -12,6 +12,7 @@ from __future__ import annotations
 import math
 from collections.abc import Callable
 from dataclasses import dataclass, field
+from functools import cached_property
 from typing import Any
 
 import numpy as np
@@ -51,12 +52,12 @@ class Game:
         """How many segments there are."""
         return int(self.labels.max()) + 1
 
-    @property
+    @cached_property
     def whole(self) -> float:
         """Score of the picture."""
         return float(self.score(self.image))
 
-    @property
+    @cached_property
     def empty(self) -> float:
         """Score with everything hidden."""
         return float(self.score(self.hidden))

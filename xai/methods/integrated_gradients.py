@@ -8,6 +8,7 @@ Sundararajan, Taly, Yan 2017, equation 1.
 from __future__ import annotations
 
 from dataclasses import dataclass
+from typing import ClassVar
 
 import torch
 from torch import Tensor
@@ -33,6 +34,7 @@ class IntegratedGradients(Attribution):
     complete = True
     needs_reference = True
     engines = ("direct", "captum")
+    enough: ClassVar = {"most_steps": 65}
     promise = "The logit's slope for each pixel, added up while the reference turns into the poster."
     caveat = "The pictures on the way are blends that no network was trained on."
 

@@ -9,6 +9,7 @@ from __future__ import annotations
 
 import math
 from dataclasses import dataclass
+from typing import ClassVar
 
 import numpy as np
 import torch
@@ -40,6 +41,7 @@ class KernelShap(Attribution):
     stochastic = True
     needs_reference = True
     granularity = "segment"
+    enough: ClassVar = {"samples": 768}
     promise = "Each segment's fair share: what it adds to the logit, averaged over all orders of uncovering them."
     caveat = "Estimated from some of the orders: another seed gives slightly other shares."
 

@@ -11,7 +11,7 @@ come in balanced blocks with their complements, and no more of them than are nee
 from __future__ import annotations
 
 from dataclasses import dataclass
-from typing import Any
+from typing import Any, ClassVar
 
 import numpy as np
 import torch
@@ -42,6 +42,7 @@ class Lime(Attribution):
     needs_reference = True
     granularity = "segment"
     engines = ("direct", "lime")
+    enough: ClassVar = {"samples": 512}
     promise = "What each segment adds to the logit, by a linear model of what happens when segments are hidden."
     caveat = "Only as good as the linear model fits (R2), and another seed hides other segments."
 

@@ -38,7 +38,8 @@ class Shapley(Attribution):
             raise ExplanationError(f"Exact Shapley values are for grids of 1 x 1 to 4 x 4 tiles, not of {self.grid}.")
 
     def _attribute(self, image: Tensor, progress: Progress) -> Share:
-        labels = segments.grid(*image.shape[-2:], self.grid)
+        height, width = image.shape[-2:]
+        labels = segments.grid(height, width, self.grid)
         table = Game.of(self.score, image, self.reference.single(image), labels).table(progress)
         diagnostics = {"segment_count": torch.tensor([self.grid**2])}
         return Share(

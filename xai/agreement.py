@@ -1,0 +1,100 @@
+"""Do two maps say the same? Methods differ in how finely they look, so maps are compared on a common grid.
+
+compared = compare({"deeplift": map, "lime": other})
+compared.rank[0, 1]          # Spearman's rank correlation
+compared.consensus           # what all of them say, (8, 8)
+"""
+
+from __future__ import annotations
+
+from collections.abc import Callable, Mapping
+from dataclasses import dataclass
+
+import numpy as np
+from numpy.typing import NDArray
+
+from xai.errors import ExplanationError
+
+CELLS = 8  # a side of the common grid: 8 pixels of a 64 x 64 poster, about one of LIME's segments
+TOP = 0.1  # the strongest tenth of the cells
+
+Map = NDArray[np.float64]
+
+
+@dataclass(frozen=True, eq=False)
+class Agreement:
+    """M maps, compared pairwise on a grid of cells.
+
+    names : M method names.
+    rank : (M, M) Spearman's correlation; NaN with a map that is the same everywhere.
+    overlap : (M, M), the share of the strongest tenth of cells (by size) that two maps have in common.
+    ssim : (M, M), structural similarity (Wang et al. 2004) of the maps, each scaled to its largest size.
+    consensus, disagreement : (cells, cells), mean and standard deviation of the maps at unit RMS.
+    """
+
+    names: tuple[str, ...]
+    rank: Map
+    overlap: Map
+    ssim: Map
+    consensus: Map
+    disagreement: Map
+
+
+def compare(maps: Mapping[str, NDArray[np.float32]], cells: int = CELLS) -> Agreement:
+    """Compare maps (H, W) of one picture.
+
+    Raises
+    ------
+    ExplanationError
+        If there is no map.
+    """
+    if not maps:
+        raise ExplanationError("There is no map to compare.")
+    coarse_maps = [coarse(values, cells) for values in maps.values()]
+    scaled = np.stack([values / (np.sqrt((values**2).mean()) or 1.0) for values in coarse_maps])
+    return Agreement(
+        tuple(maps),
+        _pairwise(rank_correlation, coarse_maps),
+        _pairwise(top_overlap, coarse_maps),
+        _pairwise(similarity, coarse_maps),
+        scaled.mean(0),
+        scaled.std(0),
+    )
+
+
+def coarse(values: NDArray[np.float32], cells: int = CELLS) -> Map:
+    """Sums of a map (H, W) over cells x cells nearly equal tiles."""
+    sums = np.asarray(values, np.float64)
+    for axis in (0, 1):
+        tile = np.arange(sums.shape[axis]) * cells // sums.shape[axis]
+        starts = np.unique(tile, return_index=True)[1]
+        sums = np.add.reduceat(sums, starts, axis)
+    return sums
+
+
+def rank_correlation(one: Map, other: Map) -> float:
+    """Spearman's rank correlation of two maps, -1 to 1; NaN if one is the same everywhere."""
+    from scipy.stats import spearmanr
+
+    if not np.ptp(one) or not np.ptp(other):
+        return float("nan")
+    return float(spearmanr(one.ravel(), other.ravel()).statistic)
+
+
+def top_overlap(one: Map, other: Map, share: float = TOP) -> float:
+    """Share of the strongest cells, by size, that both maps have in common, 0 to 1."""
+    count = max(1, round(share * one.size))
+    strongest = [set(np.argsort(-np.abs(values).ravel(), kind="stable")[:count]) for values in (one, other)]
+    return len(strongest[0] & strongest[1]) / count
+
+
+def similarity(one: Map, other: Map) -> float:
+    """Structural similarity of two maps on windows of 3 x 3 cells, each map scaled to its largest size."""
+    from skimage.metrics import structural_similarity
+
+    scaled = [values / (np.abs(values).max() or 1.0) for values in (one, other)]
+    return float(structural_similarity(*scaled, win_size=3, data_range=2.0))  # type: ignore[no-untyped-call]  # skimage has no types
+
+
+def _pairwise(measure: Callable[[Map, Map], float], maps: list[Map]) -> Map:
+    return np.array([[measure(one, other) for other in maps] for one in maps])

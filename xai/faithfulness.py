@@ -1,0 +1,217 @@
+"""Does a map say what the network does? Measures of one map of one picture.
+
+    found = curves(score, image, heat, hidden)       # hide the strongest places first, or show them first
+    found.gain, found.random_spread                  # in logits; a random order gains 0
+    unexplained(heat, game, masks, scores)           # 0: the map foretells what hiding does; 1: no better than none
+    sensitivity(method, image, explanation)          # how much the map moves when the picture hardly does
+    cascade(method, image, explanation)              # what is left of it when the network forgets what it learned
+
+``heat`` is a map (H, W), signed, high where it speaks for a high score.
+"""
+
+from __future__ import annotations
+
+from collections.abc import Callable
+from dataclasses import dataclass, replace
+
+import numpy as np
+import torch
+from numpy.typing import NDArray
+from torch import Tensor
+
+from xai.agreement import Map, coarse, rank_correlation
+from xai.attribution import Attribution, Explanation
+from xai.game import Game, Masks
+from xai.score import Score
+from xai.segments import grid
+
+CELLS = 8
+RANDOM_ORDERS = 6
+GRID = 3
+RADIUS = 0.04  # of pictures in [-1, 1]: 2 % of the range, 5 of 255 grey levels
+
+Heat = NDArray[np.float32]
+Progress = Callable[[float], None]
+
+
+def heat_of(explanation: Explanation, row: int = 0) -> Heat:
+    """The map (H, W) of one picture: channels added up."""
+    return np.asarray(explanation.values[row].sum(0).numpy())
+
+
+@dataclass(frozen=True, eq=False)
+class Curves:
+    """Scores while a picture's cells are shown (``insertion``), or hidden (``deletion``), strongest first.
+
+    insertion, deletion : (cells ** 2 + 1,) scores, from no cell to all.
+    gain : mean of insertion - mean of deletion, in logits. A random order gains 0 on average, since an
+        order and its reverse gain opposite amounts; ``random_spread`` is the standard deviation over orders.
+    random : (cells ** 2 + 1,) mean score when cells are shown in random order.
+    """
+
+    insertion: Map
+    deletion: Map
+    random: Map
+    gain: float
+    random_spread: float
+
+
+def curves(
+    score: Score, image: Tensor, heat: Heat, hidden: Tensor, cells: int = CELLS, progress: Progress | None = None
+) -> Curves:
+    """Insertion and deletion (Petsiuk, Das, Saenko 2018) on a grid of cells, behind which is ``hidden``.
+
+    The random orders are asked about once for each picture and ``hidden``, whichever map is measured.
+    """
+    game = Game.of(score, image, hidden, grid(image.shape[-2], image.shape[-1], cells))
+    random = np.random.default_rng(0)
+    orders = [random.permutation(game.players) for _ in range(RANDOM_ORDERS)]
+    _, chance = game.shared("random orders", lambda: np.concatenate([_both_ways(order) for order in orders]), progress)
+    by_order = [_split(scores) for scores in chance.reshape(RANDOM_ORDERS, -1)]
+    gains = [insertion.mean() - deletion.mean() for insertion, deletion in by_order]
+    insertion, deletion = _split(game.value(_both_ways(np.argsort(-coarse(heat, cells).ravel(), kind="stable"))))
+    return Curves(
+        insertion,
+        deletion,
+        np.mean([(shown + gone[::-1]) / 2 for shown, gone in by_order], 0),
+        float(insertion.mean() - deletion.mean()),
+        float(np.sqrt(np.mean(np.square(gains)))),  # the mean is known to be 0
+    )
+
+
+def share_of_best(table: NDArray[np.float64], heat: Heat) -> float:
+    """The gain of a map's order of tiles as a share of the best order's; 0 is chance, 1 the best possible.
+
+    ``table`` holds the scores of all coalitions of a square grid's tiles (``Game.table``), so the best order
+    is found exactly. NaN if no order gains anything.
+    """
+    players = int(np.log2(len(table)))
+    gain = table - table[::-1]  # of a coalition in sight over the same coalition hidden
+    order = np.argsort(-coarse(heat, round(players**0.5)).ravel(), kind="stable")
+    reached = gain[np.cumsum(1 << order)].sum()
+    best = np.full(len(table), -np.inf)
+    best[0] = 0.0
+    for mask in range(1, len(table)):
+        members = [player for player in range(players) if mask >> player & 1]
+        best[mask] = gain[mask] + max(best[mask ^ 1 << player] for player in members)
+    most = best[-1] - gain[-1]  # the last step, everything in sight, is the same for all orders
+    return float((reached - gain[-1]) / most) if most > 1e-9 else float("nan")
+
+
+def unexplained(heat: Heat, game: Game, masks: Masks, scores: NDArray[np.float64]) -> float:
+    """Infidelity (Yeh et al. 2019, definition 2.1) over masks of a game, as a share of what hiding does.
+
+    The map foretells that hiding pixels takes away the sum of their shares, up to one factor for the whole
+    map (the paper's optimal scaling, not below 0). 0: it foretells everything; 1: no more than an empty map.
+    """
+    shares = np.bincount(game.labels.ravel(), np.asarray(heat, np.float64).ravel(), game.players)
+    foretold = (~masks).astype(np.float64) @ shares
+    lost = game.whole - scores
+    factor = max(0.0, float(foretold @ lost)) / (float(foretold @ foretold) or 1.0)
+    energy = float(lost @ lost)
+    return float(((lost - factor * foretold) ** 2).sum() / energy) if energy > 1e-12 else 0.0
+
+
+def sensitivity(
+    method: Attribution,
+    image: Tensor,
+    explanation: Explanation,
+    samples: int = 4,
+    radius: float = RADIUS,
+    progress: Progress | None = None,
+) -> float:
+    """Maximum sensitivity (Yeh et al. 2019, definition 3.1): the largest change of the map, relative to its size.
+
+    ``samples`` pictures within ``radius`` of this one in every pixel.
+    """
+    size = float(explanation.values[0].norm())
+    if not size:
+        return 0.0
+    random = torch.Generator().manual_seed(0)
+    largest = 0.0
+    for index in range(samples):
+        moved = (image + radius * (2 * torch.rand(image.shape, generator=random) - 1)).clamp(-1, 1)
+        values = method.rough().attribute(moved).values
+        largest = max(largest, float((values - explanation.values).norm()) / size)
+        if progress:
+            progress((index + 1) / samples)
+    return largest
+
+
+def cascade(
+    method: Attribution, image: Tensor, explanation: Explanation, progress: Progress | None = None
+) -> list[float]:
+    """Sanity check (Adebayo et al. 2018): rank correlations of the map's sizes with those of networks that forget.
+
+    Entry k is with the weights of the last k + 1 linear layers shuffled; the last entry is a network that has
+    learned nothing. A map that stays the same does not depend on what was learned.
+    """
+    original = _sizes(heat_of(explanation))
+    layers = method.score.linear_layers
+    correlations = []
+    for count in range(1, layers + 1):
+        forgetful = replace(method.rough(), score=method.score.randomised(count))
+        correlations.append(rank_correlation(original, _sizes(heat_of(forgetful.attribute(image)))))
+        if progress:
+            progress(count / layers)
+    return correlations
+
+
+@dataclass(frozen=True)
+class Stability:
+    """Mean rank correlation between the maps of different seeds, with its 95 % interval (jackknife over seeds)."""
+
+    mean: float
+    low: float
+    high: float
+
+
+def stability(
+    method: Attribution, image: Tensor, explanation: Explanation, seeds: int = 4, progress: Progress | None = None
+) -> Stability:
+    """Explain again with ``seeds`` - 1 other seeds and compare all maps on the common grid."""
+    maps = [coarse(heat_of(explanation))]
+    for index in range(1, seeds):
+        maps.append(coarse(heat_of(replace(method, seed=method.seed + index).attribute(image))))
+        if progress:
+            progress(index / (seeds - 1))
+    return interval(np.array([[rank_correlation(one, other) for other in maps] for one in maps]))
+
+
+def interval(correlations: Map) -> Stability:
+    """Mean of the pairs of a symmetric matrix (S, S), S at least 3, and its jackknife interval over rows."""
+    count = len(correlations)
+
+    def mean(kept: NDArray[np.int64]) -> float:
+        part = correlations[np.ix_(kept, kept)]
+        return float(part[np.triu_indices(len(kept), 1)].mean())
+
+    everyone = np.arange(count)
+    left_out = np.array([mean(np.delete(everyone, row)) for row in everyone])
+    spread = 1.96 * float(np.sqrt((count - 1) / count * ((left_out - left_out.mean()) ** 2).sum()))
+    whole = mean(everyone)
+    return Stability(whole, max(-1.0, whole - spread), min(1.0, whole + spread))
+
+
+def grid_correlation(heat: Heat, shares: NDArray[np.float64]) -> float:
+    """Pearson's correlation between a map's sums over the tiles of a square grid and the tiles' exact shares."""
+    sums = coarse(heat, round(len(shares) ** 0.5)).ravel()
+    if not np.ptp(sums) or not np.ptp(shares):
+        return float("nan")
+    return float(np.corrcoef(sums, shares)[0, 1])
+
+
+def _sizes(heat: Heat) -> Map:
+    return coarse(np.abs(heat), 16)
+
+
+def _both_ways(order: NDArray[np.int64]) -> Masks:
+    """Masks for insertion, then for deletion, in this order: 2 x (players + 1) rows."""
+    rank = np.argsort(order)
+    shown = rank[None] < np.arange(len(order) + 1)[:, None]
+    return np.concatenate([shown, ~shown])
+
+
+def _split(scores: NDArray[np.float64]) -> tuple[Map, Map]:
+    half = len(scores) // 2
+    return scores[:half], scores[half:]
