@@ -27,8 +27,10 @@ def images() -> Tensor:
     return pictures(2, 32)
 
 
-def test_the_five_methods_of_the_first_page_are_there() -> None:
-    assert {"deeplift", "deepshap", "lime", "activation", "integrated_gradients"} <= set(METHODS)
+def test_the_thirteen_methods_that_the_documentation_names_are_there() -> None:
+    first = {"deeplift", "deepshap", "lime", "activation", "integrated_gradients"}
+    later = {"gradient_input", "expected_gradients", "smoothgrad", "gradcam", "layercam", "occlusion"}
+    assert first | later | {"kernelshap", "shapley"} <= set(METHODS)
 
 
 @every_method
@@ -50,7 +52,22 @@ def test_a_method_keeps_the_settings_that_it_was_given(name: str, score: xai.Sco
         method.seed = 8  # type: ignore[misc]
 
 
-@pytest.mark.parametrize(("typed", "meant"), [("deplift", "deeplift"), ("DeepSHAP", "deepshap"), ("lima", "lime")])
+@pytest.mark.parametrize(
+    ("typed", "meant"),
+    [
+        ("deplift", "deeplift"),
+        ("DeepSHAP", "deepshap"),
+        ("lima", "lime"),
+        ("grad-cam", "gradcam"),
+        ("LayerCAM", "layercam"),
+        ("kernel_shap", "kernelshap"),
+        ("shaply", "shapley"),
+        ("oclusion", "occlusion"),
+        ("smooth_grad", "smoothgrad"),
+        ("expected_gradient", "expected_gradients"),
+        ("gradientxinput", "gradient_input"),
+    ],
+)
 def test_the_nearest_method_is_suggested(score: xai.Score, typed: str, meant: str) -> None:
     with pytest.raises(xai.ExplanationError) as caught:
         xai.attribution(typed, score)
@@ -83,13 +100,14 @@ def test_an_explanation_has_the_shape_of_its_pictures(name: str, score: xai.Scor
     assert explanation.values.shape == (2, channels, 32, 32) and explanation.values.dtype == torch.float32
     assert explanation.values.isfinite().all() and not explanation.values.requires_grad
     assert all(len(tensor) == 2 for tensor in explanation.diagnostics.values())
+    assert explanation.score.dtype == explanation.base_score.dtype == explanation.gap.dtype == torch.float32
     assert explanation.method == name and explanation.seconds > 0
 
 
 @every_method
-def test_only_segment_methods_have_segments(name: str, score: xai.Score, images: Tensor) -> None:
+def test_only_methods_that_cut_the_picture_have_segments(name: str, score: xai.Score, images: Tensor) -> None:
     segments = quick(name, score).attribute(images).segments
-    if xai.METHODS[name].granularity == "segment":
+    if xai.METHODS[name].granularity == "segment" and name != "occlusion":  # whose windows overlap
         assert segments is not None and segments.shape == (2, 32, 32) and not segments.is_floating_point()
     else:
         assert segments is None
@@ -138,7 +156,16 @@ def test_progress_starts_above_nothing_never_falls_and_ends_at_one(name: str, sc
 
 
 def test_slow_methods_tell_their_progress_in_between(score: xai.Score, images: Tensor) -> None:
-    for name, settings in {"lime": {"samples": 300}, "integrated_gradients": {"steps": 2, "tolerance": 0.0}}.items():
+    slow: dict[str, dict[str, Any]] = {
+        "lime": {"samples": 1100, "agreement": 2.0},
+        "kernelshap": {"samples": 1100, "agreement": 2.0},
+        "shapley": {"grid": 3},
+        "occlusion": {"window": 4, "stride": 1},
+        "integrated_gradients": {"steps": 2, "tolerance": 0.0},
+        "expected_gradients": {"samples": 256},
+        "smoothgrad": {"samples": 256},
+    }
+    for name, settings in slow.items():
         told: list[float] = []
         xai.attribution(name, score, **settings).attribute(images, told.append)
         assert len(set(told)) > 5 and told == sorted(told) and told[-1] == 1.0

@@ -16,6 +16,7 @@ import xai
 from tests.xai.nets import affine, discriminator, noise, pictures, weights
 from xai.segments import segment
 
+EVERY = {"agreement": 2.0}  # which no two halves reach: every sample is taken
 REAL = Path(__file__).parents[3] / "shared" / "posters" / "posters-128.zip"
 
 
@@ -44,7 +45,7 @@ def is_grid(labels: NDArray[np.int64]) -> bool:
 
 def test_coefficients_of_an_affine_score_are_the_sums_over_the_segments() -> None:
     network, image, reference = affine(32), pictures(1, 32), pictures(1, 32, first=9)
-    found = lime(network, image, samples=2000, reference=xai.reference("posters", images=reference))
+    found = lime(network, image, **EVERY, samples=2000, reference=xai.reference("posters", images=reference))
     exact = sums((weights(network, 32) * (image - reference)).sum(1)[0], found.segments[0])
     coefficients = sums(found.values[0, 0], found.segments[0])
     assert (coefficients - exact).abs().max() < 0.03 * exact.abs().max()
@@ -87,7 +88,7 @@ def test_more_samples_come_nearer_to_the_truth() -> None:
     network, image = affine(32), pictures(1, 32)
     errors = []
     for samples in (100, 2000):
-        found = lime(network, image, samples=samples)
+        found = lime(network, image, **EVERY, samples=samples)
         exact = sums((weights(network, 32) * image).sum(1)[0], found.segments[0])
         errors.append(float((sums(found.values[0, 0], found.segments[0]) - exact).abs().max()))
     assert errors[1] < errors[0] / 3
@@ -166,6 +167,9 @@ class CountingScore(xai.Score):
 
 
 def test_no_more_pictures_are_asked_about_than_samples() -> None:
-    score = CountingScore(affine(32))
-    xai.attribution("lime", score, samples=150).attribute(pictures(1, 32))
-    assert 150 <= score.asked <= 152  # the picture and its reference besides
+    for engine, samples in (("direct", 150), ("direct", 600), ("lime", 150)):
+        score = CountingScore(affine(32))
+        found = xai.attribution("lime", score, **EVERY, samples=samples, engine=engine).attribute(pictures(1, 32))
+        taken = found.diagnostics["samples"].item()
+        assert 0.8 * samples < taken <= samples
+        assert taken <= score.asked <= taken + 2  # the picture and its reference besides

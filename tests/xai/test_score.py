@@ -11,8 +11,8 @@ from tests.xai.nets import affine, discriminator, hooks, noise, one_sentence, pi
 def test_the_score_of_a_discriminator_is_its_logit() -> None:
     network, images = discriminator(), pictures(3, 32)
     score = xai.Score(network)(images)
-    assert torch.equal(score, network.logit(images))
-    assert torch.allclose(score.sigmoid(), network(images))
+    assert torch.allclose(score, network.logit(images), atol=1e-5)  # BatchNorm is folded: not the last bits
+    assert torch.allclose(score.sigmoid(), network(images), atol=1e-5)
 
 
 def test_the_score_is_one_number_a_picture() -> None:
@@ -24,7 +24,7 @@ def test_a_discriminator_that_is_certain_still_has_a_slope() -> None:
     with torch.no_grad():
         network.layers[-2].weight *= 1e4
     assert network(images).item() in (0.0, 1.0)
-    assert xai.Score(network).gradient(images).abs().max() > 1
+    assert xai.Score(network).gradient(images)[1].abs().max() > 1
 
 
 def test_a_discriminator_in_train_mode_is_scored_in_eval_mode_and_learns_nothing() -> None:
@@ -39,7 +39,7 @@ def test_a_discriminator_in_train_mode_is_scored_in_eval_mode_and_learns_nothing
 def test_any_module_with_one_output_is_a_score() -> None:
     network = affine()
     images = noise(4, 3, 8, 8)
-    assert torch.equal(xai.Score(network)(images), network(images)[:, 0])
+    assert torch.allclose(xai.Score(network)(images), network(images)[:, 0], rtol=1e-6)
 
 
 def test_a_module_with_a_number_a_place_is_a_score_only_where_there_is_one_place() -> None:
@@ -65,21 +65,23 @@ def test_a_discriminator_refuses_pictures_of_another_size(shape: tuple[int, ...]
 
 def test_the_gradient_of_an_affine_score_is_its_weight() -> None:
     network = affine()
-    gradient = xai.Score(network).gradient(noise(2, 3, 8, 8))
+    images = noise(2, 3, 8, 8)
+    scores, gradient = xai.Score(network).gradient(images)
     assert torch.equal(gradient, weights(network, 8).expand(2, 3, 8, 8))
+    assert torch.allclose(scores, network(images)[:, 0], atol=1e-6)
 
 
 def test_the_gradient_agrees_with_finite_differences() -> None:
     score = xai.Score(discriminator().double())
     image, direction, step = noise(1, 3, 32, 32).double(), noise(1, 3, 32, 32, seed=1).double(), 1e-6
     slope = (score(image + step * direction) - score(image - step * direction)) / (2 * step)
-    assert torch.allclose((score.gradient(image) * direction).sum(), slope[0], rtol=1e-6)
+    assert torch.allclose((score.gradient(image)[1] * direction).sum(), slope[0], rtol=1e-6)
 
 
 def test_the_gradient_is_there_also_where_gradients_are_switched_off() -> None:
     network = affine()
     with torch.no_grad():
-        gradient = xai.Score(network).gradient(noise(1, 3, 8, 8))
+        _, gradient = xai.Score(network).gradient(noise(1, 3, 8, 8))
     assert torch.equal(gradient, weights(network, 8))
 
 
@@ -102,6 +104,6 @@ def test_every_module_for_a_library_is_a_copy_of_its_own_with_the_same_memory() 
 def test_a_module_for_a_library_gives_a_column_and_changes_nothing_in_place() -> None:
     score, images = xai.Score(discriminator()), pictures(2, 32)
     module = score.module()
-    assert torch.equal(module(images), score(images)[:, None])
+    assert torch.allclose(module(images), score(images)[:, None], atol=1e-5)
     assert not any(getattr(part, "inplace", False) for part in module.modules())
     assert not any(part.training for part in module.modules())
