@@ -92,7 +92,10 @@ class Lime(Attribution):
             done += len(pictures)
             progress(min(1.0, done / self.samples))
             batch = torch.from_numpy(np.asarray(pictures, np.float32)).permute(0, 3, 1, 2)
-            return np.asarray(self.score(batch)[:, None].numpy())
+            scores = self.score(batch)
+            if not scores.isfinite().all():  # scikit-learn would say so in its own words
+                raise ExplanationError("The network's answer is not finite: its weights are damaged.")
+            return np.asarray(scores[:, None].numpy())
 
         # A new explainer each time: its random state is not restored by the argument random_seed.
         explainer = lime_image.LimeImageExplainer(random_state=np.random.RandomState(self.seed))
