@@ -8,8 +8,7 @@ from __future__ import annotations
 
 import gc
 import hashlib
-import threading
-from collections import OrderedDict
+from dataclasses import dataclass, replace
 from pathlib import Path
 from typing import TYPE_CHECKING, Any
 
@@ -25,9 +24,15 @@ if TYPE_CHECKING:
     from torch import Tensor
 
     import gan
-    from xai.attribution import Explanation
+    from xai.attribution import Attribution, Explanation
+    from xai.blame import Blame
     from xai.latent import Sensitivity
+    from xai.memory import Memory
+    from xai.reference import Reference
+    from xai.trust import Trust
     from xai.units import Effect, Layer
+
+    Progress = Callable[[float], None]
 
 
 @st.cache_resource(show_spinner=False)
@@ -42,31 +47,6 @@ def warm_up() -> None:
     del gan, xai
     gc.collect()
     gc.freeze()
-
-
-class Shelf:
-    """At most ``most`` answers, the least recently used goes first. Safe in threads.
-
-    ``st.cache_resource`` would record, and replay, the progress bar that a method moves.
-    """
-
-    def __init__(self, most: int) -> None:
-        self.most = most
-        self.answers: OrderedDict[Any, Any] = OrderedDict()
-        self.lock = threading.Lock()
-
-    def get(self, key: Any, make: Callable[[], Any]) -> Any:
-        """The answer under this key, made now if it is not there."""
-        with self.lock:
-            if key in self.answers:
-                self.answers.move_to_end(key)
-                return self.answers[key]
-        answer = make()
-        with self.lock:
-            self.answers[key] = answer
-            while len(self.answers) > self.most:
-                self.answers.popitem(last=False)
-        return answer
 
 
 def checkpoint_names() -> list[str]:
@@ -95,8 +75,10 @@ def checkpoint(name: str) -> gan.Checkpoint:
 
 
 @st.cache_resource(show_spinner=False)
-def _posters() -> Shelf:
-    return Shelf(2)
+def _posters() -> Memory:
+    from xai.memory import Memory
+
+    return Memory(2)  # st.cache_resource would record, and replay, the progress bar
 
 
 def posters(size: int) -> gan.PosterSet | None:
@@ -118,14 +100,15 @@ def posters(size: int) -> gan.PosterSet | None:
     return found
 
 
-@st.cache_resource(max_entries=4)
-def score(digest: str, _checkpoint: gan.Checkpoint) -> Any:
-    """D's logit as something to explain."""
+@st.cache_resource(max_entries=16, show_spinner=False)
+def score(digest: str, _checkpoint: gan.Checkpoint, unit: tuple[str, int] | None = None) -> Any:
+    """D's logit, or the mean of one unit's map (layer, index), as something to explain."""
     import xai
 
     if _checkpoint.discriminator is None:
         raise xai.ExplanationError("This checkpoint has no discriminator to explain.")
-    return xai.Score(_checkpoint.discriminator)
+    layer, index = unit or (None, 0)
+    return xai.Score(_checkpoint.discriminator, layer, index)
 
 
 def _judge(digest: str, checkpoint: gan.Checkpoint) -> Any:
@@ -133,56 +116,113 @@ def _judge(digest: str, checkpoint: gan.Checkpoint) -> Any:
     return None if checkpoint.discriminator is None else score(digest, checkpoint)
 
 
-@st.cache_resource(max_entries=32, show_spinner=False)
-def reference(digest: str, kind: str, count: int, _checkpoint: gan.Checkpoint) -> Any:
-    """A reference of this kind for this checkpoint."""
+def references(checkpoint: gan.Checkpoint, own: bool = False) -> list[str]:
+    """Kinds of reference that can be had with what is loaded, and uploaded (``own``)."""
     import xai
 
-    found = posters(_checkpoint.config.resolution)
-    training = None if found is None else found.split()[0]
-    return xai.reference(kind, posters=training, generator=_checkpoint.generator, count=count)
-
-
-def references(checkpoint: gan.Checkpoint) -> list[str]:
-    """Kinds of reference that can be had with what is loaded."""
-    import xai
-
-    missing = {"generated"} if checkpoint.generator is None else set()
+    missing = set() if own else {"own"}
+    if checkpoint.generator is None:
+        missing |= {"generated"}
     if posters(checkpoint.config.resolution) is None:
         missing |= {"posters", "mean"}
     return [kind for kind in xai.REFERENCES if kind not in missing]
 
 
-@st.cache_resource(show_spinner=False)
-def _explanations() -> Shelf:
-    return Shelf(256)
+@dataclass(frozen=True, eq=False)
+class Question:
+    """All that an answer about a poster depends on, besides the method.
 
+    image : (1, 3, H, W), and its digest ``image_key``. unit : (layer, index) to explain in place of the logit.
+    reference : a kind, of ``count`` pictures. own : (K, 3, H, W) uploaded references, and their digest.
+    """
 
-def explanation(
-    checkpoint: gan.Checkpoint,
-    image: Tensor,
-    image_key: str,
-    method: str,
-    reference_kind: str,
-    reference_count: int,
-    options: dict[str, Any],
-    progress: Callable[[float], None],
-) -> Explanation:
-    """One method's answer for one picture."""
-    import xai
+    checkpoint: gan.Checkpoint
+    image: Tensor
+    image_key: str
+    reference: str
+    count: int
+    unit: tuple[str, int] | None = None
+    own: Tensor | None = None
+    own_key: str = ""
 
-    def explain() -> Explanation:
-        chosen = xai.attribution(
-            method,
-            score(checkpoint.digest, checkpoint),
-            reference=reference(checkpoint.digest, reference_kind, reference_count, checkpoint),
+    @property
+    def key(self) -> Any:
+        """Equal for equal questions."""
+        own = self.own_key if self.reference == "own" else ""
+        return self.checkpoint.digest, self.image_key, self.unit, self.reference, self.count, own
+
+    def method(self, name: str, options: dict[str, Any]) -> Attribution:
+        """The method, ready to answer."""
+        import xai
+
+        digest = self.checkpoint.digest
+        own = self.own_key if self.reference == "own" else ""
+        return xai.attribution(
+            name,
+            score(digest, self.checkpoint, self.unit),
+            reference=_reference(digest, self.reference, self.count, own, self.checkpoint, self.own),
             **options,
         )
-        return chosen.attribute(image, progress)
 
-    settings_key = (reference_kind, reference_count, tuple(sorted(options.items())))
-    answer: Explanation = _explanations().get((checkpoint.digest, image_key, method, settings_key), explain)
+
+@st.cache_resource(max_entries=32, show_spinner=False)
+def _reference(
+    digest: str, kind: str, count: int, own_key: str, _checkpoint: gan.Checkpoint, _own: Tensor | None
+) -> Reference:
+    import xai
+
+    found = posters(_checkpoint.config.resolution)
+    training = None if found is None else found.split()[0]
+    images = _own if kind == "own" else None
+    return xai.reference(kind, images=images, posters=training, generator=_checkpoint.generator, count=count)
+
+
+@st.cache_resource(show_spinner=False)
+def _answers() -> Memory:
+    from xai.memory import Memory
+
+    return Memory(512)
+
+
+def explanation(question: Question, name: str, options: dict[str, Any], progress: Progress) -> Explanation:
+    """One method's answer."""
+    key = ("explanation", name, question.key, tuple(sorted(options.items())))
+    answer: Explanation = _answers().get(
+        key, lambda: question.method(name, options).attribute(question.image, progress)
+    )
     return answer
+
+
+def trust(question: Question, name: str, options: dict[str, Any], progress: Progress) -> Trust:
+    """Whether to believe that answer."""
+    import xai
+
+    def examine() -> Trust:
+        found = explanation(question, name, options, lambda part: None)
+        return xai.examine(question.method(name, options), question.image, found, progress)
+
+    answer: Trust = _answers().get(("trust", name, question.key, tuple(sorted(options.items()))), examine)
+    return answer
+
+
+def by_reference(
+    question: Question, name: str, options: dict[str, Any], references: list[str]
+) -> dict[str, Explanation]:
+    """The same method's answers against each of these kinds of reference."""
+    return {
+        kind: explanation(replace(question, reference=kind), name, options, lambda part: None) for kind in references
+    }
+
+
+@st.cache_resource(max_entries=64, show_spinner="Tracing the verdict back to the noise")
+def blame(digest: str, seed: int, count: int, _checkpoint: gan.Checkpoint, _z: Tensor) -> Blame:
+    """What each noise value and each filter of G adds to D's verdict, compared with ``count`` other seeds."""
+    import gan
+    import xai
+
+    others = gan.latents([other for other in range(10_000, 10_000 + count) if other != seed], _checkpoint.config)
+    # The page has asked for both networks.
+    return xai.blame(_checkpoint.generator, _checkpoint.discriminator, _z, others)  # type: ignore[arg-type]
 
 
 @st.cache_resource(max_entries=8, show_spinner=False)

@@ -14,17 +14,19 @@ if TYPE_CHECKING:
     from torch import Tensor
 
     import gan
+    from xai import Trust
 
 GENERATED, POSTER, UPLOAD = "Seed", "Poster", "Upload"
 MOST_SEED = 9_999
 UPLOAD_MB = 20
+OWN_REFERENCES = "own_references"
 
 
 @dataclass(frozen=True, eq=False)
 class Subject:
     """The chosen poster and the networks that look at it.
 
-        image : (1, 3, H, W) in [-1, 1]. key : SHA-256 of its pixels. z : its noise, where it was generated.
+        image : (1, 3, H, W) in [-1, 1]. key : SHA-256 of its pixels. z, seed : its noise, where it was generated.
     logit, probability : D's verdict, None without a discriminator.
     """
 
@@ -33,6 +35,7 @@ class Subject:
     image: Tensor
     key: str
     z: Tensor | None
+    seed: int | None
     logit: float | None
     probability: float | None
 
@@ -72,6 +75,46 @@ def latent_of(subject: Subject) -> tuple[int, Tensor]:
         return seed, subject.z
     st.info(f"A real poster has no noise values, so this page shows the generated poster of seed {seed}.")
     return seed, gan.latents([seed], subject.checkpoint.config)
+
+
+def upload_references() -> None:
+    """A box for pictures of one's own to compare with."""
+    st.file_uploader(
+        "Your own pictures to compare with", ["jpg", "jpeg", "png", "webp"], accept_multiple_files=True,
+        max_upload_size=UPLOAD_MB, key=OWN_REFERENCES,
+    )  # fmt: skip
+
+
+def own_references(checkpoint: gan.Checkpoint) -> tuple[Tensor | None, str]:
+    """The uploaded references (K, 3, H, W) and their digest; (None, "") without. A bad one is named and left out."""
+    import torch
+
+    import gan
+
+    images = []
+    for file in st.session_state.get(OWN_REFERENCES) or []:
+        try:
+            images.append(gan.read_poster(file.getvalue(), checkpoint.config.resolution))
+        except gan.ImageError as error:
+            st.error(str(error).replace("the picture", file.name))
+    if not images:
+        return None, ""
+    together = torch.cat(images)
+    return together, cache.digest_of(together.numpy().tobytes())
+
+
+def ranked(names: list[str]) -> list[str]:
+    """Methods, those with the best verdicts on the last picture first."""
+    ranks = st.session_state.get("_ranks", {})
+    return sorted(names, key=lambda name: ranks.get(name, 0))
+
+
+def rank(trusted: dict[str, Trust], order: list[str], sorted_by_trust: bool) -> None:
+    """Remember the verdicts; where the cards should now stand in another order, draw the page again."""
+    verdicts = ["trust", "caution", "do not trust"]
+    st.session_state["_ranks"] = {name: verdicts.index(trust.verdict) for name, trust in trusted.items()}
+    if sorted_by_trust and trusted and ranked(order) != order:
+        st.rerun()
 
 
 def show_seed(seed: int) -> None:
@@ -119,7 +162,7 @@ def _from_seed(checkpoint: gan.Checkpoint) -> Subject:
     z = gan.latents([seed], checkpoint.config)
     with torch.no_grad():
         image = checkpoint.generator(z)  # type: ignore[misc]  # the seed box is only offered with a generator
-    return _subject(checkpoint, f"seed {seed}", image, z)
+    return _subject(checkpoint, f"seed {seed}", image, z, seed)
 
 
 def _from_folder(checkpoint: gan.Checkpoint, found: gan.PosterSet) -> Subject:
@@ -129,7 +172,7 @@ def _from_folder(checkpoint: gan.Checkpoint, found: gan.PosterSet) -> Subject:
     genres = ", ".join(found.genres[index])
     seen = "never trained on" if is_held_out(found.names[index]) else "seen in training"
     name = " · ".join(filter(None, [found.names[index], genres, seen]))
-    return _subject(checkpoint, name, found.tensor([index]), None)
+    return _subject(checkpoint, name, found.tensor([index]))
 
 
 def _from_upload(checkpoint: gan.Checkpoint) -> Subject | None:
@@ -146,10 +189,12 @@ def _from_upload(checkpoint: gan.Checkpoint) -> Subject | None:
     except gan.ImageError as error:
         st.error(str(error).replace("the picture", file.name))
         return None
-    return _subject(checkpoint, file.name, image, None)
+    return _subject(checkpoint, file.name, image)
 
 
-def _subject(checkpoint: gan.Checkpoint, name: str, image: Tensor, z: Tensor | None) -> Subject:
+def _subject(
+    checkpoint: gan.Checkpoint, name: str, image: Tensor, z: Tensor | None = None, seed: int | None = None
+) -> Subject:
     import gan
 
     key = cache.digest_of(gan.to_uint8(image).tobytes())
@@ -157,7 +202,7 @@ def _subject(checkpoint: gan.Checkpoint, name: str, image: Tensor, z: Tensor | N
     if checkpoint.discriminator is not None:
         verdict = cache.score(checkpoint.digest, checkpoint)(image)
         logit, probability = float(verdict), float(verdict.sigmoid())
-    return Subject(checkpoint, name, image, key, z, logit, probability)
+    return Subject(checkpoint, name, image, key, z, seed, logit, probability)
 
 
 def _number_with_dice(label: str, key: str, most: int, note: str) -> int:

@@ -3,7 +3,7 @@
 from __future__ import annotations
 
 import logging
-from collections.abc import Iterator, Sequence
+from collections.abc import Callable, Iterator, Sequence
 from contextlib import contextmanager
 from typing import TYPE_CHECKING, Any
 
@@ -76,7 +76,13 @@ def needs(subject: Any, network: str) -> Any:
     return subject
 
 
-def choose_layer(layers: Sequence[Layer], key: str) -> Layer:
+def progress(slot: Any, text: str) -> Callable[[float], None]:
+    """A bar in ``slot`` that is told the finished fraction."""
+    bar = slot.progress(0.0, text)
+    return lambda part: bar.progress(min(max(part, 0.0), 1.0), text)
+
+
+def choose_layer(layers: Sequence[Layer], key: str, title: str = "Layer") -> Layer:
     """A select box of layers. The activation layers carry a star; the second of them is the default."""
     by_name = {layer.name: layer for layer in layers}
     starred = [layer.name for layer in layers if layer.kind in ACTIVATIONS]
@@ -86,7 +92,7 @@ def choose_layer(layers: Sequence[Layer], key: str) -> Layer:
 
     names = list(by_name)
     default = names.index(starred[:2][-1])
-    name = st.selectbox("Layer", names, default, format_func=label, key=key, bind="query-params")
+    name = st.selectbox(title, names, default, format_func=label, key=key, bind="query-params")
     return by_name[name]
 
 

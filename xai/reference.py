@@ -27,6 +27,7 @@ REFERENCES = {
     "mean": "the average poster",
     "posters": "several real posters",
     "generated": "several generated posters",
+    "own": "pictures of your own",
 }
 
 
@@ -87,7 +88,7 @@ def reference(
     if kind == "mean" and (posters is not None or images is not None):
         mean = _mean(posters) if images is None and posters is not None else _stack(images)
         return Reference(kind, lambda image: mean.mean(0, keepdim=True))
-    if kind == "posters" and images is not None:
+    if kind in ("posters", "own") and images is not None:
         chosen = _stack(images)
         return Reference(kind, lambda image: chosen)
     if kind == "posters" and posters is not None:

@@ -9,11 +9,13 @@ import base64
 import io
 import math
 from dataclasses import dataclass
+from typing import TypeVar
 
 import numpy as np
 from numpy.typing import ArrayLike, NDArray
 from PIL import Image
 
+Float = TypeVar("Float", np.float32, np.float64)
 Pixels = NDArray[np.uint8]
 BLUE, RED = np.array([0.13, 0.36, 0.75]), np.array([0.80, 0.10, 0.14])
 GREY_WEIGHTS = np.array([0.299, 0.587, 0.114])
@@ -54,7 +56,7 @@ def grey(values: ArrayLike, end: float) -> Pixels:
     return _bytes(np.repeat(share, 3, -1))
 
 
-def overlay(picture: Pixels, values: NDArray[np.float32], end: float, strength: float = 0.8) -> Pixels:
+def overlay(picture: Pixels, values: NDArray[Float], end: float, strength: float = 0.8) -> Pixels:
     """Lay a signed map (H, W) over a picture (H, W, 3): grey where it is silent, coloured where it speaks.
 
     ``strength`` 0 gives the grey picture, 1 the pure colour where the map reaches ``end``.
@@ -71,7 +73,7 @@ def enlarge(picture: Pixels, factor: int) -> Pixels:
     return picture.repeat(factor, 0).repeat(factor, 1)
 
 
-def enlarge_map(values: NDArray[np.float32], side: int) -> NDArray[np.float32]:
+def enlarge_map(values: NDArray[Float], side: int) -> NDArray[Float]:
     """Bring a square map (h, h) to (side, side) by repeating cells."""
     index = np.arange(side) * values.shape[0] // side
     return values[np.ix_(index, index)]

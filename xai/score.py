@@ -11,7 +11,6 @@ from __future__ import annotations
 
 import copy
 import hashlib
-import threading
 from collections import OrderedDict
 from collections.abc import Callable
 from typing import Any
@@ -23,6 +22,7 @@ from gan.models import Discriminator, Generator
 from xai.chain import Chain, Trace
 from xai.errors import ExplanationError
 from xai.hooks import activations, find_layer, private_copy
+from xai.memory import Memory
 
 PICK = "pick"
 LINEAR = (nn.Conv2d, nn.ConvTranspose2d, nn.Linear)
@@ -89,8 +89,7 @@ class Score:
     def _use(self, network: nn.Module) -> None:
         self._network = network
         self.chain = Chain.of(self._network)
-        self._answers: OrderedDict[Any, Any] = OrderedDict()
-        self._lock = threading.Lock()
+        self._memory = Memory(KEPT)
 
     @torch.no_grad()
     def __call__(self, images: Tensor) -> Tensor:
@@ -157,16 +156,7 @@ class Score:
 
     def remembered(self, key: Any, make: Callable[[], Any]) -> Any:
         """What ``make`` gave under this key, made now if it is not there; the oldest answers go."""
-        with self._lock:
-            if key in self._answers:
-                self._answers.move_to_end(key)
-                return self._answers[key]
-        made = make()
-        with self._lock:
-            made = self._answers.setdefault(key, made)
-            while len(self._answers) > KEPT:
-                self._answers.popitem(last=False)
-        return made
+        return self._memory.get(key, make)
 
     def randomised(self, layers: int, seed: int = 0) -> Score:
         """The same score with the weights of the last ``layers`` linear layers, and their BatchNorms, shuffled.

@@ -20,6 +20,7 @@ import numpy as np
 from numpy.typing import NDArray
 from torch import Tensor
 
+from xai.agreement import coarse
 from xai.attribution import Attribution, Explanation
 from xai.faithfulness import (
     GRID,
@@ -89,13 +90,14 @@ class Trust:
     """All checks of one map, and what they were computed from.
 
     curves : by fill ("reference", "blur"). cascade : rank correlations after shuffling the last 1, 2, ...
-    layers. shares : (9,) exact Shapley values of 3 x 3 tiles, and ``tiles`` the map's sums over them.
+    layers. shares : (9,) exact Shapley values of 3 x 3 tiles, row by row; ``tiles`` : the map's sums over them.
     """
 
     checks: tuple[Check, ...]
     curves: dict[str, Curves]
     cascade: tuple[float, ...]
     shares: NDArray[np.float64]
+    tiles: NDArray[np.float64]
     seconds: float
 
     @property
@@ -146,7 +148,7 @@ def examine(method: Attribution, image: Tensor, explanation: Explanation, progre
         _robustness(moved),
         _sanity(left),
     )
-    return Trust(checks, found, tuple(left), shares, time.perf_counter() - start)
+    return Trust(checks, found, tuple(left), shares, coarse(heat, GRID).ravel(), time.perf_counter() - start)
 
 
 def _about_the_sum(explanation: Explanation) -> Iterator[Check]:

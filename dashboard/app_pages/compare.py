@@ -1,4 +1,4 @@
-"""Compare: which parts of this poster speak for real and which for fake, by several methods."""
+"""Compare: which parts of this poster speak for real and which for fake, by several methods, and whom to believe."""
 
 import math
 from typing import Any
@@ -6,16 +6,19 @@ from typing import Any
 import numpy as np
 import streamlit as st
 
-from dashboard import cache, ui
-from xai import METHODS, REFERENCES
+from dashboard import cache, evidence, state, ui
+from xai import METHODS, REFERENCES, compare
+from xai.faithfulness import heat_of
 from xai.render import limit, overlay, pool
 
 COLUMNS = 3
+EVIDENCE_OF_FAKE = "What gave this fake away"
 
-ui.head("Compare", "Which parts of this poster speak for real, which for fake, and do the methods agree?")
+ui.head("Compare", "Which parts of this poster speak for real, which for fake, and which map can be believed?")
 subject = ui.needs(st.session_state["_subject"], "discriminator")
 checkpoint = subject.checkpoint
-available = cache.references(checkpoint)
+own, own_key = state.own_references(checkpoint)
+available = cache.references(checkpoint, own is not None)
 usual = next(kind for kind in ("posters", "generated", "grey") if kind in available)
 
 with st.container(horizontal=True, vertical_alignment="bottom"):
@@ -28,6 +31,27 @@ with st.container(horizontal=True, vertical_alignment="bottom"):
         key="reference", bind="query-params", width=260,
         help="A map says why the logit differs from that of the reference. Another reference, another answer.",
     )  # fmt: skip
+    with st.popover("Settings", icon=":material/settings:"):
+        count = st.slider("Pictures in a reference of several", 1, 32, 16, key="references", bind="query-params")
+        state.upload_references()
+        seed = st.number_input("Seed of methods that draw at random", 0, 999, key="lime_seed", bind="query-params")
+        samples = st.select_slider(
+            "LIME and KernelSHAP: at most so many masked posters", [256, 512, 1024, 2048], 2048, key="samples",
+            bind="query-params", help="They stop earlier when the two halves of the masks say the same.",
+        )  # fmt: skip
+        layers = cache.layers(checkpoint.digest, "discriminator", checkpoint)[:-2]
+        layer = ui.choose_layer(layers, "map_layer", "Layer of activation maps and CAMs")
+        ui.clamp("map_unit", layer.units - 1)
+        unit = st.number_input(
+            "Activation map: filter, -1 for the liveliest", -1, layer.units - 1, -1, key="map_unit", bind="query-params"
+        )
+        explained = st.radio(
+            "Explain", ["D's verdict", "one filter"], horizontal=True, key="explain", bind="query-params",
+            help="The maps can also say which parts of the poster drive the mean response of one filter of D.",
+        )  # fmt: skip
+        target_layer = ui.choose_layer(layers, "target_layer", "Its layer")
+        ui.clamp("target_unit", target_layer.units - 1)
+        target = st.number_input("The filter", 0, target_layer.units - 1, key="target_unit", bind="query-params")
 with st.container(horizontal=True, vertical_alignment="bottom"):
     strength = st.slider("Overlay strength", 0.0, 1.0, 0.9, 0.05, key="strength", bind="query-params", width=170)
     block = st.select_slider(
@@ -38,39 +62,30 @@ with st.container(horizontal=True, vertical_alignment="bottom"):
         "Colour scale", ["shared", "own"], default="shared", required=True, key="scale", bind="query-params",
         help="Shared: the same red means the same share of the logit in every map that is in logits.",
     )  # fmt: skip
-    with st.popover("Settings", icon=":material/settings:"):
-        count = st.slider("Pictures in a reference of several", 1, 32, 16, key="references", bind="query-params")
-        samples = st.select_slider(
-            "LIME: masked posters", [250, 500, 1000, 2000], 1000, key="samples", bind="query-params"
-        )
-        seed = st.number_input("LIME: seed", 0, 999, key="lime_seed", bind="query-params")
-        layer = ui.choose_layer(cache.layers(checkpoint.digest, "discriminator", checkpoint)[:-2], "map_layer")
-        ui.clamp("map_unit", layer.units - 1)
-        unit = st.number_input(
-            "Activation map: filter, -1 for the liveliest",
-            -1,
-            layer.units - 1,
-            -1,
-            key="map_unit",
-            bind="query-params",
-        )
+    sort = st.segmented_control(
+        "Sort by", ["choice", "trust"], default="choice", required=True, key="sort", bind="query-params",
+        help="Trust: the maps with the best verdicts first.",
+    )  # fmt: skip
+    check = st.toggle(
+        "Check the maps", True, key="check", bind="query-params",
+        help="Measures for each map whether it can be trusted: some seconds for a new poster, done after the maps.",
+    )  # fmt: skip
 
+if not methods:
+    st.info("Choose at least one method.")
+    st.stop()
+
+of_unit = (target_layer.name, int(target)) if explained == "one filter" else None
+question = cache.Question(checkpoint, subject.image, subject.key, reference, count, of_unit, own, own_key)
 OPTIONS: dict[str, dict[str, Any]] = {
     "lime": {"samples": samples, "seed": int(seed)},
+    "kernelshap": {"samples": samples, "seed": int(seed)},
+    "expected_gradients": {"seed": int(seed)},
+    "smoothgrad": {"seed": int(seed)},
     "activation": {"layer": layer.name, "unit": None if unit < 0 else int(unit)},
+    "gradcam": {"layer": layer.name},
+    "layercam": {"layer": layer.name},
 }
-
-
-def compute(name: str, slot: Any) -> Any:
-    """The method's answer; the card's slot shows the progress."""
-    bar = slot.progress(0.0, "computing")
-
-    def tell(part: float) -> None:
-        bar.progress(min(part, 1.0), "computing")
-
-    return cache.explanation(
-        checkpoint, subject.image, subject.key, name, reference, count, OPTIONS.get(name, {}), tell
-    )
 
 
 def facts(name: str, found: Any, end: float) -> str:
@@ -79,8 +94,9 @@ def facts(name: str, found: Any, end: float) -> str:
     if not math.isnan(float(found.gap)):
         parts.append(f"completeness gap {float(found.gap):+.1g}")
     if "r2" in found.diagnostics:
-        segments = int(found.diagnostics["segment_count"])
-        parts.append(f"R² {float(found.diagnostics['r2']):.2f} on {segments} segments")
+        parts.append(f"R² {float(found.diagnostics['r2']):.2f}")
+    if "segment_count" in found.diagnostics:
+        parts.append(f"{int(found.diagnostics['segment_count'])} segments")
     if "unit" in found.diagnostics:
         parts.append(f"filter {int(found.diagnostics['unit'])} of {layer.name}")
     parts.append(f"full colour: {end:.2g} {'logit' if METHODS[name].in_logits else 'activation'} a pixel")
@@ -89,43 +105,41 @@ def facts(name: str, found: Any, end: float) -> str:
 
 def sums(found: Any) -> str:
     """How the shares make up the verdict."""
-    return (
-        f"Logit {float(found.score):+.2f}, reference {float(found.base_score):+.2f}; "
-        f"the shares add up to {float(found.values.sum()):+.2f}."
-    )
+    against = "" if math.isnan(float(found.base_score)) else f", reference {float(found.base_score):+.2f}"
+    return f"Score {float(found.score):+.2f}{against}; the shares add up to {float(found.values.sum()):+.2f}."
 
 
-if not methods:
-    st.info("Choose at least one method.")
-    st.stop()
-
-count_of_cards = len(methods) + 1
+order = state.ranked(methods) if sort == "trust" and check else methods
+count_of_cards = len(order) + 1
 columns = [column for _ in range(0, count_of_cards, COLUMNS) for column in st.columns(COLUMNS)]
 cards = [column.container(border=True) for column in columns[:count_of_cards]]
 with cards[0]:
     st.markdown("#### The poster")
     ui.picture(subject.pixels)
     ui.verdict(subject.logit, subject.probability)
+    if of_unit:
+        st.markdown(f"Explained is the mean response of **filter {of_unit[1]} of {of_unit[0]}**, not the verdict.")
     st.markdown("Red speaks for real, blue for fake; what stays grey is silent.")
 
-slots, found = {}, {}
-for name, card in zip(methods, cards[1:], strict=True):
+pictures, badges, found = {}, {}, {}
+for name, card in zip(order, cards[1:], strict=True):
     with card:
         st.markdown(f"#### {METHODS[name].title}")
-        slots[name] = st.empty()
-for name, card in zip(methods, cards[1:], strict=True):
-    with card, ui.forgiving(METHODS[name].title, slots[name]):
-        found[name] = compute(name, slots[name])
+        pictures[name] = st.empty()
+        badges[name] = st.empty()
+for name, card in zip(order, cards[1:], strict=True):
+    with card, ui.forgiving(METHODS[name].title, pictures[name]):
+        found[name] = cache.explanation(question, name, OPTIONS.get(name, {}), ui.progress(pictures[name], "computing"))
 
-maps = {name: pool(answer.values[0].sum(0).numpy(), block) for name, answer in found.items()}
+maps = {name: pool(heat_of(answer), block) for name, answer in found.items()}
 in_logits = [values.ravel() for name, values in maps.items() if METHODS[name].in_logits]
 shared_end = limit(np.concatenate(in_logits)) if in_logits else 1.0
-for name, card in zip(methods, cards[1:], strict=True):
+for name, card in zip(order, cards[1:], strict=True):
     if name not in found:
         continue
     method = METHODS[name]
     end = shared_end if scale == "shared" and method.in_logits else limit(maps[name])
-    with slots[name].container():
+    with pictures[name].container():
         ui.picture(overlay(subject.pixels, maps[name], end, strength))
     with card:
         st.caption(facts(name, found[name], end))
@@ -133,3 +147,55 @@ for name, card in zip(methods, cards[1:], strict=True):
             st.caption(sums(found[name]))
         st.markdown(f"**Shows** {method.promise[0].lower()}{method.promise[1:]}")
         st.markdown(f"**But** {method.caveat[0].lower()}{method.caveat[1:]}")
+
+trusted: dict[str, Any] = {}
+for name in found if check else ():
+    with ui.forgiving(f"The check of {METHODS[name].title}", badges[name]):
+        tell = ui.progress(badges[name], "checking whether to believe it")
+        trusted[name] = cache.trust(question, name, OPTIONS.get(name, {}), tell)
+        with badges[name].container():
+            evidence.badge(trusted[name])
+            if st.button("Evidence", key=f"evidence_{name}", icon=":material/fact_check:"):
+                evidence.show_evidence(name, trusted[name])
+state.rank(trusted, order, sort == "trust")
+
+heats = {name: heat_of(answer) for name, answer in found.items()}
+names = ["Agreement", "References", "Take it home"] + [EVIDENCE_OF_FAKE] * (subject.z is not None)
+chosen = st.segmented_control("More", names, key="more", bind="query-params", label_visibility="collapsed")
+
+if chosen == "Agreement":
+    if len(heats) < 2:
+        st.info("Choose two methods or more to see how far they agree.")
+    else:
+        evidence.show_agreement(compare(heats), subject.pixels)
+elif chosen == "References":
+    able = [name for name in found if METHODS[name].needs_reference]
+    if not able:
+        st.info("None of the chosen methods compares with a reference.")
+    else:
+        name = st.selectbox("Method", able, format_func=lambda name: METHODS[name].title, key="by", bind="query-params")
+        st.markdown("The same method, the same poster, other references. Signs and places that stay can be relied on.")
+        with ui.forgiving("The comparison of references"):
+            answers = cache.by_reference(question, name, OPTIONS.get(name, {}), available)
+            alike = compare({kind: heat_of(answer) for kind, answer in answers.items()}).rank[
+                available.index(reference)
+            ]
+            end = limit(np.concatenate([pool(heat_of(answer), block).ravel() for answer in answers.values()]))
+            for place, (kind, answer) in enumerate(answers.items()):
+                if place % 4 == 0:
+                    row = st.columns(4)
+                with row[place % 4]:
+                    heat = pool(heat_of(answer), block)
+                    evidence.show_reference(REFERENCES[kind], answer, heat, subject.pixels, end, alike[place])
+elif chosen == "Take it home":
+    st.markdown(
+        "All maps as numbers (`.npz`), their overlays, one JSON with settings, scores and checks, and a page that "
+        "opens without a network: the same files, to the last bit, as `scripts/explain.py` writes."
+    )
+elif chosen == EVIDENCE_OF_FAKE:
+    ui.needs(subject, "generator")
+    with ui.forgiving("The way back to the noise"):
+        blamed = cache.blame(checkpoint.digest, subject.seed, 16, checkpoint, subject.z)
+        blamed_layer = st.selectbox("Layer of the generator", list(blamed.units), 1, key="blame", bind="query-params")
+        evidence.show_blame(blamed, blamed_layer)
+        st.page_link("app_pages/latent.py", label="Turn these noise values on the Latent page", icon=":material/tune:")

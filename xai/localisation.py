@@ -1,0 +1,364 @@
+"""Does a map point at what is known to have moved the score? Pictures with a known truth, and measures against it.
+
+    found = find("patch", score, patches(hosts, donors), count=48, least=0.5)
+    case = found.cases[0]                            # a poster, a mask, and how far the masked thing moved the score
+    measure(relevance(explanation, case.delta), case.mask).rank     # 1: the strongest pixels are those of the mask
+    standings(measures, CONTROLS)                    # methods and controls by rank, with bootstrap intervals
+
+A thing is put into a picture, or a part of a drawn poster is taken out, and the score is asked twice. The thing is
+kept where it matters, so a map of the picture should point at it. Rank and mass: Arras, Osman, Samek 2022 (CLEVR-XAI);
+pointing game: Zhang, Bargal, Lin, Brandt, Shen, Sclaroff 2018.
+"""
+
+from __future__ import annotations
+
+from collections.abc import Callable, Collection, Mapping, Sequence
+from dataclasses import astuple, dataclass, fields
+
+import numpy as np
+import torch
+from numpy.typing import NDArray
+from torch import Tensor
+
+from gan.images import from_uint8
+from gan.synthetic import PARTS, SyntheticPoster, draw_poster
+from xai.agreement import Map
+from xai.attribution import Explanation
+from xai.errors import ExplanationError
+from xai.faithfulness import heat_of
+from xai.score import Score
+
+KINDS = ("patch", "noise", "synthetic")
+CONTROLS = ("random", "edges", "centre")
+
+# Sizes in shares of the poster's side; at 64 pixels 16, 20, 24 and 6, 8, 12.
+PATCH_SIDES = (16 / 64, 20 / 64, 24 / 64)
+STRIP_WIDTHS = (6 / 64, 8 / 64, 12 / 64)
+REMOVABLE = tuple(part for part in PARTS if part != "background")  # behind the background there is nothing to show
+
+BLOCK = 4  # pixels a side that the pointing game pools
+RESAMPLES = 2000
+AT_ONCE = 16  # trials whose scores are asked for together
+MOST_TRIALS = 4000  # for one case
+
+Mask = NDArray[np.bool_]
+
+
+# ---- measures ------------------------------------------------------------------------------------------
+
+
+@dataclass(frozen=True)
+class Measures:
+    """One map against one mask. Higher is better; what chance reaches stands in brackets.
+
+    rank : of the K strongest pixels, K the mask's size, the share inside (the mask's share of the picture).
+    mass : positive relevance inside, as a share of all positive relevance (the mask's share of the picture).
+    excess : ``mass`` minus the mask's share of the picture (0).
+    pointing : 1 where the strongest pixel of the strongest 4 x 4 block is inside (the mask's share of the picture).
+    auc : probability that a pixel inside outranks one outside (0.5).
+    """
+
+    rank: float
+    mass: float
+    excess: float
+    pointing: float
+    auc: float
+
+
+MEASURES = tuple(field.name for field in fields(Measures))
+
+
+def measure(heat: Map, mask: Mask) -> Measures:
+    """Measure a relevance map (H, W), high where the truth is claimed to be, against the truth (H, W).
+
+    Ties are broken by expectation, so a map that is the same everywhere gets exactly what chance would.
+
+    Raises
+    ------
+    ExplanationError
+        If the shapes differ, the map is not finite, or the mask holds no pixel or all.
+    """
+    values = np.asarray(heat, np.float64)
+    if values.shape != mask.shape or not np.isfinite(values).all():
+        raise ExplanationError("A map is measured where it is finite and of the mask's size.")
+    if mask.all() or not mask.any():
+        raise ExplanationError("A mask with every pixel, or with none, is no place to point at.")
+    mass = relevance_mass(values, mask)
+    return Measures(
+        rank_accuracy(values, mask),
+        mass,
+        mass - float(mask.mean()),
+        pointing_game(values, mask),
+        area_under_curve(values, mask),
+    )
+
+
+def relevance(explanation: Explanation, delta: float) -> Map:
+    """The map (H, W) of the explanation's first picture, channels added up, turned so that high means "it was here".
+
+    Where the thing lowered the score, ``delta`` < 0, a right map is negative there.
+    """
+    return heat_of(explanation).astype(np.float64) * np.sign(delta)
+
+
+def relevance_mass(values: Map, mask: Mask) -> float:
+    """Positive relevance inside over all positive relevance (Arras et al. 2022, equation 1), 0 to 1."""
+    positive = np.maximum(values, 0)
+    largest = positive.max()
+    if largest == 0:
+        return float(mask.mean())
+    positive = positive / largest  # the sum of huge values would not be finite
+    return float(positive[mask].sum() / positive.sum())
+
+
+def rank_accuracy(values: Map, mask: Mask) -> float:
+    """Share of the K strongest pixels that are inside, K the mask's size (Arras et al. 2022, equation 2), 0 to 1."""
+    count = int(mask.sum())
+    weakest = np.partition(values.ravel(), -count)[-count]
+    above, tied = values > weakest, values == weakest
+    return float((mask[above].sum() + (count - above.sum()) * mask[tied].mean()) / count)
+
+
+def pointing_game(values: Map, mask: Mask) -> float:
+    """Whether the strongest pixel of the strongest block is inside (after Zhang et al. 2018), 0 to 1.
+
+    Means over 4 x 4 blocks come first, so that a single pixel of a noisy map does not decide; between
+    equally strong pixels it is the share that is inside.
+    """
+    rows, columns = (np.arange(side) // BLOCK for side in values.shape)
+    blocks = rows[:, None] * (columns[-1] + 1) + columns
+    means = (np.bincount(blocks.ravel(), values.ravel()) / np.bincount(blocks.ravel()))[blocks]
+    strongest = means == means.max()
+    strongest &= values == values[strongest].max()
+    return float(mask[strongest].mean())
+
+
+def area_under_curve(values: Map, mask: Mask) -> float:
+    """Area under the ROC curve, by ranks (Mann and Whitney 1947); equal pixels count half. 0 to 1."""
+    from scipy.stats import rankdata
+
+    ranks = rankdata(values.ravel()).reshape(values.shape)
+    inside = int(mask.sum())
+    return float((ranks[mask].sum() - inside * (inside + 1) / 2) / (inside * (mask.size - inside)))
+
+
+def control(name: str, image: Tensor, seed: int = 0) -> Map:
+    """A map (H, W) for the picture (1, 3, H, W) that knows nothing of the network; one of CONTROLS.
+
+    "random": normal noise. "edges": the size of the Sobel gradient of the grey picture. "centre": a Gaussian
+    in the middle whose standard deviation is a quarter of the side.
+
+    Raises
+    ------
+    ExplanationError
+        If there is no such control.
+    """
+    height, width = image.shape[-2:]
+    if name == "random":
+        return np.random.default_rng(seed).standard_normal((height, width))
+    if name == "edges":
+        from scipy.ndimage import sobel
+
+        grey = image[0].double().mean(0).numpy()
+        return np.asarray(np.hypot(sobel(grey, 0), sobel(grey, 1)))
+    if name == "centre":
+        down, across = ((np.arange(side) - (side - 1) / 2) / (side / 4) for side in (height, width))
+        return np.exp(-(down[:, None] ** 2 + across**2) / 2)
+    raise ExplanationError(f"There is no control {name!r}; there are {', '.join(CONTROLS)}.")
+
+
+# ---- pictures with a known truth -----------------------------------------------------------------------
+
+
+@dataclass(frozen=True, eq=False)
+class Trial:
+    """A picture that may become a case.
+
+    image : (1, 3, H, W). without : (P, 3, H, W), the same without one thing each.
+    masks : (P, H, W), where these things are. labels : P names.
+    """
+
+    image: Tensor
+    without: Tensor
+    masks: Mask
+    labels: tuple[str, ...]
+
+
+@dataclass(frozen=True, eq=False)
+class Case:
+    """A picture (1, 3, H, W), and in it, at ``mask`` (H, W), the thing that moved its score by ``delta``."""
+
+    kind: str
+    label: str
+    image: Tensor
+    mask: Mask
+    delta: float
+
+
+@dataclass(frozen=True, eq=False)
+class Found:
+    """The cases of one kind, and how many trials it took to find them."""
+
+    cases: tuple[Case, ...]
+    tried: int
+
+
+Draw = Callable[[int, np.random.Generator], Trial]
+
+
+def find(kind: str, score: Score, draw: Draw, count: int, least: float, seed: int = 0) -> Found:
+    """``count`` cases whose thing moves the score by at least ``least``; others are drawn again.
+
+    Of a trial with several things the one that moves the score most is the truth. Case ``index`` has a random
+    stream of its own, so it is the same whatever ``count`` is; its number also decides its size, so that large
+    things, which move the score more easily, do not crowd out the small ones.
+
+    Raises
+    ------
+    ExplanationError
+        If 4,000 trials do not give a case.
+    """
+    cases, tried = [], 0
+    for index in range(count):
+        random = np.random.default_rng([seed, KINDS.index(kind), index])
+        case, trials = _search(kind, score, lambda: draw(index, random), least)  # noqa: B023  # called at once
+        cases.append(case)
+        tried += trials
+    return Found(tuple(cases), tried)
+
+
+def _search(kind: str, score: Score, draw: Callable[[], Trial], least: float) -> tuple[Case, int]:
+    """The first trial that moves the score enough, and which one it was, counted from 1."""
+    for start in range(0, MOST_TRIALS, AT_ONCE):
+        trials = [draw() for _ in range(AT_ONCE)]
+        present = score(torch.cat([trial.image for trial in trials])).tolist()
+        absent = score(torch.cat([trial.without for trial in trials])).split([len(t.without) for t in trials])
+        for number, (trial, one, others) in enumerate(zip(trials, present, absent, strict=True), start + 1):
+            deltas = one - others
+            place = int(deltas.abs().argmax())
+            if abs(deltas[place]) >= least:
+                delta = float(deltas[place])
+                return Case(kind, trial.labels[place], trial.image, trial.masks[place], delta), number
+    raise ExplanationError(f"None of {MOST_TRIALS} trials ({kind}) moves the score by {least:.3g}; ask for less.")
+
+
+def patches(hosts: Tensor, donors: Tensor) -> Draw:
+    """A square piece of a donor (D, 3, H, W), at the place that it has there, in a host (N, 3, H, W)."""
+
+    def draw(index: int, random: np.random.Generator) -> Trial:
+        host = _one(hosts, random)
+        height, width = host.shape[-2:]
+        side = round(PATCH_SIDES[index % len(PATCH_SIDES)] * min(height, width))
+        top, left = random.integers(0, (height - side + 1, width - side + 1))
+        mask = np.zeros((height, width), bool)
+        mask[top : top + side, left : left + side] = True
+        return _planted(host, _one(donors, random), mask, f"patch of {side} x {side}")
+
+    return draw
+
+
+def strips(hosts: Tensor) -> Draw:
+    """A strip of uniform noise across a host (N, 3, H, W), horizontal and vertical in turn."""
+
+    def draw(index: int, random: np.random.Generator) -> Trial:
+        host = _one(hosts, random)
+        upright = index % 2
+        length = host.shape[-1 if upright else -2]
+        wide = round(STRIP_WIDTHS[index // 2 % len(STRIP_WIDTHS)] * length)
+        first = random.integers(length - wide + 1)
+        mask = np.zeros(host.shape[-2:], bool)
+        (mask.T if upright else mask)[first : first + wide] = True
+        noise = torch.from_numpy(random.uniform(-1, 1, host.shape)).float()
+        return _planted(host, noise, mask, f"{'vertical' if upright else 'horizontal'} strip of {wide}")
+
+    return draw
+
+
+def parts(side: int) -> Draw:
+    """Drawn posters, and the same with the figure, the title or the credits painted over by the background."""
+
+    def draw(index: int, random: np.random.Generator) -> Trial:
+        poster = draw_poster(int(random.integers(2**31)), side)
+        pixels = np.stack([np.asarray(poster.image), *(painted_over(poster, part) for part in REMOVABLE)])
+        images = from_uint8(pixels).contiguous()
+        return Trial(images[:1], images[1:], np.stack([poster.masks[part] for part in REMOVABLE]), REMOVABLE)
+
+    return draw
+
+
+def painted_over(poster: SyntheticPoster, part: str) -> NDArray[np.uint8]:
+    """Pixels (H, W, 3) of the poster with the part hidden behind the background.
+
+    A drawn background has one colour along a row, so it is known behind the part too; rows that show none of it
+    (a title's band) lie between the rows next to them.
+    """
+    pixels, background = np.array(poster.image), poster.masks["background"]
+    rows = np.arange(len(pixels))
+    seen = np.flatnonzero(background.any(1))
+    known = pixels[seen, background[seen].argmax(1)]
+    colours = np.stack([np.interp(rows, seen, channel) for channel in known.T], 1).round()
+    mask = poster.masks[part]
+    pixels[mask] = colours[np.nonzero(mask)[0]]
+    return pixels
+
+
+def _one(images: Tensor, random: np.random.Generator) -> Tensor:
+    row = int(random.integers(len(images)))
+    return images[row : row + 1]
+
+
+def _planted(host: Tensor, thing: Tensor, mask: Mask, label: str) -> Trial:
+    return Trial(torch.where(torch.from_numpy(mask), thing, host), host, mask[None], (label,))
+
+
+# ---- many cases ----------------------------------------------------------------------------------------
+
+
+@dataclass(frozen=True)
+class Estimate:
+    """A mean over cases with its 95 % interval."""
+
+    mean: float
+    low: float
+    high: float
+
+
+@dataclass(frozen=True)
+class Standing:
+    """How one method, or control, did.
+
+    measured : by measure, the mean over cases.
+    beyond : by measure, the mean paired difference to the control that did best in it.
+    """
+
+    name: str
+    measured: Mapping[str, Estimate]
+    beyond: Mapping[str, Estimate]
+
+
+def standings(measures: Mapping[str, Sequence[Measures]], controls: Collection[str], seed: int = 0) -> list[Standing]:
+    """Best mean rank accuracy first; ``measures`` by name, for the same cases in the same order.
+
+    All names are resampled with the same cases, so a name that equals the best control differs from it by exactly 0.
+    """
+    tables = {name: np.array([astuple(one) for one in found]) for name, found in measures.items()}
+    best = [
+        max((tables[name][:, column] for name in controls), key=lambda values: float(values.mean()))
+        for column in range(len(MEASURES))
+    ]
+    found = [
+        Standing(
+            name,
+            {key: bootstrap(table[:, column], seed) for column, key in enumerate(MEASURES)},
+            {key: bootstrap(table[:, column] - best[column], seed) for column, key in enumerate(MEASURES)},
+        )
+        for name, table in tables.items()
+    ]
+    return sorted(found, key=lambda one: -one.measured["rank"].mean)
+
+
+def bootstrap(values: Map, seed: int = 0) -> Estimate:
+    """Mean of the cases' values (N,) and its percentile interval over 2,000 resamples (Efron 1979)."""
+    chosen = np.random.default_rng(seed).integers(len(values), size=(RESAMPLES, len(values)))
+    low, high = np.percentile(values[chosen].mean(1), (2.5, 97.5))
+    return Estimate(float(values.mean()), float(low), float(high))
