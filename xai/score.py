@@ -144,7 +144,8 @@ class Score:
         find_layer(network, layer).register_forward_hook(cut)  # on a copy of our own, thrown away below
         with torch.enable_grad():
             scores = network(images)
-            slopes = torch.autograd.grad(scores.sum(), outputs[-1], allow_unused=True)[0] if outputs else None
+            reached = bool(outputs) and scores.requires_grad
+            slopes = torch.autograd.grad(scores.sum(), outputs[-1], allow_unused=True)[0] if reached else None
         if slopes is None:
             raise ExplanationError(f"The score does not depend on the layer {layer!r}.")
         return outputs[-1].detach(), slopes
