@@ -36,10 +36,11 @@ PATCH_SIDES = (16 / 64, 20 / 64, 24 / 64)
 STRIP_WIDTHS = (6 / 64, 8 / 64, 12 / 64)
 REMOVABLE = tuple(part for part in PARTS if part != "background")  # behind the background there is nothing to show
 
-BLOCK = 4  # pixels a side that the pointing game pools
+BLOCK = 4  # pixels a side that are pooled
 RESAMPLES = 2000
 AT_ONCE = 16  # trials whose scores are asked for together
 MOST_TRIALS = 4000  # for one case
+RIVAL = 0.5  # where two parts matter alike, a map that shows the other one is not wrong
 
 Mask = NDArray[np.bool_]
 
@@ -52,6 +53,7 @@ class Measures:
     """One map against one mask. Higher is better; what chance reaches stands in brackets.
 
     rank : of the K strongest pixels, K the mask's size, the share inside (the mask's share of the picture).
+    block_rank : the same once every pixel has the mean of its 4 x 4 block: what is left where neighbours cancel.
     mass : positive relevance inside, as a share of all positive relevance (the mask's share of the picture).
     excess : ``mass`` minus the mask's share of the picture (0).
     pointing : 1 where the strongest pixel of the strongest 4 x 4 block is inside (the mask's share of the picture).
@@ -59,6 +61,7 @@ class Measures:
     """
 
     rank: float
+    block_rank: float
     mass: float
     excess: float
     pointing: float
@@ -86,6 +89,7 @@ def measure(heat: Map, mask: Mask) -> Measures:
     mass = relevance_mass(values, mask)
     return Measures(
         rank_accuracy(values, mask),
+        rank_accuracy(pooled(values), mask),
         mass,
         mass - float(mask.mean()),
         pointing_game(values, mask),
@@ -98,11 +102,11 @@ def relevance(explanation: Explanation, delta: float) -> Map:
 
     Where the thing lowered the score, ``delta`` < 0, a right map is negative there.
     """
-    return heat_of(explanation).astype(np.float64) * np.sign(delta)
+    return np.asarray(heat_of(explanation), np.float64) * float(np.sign(delta))
 
 
 def relevance_mass(values: Map, mask: Mask) -> float:
-    """Positive relevance inside over all positive relevance (Arras et al. 2022, equation 1), 0 to 1."""
+    """Positive relevance inside over all positive relevance (Arras et al. 2022), 0 to 1."""
     positive = np.maximum(values, 0)
     largest = positive.max()
     if largest == 0:
@@ -112,7 +116,7 @@ def relevance_mass(values: Map, mask: Mask) -> float:
 
 
 def rank_accuracy(values: Map, mask: Mask) -> float:
-    """Share of the K strongest pixels that are inside, K the mask's size (Arras et al. 2022, equation 2), 0 to 1."""
+    """Share of the K strongest pixels that are inside, K the mask's size (Arras et al. 2022), 0 to 1."""
     count = int(mask.sum())
     weakest = np.partition(values.ravel(), -count)[-count]
     above, tied = values > weakest, values == weakest
@@ -125,12 +129,18 @@ def pointing_game(values: Map, mask: Mask) -> float:
     Means over 4 x 4 blocks come first, so that a single pixel of a noisy map does not decide; between
     equally strong pixels it is the share that is inside.
     """
-    rows, columns = (np.arange(side) // BLOCK for side in values.shape)
-    blocks = rows[:, None] * (columns[-1] + 1) + columns
-    means = (np.bincount(blocks.ravel(), values.ravel()) / np.bincount(blocks.ravel()))[blocks]
+    means = pooled(values)
     strongest = means == means.max()
     strongest &= values == values[strongest].max()
     return float(mask[strongest].mean())
+
+
+def pooled(values: Map) -> Map:
+    """The map (H, W) with every pixel replaced by the mean of its 4 x 4 block."""
+    rows, columns = (np.arange(side) // BLOCK for side in values.shape)
+    blocks = rows[:, None] * (columns[-1] + 1) + columns
+    means = np.bincount(blocks.ravel(), values.ravel()) / np.bincount(blocks.ravel())
+    return np.asarray(means[blocks])
 
 
 def area_under_curve(values: Map, mask: Mask) -> float:
@@ -209,7 +219,8 @@ Draw = Callable[[int, np.random.Generator], Trial]
 def find(kind: str, score: Score, draw: Draw, count: int, least: float, seed: int = 0) -> Found:
     """``count`` cases whose thing moves the score by at least ``least``; others are drawn again.
 
-    Of a trial with several things the one that moves the score most is the truth. Case ``index`` has a random
+    Of a trial with several things the one that moves the score most is the truth, if no other moves it half as
+    much; what moves the score by NaN is never kept. Case ``index`` has a random
     stream of its own, so it is the same whatever ``count`` is; its number also decides its size, so that large
     things, which move the score more easily, do not crowd out the small ones.
 
@@ -232,13 +243,13 @@ def _search(kind: str, score: Score, draw: Callable[[], Trial], least: float) ->
     for start in range(0, MOST_TRIALS, AT_ONCE):
         trials = [draw() for _ in range(AT_ONCE)]
         present = score(torch.cat([trial.image for trial in trials])).tolist()
-        absent = score(torch.cat([trial.without for trial in trials])).split([len(t.without) for t in trials])
+        absent = torch.split(score(torch.cat([t.without for t in trials])), [len(t.without) for t in trials])
         for number, (trial, one, others) in enumerate(zip(trials, present, absent, strict=True), start + 1):
-            deltas = one - others
-            place = int(deltas.abs().argmax())
-            if abs(deltas[place]) >= least:
-                delta = float(deltas[place])
-                return Case(kind, trial.labels[place], trial.image, trial.masks[place], delta), number
+            deltas = (one - others).tolist()
+            place, *rivals = sorted(range(len(deltas)), key=lambda thing: -abs(deltas[thing]))
+            least_here = max([least, *(abs(deltas[rival]) / RIVAL for rival in rivals)])
+            if abs(deltas[place]) >= least_here:
+                return Case(kind, trial.labels[place], trial.image, trial.masks[place], deltas[place]), number
     raise ExplanationError(f"None of {MOST_TRIALS} trials ({kind}) moves the score by {least:.3g}; ask for less.")
 
 
