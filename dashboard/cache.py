@@ -214,6 +214,24 @@ def by_reference(
     }
 
 
+def archive(question: Question, name: str, options: dict[str, dict[str, Any]], checked: bool) -> bytes:
+    """Everything about these methods' maps of one poster, as a zip file; ``options`` by method."""
+    from xai import report
+
+    def nothing(part: float) -> None:
+        pass
+
+    finding = report.Finding(
+        name,
+        report.stems([name])[0],
+        question.image,
+        {method: explanation(question, method, chosen, nothing) for method, chosen in options.items()},
+        {method: trust(question, method, chosen, nothing) for method, chosen in options.items() if checked},
+    )
+    methods = [question.method(method, chosen) for method, chosen in options.items()]
+    return report.archive_zip(question.checkpoint, methods, [finding])
+
+
 @st.cache_resource(max_entries=64, show_spinner="Tracing the verdict back to the noise")
 def blame(digest: str, seed: int, count: int, _checkpoint: gan.Checkpoint, _z: Tensor) -> Blame:
     """What each noise value and each filter of G adds to D's verdict, compared with ``count`` other seeds."""

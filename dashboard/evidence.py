@@ -14,13 +14,19 @@ from xai.trust import RULE
 
 if TYPE_CHECKING:
     from xai import Agreement, Blame, Explanation, Trust
+    from xai.trust import Check
 
 VERDICTS = {
     "trust": ("green", "check_circle", "trust"),
     "caution": ("orange", "warning", "caution"),
     "do not trust": ("red", "cancel", "do not trust"),
 }
-LEVELS = {"pass": "🟢 passed", "doubt": "🟡 in doubt", "fail": "🔴 failed", "silent": "⚪ not measurable"}
+LEVELS = {
+    "pass": ("green", "passed"),
+    "doubt": ("orange", "in doubt"),
+    "fail": ("red", "failed"),
+    "silent": ("grey", "not measurable"),
+}
 FILLS = {"reference": "behind the reference", "blur": "behind a blur"}
 INSERTION, DELETION, CHANCE = "#c2410c", "#1d4ed8", "#888888"
 HEIGHT = 270
@@ -37,26 +43,15 @@ def show_evidence(name: str, trust: Trust) -> None:
     """Every check of one map, with the curves behind them."""
     st.markdown(f"#### {METHODS[name].title}")
     badge(trust)
-    st.dataframe(
-        [
-            {
-                "Check": check.title + (" *" if check.essential else ""),
-                "Value": number(check.value) + between(check.low, check.high),
-                "Result": LEVELS[check.level],
-                "Passes": f"{'≥' if check.higher else '≤'} {check.passes:g}",
-                "Fails": f"{'<' if check.higher else '>'} {check.fails:g}",
-                "What it means": check.meaning,
-            }
-            for check in trust.checks
-        ],
-        hide_index=True, row_height=64, height="content",
-        column_config={
-            "Check": st.column_config.TextColumn(width=150), "Value": st.column_config.TextColumn(width=90),
-            "Result": st.column_config.TextColumn(width=90), "Passes": st.column_config.TextColumn(width=55),
-            "Fails": st.column_config.TextColumn(width=55),
-            "What it means": st.column_config.TextColumn(width="large"),
-        },
-    )  # fmt: skip
+    st.markdown(
+        "\n".join(
+            [
+                "| Check | Value | Result | Passes | Fails | What it means |",
+                "| --- | --- | --- | --- | --- | --- |",
+                *(_line(check) for check in trust.checks),
+            ]
+        )
+    )
     st.caption(RULE)
     for column, (fill, title) in zip(st.columns(2), FILLS.items(), strict=True):
         with column:
@@ -70,6 +65,16 @@ def show_evidence(name: str, trust: Trust) -> None:
         _cascade(trust)
     with right:
         _tiles(trust)
+
+
+def _line(check: Check) -> str:
+    colour, word = LEVELS[check.level]
+    better, worse = ("≥", "<") if check.higher else ("≤", ">")
+    star = r" \*" if check.essential else ""
+    return (
+        f"| {check.title}{star} | {number(check.value)}{between(check.low, check.high)} "
+        f"| :{colour}-badge[{word}] | {better} {check.passes:g} | {worse} {check.fails:g} | {check.meaning} |"
+    )
 
 
 def _curves(found: Any, title: str) -> None:
@@ -141,7 +146,8 @@ def _matrix(title: str, values: Any, names: list[str]) -> None:
     text = [[number(value) for value in row] for row in values]
     figure = go.Figure(
         go.Heatmap(
-            z=values, x=names, y=names, text=text, texttemplate="%{text}", zmin=-1, zmax=1, showscale=False,
+            z=values, x=names, y=names, text=text,
+             texttemplate="%{text}", textfont={"size": 12}, zmin=-1, zmax=1, showscale=False,
             colorscale=[[0, "#215cbf"], [0.5, "#f4f4f4"], [1, "#cc1a24"]], hoverinfo="x+y+text",
         )
     )  # fmt: skip
@@ -192,8 +198,10 @@ def _signed(shares: Any, kind: str, title: str, most: int) -> None:
 
 
 def number(value: float) -> str:
-    """Two digits, or a dash for what could not be measured."""
-    return "–" if value != value else f"{value:.2f}"
+    """A few digits, or a dash for what could not be measured."""
+    if value != value:
+        return "–"
+    return f"{value:.1g}" if 0 < abs(value) < 0.01 else f"{value:.2f}" if abs(value) < 10 else f"{value:.0f}"
 
 
 def between(low: float, high: float) -> str:

@@ -8,8 +8,8 @@ import streamlit as st
 
 from dashboard import cache, evidence, state, ui
 from xai import METHODS, REFERENCES, compare
-from xai.faithfulness import heat_of
-from xai.render import limit, overlay, pool
+from xai.render import limit, overlay
+from xai.report import full_colours, heats
 
 COLUMNS = 3
 EVIDENCE_OF_FAKE = "What gave this fake away"
@@ -112,7 +112,7 @@ def sums(found: Any) -> str:
 order = state.ranked(methods) if sort == "trust" and check else methods
 count_of_cards = len(order) + 1
 columns = [column for _ in range(0, count_of_cards, COLUMNS) for column in st.columns(COLUMNS)]
-cards = [column.container(border=True) for column in columns[:count_of_cards]]
+cards = [column.container(border=True, height="stretch") for column in columns[:count_of_cards]]
 with cards[0]:
     st.markdown("#### The poster")
     ui.picture(subject.pixels)
@@ -131,18 +131,16 @@ for name, card in zip(order, cards[1:], strict=True):
     with card, ui.forgiving(METHODS[name].title, pictures[name]):
         found[name] = cache.explanation(question, name, OPTIONS.get(name, {}), ui.progress(pictures[name], "computing"))
 
-maps = {name: pool(heat_of(answer), block) for name, answer in found.items()}
-in_logits = [values.ravel() for name, values in maps.items() if METHODS[name].in_logits]
-shared_end = limit(np.concatenate(in_logits)) if in_logits else 1.0
+maps = heats(found, block)
+ends = full_colours(maps, scale == "shared")
 for name, card in zip(order, cards[1:], strict=True):
     if name not in found:
         continue
     method = METHODS[name]
-    end = shared_end if scale == "shared" and method.in_logits else limit(maps[name])
     with pictures[name].container():
-        ui.picture(overlay(subject.pixels, maps[name], end, strength))
+        ui.picture(overlay(subject.pixels, maps[name], ends[name], strength))
     with card:
-        st.caption(facts(name, found[name], end))
+        st.caption(facts(name, found[name], ends[name]))
         if method.in_logits:
             st.caption(sums(found[name]))
         st.markdown(f"**Shows** {method.promise[0].lower()}{method.promise[1:]}")
@@ -159,15 +157,14 @@ for name in found if check else ():
                 evidence.show_evidence(name, trusted[name])
 state.rank(trusted, order, sort == "trust")
 
-heats = {name: heat_of(answer) for name, answer in found.items()}
 names = ["Agreement", "References", "Take it home"] + [EVIDENCE_OF_FAKE] * (subject.z is not None)
 chosen = st.segmented_control("More", names, key="more", bind="query-params", label_visibility="collapsed")
 
 if chosen == "Agreement":
-    if len(heats) < 2:
+    if len(found) < 2:
         st.info("Choose two methods or more to see how far they agree.")
     else:
-        evidence.show_agreement(compare(heats), subject.pixels)
+        evidence.show_agreement(compare(heats(found, 1)), subject.pixels)
 elif chosen == "References":
     able = [name for name in found if METHODS[name].needs_reference]
     if not able:
@@ -177,21 +174,25 @@ elif chosen == "References":
         st.markdown("The same method, the same poster, other references. Signs and places that stay can be relied on.")
         with ui.forgiving("The comparison of references"):
             answers = cache.by_reference(question, name, OPTIONS.get(name, {}), available)
-            alike = compare({kind: heat_of(answer) for kind, answer in answers.items()}).rank[
-                available.index(reference)
-            ]
-            end = limit(np.concatenate([pool(heat_of(answer), block).ravel() for answer in answers.values()]))
+            alike = compare(heats(answers, 1)).rank[available.index(reference)]
+            against = heats(answers, block)
+            end = limit(np.stack(list(against.values())))
             for place, (kind, answer) in enumerate(answers.items()):
                 if place % 4 == 0:
                     row = st.columns(4)
                 with row[place % 4]:
-                    heat = pool(heat_of(answer), block)
-                    evidence.show_reference(REFERENCES[kind], answer, heat, subject.pixels, end, alike[place])
+                    evidence.show_reference(REFERENCES[kind], answer, against[kind], subject.pixels, end, alike[place])
 elif chosen == "Take it home":
     st.markdown(
         "All maps as numbers (`.npz`), their overlays, one JSON with settings, scores and checks, and a page that "
         "opens without a network: the same files, to the last bit, as `scripts/explain.py` writes."
     )
+    with ui.forgiving("The download"):
+        taken = {name: OPTIONS.get(name, {}) for name in found}
+        st.download_button(
+            "Download", lambda: cache.archive(question, subject.name, taken, check), "explanation.zip",
+            "application/zip", on_click="ignore", icon=":material/download:",
+        )  # fmt: skip
 elif chosen == EVIDENCE_OF_FAKE:
     ui.needs(subject, "generator")
     with ui.forgiving("The way back to the noise"):
