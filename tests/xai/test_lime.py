@@ -9,11 +9,14 @@ import torch
 from hypothesis import given, settings
 from hypothesis import strategies as st
 from numpy.typing import NDArray
+from scipy.stats import spearmanr
 from torch import Tensor, nn
 
 import gan
 import xai
 from tests.xai.nets import affine, discriminator, noise, pictures, weights
+from xai.game import Game, foldover
+from xai.methods.lime import KERNEL_WIDTH, Blocks, fit
 from xai.segments import segment
 
 EVERY = {"agreement": 2.0}  # which no two halves reach: every sample is taken
@@ -173,3 +176,99 @@ def test_no_more_pictures_are_asked_about_than_samples() -> None:
         taken = found.diagnostics["samples"].item()
         assert 0.8 * samples < taken <= samples
         assert taken <= score.asked <= taken + 2  # the picture and its reference besides
+
+
+# --- the library's linear model, and when there are masks enough
+
+
+@given(st.integers(2, 30), st.integers(4, 80), st.integers(0, 99))
+@settings(deadline=None, max_examples=25, derandomize=True)
+def test_the_linear_model_is_limes_own(players: int, rows: int, seed: int) -> None:
+    from lime.lime_base import LimeBase
+    from sklearn.metrics import pairwise_distances
+
+    random = np.random.default_rng(seed)
+    masks, scores, whole = random.random((rows, players)) < random.random(), random.normal(size=rows), random.normal()
+    data, labels = np.concatenate([np.ones((1, players)), masks]), np.concatenate([[whole], scores])[:, None]
+    distances = pairwise_distances(data, data[:1], metric="cosine").ravel()
+    theirs = LimeBase(lambda d: np.sqrt(np.exp(-(d**2) / KERNEL_WIDTH**2)), random_state=np.random.RandomState(0))
+    _, terms, r2, _ = theirs.explain_instance_with_data(data, labels, distances, 0, players, feature_selection="none")
+    slopes, ours = fit(masks, scores, whole)
+    assert np.allclose(slopes, [slope for _, slope in sorted(terms)], atol=1e-6)
+    assert ours == pytest.approx(r2, abs=1e-6)
+
+
+def test_masks_of_our_own_lead_where_limes_masks_lead() -> None:
+    score, image = xai.Score(discriminator(32, 8)), pictures(1, 32)
+    ours, theirs = (
+        xai.attribution("lime", score, **EVERY, samples=1500, engine=engine).attribute(image)
+        for engine in ("direct", "lime")
+    )
+    shares = [sums(found.values[0, 0], found.segments[0]) for found in (ours, theirs)]
+    assert spearmanr(*shares).statistic > 0.97
+    assert (shares[0] - shares[1]).abs().max() < 0.1 * shares[1].abs().max()
+    assert ours.diagnostics["r2"].item() == pytest.approx(theirs.diagnostics["r2"].item(), abs=0.03)
+    assert ours.config["engine"] == "direct" and theirs.config["engine"] == "lime"
+
+
+@pytest.mark.parametrize("name", ["lime", "kernelshap"])
+def test_it_stops_as_soon_as_the_halves_agree_and_not_before(name: str) -> None:
+    score, image = xai.Score(discriminator(32, 8)), pictures(1, 32)
+
+    def explained(**settings: float) -> xai.Explanation:
+        return xai.attribution(name, score, **settings).attribute(image)
+
+    everything = explained(**EVERY, samples=1024)
+    wanted = everything.diagnostics["split_half"].item() - 0.001
+    found = explained(agreement=wanted, samples=1024)
+    taken = int(found.diagnostics["samples"])
+    assert taken <= everything.diagnostics["samples"].item() <= 1024
+    assert found.diagnostics["split_half"].item() >= wanted
+    easy = explained(agreement=0.5)
+    assert easy.diagnostics["samples"].item() < taken and easy.diagnostics["split_half"].item() < wanted
+    if name == "lime":  # whose blocks are of one kind: stopped there for want of masks, it says the same
+        assert torch.equal(explained(**EVERY, samples=taken).values, found.values)
+
+
+@pytest.mark.parametrize("name", ["lime", "kernelshap"])
+@pytest.mark.parametrize("side", [32, 64])
+def test_another_seed_says_what_the_halves_let_expect(name: str, side: int) -> None:
+    score, image = xai.Score(discriminator(side, 8)), pictures(1, side)
+    found = [xai.attribution(name, score, seed=seed).attribute(image) for seed in range(6)]
+    shares = [sums(one.values[0, 0], one.segments[0]).numpy() for one in found]
+    correlations = [spearmanr(shares[i], shares[j]).statistic for i in range(6) for j in range(i)]
+    expected = np.mean([one.diagnostics["split_half"].item() for one in found])
+    assert expected >= 0.95 and np.mean(correlations) >= 0.95
+    assert np.mean(correlations) == pytest.approx(expected, abs=0.03)
+    assert all(one.diagnostics["samples"].item() < 2048 for one in found)
+
+
+@pytest.mark.parametrize("players", [1, 2, 3, 31, 32, 33, 60])
+@pytest.mark.parametrize("most", [4, 5, 7, 50, 2048])
+def test_blocks_of_masks_never_are_more_than_allowed(players: int, most: int) -> None:
+    labels = np.arange(players)[None].repeat(4, 0)
+    network = nn.Sequential(nn.Flatten(), nn.Linear(12 * players, 1))
+    game = Game.of(xai.Score(network), noise(1, 3, 4, players), torch.zeros(1, 3, 4, players), labels)
+    blocks = Blocks(game, 0, most)
+    blocks.take_two(lambda part: None)
+    while not blocks.exhausted and blocks.count < 1000:
+        blocks.take_two(lambda part: None)
+    assert blocks.count <= most
+    halves = [blocks.half(which) for which in (0, 1)]
+    assert len(halves[0][0]) == len(halves[1][0]) == blocks.count / 2
+    assert np.array_equal(
+        blocks.half(0, 1)[0][: blocks.rows], foldover(players, blocks.rows, np.random.default_rng([0, 0]))
+    )
+
+
+@pytest.mark.parametrize("name", ["lime", "kernelshap"])
+@pytest.mark.parametrize("segments", [1, 2, 3, 8])
+def test_few_segments_are_enough(name: str, segments: int) -> None:
+    network, image = affine(32), pictures(1, 32)
+    found = xai.attribution(name, xai.Score(network), segments=segments, samples=700, **EVERY).attribute(image)
+    exact = sums((weights(network, 32) * image).sum(1)[0], found.segments[0])
+    shares = sums(found.values[0, 0], found.segments[0])
+    if name == "lime" and len(shares) < 3:  # its kernel looks away from pictures of which hardly anything is left
+        assert (shares * exact > 0).all() and (shares.abs() <= exact.abs()).all()
+    else:
+        assert torch.allclose(shares, exact, rtol=0.02, atol=0.02)

@@ -21,9 +21,10 @@ def poster_set() -> gan.PosterSet:
 def everything(poster_set: gan.PosterSet) -> dict[str, xai.Reference]:
     """One reference of every registered kind, for pictures of 32 x 32."""
     network = generator(32)
-    return {
-        kind: xai.reference(kind, posters=poster_set, generator=network, count=4, seed=1) for kind in xai.REFERENCES
+    sources = {kind: {"posters": poster_set} for kind in xai.REFERENCES} | {
+        "own": {"images": pictures(4, 32, first=70)}
     }
+    return {kind: xai.reference(kind, **source, generator=network, count=4, seed=1) for kind, source in sources.items()}
 
 
 def roughness(images: Tensor) -> float:
@@ -104,6 +105,7 @@ def test_there_are_no_more_references_than_posters(poster_set: gan.PosterSet) ->
 def test_pictures_of_ones_own_are_taken_as_they_are() -> None:
     own, image = noise(3, 3, 8, 8), noise(1, 3, 8, 8, seed=1)
     assert torch.equal(xai.reference("posters", images=own).of(image), own)
+    assert torch.equal(xai.reference("own", images=own).of(image), own)
     assert torch.allclose(xai.reference("mean", images=own).of(image), own.mean(0, keepdim=True))
 
 
@@ -133,7 +135,7 @@ def test_a_generator_in_train_mode_draws_references_in_eval_mode_and_learns_noth
     assert snapshot(network) == before
 
 
-@pytest.mark.parametrize("kind", ["mean", "posters", "generated"])
+@pytest.mark.parametrize("kind", ["mean", "posters", "generated", "own"])
 def test_references_that_need_pictures_say_so(kind: str) -> None:
     with pytest.raises(xai.ExplanationError) as caught:
         xai.reference(kind)
