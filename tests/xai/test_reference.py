@@ -37,7 +37,7 @@ def test_every_kind_gives_pictures_of_the_posters_shape_in_range(kind: str, post
     reference = everything(poster_set)[kind]
     given = reference.of(image)
     assert reference.name == kind
-    assert given.shape[0] == (4 if kind in ("posters", "generated") else 1)
+    assert given.shape[0] == (4 if kind in ("posters", "generated", "own") else 1)
     assert given.shape[1:] == image.shape[1:] and given.dtype == torch.float32
     assert given.min() >= -1 and given.max() <= 1
 
