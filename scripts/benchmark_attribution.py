@@ -53,7 +53,13 @@ from xai.localisation import (
 BEGIN, END = "<!-- benchmark: begin -->", "<!-- benchmark: end -->"
 HOSTS, DONORS = 1000, 256  # posters to choose from, at most
 HOST_SEEDS, DONOR_SEEDS = 3_000_000, 4_000_000  # far from those of references and of training's grids
-CONTROL_TITLES = {"random": "*random map*", "edges": "*edge detector (Sobel)*", "centre": "*centre bias*"}
+CEILING = "ceiling"  # a map that shows nothing but the thing, since it compares with the picture without it
+OTHER_TITLES = {
+    CEILING: "*DeepLIFT against the picture without the thing*",
+    "random": "*random map*",
+    "edges": "*edge detector (Sobel)*",
+    "centre": "*centre bias*",
+}
 KIND_TITLES = {
     "patch": "Patches of generated posters",
     "noise": "Strips of noise",
@@ -78,6 +84,7 @@ def parse(arguments: list[str] | None = None) -> argparse.Namespace:
         "--least", type=float, default=1.0, help="least change of the logit, in its standard deviations over hosts"
     )
     parser.add_argument("--reference", choices=list(xai.REFERENCES), help="default: posters, without --data generated")
+    parser.add_argument("--methods", nargs="+", choices=list(xai.METHODS), default=list(xai.METHODS), metavar="NAME")
     parser.add_argument("--seed", type=int, default=0, help="of the cases, the methods and the resampling")
     parser.add_argument("--quick", action="store_true", help="slow methods at bounded cost")
     parser.add_argument("--write", type=Path, metavar="PAGE", help="Markdown file whose marked part is replaced")
@@ -133,7 +140,7 @@ def benchmark(chosen: argparse.Namespace) -> Study:
     kind = chosen.reference or ("posters" if posters else "generated")
     training = posters.split()[0] if posters else None
     reference = xai.reference(kind, posters=training, generator=checkpoint.generator, seed=chosen.seed)
-    methods = [xai.attribution(name, score, reference=reference, seed=chosen.seed) for name in xai.METHODS]
+    methods = [xai.attribution(name, score, reference=reference, seed=chosen.seed) for name in chosen.methods]
     if chosen.quick:
         methods = [method.rough() for method in methods]
     measures, seconds = explained([case for kind in KINDS for case in found[kind].cases], methods, chosen.seed)
@@ -186,13 +193,19 @@ def explained(
     cases: list[Case], methods: list[xai.Attribution], seed: int
 ) -> tuple[dict[str, list[Measures]], dict[str, float]]:
     """(measures by name, mean seconds a map by method)."""
-    measures: dict[str, list[Measures]] = {name: [] for name in (*[method.name for method in methods], *CONTROLS)}
+    names = (*[method.name for method in methods], CEILING, *CONTROLS)
+    measures: dict[str, list[Measures]] = {name: [] for name in names}
     seconds = dict.fromkeys((method.name for method in methods), 0.0)
     for number, case in enumerate(tqdm(cases, "cases", file=sys.stderr)):
         for method in methods:
             explanation = method.attribute(case.image)
             measures[method.name].append(measure(relevance(explanation, case.delta), case.mask))
             seconds[method.name] += explanation.seconds / len(cases)
+        against_itself = xai.attribution(
+            "deeplift", methods[0].score, reference=xai.reference("posters", images=case.without)
+        )
+        best = against_itself.attribute(case.image)
+        measures[CEILING].append(measure(relevance(best, case.delta), case.mask))
         for name in CONTROLS:
             measures[name].append(measure(control(name, case.image, seed * len(cases) + number), case.mask))
     return measures, seconds
@@ -227,7 +240,7 @@ def table(found: list[Standing], area: float, seconds: Mapping[str, float] | Non
     yield "| --- " + "| ---: " * (len(HEADS) + len(ends)) + "|"
     for one in found:
         cells = [title(one.name), *(shown(one.measured[key]) for key in HEADS)]
-        cells.append("" if one.name in CONTROLS else beyond(one.beyond["rank"]))
+        cells.append("" if one.name in OTHER_TITLES else beyond(one.beyond["rank"]))
         if seconds:
             cells.append(f"{seconds[one.name]:.2f}" if one.name in seconds else "")
         yield "| " + " | ".join(cells) + " |"
@@ -236,7 +249,7 @@ def table(found: list[Standing], area: float, seconds: Mapping[str, float] | Non
 
 
 def title(name: str) -> str:
-    return CONTROL_TITLES[name] if name in CONTROLS else xai.METHODS[name].title
+    return OTHER_TITLES.get(name) or xai.METHODS[name].title
 
 
 def shown(found: Estimate) -> str:

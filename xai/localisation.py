@@ -108,11 +108,8 @@ def relevance(explanation: Explanation, delta: float) -> Map:
 def relevance_mass(values: Map, mask: Mask) -> float:
     """Positive relevance inside over all positive relevance (Arras et al. 2022), 0 to 1."""
     positive = np.maximum(values, 0)
-    largest = positive.max()
-    if largest == 0:
-        return float(mask.mean())
-    positive = positive / largest  # the sum of huge values would not be finite
-    return float(positive[mask].sum() / positive.sum())
+    inside, outside = positive[mask].sum(), positive[~mask].sum()
+    return float(inside / (inside + outside)) if inside + outside > 0 else float(mask.mean())
 
 
 def rank_accuracy(values: Map, mask: Mask) -> float:
@@ -196,11 +193,12 @@ class Trial:
 
 @dataclass(frozen=True, eq=False)
 class Case:
-    """A picture (1, 3, H, W), and in it, at ``mask`` (H, W), the thing that moved its score by ``delta``."""
+    """A picture with and ``without`` a thing (1, 3, H, W), which at ``mask`` (H, W) moved the score by ``delta``."""
 
     kind: str
     label: str
     image: Tensor
+    without: Tensor
     mask: Mask
     delta: float
 
@@ -249,7 +247,8 @@ def _search(kind: str, score: Score, draw: Callable[[], Trial], least: float) ->
             place, *rivals = sorted(range(len(deltas)), key=lambda thing: -abs(deltas[thing]))
             least_here = max([least, *(abs(deltas[rival]) / RIVAL for rival in rivals)])
             if abs(deltas[place]) >= least_here:
-                return Case(kind, trial.labels[place], trial.image, trial.masks[place], deltas[place]), number
+                without = trial.without[place : place + 1]
+                return Case(kind, trial.labels[place], trial.image, without, trial.masks[place], deltas[place]), number
     raise ExplanationError(f"None of {MOST_TRIALS} trials ({kind}) moves the score by {least:.3g}; ask for less.")
 
 

@@ -1,0 +1,127 @@
+"""The localisation benchmark from the command line, on networks that cost nothing."""
+
+from __future__ import annotations
+
+import importlib.util
+import json
+import re
+import sys
+from collections.abc import Callable
+from pathlib import Path
+from types import ModuleType
+
+import pytest
+
+import gan
+import xai
+from gan.synthetic import write_folder
+from tests.xai.nets import discriminator, generator
+
+SCRIPT = Path(__file__).parents[1] / "scripts/benchmark_attribution.py"
+PAGE = "# Before\n\n<!-- benchmark: begin -->\nold\n<!-- benchmark: end -->\n\nAfter.\n"
+
+
+@pytest.fixture(scope="module")
+def module() -> ModuleType:
+    spec = importlib.util.spec_from_file_location("scripts_benchmark_attribution", SCRIPT)
+    assert spec is not None and spec.loader is not None
+    loaded = sys.modules[spec.name] = importlib.util.module_from_spec(spec)  # dataclasses look themselves up
+    spec.loader.exec_module(loaded)
+    return loaded
+
+
+@pytest.fixture
+def run(module: ModuleType, tmp_path: Path) -> Callable[..., int]:
+    """The script on a checkpoint of 32 x 32 pixels, with few and easy cases."""
+    gan.save(tmp_path / "small", generator(32), discriminator(32), {})
+    few = ["--checkpoint", str(tmp_path / "small"), "--cases=2", "--least=0.2", "--quick"]
+    return lambda *arguments: module.main([*few, *map(str, arguments)])
+
+
+def without_times(text: str) -> str:
+    return re.sub(r"\d+\.\d\d \|$|\d+ minutes", "", text, flags=re.MULTILINE)
+
+
+def test_one_command_fills_the_page_and_the_json(
+    run: Callable[..., int], tmp_path: Path, capsys: pytest.CaptureFixture[str]
+) -> None:
+    page, figures = tmp_path / "page.md", tmp_path / "figures.json"
+    page.write_text(PAGE)
+    write_folder(tmp_path / "posters", 60, size=(32, 48))
+    assert run("--data", tmp_path / "posters", "--write", page, "--json", figures) == 0
+    text = page.read_text()
+    assert text.startswith("# Before\n\n<!-- benchmark: begin -->\n")
+    assert text.endswith("<!-- benchmark: end -->\n\nAfter.\n")
+    assert "\nold\n" not in text
+    assert capsys.readouterr().out.strip() in text
+    for name in xai.METHODS:
+        assert text.count(f"\n| {xai.METHODS[name].title} |") == 4  # over all, and of each kind
+    assert text.count("| *edge detector (Sobel)* |") == text.count("| *chance* |") == 4
+    assert "held-out posters" in text
+    assert str(tmp_path) not in text
+
+    found = json.loads(figures.read_text())
+    assert str(tmp_path) not in figures.read_text()
+    assert found["settings"]["digest"] == gan.load(tmp_path / "small").digest
+    assert found["settings"]["reference"] == "posters"
+    assert [case["kind"] for case in found["cases"]] == ["patch"] * 2 + ["noise"] * 2 + ["synthetic"] * 2
+    assert all(abs(case["delta"]) >= found["settings"]["least_logit"] for case in found["cases"])
+    assert set(found["measures"]) == {*xai.METHODS, "ceiling", "random", "edges", "centre"}
+    assert found["measures"]["ceiling"]["mass"] == [1] * 6
+    assert all(len(values) == 6 for measures in found["measures"].values() for values in measures.values())
+    ranks = [one["measured"]["rank"]["mean"] for one in found["all"]]
+    assert ranks == sorted(ranks, reverse=True)
+
+
+def test_without_posters_generated_ones_stand_in_and_it_is_said_and_repeated(
+    run: Callable[..., int], capsys: pytest.CaptureFixture[str]
+) -> None:
+    texts = []
+    for _ in range(2):
+        assert run() == 0
+        texts.append(without_times(capsys.readouterr().out))
+    assert texts[0] == texts[1]
+    assert "generated posters (no real posters were given)" in texts[0]
+    assert "reference `generated`" in texts[0]
+
+
+@pytest.mark.parametrize(
+    ("arguments", "said"),
+    [
+        (["--cases=1"], "--cases"),
+        (["--least=0"], "--least"),
+        (["--least=nan"], "--least"),
+        (["--seed=-1"], "--seed"),
+        (["--least=1e9"], "ask for less"),
+        (["--checkpoint=nowhere"], "not there"),
+        (["--write=nowhere.md"], "nowhere.md"),
+        (["--json=nowhere/figures.json"], "nowhere"),
+        (["--reference=posters"], "needs pictures"),
+    ],
+)
+def test_what_cannot_be_done_is_one_sentence(
+    run: Callable[..., int], capsys: pytest.CaptureFixture[str], arguments: list[str], said: str
+) -> None:
+    assert run(*arguments) == 2
+    lines = [line for line in capsys.readouterr().err.splitlines() if line.startswith("error: ")]
+    assert len(lines) == 1
+    assert said in lines[0]
+
+
+@pytest.mark.parametrize("page", ["nothing", PAGE + PAGE, "<!-- benchmark: end --> <!-- benchmark: begin -->"])
+def test_a_page_without_one_pair_of_marks_is_refused_and_left_alone(
+    run: Callable[..., int], tmp_path: Path, capsys: pytest.CaptureFixture[str], page: str
+) -> None:
+    path = tmp_path / "page.md"
+    path.write_text(page)
+    assert run("--write", path) == 2
+    assert "benchmark: begin" in capsys.readouterr().err
+    assert path.read_text() == page
+
+
+def test_intervals_above_zero_stand_out_and_minus_is_a_minus(module: ModuleType) -> None:
+    from xai.localisation import Estimate
+
+    assert module.beyond(Estimate(0.1, 0.02, 0.2)) == "**0.10 (0.02 to 0.20)**"
+    assert module.beyond(Estimate(0.1, -0.02, 0.2)) == "0.10 (−0.02 to 0.20)"
+    assert module.signed(-0.001) == "0.00"
