@@ -84,7 +84,14 @@ def parse(arguments: list[str] | None = None) -> argparse.Namespace:
         "--least", type=float, default=1.0, help="least change of the logit, in its standard deviations over hosts"
     )
     parser.add_argument("--reference", choices=list(xai.REFERENCES), help="default: posters, without --data generated")
-    parser.add_argument("--methods", nargs="+", choices=list(xai.METHODS), default=list(xai.METHODS), metavar="NAME")
+    parser.add_argument(
+        "--methods",
+        nargs="+",
+        choices=list(xai.METHODS),
+        default=list(xai.METHODS),
+        metavar="NAME",
+        help="default: all",
+    )
     parser.add_argument("--seed", type=int, default=0, help="of the cases, the methods and the resampling")
     parser.add_argument("--quick", action="store_true", help="slow methods at bounded cost")
     parser.add_argument("--write", type=Path, metavar="PAGE", help="Markdown file whose marked part is replaced")
@@ -129,16 +136,20 @@ def benchmark(chosen: argparse.Namespace) -> Study:
     checkpoint = gan.load(chosen.checkpoint)
     if checkpoint.generator is None or checkpoint.discriminator is None:
         raise gan.CheckpointError(f"{chosen.checkpoint} does not hold both networks.")
-    posters = gan.load_posters(chosen.data, checkpoint.config.resolution) if chosen.data else None
+    training, kept = None, None
+    if chosen.data:
+        training, kept = gan.load_posters(chosen.data, checkpoint.config.resolution).split()
     score = xai.Score(checkpoint.discriminator)
     donors = drawn(checkpoint.generator, DONOR_SEEDS, DONORS)
-    hosts = held_out(posters, chosen.seed) if posters else drawn(checkpoint.generator, HOST_SEEDS, HOSTS)
+    hosts = sampled(kept, chosen.seed) if kept is not None else drawn(checkpoint.generator, HOST_SEEDS, HOSTS)
     logits = torch.cat([score(batch) for batch in torch.split(hosts, 64)])
-    least = chosen.least * float(logits.std())
+    spread = float(logits.std())
+    if not 0 < spread < float("inf"):
+        raise gan.DataError("The discriminator's logits of these posters do not differ, or are no numbers.")
+    least = chosen.least * spread
     found = look(score, hosts, donors, chosen.cases, least, chosen.seed)
 
-    kind = chosen.reference or ("posters" if posters else "generated")
-    training = posters.split()[0] if posters else None
+    kind = chosen.reference or ("generated" if training is None else "posters")
     reference = xai.reference(kind, posters=training, generator=checkpoint.generator, seed=chosen.seed)
     methods = [xai.attribution(name, score, reference=reference, seed=chosen.seed) for name in chosen.methods]
     if chosen.quick:
@@ -148,8 +159,8 @@ def benchmark(chosen: argparse.Namespace) -> Study:
     settings = {
         "checkpoint": checkpoint.name,
         "digest": checkpoint.digest,
-        "hosts": f"{len(hosts)} {'held-out' if posters else 'generated'} posters",
-        "real": posters is not None,
+        "hosts": f"{len(hosts)} {'generated' if training is None else 'held-out'} posters",
+        "real": training is not None,
         "cases": chosen.cases,
         "least": chosen.least,
         "least_logit": least,
@@ -165,9 +176,8 @@ def benchmark(chosen: argparse.Namespace) -> Study:
     return Study(settings, found, measures, seconds)
 
 
-def held_out(posters: gan.PosterSet, seed: int) -> torch.Tensor:
-    """Posters (N, 3, H, W) that no network was trained on, at most 1,000."""
-    kept = posters.split()[1]
+def sampled(kept: gan.PosterSet, seed: int) -> torch.Tensor:
+    """At most 1,000 (N, 3, H, W) of the posters that are held out."""
     if not len(kept):
         raise gan.DataError("None of these posters is held out by its name (5 % are); give more of them.")
     return kept.tensor(np.sort(np.random.default_rng(seed).permutation(len(kept))[:HOSTS]))
@@ -225,7 +235,10 @@ def report(study: Study) -> str:
         "",
         "*beyond*: rank minus that of the control with the best rank, case by case; **bold** where the whole interval "
         "is above 0. Seconds on "
-        f"{settings['threads']} thread{'s' * (settings['threads'] > 1)}; KernelSHAP uses LIME's masked posters again.",
+        f"{settings['threads']} thread{'s' * (settings['threads'] > 1)}"
+        + (
+            "; KernelSHAP uses LIME's masked posters again." if {"lime", "kernelshap"} <= study.measures.keys() else "."
+        ),
     ]
     for kind in study.found:
         lines += ["", f"### {KIND_TITLES[kind]}", "", about(kind, study), ""]

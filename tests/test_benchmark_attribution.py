@@ -11,6 +11,7 @@ from pathlib import Path
 from types import ModuleType
 
 import pytest
+import torch
 
 import gan
 import xai
@@ -106,6 +107,32 @@ def test_what_cannot_be_done_is_one_sentence(
     lines = [line for line in capsys.readouterr().err.splitlines() if line.startswith("error: ")]
     assert len(lines) == 1
     assert said in lines[0]
+
+
+def test_methods_can_be_measured_alone(run: Callable[..., int], capsys: pytest.CaptureFixture[str]) -> None:
+    assert run("--methods", "gradcam", "deeplift") == 0
+    text = capsys.readouterr().out
+    assert text.count("\n| Grad-CAM |") == text.count("\n| DeepLIFT |") == 4
+    assert "LIME" not in text
+    assert "Occlusion" not in text
+
+
+def test_posters_of_which_none_is_held_out_are_too_few(
+    run: Callable[..., int], tmp_path: Path, capsys: pytest.CaptureFixture[str]
+) -> None:
+    write_folder(tmp_path / "few", 1, size=(32, 48))
+    assert run("--data", tmp_path / "few") == 2
+    assert "held out" in capsys.readouterr().err
+
+
+def test_a_discriminator_that_tells_no_poster_from_another_is_not_measured(
+    run: Callable[..., int], tmp_path: Path, capsys: pytest.CaptureFixture[str]
+) -> None:
+    blind = discriminator(32)
+    torch.nn.init.zeros_(blind.layers[0].weight)
+    gan.save(tmp_path / "blind", generator(32), blind, {})
+    assert run("--checkpoint", tmp_path / "blind") == 2
+    assert "do not differ" in capsys.readouterr().err
 
 
 @pytest.mark.parametrize("page", ["nothing", PAGE + PAGE, "<!-- benchmark: end --> <!-- benchmark: begin -->"])
