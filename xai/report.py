@@ -50,7 +50,7 @@ from xai.trust import RULE, Check, Trust, examine
 
 STRENGTH = 0.9  # of overlays
 CELLS = 16  # places of an overlay along a side: single pixels are mostly noise to the eye
-OVERLAY_SIDE = 256  # pixels of an overlay file, about
+OVERLAY_SIDE = 128  # pixels of an overlay file, about; twice as many take twice the time
 NAME_BYTES = 120  # of a poster's name in file names, which may have 255
 WITHOUT_PICTURES = ("grey", "black", "white", "blur")  # references that follow from their name
 
@@ -417,7 +417,7 @@ dl { display: grid; grid-template-columns: max-content 1fr; gap: .2rem 1rem; mar
 dt { color: var(--soft); } dd { margin: 0; } p { margin: .25rem 0; }
 .methods, .row { display: grid; gap: 1rem; grid-template-columns: repeat(auto-fill, minmax(220px, 1fr)); }
 .methods { grid-template-columns: repeat(auto-fill, minmax(290px, 1fr)); }
-.card, article, details.settings { border: 1px solid var(--line); border-radius: 8px; padding: 1rem;
+.card, article { border: 1px solid var(--line); border-radius: 8px; padding: 1rem;
   background: var(--card); }
 article { margin: 1rem 0; content-visibility: auto; contain-intrinsic-size: auto 480px; }
 figure { margin: 0; } figure img { width: 100%; max-width: 320px; image-rendering: pixelated; display: block; }
@@ -426,8 +426,8 @@ figcaption, .soft { color: var(--soft); font-size: .875rem; }
 .badge { display: inline-block; border: 1px solid; border-radius: 1em; padding: 0 .6em; font-weight: 600; }
 .trust, .pass { color: var(--pass); } .caution, .doubt { color: var(--doubt); }
 .do-not-trust, .fail { color: var(--fail); }
-table { border-collapse: collapse; font-size: .875rem; } td, th { text-align: left; padding: .2rem .5rem .2rem 0;
-  vertical-align: top; border-bottom: 1px solid var(--line); }
+@media print { article { content-visibility: visible; } }
+ul { padding-left: 1.2rem; margin: .5rem 0; } li { margin: .25rem 0; } details { margin: .5rem 0; }
 summary { cursor: pointer; } summary:focus-visible { outline: 2px solid var(--blue); }
 @media (max-width: 480px) { body { padding: .75rem; } .row { grid-template-columns: 1fr 1fr; gap: .5rem; }
   .methods { grid-template-columns: 1fr; } dl { grid-template-columns: 1fr; } article, .card { padding: .75rem; } }
@@ -445,11 +445,9 @@ HEAD = """<!DOCTYPE html>
 <h1>{title}</h1>
 <p><span class="real">Red</span> speaks for {high}, <span class="fake">blue</span> for {low}; what stays grey is
 silent. Within a poster, maps in the score's units share one colour scale; the others have their own.</p>
-<details class="settings"><summary>How this was made</summary>
-<dl>
+<dl class="card">
 {facts}
 </dl>
-</details>
 <h2>What the methods show</h2>
 <div class="methods">
 {methods}
@@ -529,12 +527,15 @@ def _article(finding: Finding, ends: Mapping[str, float], pictures: Mapping[str,
             pictures[method],
             f"{METHODS[method].title} of {name}",
             f"<h3>{_text(METHODS[method].title)}</h3>{_numbers(method, found, ends[method])}"
-            + (_verdict(finding.trust[method]) if method in finding.trust else ""),
+            + (_badge(finding.trust[method]) if method in finding.trust else ""),
         )
         for method, found in finding.explanations.items()
     ]
-    rows = "".join(figures)
-    return f'<article id="{_text(finding.stem)}">\n<h2>{name}</h2>\n<div class="row">\n{rows}</div>\n</article>\n'
+    evidence = "".join(_evidence(method, trust) for method, trust in finding.trust.items())
+    return (
+        f'<article id="{_text(finding.stem)}">\n<h2>{name}</h2>\n'
+        f'<div class="row">\n{"".join(figures)}</div>\n{evidence}</article>\n'
+    )
 
 
 def _judgement(score: float, logit: bool) -> str:
@@ -550,7 +551,6 @@ def _figure(picture: Pixels, alt: str, caption: str) -> str:
 
 
 def _numbers(method: str, found: Explanation, end: float) -> str:
-    unit = "score" if METHODS[method].in_logits else "unit"
     parts = []
     if METHODS[method].in_logits and not math.isnan(float(found.base_score)):
         parts.append(f"reference {float(found.base_score):+.2f}, shares {float(found.values.sum()):+.2f}")
@@ -561,30 +561,32 @@ def _numbers(method: str, found: Explanation, end: float) -> str:
         parts.append(f"R² {float(found.diagnostics['r2']):.2f} on {segments} segments")
     if "unit" in found.diagnostics:
         parts.append(f"filter {int(found.diagnostics['unit'])}")
-    parts.append(f"full colour: {end:.2g} {unit} a pixel")
+    parts.append(f"full colour: {end:.2g} a pixel")
     if not float(found.values.abs().max()):
         parts.append("the map is empty: nothing speaks here")
     return f"<p>{_text(' · '.join(parts))}</p>"
 
 
-def _verdict(trust: Trust) -> str:
-    rows = "".join(_check_row(check) for check in trust.checks)
-    return (
-        f'<details><summary><span class="badge {trust.verdict.replace(" ", "-")}">{trust.verdict}</span> '
-        f"{_text(trust.reason)}</summary><table><tr><th>Check</th><th>Value</th><th>Level</th></tr>{rows}</table></details>"
-    )
+def _badge(trust: Trust) -> str:
+    return f'<span class="badge {trust.verdict.replace(" ", "-")}">{trust.verdict}</span>'
 
 
-def _check_row(check: Check) -> str:
+def _evidence(method: str, trust: Trust) -> str:
+    """What a verdict follows from."""
+    checks = "".join(_check(check) for check in trust.checks)
+    title = _text(METHODS[method].title)
+    return f"<details><summary>{title}: {_badge(trust)} {_text(trust.reason)}</summary><ul>{checks}</ul></details>\n"
+
+
+def _check(check: Check) -> str:
     interval = "" if math.isnan(check.low) else f" ({check.low:.2g} to {check.high:.2g})"
     value = "not measured" if math.isnan(check.value) else f"{check.value:.2g}{interval}"
     sign, opposite = ("≥", "<") if check.higher else ("≤", ">")
     limits = f"passes {sign} {check.passes:g}, fails {opposite} {check.fails:g}"
     title = check.title + (" *" if check.essential else "")
     return (
-        f'<tr><td>{_text(title)}<br><span class="soft">{_text(check.meaning)}</span></td>'
-        f'<td>{value}<br><span class="soft">{_text(limits)}</span></td>'
-        f'<td class="{check.level}">{check.level}</td></tr>'
+        f'<li>{_text(title)}: <strong>{value}</strong>, <span class="{check.level}">{check.level}</span> '
+        f'<span class="soft">({_text(limits)}). {_text(check.meaning)}</span></li>'
     )
 
 
