@@ -197,6 +197,12 @@ elif chosen == EVIDENCE_OF_FAKE:
     ui.needs(subject, "generator")
     with ui.forgiving("The way back to the noise"):
         blamed = cache.blame(checkpoint.digest, subject.seed, 16, checkpoint, subject.z)
-        blamed_layer = st.selectbox("Layer of the generator", list(blamed.units), 1, key="blame", bind="query-params")
+        blamed_layer = st.selectbox(
+            "Layer of the generator",
+            list(blamed.units),
+            min(1, len(blamed.units) - 1),
+            key="blame",
+            bind="query-params",
+        )
         evidence.show_blame(blamed, blamed_layer)
         st.page_link("app_pages/latent.py", label="Turn these noise values on the Latent page", icon=":material/tune:")

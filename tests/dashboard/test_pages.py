@@ -16,6 +16,7 @@ from gan.synthetic import draw_poster
 from tests.dashboard.conftest import PAGES
 
 OpenApp = Callable[..., AppTest]
+FAST = {"methods": ["DeepLIFT", "Gradient × input", "Activation map"]}
 NONSENSE = {
     "checkpoint": "../../etc/passwd",
     "source": "Nowhere",
@@ -92,7 +93,7 @@ def test_a_missing_posters_path_is_one_sentence(open_app: OpenApp, tmp_path: Pat
 
 
 def test_compare_shows_a_card_for_each_method(open_app: OpenApp) -> None:
-    app = open_app("compare", {"samples": "250"})
+    app = open_app("compare", {"samples": "256"})
     titles = [block.value for block in app.markdown if block.value.startswith("####")]
     assert titles == ["#### The poster", "#### DeepLIFT", "#### DeepSHAP", "#### LIME", "#### Activation map"]
     assert "completeness gap" in texts(app)
@@ -108,7 +109,7 @@ def test_one_method_that_fails_leaves_the_others_standing(open_app: OpenApp, mon
         raise RuntimeError("secret path /tmp/x")
 
     monkeypatch.setattr(DeepShap, "_attribute", explode)
-    app = open_app("compare", {"samples": "250"})
+    app = open_app("compare", {"samples": "256"})
     assert not app.exception
     assert len(app.error) == 1
     assert "secret" not in app.error[0].value
@@ -116,18 +117,118 @@ def test_one_method_that_fails_leaves_the_others_standing(open_app: OpenApp, mon
     assert "R²" in texts(app)
 
 
-def test_colours_and_detail_change_without_computing_again(open_app: OpenApp, monkeypatch: pytest.MonkeyPatch) -> None:
+def test_looks_change_without_computing_again(open_app: OpenApp, monkeypatch: pytest.MonkeyPatch) -> None:
     from xai.attribution import Attribution
 
-    calls = []
+    calls: list[str] = []
     attribute = Attribution.attribute
     monkeypatch.setattr(Attribution, "attribute", lambda self, *a: calls.append(self.name) or attribute(self, *a))
-    app = open_app("compare", {"samples": "250"})
-    assert len(calls) == 4
+    app = open_app("compare", FAST)
+    before = len(calls)
+    assert before >= 3
     app.slider(key="strength").set_value(0.5).run()
     app.select_slider(key="detail").set_value(1).run()
+    app.segmented_control(key="scale").set_value("own").run()
+    app.segmented_control(key="sort").set_value("trust").run()
     assert not app.exception
-    assert len(calls) == 4
+    assert len(calls) == before
+
+
+def badges(app: AppTest) -> list[str]:
+    return [block.value for block in app.markdown if "-badge[:material" in block.value]
+
+
+def test_each_map_has_a_verdict_with_its_reason(open_app: OpenApp) -> None:
+    app = open_app("compare", FAST)
+    assert not app.exception and not app.error
+    assert len(badges(app)) == 3
+    assert all(any(word in badge for word in ("trust]", "caution]")) for badge in badges(app))
+    assert not badges(open_app("compare", FAST | {"check": "false"}))
+
+
+def test_the_evidence_is_one_click_away(open_app: OpenApp) -> None:
+    app = open_app("compare", FAST)
+    app.button(key="evidence_deeplift").click().run()
+    assert not app.exception and not app.error
+    shown = texts(app)
+    for check in (
+        "Completeness gap",
+        "Infidelity",
+        "exact Shapley values",
+        "Maximum sensitivity",
+        "Left after forgetting",
+    ):
+        assert check in shown
+    assert "Do not trust: an essential check" in shown
+
+
+def test_sorting_by_trust_puts_the_best_verdict_first(open_app: OpenApp, monkeypatch: pytest.MonkeyPatch) -> None:
+    from xai.trust import Trust
+
+    verdicts = iter(["do not trust", "caution", "trust"])
+    seen: dict[int, str] = {}
+    monkeypatch.setattr(Trust, "verdict", property(lambda self: seen.setdefault(id(self), next(verdicts, "trust"))))
+    app = open_app("compare", FAST | {"sort": "trust"})
+    assert not app.exception
+    titles = [block.value for block in app.markdown if block.value.startswith("####")]
+    assert titles == ["#### The poster", "#### Activation map", "#### Gradient × input", "#### DeepLIFT"]
+
+
+def test_agreement_compares_all_maps(open_app: OpenApp) -> None:
+    app = open_app("compare", FAST | {"check": "false", "more": "Agreement"})
+    assert not app.exception and not app.error
+    assert "consensus: the mean of all maps" in captions(app)
+    assert len(app.get("plotly_chart")) == 3
+
+
+def test_references_are_compared_side_by_side(open_app: OpenApp) -> None:
+    app = open_app("compare", FAST | {"check": "false", "more": "References"})
+    assert not app.exception and not app.error
+    shown = {"a plain grey picture", "a black picture", "the poster itself, strongly blurred"}
+    assert shown < set(captions(app))
+    assert "chosen one **1.00**" in texts(app)
+
+
+def test_a_picture_of_ones_own_becomes_a_reference(open_app: OpenApp) -> None:
+    buffer = io.BytesIO()
+    draw_poster(3).image.save(buffer, "PNG")
+    app = open_app("compare", FAST | {"check": "false"})
+    assert "own" not in app.selectbox(key="reference").options
+    app.file_uploader(key="own_references").upload("mine.png", buffer.getvalue(), "image/png").run()
+    app.selectbox(key="reference").set_value("own").run()
+    assert not app.exception and not app.error
+    app.file_uploader(key="own_references").upload("bad.png", b"<html>", "image/png").run()
+    assert not app.exception
+    assert [error.value for error in app.error] == ["bad.png cannot be read as a JPEG, PNG or WebP picture."]
+
+
+def test_the_fake_is_traced_back_to_its_noise_and_filters(open_app: OpenApp, poster_folder: Path) -> None:
+    name = "What gave this fake away"
+    app = open_app("compare", FAST | {"check": "false", "more": name})
+    assert not app.exception and not app.error
+    assert "that of other seeds" in texts(app)
+    app = open_app(
+        "compare", FAST | {"check": "false", "more": name, "source": "Poster"}, "--posters", str(poster_folder)
+    )
+    assert not app.exception  # a real poster has no noise
+    assert "that of other seeds" not in texts(app)
+
+
+def test_a_filter_can_be_explained_in_place_of_the_verdict(open_app: OpenApp) -> None:
+    query = FAST | {"check": "false", "explain": "one filter", "target_layer": "layers.1", "target_unit": "2"}
+    app = open_app("compare", query)
+    assert not app.exception and not app.error
+    assert "mean response of **filter 2 of layers.1**" in texts(app)
+
+
+def test_every_method_has_a_card(open_app: OpenApp) -> None:
+    from xai import METHODS
+
+    every = [method.title for method in METHODS.values()]
+    app = open_app("compare", {"methods": every, "samples": "256", "check": "false"})
+    assert not app.exception and not app.error and not app.warning
+    titles = [block.value for block in app.markdown if block.value.startswith("####")]
+    assert titles == ["#### The poster", *(f"#### {title}" for title in every)]
 
 
 def test_a_link_brings_the_choices_back(open_app: OpenApp) -> None:
@@ -154,7 +255,7 @@ def test_a_layer_with_fewer_filters_keeps_the_choice_in_range(open_app: OpenApp)
 
 
 def test_a_real_poster_is_named_and_explained(open_app: OpenApp, poster_folder: Path) -> None:
-    app = open_app("compare", {"source": "Poster", "poster": "5", "samples": "250"}, "--posters", str(poster_folder))
+    app = open_app("compare", {"source": "Poster", "poster": "5", "samples": "256"}, "--posters", str(poster_folder))
     assert not app.exception
     assert not app.error
     assert app.session_state["_subject"].z is None

@@ -13,6 +13,7 @@ import subprocess
 import sys
 import time
 import urllib.request
+import zipfile
 from collections.abc import Iterator
 from pathlib import Path
 
@@ -92,12 +93,11 @@ def page(address: str) -> Iterator[Page]:
 
 
 def settle(page: Page) -> None:
-    """Wait until the app has answered: a page link clicked while an upload is on its way would be lost."""
+    """Wait until the app has answered: a click while an upload is on its way would be lost."""
     expect(page.get_by_test_id("stApp")).to_have_attribute("data-test-script-state", "notRunning")
 
 
 def go_to(page: Page, name: str) -> None:
-    settle(page)
     page.get_by_test_id("stSidebarNav").get_by_role("link", name=name).click()
     expect(page.get_by_role("heading", name=name, level=1)).to_be_visible()
 
@@ -112,6 +112,7 @@ def test_a_person_uploads_a_poster_compares_four_methods_and_picks_a_filter(page
     # The verdict on the seed stands there until the upload has arrived; the poster's caption does not.
     expect(page.get_by_test_id("stSidebar").get_by_role("paragraph").get_by_text("mine.png")).to_be_visible()
     expect(page.get_by_test_id("stSidebar").get_by_text("D finds it")).to_be_visible()
+    settle(page)
 
     go_to(page, "Compare")
     for title in ("DeepLIFT", "DeepSHAP", "LIME", "Activation map"):
@@ -125,6 +126,37 @@ def test_a_person_uploads_a_poster_compares_four_methods_and_picks_a_filter(page
     page.get_by_role("gridcell", name="filter 5", exact=True).click()
     expect(page.get_by_role("heading", name="Filter 5 of layers.5")).to_be_visible()
     assert "g_unit=5" in page.url
+
+
+def test_a_person_finds_out_whom_to_believe_and_takes_it_home(page: Page) -> None:
+    page.goto(f"{page.url}compare?seed=7&methods=DeepLIFT&methods=Grad-CAM")
+    main = page.get_by_test_id("stMain")
+    expect(main.get_by_role("button", name="Evidence")).to_have_count(2)  # both maps have their verdicts
+    settle(page)
+    main.get_by_role("button", name="Evidence").first.click()
+    evidence = page.get_by_role("dialog")
+    expect(evidence.get_by_text("Correlation with exact Shapley values")).to_be_visible()
+    expect(evidence.get_by_test_id("stPlotlyChart")).to_have_count(4)
+    page.keyboard.press("Escape")
+    expect(evidence).to_have_count(0)
+
+    more(page, "Agreement")
+    expect(main.get_by_text("consensus: the mean of all maps")).to_be_visible()
+    more(page, "References")
+    expect(main.get_by_text("the poster itself, strongly blurred")).to_be_visible()
+    more(page, "What gave this fake away")
+    expect(main.get_by_text("All of them, the small ones too")).to_be_visible()
+    more(page, "Take it home")
+    with page.expect_download() as waiting:
+        main.get_by_role("button", name="Download").click()
+    with zipfile.ZipFile(waiting.value.path()) as archive:
+        names = archive.namelist()
+    assert {"explanations.json", "index.html", "values/deeplift-00000.npz"} <= set(names)
+
+
+def more(page: Page, name: str) -> None:
+    settle(page)
+    page.get_by_test_id("stMain").get_by_text(name, exact=True).click()
 
 
 def test_a_poster_is_chosen_by_click_and_kept_across_pages(page: Page) -> None:
