@@ -26,7 +26,7 @@ from xai.score import Score
 from xai.segments import grid
 
 CELLS = 8
-RANDOM_ORDERS = 6
+RANDOM_ORDERS = 4
 GRID = 3
 RADIUS = 0.04  # of pictures in [-1, 1]: 2 % of the range, 5 of 255 grey levels
 

@@ -114,7 +114,7 @@ class Trust:
         """What the verdict hangs on, in a few words."""
         weak = [check for check in self.checks if check.level == "fail"]
         weak = weak or [check for check in self.checks if check.level == "doubt"]
-        return ", ".join(check.title.lower() for check in weak) or "every check is passed"
+        return "; ".join(check.title[0].lower() + check.title[1:] for check in weak) or "every check is passed"
 
 
 def examine(method: Attribution, image: Tensor, explanation: Explanation, progress: Progress | None = None) -> Trust:

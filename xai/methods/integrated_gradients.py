@@ -41,7 +41,7 @@ class IntegratedGradients(Attribution):
     engine: str = "direct"
     steps: int = 33
     most_steps: int = 1025
-    tolerance: float = 0.01
+    tolerance: float = 0.02
 
     def __post_init__(self) -> None:
         super().__post_init__()
