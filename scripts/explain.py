@@ -451,7 +451,11 @@ def run(chosen: argparse.Namespace, rank: int, world: int) -> report.Summary | N
 def finish(job: Job) -> report.Summary:
     """Make the archive of all chunks, put it in its place, and clear the rest away."""
     archive = job.work / "archive"
-    summary = report.assemble(archive, job.chunks, job.settings)
+    try:
+        summary = report.assemble(archive, job.chunks, job.settings)
+    except gan.PosterLensError:
+        shutil.rmtree(job.work)  # no poster in any chunk: there is nothing to continue
+        raise
     if job.out.exists():
         job.out.rename(job.work / "old")
     archive.rename(job.out)
