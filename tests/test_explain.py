@@ -224,6 +224,22 @@ def test_every_reference_can_be_had(kind: str, explain: Callable[..., int], fold
     assert record(tmp_path / "out")["settings"]["reference"]["kind"] == kind
 
 
+def test_posters_are_read_only_a_little_ahead(script: ModuleType) -> None:
+    begun: list[int] = []
+
+    def read(item: int) -> int:
+        begun.append(item)
+        return -item
+
+    with script.ThreadPoolExecutor(2) as pool:
+        answers = script.ahead(pool, read, range(100), 5)
+        assert begun == []
+        assert [next(answers) for _ in range(3)] == [0, -1, -2]
+        time.sleep(0.05)
+        assert sorted(begun) == [0, 1, 2, 3, 4, 5, 6]
+        assert list(answers) == [-item for item in range(3, 100)]
+
+
 # ---- bad input ---------------------------------------------------------------------------------------
 
 

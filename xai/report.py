@@ -231,12 +231,13 @@ def write_chunk(
             for row, finding in enumerate(findings):
                 maps = heats(finding.explanations, max(1, finding.image.shape[-1] // CELLS))
                 ends = full_colours(maps)
-                pictures = _overlays(finding, maps, ends)
+                pixels = to_uint8(finding.image)[0]
+                pictures = {name: overlay(pixels, values, ends[name], STRENGTH) for name, values in maps.items()}
                 for name, picture in pictures.items():
                     factor = max(1, OVERLAY_SIDE // picture.shape[0])
                     (chunk / "overlays" / f"{finding.stem}-{name}.png").write_bytes(_png(enlarge(picture, factor)))
                 records.append(_record(finding, ends, index, row))
-                page.write(_article(finding, ends, pictures, logit=methods[0].score.layer is None))
+                page.write(_article(finding, ends, pixels, pictures, logit=methods[0].score.layer is None))
         (chunk / "posters.json").write_text(_json({"posters": records, "skipped": skipped}))
 
 
@@ -254,11 +255,6 @@ def _write_values(path: Path, method: Attribution, findings: Sequence[Finding]) 
     # Pixels' shares hardly shrink (6 %) and take 20 times as long; segments and layers shrink to a twentieth.
     save = np.savez if method.granularity == "pixel" else np.savez_compressed
     save(path, **arrays)  # type: ignore[arg-type]
-
-
-def _overlays(finding: Finding, maps: Mapping[str, Heat], ends: Mapping[str, float]) -> dict[str, Pixels]:
-    pixels = to_uint8(finding.image)[0]
-    return {name: overlay(pixels, values, ends[name], STRENGTH) for name, values in maps.items()}
 
 
 def _record(finding: Finding, ends: Mapping[str, float], chunk: int, row: int) -> dict[str, Any]:
@@ -314,8 +310,8 @@ def _trust_record(trust: Trust) -> dict[str, Any]:
     }
 
 
-def _json(value: Any) -> str:
-    return json.dumps(_plain(value), indent=1, allow_nan=False)
+def _json(value: Any, indent: int | None = None) -> str:
+    return json.dumps(_plain(value), indent=indent, allow_nan=False)  # an indent takes ten times as long
 
 
 def _plain(value: Any) -> Any:
@@ -391,7 +387,7 @@ def _place(source: Path, target: Path) -> None:
 def _write_json(file: IO[str], chunks: Sequence[Path], made_by: Mapping[str, Any]) -> Summary:
     """Poster by poster, for there may be many."""
     count, skipped = 0, []
-    file.write(f'{{\n"settings": {_json(made_by)},\n"versions": {_json(versions())},\n"posters": [')
+    file.write(f'{{\n"settings": {_json(made_by, 1)},\n"versions": {_json(versions(), 1)},\n"posters": [')
     for chunk in chunks:
         record = json.loads((chunk / "posters.json").read_text())
         skipped += [(name, reason) for name, reason in record["skipped"]]
@@ -517,11 +513,13 @@ def _skipped(skipped: Sequence[tuple[str, str]]) -> str:
     return f"<details><summary>{len(skipped)} skipped</summary><ul>{rows}</ul></details>"
 
 
-def _article(finding: Finding, ends: Mapping[str, float], pictures: Mapping[str, Pixels], logit: bool) -> str:
+def _article(
+    finding: Finding, ends: Mapping[str, float], pixels: Pixels, pictures: Mapping[str, Pixels], logit: bool
+) -> str:
     """One poster: the picture and the overlays side by side. Nothing in it depends on the clock."""
     name = _text(finding.name)
     caption = f"<h3>The poster</h3><p>{_judgement(_score(finding), logit)}</p>"
-    figures = [_figure(to_uint8(finding.image)[0], f"The poster {name}", caption)]
+    figures = [_figure(pixels, f"The poster {name}", caption)]
     figures += [
         _figure(
             pictures[method],
@@ -592,7 +590,10 @@ def _check(check: Check) -> str:
 
 def _text(value: Any) -> str:
     """Safe within HTML; a file name can hold anything, also what no page can show."""
-    return html.escape("".join(sign if sign.isprintable() else "�" for sign in str(value)))
+    text = str(value)
+    if not text.isprintable():
+        text = "".join(sign if sign.isprintable() else "�" for sign in text)
+    return html.escape(text)
 
 
 def _png(picture: Pixels) -> bytes:
