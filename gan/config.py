@@ -27,17 +27,20 @@ class ModelConfig(_Config):
     latent : number of noise values.
     width : channels of the layer next to the picture; doubled towards the 4 x 4 layer.
     max_width : cap on the channels, so that deep networks stay affordable.
+    generator_channels : G's own channels in the order of ``channels`` where filters were pruned away; () otherwise.
 
     Raises
     ------
     ValueError
-        If the resolution is not a power of two of at least 8, or a count is below 1.
+        If the resolution is not a power of two of at least 8, a count is below 1, or ``generator_channels`` has
+        another length than ``channels``.
     """
 
     resolution: int = 64
     latent: int = 100
     width: int = 64
     max_width: int = 512
+    generator_channels: tuple[int, ...] = ()
 
     def __post_init__(self) -> None:
         if self.resolution < 8 or self.resolution & (self.resolution - 1):
@@ -45,6 +48,10 @@ class ModelConfig(_Config):
         for name in ("latent", "width", "max_width"):
             if getattr(self, name) < 1:
                 raise ValueError(f"{name} must be at least 1, not {getattr(self, name)}")
+        pruned = tuple(self.generator_channels)  # a list, where it comes from JSON
+        object.__setattr__(self, "generator_channels", pruned)
+        if pruned and (len(pruned) != len(self.channels) or min(pruned) < 1):
+            raise ValueError(f"generator_channels must be {len(self.channels)} counts of at least 1, not {pruned}")
 
     @property
     def channels(self) -> tuple[int, ...]:

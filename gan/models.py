@@ -69,7 +69,7 @@ def latents(seeds: Iterable[int], config: ModelConfig, device: str | torch.devic
 
 
 def _generator_layers(config: ModelConfig) -> Iterator[nn.Module]:
-    widths = config.channels[::-1]
+    widths = (config.generator_channels or config.channels)[::-1]
     yield nn.ConvTranspose2d(config.latent, widths[0], 4, 1, 0, bias=False)
     yield nn.BatchNorm2d(widths[0])
     yield nn.ReLU(inplace=True)

@@ -194,7 +194,8 @@ class Chain:
     def trace(self, x: Tensor, many: bool = False) -> Trace:
         """Run forwards and keep every step's input.
 
-        A row's bits do not depend on the other rows. ``many`` chooses the format that is faster for many.
+        A row's bits do not depend on the other rows in the networks of a DCGAN (a library is free to sum up
+        in another order for other shapes). ``many`` chooses the format that is faster for many.
         """
         before = [x]
         for step in self.steps:

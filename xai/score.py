@@ -27,6 +27,7 @@ from xai.memory import Memory
 PICK = "pick"
 LINEAR = (nn.Conv2d, nn.ConvTranspose2d, nn.Linear)
 KEPT = 64  # answers that a score remembers for other methods
+TRACES = 4  # of references; 16 of them at 64 pixels take 16 MB
 
 
 class Score:
@@ -89,7 +90,7 @@ class Score:
     def _use(self, network: nn.Module) -> None:
         self._network = network
         self.chain = Chain.of(self._network)
-        self._memory = Memory(KEPT)
+        self._memory, self._traces = Memory(KEPT), Memory(TRACES)
 
     @torch.no_grad()
     def __call__(self, images: Tensor) -> Tensor:
@@ -152,8 +153,10 @@ class Score:
 
     def trace(self, references: Tensor) -> Trace:
         """The chain's trace of these references, remembered for the next picture."""
-        assert self.chain is not None  # asked by methods that have looked
-        return self.remembered(("trace", digest(references)), lambda: self.chain.trace(references))  # type: ignore[union-attr,no-any-return]
+        chain = self.chain
+        assert chain is not None  # asked by methods that have looked
+        trace: Trace = self._traces.get(digest(references), lambda: chain.trace(references))
+        return trace
 
     def remembered(self, key: Any, make: Callable[[], Any]) -> Any:
         """What ``make`` gave under this key, made now if it is not there; the oldest answers go."""
