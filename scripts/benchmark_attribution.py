@@ -257,7 +257,7 @@ def table(found: list[Standing], area: float, seconds: Mapping[str, float] | Non
         if seconds:
             cells.append(f"{seconds[one.name]:.2f}" if one.name in seconds else "")
         yield "| " + " | ".join(cells) + " |"
-    chance = {"rank": area, "block_rank": area, "mass": area, "excess": 0.0, "pointing": area, "auc": 0.5}
+    chance = {"rank": area, "block_rank": area, "mass": area, "excess": 0.0, "pointing": area, "auc": 0.5, "place": 0.5}
     yield " | ".join(["| *chance*", *(f"{chance[key]:.2f}" for key in HEADS), *("" for _ in ends)]) + " |"
 
 

@@ -73,7 +73,7 @@ def test_a_method_is_perfect_where_the_network_looks_at_nothing_but_the_mask(nam
     [case] = found.cases
     assert case.delta == pytest.approx(sign * 3 * 64, rel=1e-5)
     explanation = xai.attribution(name, score, reference=xai.reference("grey")).attribute(case.image)
-    assert measure(relevance(explanation, case.delta), case.mask) == Measures(1, 1, 1, 0.75, 1, 1)
+    assert measure(relevance(explanation, case.delta), case.mask) == Measures(1, 1, 1, 0.75, 1, 1, 1)
 
 
 @pytest.mark.parametrize("name", ["deeplift", "deepshap", "integrated_gradients", "expected_gradients"])
@@ -91,19 +91,19 @@ def test_against_the_unplanted_poster_no_pixel_outside_the_patch_gets_a_share(na
 
 def test_a_map_that_is_strong_exactly_outside_is_as_wrong_as_can_be() -> None:
     mask = box()
-    assert measure(np.where(mask, 0.0, 1.0), mask) == Measures(0, 0, 0, -0.25, 0, 0)
+    assert measure(np.where(mask, 0.0, 1.0), mask) == Measures(0, 0, 0, -0.25, 0, 0, 0)
 
 
 @pytest.mark.parametrize("value", [0.0, 1.0, -1.0])
 def test_a_map_that_is_the_same_everywhere_gets_what_chance_would(value: float) -> None:
     found = measure(np.full((SIDE, SIDE), value), box())
-    assert astuple(found) == (0.25, 0.25, 0.25, 0.0, 0.25, 0.5)
+    assert astuple(found) == (0.25, 0.25, 0.25, 0.0, 0.25, 0.5, 0.5)
 
 
 def test_random_maps_are_at_chance_on_average() -> None:
     image, mask = noise(1, 3, SIDE, SIDE), box()
     found = np.mean([astuple(measure(control("random", image, seed), mask)) for seed in range(400)], 0)
-    assert found == pytest.approx([0.25, 0.25, 0.25, 0.0, 0.25, 0.5], abs=0.05)
+    assert found == pytest.approx([0.25, 0.25, 0.25, 0.0, 0.25, 0.5, 0.5], abs=0.05)
     assert found[[3, 5]] == pytest.approx([0.0, 0.5], abs=0.01)
 
 
@@ -128,6 +128,15 @@ def test_the_area_under_the_curve_is_that_of_all_pairs(values: np.ndarray, mask:
     inside, outside = values[mask][:, None], values[~mask]
     pairs = ((inside > outside) + 0.5 * (inside == outside)).mean()
     assert measure(values, mask).auc == pytest.approx(pairs)
+
+
+@given(whole_maps, masks)
+def test_the_place_is_compared_with_every_shift_of_the_mask(values: np.ndarray, mask: np.ndarray) -> None:
+    shifted = [np.roll(mask, (row, column), (0, 1)) for row in range(8) for column in range(8)]
+    others = [values[other].sum() for other in shifted if not np.array_equal(other, mask)]
+    own = values[mask].sum()
+    expected = np.mean([(own > other) + 0.5 * (own == other) for other in others])
+    assert measure(values, mask).place == pytest.approx(expected)
 
 
 @given(whole_maps, masks)
@@ -311,7 +320,7 @@ def test_values_that_are_all_the_same_have_no_spread() -> None:
 
 def test_names_are_ranked_and_compared_with_the_best_control_case_by_case() -> None:
     def all_at(*ranks: float) -> list[Measures]:
-        return [Measures(rank, rank, rank, 0, rank, rank) for rank in ranks]
+        return [Measures(rank, rank, rank, 0, rank, rank, rank) for rank in ranks]
 
     measures = {
         "weak": all_at(0.1, 0.3, 0.1),
