@@ -15,6 +15,7 @@ PAGES = {
     "Discriminator": ("discriminator", "policy"),
     "Generator": ("generator", "brush"),
     "Latent": ("latent", "tune"),
+    "Prune": ("prune", "content_cut"),
     "Training": ("training", "monitoring"),
 }
 

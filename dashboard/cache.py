@@ -8,6 +8,7 @@ from __future__ import annotations
 
 import gc
 import hashlib
+import json
 from dataclasses import dataclass, replace
 from pathlib import Path
 from typing import TYPE_CHECKING, Any
@@ -310,6 +311,94 @@ def sensitivity(digest: str, seed: int, _checkpoint: gan.Checkpoint, _z: Tensor)
 
     # The page has asked for a generator (ui.needs).
     return latent.sensitivity(_checkpoint.generator, _z, _judge(digest, _checkpoint))  # type: ignore[arg-type]
+
+
+@st.cache_resource(max_entries=8, show_spinner=False)
+def pruning_study(digest: str, _checkpoint: gan.Checkpoint) -> dict[str, Any] | None:
+    """What scripts/study_pruning.py found for these weights, or None."""
+    path = settings().checkpoints / _checkpoint.name / "pruning.json"
+    try:
+        found: dict[str, Any] = json.loads(path.read_text())
+    except (OSError, ValueError):
+        return None
+    return found if found.get("digest") == digest else None
+
+
+@dataclass(frozen=True, eq=False)
+class Pruned:
+    """A smaller generator. layers : filters by layer before; removed : how many went; total : all filters."""
+
+    generator: gan.Generator
+    layers: dict[str, int]
+    removed: dict[str, int]
+
+    @property
+    def total(self) -> int:
+        return sum(self.layers.values())
+
+
+@st.cache_resource(max_entries=64, show_spinner="Cutting filters out")
+def pruned(digest: str, ranking: str, percent: int, _checkpoint: gan.Checkpoint) -> Pruned:
+    """The generator without the first ``percent`` of a ranking."""
+    from xai import prune
+
+    generator: Any = _checkpoint.generator  # the page has asked for one
+    gone = prune.first_of(generator, _ranking(digest, ranking, _checkpoint), percent / 100)
+    layers = prune.activation_layers(generator)
+    return Pruned(prune.prune(generator, gone), layers, {layer: len(units) for layer, units in gone.items()})
+
+
+@st.cache_resource(max_entries=16, show_spinner=False)
+def _ranking(digest: str, name: str, _checkpoint: gan.Checkpoint) -> list[tuple[str, int]]:
+    import torch
+
+    from xai import prune
+
+    study = pruning_study(digest, _checkpoint) or {"effects": {}}
+    effects = {layer: torch.tensor(values) for layer, values in study["effects"].items()}
+    return prune.ranking(_checkpoint.generator, name, effects)  # type: ignore[arg-type]  # as above
+
+
+@st.cache_resource(max_entries=64, show_spinner=False)
+def cost(digest: str, ranking: str, percent: int, _checkpoint: gan.Checkpoint) -> Any:
+    """What a poster costs with the whole generator (``percent`` 0) or a smaller one."""
+    from xai import prune
+
+    whole: Any = _checkpoint.generator  # as above
+    return prune.cost(pruned(digest, ranking, percent, _checkpoint).generator if percent else whole)
+
+
+@st.cache_resource(max_entries=64, show_spinner=False)
+def posters_of_seeds(
+    digest: str, ranking: str, percent: int, count: int, _generator: gan.Generator, _config: gan.ModelConfig
+) -> Tensor:
+    """The first ``count`` seeds' posters (N, 3, H, W)."""
+    import torch
+
+    import gan
+
+    with torch.no_grad():
+        pictures: Tensor = _generator(gan.latents(range(count), _config))
+    return pictures
+
+
+def pruned_archive(checkpoint: gan.Checkpoint, ranking: str, percent: int) -> bytes:
+    """A smaller generator and the discriminator as a zip of a checkpoint folder."""
+    import io
+    import tempfile
+    import zipfile
+
+    import gan
+
+    about = {"pruned_from": checkpoint.digest, "ranking": ranking, "share": percent / 100}
+    buffer = io.BytesIO()
+    with tempfile.TemporaryDirectory() as temporary, zipfile.ZipFile(buffer, "w") as archive:
+        folder = Path(temporary) / "checkpoint"
+        smaller = pruned(checkpoint.digest, ranking, percent, checkpoint).generator
+        gan.save(folder, smaller, checkpoint.discriminator, about)  # type: ignore[arg-type]  # as above
+        for file in sorted(folder.iterdir()):
+            archive.write(file, f"{checkpoint.name}-{ranking}-{percent}/{file.name}")
+    return buffer.getvalue()
 
 
 def runs() -> dict[str, Path]:

@@ -1,14 +1,15 @@
 """Take filters out of a generator for good: a smaller network that draws nearly the same posters.
 
-    smaller = prune(generator, {"layers.5": [3, 17, 40]})        # these filters go, at their means
+    smaller = prune(generator, {"layers.5": [3, 17, 40]})        # these filters go
     cost(smaller).multiply_adds / cost(generator).multiply_adds
-    gan.save(Checkpoint(smaller, ...), "checkpoints/smaller")    # a normal checkpoint
+    gan.save(directory, smaller, discriminator)                  # a normal checkpoint
 
 A filter of an activation layer is cut out of the transposed convolution before it, its BatchNorm, and the
-transposed convolution after it. What it did on average is not lost: its mean goes into the next BatchNorm
-as a constant. For a filter that is constant that is exact on average over 2 x 2 places: a strided transposed
-convolution reads other weights at odd places than at even ones, and fewer at the border; a BatchNorm has one
-constant for all of them. ``fold_error`` measures what that costs in the picture.
+transposed convolution after it. What it did need not be lost (``fold``): "regression" gives its part to the
+filters that stay, as far as they foretell it at the same place (He, Zhang, Sun 2017), and its mean to the next
+BatchNorm; "mean" folds the mean only; "none" is the network with these filters held at 0. A BatchNorm has one
+constant for all places, while a strided transposed convolution reads other weights at odd places than at even
+ones, and fewer at the border: ``fold_error`` measures what that costs in the picture.
 """
 
 from __future__ import annotations
@@ -16,6 +17,7 @@ from __future__ import annotations
 import time
 from collections.abc import Mapping, Sequence
 from dataclasses import dataclass, replace
+from typing import Literal
 
 import torch
 from torch import Tensor, nn
@@ -23,9 +25,11 @@ from torch import Tensor, nn
 from gan.models import Generator, latents
 from xai.errors import ExplanationError
 from xai.hooks import activations, edit, private_copy
-from xai.units import unit_means
+from xai.units import MEAN_SEEDS, unit_means
 
 Removed = Mapping[str, Sequence[int]]
+Fold = Literal["regression", "mean", "none"]
+RIDGE = 1e-3  # of the filters' mean energy
 
 
 @dataclass(frozen=True)
@@ -44,11 +48,11 @@ def activation_layers(generator: Generator) -> dict[str, int]:
 
 
 @torch.no_grad()
-def prune(generator: Generator, removed: Removed, keep_means: bool = True) -> Generator:
+def prune(generator: Generator, removed: Removed, fold: Fold = "regression") -> Generator:
     """A new generator without these filters, by activation layer; the given one stays as it is.
 
-    With ``keep_means`` their mean activations (over 64 fixed seeds) are folded into the next BatchNorm; without,
-    they are as if held at 0. The last layer's filters have no BatchNorm after them, so theirs are dropped.
+    Means and regressions are over 64 fixed seeds. The last layer's filters have no BatchNorm after them, so
+    their constants are lost.
 
     Raises
     ------
@@ -57,18 +61,16 @@ def prune(generator: Generator, removed: Removed, keep_means: bool = True) -> Ge
     """
     kept = _kept(generator, removed)
     widths = tuple(len(units) for units in kept)
-    config = replace(generator.config, generator_channels=widths[::-1])
-    pruned = Generator(config).to(next(generator.parameters()).device).eval()
+    pruned = Generator(replace(generator.config, generator_channels=widths[::-1])).eval()
+    weight, constant = _convolution(generator, 0).weight, torch.zeros(())
     for index, units in enumerate(kept):
-        inputs = torch.arange(generator.config.latent) if index == 0 else kept[index - 1]
-        weight = _convolution(generator, index).weight
-        _convolution(pruned, index).weight.copy_(weight[inputs][:, units])
+        _convolution(pruned, index).weight.copy_(weight[:, units])
         old, new = _norm(generator, index), _norm(pruned, index)
         for name, tensor in old.state_dict().items():
             new.state_dict()[name].copy_(tensor[units] if tensor.ndim else tensor)
-        if keep_means and index > 0:
-            new.bias.add_((_scale(old) * _lost(generator, index - 1, kept[index - 1]))[units])
-    _last(pruned).weight.copy_(_last(generator).weight[kept[-1]])
+        new.bias.add_((_scale(old) * constant).expand(len(old.bias))[units])
+        weight, constant = _folded(generator, index, units, fold)
+    _convolution(pruned, len(kept)).weight.copy_(weight)
     return pruned
 
 
@@ -79,7 +81,7 @@ def fold_error(generator: Generator, layer: str, unit: int, seeds: Sequence[int]
     held = private_copy(generator)
     with edit(held, layer, [unit], float(unit_means(generator, layer)[unit])):
         exact = held(z)
-    return float((prune(generator, {layer: [unit]})(z) - exact).square().mean().sqrt())
+    return float((prune(generator, {layer: [unit]}, "mean")(z) - exact).square().mean().sqrt())
 
 
 def duplicates(generator: Generator, layer: str, seeds: Sequence[int] = range(256)) -> tuple[Tensor, Tensor]:
@@ -195,25 +197,39 @@ def _known(generator: Generator, layer: str) -> str:
     return layer
 
 
-def _lost(generator: Generator, index: int, kept: Tensor) -> Tensor:
-    """What the means of the filters that go add to each filter of the next layer, away from the border."""
-    layer = f"layers.{3 * index + 2}"
-    means = unit_means(generator, layer)
-    means[kept] = 0
+def _folded(generator: Generator, index: int, kept: Tensor, fold: Fold) -> tuple[Tensor, Tensor]:
+    """The next layer's weight for the kept filters of this one, and the constant that it gains (per output)."""
     following = _convolution(generator, index + 1)
-    constant = means[None, :, None, None].expand(1, -1, 3, 3).contiguous()
-    inner: Tensor = following(constant)
-    return inner[0, :, 2:4, 2:4].mean((1, 2))  # every phase of the stride once
+    weight, count = following.weight, following.weight.shape[0]
+    gone = torch.tensor([unit for unit in range(count) if unit not in set(kept.tolist())], dtype=torch.long)
+    if fold == "none" or not len(gone):
+        return weight[kept], torch.zeros(weight.shape[1])
+    layer = f"layers.{3 * index + 2}"
+    maps = activations(generator, latents(MEAN_SEEDS, generator.config), [layer])[layer]
+    flat = maps.transpose(0, 1).flatten(1).double()
+    shares = torch.zeros(len(kept), len(gone), dtype=torch.float64)
+    if fold == "regression":
+        shares = _regression(flat[kept], flat[gone])
+    means = flat.mean(1)
+    constant = torch.zeros(count)
+    constant[gone] = (means[gone] - means[kept] @ shares).float()
+    inner: Tensor = following(constant[None, :, None, None].expand(1, -1, 3, 3).contiguous())
+    gained = weight[kept] + torch.einsum("kg,gohw->kohw", shares.float(), weight[gone])
+    return gained, inner[0, :, 2:4, 2:4].mean((1, 2))  # every phase of the stride once
+
+
+def _regression(kept: Tensor, gone: Tensor) -> Tensor:
+    """Ridge regression (K, G) of the filters that go (G, n) on those that stay (K, n), both centred."""
+    kept, gone = kept - kept.mean(1, keepdim=True), gone - gone.mean(1, keepdim=True)
+    inner = kept @ kept.T
+    ridge = RIDGE * inner.diagonal().mean().clamp_min(1e-12) * torch.eye(len(kept), dtype=kept.dtype)
+    return torch.linalg.solve(inner + ridge, kept @ gone.T)  # type: ignore[no-any-return]  # torch.linalg has no types
 
 
 def _scale(norm: nn.BatchNorm2d) -> Tensor:
     """What an eval-mode BatchNorm multiplies each channel by."""
     assert norm.running_var is not None  # a generator's BatchNorm keeps statistics
     return norm.weight * (norm.running_var + norm.eps).rsqrt()
-
-
-def _last(generator: Generator) -> nn.ConvTranspose2d:
-    return _convolution(generator, len(generator.layers) // 3)
 
 
 def _convolution(generator: Generator, index: int) -> nn.ConvTranspose2d:

@@ -1,0 +1,110 @@
+"""Prune: which filters can go, what it costs, what it saves; take the smaller generator home."""
+
+import plotly.graph_objects as go
+import streamlit as st
+
+import gan
+from dashboard import cache, state, ui
+from dashboard.components.sprite_grid import sprite_grid
+from xai.render import data_uri, sprite
+
+RANKINGS = {
+    "effect": "least effect on the picture first",
+    "duplicates": "filters that another one repeats first",
+    "norm": "filters that are read with the smallest weights first",
+    "random": "at random, for comparison",
+}
+COLOURS = {"effect": "#c2410c", "duplicates": "#1d4ed8", "norm": "#15803d", "random": "#888888"}
+SEEDS = 12
+
+ui.head("Prune", "Which filters of the generator can go, and when does it show?")
+subject = ui.needs(st.session_state["_subject"], "generator")
+checkpoint = subject.checkpoint
+study = cache.pruning_study(checkpoint.digest, checkpoint)
+rankings = [name for name in RANKINGS if name != "effect" or study]
+
+with st.container(horizontal=True, vertical_alignment="bottom"):
+    ranking = st.selectbox(
+        "Take away", rankings, format_func=lambda name: RANKINGS[name], key="ranking", bind="query-params", width=380
+    )
+    percent = st.slider("Percent of the filters", 0, 90, 20, 5, key="percent", bind="query-params", width=300)
+smaller = cache.pruned(checkpoint.digest, ranking, percent, checkpoint)
+before = cache.cost(checkpoint.digest, ranking, 0, checkpoint)
+after = cache.cost(checkpoint.digest, ranking, percent, checkpoint)
+
+
+def change(key: str) -> str:
+    """Of a cost, in percent."""
+    return f"{getattr(after, key) / getattr(before, key) - 1:.0%}"
+
+
+with st.container(horizontal=True):
+    gone = sum(smaller.removed.values())
+    st.metric("Filters taken away", f"{gone:,} of {smaller.total:,}")
+    st.metric("Weights", f"{after.parameters:,}", change("parameters"), "inverse")
+    st.metric("Multiply-adds", f"{after.multiply_adds / 1e6:.0f} M", change("multiply_adds"), "inverse")
+    st.metric("One poster", f"{after.milliseconds:.1f} ms", change("milliseconds"), "inverse")
+
+columns = st.columns(2, gap="large")
+for column, title, network, taken in (
+    (columns[0], "The whole generator", checkpoint.generator, 0),
+    (columns[1], f"Without {gone} filters", smaller.generator, percent),
+):
+    with column:
+        st.subheader(title)
+        posters = cache.posters_of_seeds(checkpoint.digest, ranking, taken, SEEDS, network, checkpoint.config)
+        sheet = sprite(gan.to_uint8(posters), columns=4)
+        sprite_grid(
+            data_uri(sheet.pixels), labels=[f"seed {seed}" for seed in range(SEEDS)], columns=4, per_row=4,
+            cell=sheet.cell, selected=subject.seed if subject.seed is not None and subject.seed < SEEDS else -1,
+            on_pick=state.show_seed, key=f"{title[:3]}_grid", title=title, smallest=90, most="none",
+        )  # fmt: skip
+with st.expander("Where they are taken from"):
+    st.dataframe(
+        [
+            {"layer": layer, "filters": count, "taken away": smaller.removed.get(layer, 0)}
+            for layer, count in smaller.layers.items()
+        ],
+        hide_index=True, width="content",
+    )  # fmt: skip
+
+st.subheader("When does the judge notice?")
+if study:
+    left, right = st.columns(2)
+    for column, key, low, high, title in (
+        (left, "quality", "low", "high", "Distance from real posters (fd_lite1, lower is better)"),
+        (right, "diversity", "diversity_low", "diversity_high", "Variety of the posters (the whole generator's is 1)"),
+    ):
+        figure = go.Figure()
+        for name, points in study["rankings"].items():
+            shares = [100 * point["share"] for point in points]
+            figure.add_scatter(
+                x=shares, y=[point[key] for point in points], name=name, line_color=COLOURS[name],
+                error_y={
+                    "array": [point[high] - point[key] for point in points],
+                    "arrayminus": [point[key] - point[low] for point in points], "thickness": 1,
+                },
+            )  # fmt: skip
+        figure.add_vline(x=percent, line_dash="dot", line_color="#888888")
+        figure.update_layout(
+            title={"text": title, "font": {"size": 14}}, height=320, margin={"l": 10, "r": 10, "t": 40, "b": 10},
+            xaxis_title="percent of the filters taken away", legend={"orientation": "h", "y": -0.3},
+        )  # fmt: skip
+        with column:
+            st.plotly_chart(figure, key=f"{key}_curve", config={"displayModeBar": False})
+    st.caption(
+        f"The judge is EfficientNet-Lite1, which had no part in the training: {study['samples']} generated posters "
+        f"against {study['held_out']:,} held-out ones. Bars are 95 % intervals."
+    )
+else:
+    st.info("The study is not made yet: python scripts/study_pruning.py --checkpoint DIR --data POSTERS")
+
+st.download_button(
+    "Take the smaller generator home", lambda: cache.pruned_archive(checkpoint, ranking, percent),
+    f"{checkpoint.name}-{ranking}-{percent}.zip", "application/zip", on_click="ignore", icon=":material/download:",
+    help="A checkpoint folder with both networks, which this dashboard and all scripts read.",
+)  # fmt: skip
+st.markdown(
+    "**Shows** what is left when filters are cut out of the network for good, their mean folded into the next layer. "
+    "**But** a filter that hardly changes most posters may be what a rare one is made of."
+)
