@@ -1,0 +1,40 @@
+"""Generators that were built by hand, so that it is known what every noise value does."""
+
+from __future__ import annotations
+
+import torch
+from torch import Tensor
+
+import gan
+
+ALWAYS_ON = 20.0  # keeps every unit of the first layer above 0, where the ReLU is straight
+AMOUNT = 0.02  # of colour for one unit of noise; small, for there the Tanh is straight
+
+
+@torch.no_grad()
+def painted(places: Tensor, colours: Tensor, amount: float = AMOUNT) -> gan.Generator:
+    """A generator of 8 x 8 pixels: the picture is tanh(amount * sum of z_k * places[k] * colours[k]).
+
+    places : (latent, 4, 4), for each noise value its strength in each block of 2 x 2 pixels.
+    colours : (latent, 3), for each noise value the colour that it adds.
+    """
+    count = len(places)
+    with torch.random.fork_rng():
+        network = gan.Generator(gan.ModelConfig(resolution=8, latent=count, width=count + 1, max_width=count + 1))
+    first, norm, _, last, _ = network.layers
+    first.weight.zero_()
+    first.weight[torch.arange(count), torch.arange(count)] = places
+    norm.weight.fill_(1.0)
+    norm.bias.fill_(ALWAYS_ON)
+    norm.running_var.fill_(1.0 - norm.eps)
+    last.weight.zero_()
+    last.weight[:count, :, 1:3, 1:3] = amount * colours[:, :, None, None]  # each place paints its own 2 x 2 pixels
+    last.weight[count, :, 1:3, 1:3] = -amount * colours.sum(0)[:, None, None]  # takes the constant away again
+    return network.eval()
+
+
+def corners(latent: int = 6) -> gan.Generator:
+    """Value 0 paints the upper left quarter, 1 the lower right one, 2 everything; the others are dead."""
+    places = torch.zeros(latent, 4, 4)
+    places[0, :2, :2], places[1, 2:, 2:], places[2] = 1.0, 2.0, 0.5
+    return painted(places, torch.ones(latent, 3))
