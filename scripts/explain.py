@@ -79,7 +79,9 @@ def parse(arguments: list[str] | None = None) -> argparse.Namespace:
     parser.add_argument("--unit", type=int, help="which unit of --layer")
     parser.add_argument("--place", help="ROW,COLUMN: one neuron of the unit, not the mean of its map")
     parser.add_argument("--trust", action="store_true", help="examine each map, and give a verdict (slow)")
-    parser.add_argument("--batch", type=int, default=32, help="posters in a chunk; changes no number")
+    parser.add_argument(
+        "--batch", type=int, default=32, help="posters in a chunk, the most that a kill may lose; changes no number"
+    )
     parser.add_argument("--overwrite", action="store_true", help="replace --out, and what another run has begun")
     return parser.parse_args(arguments)
 
@@ -343,27 +345,37 @@ def compute(job: Job, rank: int, world: int) -> None:
         waiting: deque[Future[None]] = deque()
         for index in mine:
             pictures = list(islice(read, len(rows[index])))
-            findings, skipped = findings_of(job, rows[index], pictures)
+            findings, skipped = findings_of(job, rows[index], pictures, within(bar, len(pictures)))
             folder = job.chunks[index]
             waiting.append(writers.submit(report.write_chunk, folder, index, findings, job.methods, skipped))
-            bar.update(len(pictures))
             while len(waiting) > MOST_WAITING:
                 waiting.popleft().result()
         for written in waiting:
             written.result()
 
 
+def within(bar: tqdm[Any], count: int) -> Callable[[float], None]:
+    """Move the bar while ``count`` posters are explained."""
+    start = bar.n
+
+    def tell(fraction: float) -> None:
+        bar.update(start + round(fraction * count) - bar.n)
+
+    return tell
+
+
 def findings_of(
-    job: Job, rows: range, pictures: Sequence[Tensor | str]
+    job: Job, rows: range, pictures: Sequence[Tensor | str], progress: Callable[[float], None]
 ) -> tuple[list[report.Finding], list[tuple[str, str]]]:
     """What is found about the posters of one chunk, and which of them were skipped."""
     read = [(job.posters[row].name, job.stems[row], picture) for row, picture in zip(rows, pictures, strict=True)]
     skipped = [(name, picture) for name, _, picture in read if isinstance(picture, str)]
     good = [(name, stem, picture) for name, stem, picture in read if isinstance(picture, Tensor)]
     if not good:
+        progress(1.0)
         return [], skipped
     names, stems, images = zip(*good, strict=True)
-    return report.explain(job.methods, names, torch.cat(images), stems, job.trust), skipped
+    return report.explain(job.methods, names, torch.cat(images), stems, job.trust, progress), skipped
 
 
 def picture_of(poster: Poster) -> Tensor | str:

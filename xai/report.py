@@ -40,7 +40,7 @@ from torch import Tensor
 from gan.checkpoint import Checkpoint
 from gan.files import write_directory
 from gan.images import SUFFIXES, to_uint8
-from xai.attribution import Attribution, Explanation
+from xai.attribution import Attribution, Explanation, Progress
 from xai.errors import ExplanationError
 from xai.methods import METHODS
 from xai.reference import REFERENCES
@@ -92,19 +92,30 @@ def explain(
     images: Tensor,
     file_stems: Sequence[str] | None = None,
     trust: bool = False,
+    progress: Progress | None = None,
 ) -> list[Finding]:
     """Explain the pictures (N, 3, H, W) called ``names`` by every method; with ``trust`` examine each map.
 
-    ``file_stems`` are the names' ``stems`` unless given. Raises ExplanationError as the methods do.
+    ``file_stems`` are the names' ``stems`` unless given. ``progress`` is told the finished fraction. Raises
+    ExplanationError as the methods do.
     """
-    by_method = {method.name: method.attribute(images) for method in methods}
+    tell = _parts(progress, len(methods) * (1 + len(names) * trust))
+    by_method = {method.name: method.attribute(images, next(tell)) for method in methods}
     findings = []
     for row, (name, stem) in enumerate(zip(names, file_stems or stems(names), strict=True)):
         image = images[row : row + 1]
         found = {method: one_row(explanation, row) for method, explanation in by_method.items()}
-        checked = {method.name: examine(method, image, found[method.name]) for method in methods} if trust else {}
+        wanted = methods if trust else ()
+        checked = {method.name: examine(method, image, found[method.name], next(tell)) for method in wanted}
         findings.append(Finding(name, stem, image, found, checked))
     return findings
+
+
+def _parts(progress: Progress | None, count: int) -> Iterator[Progress]:
+    """One function a part of the work, each told the finished fraction of its own part."""
+    tell = progress or (lambda fraction: None)
+    for part in range(count):
+        yield lambda fraction, part=part: tell((part + fraction) / count)  # type: ignore[misc]
 
 
 def one_row(explanation: Explanation, row: int) -> Explanation:

@@ -126,6 +126,15 @@ def test_one_row_of_many_is_the_explanation_of_one(methods: list[xai.Attribution
         assert len(many.gap) == len(many.base_score) == 1
 
 
+@pytest.mark.parametrize("trust", [False, True])
+def test_progress_rises_to_one(trust: bool, methods: list[xai.Attribution], images: torch.Tensor) -> None:
+    told: list[float] = []
+    report.explain(methods[:2], ["a", "b"], images[:2], trust=trust, progress=told.append)
+    assert told == sorted(told)
+    assert told[-1] == 1.0
+    assert 0 < told[0] < 1
+
+
 def test_the_archive_holds_what_the_methods_said(
     checkpoint: gan.Checkpoint, methods: list[xai.Attribution], images: torch.Tensor, tmp_path: Path
 ) -> None:
