@@ -72,6 +72,7 @@ HEADS = {
     "excess": "mass − area",
     "pointing": "pointing",
     "auc": "AUC",
+    "place": "place",
 }
 
 
