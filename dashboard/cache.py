@@ -244,6 +244,19 @@ def blame(digest: str, seed: int, count: int, _checkpoint: gan.Checkpoint, _z: T
     return xai.blame(_checkpoint.generator, _checkpoint.discriminator, _z, others)  # type: ignore[arg-type]
 
 
+@st.cache_resource(max_entries=256, show_spinner=False)
+def drawn(digest: str, seed: int, _checkpoint: gan.Checkpoint) -> Tensor:
+    """The poster (1, 3, H, W) of a seed."""
+    import torch
+
+    import gan
+
+    with torch.no_grad():
+        # Only asked for where there is a generator.
+        poster: Tensor = _checkpoint.generator(gan.latents([seed], _checkpoint.config))  # type: ignore[misc]
+    return poster
+
+
 @st.cache_resource(max_entries=8, show_spinner=False)
 def layers(digest: str, network: str, _checkpoint: gan.Checkpoint) -> list[Layer]:
     """Layers of ``generator`` or ``discriminator`` with their shapes."""

@@ -154,14 +154,11 @@ def _choose_poster(checkpoint: gan.Checkpoint) -> Subject | None:
 
 
 def _from_seed(checkpoint: gan.Checkpoint) -> Subject:
-    import torch
-
     import gan
 
     seed = _number_with_dice("Seed", "seed", MOST_SEED, "The same seed always gives the same poster.")
     z = gan.latents([seed], checkpoint.config)
-    with torch.no_grad():
-        image = checkpoint.generator(z)  # type: ignore[misc]  # the seed box is only offered with a generator
+    image = cache.drawn(checkpoint.digest, seed, checkpoint)
     return _subject(checkpoint, f"seed {seed}", image, z, seed)
 
 

@@ -15,7 +15,7 @@ if TYPE_CHECKING:
     from xai.units import Layer
 
 LOG = logging.getLogger(__name__)
-PICTURE_SIDE = 448
+PICTURE_SIDE = 256  # the browser enlarges on, without smoothing
 ACTIVATIONS = ("LeakyReLU", "ReLU")
 STYLE = """<style>
 [data-testid="stImageContainer"] img { image-rendering: pixelated; }
@@ -33,9 +33,11 @@ def head(title: str, question: str) -> None:
 
 def picture(pixels: Any, caption: str | None = None, width: Any = "stretch") -> None:
     """A small picture (H, W, 3), enlarged without smoothing."""
-    from xai.render import enlarge
+    from xai.render import enlarge, png
 
-    st.image(enlarge(pixels, max(1, PICTURE_SIDE // pixels.shape[0])), caption, width=width)
+    # Streamlit would make a JPEG of it, which blurs pixels into each other.
+    large = enlarge(pixels, max(1, PICTURE_SIDE // pixels.shape[0]))
+    st.image(png(large), caption, width=width, output_format="PNG")
 
 
 def verdict(logit: float | None, probability: float | None) -> None:

@@ -114,7 +114,7 @@ def map_colours(maps: NDArray[np.float32], shared: bool) -> Pixels:
 def png(picture: Pixels) -> bytes:
     """PNG bytes of an RGB picture (H, W, 3)."""
     buffer = io.BytesIO()
-    Image.fromarray(picture).save(buffer, "PNG")
+    Image.fromarray(picture).save(buffer, "PNG", compress_level=1)  # enlarged pixels shrink well anyway
     return buffer.getvalue()
 
 

@@ -190,7 +190,7 @@ elif chosen == "Take it home":
     with ui.forgiving("The download"):
         taken = {name: OPTIONS.get(name, {}) for name in found}
         st.download_button(
-            "Download", lambda: cache.archive(question, subject.name, taken, check), "explanation.zip",
+            "Download", lambda: cache.archive(question, subject.name.split(" · ")[0], taken, check), "explanation.zip",
             "application/zip", on_click="ignore", icon=":material/download:",
         )  # fmt: skip
 elif chosen == EVIDENCE_OF_FAKE:
