@@ -245,5 +245,6 @@ def local(generator: Generator, z: Tensor, progress: Progress | None = None) -> 
         report(number / len(z))
     squares = torch.stack([gram.diagonal() for gram in grams]) / size  # (N, latent)
     rms = squares.mean(0).sqrt()
-    error = squares.std(0) / len(z) ** 0.5 / (2 * rms).clamp_min(1e-20)  # d sqrt(x) = dx / (2 sqrt(x))
+    spread = squares.std(0) if len(z) > 1 else torch.full_like(rms, torch.nan)
+    error = spread / len(z) ** 0.5 / (2 * rms).clamp_min(1e-20)  # d sqrt(x) = dx / (2 sqrt(x))
     return Local(rms, error, torch.stack(grams).mean(0))
