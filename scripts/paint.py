@@ -1,0 +1,74 @@
+"""Draw a poster with painted filters: each edit sets one filter to a value inside a box.
+
+    python scripts/paint.py --checkpoint checkpoints/dcgan-64 --seed 7 --edits edits.json --out painted.png
+
+edits.json is a list of edits, applied in order, such as the one that the dashboard saves:
+    [["layers.5",7,[0,0,1,0.3],"off"],["layers.8",40,[0.2,0.5,0.6,0.9],"strong"]]
+Each is a layer, a filter, a box (left, top, right, bottom, 0 to 1), and off, mean, strong or a number. --scale 4
+enlarges each pixel to 4 x 4. A file that exists is replaced only with --force.
+"""
+
+from __future__ import annotations
+
+import argparse
+import sys
+from pathlib import Path
+
+from gan import CheckpointError, PosterLensError, latents, load, to_uint8
+from gan.files import write_file
+from xai.paint import from_json, paint
+from xai.render import enlarge, png
+
+MOST_SCALE = 64
+
+
+def parse(arguments: list[str] | None = None) -> argparse.Namespace:
+    parser = argparse.ArgumentParser(description=__doc__, formatter_class=argparse.RawDescriptionHelpFormatter)
+    parser.add_argument("--checkpoint", required=True, type=Path, help="checkpoint folder or .pth file")
+    parser.add_argument("--seed", required=True, type=int, help="of the poster")
+    parser.add_argument("--edits", required=True, type=Path, help="JSON file of edits")
+    parser.add_argument("--out", required=True, type=Path, help="PNG to write")
+    parser.add_argument("--scale", type=int, default=1, help="enlarge each pixel to so many, unsmoothed")
+    parser.add_argument("--force", action="store_true", help="replace a file that exists")
+    return parser.parse_args(arguments)
+
+
+def draw(chosen: argparse.Namespace) -> None:
+    """Do what the command line asks."""
+    if not 1 <= chosen.scale <= MOST_SCALE:
+        raise ValueError(f"--scale must be from 1 to {MOST_SCALE}.")
+    if chosen.out.exists() and not chosen.force:
+        raise ValueError(f"{chosen.out} exists already; --force replaces it.")
+    edits = from_json(read(chosen.edits))
+    checkpoint = load(chosen.checkpoint)
+    if checkpoint.generator is None:
+        raise CheckpointError(f"{chosen.checkpoint} holds no generator, only a discriminator.")
+    picture = paint(checkpoint.generator, latents([chosen.seed], checkpoint.config), edits)
+    chosen.out.parent.mkdir(parents=True, exist_ok=True)
+    write_file(chosen.out, png(enlarge(to_uint8(picture)[0], chosen.scale)))
+
+
+def read(path: Path) -> str:
+    """The file's text; ValueError where there is none."""
+    try:
+        return path.read_text(encoding="utf-8")
+    except (OSError, UnicodeDecodeError):
+        raise ValueError(f"{path} cannot be read as text.") from None
+
+
+def main(arguments: list[str] | None = None) -> int:
+    chosen = parse(arguments)
+    try:
+        draw(chosen)
+    except OSError as error:
+        print(f"error: {chosen.out} cannot be written: {error.strerror or error}.", file=sys.stderr)
+        return 2
+    except (PosterLensError, ValueError) as error:
+        print(f"error: {error}", file=sys.stderr)
+        return 2
+    print(f"{chosen.out} written")
+    return 0
+
+
+if __name__ == "__main__":
+    sys.exit(main())
