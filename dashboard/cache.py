@@ -414,6 +414,44 @@ def pruned_archive(checkpoint: gan.Checkpoint, ranking: str, percent: int) -> by
     return buffer.getvalue()
 
 
+@st.cache_resource(show_spinner=False)
+def _atlases() -> Memory:
+    from xai.memory import Memory
+
+    return Memory(8)
+
+
+@dataclass(frozen=True, eq=False)
+class Sheet:
+    """A sprite as a data: address, ``columns`` cells (height, width) a row, and what the scrubber needs beside it."""
+
+    uri: str
+    columns: int
+    cell: tuple[int, int]
+    steps: tuple[float, ...]
+    now: list[float]
+    heat: list[float]
+
+
+def atlas(checkpoint: gan.Checkpoint, seed: int, z: Tensor, progress: Progress) -> Sheet:
+    """Every noise value of a seed at every step, as one picture."""
+
+    def paint() -> Sheet:
+        from xai import render
+        from xai.atlas import atlas as paint_all
+
+        # The page has asked for a generator.
+        found = paint_all(checkpoint.generator, z, progress=progress)  # type: ignore[arg-type]
+        cells = found.pixels.reshape(-1, *found.pixels.shape[2:])
+        sheet = render.sprite(cells)  # nearly square: browsers do not take pictures of any height
+        change = found.change.max(1)
+        uri = render.data_uri(sheet.pixels, "WEBP")
+        return Sheet(uri, sheet.columns, sheet.cell, found.steps, found.now.tolist(), (change / change.max()).tolist())
+
+    sheet: Sheet = _atlases().get((checkpoint.digest, seed), paint)
+    return sheet
+
+
 def runs() -> dict[str, Path]:
     """Folders with a training log by the name shown: shipped checkpoints first, then own runs."""
     found: dict[str, Path] = {}

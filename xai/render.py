@@ -9,7 +9,7 @@ import base64
 import io
 import math
 from dataclasses import dataclass
-from typing import TypeVar
+from typing import Literal, TypeVar
 
 import numpy as np
 from numpy.typing import ArrayLike, NDArray
@@ -118,9 +118,16 @@ def png(picture: Pixels) -> bytes:
     return buffer.getvalue()
 
 
-def data_uri(picture: Pixels) -> str:
-    """A picture (H, W, 3) as a data: address for the browser."""
-    return "data:image/png;base64," + base64.b64encode(png(picture)).decode()
+def data_uri(picture: Pixels, kind: Literal["PNG", "WEBP"] = "PNG") -> str:
+    """A picture (H, W, 3) as a data: address for the browser; WebP is a fourth of the size, and nearly the same."""
+    content = png(picture) if kind == "PNG" else _webp(picture)
+    return f"data:image/{kind.lower()};base64," + base64.b64encode(content).decode()
+
+
+def _webp(picture: Pixels) -> bytes:
+    buffer = io.BytesIO()
+    Image.fromarray(picture).save(buffer, "WEBP", quality=92, method=2)
+    return buffer.getvalue()
 
 
 def _bytes(unit: NDArray[np.float64]) -> Pixels:

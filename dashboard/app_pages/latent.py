@@ -2,15 +2,10 @@
 
 import pandas as pd
 import streamlit as st
-import torch
 
-import gan
 from dashboard import cache, state, ui
-from dashboard.components.sprite_grid import sprite_grid
-from xai import latent
-from xai.render import data_uri, grey, limit, sprite
-
-STEPS = torch.linspace(-3, 3, 9)
+from dashboard.components.scrubber import scrubber
+from xai.render import grey, limit
 
 ui.head("Latent", "What does each of the noise values control?")
 subject = ui.needs(st.session_state["_subject"], "generator")
@@ -22,20 +17,10 @@ measured = cache.sensitivity(checkpoint.digest, seed, checkpoint, z)
 strongest = measured.rms.argsort(descending=True).tolist()
 if "latent" not in st.session_state and "latent" not in st.query_params:
     st.session_state["latent"] = strongest[0]
+st.subheader("Scrub through all of them")
 index = st.slider("Noise value", 0, count - 1, key="latent", bind="query-params")
-now = float(z[0, index])
 
-with ui.forgiving("The sweep"):
-    pictures = gan.to_uint8(latent.sweep(checkpoint.generator, z, index, STEPS))
-    nearest = int((STEPS - now).abs().argmin())
-    sheet = sprite(pictures, columns=len(STEPS))
-    sprite_grid(
-        data_uri(sheet.pixels),
-        labels=[f"value {index} at {float(step):+.2f}" for step in STEPS],
-        columns=len(STEPS), cell=sheet.cell, selected=nearest, on_pick=lambda place: None,
-        key="latent_strip", title="sweep of one noise value", smallest=84, most="none",
-    )  # fmt: skip
-    st.caption(f"From -3 to 3; this poster has {now:+.2f} (the nearest is outlined). Everything else stays.")
+place = st.empty()  # the atlas takes some seconds: everything else first
 
 left, right = st.columns([7, 3], gap="large")
 with left:
@@ -83,4 +68,21 @@ with right:
     st.markdown(
         "**Shows** the exact slope of every pixel at this poster. **But** far from it, and for another seed, the same "
         "value may do something else: sweep it."
+    )
+
+
+def keep(value: int) -> None:
+    st.session_state["latent"] = value
+
+
+with place.container(), ui.forgiving("The atlas"):
+    slot = st.empty()
+    found = cache.atlas(checkpoint, seed, z, ui.progress(slot, "Painting every noise value at eleven steps"))
+    slot.empty()
+    scrubber(
+        found.uri, found.columns, found.cell, found.steps, found.now, found.heat, index, keep, key="atlas"
+    )  # fmt: skip
+    st.caption(
+        "Move over the picture to turn the value from -3 to 3; point at a square to take another value. The redder the "
+        "square, the more its value can change this poster. Everything else stays as it is."
     )

@@ -178,6 +178,33 @@ def test_arrows_and_enter_choose_a_filter(page: Page) -> None:
     expect(page.get_by_role("heading", name="Filter 2 of layers.4")).to_be_visible()
 
 
+def test_scrubbing_through_the_noise_asks_the_server_nothing(page: Page) -> None:
+    sent: list[object] = []
+    page.on("websocket", lambda socket: socket.on("framesent", lambda frame: sent.append(frame)))
+    page.goto(f"{page.url}latent?seed=7")
+    picture = page.locator("canvas.picture")
+    expect(picture).to_be_visible()
+    settle(page)
+    picture.scroll_into_view_if_needed()
+    page.wait_for_function("() => document.querySelector('[data-testid=stApp]')")  # let the last message go out
+    before, drawn = len(sent), set()
+    box = picture.bounding_box()
+    assert box is not None
+    for share in (0.02, 0.3, 0.6, 0.98):
+        page.mouse.move(box["x"] + share * box["width"], box["y"] + box["height"] / 2)
+        drawn.add(picture.evaluate("canvas => canvas.toDataURL()"))
+    for value in (3, 44, 99):
+        page.get_by_role("radio", name=f"value {value}", exact=True).hover()
+        drawn.add(picture.evaluate("canvas => canvas.toDataURL()"))
+    picture.press("ArrowLeft")
+    expect(page.get_by_text("value 99 at")).to_be_visible()
+    assert len(drawn) >= 5
+    assert len(sent) == before
+
+    page.get_by_role("button", name="Look at this value below").click()
+    expect(page.get_by_role("heading", name="Where value 99 acts")).to_be_visible()
+
+
 def test_a_click_on_a_poster_leaves_the_upload_and_stands_in_the_address(page: Page) -> None:
     page.get_by_test_id("stSidebar").get_by_text("Upload", exact=True).click()
     expect(page.get_by_text("Drop a poster here")).to_be_visible()

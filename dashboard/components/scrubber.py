@@ -1,0 +1,164 @@
+"""Scrub through every noise value of one poster: one sprite, no question to the server on the way.
+
+Drag over the picture, or turn the slider, to set the value; point at a square, or use the arrow keys, to choose
+another one. Only "keep" tells the page which value is looked at.
+"""
+
+from __future__ import annotations
+
+from collections.abc import Callable, Sequence
+from typing import Any
+
+import streamlit as st
+
+CSS = """
+.scrubber { display: flex; flex-wrap: wrap; gap: 1.2rem; align-items: flex-start;
+  font: 0.9rem var(--st-font, sans-serif); color: var(--st-text-color, #222); }
+.left { flex: 1 1 240px; max-width: 420px; }
+.right { flex: 1 1 240px; max-width: 420px; }
+.picture { width: 100%; border-radius: 8px; cursor: ew-resize; image-rendering: pixelated; touch-action: pan-y;
+  outline-offset: 2px; }
+.picture:focus-visible { outline: 3px solid var(--st-primary-color, #c33); }
+input[type=range] { width: 100%; accent-color: var(--st-primary-color, #c33); }
+.ticks { display: flex; justify-content: space-between; opacity: 0.7; font-size: 0.8rem; }
+.values { display: grid; grid-template-columns: repeat(10, 1fr); gap: 3px; }
+.value { aspect-ratio: 1; border: 0; border-radius: 3px; padding: 0; cursor: pointer; color: inherit;
+  font: 0.72rem var(--st-font, sans-serif);
+  background: color-mix(in srgb, var(--st-primary-color, #c33) var(--heat), transparent);
+  outline: 1px solid var(--st-border-color, #8885); }
+.value[aria-checked="true"] { outline: 3px solid var(--st-text-color, #222); font-weight: bold; }
+.say { min-height: 1.5em; margin: 0.3rem 0; }
+button.plain { border: 1px solid var(--st-border-color, #8888); border-radius: 6px; background: transparent;
+  color: inherit; padding: 0.25rem 0.7rem; margin-right: 0.4rem; cursor: pointer; font: inherit; }
+"""
+
+JS = """
+export default function ({ data, parentElement, setTriggerValue }) {
+  parentElement.querySelectorAll('.scrubber').forEach((old) => old.remove());
+  const { uri, columns, cell: [height, width], steps, now, heat, chosen } = data;
+  const home = (value) => {
+    const away = steps.map((step) => Math.abs(step - now[value]));
+    return away.indexOf(Math.min(...away));
+  };
+  let value = chosen, step = home(chosen);
+
+  const root = document.createElement('div');
+  root.className = 'scrubber';
+  root.innerHTML = `
+    <div class="left">
+      <canvas class="picture" role="slider" tabindex="0" width="${width}" height="${height}"
+        aria-label="the poster; arrow keys change the noise value"></canvas>
+      <input type="range" min="0" max="${steps.length - 1}" step="1" aria-label="the noise value's size">
+      <div class="ticks"><span>${steps[0]}</span><span>0</span><span>+${steps[steps.length - 1]}</span></div>
+    </div>
+    <div class="right">
+      <div class="values" role="radiogroup" aria-label="noise values"></div>
+      <div class="say" aria-live="polite"></div>
+      <button class="plain" data-do="reset">Reset</button>
+      <button class="plain" data-do="keep">Look at this value below</button>
+    </div>`;
+  parentElement.append(root);
+  const picture = root.querySelector('.picture'), slider = root.querySelector('input');
+  const say = root.querySelector('.say'), context = picture.getContext('2d'), sheet = new Image();
+
+  const cells = now.map((_, index) => {
+    const cell = document.createElement('button');
+    cell.className = 'value';
+    cell.textContent = index;
+    cell.setAttribute('role', 'radio');
+    cell.setAttribute('aria-label', `value ${index}`);
+    cell.style.setProperty('--heat', `${Math.round(70 * heat[index])}%`);
+    cell.onpointerenter = () => choose(index);
+    cell.onfocus = () => choose(index);
+    cell.onclick = () => choose(index);
+    return cell;
+  });
+  root.querySelector('.values').append(...cells);
+
+  const draw = () => {
+    const cell = value * steps.length + step, column = cell % columns, row = Math.floor(cell / columns);
+    if (sheet.complete) context.drawImage(sheet, column * width, row * height, width, height, 0, 0, width, height);
+    picture.setAttribute('aria-valuenow', steps[step]);
+    picture.setAttribute('aria-valuetext', `value ${value} at ${steps[step].toFixed(1)}`);
+    slider.value = step;
+    say.textContent = `value ${value} at ${steps[step].toFixed(1)} (this poster has ${now[value].toFixed(2)})`;
+    cells.forEach((cell, index) => {
+      cell.setAttribute('aria-checked', index === value);
+      cell.tabIndex = index === value ? 0 : -1;
+    });
+  };
+  const choose = (index) => { if (index !== value) { value = index; step = home(index); draw(); } };
+  const turn = (to) => { step = Math.max(0, Math.min(steps.length - 1, to)); draw(); };
+
+  const at = (event) => {
+    const box = picture.getBoundingClientRect();
+    turn(Math.round(((event.clientX - box.left) / box.width) * (steps.length - 1)));
+  };
+  picture.onpointermove = (event) => { if (event.pointerType === 'mouse' || event.buttons) at(event); };
+  picture.onpointerdown = (event) => { picture.setPointerCapture(event.pointerId); at(event); };
+  slider.oninput = () => turn(Number(slider.value));
+  const keys = (event) => {
+    const moves = {
+      ArrowRight: () => turn(step + 1), ArrowLeft: () => turn(step - 1), Home: () => turn(home(value)),
+      ArrowDown: () => choose(Math.min(now.length - 1, value + 1)), ArrowUp: () => choose(Math.max(0, value - 1)),
+    };
+    if (!(event.key in moves)) return;
+    event.preventDefault();
+    moves[event.key]();
+  };
+  picture.onkeydown = keys;
+  root.querySelector('.values').onkeydown = (event) => {
+    const move = { ArrowRight: 1, ArrowLeft: -1, ArrowDown: 10, ArrowUp: -10 }[event.key];
+    if (!move) return;
+    event.preventDefault();
+    const next = cells[value + move];
+    if (next) next.focus();
+  };
+  root.querySelector('[data-do=reset]').onclick = () => turn(home(value));
+  root.querySelector('[data-do=keep]').onclick = () => setTriggerValue('kept', value);
+  sheet.onload = draw;
+  sheet.src = uri;
+  draw();
+}
+"""
+
+_mount = st.components.v2.component("posterlens_scrubber", css=CSS, js=JS)
+
+
+def scrubber(
+    uri: str,
+    columns: int,
+    cell: tuple[int, int],
+    steps: Sequence[float],
+    now: Sequence[float],
+    heat: Sequence[float],
+    chosen: int,
+    on_keep: Callable[[int], Any],
+    key: str,
+) -> None:
+    """Show a sprite: its cell number ``value * len(steps) + step``, row by row, is that value at that step.
+
+    Cells are ``cell`` (height, width) pixels, ``columns`` in a row.
+
+    ``now`` are the poster's own values, ``heat`` (0 to 1) colours the squares, ``chosen`` is looked at first;
+    ``on_keep`` is told which value the person wants to look at closer, before the page runs again.
+    """
+
+    def kept() -> None:
+        value = st.session_state[key].kept
+        if value is not None and 0 <= int(value) < len(now):
+            on_keep(int(value))
+
+    _mount(
+        key=key,
+        data={
+            "uri": uri,
+            "columns": columns,
+            "cell": list(cell),
+            "steps": [float(step) for step in steps],
+            "now": [float(value) for value in now],
+            "heat": [float(share) for share in heat],
+            "chosen": chosen,
+        },
+        on_kept_change=kept,
+    )
