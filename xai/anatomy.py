@@ -19,7 +19,7 @@ import torch
 from torch import Tensor
 
 from gan.models import Generator, latents
-from xai.chain import Bend, Chain, Convolution, Linear, Matrix, Trace
+from xai.chain import Bend, Chain, Convolution, Trace
 from xai.errors import ExplanationError
 from xai.hooks import private_copy
 from xai.units import MEAN_SEEDS
@@ -117,10 +117,9 @@ class Anatomy:
             step = self.chain.steps[index]
             if isinstance(step, Bend):
                 tangents = tangents * step.slope(trace.before[index])
-            elif isinstance(step, Convolution | Matrix):
+            elif isinstance(step, Convolution):
                 tangents = replace(step, bias=None).forward(tangents, True)
-            else:
-                assert isinstance(step, Linear)  # a step is one or the other
+            else:  # linear, with an offset of an unknown kind
                 tangents = step.forward(tangents, True) - step.forward(torch.zeros_like(tangents[:1]), True)
             yield tangents
 

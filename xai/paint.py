@@ -54,8 +54,7 @@ class Edit:
 
     def cells(self, height: int, width: int) -> tuple[slice, slice]:
         """Rows and columns of a map that the box touches, at least one each."""
-        left, top, right, bottom = self.box
-        return _touched(top, bottom, height), _touched(left, right, width)
+        return cells(self.box, height, width)
 
 
 @dataclass(frozen=True, eq=False)
@@ -98,6 +97,21 @@ def paint(generator: Generator, z: Tensor, edits: Sequence[Edit], known: Mapping
             if edit.layer == name:
                 h = _applied(h, edit, measured.get(name))
     return h
+
+
+def cells(box: Box, height: int, width: int) -> tuple[slice, slice]:
+    """Rows and columns of a map, or of the picture, that a box touches, at least one each.
+
+    Raises
+    ------
+    ExplanationError
+        If it is no box.
+    """
+    problem = _no_box(box)
+    if problem:
+        raise ExplanationError(problem)
+    left, top, right, bottom = box
+    return _touched(top, bottom, height), _touched(left, right, width)
 
 
 def to_json(edits: Sequence[Edit]) -> str:
@@ -143,13 +157,19 @@ def _problem(edit: Edit) -> str | None:
         return "A layer is a name such as layers.5."
     if not isinstance(edit.unit, int) or isinstance(edit.unit, bool) or edit.unit < 0:
         return "A unit is a whole number from 0."
-    if not isinstance(edit.box, tuple) or len(edit.box) != 4 or not all(_is_number(side) for side in edit.box):
-        return "A box is four numbers: left, top, right and bottom."
-    left, top, right, bottom = edit.box
-    if not (0 <= left < right <= 1 and 0 <= top < bottom <= 1):
-        return "A box runs from left to right and from top to bottom inside 0 to 1."
+    if _no_box(edit.box):
+        return _no_box(edit.box)
     fits = edit.value in get_args(Word) if isinstance(edit.value, str) else _is_number(edit.value)
     return None if fits else f"A value is off, mean, strong, or a number of at most {MOST_VALUE:g} in size."
+
+
+def _no_box(box: Any) -> str | None:
+    if not isinstance(box, tuple) or len(box) != 4 or not all(_is_number(side) for side in box):
+        return "A box is four numbers: left, top, right and bottom."
+    left, top, right, bottom = box
+    if not (0 <= left < right <= 1 and 0 <= top < bottom <= 1):
+        return "A box runs from left to right and from top to bottom inside 0 to 1."
+    return None
 
 
 def _is_number(value: Any) -> bool:
