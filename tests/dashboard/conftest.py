@@ -13,7 +13,7 @@ from streamlit.testing.v1 import AppTest
 from dashboard.settings import settings
 
 APP = Path(__file__).parents[2] / "dashboard/app.py"
-PAGES = ("start", "compare", "discriminator", "generator", "latent", "training")
+PAGES = ("start", "compare", "discriminator", "generator", "latent", "prune", "training")
 
 
 @pytest.fixture(autouse=True)

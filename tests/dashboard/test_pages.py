@@ -3,10 +3,14 @@
 from __future__ import annotations
 
 import io
+import json
+import shutil
+import zipfile
 from collections.abc import Callable
 from pathlib import Path
 
 import pytest
+import streamlit as st
 import torch
 from PIL import Image
 from streamlit.testing.v1 import AppTest
@@ -14,6 +18,7 @@ from streamlit.testing.v1 import AppTest
 import gan
 from gan.synthetic import draw_poster
 from tests.dashboard.conftest import PAGES
+from xai.prune import activation_layers
 
 OpenApp = Callable[..., AppTest]
 FAST = {"methods": ["DeepLIFT", "Gradient × input", "Activation map"]}
@@ -310,3 +315,53 @@ def test_posters_that_look_alike_are_found_when_asked_for(open_app: OpenApp, pos
     assert not app.exception
     assert not app.error
     assert "most similar of 40" in texts(app)
+
+
+def test_pruning_shows_what_goes_and_what_it_saves(open_app: OpenApp) -> None:
+    app = open_app("prune", {"percent": "40"})
+    assert not app.exception and not app.error
+    shown = {metric.label: metric for metric in app.metric}
+    assert shown["Filters taken away"].value.split(" of ")[0] != "0"
+    assert shown["Weights"].delta.startswith("-") and shown["Multiply-adds"].delta.startswith("-")
+    assert "study is not made yet" in texts(app)
+    app.slider(key="percent").set_value(0).run()
+    assert not app.exception
+    assert {metric.label: metric.value for metric in app.metric}["Filters taken away"].startswith("0 of")
+
+
+def test_the_pruning_study_is_shown_for_the_weights_that_it_was_made_for(
+    open_app: OpenApp, checkpoints: Path, tmp_path: Path
+) -> None:
+    copied = tmp_path / "checkpoints"
+    shutil.copytree(checkpoints, copied)
+    checkpoint = gan.load(copied / "tiny")
+    layers = activation_layers(checkpoint.generator)
+    point = {"share": 0.1, "quality": 90.0, "low": 80.0, "high": 100.0}
+    point |= {"diversity": 0.9, "diversity_low": 0.8, "diversity_high": 1.0}
+    study = {
+        "digest": checkpoint.digest, "samples": 10, "held_out": 20, "rankings": {"effect": [point]},
+        "effects": {layer: [float(unit) for unit in range(count)] for layer, count in layers.items()},
+    }  # fmt: skip
+    (copied / "tiny/pruning.json").write_text(json.dumps(study))
+    app = open_app("prune", None, "--checkpoints", str(copied))
+    assert not app.exception and not app.error
+    assert len(app.get("plotly_chart")) == 2
+    assert app.selectbox(key="ranking").value == "effect"
+    (copied / "tiny/pruning.json").write_text(json.dumps(study | {"digest": "another"}))
+    st.cache_resource.clear()
+    app = open_app("prune", None, "--checkpoints", str(copied))
+    assert not app.exception
+    assert not app.get("plotly_chart")
+
+
+def test_a_smaller_generator_taken_home_is_a_checkpoint(checkpoints: Path, tmp_path: Path) -> None:
+    from dashboard import cache
+
+    checkpoint = gan.load(checkpoints / "tiny")
+    with zipfile.ZipFile(io.BytesIO(cache.pruned_archive(checkpoint, "norm", 40))) as archive:
+        archive.extractall(tmp_path)
+    (folder,) = tmp_path.iterdir()
+    smaller = gan.load(folder)
+    assert smaller.generator is not None and checkpoint.generator is not None
+    counts = [sum(weight.numel() for weight in one.generator.parameters()) for one in (smaller, checkpoint)]
+    assert counts[0] < counts[1]
