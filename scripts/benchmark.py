@@ -247,8 +247,29 @@ def folder(bench: Bench) -> Iterator[Row]:
     )
 
 
+def generator(bench: Bench) -> Iterator[Row]:
+    """The generator's laboratory: all sweeps of one seed, the Jacobian, the picture without every filter."""
+    from xai.anatomy import Anatomy
+    from xai.atlas import atlas
+    from xai.filters import removals
+    from xai.latent import jacobian
+
+    network = bench.checkpoint.generator
+    assert network is not None  # checked by main
+    z = gan.latents([7], bench.checkpoint.config)
+    few = max(3, bench.turns // 3)
+    (sweeps,) = turns(few, lambda turn: atlas(network, z))
+    yield Row("Atlas: 100 values at 11 steps", sweeps, "", None, "under 8,000 ms")
+    anatomy, judge = Anatomy.of(network), bench.score
+    (without,) = turns(few, lambda turn: [removals(anatomy, z, layer, score=judge) for layer in anatomy.layers])
+    count = sum(anatomy.count(layer) for layer in anatomy.layers)
+    yield Row(f"The poster without each of {count} filters, and D's logit", without, "", None, "under 6,000 ms")
+    (slopes,) = turns(few, lambda turn: jacobian(network, z))
+    yield Row("Jacobian of one poster", slopes, "", None, "under 500 ms")
+
+
 JOBS: dict[str, Callable[[Bench], Iterator[Row]]] = {
-    job.__name__: job for job in (forward, deeplift, deepshap, gradients, lime, page, folder)
+    job.__name__: job for job in (forward, deeplift, deepshap, gradients, lime, page, folder, generator)
 }
 
 
@@ -312,8 +333,8 @@ def main(arguments: list[str] | None = None) -> int:
     options = parse(arguments)
     try:
         checkpoint = gan.load(options.checkpoint)
-        if checkpoint.discriminator is None:
-            raise gan.CheckpointError(f"{options.checkpoint} has no discriminator to explain.")
+        if checkpoint.discriminator is None or checkpoint.generator is None:
+            raise gan.CheckpointError(f"{options.checkpoint} does not hold both networks.")
         posters = some_posters(options.data, checkpoint.config.resolution)
         if len(posters) <= REFERENCES:
             raise gan.DataError(f"{options.data} holds {len(posters)} posters; more than {REFERENCES} are needed.")
