@@ -8,7 +8,8 @@
     removals(Anatomy.of(generator), z, "layers.5", score=Score(discriminator)).effects    # (256,), for one poster
 
 A unit is taken away by holding its map at its mean (Bau et al. 2019, "GAN Dissection", 3.2: zero is
-off-distribution for a unit that is always on), and the picture is compared with the one that has it.
+off-distribution for a unit that is always on), and the picture is compared with the one that has it. So a unit
+is judged for what it changes from poster to poster and from place to place, not for what it adds to all alike.
 """
 
 from __future__ import annotations
@@ -48,7 +49,7 @@ SHOWN = 8
 REPLACED = 64  # latents over which the folded replacement is tried
 RESAMPLES = 400  # of the bootstrap
 FILE = "filters.npz"
-MOST_BYTES = 50_000_000
+MOST_BYTES = 50_000_000  # of a table, unpacked
 
 GREY_LEVEL = 2 / 255  # one of 255 steps of a picture's range -1 to 1
 DEAD = 1e-6  # a unit that never gets above this
@@ -230,18 +231,41 @@ class Table:
         """
         path = Path(path)
         try:
-            if path.stat().st_size > MOST_BYTES:
+            with zipfile.ZipFile(path) as archive:
+                size = sum(entry.file_size for entry in archive.infolist())
+            if size > MOST_BYTES:
                 raise ExplanationError(f"{path} is too large for a table of filters.")
             with np.load(path, allow_pickle=False) as file:
                 facts = json.loads(str(file["facts"]))
                 table = Table(**{name: file[name] for name in _ARRAYS}, **{name: facts[name] for name in _FACTS})
         except FileNotFoundError:
             raise ExplanationError(f"{path} is not there.") from None
-        except (OSError, EOFError, KeyError, TypeError, ValueError, zipfile.BadZipFile, zlib.error) as error:
+        except (
+            OSError,
+            EOFError,
+            KeyError,
+            TypeError,
+            ValueError,
+            MemoryError,
+            zipfile.BadZipFile,
+            zlib.error,
+        ) as error:
             raise ExplanationError(f"{path} is truncated or is no table of filters.") from error
-        if {len(getattr(table, name)) if getattr(table, name).ndim else -1 for name in _ARRAYS} != {len(table.layer)}:
+        if not table._is_whole():
             raise ExplanationError(f"{path} is truncated or is no table of filters.")
         return table
+
+    def _is_whole(self) -> bool:
+        """Whether every column has a value of its kind for every unit."""
+        if set(self.verdict.ravel().tolist()) - set(VERDICTS):
+            return False
+        for name in _ARRAYS:
+            column = getattr(self, name)
+            kind = "U" if name in ("layer", "verdict") else "i" if name in _INTEGERS else "f"
+            shape = (self.unit.size, SHOWN) if name in ("strongest", "weakest") else (self.unit.size,)
+            if (column.dtype.kind, column.shape) != (kind, shape):
+                return False
+        return True
 
     @staticmethod
     def beside(folder: str | Path, digest: str) -> Table | None:
@@ -261,6 +285,7 @@ class Table:
 
 _FACTS = ("digest", "latents", "first_seed", "rule")
 _ARRAYS = tuple(field.name for field in fields(Table) if field.name not in _FACTS)
+_INTEGERS = ("unit", "partner", "strongest", "weakest")
 
 
 def filters_table(

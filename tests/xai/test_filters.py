@@ -383,12 +383,44 @@ def _uneven(path: Path) -> None:
     np.savez(path, **arrays | {"effect": arrays["effect"][:3]})
 
 
+def _of_another_kind(path: Path) -> None:
+    with np.load(path) as file:
+        arrays = dict(file)
+    np.savez(path, **arrays | {"partner": arrays["partner"].astype(str)})
+
+
+def _of_unknown_verdicts(path: Path) -> None:
+    with np.load(path) as file:
+        arrays = dict(file)
+    np.savez(path, **arrays | {"verdict": np.full(7, "<b>")})
+
+
+def _huge(path: Path) -> None:
+    with np.load(path) as file:
+        arrays = dict(file)
+    np.savez_compressed(path, **arrays | {"effect": np.zeros(filters.MOST_BYTES // 4, np.float32)})
+
+
 def _pickled(path: Path) -> None:
     np.save(path.with_suffix(".npy"), np.array([{}], dtype=object))
     path.with_suffix(".npy").replace(path)
 
 
-@pytest.mark.parametrize("damage", [_truncated, _text, _empty, _another, _uneven, _pickled, Path.unlink])
+@pytest.mark.parametrize(
+    "damage",
+    [
+        _truncated,
+        _text,
+        _empty,
+        _another,
+        _uneven,
+        _of_another_kind,
+        _of_unknown_verdicts,
+        _huge,
+        _pickled,
+        Path.unlink,
+    ],
+)
 def test_a_damaged_table_is_refused(table: Table, tmp_path: Path, damage: Any) -> None:
     path = tmp_path / "filters.npz"
     table.save(path)
