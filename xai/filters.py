@@ -126,9 +126,15 @@ def without(anatomy: Anatomy, trace: Trace, layer: str, removal: Removal = "mean
     if removal == "zero":
         return -maps
     if removal == "resample":
-        other = latents_of([donor], ModelConfig(latent=anatomy.latent))
-        return anatomy.maps(anatomy.trace(other), layer)[0] - maps
+        return anatomy.maps(anatomy.trace(donated(anatomy, donor)), layer)[0] - maps
     raise ExplanationError(f"A unit is removed by its mean, zero or resample, not by {removal!r}.")
+
+
+def donated(anatomy: Anatomy, donor: int) -> Tensor:
+    """The latent (1, latent, 1, 1) of a donor's seed; ExplanationError where it is none."""
+    if not 0 <= donor < 2**32:
+        raise ExplanationError(f"The donor is a seed from 0 to {2**32 - 1}, not {donor}.")
+    return latents_of([donor], ModelConfig(latent=anatomy.latent))
 
 
 def _compare(

@@ -80,8 +80,10 @@ def paint(generator: Generator, z: Tensor, edits: Sequence[Edit], known: Mapping
     Raises
     ------
     ExplanationError
-        If a layer or a unit does not exist.
+        If a layer or a unit does not exist, or ``z`` is of another shape.
     """
+    if z.shape[1:] != (generator.config.latent, 1, 1):
+        raise ExplanationError(f"Latents are of the shape (N, {generator.config.latent}, 1, 1), not {tuple(z.shape)}.")
     network = private_copy(generator.layers)
     names = [f"layers.{index}" for index in range(len(network))]
     for edit in edits:

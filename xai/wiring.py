@@ -26,12 +26,10 @@ from typing import Literal
 import torch
 from torch import Tensor
 
-from gan.config import ModelConfig
-from gan.models import latents
 from xai.anatomy import Anatomy
 from xai.chain import Trace
 from xai.errors import ExplanationError
-from xai.filters import DONOR_SEED, Removal, one_trace, without
+from xai.filters import DONOR_SEED, Removal, donated, one_trace, without
 from xai.paint import Box, cells
 
 LATENT = "latent"  # in the place of a layer: the noise values
@@ -180,9 +178,7 @@ def _of_noise(
     z = trace.before[0]
     if removal not in ("mean", "zero", "resample"):
         raise ExplanationError(f"A noise value is removed by its mean, zero or resample, not by {removal!r}.")
-    absent = torch.zeros_like(z)
-    if removal == "resample":
-        absent = latents([donor], ModelConfig(latent=anatomy.latent))
+    absent = donated(anatomy, donor) if removal == "resample" else torch.zeros_like(z)
     moved = _directions(anatomy) * (absent - z)
     if by == "jacobian":
         *_, slopes = anatomy.push(trace, 0, -moved)

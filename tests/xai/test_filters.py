@@ -575,6 +575,13 @@ def test_an_edit_of_something_that_does_not_exist_is_refused(layer: str, unit: i
         assert says in one_sentence(caught.value)
 
 
+@pytest.mark.parametrize("z", [torch.zeros(1, 6, 1, 1), torch.zeros(1, 5), torch.zeros(5)])
+def test_a_latent_of_another_shape_cannot_be_painted(z: Tensor) -> None:
+    with pytest.raises(xai.ExplanationError) as caught:
+        paint(built.generator(), z, [])
+    assert "(N, 5, 1, 1)" in one_sentence(caught.value)
+
+
 # ---- the scripts -------------------------------------------------------------------------------------
 
 

@@ -262,6 +262,8 @@ def test_progress_runs_to_the_end_and_can_call_it_off(random_anatomy: Anatomy) -
         ({"by": "guess"}, "'guess'"),
         ({"removal": "median"}, "'median'"),
         ({"removal": "median", "layer": LATENT}, "'median'"),
+        ({"removal": "resample", "donor": -1}, "seed"),
+        ({"removal": "resample", "donor": 2**32, "layer": LATENT}, "seed"),
         ({"z": torch.zeros(2, 6, 1, 1)}, "not 2"),
         ({"z": torch.zeros(1, 7, 1, 1)}, "(1, 6, 1, 1)"),
     ],
