@@ -25,13 +25,16 @@ if TYPE_CHECKING:
     from torch import Tensor
 
     import gan
+    from xai.anatomy import Anatomy
     from xai.attribution import Attribution, Explanation
     from xai.blame import Blame
+    from xai.filters import Table
     from xai.latent import Sensitivity
     from xai.memory import Memory
     from xai.reference import Reference
     from xai.trust import Trust
     from xai.units import Effect, Layer
+    from xai.wiring import Parts, Wiring
 
     Progress = Callable[[float], None]
 
@@ -412,6 +415,76 @@ def pruned_archive(checkpoint: gan.Checkpoint, ranking: str, percent: int) -> by
         for file in sorted(folder.iterdir()):
             archive.write(file, f"{checkpoint.name}-{ranking}-{percent}/{file.name}")
     return buffer.getvalue()
+
+
+@st.cache_resource(max_entries=4, show_spinner=False)
+def anatomy(digest: str, _checkpoint: gan.Checkpoint) -> Anatomy:
+    """The generator, cut after each activation layer."""
+    from xai.anatomy import Anatomy
+
+    return Anatomy.of(_checkpoint.generator)  # type: ignore[arg-type]  # the pages have asked for a generator
+
+
+@st.cache_resource(max_entries=8, show_spinner=False)
+def filters_table(digest: str, _checkpoint: gan.Checkpoint) -> Table | None:
+    """The verdicts on all filters: those that came with the checkpoint, or those measured here before."""
+    from xai.filters import Table
+
+    shipped = Table.beside(settings().checkpoints / _checkpoint.name, digest)
+    return shipped or Table.beside(_measured_folder(digest), digest)
+
+
+def _measured_folder(digest: str) -> Path:
+    from gan.data import cache_directory
+
+    return cache_directory() / "filters" / digest[:24]
+
+
+def measure_filters(checkpoint: gan.Checkpoint, progress: Progress) -> None:
+    """Measure all filters, and keep the table on disk."""
+    from xai.filters import FILE, filters_table
+
+    table = filters_table(checkpoint, progress=progress)
+    folder = _measured_folder(checkpoint.digest)
+    folder.mkdir(parents=True, exist_ok=True)
+    table.save(folder / FILE)
+    globals()["filters_table"].clear()
+
+
+@st.cache_resource(max_entries=32, show_spinner="Following the wires")
+def wiring(digest: str, seed: int, _checkpoint: gan.Checkpoint, _z: Tensor) -> Wiring:
+    """Which filters and pixels each noise value drives, for one poster."""
+    from xai.wiring import wiring as trace
+
+    return trace(anatomy(digest, _checkpoint), _z)
+
+
+@st.cache_resource(max_entries=32, show_spinner="Taking everything away, one at a time")
+def parts(digest: str, seed: int, layer: str, by: str, _checkpoint: gan.Checkpoint, _z: Tensor) -> Parts:
+    """What each filter of a layer, or each noise value, adds to one poster."""
+    from xai.wiring import parts as find
+
+    return find(anatomy(digest, _checkpoint), _z, layer, by)  # type: ignore[arg-type]  # the page offers both ways
+
+
+@st.cache_resource(max_entries=64, show_spinner=False)
+def painted(digest: str, edits: str, _checkpoint: gan.Checkpoint, _z: Tensor) -> Tensor:
+    """The poster with edits, given as JSON."""
+    from xai.paint import from_json, paint
+
+    return paint(_checkpoint.generator, _z, from_json(edits))  # type: ignore[arg-type]  # as above
+
+
+@st.cache_resource(max_entries=64, show_spinner=False)
+def seed_posters(digest: str, seeds: tuple[int, ...], _checkpoint: gan.Checkpoint) -> Tensor:
+    """The posters (N, 3, H, W) of these seeds."""
+    import torch
+
+    import gan
+
+    with torch.no_grad():
+        # As above.
+        return _checkpoint.generator(gan.latents(seeds, _checkpoint.config))  # type: ignore[misc,no-any-return]
 
 
 @st.cache_resource(show_spinner=False)

@@ -124,21 +124,24 @@ def choose_unit(maps: Any, key: str, order: Sequence[int], shared: bool) -> int:
     return unit
 
 
-def order_units(maps: Any, sort: str) -> list[int]:
-    """Unit indices as they are, or strongest mean response first."""
+def order_units(maps: Any, sort: str, effects: Any = None) -> list[int]:
+    """Unit indices as they are, strongest mean response first, or greatest effect (U,) on the posters first."""
     import numpy as np
+
+    if sort == "effect" and effects is not None:
+        return [int(unit) for unit in np.argsort(-effects, kind="stable")]
 
     if sort == "strength":
         return [int(unit) for unit in np.argsort(-np.abs(maps).mean((1, 2)), kind="stable")]
     return list(range(len(maps)))
 
 
-def map_controls(prefix: str) -> tuple[str, bool]:
+def map_controls(prefix: str, orders: Sequence[str] = ("index", "strength")) -> tuple[str, bool]:
     """How to sort and to colour a sheet of unit maps: (sort, shared scale)."""
     row = st.container(horizontal=True)
     sort = row.segmented_control(
         "Sort by",
-        ["index", "strength"],
+        list(orders),
         default="index",
         required=True,
         key=f"{prefix}_sort",

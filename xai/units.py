@@ -19,7 +19,8 @@ from xai.hooks import activations, edit, private_copy
 from xai.score import Score
 
 MEAN_SEEDS = range(2_000_000, 2_000_064)
-Removal = Literal["mean", "zero"]
+DONOR_SEED = 4_000_000
+Removal = Literal["mean", "zero", "another's"]
 
 
 @dataclass(frozen=True)
@@ -43,7 +44,7 @@ class Effect:
 
     before, after : (1, 3, H, W) in [-1, 1].
     unit_map : (h, w), what the unit does for this picture.
-    removed : what took its place, its mean over 64 seeds or 0.
+    removed : what took its place, its mean over 64 seeds, 0, or the mean of another poster's map.
     score_before, score_after : D's logits, or None without a score.
     """
 
@@ -94,7 +95,7 @@ def ablate(
     """Draw the picture of ``z`` (1, latent, 1, 1) without one unit.
 
     The unit is held at its mean over many pictures, or at 0, which is off-distribution for a unit that
-    is always on (Bau et al. 2019, "GAN Dissection", 3.2).
+    is always on (Bau et al. 2019, "GAN Dissection", 3.2), or has the map that it has in another poster.
 
     Raises
     ------
@@ -106,11 +107,21 @@ def ablate(
     unit_map = activations(generator, z, [layer])[layer]
     if not 0 <= unit < unit_map.shape[1]:
         raise ExplanationError(f"{layer} has units 0 to {unit_map.shape[1] - 1}; {unit} is none of them.")
-    removed = float(unit_means(generator, layer)[unit]) if removal == "mean" else 0.0
-    with edit(private, layer, [unit], removed):
+    value = _in_its_place(generator, layer, unit, removal)
+    with edit(private, layer, [unit], value):
         after = private(z)
     scores = (None, None) if score is None else (float(score(before)), float(score(after)))
-    return Effect(before, after, unit_map[0, unit], removed, *scores)
+    return Effect(before, after, unit_map[0, unit], float(value.mean()), *scores)
+
+
+def _in_its_place(generator: Generator, layer: str, unit: int, removal: Removal) -> Tensor:
+    """A number, or a map (1, h, w)."""
+    if removal == "mean":
+        return unit_means(generator, layer)[unit]
+    if removal == "another's":
+        donor = latents([DONOR_SEED], generator.config)
+        return activations(generator, donor, [layer])[layer][0, [unit]]
+    return torch.zeros(())
 
 
 def unit_means(generator: Generator, layer: str) -> Tensor:

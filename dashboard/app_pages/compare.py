@@ -56,7 +56,7 @@ with st.container(horizontal=True, vertical_alignment="bottom"):
     strength = st.slider("Overlay strength", 0.0, 1.0, 0.9, 0.05, key="strength", bind="query-params", width=170)
     block = st.select_slider(
         "Detail", [1, 2, 4, 8], 8, format_func=lambda size: f"{size} px", key="detail", bind="query-params",
-        width=170, help="Shares are averaged over blocks of this size: single pixels cancel each other out, regions do not.",
+        width=170, help="Shares are averaged over blocks of this size: single pixels cancel out, regions do not.",
     )  # fmt: skip
     scale = st.segmented_control(
         "Colour scale", ["shared", "own"], default="shared", required=True, key="scale", bind="query-params",

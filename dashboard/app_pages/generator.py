@@ -3,7 +3,7 @@
 import streamlit as st
 
 import gan
-from dashboard import cache, state, ui
+from dashboard import cache, laboratory, state, ui
 from xai.render import diverging, enlarge_map, grey, limit, overlay
 
 ui.head("Generator", "What does each filter draw, and what is the poster without it?")
@@ -15,15 +15,21 @@ left, right = st.columns([11, 9], gap="large")
 with left:
     found = cache.layers(checkpoint.digest, "generator", checkpoint)[:-1]
     layer = ui.choose_layer(found, "g_layer")
-    sort, shared = ui.map_controls("g")
+    table = cache.filters_table(checkpoint.digest, checkpoint)
+    effects = None if table is None else table.effect[table.layer == layer.name]
+    studied = effects is not None and len(effects) > 0
+    sort, shared = ui.map_controls("g", ["index", "strength"] + ["effect"] * studied)
     maps = cache.maps(checkpoint.digest, "generator", f"seed {seed}", layer.name, checkpoint.generator, z)
-    unit = ui.choose_unit(maps, "g_unit", ui.order_units(maps, sort), shared)
+    unit = ui.choose_unit(maps, "g_unit", ui.order_units(maps, sort, effects), shared)
     st.caption("★ marks the activation layers. White is a strong response after a ReLU; before it, red and blue.")
 with right:
     st.subheader(f"Filter {unit} of {layer.name}")
+    laboratory.show_verdict(table, layer.name, unit)
     removal = st.segmented_control(
-        "Without it means", ["mean", "zero"], default="mean", required=True, key="removal", bind="query-params",
-        help="Mean: held at its average over 64 posters. Zero: switched off, unlike any real state of a busy filter.",
+        "Without it means", ["mean", "zero", "another's"], default="mean", required=True, key="removal",
+        bind="query-params",
+        help="Mean: held at its average over 64 posters. Zero: switched off, unlike any real state of a busy filter. "
+        "Another's: as it is in the poster of another seed.",
     )  # fmt: skip
     with ui.forgiving("Taking the filter away"):
         effect = cache.effect(checkpoint.digest, seed, layer.name, unit, removal, checkpoint, z)
@@ -48,3 +54,40 @@ with right:
         paint = diverging if chosen.min() < 0 else grey
         with st.expander("The map alone"):
             ui.picture(paint(chosen, limit(chosen, 1.0)), f"{layer.height} × {layer.width} values")
+
+
+SECTIONS = {
+    "Strongest and weakest": "On which posters does it respond most, and least?",
+    "What feeds it": "Which noise values drive this filter, and which pixels does it own?",
+    "What a value drives": "Which filters does a noise value drive, and which pixels does it move?",
+    "Who made this region": "Which filters and which noise values made a part of the poster?",
+    "Paint with it": "Set this filter to a value inside a box, and see the poster change.",
+    "All filters": "What is each filter worth, measured over hundreds of posters?",
+}
+section = st.segmented_control(
+    "Laboratory", list(SECTIONS), key="lab", bind="query-params", label_visibility="collapsed"
+)
+if section:
+    st.caption(SECTIONS[section])
+    pixels = gan.to_uint8(cache.drawn(checkpoint.digest, seed, checkpoint))[0]
+    wired = cache.anatomy(checkpoint.digest, checkpoint).layers
+with ui.forgiving("This part of the laboratory"):
+    if section in ("Strongest and weakest", "All filters"):
+        if table is None:
+            laboratory.measure_button(checkpoint)
+        elif section == "All filters":
+            laboratory.show_table(table)
+        elif studied:
+            laboratory.show_posters(checkpoint, table, layer.name, unit)
+        else:
+            st.info("Choose a layer with a star: filters are measured after their activation function.")
+    elif section == "Paint with it":
+        laboratory.show_painting(checkpoint, z, layer.name, unit, pixels, subject)
+    elif section and layer.name not in wired:
+        st.info("Choose a layer with a star: filters are measured after their activation function.")
+    elif section == "What feeds it":
+        laboratory.show_feeders(checkpoint, seed, z, layer.name, unit, pixels)
+    elif section == "What a value drives":
+        laboratory.show_driven(checkpoint, seed, z, layer.name, pixels)
+    elif section == "Who made this region":
+        laboratory.show_makers(checkpoint, seed, z, layer.name, pixels, subject)

@@ -1,0 +1,258 @@
+"""The generator's laboratory: verdicts, wiring, painting. Lays out what xai answers; no arithmetic."""
+
+from __future__ import annotations
+
+from typing import TYPE_CHECKING, Any
+
+import plotly.graph_objects as go
+import streamlit as st
+
+import gan
+from dashboard import cache, state, ui
+from dashboard.components.sprite_grid import sprite_grid
+from xai.filters import RULE, VERDICTS
+from xai.paint import Edit, from_json, to_json
+from xai.render import data_uri, enlarge, limit, overlay, sprite
+from xai.wiring import LATENT, agreement
+
+if TYPE_CHECKING:
+    from torch import Tensor
+
+    from dashboard.state import Subject
+    from xai.filters import Table
+
+COLOURS = {
+    "dead": "grey", "constant": "grey", "harmful": "red", "redundant": "orange", "essential": "green", "useful": "blue",
+}  # fmt: skip
+MEANINGS = {
+    "dead": "It never responds.",
+    "constant": "It hardly changes from poster to poster, so it works as a constant.",
+    "harmful": "The discriminator finds the posters more real without it.",
+    "redundant": "Another filter can do its work.",
+    "essential": "The poster changes clearly without it.",
+    "useful": "It changes the poster, but not much.",
+}
+VALUES = {"off": "off", "mean": "its mean", "strong": "as strong as it gets"}
+SLOPE = "change of the mean response, a unit of noise"
+SHOWN = 10
+
+
+def show_verdict(table: Table | None, layer: str, unit: int) -> None:
+    """What the study says of one filter."""
+    if table is None or layer not in table.layer:
+        return
+    row = table.find(layer, unit)
+    name = row["verdict"]
+    st.markdown(f":{COLOURS[name]}-badge[{name}] {MEANINGS[name]} Confidence {row['confidence']:.0%}.", help=RULE)
+    st.caption(
+        f"Over {table.latents} posters: without it the picture changes by {row['effect']:.1f} grey levels, D's logit "
+        f"by {row['logit_change']:+.3f} ({row['logit_low']:+.3f} to {row['logit_high']:+.3f}). It is on in "
+        f"{row['active']:.0%} of all places. Most like it is filter {row['partner']} (correlation "
+        f"{row['correlation']:.2f}); in its place, that one changes the picture by {row['replaced']:.1f} grey levels."
+    )
+
+
+def measure_button(checkpoint: gan.Checkpoint) -> None:
+    """Offer the study where it has not been made."""
+    st.info("The verdicts on all filters have not been measured for these weights. It takes some minutes.")
+    if st.button("Measure all filters", key="measure"):
+        slot = st.empty()
+        cache.measure_filters(checkpoint, ui.progress(slot, "Taking every filter away from 256 posters"))
+        st.rerun()
+
+
+def show_posters(checkpoint: gan.Checkpoint, table: Table, layer: str, unit: int) -> None:
+    """The seeds on which a filter is strongest and weakest."""
+    row = table.find(layer, unit)
+    for kind in ("strongest", "weakest"):
+        seeds = row[kind]
+        sheet = sprite(gan.to_uint8(cache.seed_posters(checkpoint.digest, tuple(seeds), checkpoint)), columns=8)
+        st.markdown(f"**{kind.capitalize()}** of a thousand seeds")
+        sprite_grid(
+            data_uri(sheet.pixels), labels=[f"seed {seed}" for seed in seeds], columns=8, per_row=8, cell=sheet.cell,
+            selected=-1, on_pick=lambda place, seeds=seeds: state.show_seed(int(seeds[place])),  # type: ignore[misc]
+            key=f"{kind}_grid", title=f"posters on which it is {kind}", smallest=60, most="none",
+        )  # fmt: skip
+
+
+def show_table(table: Table) -> None:
+    """All filters with their verdicts; a click goes to one."""
+    counts = table.counts()
+    st.markdown(" ".join(f":{COLOURS[name]}-badge[{name} {counts[name]}]" for name in VERDICTS))
+    rows = [{key: value for key, value in row.items() if key not in ("strongest", "weakest")} for row in table.rows()]
+
+    def follow() -> None:
+        chosen = st.session_state["filters_table"].selection.rows
+        if chosen:
+            st.session_state["g_layer"], st.session_state["g_unit"] = rows[chosen[0]]["layer"], rows[chosen[0]]["unit"]
+
+    st.dataframe(
+        rows, hide_index=True, height=420, on_select=follow, selection_mode="single-row", key="filters_table",
+        column_config={
+            "effect": st.column_config.NumberColumn("effect", format="%.2f", help="grey levels"),
+            "replaced": st.column_config.NumberColumn("replaced", format="%.2f", help="grey levels"),
+            "confidence": st.column_config.NumberColumn("confidence", format="percent"),
+        },
+    )  # fmt: skip
+    st.caption(
+        f"Click a heading to sort, a row to go there; the table can be downloaded at its upper right corner. {RULE}"
+    )
+
+
+def choose_region(subject: Subject, pixels: Any, key: str) -> tuple[float, float, float, float]:
+    """Drag a box over the picture, or set its sides: (left, top, right, bottom), 0 to 1."""
+    side = pixels.shape[0]
+    across_key, down_key = f"{key}_across", f"{key}_down"
+
+    def dragged() -> None:
+        boxes = st.session_state[f"{key}_drag"].selection.box
+        if boxes:
+            for name, ends in ((across_key, boxes[0]["x"]), (down_key, boxes[0]["y"])):
+                low, high = sorted(min(max(end / side, 0.0), 1.0) for end in ends)
+                st.session_state[name] = (round(100 * low), max(round(100 * high), round(100 * low) + 1))
+
+    left, right = st.columns(2)
+    across = left.slider("Across, percent", 0, 100, (0, 100), key=across_key)
+    down = right.slider("Down, percent", 0, 100, (0, 35), key=down_key)
+    figure = go.Figure(go.Image(z=enlarge(pixels, 4), dx=0.25, dy=0.25, hoverinfo="skip"))
+    places = [place + 0.5 for place in range(0, side, 4)]
+    figure.add_scatter(
+        x=places * len(places), y=[y for y in places for _ in places], mode="markers", marker={"opacity": 0.0},
+        hoverinfo="skip",
+    )  # fmt: skip
+    x0, x1, y0, y1 = (side * share / 100 for share in (*across, *down))
+    figure.add_shape(type="rect", x0=x0, x1=x1, y0=y0, y1=y1, line={"color": "#e11d48", "width": 3})
+    figure.update_xaxes(visible=False, range=[0, side], constrain="domain")
+    figure.update_yaxes(visible=False, range=[side, 0], scaleanchor="x")
+    figure.update_layout(
+        height=340,
+        margin={"l": 0, "r": 0, "t": 0, "b": 0},
+        dragmode="select",
+        showlegend=False,
+        newselection_mode="immediate",
+    )
+    st.plotly_chart(
+        figure, key=f"{key}_drag", on_select=dragged, selection_mode="box", config={"displayModeBar": False}
+    )
+    st.caption("Drag a box over the poster, or move the sliders.")
+    return across[0] / 100, down[0] / 100, max(across[1], across[0] + 1) / 100, max(down[1], down[0] + 1) / 100
+
+
+def show_feeders(checkpoint: gan.Checkpoint, seed: int, z: Tensor, layer: str, unit: int, pixels: Any) -> None:
+    """Which noise values feed a filter, and which pixels it owns."""
+    found = cache.wiring(checkpoint.digest, seed, checkpoint, z)
+    left, right = st.columns(2)
+    with left:
+        bars(
+            found.drives[layer][:, unit],
+            "value",
+            f"Noise values that feed filter {unit}",
+            SLOPE,
+        )
+    with right:
+        owned = cache.parts(checkpoint.digest, seed, layer, "jacobian", checkpoint, z)
+        where = owned.map(unit).numpy()
+        ui.picture(overlay(pixels, where, limit(where, 1.0), 0.9), "the pixels that it owns")
+        removed = cache.parts(checkpoint.digest, seed, layer, "ablation", checkpoint, z)
+        st.caption(
+            f"By the exact slope. Over all filters of {layer} the slopes and really taking filters away agree with a "
+            f"correlation of {agreement(owned, removed):.2f}."
+        )
+
+
+def show_driven(checkpoint: gan.Checkpoint, seed: int, z: Tensor, layer: str, pixels: Any) -> None:
+    """Which filters a noise value drives, and which pixels it moves."""
+    found = cache.wiring(checkpoint.digest, seed, checkpoint, z)
+    ui.clamp("wired_value", z.shape[1] - 1)
+    value = int(st.number_input("Noise value", 0, z.shape[1] - 1, key="wired_value", bind="query-params"))
+    left, right = st.columns(2)
+    with left:
+        bars(
+            found.drives[layer][value],
+            "filter",
+            f"Filters of {layer} that value {value} drives",
+            SLOPE,
+        )
+    with right:
+        where = found.moves(value).numpy()
+        ui.picture(overlay(pixels, where, limit(where, 1.0), 0.9), "the pixels that it moves")
+
+
+def show_makers(checkpoint: gan.Checkpoint, seed: int, z: Tensor, layer: str, pixels: Any, subject: Subject) -> None:
+    """Which filters and which noise values made a region."""
+    picture, lists = st.columns([2, 3], gap="large")
+    with picture:
+        box = choose_region(subject, pixels, "region")
+    by_filter = cache.parts(checkpoint.digest, seed, layer, "jacobian", checkpoint, z)
+    by_value = cache.parts(checkpoint.digest, seed, LATENT, "jacobian", checkpoint, z)
+    removed = cache.parts(checkpoint.digest, seed, layer, "ablation", checkpoint, z)
+    with lists:
+        bars(by_filter.shares(box), "filter", f"Filters of {layer} that made it", "share of the changes inside the box")
+        bars(by_value.shares(box), "value", "Noise values that made it", "share of the changes inside the box")
+        st.caption(
+            f"By exact slopes, compared with each filter's mean and with a noise value of 0. Inside the box, taking "
+            f"filters away agrees with a correlation of {agreement(by_filter, removed, box):.2f}."
+        )
+
+
+def bars(values: Tensor, kind: str, title: str, axis: str) -> None:
+    """The largest of many numbers, by size."""
+    order = values.abs().argsort(descending=True)[:SHOWN].tolist()
+    figure = go.Figure(
+        go.Bar(
+            x=[float(values[index]) for index in order], y=[f"{kind} {index}" for index in order], orientation="h",
+            marker_color=["#cc1a24" if float(values[index]) > 0 else "#215cbf" for index in order],
+        )
+    )  # fmt: skip
+    figure.update_yaxes(autorange="reversed")
+    figure.update_layout(
+        title={"text": title, "font": {"size": 14}}, height=80 + 22 * len(order), xaxis_title=axis,
+        margin={"l": 10, "r": 10, "t": 40, "b": 10},
+    )  # fmt: skip
+    st.plotly_chart(figure, key=title, config={"displayModeBar": False})
+
+
+def show_painting(checkpoint: gan.Checkpoint, z: Tensor, layer: str, unit: int, pixels: Any, subject: Subject) -> None:
+    """Set the chosen filter inside a box, stack such edits, undo them, keep them in the address."""
+    edits = _edits()
+    left, right = st.columns(2, gap="large")
+    with left:
+        box = choose_region(subject, pixels, "brush")
+        value = st.segmented_control(
+            f"Filter {unit} of {layer} is, inside the box,", list(VALUES), default="strong", required=True,
+            format_func=lambda word: VALUES[word], key="brush_value",
+        )  # fmt: skip
+        with st.container(horizontal=True):
+            if st.button("Paint", type="primary", icon=":material/brush:"):
+                _keep([*edits, Edit(layer, unit, box, value)])  # type: ignore[arg-type]  # one of VALUES
+            if st.button("Undo", disabled=not edits):
+                _keep(edits[:-1])
+            if st.button("Start again", disabled=not edits):
+                _keep([])
+    with right:
+        painted = gan.to_uint8(cache.painted(checkpoint.digest, to_json(edits), checkpoint, z))[0]
+        ui.picture(painted, f"with {len(edits)} edits")
+        for edit in edits:
+            where = " to ".join(f"({x:.0%}, {y:.0%})" for x, y in (edit.box[:2], edit.box[2:]))
+            st.caption(f"filter {edit.unit} of {edit.layer} {VALUES.get(str(edit.value), edit.value)}, {where}")
+        if edits:
+            st.download_button("Edits as JSON", to_json(edits), "edits.json", "application/json", on_click="ignore")
+            st.caption("They stand in the address, and `scripts/paint.py` replays them.")
+
+
+def _edits() -> list[Edit]:
+    """The edits in the address; what is no list of edits is told and left out."""
+    text = st.query_params.get("edits", "")
+    try:
+        return from_json(text) if text else []
+    except gan.PosterLensError as error:
+        st.warning(str(error))
+        return []
+
+
+def _keep(edits: list[Edit]) -> None:
+    if edits:
+        st.query_params["edits"] = to_json(edits)
+    else:
+        st.query_params.pop("edits", None)
+    st.rerun()
