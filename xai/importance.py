@@ -85,6 +85,13 @@ class Importance:
         """(grid, grid), the noise value with the largest index in each cell."""
         return np.asarray(self.cells.value.argmax(0))
 
+    @property
+    def clear(self) -> NDArray[np.bool_]:
+        """(grid, grid), whether the owner's interval lies above those of all other values."""
+        owned = np.arange(len(self.cells.value))[:, None, None] == self.owner
+        others = np.where(owned, 0.0, self.cells.high).max(0)
+        return np.asarray(np.where(owned, self.cells.low, 0.0).max(0) > others)
+
     def region(self, mask: NDArray[np.bool_]) -> NDArray[np.float64]:
         """(latent,), total indices of the cells in ``mask`` (grid, grid) together.
 

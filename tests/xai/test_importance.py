@@ -130,7 +130,7 @@ def test_each_value_owns_the_quarter_that_it_paints() -> None:
     assert found.cells.value[:3, 0, 0] == pytest.approx([0.8, 0, 0.2], abs=0.1)
     assert found.cells.value[:3, 1, 1] == pytest.approx([0, 16 / 17, 1 / 17], abs=0.1)
     assert found.cells.value[:3, 0, 1] == pytest.approx([0, 0, 1], abs=0.1)
-    assert found.owner.tolist() == [[0, 2], [2, 1]]
+    assert found.owner.tolist() == [[0, 2], [2, 1]] and found.clear.all()
     assert not found.cells.value[3:].any() and not found.picture.value[3:].any()
 
 
@@ -138,6 +138,11 @@ def test_the_index_of_the_picture_weighs_places_by_their_variance() -> None:
     found = importance(corners(), samples=600, grid=2)
     energies = np.array([1 * 0.25, 4 * 0.25, 0.25])  # squared strength times share of the picture
     assert found.picture.value[:3] == pytest.approx(energies / energies.sum(), abs=0.08)
+
+
+def test_where_two_values_paint_alike_no_owner_is_clear() -> None:
+    found = importance(painted(torch.ones(2, 4, 4), torch.ones(2, 3)), samples=50, grid=2)
+    assert not found.clear.any()
 
 
 def test_a_region_is_the_sum_of_its_cells() -> None:
