@@ -182,6 +182,14 @@ def test_random_directions_are_never_named_and_set_the_threshold() -> None:
     assert studied().threshold == pytest.approx(max(1.0, np.quantile(largest, 0.95)))
 
 
+def test_where_random_directions_reach_far_a_label_must_reach_farther() -> None:
+    found = d.study(corners(), count=2, samples=100, held_out=10, posters=2, controls=20)
+    largest = [max(abs(effect.value) for effect in one.effects.values()) for one in found.of("random")]
+    assert found.threshold == pytest.approx(np.quantile(largest, 0.95)) and found.threshold > 1
+    named = [one for one in found.directions if one.label]
+    assert all(one.effects[one.label].low >= found.threshold for one in named)
+
+
 def test_a_dead_direction_has_no_label_and_no_effect() -> None:
     network = three_colours()
     spread = torch.ones(9)

@@ -44,6 +44,8 @@ def test_the_ends_are_the_latents_bit_for_bit_and_the_way_back_is_the_way(first:
     there, back = slerp(a, b, shares), slerp(b, a, shares)
     assert torch.equal(there[:1], a) and torch.equal(there[-1:], b)
     assert torch.allclose(there, back.flip(0), atol=1e-5)
+    exact = slerp(a.double(), b.double(), shares)
+    assert torch.equal(exact[:1], a.double()) and torch.equal(exact[-1:], b.double())
 
 
 def test_half_of_the_way_between_two_axes_is_the_diagonal() -> None:
