@@ -128,10 +128,11 @@ class Flatten(Linear):
 
 @dataclass(frozen=True, eq=False)
 class Bend(Step):
-    """An activation function and its slope, d function(x) / dx."""
+    """An activation function, its slope d function(x) / dx, and the function in place."""
 
     function: Callable[[Tensor], Tensor]
     slope: Callable[[Tensor], Tensor]
+    replace: Callable[[Tensor], Tensor]
 
     def forward(self, x: Tensor, many: bool) -> Tensor:
         return self.function(x)
@@ -185,9 +186,11 @@ class Chain:
     @torch.no_grad()
     def __call__(self, x: Tensor) -> Tensor:
         """The network's answer to ``x`` (N, ...), without gradients."""
-        many = len(x) >= MANY
+        many, ours = len(x) >= MANY, False
         for step in self.steps:
-            x = step.forward(x, many)
+            # In place where the numbers are ours: asking the system for new memory takes as long as the bend.
+            x = step.replace(x) if ours and isinstance(step, Bend) else step.forward(x, many)
+            ours = isinstance(step, Convolution) or (ours and isinstance(step, Bend))
         return x
 
     @torch.no_grad()
@@ -300,20 +303,28 @@ def _scale(module: nn.BatchNorm2d) -> Scale:
 
 
 def _bend(module: nn.Module) -> Bend | None:
-    """The activation functions that captum's and shap's DeepLIFT know too, never in place."""
+    """The activation functions that captum's and shap's DeepLIFT know too."""
     kind = type(module)
     if kind is nn.ReLU:
-        return Bend(torch.relu, lambda x: (x > 0).to(x.dtype))
+        return Bend(torch.relu, lambda x: (x > 0).to(x.dtype), torch.relu_)
     if kind is nn.LeakyReLU:
         low: Any = module.negative_slope
-        return Bend(lambda x: functional.leaky_relu(x, low), lambda x: torch.where(x > 0, x.new_ones(()), low))
+        return Bend(
+            lambda x: functional.leaky_relu(x, low),
+            lambda x: torch.where(x > 0, x.new_ones(()), low),
+            lambda x: functional.leaky_relu_(x, low),
+        )
     if kind is nn.ELU:
         alpha: Any = module.alpha
-        return Bend(lambda x: functional.elu(x, alpha), lambda x: torch.where(x > 0, 1.0, alpha * x.exp()))
+        return Bend(
+            lambda x: functional.elu(x, alpha),
+            lambda x: torch.where(x > 0, 1.0, alpha * x.exp()),
+            lambda x: functional.elu_(x, alpha),
+        )
     if kind is nn.Sigmoid:
-        return Bend(torch.sigmoid, lambda x: x.sigmoid() * (1 - x.sigmoid()))
+        return Bend(torch.sigmoid, lambda x: x.sigmoid() * (1 - x.sigmoid()), torch.sigmoid_)
     if kind is nn.Tanh:
-        return Bend(torch.tanh, lambda x: 1 - x.tanh() ** 2)
+        return Bend(torch.tanh, lambda x: 1 - x.tanh() ** 2, torch.tanh_)
     return None
 
 

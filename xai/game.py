@@ -153,15 +153,17 @@ def kernel_pairs(players: int, rows: int, random: np.random.Generator) -> Masks:
     return np.stack([chosen, ~chosen], 1).reshape(-1, players)
 
 
-def halves_agree(one: NDArray[np.float64], other: NDArray[np.float64]) -> float:
-    """Expected rank correlation of the whole's shares with those of another such whole, from its halves.
+def parts_agree(*parts: NDArray[np.float64]) -> float:
+    """Expected rank correlation of the whole's shares with those of another such whole, from N equal parts of it.
 
-    Spearman 1904, corrected for the halves' length (Spearman-Brown); 1 where nothing varies.
+    The parts' mean rank correlation (Spearman 1904), corrected for their length (Spearman-Brown); 1 where
+    nothing varies.
     """
     from scipy.stats import rankdata
 
-    ranks = [rankdata(shares) for shares in (one, other)]
-    if min(np.ptp(ranked) for ranked in ranks) == 0:
-        return 1.0 if np.ptp(ranks[0]) == np.ptp(ranks[1]) == 0 else 0.0
-    correlation = float(np.corrcoef(*ranks)[0, 1])
-    return 2 * correlation / (1 + correlation) if correlation > 0 else correlation
+    ranks = np.stack([rankdata(shares) for shares in parts])
+    still = np.ptp(ranks, 1) == 0
+    if still.any():
+        return 1.0 if still.all() else 0.0
+    correlation = float(np.corrcoef(ranks)[np.triu_indices(len(parts), 1)].mean())
+    return len(parts) * correlation / (1 + (len(parts) - 1) * correlation) if correlation > 0 else correlation

@@ -209,8 +209,9 @@ def _about_the_network(found: dict[str, Curves], best: float, correlation: float
 def _infidelity(heat: Heat, method: Attribution, image: Tensor) -> Check:
     game = _game(method, image, segment(image[0].permute(1, 2, 0).double().numpy()), method.reference)
     blocks = Blocks(game, 0, MASKS)
-    blocks.take_two(lambda part: None)
-    masks, scores = blocks.half(0, 1)
+    for _ in range(2):
+        blocks.take(lambda part: None)
+    masks, scores = blocks.all()
     return Check(
         "infidelity", "Infidelity", unexplained(heat, game, masks, scores), 0.5, 1.0, False, False,
         "What the map does not foretell of the loss when half of the poster is hidden: 0 is nothing, 1 everything.",

@@ -22,9 +22,9 @@ from xai.game import (
     Masks,
     every_mask,
     foldover,
-    halves_agree,
     kernel_pairs,
     kernel_sizes,
+    parts_agree,
     shapley,
 )
 from xai.methods.kernelshap import kernel_density, solve
@@ -204,8 +204,8 @@ def test_the_kernels_linear_model_of_all_coalitions_is_the_shapley_value(scores:
 
 def test_halves_that_say_the_same_agree_and_halves_that_contradict_do_not() -> None:
     one = np.random.default_rng(0).normal(size=40)
-    assert halves_agree(one, one**3) == pytest.approx(1)
-    assert halves_agree(one, -one) == pytest.approx(-1)
+    assert parts_agree(one, one**3) == pytest.approx(1)
+    assert parts_agree(one, -one) == pytest.approx(-1)
 
 
 def test_agreement_is_spearman_corrected_for_the_halves_length() -> None:
@@ -213,7 +213,7 @@ def test_agreement_is_spearman_corrected_for_the_halves_length() -> None:
     one = random.normal(size=40)
     other = one + random.normal(size=40)
     correlation = spearmanr(one, other).statistic
-    assert halves_agree(one, other) == pytest.approx(2 * correlation / (1 + correlation))
+    assert parts_agree(one, other) == pytest.approx(2 * correlation / (1 + correlation))
 
 
 def test_halves_predict_the_agreement_of_two_wholes() -> None:
@@ -221,14 +221,24 @@ def test_halves_predict_the_agreement_of_two_wholes() -> None:
     for _ in range(200):
         truth = random.normal(size=50)
         quarters = truth + random.normal(size=(4, 50))
-        predicted.append(halves_agree(quarters[0], quarters[1]))
+        predicted.append(parts_agree(quarters[0], quarters[1]))
         found.append(spearmanr(quarters[:2].mean(0), quarters[2:].mean(0)).statistic)
     assert np.mean(predicted) == pytest.approx(np.mean(found), abs=0.02)
 
 
-def test_where_nothing_varies_halves_agree() -> None:
+def test_many_parts_predict_the_agreement_of_two_wholes() -> None:
+    random, predicted, found = np.random.default_rng(0), [], []
+    for _ in range(200):
+        truth = random.normal(size=50)
+        parts = truth + 1.5 * random.normal(size=(10, 50))
+        predicted.append(parts_agree(*parts[:5]))
+        found.append(spearmanr(parts[:5].mean(0), parts[5:].mean(0)).statistic)
+    assert np.mean(predicted) == pytest.approx(np.mean(found), abs=0.02)
+
+
+def test_where_nothing_varies_parts_agree() -> None:
     flat, steep = np.zeros(5), np.arange(5.0)
-    assert halves_agree(flat, flat + 1) == 1 and halves_agree(flat, steep) == halves_agree(steep, flat) == 0
+    assert parts_agree(flat, flat + 1) == 1 and parts_agree(flat, steep) == parts_agree(steep, flat) == 0
 
 
 # --- the picture

@@ -18,7 +18,7 @@ from torch import Tensor
 
 from xai.attribution import Attribution, Progress, Share
 from xai.errors import ExplanationError
-from xai.game import Game, Masks, every_mask, halves_agree, kernel_pairs, kernel_sizes
+from xai.game import Game, Masks, every_mask, kernel_pairs, kernel_sizes, parts_agree
 from xai.methods.lime import Blocks
 from xai.segments import segment, spread
 
@@ -47,7 +47,7 @@ class KernelShap(Attribution):
 
     samples: int = 2048
     segments: int = 50
-    agreement: float = 0.97
+    agreement: float = 0.95
 
     def __post_init__(self) -> None:
         super().__post_init__()
@@ -80,17 +80,21 @@ class KernelShap(Attribution):
         self, game: Game, whole: float, empty: float, progress: Progress
     ) -> tuple[NDArray[np.float64], int, float]:
         uniform = Blocks(game, self.seed, self.samples // 2)
-        uniform.take_two(lambda part: progress(part / 2))
+        for _ in range(2):
+            uniform.take(lambda part: progress(part / 2))
         rows = min(BLOCK, (self.samples - uniform.count) // 4 * 2)
         drawn: list[tuple[Masks, NDArray[np.float64]]] = []
 
         def shares(*which: int) -> NDArray[np.float64]:
-            parts = [uniform.half(*which), *(block for index, block in enumerate(drawn) if index % 2 in which)]
+            parts = [
+                *(uniform.taken[index] for index in which),
+                *(block for index, block in enumerate(drawn) if index % 2 in which),
+            ]
             masks = np.concatenate([masks for masks, _ in parts])
             scores = np.concatenate([scores for _, scores in parts])
             flat = np.exp2(-game.players)
             ours = kernel_density(masks)
-            share = len(parts[0][0]) / len(masks)
+            share = len(which) * uniform.rows / len(masks)
             return solve(masks, scores, ours / (share * flat + (1 - share) * ours), whole, empty)
 
         while True:
@@ -105,7 +109,7 @@ class KernelShap(Attribution):
                 )
             count = uniform.count + len(drawn) * rows
             progress(count / self.samples)
-            agreement = halves_agree(shares(0), shares(1))
+            agreement = parts_agree(shares(0), shares(1))
             if agreement >= self.agreement or count + 2 * rows > self.samples:
                 return shares(0, 1), count, agreement
 

@@ -20,7 +20,7 @@ from torch import Tensor
 
 from xai.attribution import Attribution, Progress, Share
 from xai.errors import ExplanationError
-from xai.game import BATCH, Game, Masks, foldover, halves_agree
+from xai.game import BATCH, Game, Masks, foldover, parts_agree
 from xai.segments import segment, spread
 
 KERNEL_WIDTH = 0.25  # lime's
@@ -31,9 +31,9 @@ RIDGE = 1.0  # lime's
 class Lime(Attribution):
     """About ``segments`` SLIC segments; at most ``samples`` masked posters.
 
-    It stops as soon as the shares from one half of the blocks of masks and those from the other let expect
-    a rank correlation of ``agreement`` with another seed's. Diagnostics: r2, segment_count, samples (those
-    taken), split_half. ``engine`` "lime" asks the library, for exactly ``samples`` masks of its own.
+    It stops as soon as the shares from the single blocks of masks let expect a rank correlation of ``agreement``
+    with another seed's. Diagnostics: r2, segment_count, samples (those taken), split_half (what is
+    expected). ``engine`` "lime" asks the library, for exactly ``samples`` masks of its own.
     """
 
     name = "lime"
@@ -49,7 +49,7 @@ class Lime(Attribution):
     engine: str = "direct"
     samples: int = 2048
     segments: int = 50
-    agreement: float = 0.97
+    agreement: float = 0.95
 
     def __post_init__(self) -> None:
         super().__post_init__()
@@ -63,13 +63,12 @@ class Lime(Attribution):
             return self._by_lime(image, hidden, labels, progress)
         game = Game.of(self.score, image, hidden, labels)
         blocks = Blocks(game, self.seed, self.samples)
-        while True:
-            blocks.take_two(progress)
-            halves = [fit(*blocks.half(which), game.whole)[0] for which in (0, 1)]
-            agreement = halves_agree(*halves)
-            if agreement >= self.agreement or blocks.exhausted:
-                break
-        shares, r2 = fit(*blocks.half(0, 1), game.whole)
+        parts = [fit(*blocks.take(progress), game.whole)[0]]
+        agreement = 0.0
+        while agreement < self.agreement and not (blocks.exhausted and len(parts) > 1):
+            parts.append(fit(*blocks.take(progress), game.whole)[0])
+            agreement = parts_agree(*parts)
+        shares, r2 = fit(*blocks.all(), game.whole)
         return Share(
             spread(shares, labels), game.empty, torch.from_numpy(labels)[None],
             {
@@ -121,7 +120,7 @@ class Lime(Attribution):
 
 
 class Blocks:
-    """Balanced blocks of masks with their scores, two at a time, at most ``most`` masks.
+    """Balanced blocks of masks with their scores, one at a time, two at least and at most ``most`` masks.
 
     Block ``index`` of a seed is the same for all who ask in this game, and asked about only once.
     """
@@ -138,26 +137,25 @@ class Blocks:
 
     @property
     def exhausted(self) -> bool:
-        """Whether two more blocks would be too many."""
-        return self.count + 2 * self.rows > self.most
+        """Whether one more block would be too many."""
+        return self.count + self.rows > self.most
 
-    def take_two(self, progress: Progress) -> None:
-        """One block more for each half."""
-        for _ in range(2):
-            index = len(self.taken)
-            random = np.random.default_rng([self.seed, index])
-            self.taken.append(
-                self.game.shared(
-                    ("foldover", self.seed, index, self.rows),
-                    lambda: foldover(self.game.players, self.rows, random),  # noqa: B023  # called at once
-                    lambda part: progress(min(1.0, (self.count + part * self.rows) / self.most)),
-                )
+    def take(self, progress: Progress) -> tuple[Masks, NDArray[np.float64]]:
+        """One block more."""
+        index = len(self.taken)
+        random = np.random.default_rng([self.seed, index])
+        self.taken.append(
+            self.game.shared(
+                ("foldover", self.seed, index, self.rows),
+                lambda: foldover(self.game.players, self.rows, random),
+                lambda part: progress(min(1.0, (index + part) * self.rows / self.most)),
             )
+        )
+        return self.taken[-1]
 
-    def half(self, *which: int) -> tuple[Masks, NDArray[np.float64]]:
-        """Masks and scores of every second block, from 0 or from 1, or of both."""
-        chosen = [block for index, block in enumerate(self.taken) if index % 2 in which]
-        return np.concatenate([masks for masks, _ in chosen]), np.concatenate([scores for _, scores in chosen])
+    def all(self) -> tuple[Masks, NDArray[np.float64]]:
+        """Masks and scores of all blocks."""
+        return np.concatenate([masks for masks, _ in self.taken]), np.concatenate([scores for _, scores in self.taken])
 
 
 def fit(masks: Masks, scores: NDArray[np.float64], whole: float) -> tuple[NDArray[np.float64], float]:
