@@ -29,8 +29,11 @@ if TYPE_CHECKING:
     from xai.attribution import Attribution, Explanation
     from xai.blame import Blame
     from xai.filters import Table
+    from xai.inversion import Inversion
     from xai.latent import Sensitivity
+    from xai.latent_study import LatentStudy
     from xai.memory import Memory
+    from xai.paths import Path as Walk
     from xai.reference import Reference
     from xai.trust import Trust
     from xai.units import Effect, Layer
@@ -485,6 +488,79 @@ def seed_posters(digest: str, seeds: tuple[int, ...], _checkpoint: gan.Checkpoin
     with torch.no_grad():
         # As above.
         return _checkpoint.generator(gan.latents(seeds, _checkpoint.config))  # type: ignore[misc,no-any-return]
+
+
+@st.cache_resource(max_entries=8, show_spinner=False)
+def noise_study(digest: str, _checkpoint: gan.Checkpoint) -> LatentStudy | None:
+    """Importance and directions: those that came with the checkpoint, or those measured here before."""
+    from xai.latent_study import LatentStudy
+
+    shipped = LatentStudy.beside(settings().checkpoints / _checkpoint.name, digest)
+    return shipped or LatentStudy.beside(_measured_folder(digest), digest)
+
+
+def measure_noise(checkpoint: gan.Checkpoint, progress: Progress) -> None:
+    """Measure all noise values, and keep the study on disk."""
+    from xai.latent_study import FILE, latent_study
+
+    study = latent_study(checkpoint, progress=progress)
+    folder = _measured_folder(checkpoint.digest)
+    folder.mkdir(parents=True, exist_ok=True)
+    study.save(folder / FILE)
+    noise_study.clear()
+
+
+@st.cache_resource(max_entries=64, show_spinner=False)
+def along(
+    digest: str, seed: int, family: str, place: int, reach: tuple[float, ...],
+    _checkpoint: gan.Checkpoint, _z: Tensor, _vector: Any,
+) -> Tensor:  # fmt: skip
+    """Posters (N, 3, H, W) on the way along a direction, ``reach`` steps from this one."""
+    import torch
+
+    from xai.atlas import painter
+
+    direction = torch.as_tensor(_vector, dtype=torch.float32)[None, :, None, None]
+    steps = torch.tensor(reach)[:, None, None, None]
+    return painter(_checkpoint.generator)(_z + steps * direction)  # type: ignore[arg-type]  # as above
+
+
+@st.cache_resource(max_entries=64, show_spinner=False)
+def walk(digest: str, seed: int, other: int, _checkpoint: gan.Checkpoint, _z: Tensor) -> Walk:
+    """Twelve steps on the sphere from this poster to another seed."""
+    import gan
+    from xai.paths import path
+
+    return path(_checkpoint.generator, _z, gan.latents([other], _checkpoint.config), 12)  # type: ignore[arg-type]
+
+
+@st.cache_resource(max_entries=64, show_spinner=False)
+def stretched(digest: str, seed: int, length: float, _checkpoint: gan.Checkpoint, _z: Tensor) -> Tensor:
+    """The poster with its noise ``length`` times as long."""
+    from xai.atlas import painter
+
+    return painter(_checkpoint.generator)(length * _z)  # type: ignore[arg-type]  # as above
+
+
+def has_inversion(subject: Any) -> bool:
+    """Whether ``inversion`` would answer at once."""
+    return ("inversion", subject.checkpoint.digest, subject.key) in _answers()
+
+
+def inversion(subject: Any, progress: Progress) -> Inversion:
+    """The noise from which the generator draws what is nearest to this poster."""
+    from xai.inversion import invert, load_encoder
+
+    checkpoint = subject.checkpoint
+
+    def find() -> Inversion:
+        path = settings().checkpoints / checkpoint.name / "encoder.safetensors"
+        encoder = load_encoder(path, checkpoint.digest) if path.is_file() else None
+        judge = _judge(checkpoint.digest, checkpoint)
+        return invert(checkpoint.generator, subject.image, judge, encoder, progress=progress)
+
+    found: Inversion = _answers().get(("inversion", checkpoint.digest, subject.key), find)
+    return found
 
 
 @st.cache_resource(show_spinner=False)

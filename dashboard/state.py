@@ -16,7 +16,7 @@ if TYPE_CHECKING:
     import gan
     from xai import Trust
 
-GENERATED, POSTER, UPLOAD = "Seed", "Poster", "Upload"
+GENERATED, POSTER, UPLOAD, FOUND = "Seed", "Poster", "Upload", "Found"
 MOST_SEED = 9_999
 UPLOAD_MB = 20
 OWN_REFERENCES = "own_references"
@@ -72,7 +72,7 @@ def latent_of(subject: Subject) -> tuple[int, Tensor]:
 
     seed = int(st.session_state.get("seed", 0))
     if subject.z is not None:
-        return seed, subject.z
+        return seed if subject.seed is None else subject.seed, subject.z
     st.info(f"A real poster has no noise values, so this page shows the generated poster of seed {seed}.")
     return seed, gan.latents([seed], subject.checkpoint.config)
 
@@ -127,6 +127,13 @@ def show_poster(number: int) -> None:
     _show(POSTER, "poster", number)
 
 
+def keep_found(name: str, z: Tensor) -> None:
+    """Make the poster of this noise the subject from the next run on; it can be chosen until the browser is closed."""
+    checkpoint = st.session_state["_checkpoint"]
+    st.session_state["_found"] = {checkpoint.digest: (name, z)}
+    st.session_state["_next_source"] = FOUND
+
+
 def _show(source: str, key: str, value: int) -> None:
     if st.session_state.get("source") != source:  # a box that is not on the page yet leaves the address as it is
         st.query_params[key] = str(value)
@@ -144,10 +151,16 @@ def _choose_checkpoint() -> gan.Checkpoint | None:
 
 def _choose_poster(checkpoint: gan.Checkpoint) -> Subject | None:
     found = cache.posters(checkpoint.config.resolution)
+    kept = st.session_state.get("_found", {}).get(checkpoint.digest)
     sources = [GENERATED] * (checkpoint.generator is not None) + [POSTER] * (found is not None) + [UPLOAD]
+    sources += [FOUND] * (kept is not None)
+    if st.session_state.get("_next_source") in sources:  # a box may not be set once it is drawn
+        st.session_state["source"] = st.session_state.pop("_next_source")
     source = st.radio("Poster", sources, horizontal=True, key="source", bind="query-params")
     if source == POSTER and found is not None:
         return _from_folder(checkpoint, found)
+    if source == FOUND and kept is not None:
+        return _from_noise(checkpoint, *kept)
     if source == GENERATED and checkpoint.generator is not None:
         return _from_seed(checkpoint)
     return _from_upload(checkpoint)
@@ -160,6 +173,16 @@ def _from_seed(checkpoint: gan.Checkpoint) -> Subject:
     z = gan.latents([seed], checkpoint.config)
     image = cache.drawn(checkpoint.digest, seed, checkpoint)
     return _subject(checkpoint, f"seed {seed}", image, z, seed)
+
+
+def _from_noise(checkpoint: gan.Checkpoint, name: str, z: Tensor) -> Subject:
+    import torch
+
+    with torch.no_grad():
+        image = checkpoint.generator(z)  # type: ignore[misc]  # it was found with this generator
+    st.caption("Found by the Latent page; it is not part of the link.")
+    # Answers are kept by seed: a number that no seed has stands for this noise.
+    return _subject(checkpoint, name, image, z, -int(cache.digest_of(z.numpy().tobytes())[:12], 16))
 
 
 def _from_folder(checkpoint: gan.Checkpoint, found: gan.PosterSet) -> Subject:

@@ -3,7 +3,7 @@
 import pandas as pd
 import streamlit as st
 
-from dashboard import cache, state, ui
+from dashboard import cache, noise, state, ui
 from dashboard.components.scrubber import scrubber
 from xai.render import grey, limit
 
@@ -69,6 +69,24 @@ with right:
         "**Shows** the exact slope of every pixel at this poster. **But** far from it, and for another seed, the same "
         "value may do something else: sweep it."
     )
+
+
+answers = noise.sections(subject.z is None)
+section = st.segmented_control("More", list(answers), key="noise", bind="query-params", label_visibility="collapsed")
+if section:
+    st.caption(answers[section])
+with ui.forgiving("This part of the page"):
+    study = cache.noise_study(checkpoint.digest, checkpoint) if section in ("Importance", "Directions") else None
+    if section in ("Importance", "Directions") and study is None:
+        noise.measure_button(checkpoint)
+    elif section == "Importance" and study:
+        noise.show_importance(study)
+    elif section == "Directions" and study:
+        noise.show_directions(checkpoint, study, seed, z)
+    elif section == "Paths":
+        noise.show_path(checkpoint, seed, z)
+    elif section == "Find this poster":
+        noise.show_inversion(subject)
 
 
 def keep(value: int) -> None:

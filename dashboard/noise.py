@@ -1,0 +1,199 @@
+"""What the noise values are worth: importance, directions, paths, inversion. Lays out what xai answers."""
+
+from __future__ import annotations
+
+from typing import TYPE_CHECKING, Any
+
+import plotly.graph_objects as go
+import streamlit as st
+
+import gan
+from dashboard import cache, evidence, state, ui
+from dashboard.components.sprite_grid import sprite_grid
+from xai.paths import norm_of
+from xai.render import data_uri, diverging, limit, sprite
+
+if TYPE_CHECKING:
+    from torch import Tensor
+
+    from dashboard.state import Subject
+    from xai.latent_study import LatentStudy
+
+FAMILIES = {
+    "measured": "regressed on what is wanted",
+    "jacobian": "slopes of the picture",
+    "pca": "activations of a later layer",
+    "closed_form": "weights of the first layer",
+    "random": "random, for comparison",
+}
+REACH = (-3.0, -2.0, -1.0, 0.0, 1.0, 2.0, 3.0)
+SHOWN = 10
+
+
+def measure_button(checkpoint: gan.Checkpoint) -> None:
+    """Offer the study where it has not been made."""
+    st.info("The noise values have not been measured for these weights. It takes some minutes.")
+    if st.button("Measure all noise values", key="measure_noise"):
+        slot = st.empty()
+        cache.measure_noise(checkpoint, ui.progress(slot, "Painting tens of thousands of posters"))
+        st.rerun()
+
+
+def show_importance(study: LatentStudy) -> None:
+    """Sobol's total indices: of the whole picture, of statistics, of places."""
+    found = study.importance
+    names = ["the whole picture", *found.names]
+    what = st.selectbox("Of what", names, key="of_what", bind="query-params")
+    left, right = st.columns([3, 2], gap="large")
+    index = found.picture if what == names[0] else found.statistics
+    column = ... if what == names[0] else (slice(None), found.names.index(what))
+    value, low, high = (part[column] for part in (index.value, index.low, index.high))
+    with left:
+        order = value.argsort()[::-1][:SHOWN]
+        figure = go.Figure(
+            go.Bar(
+                x=value[order], y=[f"value {number}" for number in order], orientation="h", marker_color="#cc1a24",
+                error_x={"array": high[order] - value[order], "arrayminus": value[order] - low[order]},
+            )
+        )  # fmt: skip
+        figure.update_yaxes(autorange="reversed")
+        _plot(figure, f"What {what} depends on", "total index: share of its variety that goes without this value")
+    with right:
+        owners = [[str(number) for number in row] for row in found.owner]
+        share = found.cells.value.max(0)
+        text = [
+            [owner if sure else "" for owner, sure in zip(row, known, strict=True)]
+            for row, known in zip(owners, found.clear, strict=True)
+        ]
+        figure = go.Figure(
+            go.Heatmap(z=share, text=text, texttemplate="%{text}", colorscale="Reds", zmin=0, showscale=True)
+        )
+        figure.update_yaxes(autorange="reversed", visible=False, scaleanchor="x")
+        figure.update_xaxes(visible=False)
+        _plot(figure, "Who owns which place", "")
+    st.caption(
+        f"Sobol's total index, from {found.samples * (len(value) + 5):,} posters: how much variety would be gone if "
+        "this value were known; bars are 95 % intervals. Values act together, so the indices add up to more than 1. "
+        "On the right the colour is the largest index of a place; a number stands where one value is clearly its owner."
+    )
+
+
+def show_directions(checkpoint: gan.Checkpoint, study: LatentStudy, seed: int, z: Tensor) -> None:
+    """Directions of four families, walked along from this poster."""
+    found = study.directions
+    families = [family for family in FAMILIES if found.of(family)]
+    family = st.segmented_control(
+        "Found from", families, default=families[0], required=True, format_func=lambda name: FAMILIES[name],
+        key="family", bind="query-params",
+    )  # fmt: skip
+    directions = found.of(str(family))
+    names = [f"{one.name}: {one.label}" if one.label else f"{one.name}: no name deserved" for one in directions]
+    place = st.selectbox("Direction", range(len(names)), format_func=lambda index: names[index], key=f"dir_{family}")
+    chosen = directions[place]
+    pictures = cache.along(checkpoint.digest, seed, str(family), place, REACH, checkpoint, z, chosen.vector)
+    sheet = sprite(gan.to_uint8(pictures), columns=len(REACH))
+    sprite_grid(
+        data_uri(sheet.pixels), labels=[f"{step:+.0f}" for step in REACH], columns=len(REACH), per_row=len(REACH),
+        cell=sheet.cell, selected=REACH.index(0.0), on_pick=lambda index: None, key="direction_strip",
+        title="walk along the direction", smallest=50, most="none",
+    )  # fmt: skip
+    effects = chosen.effects or {}
+    st.markdown(
+        f"**{chosen.label or 'No statistic changes clearly enough to name it.'}** "
+        + (f"Held-out R² {chosen.r2:.2f}. " if chosen.r2 is not None else "")
+        + "Side effects: "
+        + (", ".join(f"{name} {effect.value:+.1f}" for name, effect in chosen.side_effects().items()) or "none")
+        + "."
+    )
+    st.dataframe(
+        [
+            {"statistic": name, "change": effect.value, "from": effect.low, "to": effect.high}
+            for name, effect in sorted(effects.items(), key=lambda pair: -abs(pair[1].value))
+        ],
+        hide_index=True, width="content",
+    )  # fmt: skip
+    agreement, families = found.agreement, list(found.agreement.families)
+    st.caption(
+        "Changes in standard deviations over random posters, walking from -2 to +2 on posters that were not used to "
+        f"find it. A name needs {found.threshold:.1f}, more than random directions reach."
+    )
+    with st.expander("Do the four ways find the same?"):
+        st.dataframe(
+            [
+                {"": FAMILIES.get(one, one)}
+                | dict(zip((FAMILIES.get(name, name) for name in families), map(evidence.number, row), strict=True))
+                for one, row in zip(families, agreement.overlap.tolist(), strict=True)
+            ],
+            hide_index=True, width="content",
+        )  # fmt: skip
+        st.caption(f"Overlap of the first {agreement.top} directions: 1 the same, {agreement.chance:.2f} by chance.")
+
+
+def show_path(checkpoint: gan.Checkpoint, seed: int, z: Tensor) -> None:
+    """Walk on the sphere to another seed, and the length of the noise."""
+    other = int(st.number_input("To seed", 0, state.MOST_SEED, 1, key="to_seed", bind="query-params"))
+    walk = cache.walk(checkpoint.digest, seed, other, checkpoint, z)
+    sheet = sprite(walk.pixels, columns=len(walk.pixels))
+    sprite_grid(
+        data_uri(sheet.pixels), labels=[f"step {step}" for step in range(len(walk.pixels))], columns=len(walk.pixels),
+        cell=sheet.cell, selected=0, on_pick=lambda index: None, key="path_strip", title="a walk between two posters",
+        smallest=90, most="none",
+    )  # fmt: skip
+    norm = norm_of(z)
+    st.caption(
+        f"Even steps on the sphere, {walk.angle * 57.2958:.0f} degrees apart. The picture's largest step is "
+        f"{walk.steps.max() / max(walk.steps.mean(), 1e-9):.1f} times its mean one. This poster's noise is "
+        f"{norm.value:.1f} long; {norm.expected:.1f} is to be expected ({norm.low:.1f} to {norm.high:.1f})."
+    )
+    length = st.slider("Length of the noise", 0.0, 2.0, 1.0, 0.1, key="length", help="1: as it is. Below: truncation.")
+    picture, text = st.columns([1, 2])
+    with picture:
+        longer = cache.stretched(checkpoint.digest, seed, length, checkpoint, z)
+        ui.picture(gan.to_uint8(longer)[0], f"{length:.1f} times")
+    text.markdown("**Shows** the same noise at another length: shorter is more typical, longer more extreme.")
+
+
+def show_inversion(subject: Subject) -> None:
+    """Look for the noise from which the generator draws what is nearest to this poster."""
+    if not st.button("Look for its noise (about ten seconds)", key="invert") and not cache.has_inversion(subject):
+        st.markdown("Choose a real poster in the sidebar, and see what this generator cannot draw of it.")
+        return
+    slot = st.empty()
+    found = cache.inversion(subject, ui.progress(slot, "Improving four starts side by side"))
+    slot.empty()
+    columns = st.columns(3)
+    with columns[0]:
+        ui.picture(subject.pixels, "the poster")
+    with columns[1]:
+        ui.picture(gan.to_uint8(found.picture)[0], "the nearest that it can draw")
+    with columns[2]:
+        left = found.residual_map
+        ui.picture(diverging(left, limit(left, 1.0)), "what it cannot draw: red lighter, blue darker in the poster")
+    st.caption(
+        f"{found.explained:.0%} of the poster's variety is there; {found.psnr:.1f} dB. It began at {found.start}, with "
+        f"an error of {found.error_before:.3f}, and ended at {found.error:.3f} after {found.seconds:.0f} s. The noise "
+        f"is {found.norm:.1f} long."
+    )
+    if st.button("Take the found poster to all pages", key="keep_found", icon=":material/arrow_forward:"):
+        state.keep_found(f"nearest to {subject.name}", found.z)
+        st.rerun()
+
+
+def _plot(figure: go.Figure, title: str, x: str) -> None:
+    figure.update_layout(
+        title={"text": title, "font": {"size": 14}}, height=340, margin={"l": 10, "r": 10, "t": 40, "b": 10},
+        xaxis_title=x,
+    )  # fmt: skip
+    st.plotly_chart(figure, key=f"{title[:12]}_noise", config={"displayModeBar": False})
+
+
+def sections(of_a_real_poster: bool) -> dict[str, str]:
+    """Sections of the page and what each answers."""
+    found: dict[str, Any] = {
+        "Importance": "Which noise values does the picture's variety hang on, and who owns which place?",
+        "Directions": "Which combinations of values have a meaning?",
+        "Paths": "What lies between two posters?",
+    }
+    if of_a_real_poster:
+        found = {"Find this poster": "Which noise comes nearest to this poster, and what can it not draw?"} | found
+    return found
