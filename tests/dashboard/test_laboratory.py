@@ -1,0 +1,108 @@
+"""The generator's laboratory and the noise sections: every part opens, measures, and bears nonsense."""
+
+from __future__ import annotations
+
+from collections.abc import Callable
+from pathlib import Path
+
+import pytest
+from streamlit.testing.v1 import AppTest
+
+import gan
+from tests.dashboard.test_pages import captions, texts
+from xai.paint import Edit, to_json
+
+OpenApp = Callable[..., AppTest]
+LAB = ("What feeds it", "What a value drives", "Who made this region", "Paint with it")
+
+
+@pytest.mark.parametrize("section", LAB)
+@pytest.mark.parametrize("layer", ["layers.2 - 8 × 4 × 4 - ReLU", "layers.0"])
+def test_every_part_of_the_laboratory_opens(open_app: OpenApp, section: str, layer: str) -> None:
+    app = open_app("generator", {"lab": section, "g_layer": layer})
+    assert not app.exception and not app.error
+
+
+def test_filters_are_measured_when_asked_for_and_kept(open_app: OpenApp, monkeypatch: pytest.MonkeyPatch) -> None:
+    from xai import filters
+
+    whole = filters.filters_table
+    monkeypatch.setattr(filters, "filters_table", lambda checkpoint, progress: whole(checkpoint, 4, progress=progress))
+    app = open_app("generator", {"lab": "All filters"})
+    assert "have not been measured" in texts(app)
+    app.button(key="measure").click().run()
+    assert not app.exception and not app.error
+    assert "Confidence" in texts(app)  # the verdict on the chosen filter
+    assert len(app.dataframe[0].value) == 4  # the tiny generator has four
+    app = open_app("generator", {"lab": "Strongest and weakest"})
+    assert not app.exception and not app.error
+    assert "**Strongest** of a thousand seeds" in texts(app)
+    assert "effect" in app.segmented_control(key="g_sort").options
+
+
+def test_edits_in_the_address_are_painted_and_undone(open_app: OpenApp) -> None:
+    edits = [Edit("layers.2", 0, (0.0, 0.0, 1.0, 0.5), "off"), Edit("layers.2", 1, (0.0, 0.0, 0.5, 1.0), "strong")]
+    app = open_app("generator", {"lab": "Paint with it", "edits": to_json(edits)})
+    assert not app.exception and not app.error
+    assert "with 2 edits" in captions(app)
+    next(button for button in app.button if button.label == "Undo").click().run()
+    assert not app.exception
+    assert "with 1 edits" in captions(app)
+    next(button for button in app.button if button.label == "Paint").click().run()
+    assert "with 2 edits" in captions(app)
+
+
+@pytest.mark.parametrize("text", ["[[", "7", '[["layers.99",0,[0,0,1,1],"off"]]', '[["layers.2",0,[1,0,0,1],"off"]]'])
+def test_edits_that_are_none_are_one_sentence(open_app: OpenApp, text: str) -> None:
+    app = open_app("generator", {"lab": "Paint with it", "edits": text})
+    assert not app.exception and not app.error
+    assert len(app.warning) == 1
+
+
+def test_noise_is_measured_when_asked_for(open_app: OpenApp, monkeypatch: pytest.MonkeyPatch) -> None:
+    from xai import latent_study
+
+    whole = latent_study.latent_study
+    monkeypatch.setattr(
+        latent_study, "latent_study", lambda checkpoint, progress: whole(checkpoint, 8, 4, progress=progress)
+    )
+    app = open_app("latent", {"noise": "Importance"})
+    assert "have not been measured" in texts(app)
+    app.button(key="measure_noise").click().run()
+    assert not app.exception and not app.error
+    assert "total index" in texts(app)
+    app = open_app("latent", {"noise": "Directions"})
+    assert not app.exception and not app.error
+    assert "Side effects" in texts(app)
+    app.segmented_control(key="family").set_value("pca").run()
+    assert not app.exception and not app.error
+
+
+def test_a_walk_leads_to_another_seed(open_app: OpenApp) -> None:
+    app = open_app("latent", {"noise": "Paths", "to_seed": "5"})
+    assert not app.exception and not app.error
+    assert "Even steps on the sphere" in texts(app)
+    app.slider(key="length").set_value(0.5).run()
+    assert "0.5 times" in captions(app)
+
+
+def test_a_real_posters_noise_is_found_and_taken_to_all_pages(open_app: OpenApp, poster_folder: Path) -> None:
+    app = open_app("latent", {"source": "Poster", "noise": "Find this poster"}, "--posters", str(poster_folder))
+    assert not app.exception and not app.error
+    app.button(key="invert").click().run()
+    assert not app.exception and not app.error
+    assert "the nearest that it can draw" in captions(app)
+    app.button(key="keep_found").click().run()
+    assert not app.exception and not app.error
+    subject = app.session_state["_subject"]
+    assert subject.name.startswith("nearest to") and subject.z is not None
+    app.switch_page("app_pages/generator.py").run()
+    assert not app.exception and not app.error
+    assert app.session_state["_subject"].name == subject.name
+
+
+def test_a_found_noise_belongs_to_its_checkpoint(open_app: OpenApp, checkpoints: Path) -> None:
+    app = open_app("latent", {"source": "Found"})
+    assert not app.exception
+    assert app.session_state["source"] == "Seed"
+    assert gan.list_checkpoints(checkpoints)
