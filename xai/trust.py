@@ -112,9 +112,11 @@ class Trust:
     @property
     def reason(self) -> str:
         """What the verdict hangs on, in a few words."""
-        weak = [check for check in self.checks if check.level == "fail"]
-        weak = weak or [check for check in self.checks if check.level == "doubt"]
-        return "; ".join(check.title[0].lower() + check.title[1:] for check in weak) or "every check is passed"
+        for level, words in (("fail", "failed"), ("doubt", "in doubt")):
+            weak = [check.title[0].lower() + check.title[1:] for check in self.checks if check.level == level]
+            if weak:
+                return f"{words}: {'; '.join(weak)}"
+        return "every check is passed"
 
 
 def examine(method: Attribution, image: Tensor, explanation: Explanation, progress: Progress | None = None) -> Trust:
