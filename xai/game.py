@@ -66,10 +66,11 @@ class Game:
         """Scores (M,) of the picture with only the segments of each row of ``masks`` (M, players) in sight."""
         sight = torch.from_numpy(masks)
         places = torch.from_numpy(self.labels)
+        image, hidden = (x.contiguous(memory_format=torch.channels_last) for x in (self.image, self.hidden))
         scores = []
         for start in range(0, len(masks), BATCH):
-            keep = sight[start : start + BATCH][:, places][:, None]
-            scores.append(self.score(torch.where(keep, self.image, self.hidden)))
+            keep = sight[start : start + BATCH].index_select(1, places.flatten()).reshape(-1, 1, *places.shape)
+            scores.append(self.score(torch.where(keep, image, hidden)))
             if progress:
                 progress(min(1.0, (start + BATCH) / len(masks)))
         return torch.cat(scores).double().numpy()
