@@ -123,6 +123,9 @@ def deeplift(bench: Bench) -> Iterator[Row]:
         lambda turn: peer.attribute(picture(bench, turn), grey),
     )
     yield Row("DeepLIFT, one poster", ours, "captum DeepLift", captum, "faster")
+    rows = bench.posters[:32]
+    (together,) = turns(bench.turns, lambda _: method.attribute(rows))
+    yield Row("DeepLIFT of 32 posters at once, each", together / len(rows), "captum one by one", captum, "")
 
 
 def deepshap(bench: Bench) -> Iterator[Row]:
