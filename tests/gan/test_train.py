@@ -100,7 +100,7 @@ def test_a_run_learns_and_leaves_complete_files(
     assert record["steps"] == state.steps == 20
     assert all(equal(record[part], getattr(state, part).state_dict()) for part in PARTS)
     options = json.loads((run / "options.json").read_text())
-    assert options["model"] == asdict(tiny)
+    assert ModelConfig.from_dict(options["model"]) == tiny
     assert options["train"] == asdict(config)
     assert options["data"]["posters"] == len(posters.split()[0])
     grids = sorted(path.name for path in (run / "grids").iterdir())
