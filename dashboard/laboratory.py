@@ -35,6 +35,10 @@ MEANINGS = {
 VALUES = {"off": "off", "mean": "its mean", "strong": "as strong as it gets"}
 SLOPE = "change of the mean response, a unit of noise"
 SHOWN = 10
+COLUMNS = (
+    "layer", "unit", "verdict", "confidence", "effect", "logit_change", "logit_low", "logit_high", "partner",
+    "correlation", "replaced", "active", "mean", "spread", "largest",
+)  # fmt: skip
 
 
 def show_verdict(table: Table | None, layer: str, unit: int) -> None:
@@ -87,7 +91,7 @@ def show_table(table: Table) -> None:
             st.session_state["g_layer"], st.session_state["g_unit"] = rows[chosen[0]]["layer"], rows[chosen[0]]["unit"]
 
     st.dataframe(
-        rows, hide_index=True, height=420, on_select=follow, selection_mode="single-row", key="filters_table",
+        rows, hide_index=True, height=420, on_select=follow, selection_mode="single-row", key="filters_table", column_order=COLUMNS,
         column_config={
             "effect": st.column_config.NumberColumn("effect", format="%.2f", help="grey levels"),
             "replaced": st.column_config.NumberColumn("replaced", format="%.2f", help="grey levels"),
