@@ -91,7 +91,8 @@ def show_table(table: Table) -> None:
             st.session_state["g_layer"], st.session_state["g_unit"] = rows[chosen[0]]["layer"], rows[chosen[0]]["unit"]
 
     st.dataframe(
-        rows, hide_index=True, height=420, on_select=follow, selection_mode="single-row", key="filters_table", column_order=COLUMNS,
+        rows, hide_index=True, height=420, on_select=follow, selection_mode="single-row", key="filters_table",
+        column_order=COLUMNS,
         column_config={
             "effect": st.column_config.NumberColumn("effect", format="%.2f", help="grey levels"),
             "replaced": st.column_config.NumberColumn("replaced", format="%.2f", help="grey levels"),
