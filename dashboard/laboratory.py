@@ -117,8 +117,11 @@ def choose_region(subject: Subject, pixels: Any, key: str) -> tuple[float, float
                 st.session_state[name] = (round(100 * low), max(round(100 * high), round(100 * low) + 1))
 
     left, right = st.columns(2)
-    across = left.slider("Across, percent", 0, 100, (0, 100), key=across_key)
-    down = right.slider("Down, percent", 0, 100, (0, 35), key=down_key)
+    # The drag sets them too, so their first values stand in the session and not in the sliders.
+    st.session_state.setdefault(across_key, (0, 100))
+    st.session_state.setdefault(down_key, (0, 35))
+    across: Any = left.slider("Across, percent", 0, 100, key=across_key)
+    down: Any = right.slider("Down, percent", 0, 100, key=down_key)
     figure = go.Figure(go.Image(z=enlarge(pixels, 4), dx=0.25, dy=0.25, hoverinfo="skip"))
     places = [place + 0.5 for place in range(0, side, 4)]
     figure.add_scatter(

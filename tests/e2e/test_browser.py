@@ -205,6 +205,22 @@ def test_scrubbing_through_the_noise_asks_the_server_nothing(page: Page) -> None
     expect(page.get_by_role("heading", name="Where value 99 acts")).to_be_visible()
 
 
+def test_a_box_dragged_over_the_poster_asks_who_made_it(page: Page) -> None:
+    page.goto(f"{page.url}generator?seed=7&lab=Who+made+this+region")
+    expect(page.get_by_text("taking filters away agrees")).to_be_visible()
+    settle(page)
+    picture = page.locator('[data-testid="stPlotlyChart"] .nsewdrag').first
+    picture.scroll_into_view_if_needed()
+    box = picture.bounding_box()
+    assert box is not None
+    page.mouse.move(box["x"] + 0.25 * box["width"], box["y"] + 0.5 * box["height"])
+    page.mouse.down()
+    page.mouse.move(box["x"] + 0.75 * box["width"], box["y"] + 0.75 * box["height"], steps=8)
+    page.mouse.up()
+    expect(page.get_by_test_id("stSlider").first).to_contain_text("25")
+    expect(page.get_by_test_id("stSlider").first).to_contain_text("75")
+
+
 def test_a_click_on_a_poster_leaves_the_upload_and_stands_in_the_address(page: Page) -> None:
     page.get_by_test_id("stSidebar").get_by_text("Upload", exact=True).click()
     expect(page.get_by_text("Drop a poster here")).to_be_visible()
