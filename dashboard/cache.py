@@ -118,6 +118,24 @@ def score(digest: str, _checkpoint: gan.Checkpoint, unit: tuple[str, int] | None
     return xai.Score(_checkpoint.discriminator, layer, index)
 
 
+def _generator(checkpoint: gan.Checkpoint) -> gan.Generator:
+    """The generator; the pages ask for one first (ui.needs), so its absence is only a sentence."""
+    import gan
+
+    if checkpoint.generator is None:
+        raise gan.CheckpointError("This checkpoint has no generator.")
+    return checkpoint.generator
+
+
+def _discriminator(checkpoint: gan.Checkpoint) -> gan.Discriminator:
+    """The discriminator, likewise."""
+    import gan
+
+    if checkpoint.discriminator is None:
+        raise gan.CheckpointError("This checkpoint has no discriminator.")
+    return checkpoint.discriminator
+
+
 def _judge(digest: str, checkpoint: gan.Checkpoint) -> Any:
     """D's logit, or None where the checkpoint has no discriminator."""
     return None if checkpoint.discriminator is None else score(digest, checkpoint)
@@ -246,8 +264,7 @@ def blame(digest: str, seed: int, count: int, _checkpoint: gan.Checkpoint, _z: T
     import xai
 
     others = gan.latents([other for other in range(10_000, 10_000 + count) if other != seed], _checkpoint.config)
-    # The page has asked for both networks.
-    return xai.blame(_checkpoint.generator, _checkpoint.discriminator, _z, others)  # type: ignore[arg-type]
+    return xai.blame(_generator(_checkpoint), _discriminator(_checkpoint), _z, others)
 
 
 @st.cache_resource(max_entries=256, show_spinner=False)
@@ -258,8 +275,7 @@ def drawn(digest: str, seed: int, _checkpoint: gan.Checkpoint) -> Tensor:
     import gan
 
     with torch.no_grad():
-        # Only asked for where there is a generator.
-        poster: Tensor = _checkpoint.generator(gan.latents([seed], _checkpoint.config))  # type: ignore[misc]
+        poster: Tensor = _generator(_checkpoint)(gan.latents([seed], _checkpoint.config))
     return poster
 
 
@@ -298,7 +314,7 @@ def candidates(digest: str, real: bool, _checkpoint: gan.Checkpoint) -> tuple[li
         raise gan.CheckpointError("Without posters and without a generator there is nothing to compare with.")
     numbers = list(range(CANDIDATES))
     with torch.no_grad():
-        return numbers, _checkpoint.generator(gan.latents(numbers, _checkpoint.config))
+        return numbers, _generator(_checkpoint)(gan.latents(numbers, _checkpoint.config))
 
 
 @st.cache_resource(max_entries=16, show_spinner="Looking at hundreds of posters")
@@ -307,8 +323,7 @@ def features(digest: str, real: bool, layer: str, _checkpoint: gan.Checkpoint) -
     from xai import similarity
 
     _, images = candidates(digest, real, _checkpoint)
-    # The page has asked for a discriminator (ui.needs).
-    return similarity.layer_features(_checkpoint.discriminator, images, layer)  # type: ignore[arg-type]
+    return similarity.layer_features(_discriminator(_checkpoint), images, layer)
 
 
 @st.cache_resource(max_entries=256, show_spinner="Drawing the poster without this filter")
@@ -319,8 +334,7 @@ def effect(
     from xai import units
 
     judge = _judge(digest, _checkpoint)
-    # The page has asked for a generator (ui.needs), and offers only the two removals.
-    return units.ablate(_checkpoint.generator, _z, layer, unit, removal, judge)  # type: ignore[arg-type]
+    return units.ablate(_generator(_checkpoint), _z, layer, unit, removal, judge)  # type: ignore[arg-type]  # the page offers all
 
 
 @st.cache_resource(max_entries=64, show_spinner="Measuring all noise values")
@@ -328,8 +342,7 @@ def sensitivity(digest: str, seed: int, _checkpoint: gan.Checkpoint, _z: Tensor)
     """Exact slopes of a seed's poster."""
     from xai import latent
 
-    # The page has asked for a generator (ui.needs).
-    return latent.sensitivity(_checkpoint.generator, _z, _judge(digest, _checkpoint))  # type: ignore[arg-type]
+    return latent.sensitivity(_generator(_checkpoint), _z, _judge(digest, _checkpoint))
 
 
 @st.cache_resource(max_entries=8, show_spinner=False)
@@ -361,7 +374,7 @@ def pruned(digest: str, ranking: str, percent: int, _checkpoint: gan.Checkpoint)
     """The generator without the first ``percent`` of a ranking."""
     from xai import prune
 
-    generator: Any = _checkpoint.generator  # the page has asked for one
+    generator = _generator(_checkpoint)
     gone = prune.first_of(generator, _ranking(digest, ranking, _checkpoint), percent / 100)
     layers = prune.activation_layers(generator)
     return Pruned(prune.prune(generator, gone), layers, {layer: len(units) for layer, units in gone.items()})
@@ -375,7 +388,7 @@ def _ranking(digest: str, name: str, _checkpoint: gan.Checkpoint) -> list[tuple[
 
     study = pruning_study(digest, _checkpoint) or {"effects": {}}
     effects = {layer: torch.tensor(values) for layer, values in study["effects"].items()}
-    return prune.ranking(_checkpoint.generator, name, effects)  # type: ignore[arg-type]  # as above
+    return prune.ranking(_generator(_checkpoint), name, effects)
 
 
 @st.cache_resource(max_entries=64, show_spinner=False)
@@ -383,7 +396,7 @@ def cost(digest: str, ranking: str, percent: int, _checkpoint: gan.Checkpoint) -
     """What a poster costs with the whole generator (``percent`` 0) or a smaller one."""
     from xai import prune
 
-    whole: Any = _checkpoint.generator  # as above
+    whole = _generator(_checkpoint)
     return prune.cost(pruned(digest, ranking, percent, _checkpoint).generator if percent else whole)
 
 
@@ -414,7 +427,7 @@ def pruned_archive(checkpoint: gan.Checkpoint, ranking: str, percent: int) -> by
     with tempfile.TemporaryDirectory() as temporary, zipfile.ZipFile(buffer, "w") as archive:
         folder = Path(temporary) / "checkpoint"
         smaller = pruned(checkpoint.digest, ranking, percent, checkpoint).generator
-        gan.save(folder, smaller, checkpoint.discriminator, about)  # type: ignore[arg-type]  # as above
+        gan.save(folder, smaller, _discriminator(checkpoint), about)
         for file in sorted(folder.iterdir()):
             archive.write(file, f"{checkpoint.name}-{ranking}-{percent}/{file.name}")
     return buffer.getvalue()
@@ -425,7 +438,7 @@ def anatomy(digest: str, _checkpoint: gan.Checkpoint) -> Anatomy:
     """The generator, cut after each activation layer."""
     from xai.anatomy import Anatomy
 
-    return Anatomy.of(_checkpoint.generator)  # type: ignore[arg-type]  # the pages have asked for a generator
+    return Anatomy.of(_generator(_checkpoint))
 
 
 @st.cache_resource(max_entries=8, show_spinner=False)
@@ -475,7 +488,7 @@ def painted(digest: str, edits: str, _checkpoint: gan.Checkpoint, _z: Tensor) ->
     """The poster with edits, given as JSON."""
     from xai.paint import from_json, paint
 
-    return paint(_checkpoint.generator, _z, from_json(edits))  # type: ignore[arg-type]  # as above
+    return paint(_generator(_checkpoint), _z, from_json(edits))
 
 
 @st.cache_resource(max_entries=64, show_spinner=False)
@@ -486,8 +499,8 @@ def seed_posters(digest: str, seeds: tuple[int, ...], _checkpoint: gan.Checkpoin
     import gan
 
     with torch.no_grad():
-        # As above.
-        return _checkpoint.generator(gan.latents(seeds, _checkpoint.config))  # type: ignore[misc,no-any-return]
+        posters: Tensor = _generator(_checkpoint)(gan.latents(seeds, _checkpoint.config))
+    return posters
 
 
 @st.cache_resource(max_entries=8, show_spinner=False)
@@ -522,7 +535,7 @@ def along(
 
     direction = torch.as_tensor(_vector, dtype=torch.float32)[None, :, None, None]
     steps = torch.tensor(reach)[:, None, None, None]
-    return painter(_checkpoint.generator)(_z + steps * direction)  # type: ignore[arg-type]  # as above
+    return painter(_generator(_checkpoint))(_z + steps * direction)
 
 
 @st.cache_resource(max_entries=64, show_spinner=False)
@@ -531,7 +544,7 @@ def walk(digest: str, seed: int, other: int, _checkpoint: gan.Checkpoint, _z: Te
     import gan
     from xai.paths import path
 
-    return path(_checkpoint.generator, _z, gan.latents([other], _checkpoint.config), 12)  # type: ignore[arg-type]
+    return path(_generator(_checkpoint), _z, gan.latents([other], _checkpoint.config), 12)
 
 
 @st.cache_resource(max_entries=64, show_spinner=False)
@@ -539,7 +552,7 @@ def stretched(digest: str, seed: int, length: float, _checkpoint: gan.Checkpoint
     """The poster with its noise ``length`` times as long."""
     from xai.atlas import painter
 
-    return painter(_checkpoint.generator)(length * _z)  # type: ignore[arg-type]  # as above
+    return painter(_generator(_checkpoint))(length * _z)
 
 
 def has_inversion(subject: Any) -> bool:
@@ -557,7 +570,7 @@ def inversion(subject: Any, progress: Progress) -> Inversion:
         path = settings().checkpoints / checkpoint.name / "encoder.safetensors"
         encoder = load_encoder(path, checkpoint.digest) if path.is_file() else None
         judge = _judge(checkpoint.digest, checkpoint)
-        return invert(checkpoint.generator, subject.image, judge, encoder, progress=progress)
+        return invert(_generator(checkpoint), subject.image, judge, encoder, progress=progress)
 
     found: Inversion = _answers().get(("inversion", checkpoint.digest, subject.key), find)
     return found
@@ -589,8 +602,7 @@ def atlas(checkpoint: gan.Checkpoint, seed: int, z: Tensor, progress: Progress) 
         from xai import render
         from xai.atlas import atlas as paint_all
 
-        # The page has asked for a generator.
-        found = paint_all(checkpoint.generator, z, progress=progress)  # type: ignore[arg-type]
+        found = paint_all(_generator(checkpoint), z, progress=progress)
         cells = found.pixels.reshape(-1, *found.pixels.shape[2:])
         sheet = render.sprite(cells)  # nearly square: browsers do not take pictures of any height
         change = found.change.max(1)
