@@ -57,7 +57,7 @@ def show_importance(study: LatentStudy) -> None:
             )
         )  # fmt: skip
         figure.update_yaxes(autorange="reversed")
-        _plot(figure, f"What {what} depends on", "total index: share of its variety that goes without this value")
+        _plot(figure, f"What {what} depends on", "total index: share of its variety that this value has a part in")
     with right:
         owners = [[str(number) for number in row] for row in found.owner]
         share = found.cells.value.max(0)
@@ -72,8 +72,8 @@ def show_importance(study: LatentStudy) -> None:
         figure.update_xaxes(visible=False)
         _plot(figure, "Who owns which place", "")
     st.caption(
-        f"Sobol's total index, from {found.samples * (len(value) + 5):,} posters: how much variety would be gone if "
-        "this value were known; bars are 95 % intervals. Values act together, so the indices add up to more than 1. "
+        f"Sobol's total index, from {found.samples * (len(value) + 5):,} posters: the share of the variety "
+        "that this value has a part in, alone or with others; bars are 95 % intervals. So they add up to more than 1. "
         "On the right the colour is the largest index of a place; a number stands where one value is clearly its owner."
     )
 

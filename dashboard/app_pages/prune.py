@@ -105,6 +105,7 @@ st.download_button(
     help="A checkpoint folder with both networks, which this dashboard and all scripts read.",
 )  # fmt: skip
 st.markdown(
-    "**Shows** what is left when filters are cut out of the network for good, their mean folded into the next layer. "
+    "**Shows** what is left when filters are cut out of the network for good, and those that stay take over what they "
+    "foretell of them. "
     "**But** a filter that hardly changes most posters may be what a rare one is made of."
 )
