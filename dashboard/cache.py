@@ -1,6 +1,6 @@
-"""Everything that is computed once and kept: networks, posters, explanations, tables.
+"""What all pages need and is computed once and kept: networks, posters, explanations.
 
-Nothing heavy is imported before a function needs it, so that the first page paints at once. Keys are
+What only the pages about the generator need stands in generator_cache.py. Nothing heavy is imported before a function needs it, so that the first page paints at once. Keys are
 digests and plain settings; arguments with a leading underscore do not take part.
 """
 
@@ -8,7 +8,6 @@ from __future__ import annotations
 
 import gc
 import hashlib
-import json
 from dataclasses import dataclass, replace
 from pathlib import Path
 from typing import TYPE_CHECKING, Any
@@ -25,19 +24,12 @@ if TYPE_CHECKING:
     from torch import Tensor
 
     import gan
-    from xai.anatomy import Anatomy
     from xai.attribution import Attribution, Explanation
     from xai.blame import Blame
-    from xai.filters import Table
-    from xai.inversion import Inversion
-    from xai.latent import Sensitivity
-    from xai.latent_study import LatentStudy
     from xai.memory import Memory
-    from xai.paths import Path as Walk
     from xai.reference import Reference
     from xai.trust import Trust
-    from xai.units import Effect, Layer
-    from xai.wiring import Parts, Wiring
+    from xai.units import Layer
 
     Progress = Callable[[float], None]
 
@@ -85,7 +77,7 @@ def checkpoint(name: str) -> gan.Checkpoint:
 def _posters() -> Memory:
     from xai.memory import Memory
 
-    return Memory(2)  # st.cache_resource would record, and replay, the progress bar
+    return Memory(2)  # not st.cache_resource itself, for the same reason as ``answers``
 
 
 def posters(size: int) -> gan.PosterSet | None:
@@ -118,7 +110,7 @@ def score(digest: str, _checkpoint: gan.Checkpoint, unit: tuple[str, int] | None
     return xai.Score(_checkpoint.discriminator, layer, index)
 
 
-def _generator(checkpoint: gan.Checkpoint) -> gan.Generator:
+def generator(checkpoint: gan.Checkpoint) -> gan.Generator:
     """The generator; the pages ask for one first (ui.needs), so its absence is only a sentence."""
     import gan
 
@@ -127,7 +119,7 @@ def _generator(checkpoint: gan.Checkpoint) -> gan.Generator:
     return checkpoint.generator
 
 
-def _discriminator(checkpoint: gan.Checkpoint) -> gan.Discriminator:
+def discriminator(checkpoint: gan.Checkpoint) -> gan.Discriminator:
     """The discriminator, likewise."""
     import gan
 
@@ -136,7 +128,7 @@ def _discriminator(checkpoint: gan.Checkpoint) -> gan.Discriminator:
     return checkpoint.discriminator
 
 
-def _judge(digest: str, checkpoint: gan.Checkpoint) -> Any:
+def judge(digest: str, checkpoint: gan.Checkpoint) -> Any:
     """D's logit, or None where the checkpoint has no discriminator."""
     return None if checkpoint.discriminator is None else score(digest, checkpoint)
 
@@ -203,7 +195,8 @@ def _reference(
 
 
 @st.cache_resource(show_spinner=False)
-def _answers() -> Memory:
+def answers() -> Memory:
+    """Answers that show a bar while they are found: st.cache_resource would record it, and replay it."""
     from xai.memory import Memory
 
     return Memory(512)
@@ -212,9 +205,7 @@ def _answers() -> Memory:
 def explanation(question: Question, name: str, options: dict[str, Any], progress: Progress) -> Explanation:
     """One method's answer."""
     key = ("explanation", name, question.key, tuple(sorted(options.items())))
-    answer: Explanation = _answers().get(
-        key, lambda: question.method(name, options).attribute(question.image, progress)
-    )
+    answer: Explanation = answers().get(key, lambda: question.method(name, options).attribute(question.image, progress))
     return answer
 
 
@@ -226,7 +217,7 @@ def trust(question: Question, name: str, options: dict[str, Any], progress: Prog
         found = explanation(question, name, options, lambda part: None)
         return xai.examine(question.method(name, options), question.image, found, progress)
 
-    answer: Trust = _answers().get(("trust", name, question.key, tuple(sorted(options.items()))), examine)
+    answer: Trust = answers().get(("trust", name, question.key, tuple(sorted(options.items()))), examine)
     return answer
 
 
@@ -264,7 +255,7 @@ def blame(digest: str, seed: int, count: int, _checkpoint: gan.Checkpoint, _z: T
     import xai
 
     others = gan.latents([other for other in range(10_000, 10_000 + count) if other != seed], _checkpoint.config)
-    return xai.blame(_generator(_checkpoint), _discriminator(_checkpoint), _z, others)
+    return xai.blame(generator(_checkpoint), discriminator(_checkpoint), _z, others)
 
 
 @st.cache_resource(max_entries=256, show_spinner=False)
@@ -275,7 +266,7 @@ def drawn(digest: str, seed: int, _checkpoint: gan.Checkpoint) -> Tensor:
     import gan
 
     with torch.no_grad():
-        poster: Tensor = _generator(_checkpoint)(gan.latents([seed], _checkpoint.config))
+        poster: Tensor = generator(_checkpoint)(gan.latents([seed], _checkpoint.config))
     return poster
 
 
@@ -314,7 +305,7 @@ def candidates(digest: str, real: bool, _checkpoint: gan.Checkpoint) -> tuple[li
         raise gan.CheckpointError("Without posters and without a generator there is nothing to compare with.")
     numbers = list(range(CANDIDATES))
     with torch.no_grad():
-        return numbers, _generator(_checkpoint)(gan.latents(numbers, _checkpoint.config))
+        return numbers, generator(_checkpoint)(gan.latents(numbers, _checkpoint.config))
 
 
 @st.cache_resource(max_entries=16, show_spinner="Looking at hundreds of posters")
@@ -323,294 +314,7 @@ def features(digest: str, real: bool, layer: str, _checkpoint: gan.Checkpoint) -
     from xai import similarity
 
     _, images = candidates(digest, real, _checkpoint)
-    return similarity.layer_features(_discriminator(_checkpoint), images, layer)
-
-
-@st.cache_resource(max_entries=256, show_spinner="Drawing the poster without this filter")
-def effect(
-    digest: str, seed: int, layer: str, unit: int, removal: str, _checkpoint: gan.Checkpoint, _z: Tensor
-) -> Effect:
-    """The poster of a seed without one generator filter."""
-    from xai import units
-
-    judge = _judge(digest, _checkpoint)
-    return units.ablate(_generator(_checkpoint), _z, layer, unit, removal, judge)  # type: ignore[arg-type]  # the page offers all
-
-
-@st.cache_resource(max_entries=64, show_spinner="Measuring all noise values")
-def sensitivity(digest: str, seed: int, _checkpoint: gan.Checkpoint, _z: Tensor) -> Sensitivity:
-    """Exact slopes of a seed's poster."""
-    from xai import latent
-
-    return latent.sensitivity(_generator(_checkpoint), _z, _judge(digest, _checkpoint))
-
-
-@st.cache_resource(max_entries=8, show_spinner=False)
-def pruning_study(digest: str, _checkpoint: gan.Checkpoint) -> dict[str, Any] | None:
-    """What scripts/study_pruning.py found for these weights, or None."""
-    path = settings().checkpoints / _checkpoint.name / "pruning.json"
-    try:
-        found: dict[str, Any] = json.loads(path.read_text())
-    except (OSError, ValueError):
-        return None
-    return found if found.get("digest") == digest else None
-
-
-@dataclass(frozen=True, eq=False)
-class Pruned:
-    """A smaller generator. layers : filters by layer before; removed : how many went; total : all filters."""
-
-    generator: gan.Generator
-    layers: dict[str, int]
-    removed: dict[str, int]
-
-    @property
-    def total(self) -> int:
-        return sum(self.layers.values())
-
-
-@st.cache_resource(max_entries=64, show_spinner="Cutting filters out")
-def pruned(digest: str, ranking: str, percent: int, _checkpoint: gan.Checkpoint) -> Pruned:
-    """The generator without the first ``percent`` of a ranking."""
-    from xai import prune
-
-    generator = _generator(_checkpoint)
-    gone = prune.first_of(generator, _ranking(digest, ranking, _checkpoint), percent / 100)
-    layers = prune.activation_layers(generator)
-    return Pruned(prune.prune(generator, gone), layers, {layer: len(units) for layer, units in gone.items()})
-
-
-@st.cache_resource(max_entries=16, show_spinner=False)
-def _ranking(digest: str, name: str, _checkpoint: gan.Checkpoint) -> list[tuple[str, int]]:
-    import torch
-
-    from xai import prune
-
-    study = pruning_study(digest, _checkpoint) or {"effects": {}}
-    effects = {layer: torch.tensor(values) for layer, values in study["effects"].items()}
-    return prune.ranking(_generator(_checkpoint), name, effects)
-
-
-@st.cache_resource(max_entries=64, show_spinner=False)
-def cost(digest: str, ranking: str, percent: int, _checkpoint: gan.Checkpoint) -> Any:
-    """What a poster costs with the whole generator (``percent`` 0) or a smaller one."""
-    from xai import prune
-
-    whole = _generator(_checkpoint)
-    return prune.cost(pruned(digest, ranking, percent, _checkpoint).generator if percent else whole)
-
-
-@st.cache_resource(max_entries=64, show_spinner=False)
-def posters_of_seeds(
-    digest: str, ranking: str, percent: int, count: int, _generator: gan.Generator, _config: gan.ModelConfig
-) -> Tensor:
-    """The first ``count`` seeds' posters (N, 3, H, W)."""
-    import torch
-
-    import gan
-
-    with torch.no_grad():
-        pictures: Tensor = _generator(gan.latents(range(count), _config))
-    return pictures
-
-
-def pruned_archive(checkpoint: gan.Checkpoint, ranking: str, percent: int) -> bytes:
-    """A smaller generator and the discriminator as a zip of a checkpoint folder."""
-    import io
-    import tempfile
-    import zipfile
-
-    import gan
-
-    about = {"pruned_from": checkpoint.digest, "ranking": ranking, "share": percent / 100}
-    buffer = io.BytesIO()
-    with tempfile.TemporaryDirectory() as temporary, zipfile.ZipFile(buffer, "w") as archive:
-        folder = Path(temporary) / "checkpoint"
-        smaller = pruned(checkpoint.digest, ranking, percent, checkpoint).generator
-        gan.save(folder, smaller, _discriminator(checkpoint), about)
-        for file in sorted(folder.iterdir()):
-            archive.write(file, f"{checkpoint.name}-{ranking}-{percent}/{file.name}")
-    return buffer.getvalue()
-
-
-@st.cache_resource(max_entries=4, show_spinner=False)
-def anatomy(digest: str, _checkpoint: gan.Checkpoint) -> Anatomy:
-    """The generator, cut after each activation layer."""
-    from xai.anatomy import Anatomy
-
-    return Anatomy.of(_generator(_checkpoint))
-
-
-@st.cache_resource(max_entries=8, show_spinner=False)
-def filters_table(digest: str, _checkpoint: gan.Checkpoint) -> Table | None:
-    """The verdicts on all filters: those that came with the checkpoint, or those measured here before."""
-    from xai.filters import Table
-
-    shipped = Table.beside(settings().checkpoints / _checkpoint.name, digest)
-    return shipped or Table.beside(_measured_folder(digest), digest)
-
-
-def _measured_folder(digest: str) -> Path:
-    from gan.data import cache_directory
-
-    return cache_directory() / "filters" / digest[:24]
-
-
-def measure_filters(checkpoint: gan.Checkpoint, progress: Progress) -> None:
-    """Measure all filters, and keep the table on disk."""
-    from xai.filters import FILE, filters_table
-
-    table = filters_table(checkpoint, progress=progress)
-    folder = _measured_folder(checkpoint.digest)
-    folder.mkdir(parents=True, exist_ok=True)
-    table.save(folder / FILE)
-    globals()["filters_table"].clear()
-
-
-@st.cache_resource(max_entries=32, show_spinner="Following the wires")
-def wiring(digest: str, seed: int, _checkpoint: gan.Checkpoint, _z: Tensor) -> Wiring:
-    """Which filters and pixels each noise value drives, for one poster."""
-    from xai.wiring import wiring as trace
-
-    return trace(anatomy(digest, _checkpoint), _z)
-
-
-@st.cache_resource(max_entries=32, show_spinner="Taking everything away, one at a time")
-def parts(digest: str, seed: int, layer: str, by: str, _checkpoint: gan.Checkpoint, _z: Tensor) -> Parts:
-    """What each filter of a layer, or each noise value, adds to one poster."""
-    from xai.wiring import parts as find
-
-    return find(anatomy(digest, _checkpoint), _z, layer, by)  # type: ignore[arg-type]  # the page offers both ways
-
-
-@st.cache_resource(max_entries=64, show_spinner=False)
-def painted(digest: str, edits: str, _checkpoint: gan.Checkpoint, _z: Tensor) -> Tensor:
-    """The poster with edits, given as JSON."""
-    from xai.paint import from_json, paint
-
-    return paint(_generator(_checkpoint), _z, from_json(edits))
-
-
-@st.cache_resource(max_entries=64, show_spinner=False)
-def seed_posters(digest: str, seeds: tuple[int, ...], _checkpoint: gan.Checkpoint) -> Tensor:
-    """The posters (N, 3, H, W) of these seeds."""
-    import torch
-
-    import gan
-
-    with torch.no_grad():
-        posters: Tensor = _generator(_checkpoint)(gan.latents(seeds, _checkpoint.config))
-    return posters
-
-
-@st.cache_resource(max_entries=8, show_spinner=False)
-def noise_study(digest: str, _checkpoint: gan.Checkpoint) -> LatentStudy | None:
-    """Importance and directions: those that came with the checkpoint, or those measured here before."""
-    from xai.latent_study import LatentStudy
-
-    shipped = LatentStudy.beside(settings().checkpoints / _checkpoint.name, digest)
-    return shipped or LatentStudy.beside(_measured_folder(digest), digest)
-
-
-def measure_noise(checkpoint: gan.Checkpoint, progress: Progress) -> None:
-    """Measure all noise values, and keep the study on disk."""
-    from xai.latent_study import FILE, latent_study
-
-    study = latent_study(checkpoint, progress=progress)
-    folder = _measured_folder(checkpoint.digest)
-    folder.mkdir(parents=True, exist_ok=True)
-    study.save(folder / FILE)
-    noise_study.clear()
-
-
-@st.cache_resource(max_entries=64, show_spinner=False)
-def along(
-    digest: str, seed: int, family: str, place: int, reach: tuple[float, ...],
-    _checkpoint: gan.Checkpoint, _z: Tensor, _vector: Any,
-) -> Tensor:  # fmt: skip
-    """Posters (N, 3, H, W) on the way along a direction, ``reach`` steps from this one."""
-    import torch
-
-    from xai.atlas import painter
-
-    direction = torch.as_tensor(_vector, dtype=torch.float32)[None, :, None, None]
-    steps = torch.tensor(reach)[:, None, None, None]
-    return painter(_generator(_checkpoint))(_z + steps * direction)
-
-
-@st.cache_resource(max_entries=64, show_spinner=False)
-def walk(digest: str, seed: int, other: int, _checkpoint: gan.Checkpoint, _z: Tensor) -> Walk:
-    """Twelve steps on the sphere from this poster to another seed."""
-    import gan
-    from xai.paths import path
-
-    return path(_generator(_checkpoint), _z, gan.latents([other], _checkpoint.config), 12)
-
-
-@st.cache_resource(max_entries=64, show_spinner=False)
-def stretched(digest: str, seed: int, length: float, _checkpoint: gan.Checkpoint, _z: Tensor) -> Tensor:
-    """The poster with its noise ``length`` times as long."""
-    from xai.atlas import painter
-
-    return painter(_generator(_checkpoint))(length * _z)
-
-
-def has_inversion(subject: Any) -> bool:
-    """Whether ``inversion`` would answer at once."""
-    return ("inversion", subject.checkpoint.digest, subject.key) in _answers()
-
-
-def inversion(subject: Any, progress: Progress) -> Inversion:
-    """The noise from which the generator draws what is nearest to this poster."""
-    from xai.inversion import invert, load_encoder
-
-    checkpoint = subject.checkpoint
-
-    def find() -> Inversion:
-        path = settings().checkpoints / checkpoint.name / "encoder.safetensors"
-        encoder = load_encoder(path, checkpoint.digest) if path.is_file() else None
-        judge = _judge(checkpoint.digest, checkpoint)
-        return invert(_generator(checkpoint), subject.image, judge, encoder, progress=progress)
-
-    found: Inversion = _answers().get(("inversion", checkpoint.digest, subject.key), find)
-    return found
-
-
-@st.cache_resource(show_spinner=False)
-def _atlases() -> Memory:
-    from xai.memory import Memory
-
-    return Memory(8)
-
-
-@dataclass(frozen=True, eq=False)
-class Sheet:
-    """A sprite as a data: address, ``columns`` cells (height, width) a row, and what the scrubber needs beside it."""
-
-    uri: str
-    columns: int
-    cell: tuple[int, int]
-    steps: tuple[float, ...]
-    now: list[float]
-    heat: list[float]
-
-
-def atlas(checkpoint: gan.Checkpoint, seed: int, z: Tensor, progress: Progress) -> Sheet:
-    """Every noise value of a seed at every step, as one picture."""
-
-    def paint() -> Sheet:
-        from xai import render
-        from xai.atlas import atlas as paint_all
-
-        found = paint_all(_generator(checkpoint), z, progress=progress)
-        cells = found.pixels.reshape(-1, *found.pixels.shape[2:])
-        sheet = render.sprite(cells)  # nearly square: browsers do not take pictures of any height
-        change = found.change.max(1)
-        uri = render.data_uri(sheet.pixels, "WEBP")
-        return Sheet(uri, sheet.columns, sheet.cell, found.steps, found.now.tolist(), (change / change.max()).tolist())
-
-    sheet: Sheet = _atlases().get((checkpoint.digest, seed), paint)
-    return sheet
+    return similarity.layer_features(discriminator(_checkpoint), images, layer)
 
 
 def runs() -> dict[str, Path]:

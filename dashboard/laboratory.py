@@ -8,7 +8,7 @@ import plotly.graph_objects as go
 import streamlit as st
 
 import gan
-from dashboard import cache, state, ui
+from dashboard import generator_cache, state, ui
 from dashboard.components.sprite_grid import sprite_grid
 from xai.filters import RULE, VERDICTS
 from xai.paint import Edit, from_json, to_json
@@ -58,11 +58,13 @@ def show_verdict(table: Table | None, layer: str, unit: int) -> None:
 
 def measure_button(checkpoint: gan.Checkpoint) -> None:
     """Offer the study where it has not been made."""
-    st.info("The verdicts on all filters have not been measured for these weights. It takes some minutes.")
-    if st.button("Measure all filters", key="measure"):
-        slot = st.empty()
-        cache.measure_filters(checkpoint, ui.progress(slot, "Taking every filter away from 256 posters"))
-        st.rerun()
+    ui.measure_button(
+        "The verdicts on all filters have not been measured for these weights. It takes some minutes.",
+        "Measure all filters",
+        "Taking every filter away from 256 posters",
+        lambda progress: generator_cache.measure_filters(checkpoint, progress),
+        key="measure",
+    )
 
 
 def show_posters(checkpoint: gan.Checkpoint, table: Table, layer: str, unit: int) -> None:
@@ -70,7 +72,8 @@ def show_posters(checkpoint: gan.Checkpoint, table: Table, layer: str, unit: int
     row = table.find(layer, unit)
     for kind in ("strongest", "weakest"):
         seeds = row[kind]
-        sheet = sprite(gan.to_uint8(cache.seed_posters(checkpoint.digest, tuple(seeds), checkpoint)), columns=8)
+        posters = generator_cache.seed_posters(checkpoint.digest, tuple(seeds), checkpoint)
+        sheet = sprite(gan.to_uint8(posters), columns=8)
         st.markdown(f"**{kind.capitalize()}** of a thousand seeds")
         sprite_grid(
             data_uri(sheet.pixels), labels=[f"seed {seed}" for seed in seeds], columns=8, per_row=8, cell=sheet.cell,
@@ -148,7 +151,7 @@ def choose_region(subject: Subject, pixels: Any, key: str) -> tuple[float, float
 
 def show_feeders(checkpoint: gan.Checkpoint, seed: int, z: Tensor, layer: str, unit: int, pixels: Any) -> None:
     """Which noise values feed a filter, and which pixels it owns."""
-    found = cache.wiring(checkpoint.digest, seed, checkpoint, z)
+    found = generator_cache.wiring(checkpoint.digest, seed, checkpoint, z)
     left, right = st.columns(2)
     with left:
         bars(
@@ -158,10 +161,10 @@ def show_feeders(checkpoint: gan.Checkpoint, seed: int, z: Tensor, layer: str, u
             SLOPE,
         )
     with right:
-        owned = cache.parts(checkpoint.digest, seed, layer, "jacobian", checkpoint, z)
+        owned = generator_cache.parts(checkpoint.digest, seed, layer, "jacobian", checkpoint, z)
         where = owned.map(unit).numpy()
         ui.picture(overlay(pixels, where, limit(where, 1.0), 0.9), "the pixels that it owns")
-        removed = cache.parts(checkpoint.digest, seed, layer, "ablation", checkpoint, z)
+        removed = generator_cache.parts(checkpoint.digest, seed, layer, "ablation", checkpoint, z)
         st.caption(
             f"By the exact slope. Over all filters of {layer} the slopes and really taking filters away agree with a "
             f"correlation of {agreement(owned, removed):.2f}."
@@ -170,7 +173,7 @@ def show_feeders(checkpoint: gan.Checkpoint, seed: int, z: Tensor, layer: str, u
 
 def show_driven(checkpoint: gan.Checkpoint, seed: int, z: Tensor, layer: str, pixels: Any) -> None:
     """Which filters a noise value drives, and which pixels it moves."""
-    found = cache.wiring(checkpoint.digest, seed, checkpoint, z)
+    found = generator_cache.wiring(checkpoint.digest, seed, checkpoint, z)
     ui.clamp("wired_value", z.shape[1] - 1)
     value = int(st.number_input("Noise value", 0, z.shape[1] - 1, key="wired_value", bind="query-params"))
     left, right = st.columns(2)
@@ -191,9 +194,9 @@ def show_makers(checkpoint: gan.Checkpoint, seed: int, z: Tensor, layer: str, pi
     picture, lists = st.columns([2, 3], gap="large")
     with picture:
         box = choose_region(subject, pixels, "region")
-    by_filter = cache.parts(checkpoint.digest, seed, layer, "jacobian", checkpoint, z)
-    by_value = cache.parts(checkpoint.digest, seed, LATENT, "jacobian", checkpoint, z)
-    removed = cache.parts(checkpoint.digest, seed, layer, "ablation", checkpoint, z)
+    by_filter = generator_cache.parts(checkpoint.digest, seed, layer, "jacobian", checkpoint, z)
+    by_value = generator_cache.parts(checkpoint.digest, seed, LATENT, "jacobian", checkpoint, z)
+    removed = generator_cache.parts(checkpoint.digest, seed, layer, "ablation", checkpoint, z)
     with lists:
         bars(by_filter.shares(box), "filter", f"Filters of {layer} that made it", "share of the changes inside the box")
         bars(by_value.shares(box), "value", "Noise values that made it", "share of the changes inside the box")
@@ -238,7 +241,7 @@ def show_painting(checkpoint: gan.Checkpoint, z: Tensor, layer: str, unit: int, 
             if st.button("Start again", disabled=not edits):
                 _keep([])
     with right:
-        painted = gan.to_uint8(cache.painted(checkpoint.digest, to_json(edits), checkpoint, z))[0]
+        painted = gan.to_uint8(generator_cache.painted(checkpoint.digest, to_json(edits), checkpoint, z))[0]
         ui.picture(painted, f"with {len(edits)} edits")
         for edit in edits:
             where = " to ".join(f"({x:.0%}, {y:.0%})" for x, y in (edit.box[:2], edit.box[2:]))

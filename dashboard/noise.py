@@ -8,7 +8,7 @@ import plotly.graph_objects as go
 import streamlit as st
 
 import gan
-from dashboard import cache, evidence, state, ui
+from dashboard import evidence, generator_cache, state, ui
 from dashboard.components.sprite_grid import sprite_grid
 from xai.paths import norm_of
 from xai.render import data_uri, diverging, limit, sprite
@@ -32,11 +32,13 @@ SHOWN = 10
 
 def measure_button(checkpoint: gan.Checkpoint) -> None:
     """Offer the study where it has not been made."""
-    st.info("The noise values have not been measured for these weights. It takes some minutes.")
-    if st.button("Measure all noise values", key="measure_noise"):
-        slot = st.empty()
-        cache.measure_noise(checkpoint, ui.progress(slot, "Painting tens of thousands of posters"))
-        st.rerun()
+    ui.measure_button(
+        "The noise values have not been measured for these weights. It takes some minutes.",
+        "Measure all noise values",
+        "Painting tens of thousands of posters",
+        lambda progress: generator_cache.measure_noise(checkpoint, progress),
+        key="measure_noise",
+    )
 
 
 def show_importance(study: LatentStudy) -> None:
@@ -90,7 +92,7 @@ def show_directions(checkpoint: gan.Checkpoint, study: LatentStudy, seed: int, z
     names = [f"{one.name}: {one.label}" if one.label else f"{one.name}: no name deserved" for one in directions]
     place = st.selectbox("Direction", range(len(names)), format_func=lambda index: names[index], key=f"dir_{family}")
     chosen = directions[place]
-    pictures = cache.along(checkpoint.digest, seed, str(family), place, REACH, checkpoint, z, chosen.vector)
+    pictures = generator_cache.along(checkpoint.digest, seed, str(family), place, REACH, checkpoint, z, chosen.vector)
     sheet = sprite(gan.to_uint8(pictures), columns=len(REACH))
     sprite_grid(
         data_uri(sheet.pixels), labels=[f"{step:+.0f}" for step in REACH], columns=len(REACH), per_row=len(REACH),
@@ -132,7 +134,7 @@ def show_directions(checkpoint: gan.Checkpoint, study: LatentStudy, seed: int, z
 def show_path(checkpoint: gan.Checkpoint, seed: int, z: Tensor) -> None:
     """Walk on the sphere to another seed, and the length of the noise."""
     other = int(st.number_input("To seed", 0, state.MOST_SEED, 1, key="to_seed", bind="query-params"))
-    walk = cache.walk(checkpoint.digest, seed, other, checkpoint, z)
+    walk = generator_cache.walk(checkpoint.digest, seed, other, checkpoint, z)
     sheet = sprite(walk.pixels, columns=len(walk.pixels))
     sprite_grid(
         data_uri(sheet.pixels), labels=[f"step {step}" for step in range(len(walk.pixels))], columns=len(walk.pixels),
@@ -148,18 +150,19 @@ def show_path(checkpoint: gan.Checkpoint, seed: int, z: Tensor) -> None:
     length = st.slider("Length of the noise", 0.0, 2.0, 1.0, 0.1, key="length", help="1: as it is. Below: truncation.")
     picture, text = st.columns([1, 2])
     with picture:
-        longer = cache.stretched(checkpoint.digest, seed, length, checkpoint, z)
+        longer = generator_cache.stretched(checkpoint.digest, seed, length, checkpoint, z)
         ui.picture(gan.to_uint8(longer)[0], f"{length:.1f} times")
     text.markdown("**Shows** the same noise at another length: shorter is more typical, longer more extreme.")
 
 
 def show_inversion(subject: Subject) -> None:
     """Look for the noise from which the generator draws what is nearest to this poster."""
-    if not st.button("Look for its noise (about ten seconds)", key="invert") and not cache.has_inversion(subject):
+    asked = st.button("Look for its noise (about ten seconds)", key="invert")
+    if not asked and not generator_cache.has_inversion(subject):
         st.markdown("Choose a real poster in the sidebar, and see what this generator cannot draw of it.")
         return
     slot = st.empty()
-    found = cache.inversion(subject, ui.progress(slot, "Improving four starts side by side"))
+    found = generator_cache.inversion(subject, ui.progress(slot, "Improving four starts side by side"))
     slot.empty()
     columns = st.columns(3)
     with columns[0]:

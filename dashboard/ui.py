@@ -84,6 +84,16 @@ def progress(slot: Any, text: str) -> Callable[[float], None]:
     return lambda part: bar.progress(min(max(part, 0.0), 1.0), text)
 
 
+def measure_button(
+    why: str, label: str, doing: str, measure: Callable[[Callable[[float], None]], None], key: str
+) -> None:
+    """Say that a study has not been made; at a click make it, with a bar, and draw the page again."""
+    st.info(why)
+    if st.button(label, key=key):
+        measure(progress(st.empty(), doing))
+        st.rerun()
+
+
 def choose_layer(layers: Sequence[Layer], key: str, title: str = "Layer") -> Layer:
     """A select box of layers. The activation layers carry a star; the second of them is the default."""
     by_name = {layer.name: layer for layer in layers}

@@ -4,7 +4,7 @@ import plotly.graph_objects as go
 import streamlit as st
 
 import gan
-from dashboard import cache, state, ui
+from dashboard import generator_cache, state, ui
 from dashboard.components.sprite_grid import sprite_grid
 from xai.render import data_uri, sprite
 
@@ -20,7 +20,7 @@ SEEDS = 12
 ui.head("Prune", "Which filters of the generator can go, and when does it show?")
 subject = ui.needs(st.session_state["_subject"], "generator")
 checkpoint = subject.checkpoint
-study = cache.pruning_study(checkpoint.digest, checkpoint)
+study = generator_cache.pruning_study(checkpoint.digest, checkpoint)
 rankings = [name for name in RANKINGS if name != "effect" or study]
 
 with st.container(horizontal=True, vertical_alignment="bottom"):
@@ -28,9 +28,9 @@ with st.container(horizontal=True, vertical_alignment="bottom"):
         "Take away", rankings, format_func=lambda name: RANKINGS[name], key="ranking", bind="query-params", width=380
     )
     percent = st.slider("Percent of the filters", 0, 90, 20, 5, key="percent", bind="query-params", width=300)
-smaller = cache.pruned(checkpoint.digest, ranking, percent, checkpoint)
-before = cache.cost(checkpoint.digest, ranking, 0, checkpoint)
-after = cache.cost(checkpoint.digest, ranking, percent, checkpoint)
+smaller = generator_cache.pruned(checkpoint.digest, ranking, percent, checkpoint)
+before = generator_cache.cost(checkpoint.digest, ranking, 0, checkpoint)
+after = generator_cache.cost(checkpoint.digest, ranking, percent, checkpoint)
 
 
 def change(key: str) -> str:
@@ -52,7 +52,7 @@ for column, title, network, taken in (
 ):
     with column:
         st.subheader(title)
-        posters = cache.posters_of_seeds(checkpoint.digest, ranking, taken, SEEDS, network, checkpoint.config)
+        posters = generator_cache.posters_of_seeds(checkpoint.digest, ranking, taken, SEEDS, network, checkpoint.config)
         sheet = sprite(gan.to_uint8(posters), columns=4)
         sprite_grid(
             data_uri(sheet.pixels), labels=[f"seed {seed}" for seed in range(SEEDS)], columns=4, per_row=4,
@@ -100,7 +100,7 @@ else:
     st.info("The study is not made yet: python scripts/study_pruning.py --checkpoint DIR --data POSTERS")
 
 st.download_button(
-    "Take the smaller generator home", lambda: cache.pruned_archive(checkpoint, ranking, percent),
+    "Take the smaller generator home", lambda: generator_cache.pruned_archive(checkpoint, ranking, percent),
     f"{checkpoint.name}-{ranking}-{percent}.zip", "application/zip", on_click="ignore", icon=":material/download:",
     help="A checkpoint folder with both networks, which this dashboard and all scripts read.",
 )  # fmt: skip

@@ -355,10 +355,10 @@ def test_the_pruning_study_is_shown_for_the_weights_that_it_was_made_for(
 
 
 def test_a_smaller_generator_taken_home_is_a_checkpoint(checkpoints: Path, tmp_path: Path) -> None:
-    from dashboard import cache
+    from dashboard import generator_cache
 
     checkpoint = gan.load(checkpoints / "tiny")
-    with zipfile.ZipFile(io.BytesIO(cache.pruned_archive(checkpoint, "norm", 40))) as archive:
+    with zipfile.ZipFile(io.BytesIO(generator_cache.pruned_archive(checkpoint, "norm", 40))) as archive:
         archive.extractall(tmp_path)
     (folder,) = tmp_path.iterdir()
     smaller = gan.load(folder)

@@ -1,0 +1,319 @@
+"""Everything about a generator that is computed once and kept: filters without which it is drawn again, wires,
+noise, smaller generators. What other pages need too stands in cache.py, and so do the rules for keys.
+"""
+
+from __future__ import annotations
+
+import json
+from dataclasses import dataclass
+from pathlib import Path
+from typing import TYPE_CHECKING, Any
+
+import streamlit as st
+
+from dashboard import cache
+from dashboard.settings import settings
+
+if TYPE_CHECKING:
+    from torch import Tensor
+
+    import gan
+    from dashboard.cache import Progress
+    from xai.anatomy import Anatomy
+    from xai.filters import Table
+    from xai.inversion import Inversion
+    from xai.latent import Sensitivity
+    from xai.latent_study import LatentStudy
+    from xai.memory import Memory
+    from xai.paths import Path as Walk
+    from xai.units import Effect
+    from xai.wiring import Parts, Wiring
+
+
+@st.cache_resource(max_entries=256, show_spinner="Drawing the poster without this filter")
+def effect(
+    digest: str, seed: int, layer: str, unit: int, removal: str, _checkpoint: gan.Checkpoint, _z: Tensor
+) -> Effect:
+    """The poster of a seed without one generator filter."""
+    from xai import units
+
+    judge = cache.judge(digest, _checkpoint)
+    return units.ablate(cache.generator(_checkpoint), _z, layer, unit, removal, judge)  # type: ignore[arg-type]  # the page offers all
+
+
+@st.cache_resource(max_entries=64, show_spinner="Measuring all noise values")
+def sensitivity(digest: str, seed: int, _checkpoint: gan.Checkpoint, _z: Tensor) -> Sensitivity:
+    """Exact slopes of a seed's poster."""
+    from xai import latent
+
+    return latent.sensitivity(cache.generator(_checkpoint), _z, cache.judge(digest, _checkpoint))
+
+
+@st.cache_resource(max_entries=8, show_spinner=False)
+def pruning_study(digest: str, _checkpoint: gan.Checkpoint) -> dict[str, Any] | None:
+    """What scripts/study_pruning.py found for these weights, or None."""
+    path = settings().checkpoints / _checkpoint.name / "pruning.json"
+    try:
+        found: dict[str, Any] = json.loads(path.read_text())
+    except (OSError, ValueError):
+        return None
+    return found if found.get("digest") == digest else None
+
+
+@dataclass(frozen=True, eq=False)
+class Pruned:
+    """A smaller generator. layers : filters by layer before; removed : how many went; total : all filters."""
+
+    generator: gan.Generator
+    layers: dict[str, int]
+    removed: dict[str, int]
+
+    @property
+    def total(self) -> int:
+        return sum(self.layers.values())
+
+
+@st.cache_resource(max_entries=64, show_spinner="Cutting filters out")
+def pruned(digest: str, ranking: str, percent: int, _checkpoint: gan.Checkpoint) -> Pruned:
+    """The generator without the first ``percent`` of a ranking."""
+    from xai import prune
+
+    generator = cache.generator(_checkpoint)
+    gone = prune.first_of(generator, _ranking(digest, ranking, _checkpoint), percent / 100)
+    layers = prune.activation_layers(generator)
+    return Pruned(prune.prune(generator, gone), layers, {layer: len(units) for layer, units in gone.items()})
+
+
+@st.cache_resource(max_entries=16, show_spinner=False)
+def _ranking(digest: str, name: str, _checkpoint: gan.Checkpoint) -> list[tuple[str, int]]:
+    import torch
+
+    from xai import prune
+
+    study = pruning_study(digest, _checkpoint) or {"effects": {}}
+    effects = {layer: torch.tensor(values) for layer, values in study["effects"].items()}
+    return prune.ranking(cache.generator(_checkpoint), name, effects)
+
+
+@st.cache_resource(max_entries=64, show_spinner=False)
+def cost(digest: str, ranking: str, percent: int, _checkpoint: gan.Checkpoint) -> Any:
+    """What a poster costs with the whole generator (``percent`` 0) or a smaller one."""
+    from xai import prune
+
+    whole = cache.generator(_checkpoint)
+    return prune.cost(pruned(digest, ranking, percent, _checkpoint).generator if percent else whole)
+
+
+@st.cache_resource(max_entries=64, show_spinner=False)
+def posters_of_seeds(
+    digest: str, ranking: str, percent: int, count: int, _generator: gan.Generator, _config: gan.ModelConfig
+) -> Tensor:
+    """The first ``count`` seeds' posters (N, 3, H, W)."""
+    import torch
+
+    import gan
+
+    with torch.no_grad():
+        pictures: Tensor = _generator(gan.latents(range(count), _config))
+    return pictures
+
+
+def pruned_archive(checkpoint: gan.Checkpoint, ranking: str, percent: int) -> bytes:
+    """A smaller generator and the discriminator as a zip of a checkpoint folder."""
+    import io
+    import tempfile
+    import zipfile
+
+    import gan
+
+    about = {"pruned_from": checkpoint.digest, "ranking": ranking, "share": percent / 100}
+    buffer = io.BytesIO()
+    with tempfile.TemporaryDirectory() as temporary, zipfile.ZipFile(buffer, "w") as archive:
+        folder = Path(temporary) / "checkpoint"
+        smaller = pruned(checkpoint.digest, ranking, percent, checkpoint).generator
+        gan.save(folder, smaller, cache.discriminator(checkpoint), about)
+        for file in sorted(folder.iterdir()):
+            archive.write(file, f"{checkpoint.name}-{ranking}-{percent}/{file.name}")
+    return buffer.getvalue()
+
+
+@st.cache_resource(max_entries=4, show_spinner=False)
+def anatomy(digest: str, _checkpoint: gan.Checkpoint) -> Anatomy:
+    """The generator, cut after each activation layer."""
+    from xai.anatomy import Anatomy
+
+    return Anatomy.of(cache.generator(_checkpoint))
+
+
+@st.cache_resource(max_entries=8, show_spinner=False)
+def filters_table(digest: str, _checkpoint: gan.Checkpoint) -> Table | None:
+    """The verdicts on all filters: those that came with the checkpoint, or those measured here before."""
+    from xai.filters import Table
+
+    shipped = Table.beside(settings().checkpoints / _checkpoint.name, digest)
+    return shipped or Table.beside(_measured_folder(digest), digest)
+
+
+def _measured_folder(digest: str) -> Path:
+    from gan.data import cache_directory
+
+    return cache_directory() / "filters" / digest[:24]
+
+
+def _folder_to_measure_into(digest: str) -> Path:
+    folder = _measured_folder(digest)
+    folder.mkdir(parents=True, exist_ok=True)
+    return folder
+
+
+def measure_filters(checkpoint: gan.Checkpoint, progress: Progress) -> None:
+    """Measure all filters, and keep the table on disk."""
+    from xai import filters
+
+    table = filters.filters_table(checkpoint, progress=progress)
+    table.save(_folder_to_measure_into(checkpoint.digest) / filters.FILE)
+    filters_table.clear()
+
+
+@st.cache_resource(max_entries=32, show_spinner="Following the wires")
+def wiring(digest: str, seed: int, _checkpoint: gan.Checkpoint, _z: Tensor) -> Wiring:
+    """Which filters and pixels each noise value drives, for one poster."""
+    from xai.wiring import wiring as trace
+
+    return trace(anatomy(digest, _checkpoint), _z)
+
+
+@st.cache_resource(max_entries=32, show_spinner="Taking everything away, one at a time")
+def parts(digest: str, seed: int, layer: str, by: str, _checkpoint: gan.Checkpoint, _z: Tensor) -> Parts:
+    """What each filter of a layer, or each noise value, adds to one poster."""
+    from xai.wiring import parts as find
+
+    return find(anatomy(digest, _checkpoint), _z, layer, by)  # type: ignore[arg-type]  # the page offers both ways
+
+
+@st.cache_resource(max_entries=64, show_spinner=False)
+def painted(digest: str, edits: str, _checkpoint: gan.Checkpoint, _z: Tensor) -> Tensor:
+    """The poster with edits, given as JSON."""
+    from xai.paint import from_json, paint
+
+    return paint(cache.generator(_checkpoint), _z, from_json(edits))
+
+
+@st.cache_resource(max_entries=64, show_spinner=False)
+def seed_posters(digest: str, seeds: tuple[int, ...], _checkpoint: gan.Checkpoint) -> Tensor:
+    """The posters (N, 3, H, W) of these seeds."""
+    import torch
+
+    import gan
+
+    with torch.no_grad():
+        posters: Tensor = cache.generator(_checkpoint)(gan.latents(seeds, _checkpoint.config))
+    return posters
+
+
+@st.cache_resource(max_entries=8, show_spinner=False)
+def noise_study(digest: str, _checkpoint: gan.Checkpoint) -> LatentStudy | None:
+    """Importance and directions: those that came with the checkpoint, or those measured here before."""
+    from xai.latent_study import LatentStudy
+
+    shipped = LatentStudy.beside(settings().checkpoints / _checkpoint.name, digest)
+    return shipped or LatentStudy.beside(_measured_folder(digest), digest)
+
+
+def measure_noise(checkpoint: gan.Checkpoint, progress: Progress) -> None:
+    """Measure all noise values, and keep the study on disk."""
+    from xai.latent_study import FILE, latent_study
+
+    study = latent_study(checkpoint, progress=progress)
+    study.save(_folder_to_measure_into(checkpoint.digest) / FILE)
+    noise_study.clear()
+
+
+@st.cache_resource(max_entries=64, show_spinner=False)
+def along(
+    digest: str, seed: int, family: str, place: int, reach: tuple[float, ...],
+    _checkpoint: gan.Checkpoint, _z: Tensor, _vector: Any,
+) -> Tensor:  # fmt: skip
+    """Posters (N, 3, H, W) on the way along a direction, ``reach`` steps from this one."""
+    import torch
+
+    from xai.atlas import painter
+
+    direction = torch.as_tensor(_vector, dtype=torch.float32)[None, :, None, None]
+    steps = torch.tensor(reach)[:, None, None, None]
+    return painter(cache.generator(_checkpoint))(_z + steps * direction)
+
+
+@st.cache_resource(max_entries=64, show_spinner=False)
+def walk(digest: str, seed: int, other: int, _checkpoint: gan.Checkpoint, _z: Tensor) -> Walk:
+    """Twelve steps on the sphere from this poster to another seed."""
+    import gan
+    from xai.paths import path
+
+    return path(cache.generator(_checkpoint), _z, gan.latents([other], _checkpoint.config), 12)
+
+
+@st.cache_resource(max_entries=64, show_spinner=False)
+def stretched(digest: str, seed: int, length: float, _checkpoint: gan.Checkpoint, _z: Tensor) -> Tensor:
+    """The poster with its noise ``length`` times as long."""
+    from xai.atlas import painter
+
+    return painter(cache.generator(_checkpoint))(length * _z)
+
+
+def has_inversion(subject: Any) -> bool:
+    """Whether ``inversion`` would answer at once."""
+    return ("inversion", subject.checkpoint.digest, subject.key) in cache.answers()
+
+
+def inversion(subject: Any, progress: Progress) -> Inversion:
+    """The noise from which the generator draws what is nearest to this poster."""
+    from xai.inversion import invert, load_encoder
+
+    checkpoint = subject.checkpoint
+
+    def find() -> Inversion:
+        path = settings().checkpoints / checkpoint.name / "encoder.safetensors"
+        encoder = load_encoder(path, checkpoint.digest) if path.is_file() else None
+        judge = cache.judge(checkpoint.digest, checkpoint)
+        return invert(cache.generator(checkpoint), subject.image, judge, encoder, progress=progress)
+
+    found: Inversion = cache.answers().get(("inversion", checkpoint.digest, subject.key), find)
+    return found
+
+
+@st.cache_resource(show_spinner=False)
+def _atlases() -> Memory:
+    from xai.memory import Memory
+
+    return Memory(8)
+
+
+@dataclass(frozen=True, eq=False)
+class Sheet:
+    """A sprite as a data: address, ``columns`` cells (height, width) a row, and what the scrubber needs beside it."""
+
+    uri: str
+    columns: int
+    cell: tuple[int, int]
+    steps: tuple[float, ...]
+    now: list[float]
+    heat: list[float]
+
+
+def atlas(checkpoint: gan.Checkpoint, seed: int, z: Tensor, progress: Progress) -> Sheet:
+    """Every noise value of a seed at every step, as one picture."""
+
+    def paint() -> Sheet:
+        from xai import render
+        from xai.atlas import atlas as paint_all
+
+        found = paint_all(cache.generator(checkpoint), z, progress=progress)
+        cells = found.pixels.reshape(-1, *found.pixels.shape[2:])
+        sheet = render.sprite(cells)  # nearly square: browsers do not take pictures of any height
+        change = found.change.max(1)
+        uri = render.data_uri(sheet.pixels, "WEBP")
+        return Sheet(uri, sheet.columns, sheet.cell, found.steps, found.now.tolist(), (change / change.max()).tolist())
+
+    sheet: Sheet = _atlases().get((checkpoint.digest, seed), paint)
+    return sheet
