@@ -1,7 +1,8 @@
 """What all pages need and is computed once and kept: networks, posters, explanations.
 
-What only the pages about the generator need stands in generator_cache.py. Nothing heavy is imported before a function needs it, so that the first page paints at once. Keys are
-digests and plain settings; arguments with a leading underscore do not take part.
+What only the pages about the generator need stands in generator_cache.py. Nothing heavy is imported before a
+function needs it, so that the first page paints at once. Keys are digests and plain settings; arguments with a
+leading underscore do not take part.
 """
 
 from __future__ import annotations
