@@ -1,8 +1,10 @@
 """A folder or a zip of posters, decoded once into a memory-mapped array.
 
-posters = load_posters("posters.zip", resolution=64)
+posters = load_posters("posters.zip", size=64)
 posters.images          # uint8 (N, 64, 64, 3), read from disk as it is used
 training, held_out = posters.split()
+posters.genre_labels(list(posters.genre_counts())[:20])     # (N, 20): 1 has it, -1 has it not, 0 nobody knows
+load_posters("posters.zip", size=(96, 64))                  # 2:3, so that nothing is cropped away
 """
 
 from __future__ import annotations
@@ -15,12 +17,13 @@ import os
 import stat
 import threading
 import zipfile
-from collections.abc import Callable, Iterator, Sequence
-from concurrent.futures import ThreadPoolExecutor
+from collections import Counter, deque
+from collections.abc import Callable, Iterable, Iterator, Sequence
+from concurrent.futures import Executor, Future, ThreadPoolExecutor
 from contextlib import contextmanager
 from dataclasses import dataclass, replace
 from pathlib import Path, PurePosixPath
-from typing import Protocol
+from typing import IO, Protocol, TypeVar
 
 import numpy as np
 import torch
@@ -30,11 +33,15 @@ from tqdm import tqdm
 
 from gan.errors import DataError, ImageError
 from gan.files import write_file
-from gan.images import FITS, SUFFIXES, Fit, fit_image, open_image, scale
+from gan.images import FITS, SUFFIXES, Fit, Size, fit_image, height_width, open_image, scale
 
 HELD_OUT = 0.05
 Progress = bool | Callable[[float], object]
 MAX_FILE_BYTES = 50_000_000
+METADATA = "metadata.csv"
+
+Item = TypeVar("Item")
+Answer = TypeVar("Answer")
 
 
 @dataclass(frozen=True)
@@ -45,12 +52,19 @@ class PosterSet:
     names : file names within the source, in order.
     genres : for each poster the genres that are known, empty where there is no metadata.
     broken : names of files that could not be read, each with the reason.
+    complete : for each poster whether all of its genres are known; where it is not, a genre that is not named may
+        still apply. Unless told: those that name a genre.
     """
 
     images: NDArray[np.uint8]
     names: tuple[str, ...]
     genres: tuple[tuple[str, ...], ...]
     broken: tuple[tuple[str, str], ...] = ()
+    complete: tuple[bool, ...] = ()
+
+    def __post_init__(self) -> None:
+        if not self.complete:
+            object.__setattr__(self, "complete", tuple(bool(genres) for genres in self.genres))
 
     def __len__(self) -> int:
         return len(self.names)
@@ -62,11 +76,32 @@ class PosterSet:
             images=self.images[np.asarray(indices, np.intp)],
             names=tuple(self.names[i] for i in indices),
             genres=tuple(self.genres[i] for i in indices),
+            complete=tuple(self.complete[i] for i in indices),
         )
+
+    def genre_counts(self) -> dict[str, int]:
+        """How many posters have each genre, the most frequent first."""
+        counts = Counter(genre for genres in self.genres for genre in set(genres))
+        return dict(sorted(counts.items(), key=lambda item: (-item[1], item[0])))
+
+    def genre_labels(self, genres: Sequence[str]) -> NDArray[np.int8]:
+        """int8 (N, G): 1 the poster has the genre, -1 it is known not to have it, 0 nobody knows.
+
+        A genre that is not named counts as -1 only where all genres of the poster are known. Capitals do not
+        matter; a genre that no poster has is no error, for a checkpoint may know more genres than a data set.
+        """
+        columns = {genre.lower(): place for place, genre in enumerate(genres)}
+        if len(columns) < len(genres):
+            raise ValueError(f"Each genre may be named once, not {', '.join(genres)}.")
+        labels = np.zeros((len(self), len(genres)), np.int8)
+        labels[np.asarray(self.complete, bool)] = -1
+        for row, known in enumerate(self.genres):
+            labels[row, [columns[genre.lower()] for genre in known if genre.lower() in columns]] = 1
+        return labels
 
     def with_genres(self, wanted: Sequence[str]) -> PosterSet:
         """Posters that have at least one of the wanted genres; DataError for an unknown genre."""
-        known = sorted({genre for genres in self.genres for genre in genres})
+        known = sorted(self.genre_counts())
         by_lower = {genre.lower(): genre for genre in known}
         unknown = [genre for genre in wanted if genre.lower() not in by_lower]
         if unknown:
@@ -98,18 +133,20 @@ def name_bytes(text: str) -> bytes:
 
 def load_posters(
     source: str | Path,
-    resolution: int = 64,
+    size: Size = 64,
     fit: Fit = "crop",
     genres: Sequence[str] = (),
     cache: str | Path | None = None,
     progress: Progress = True,
 ) -> PosterSet:
-    """Read every JPEG, PNG and WebP below a folder or in a zip.
+    """Read every JPEG, PNG and WebP below a folder or in a zip, at ``size``: a square's side, or (height, width).
 
     Decoded in parallel once and kept as a memory map under ``cache`` (default: ``POSTERLENS_CACHE`` or
-    ``~/.cache/posterlens``); read from there while the source's files, their sizes and dates stay.
-    ``metadata.csv`` beside the pictures (``file_name``, ``genres`` joined by ``|``) is optional. ``progress`` is
-    whether to draw a bar, or a function that is told the finished fraction.
+    ``~/.cache/posterlens``); read from there while the pictures, their sizes and dates stay.
+    ``metadata.csv`` beside the pictures is optional: ``file_name``, ``genres`` joined by ``|``, and, if wanted,
+    ``labels``, which is ``partial`` where a poster may have more genres than it names, else ``full`` or empty. A poster
+    without a row, or with neither genre nor label, is one of which nothing is known. ``progress`` is whether to draw a
+    bar, or a function that is told the finished fraction.
 
     Raises
     ------
@@ -118,8 +155,9 @@ def load_posters(
     """
     if fit not in FITS:
         raise ValueError(f"fit must be one of {FITS}, not {fit!r}")
-    with _open_source(Path(source)) as files:
-        posters = _cached(files, resolution, fit, cache_directory(cache), progress)
+    shape = height_width(size)
+    with open_source(source) as files:
+        posters = _cached(files, shape, fit, cache_directory(cache), progress)
     return posters.with_genres(genres) if genres else posters
 
 
@@ -128,17 +166,21 @@ def cache_directory(cache: str | Path | None = None) -> Path:
     return Path(cache or os.environ.get("POSTERLENS_CACHE") or Path.home() / ".cache/posterlens")
 
 
-class _Source(Protocol):
+class Source(Protocol):
     """Named files: what a folder and a zip have in common."""
 
     def entries(self) -> dict[str, str]:
         """Name to a text that changes when the file does."""
         ...
 
-    def read(self, name: str) -> bytes: ...
+    def read(self, name: str) -> bytes:
+        """The file's bytes; ImageError if it is too large or cannot be read."""
+        ...
 
 
-class _Folder:
+class FolderSource:
+    """All plain files below a folder."""
+
     def __init__(self, root: Path) -> None:
         self.root = root
 
@@ -166,7 +208,9 @@ class _Folder:
             raise ImageError(f"{name} cannot be read: {error.strerror}.") from error
 
 
-class _Zip:
+class ZipSource:
+    """All files in a zip; several threads may read."""
+
     def __init__(self, archive: zipfile.ZipFile) -> None:
         self.archive = archive
         self.lock = threading.Lock()
@@ -186,9 +230,11 @@ class _Zip:
 
 
 @contextmanager
-def _open_source(path: Path) -> Iterator[_Source]:
+def open_source(path: str | Path) -> Iterator[Source]:
+    """Open a folder or a zip for reading; DataError if it is neither."""
+    path = Path(path)
     if path.is_dir():
-        yield _Folder(path)
+        yield FolderSource(path)
     elif not path.exists():
         raise DataError(f"{path} is not there.")
     else:
@@ -197,91 +243,154 @@ def _open_source(path: Path) -> Iterator[_Source]:
         except (zipfile.BadZipFile, NotImplementedError, OSError) as error:
             raise DataError(f"{path} is neither a folder nor a zip file.") from error
         with archive:
-            yield _Zip(archive)
+            yield ZipSource(archive)
 
 
-def _cached(files: _Source, resolution: int, fit: Fit, cache: Path, progress: Progress) -> PosterSet:
+def is_picture(name: str) -> bool:
+    """Whether a name within a source is that of a JPEG, PNG or WebP that is not hidden."""
+    path = PurePosixPath(name)
+    hidden = any(part.startswith((".", "__MACOSX")) for part in path.parts)
+    return path.suffix.lower() in SUFFIXES and not hidden
+
+
+def read_metadata(files: Source, names: Iterable[str]) -> dict[str, dict[str, str]]:
+    """Picture's name within the source to its row of ``metadata.csv``; a table counts for the folder it lies in.
+
+    ``names`` are those of all files in the source.
+
+    Raises
+    ------
+    DataError
+        If a table is not UTF-8, not CSV, or has no column ``file_name``.
+    """
+    tables = sorted(name for name in names if PurePosixPath(name).name == METADATA)
+    return {name: row for table in tables for name, row in _rows(files, table)}
+
+
+def ahead(pool: Executor, do: Callable[[Item], Answer], items: Iterable[Item], most: int) -> Iterator[Answer]:
+    """``do(item)`` of all items in order, at most ``most`` of them before they are asked for.
+
+    ``Executor.map`` would compute all of them, however slowly they are fetched, and so fill the memory.
+    """
+    waiting: deque[Future[Answer]] = deque()
+    for item in items:
+        waiting.append(pool.submit(do, item))
+        if len(waiting) >= most:
+            yield waiting.popleft().result()
+    while waiting:
+        yield waiting.popleft().result()
+
+
+def _cached(files: Source, shape: tuple[int, int], fit: Fit, cache: Path, progress: Progress) -> PosterSet:
     entries = files.entries()
-    names = sorted(name for name in entries if _is_picture(name))
-    metadata = _read_metadata(files, entries)
-    fingerprint = json.dumps([sorted(entries.items()), resolution, fit])
+    pictures = sorted((name, stamp) for name, stamp in entries.items() if is_picture(name))
+    metadata = read_metadata(files, entries)
+    fingerprint = json.dumps([pictures, shape, fit])
     stem = cache / f"posters-{hashlib.sha256(fingerprint.encode()).hexdigest()[:24]}"
     index, array = stem.with_suffix(".json"), stem.with_suffix(".npy")
     if not (index.exists() and array.exists()):
         try:
-            _decode_all(files, names, resolution, fit, array, index, progress)
+            _decode_all(files, [name for name, _ in pictures], shape, fit, array, index, progress)
         except OSError as error:
             raise DataError(f"The cache {cache} cannot be written: {error.strerror or error}.") from error
     record = json.loads(index.read_text())
     if not record["names"]:
         reason = f" ({record['broken'][0][1]})" if record["broken"] else ""
         raise DataError(f"No usable JPEG, PNG or WebP picture was found{reason}.")
+    labels = [_labels(name, metadata.get(name, {})) for name in record["names"]]
     return PosterSet(
         np.load(array, mmap_mode="r"),
         tuple(record["names"]),
-        tuple(metadata.get(name, ()) for name in record["names"]),
+        tuple(genres for genres, _ in labels),
         tuple((name, reason) for name, reason in record["broken"]),
+        tuple(complete for _, complete in labels),
     )
 
 
 def _decode_all(
-    files: _Source,
+    files: Source,
     names: list[str],
-    resolution: int,
+    shape: tuple[int, int],
     fit: Fit,
     array: Path,
     index: Path,
     progress: Progress,
 ) -> None:
+    """Write each picture to the array as soon as it is decoded, so that the memory stays flat."""
+    good: list[str] = []
+    broken: list[tuple[str, str]] = []
+
+    def write(file: IO[bytes]) -> None:
+        _write_header(file, (len(names), *shape, 3))
+        start = file.tell()
+        for name, result in _decoded(files, names, shape, fit, progress):
+            if isinstance(result, str):
+                broken.append((name, result))
+            else:
+                file.write(result.tobytes())
+                good.append(name)
+        file.seek(0)
+        _write_header(file, (len(good), *shape, 3))
+        if file.tell() != start:  # numpy leaves room for the first axis to change; nothing else would be safe
+            raise AssertionError("numpy wrote a header of another length")
+
+    array.parent.mkdir(parents=True, exist_ok=True)
+    write_file(array, write)
+    write_file(index, json.dumps({"names": good, "broken": broken}).encode())
+
+
+def _write_header(file: IO[bytes], shape: tuple[int, ...]) -> None:
+    """The head of a .npy file that holds uint8 of this shape."""
+    descr = np.lib.format.dtype_to_descr(np.dtype(np.uint8))
+    np.lib.format.write_array_header_1_0(file, {"descr": descr, "fortran_order": False, "shape": shape})
+
+
+def _decoded(
+    files: Source, names: list[str], shape: tuple[int, int], fit: Fit, progress: Progress
+) -> Iterator[tuple[str, NDArray[np.uint8] | str]]:
+    """Each name with its pixels, or with the reason why there are none."""
+
     def decode(name: str) -> NDArray[np.uint8] | str:
         try:
-            return np.asarray(fit_image(open_image(files.read(name), name), resolution, fit))
+            return np.asarray(fit_image(open_image(files.read(name), name), shape, fit))
         except ImageError as error:
             return str(error)
 
-    pixels = np.empty((len(names), resolution, resolution, 3), np.uint8)
-    good: list[str] = []
-    broken: list[tuple[str, str]] = []
-    with ThreadPoolExecutor(os.cpu_count()) as pool:
-        decoded = pool.map(decode, names)  # Pillow releases the interpreter lock while it decodes
-        tell = progress if callable(progress) else None
+    tell = progress if callable(progress) else None
+    threads = os.cpu_count() or 1
+    with ThreadPoolExecutor(threads) as pool:
+        decoded = ahead(pool, decode, names, 4 * threads)  # Pillow releases the interpreter lock while it decodes
         bar = tqdm(decoded, "Reading posters", len(names), unit="poster", disable=tell is not None or not progress)
         for place, (name, result) in enumerate(zip(names, bar, strict=True), 1):
             if tell is not None and place % 100 == 0:
                 tell(place / len(names))
-            if isinstance(result, str):
-                broken.append((name, result))
-            else:
-                pixels[len(good)] = result
-                good.append(name)
-    array.parent.mkdir(parents=True, exist_ok=True)
-    write_file(array, lambda file: np.save(file, pixels[: len(good)]))
-    write_file(index, json.dumps({"names": good, "broken": broken}).encode())
+            yield name, result
 
 
-def _is_picture(name: str) -> bool:
-    path = PurePosixPath(name)
-    hidden = any(part.startswith((".", "__MACOSX")) for part in path.parts)
-    return path.suffix.lower() in SUFFIXES and not hidden
+def _rows(files: Source, table: str) -> Iterator[tuple[str, dict[str, str]]]:
+    """Each picture's name and row in one table."""
+    try:
+        text = files.read(table).decode("utf-8-sig")
+    except (ImageError, UnicodeDecodeError) as error:
+        raise DataError(f"{table} cannot be read as UTF-8 text.") from error
+    reader = csv.DictReader(io.StringIO(text))
+    if "file_name" not in (reader.fieldnames or ()):
+        raise DataError(f"{table} has no column file_name.")
+    folder = PurePosixPath(table).parent
+    try:
+        for row in reader:
+            if row["file_name"]:
+                known = {key: value or "" for key, value in row.items() if key is not None}  # None: cells too many
+                yield (folder / row["file_name"]).as_posix(), known
+    except csv.Error as error:
+        raise DataError(f"{table} is not a valid CSV table: {error}.") from error
 
 
-def _read_metadata(files: _Source, entries: dict[str, str]) -> dict[str, tuple[str, ...]]:
-    tables = [name for name in entries if PurePosixPath(name).name == "metadata.csv"]
-    genres: dict[str, tuple[str, ...]] = {}
-    for table in sorted(tables):
-        folder = PurePosixPath(table).parent
-        try:
-            text = files.read(table).decode("utf-8-sig")
-        except (ImageError, UnicodeDecodeError) as error:
-            raise DataError(f"{table} cannot be read as UTF-8 text.") from error
-        reader = csv.DictReader(io.StringIO(text))
-        if "file_name" not in (reader.fieldnames or ()):
-            raise DataError(f"{table} has no column file_name.")
-        try:
-            rows = [row for row in reader if row["file_name"]]
-        except csv.Error as error:
-            raise DataError(f"{table} is not a valid CSV table: {error}.") from error
-        for row in rows:
-            names = (part.strip() for part in (row.get("genres") or "").split("|"))
-            genres[(folder / row["file_name"]).as_posix()] = tuple(name for name in names if name)
-    return genres
+def _labels(name: str, row: dict[str, str]) -> tuple[tuple[str, ...], bool]:
+    """A poster's genres, and whether these are all."""
+    named = (part.strip() for part in row.get("genres", "").split("|"))
+    genres = tuple(dict.fromkeys(genre for genre in named if genre))
+    label = row.get("labels", "").strip().lower()
+    if label not in ("", "full", "partial"):
+        raise DataError(f'The labels of {name} are "{label}" in {METADATA}; they can be full or partial.')
+    return genres, label == "full" or (not label and bool(genres))

@@ -2,6 +2,7 @@
 
 images = read_poster("poster.jpg", size=64)     # (1, 3, 64, 64) in [-1, 1]
 to_uint8(images)                                # (1, 64, 64, 3) uint8 RGB
+read_poster("poster.jpg", size=(96, 64))        # (1, 3, 96, 64): a poster of 2:3 that loses nothing
 """
 
 from __future__ import annotations
@@ -20,6 +21,7 @@ from torch import Tensor
 from gan.errors import ImageError
 
 Fit = Literal["crop", "pad"]
+Size = int | tuple[int, int]  # the side of a square, or (height, width)
 FITS: tuple[Fit, ...] = ("crop", "pad")
 SUFFIXES = frozenset({".jpg", ".jpeg", ".png", ".webp"})
 FORMATS = ("JPEG", "PNG", "WEBP")
@@ -68,17 +70,26 @@ def open_image(source: str | Path | bytes, name: str | None = None) -> Image.Ima
         raise ImageError(f"{name} cannot be read as a JPEG, PNG or WebP picture.") from error
 
 
-def fit_image(image: Image.Image, size: int, fit: Fit = "crop") -> Image.Image:
-    """Bring a picture to size x size: centre crop, or pad the whole poster with black."""
+def fit_image(image: Image.Image, size: Size, fit: Fit = "crop") -> Image.Image:
+    """Bring a picture to a square or to (height, width): centre crop, or pad the whole poster with black."""
+    height, width = height_width(size)
     if fit == "crop":
-        return ImageOps.fit(image, (size, size), Image.Resampling.LANCZOS)
+        return ImageOps.fit(image, (width, height), Image.Resampling.LANCZOS)
     if fit == "pad":
-        return ImageOps.pad(image, (size, size), Image.Resampling.LANCZOS, color="black")
+        return ImageOps.pad(image, (width, height), Image.Resampling.LANCZOS, color="black")
     raise ValueError(f"fit must be one of {FITS}, not {fit!r}")
 
 
-def read_poster(source: str | Path | bytes, size: int = 64, fit: Fit = "crop") -> Tensor:
-    """Read one poster as float32 (1, 3, size, size) in [-1, 1]; ImageError on bad input."""
+def height_width(size: Size) -> tuple[int, int]:
+    """(height, width) of a size; ValueError unless both are whole numbers of at least 1."""
+    sides = size if isinstance(size, (tuple, list)) else (size, size)
+    if len(sides) != 2 or not all(isinstance(side, (int, np.integer)) and side > 0 for side in sides):
+        raise ValueError(f"A size is one whole number, or (height, width), each at least 1, not {size!r}.")
+    return int(sides[0]), int(sides[1])
+
+
+def read_poster(source: str | Path | bytes, size: Size = 64, fit: Fit = "crop") -> Tensor:
+    """Read one poster as float32 (1, 3, H, W) in [-1, 1]; ImageError on bad input."""
     return from_uint8(np.asarray(fit_image(open_image(source), size, fit))[None])
 
 

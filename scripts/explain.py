@@ -43,7 +43,7 @@ from tqdm import tqdm
 
 import gan
 import xai
-from gan.data import _Folder, _is_picture, _open_source  # the one safe way into folders and zips
+from gan.data import FolderSource, is_picture, open_source  # the one safe way into folders and zips
 from gan.files import write_file
 from xai import report
 
@@ -116,11 +116,11 @@ def _in_files(path: Path, size: int, one_of_several: bool, open_files: ExitStack
     """The pictures of a file, a folder or a zip, by name."""
     source: Any
     if path.is_file() and not is_zipfile(path):
-        source, prefix, stat = _Folder(path.parent), "", path.stat()
+        source, prefix, stat = FolderSource(path.parent), "", path.stat()
         entries = {path.name: f"{stat.st_size}-{stat.st_mtime_ns}"}
     else:
-        source, prefix = open_files.enter_context(_open_source(path)), f"{path.name}/" * one_of_several
-        entries = {name: stamp for name, stamp in source.entries().items() if _is_picture(name)}
+        source, prefix = open_files.enter_context(open_source(path)), f"{path.name}/" * one_of_several
+        entries = {name: stamp for name, stamp in source.entries().items() if is_picture(name)}
 
     def reader(name: str) -> Callable[[], Tensor]:
         return lambda: _read(source.read(name), name, size)

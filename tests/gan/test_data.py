@@ -4,16 +4,20 @@ import io
 import os
 import shutil
 import zipfile
+from concurrent.futures import ThreadPoolExecutor
 from pathlib import Path
 
 import numpy as np
 import pytest
 import torch
+from hypothesis import given
+from hypothesis import strategies as st
 from PIL import Image
 
 import gan.data
 from gan import DataError, PosterSet, fit_image, load_posters, open_image
-from gan.data import is_held_out
+from gan.data import ahead, is_held_out
+from gan.files import write_file
 
 
 def png(shade: int, size: tuple[int, int] = (8, 8)) -> bytes:
@@ -129,6 +133,89 @@ def test_the_cache_is_kept_apart_by_size_and_fit(tmp_path: Path) -> None:
     assert load_posters(folder, 16, progress=False).images.shape == (1, 16, 16, 3)
     assert load(folder, fit="pad").images[0, 0, 0].tolist() == [0, 0, 0]
     assert load(folder, fit="crop").images[0, 0, 0].tolist() == [200, 200, 200]
+
+
+def test_a_poster_of_two_to_three_keeps_its_shape(tmp_path: Path) -> None:
+    """Four rows of two colours across 4 x 6 pixels: nothing of it is cropped at 12 x 8, the ends are at 8 x 8."""
+    picture = Image.new("RGB", (40, 60), (0, 0, 0))
+    picture.paste((255, 0, 0), (0, 0, 40, 10))
+    picture.save(tmp_path / "a.png")
+    tall = load_posters(tmp_path, (12, 8), progress=False)
+    assert tall.images.shape == (1, 12, 8, 3)
+    assert tall.images[0, 0, 4].tolist() == [255, 0, 0]
+    assert load(tmp_path).images[0, 0, 4].tolist() != [255, 0, 0]
+    assert tall.tensor([0]).shape == (1, 3, 12, 8)
+
+
+@pytest.mark.parametrize("size", [0, -1, 8.0, (8,), (8, 0), (8, 8, 8)])
+def test_a_size_that_is_none_is_refused(size: object, tmp_path: Path) -> None:
+    with pytest.raises(ValueError, match="A size is one whole number"):
+        load_posters(write(tmp_path, a_png=png(1)), size, progress=False)
+
+
+def test_another_metadata_table_does_not_decode_the_pictures_again(tmp_path: Path, decoded: list[str]) -> None:
+    folder = write(tmp_path, a_png=png(1), metadata_csv="file_name,genres\na.png,Drama\n")
+    assert load(folder).genres == (("Drama",),)
+    decoded.clear()
+    write(folder, metadata_csv="file_name,genres\na.png,Comedy\n")
+    assert load(folder).genres == (("Comedy",),)
+    assert decoded == []
+
+
+def test_the_cache_is_written_as_it_is_decoded(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> None:
+    """When the last of 100 pictures is decoded, most of the others are on the disk, not in memory."""
+    folder = write(tmp_path, **{f"p{number:03d}_png": png(number) for number in range(100)})
+    writing: list[object] = []
+    behind: list[int] = []
+
+    def watched_write(path: Path, content: object) -> None:
+        def spy(file: io.BufferedIOBase) -> None:
+            writing.append(file)
+            content(file)
+
+        write_file(path, spy if callable(content) else content)
+
+    def watched_open(source: bytes, name: str) -> Image.Image:
+        behind.append(int(name[1:4]) * 8 * 8 * 3 - writing[0].tell())
+        return open_image(source, name)
+
+    monkeypatch.setattr(gan.data, "write_file", watched_write)
+    monkeypatch.setattr(gan.data, "open_image", watched_open)
+    assert shades(load(folder)) == list(range(100))
+    assert max(behind) <= 8 * 8 * 3 * 5 * (os.cpu_count() or 1)
+
+
+def test_reading_that_breaks_off_leaves_no_cache(
+    tmp_path: Path, private_cache: Path, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    folder = write(tmp_path, a_png=png(1), b_png=png(2))
+
+    def stop(source: bytes, name: str) -> Image.Image:
+        if name == "b.png":
+            raise KeyboardInterrupt
+        return open_image(source, name)
+
+    with monkeypatch.context() as patch, pytest.raises(KeyboardInterrupt):
+        patch.setattr(gan.data, "open_image", stop)
+        load(folder)
+    assert list(private_cache.iterdir()) == []
+    assert shades(load(folder)) == [1, 2]
+
+
+@given(st.lists(st.integers(), max_size=30), st.integers(1, 5))
+def test_working_ahead_keeps_the_order_and_the_bound(items: list[int], most: int) -> None:
+    begun: list[int] = []
+
+    def do(item: int) -> int:
+        begun.append(item)
+        return 2 * item
+
+    with ThreadPoolExecutor(1) as pool:
+        answers = []
+        for answer in ahead(pool, do, items, most):
+            answers.append(answer)
+            assert len(begun) <= len(answers) - 1 + most
+    assert answers == [2 * item for item in items]
 
 
 def test_a_changed_picture_is_read_anew(tmp_path: Path) -> None:
@@ -285,6 +372,66 @@ def test_an_unknown_genre_is_refused_with_the_known_ones(tmp_path: Path) -> None
     (folder / "metadata.csv").unlink()
     with pytest.raises(DataError, match=r"names no genres\.$"):
         load(folder, genres=["Drama"])
+
+
+LABELLED = {
+    "a_png": png(1),
+    "b_png": png(2),
+    "c_png": png(3),
+    "d_png": png(4),
+    "e_png": png(5),
+    "metadata_csv": "file_name,genres,labels\n"
+    "a.png,Drama|Comedy,full\nb.png,Comedy,partial\nc.png,Drama,\nd.png,,Full \n",
+}
+
+
+def test_posters_say_whether_all_their_genres_are_known(tmp_path: Path) -> None:
+    posters = load(write(tmp_path, **LABELLED))
+    assert posters.complete == (True, False, True, True, False)
+
+
+def test_without_the_column_all_genres_are_known_where_any_is(tmp_path: Path) -> None:
+    table = "file_name,genres\na.png,Drama\nb.png,\n"
+    posters = load(write(tmp_path, a_png=png(1), b_png=png(2), c_png=png(3), metadata_csv=table))
+    assert posters.complete == (True, False, False)
+
+
+def test_a_poster_set_made_by_hand_takes_named_genres_for_all() -> None:
+    made = PosterSet(np.zeros((2, 8, 8, 3), np.uint8), ("a", "b"), (("Drama",), ()))
+    assert made.complete == (True, False)
+
+
+def test_a_genre_that_is_not_named_is_absent_only_where_all_are_known(tmp_path: Path) -> None:
+    labels = load(write(tmp_path, **LABELLED)).genre_labels(["comedy", "Drama", "Western"])
+    assert labels.dtype == np.int8
+    assert labels.tolist() == [[1, 1, -1], [1, 0, 0], [-1, 1, -1], [-1, -1, -1], [0, 0, 0]]
+
+
+def test_a_genre_may_be_asked_for_once(tmp_path: Path) -> None:
+    with pytest.raises(ValueError, match="once"):
+        load(write(tmp_path, **LABELLED)).genre_labels(["Drama", "drama"])
+
+
+def test_genres_are_counted_the_most_frequent_first(tmp_path: Path) -> None:
+    table = "file_name,genres\na.png,Drama|Comedy|Drama\nb.png,Comedy\nc.png,War|Adventure\n"
+    posters = load(write(tmp_path, a_png=png(1), b_png=png(2), c_png=png(3), metadata_csv=table))
+    assert list(posters.genre_counts().items()) == [("Comedy", 2), ("Adventure", 1), ("Drama", 1), ("War", 1)]
+
+
+def test_what_is_known_follows_the_posters_that_are_chosen(tmp_path: Path) -> None:
+    posters = load(write(tmp_path, **LABELLED))
+    assert posters.select([4, 1, 0]).complete == (False, False, True)
+    assert posters.with_genres(["Comedy"]).complete == (True, False)
+    parts = posters.split()
+    found = {name: known for part in parts for name, known in zip(part.names, part.complete, strict=True)}
+    assert found == dict(zip(posters.names, posters.complete, strict=True))
+    assert posters.select([]).complete == ()
+
+
+def test_another_word_for_labels_is_refused(tmp_path: Path) -> None:
+    folder = write(tmp_path, a_png=png(1), metadata_csv="file_name,genres,labels\na.png,Drama,most\n")
+    with pytest.raises(DataError, match=r'^The labels of a\.png are "most" in metadata\.csv; .*\.$'):
+        load(folder)
 
 
 def test_about_one_poster_in_twenty_is_held_out() -> None:

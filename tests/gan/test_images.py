@@ -184,6 +184,21 @@ def test_the_thinnest_picture_fits(size: tuple[int, int], fit: str) -> None:
     assert fit_image(Image.new("RGB", size), 8, fit).size == (8, 8)
 
 
+def test_a_size_may_be_height_and_width() -> None:
+    image = Image.new("RGB", (40, 60), RED)
+    assert fit_image(image, (12, 8)).size == (8, 12)
+    assert (np.asarray(fit_image(image, (12, 8), "pad")) == RED).all()
+    assert (np.asarray(fit_image(image, (12, 10), "pad"))[:, 0] == 0).all()
+    assert read_poster(encode(image, "PNG"), (12, 8)).shape == (1, 3, 12, 8)
+    assert np.array_equal(np.asarray(fit_image(noise(), (8, 8))), np.asarray(fit_image(noise(), 8)))
+
+
+@pytest.mark.parametrize("size", [0, (8, 0), (-8, 8), 8.0, "8"])
+def test_a_size_is_whole_and_at_least_one(size: object) -> None:
+    with pytest.raises(ValueError, match="A size is one whole number"):
+        fit_image(noise(), size)
+
+
 def test_bytes_and_path_read_alike(tmp_path: Path) -> None:
     data = encode(noise(20, 30), "PNG")
     (tmp_path / "poster.png").write_bytes(data)
