@@ -440,16 +440,25 @@ def test_about_one_poster_in_twenty_is_held_out() -> None:
 
 
 def test_which_posters_are_held_out_never_changes() -> None:
-    assert is_held_out("26.jpg")
-    assert is_held_out("poster-000003.jpg")
-    assert not is_held_out("0000.jpg")
-    assert not is_held_out("0001.jpg")
+    """The first of these were kept out of the training of the first shipped checkpoint."""
+    assert is_held_out("tt0005557.webp")
+    assert is_held_out("tt0010247.webp")
+    assert not is_held_out("tt0002461.webp")
+    assert not is_held_out("tt0002544.webp")
+    assert is_held_out("poster-000012.jpg")
+    assert not is_held_out("poster-000003.jpg")
 
 
 def test_a_poster_is_held_out_by_its_file_name_alone() -> None:
     for number in range(200):
         name = f"{number}.jpg"
         assert is_held_out(name) == is_held_out(f"some/other/folder/{name}")
+
+
+def test_a_poster_stays_on_its_side_in_another_format() -> None:
+    for number in range(200):
+        sides = {is_held_out(f"{number}{suffix}") for suffix in (".jpg", ".png", ".webp", ".JPEG")}
+        assert len(sides) == 1
 
 
 def test_a_split_parts_the_posters(posters: PosterSet) -> None:
@@ -467,7 +476,7 @@ def test_the_split_does_not_depend_on_what_else_is_in_the_folder(poster_folder: 
     chosen = sorted(path for path in poster_folder.iterdir() if path.suffix == ".jpg")[:5]
     for path in chosen:
         shutil.copy(path, tmp_path)
-    assert load(tmp_path).split()[1].names == ("poster-000003.jpg",)
+    assert load(tmp_path).split()[1].names == ("poster-000000.jpg", "poster-000012.jpg")
 
 
 def test_posters_become_tensors_in_the_order_asked(posters: PosterSet) -> None:
