@@ -252,7 +252,8 @@ def _halves(block: Any) -> bool:
 def _folded(conv: Any, norm: nn.BatchNorm2d) -> nn.Module:
     """One convolution that does what a convolution without bias and its eval-mode BatchNorm do.
 
-    TensorFlow's "same" padding has one row more below than above where the stride is 2: that needs a layer.
+    The package pads by a layer of its own. TensorFlow's "same" padding has one row more below than above where the
+    stride is 2: only there a layer is still needed.
     """
     assert norm.running_mean is not None and norm.running_var is not None
     weight, bias = fuse_conv_bn_weights(
@@ -265,7 +266,7 @@ def _folded(conv: Any, norm: nn.BatchNorm2d) -> nn.Module:
         conv.out_channels,
         conv.kernel_size,
         conv.stride,
-        conv.padding if not left + right else left if even else 0,
+        left if even else 0,
         groups=conv.groups,
     )
     plain.weight, plain.bias = weight, bias
