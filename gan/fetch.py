@@ -493,7 +493,7 @@ def collect(
     fetched = failed = 0
     with ThreadPoolExecutor(options.workers, "fetch") as pool:
         jobs: dict[Future[tuple[str, Genres]], Item] = {}
-        bar = tqdm(desc="Fetching posters", total=len(todo), unit="poster", disable=not options.progress)
+        bar = tqdm(desc="Fetching posters", total=len(todo), unit="poster", disable=not (options.progress and todo))
         try:
             for item in todo:
                 jobs[pool.submit(folder.keep, item, obtain)] = item
@@ -916,9 +916,10 @@ def fetch_celeba(
     try:
         faces = source(str(root), split=split, target_type="attr", download=download)
     except Exception as error:  # gdown and zipfile raise many kinds
+        if not download:
+            raise FetchError(f"There is no complete CelebA in {root}; --download fetches it.") from error
         words = next(iter(str(error).strip().splitlines()), type(error).__name__).rstrip(".")
-        hint = "" if download else " --download fetches it."
-        raise FetchError(f"CelebA cannot be read from {root}: {words}.{hint}") from error
+        raise FetchError(f"CelebA cannot be downloaded to {root}: {words}.") from error
     folder = Path(faces.root) / faces.base_folder / "img_align_celeba"
     items = []
     for name, row in zip(faces.filename, faces.attr.tolist(), strict=True):
