@@ -90,8 +90,13 @@ def _ranking(digest: str, name: str, _checkpoint: gan.Checkpoint) -> list[tuple[
 
     from xai import prune
 
-    study = pruning_study(digest, _checkpoint) or {"effects": {}}
-    effects = {layer: torch.tensor(values) for layer, values in study["effects"].items()}
+    study, table = pruning_study(digest, _checkpoint), filters_table(digest, _checkpoint)
+    effects = None
+    if study is not None:
+        effects = {layer: torch.tensor(values) for layer, values in study["effects"].items()}
+    elif table is not None:  # no curves yet, but every filter's effect has been measured
+        whole = prune.activation_layers(cache.generator(_checkpoint))
+        effects = {layer: torch.from_numpy(table.effect[table.layer == layer]) for layer in whole}
     return prune.ranking(cache.generator(_checkpoint), name, effects)
 
 
@@ -118,23 +123,53 @@ def posters_of_seeds(
     return pictures
 
 
+def pruned_name(checkpoint: gan.Checkpoint, ranking: str, percent: int) -> str:
+    """What a smaller generator is called."""
+    return f"{checkpoint.name}-{ranking}-{percent}"
+
+
 def pruned_archive(checkpoint: gan.Checkpoint, ranking: str, percent: int) -> bytes:
     """A smaller generator and the discriminator as a zip of a checkpoint folder."""
     import io
     import tempfile
     import zipfile
 
+    name, buffer = pruned_name(checkpoint, ranking, percent), io.BytesIO()
+    with tempfile.TemporaryDirectory() as temporary, zipfile.ZipFile(buffer, "w") as archive:
+        folder = Path(temporary) / name
+        _save_pruned(folder, checkpoint, ranking, percent)
+        for file in sorted(folder.iterdir()):
+            archive.write(file, f"{name}/{file.name}")
+    return buffer.getvalue()
+
+
+def keep_pruned(checkpoint: gan.Checkpoint, ranking: str, percent: int) -> str:
+    """Save a smaller generator beside the checkpoint that it was cut from; returns its name.
+
+    Raises
+    ------
+    CheckpointError
+        If that name is taken, or the folder cannot be written.
+    """
+    import gan
+
+    name = pruned_name(checkpoint, ranking, percent)
+    folder = settings().checkpoints / name
+    if folder.exists():
+        raise gan.CheckpointError(f"{name} is already among the checkpoints.")
+    try:
+        _save_pruned(folder, checkpoint, ranking, percent)
+    except OSError as error:
+        raise gan.CheckpointError(f"{folder} cannot be written: {error.strerror}.") from error
+    return name
+
+
+def _save_pruned(folder: Path, checkpoint: gan.Checkpoint, ranking: str, percent: int) -> None:
     import gan
 
     about = {"pruned_from": checkpoint.digest, "ranking": ranking, "share": percent / 100}
-    buffer = io.BytesIO()
-    with tempfile.TemporaryDirectory() as temporary, zipfile.ZipFile(buffer, "w") as archive:
-        folder = Path(temporary) / "checkpoint"
-        smaller = pruned(checkpoint.digest, ranking, percent, checkpoint).generator
-        gan.save(folder, smaller, cache.discriminator(checkpoint), about)
-        for file in sorted(folder.iterdir()):
-            archive.write(file, f"{checkpoint.name}-{ranking}-{percent}/{file.name}")
-    return buffer.getvalue()
+    smaller = pruned(checkpoint.digest, ranking, percent, checkpoint).generator
+    gan.save(folder, smaller, cache.discriminator(checkpoint), about)
 
 
 @st.cache_resource(max_entries=4, show_spinner=False)
@@ -192,8 +227,8 @@ def parts(digest: str, seed: int, layer: str, by: str, _checkpoint: gan.Checkpoi
 
 
 @st.cache_resource(max_entries=64, show_spinner=False)
-def painted(digest: str, edits: str, _checkpoint: gan.Checkpoint, _z: Tensor) -> Tensor:
-    """The poster with edits, given as JSON."""
+def painted(digest: str, seed: int, edits: str, _checkpoint: gan.Checkpoint, _z: Tensor) -> Tensor:
+    """The poster of a seed with edits, given as JSON."""
     from xai.paint import from_json, paint
 
     return paint(cache.generator(_checkpoint), _z, from_json(edits))

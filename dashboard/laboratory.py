@@ -3,12 +3,13 @@
 from __future__ import annotations
 
 from typing import TYPE_CHECKING, Any
+from urllib.parse import urlencode
 
 import plotly.graph_objects as go
 import streamlit as st
 
 import gan
-from dashboard import generator_cache, state, ui
+from dashboard import cache, generator_cache, state, ui
 from dashboard.components.sprite_grid import sprite_grid
 from xai.filters import RULE, VERDICTS
 from xai.paint import Edit, from_json, to_json
@@ -16,9 +17,10 @@ from xai.render import data_uri, enlarge, limit, overlay, sprite
 from xai.wiring import LATENT, agreement
 
 if TYPE_CHECKING:
+    from collections.abc import Callable
+
     from torch import Tensor
 
-    from dashboard.state import Subject
     from xai.filters import Table
 
 COLOURS = {
@@ -35,10 +37,24 @@ MEANINGS = {
 VALUES = {"off": "off", "mean": "its mean", "strong": "as strong as it gets"}
 SLOPE = "change of the mean response, a unit of noise"
 SHOWN = 10
-COLUMNS = (
-    "layer", "unit", "verdict", "confidence", "effect", "logit_change", "logit_low", "logit_high", "partner",
-    "correlation", "replaced", "active", "mean", "spread", "largest",
-)  # fmt: skip
+COLUMNS: dict[str, tuple[str, str | None, str]] = {  # heading, format, explanation
+    "layer": ("Layer", None, ""),
+    "unit": ("Filter", None, ""),
+    "verdict": ("Verdict", None, ""),
+    "confidence": ("Confidence", "percent", "Share of resampled posters that give the same verdict."),
+    "effect": ("Effect", "%.2f", "Change of the picture without it, in grey levels."),
+    "logit_change": ("D's logit", "%+.4f", "Its change without the filter; above 0, posters look more real."),
+    "logit_low": ("from", "%+.4f", "Lower end of that change's interval."),
+    "logit_high": ("to", "%+.4f", "Upper end of that change's interval."),
+    "partner": ("Most like", None, "The filter of its layer that responds most like it."),
+    "correlation": ("Correlation", "%.2f", "With that filter's response."),
+    "replaced": ("Replaced", "%.2f", "Change of the picture with that filter in its place, in grey levels."),
+    "active": ("On", "percent", "Share of places where it responds."),
+    "mean": ("Mean", "%.3f", "Of its response."),
+    "spread": ("Spread", "%.3f", "Standard deviation of its response."),
+    "largest": ("Largest", "%.2f", "Response."),
+    "link": ("Link", None, "Opens this filter; it can be copied and kept."),
+}
 
 
 def show_verdict(table: Table | None, layer: str, unit: int) -> None:
@@ -82,11 +98,15 @@ def show_posters(checkpoint: gan.Checkpoint, table: Table, layer: str, unit: int
         )  # fmt: skip
 
 
-def show_table(table: Table) -> None:
+def show_table(table: Table, checkpoint: str) -> None:
     """All filters with their verdicts; a click goes to one."""
     counts = table.counts()
     st.markdown(" ".join(f":{COLOURS[name]}-badge[{name} {counts[name]}]" for name in VERDICTS))
-    rows = [{key: value for key, value in row.items() if key not in ("strongest", "weakest")} for row in table.rows()]
+    rows = [
+        {key: value for key, value in row.items() if key not in ("strongest", "weakest")}
+        | {"link": "generator?" + urlencode({"checkpoint": checkpoint, "g_layer": row["layer"], "g_unit": row["unit"]})}
+        for row in table.rows()
+    ]
 
     def follow() -> None:
         chosen = st.session_state["filters_table"].selection.rows
@@ -95,19 +115,23 @@ def show_table(table: Table) -> None:
 
     st.dataframe(
         rows, hide_index=True, height=420, on_select=follow, selection_mode="single-row", key="filters_table",
-        column_order=COLUMNS,
-        column_config={
-            "effect": st.column_config.NumberColumn("effect", format="%.2f", help="grey levels"),
-            "replaced": st.column_config.NumberColumn("replaced", format="%.2f", help="grey levels"),
-            "confidence": st.column_config.NumberColumn("confidence", format="percent"),
-        },
+        column_order=list(COLUMNS), column_config={name: _column(name) for name in COLUMNS},
     )  # fmt: skip
     st.caption(
         f"Click a heading to sort, a row to go there; the table can be downloaded at its upper right corner. {RULE}"
     )
 
 
-def choose_region(subject: Subject, pixels: Any, key: str) -> tuple[float, float, float, float]:
+def _column(name: str) -> Any:
+    heading, style, meaning = COLUMNS[name]
+    if name == "link":
+        return st.column_config.LinkColumn(heading, display_text="open", help=meaning)
+    if style is None:
+        return st.column_config.Column(heading, help=meaning or None)
+    return st.column_config.NumberColumn(heading, format=style, help=meaning)
+
+
+def choose_region(pixels: Any, key: str) -> tuple[float, float, float, float]:
     """Drag a box over the picture, or set its sides: (left, top, right, bottom), 0 to 1."""
     side = pixels.shape[0]
     across_key, down_key = f"{key}_across", f"{key}_down"
@@ -123,8 +147,8 @@ def choose_region(subject: Subject, pixels: Any, key: str) -> tuple[float, float
     # The drag sets them too, so their first values stand in the session and not in the sliders.
     st.session_state.setdefault(across_key, (0, 100))
     st.session_state.setdefault(down_key, (0, 35))
-    across: Any = left.slider("Across, percent", 0, 100, key=across_key)
-    down: Any = right.slider("Down, percent", 0, 100, key=down_key)
+    across: Any = left.slider("Across, percent", 0, 100, key=across_key, bind="query-params")
+    down: Any = right.slider("Down, percent", 0, 100, key=down_key, bind="query-params")
     figure = go.Figure(go.Image(z=enlarge(pixels, 4), dx=0.25, dy=0.25, hoverinfo="skip"))
     places = [place + 0.5 for place in range(0, side, 4)]
     figure.add_scatter(
@@ -154,12 +178,8 @@ def show_feeders(checkpoint: gan.Checkpoint, seed: int, z: Tensor, layer: str, u
     found = generator_cache.wiring(checkpoint.digest, seed, checkpoint, z)
     left, right = st.columns(2)
     with left:
-        bars(
-            found.drives[layer][:, unit],
-            "value",
-            f"Noise values that feed filter {unit}",
-            SLOPE,
-        )
+        bars(found.drives[layer][:, unit], "value", f"Noise values that feed filter {unit}", SLOPE, _follow_value)
+        st.caption("Click a bar to see what that value drives.")
     with right:
         owned = generator_cache.parts(checkpoint.digest, seed, layer, "jacobian", checkpoint, z)
         where = owned.map(unit).numpy()
@@ -167,7 +187,7 @@ def show_feeders(checkpoint: gan.Checkpoint, seed: int, z: Tensor, layer: str, u
         removed = generator_cache.parts(checkpoint.digest, seed, layer, "ablation", checkpoint, z)
         st.caption(
             f"By the exact slope. Over all filters of {layer} the slopes and really taking filters away agree with a "
-            f"correlation of {agreement(owned, removed):.2f}."
+            f"correlation of {agreement(owned, removed):.3f}."
         )
 
 
@@ -178,36 +198,52 @@ def show_driven(checkpoint: gan.Checkpoint, seed: int, z: Tensor, layer: str, pi
     value = int(st.number_input("Noise value", 0, z.shape[1] - 1, key="wired_value", bind="query-params"))
     left, right = st.columns(2)
     with left:
-        bars(
-            found.drives[layer][value],
-            "filter",
-            f"Filters of {layer} that value {value} drives",
-            SLOPE,
-        )
+        bars(found.drives[layer][value], "filter", f"Filters of {layer} that value {value} drives", SLOPE, _follow_unit)
+        st.caption("Click a bar to choose that filter.")
     with right:
         where = found.moves(value).numpy()
         ui.picture(overlay(pixels, where, limit(where, 1.0), 0.9), "the pixels that it moves")
-
-
-def show_makers(checkpoint: gan.Checkpoint, seed: int, z: Tensor, layer: str, pixels: Any, subject: Subject) -> None:
-    """Which filters and which noise values made a region."""
-    picture, lists = st.columns([2, 3], gap="large")
-    with picture:
-        box = choose_region(subject, pixels, "region")
-    by_filter = generator_cache.parts(checkpoint.digest, seed, layer, "jacobian", checkpoint, z)
-    by_value = generator_cache.parts(checkpoint.digest, seed, LATENT, "jacobian", checkpoint, z)
-    removed = generator_cache.parts(checkpoint.digest, seed, layer, "ablation", checkpoint, z)
-    with lists:
-        bars(by_filter.shares(box), "filter", f"Filters of {layer} that made it", "share of the changes inside the box")
-        bars(by_value.shares(box), "value", "Noise values that made it", "share of the changes inside the box")
+        by_slope = generator_cache.parts(checkpoint.digest, seed, LATENT, "jacobian", checkpoint, z)
+        by_zero = generator_cache.parts(checkpoint.digest, seed, LATENT, "ablation", checkpoint, z)
         st.caption(
-            f"By exact slopes, compared with each filter's mean and with a noise value of 0. Inside the box, taking "
-            f"filters away agrees with a correlation of {agreement(by_filter, removed, box):.2f}."
+            "By the exact slope. Over all noise values the slopes and really setting values to 0 agree with a "
+            f"correlation of {agreement(by_slope, by_zero):.3f}."
         )
 
 
-def bars(values: Tensor, kind: str, title: str, axis: str) -> None:
-    """The largest of many numbers, by size."""
+def show_makers(checkpoint: gan.Checkpoint, seed: int, z: Tensor, layer: str, pixels: Any) -> None:
+    """Which filters and which noise values made a region."""
+    picture, lists = st.columns([2, 3], gap="large")
+    with picture:
+        box = choose_region(pixels, "region")
+    by_filter = generator_cache.parts(checkpoint.digest, seed, layer, "jacobian", checkpoint, z)
+    by_value = generator_cache.parts(checkpoint.digest, seed, LATENT, "jacobian", checkpoint, z)
+    removed = generator_cache.parts(checkpoint.digest, seed, layer, "ablation", checkpoint, z)
+    without_values = generator_cache.parts(checkpoint.digest, seed, LATENT, "ablation", checkpoint, z)
+    with lists:
+        share = "share of the changes inside the box"
+        bars(by_filter.shares(box), "filter", f"Filters of {layer} that made it", share, _follow_unit)
+        bars(by_value.shares(box), "value", "Noise values that made it", share, _follow_value)
+        st.caption(
+            "Click a bar to go to that filter or value. By exact slopes, compared with each filter's mean and with a "
+            f"noise value of 0. Inside the box, really taking filters away agrees with a correlation of "
+            f"{agreement(by_filter, removed, box):.3f}, setting noise values to 0 with "
+            f"{agreement(by_value, without_values, box):.3f}."
+        )
+
+
+def _follow_unit(unit: int) -> None:
+    st.session_state["g_unit"] = unit
+
+
+def _follow_value(value: int) -> None:
+    st.session_state["lab"] = "What a value drives"
+    st.query_params["wired_value"] = str(value)  # its box is not on the page yet
+    st.session_state["wired_value"] = value
+
+
+def bars(values: Tensor, kind: str, title: str, axis: str, follow: Callable[[int], None]) -> None:
+    """The largest of many numbers, by size; ``follow`` is told which one is clicked."""
     order = values.abs().argsort(descending=True)[:SHOWN].tolist()
     figure = go.Figure(
         go.Bar(
@@ -220,18 +256,24 @@ def bars(values: Tensor, kind: str, title: str, axis: str) -> None:
         title={"text": title, "font": {"size": 14}}, height=80 + 22 * len(order), xaxis_title=axis,
         margin={"l": 10, "r": 10, "t": 40, "b": 10},
     )  # fmt: skip
-    st.plotly_chart(figure, key=title, config={"displayModeBar": False})
+
+    def clicked() -> None:
+        chosen = st.session_state[title].selection.point_indices
+        if chosen:
+            follow(order[chosen[0]])
+
+    st.plotly_chart(figure, key=title, on_select=clicked, selection_mode="points", config={"displayModeBar": False})
 
 
-def show_painting(checkpoint: gan.Checkpoint, z: Tensor, layer: str, unit: int, pixels: Any, subject: Subject) -> None:
+def show_painting(checkpoint: gan.Checkpoint, seed: int, z: Tensor, layer: str, unit: int, pixels: Any) -> None:
     """Set the chosen filter inside a box, stack such edits, undo them, keep them in the address."""
     edits = _edits()
     left, right = st.columns(2, gap="large")
     with left:
-        box = choose_region(subject, pixels, "brush")
+        box = choose_region(pixels, "brush")
         value = st.segmented_control(
             f"Filter {unit} of {layer} is, inside the box,", list(VALUES), default="strong", required=True,
-            format_func=lambda word: VALUES[word], key="brush_value",
+            format_func=lambda word: VALUES[word], key="brush_value", bind="query-params",
         )  # fmt: skip
         with st.container(horizontal=True):
             if st.button("Paint", type="primary", icon=":material/brush:"):
@@ -241,8 +283,12 @@ def show_painting(checkpoint: gan.Checkpoint, z: Tensor, layer: str, unit: int, 
             if st.button("Start again", disabled=not edits):
                 _keep([])
     with right:
-        painted = gan.to_uint8(generator_cache.painted(checkpoint.digest, to_json(edits), checkpoint, z))[0]
-        ui.picture(painted, f"with {len(edits)} edits")
+        picture = generator_cache.painted(checkpoint.digest, seed, to_json(edits), checkpoint, z)
+        painted = gan.to_uint8(picture)[0]
+        ui.picture(painted, "with 1 edit" if len(edits) == 1 else f"with {len(edits)} edits")
+        if checkpoint.discriminator is not None and edits:
+            logit = float(cache.score(checkpoint.digest, checkpoint)(picture))
+            st.caption(f"D's logit is {logit:+.2f} with the edits.")
         for edit in edits:
             where = " to ".join(f"({x:.0%}, {y:.0%})" for x, y in (edit.box[:2], edit.box[2:]))
             st.caption(f"filter {edit.unit} of {edit.layer} {VALUES.get(str(edit.value), edit.value)}, {where}")

@@ -4,6 +4,7 @@ from __future__ import annotations
 
 from typing import TYPE_CHECKING, Any
 
+import numpy as np
 import plotly.graph_objects as go
 import streamlit as st
 
@@ -17,6 +18,7 @@ if TYPE_CHECKING:
     from torch import Tensor
 
     from dashboard.state import Subject
+    from xai.directions import Direction, Effect
     from xai.latent_study import LatentStudy
 
 FAMILIES = {
@@ -45,8 +47,8 @@ def show_importance(study: LatentStudy) -> None:
     """Sobol's total indices: of the whole picture, of statistics, of places."""
     found = study.importance
     names = ["the whole picture", *found.names]
-    what = st.selectbox("Of what", names, key="of_what", bind="query-params")
-    left, right = st.columns([3, 2], gap="large")
+    what = st.selectbox("Of what", names, format_func=_words, key="of_what", bind="query-params")
+    left, right = st.columns(2, gap="large")
     index = found.picture if what == names[0] else found.statistics
     column = ... if what == names[0] else (slice(None), found.names.index(what))
     value, low, high = (part[column] for part in (index.value, index.low, index.high))
@@ -59,24 +61,37 @@ def show_importance(study: LatentStudy) -> None:
             )
         )  # fmt: skip
         figure.update_yaxes(autorange="reversed")
-        _plot(figure, f"What {what} depends on", "total index: share of its variety that this value has a part in")
+        _plot(figure, f"What {_words(what)} depends on", "total index: share of its variety")
     with right:
-        owners = [[str(number) for number in row] for row in found.owner]
-        share = found.cells.value.max(0)
+        share, least, most = (
+            np.take_along_axis(part, found.owner[None], 0)[0]
+            for part in (found.cells.value, found.cells.low, found.cells.high)
+        )
         text = [
-            [owner if sure else "" for owner, sure in zip(row, known, strict=True)]
-            for row, known in zip(owners, found.clear, strict=True)
+            [str(owner) if sure else "" for owner, sure in zip(row, known, strict=True)]
+            for row, known in zip(found.owner, found.clear, strict=True)
+        ]
+        hover = [
+            [
+                f"value {owner}: {part:.2f} ({low:.2f} to {high:.2f})"
+                for owner, part, low, high in zip(*row, strict=True)
+            ]
+            for row in zip(found.owner, share, least, most, strict=True)
         ]
         figure = go.Figure(
-            go.Heatmap(z=share, text=text, texttemplate="%{text}", colorscale="Reds", zmin=0, showscale=True)
-        )
+            go.Heatmap(
+                z=share, text=text, texttemplate="%{text}", hovertext=hover, hoverinfo="text", colorscale="Reds",
+                zmin=0,
+            )
+        )  # fmt: skip
         figure.update_yaxes(autorange="reversed", visible=False, scaleanchor="x")
         figure.update_xaxes(visible=False)
         _plot(figure, "Who owns which place", "")
     st.caption(
         f"Sobol's total index, from {found.samples * (len(value) + 5):,} posters: the share of the variety "
         "that this value has a part in, alone or with others; bars are 95 % intervals. So they add up to more than 1. "
-        "On the right the colour is the largest index of a place; a number stands where one value is clearly its owner."
+        "On the right the poster is cut into places: the colour is the largest index there, hovering tells whose it "
+        "is, and a number stands where one value is the owner for certain."
     )
 
 
@@ -89,7 +104,7 @@ def show_directions(checkpoint: gan.Checkpoint, study: LatentStudy, seed: int, z
         key="family", bind="query-params",
     )  # fmt: skip
     directions = found.of(str(family))
-    names = [f"{one.name}: {one.label}" if one.label else f"{one.name}: no name deserved" for one in directions]
+    names = [_title(one) for one in directions]
     place = st.selectbox("Direction", range(len(names)), format_func=lambda index: names[index], key=f"dir_{family}")
     chosen = directions[place]
     pictures = generator_cache.along(checkpoint.digest, seed, str(family), place, REACH, checkpoint, z, chosen.vector)
@@ -101,22 +116,23 @@ def show_directions(checkpoint: gan.Checkpoint, study: LatentStudy, seed: int, z
     )  # fmt: skip
     effects = chosen.effects or {}
     st.markdown(
-        f"**{chosen.label or 'No statistic changes clearly enough to name it.'}** "
+        (f"It changes **{_words(chosen.label)}**. " if chosen.label else "No statistic changes enough to name it. ")
         + (f"Held-out R² {chosen.r2:.2f}. " if chosen.r2 is not None else "")
         + "Side effects: "
-        + (", ".join(f"{name} {effect.value:+.1f}" for name, effect in chosen.side_effects().items()) or "none")
+        + (", ".join(f"{_words(name)} {effect.value:+.1f}" for name, effect in chosen.side_effects().items()) or "none")
         + "."
     )
     st.dataframe(
         [
-            {"statistic": name, "change": effect.value, "from": effect.low, "to": effect.high}
+            {"statistic": _words(name)} | {end: f"{value:+.2f}" for end, value in _ends(effect)}
             for name, effect in sorted(effects.items(), key=lambda pair: -abs(pair[1].value))
         ],
         hide_index=True, width="content",
     )  # fmt: skip
     agreement, families = found.agreement, list(found.agreement.families)
     st.caption(
-        "Changes in standard deviations over random posters, walking from -2 to +2 on posters that were not used to "
+        "Above: seven steps from -3 to +3 along the direction, this poster in the middle. Below: changes in standard "
+        "deviations over random posters, with intervals, walking from -2 to +2 on posters that were not used to "
         f"find it. A name needs {found.threshold:.1f}, more than random directions reach."
     )
     with st.expander("Do the four ways find the same?"):
@@ -133,21 +149,37 @@ def show_directions(checkpoint: gan.Checkpoint, study: LatentStudy, seed: int, z
 
 def show_path(checkpoint: gan.Checkpoint, seed: int, z: Tensor) -> None:
     """Walk on the sphere to another seed, and the length of the noise."""
+    seed_name = f"seed {seed}" if seed >= 0 else "the found noise"  # see state._from_noise
     other = int(st.number_input("To seed", 0, state.MOST_SEED, 1, key="to_seed", bind="query-params"))
     walk = generator_cache.walk(checkpoint.digest, seed, other, checkpoint, z)
-    sheet = sprite(walk.pixels, columns=len(walk.pixels))
+    sheet = sprite(walk.pixels, columns=6)
+
+    def take(step: int) -> None:
+        state.keep_found(f"step {step} from {seed_name} to seed {other}", walk.latents[step : step + 1])
+
     sprite_grid(
-        data_uri(sheet.pixels), labels=[f"step {step}" for step in range(len(walk.pixels))], columns=len(walk.pixels),
-        cell=sheet.cell, selected=0, on_pick=lambda index: None, key="path_strip", title="a walk between two posters",
-        smallest=90, most="none",
+        data_uri(sheet.pixels), labels=[f"step {step}" for step in range(len(walk.pixels))], columns=6, per_row=6,
+        cell=sheet.cell, selected=-1, on_pick=take, key="path_strip", title="a walk between two posters", smallest=50,
+        most="none",
     )  # fmt: skip
     norm = norm_of(z)
     st.caption(
-        f"Even steps on the sphere, {walk.angle * 57.2958:.0f} degrees apart. The picture's largest step is "
+        f"Even steps on the sphere between two noises that are {walk.angle * 57.2958:.0f} degrees apart; click one to "
+        f"take it to all pages. Even steps of the noise need not look even: the picture's largest step is "
         f"{walk.steps.max() / max(walk.steps.mean(), 1e-9):.1f} times its mean one. This poster's noise is "
-        f"{norm.value:.1f} long; {norm.expected:.1f} is to be expected ({norm.low:.1f} to {norm.high:.1f})."
+        f"{norm.value:.1f} long; {norm.expected:.1f} is to be expected, and 95 % of all noises are "
+        f"{norm.low:.1f} to {norm.high:.1f} long."
     )
-    length = st.slider("Length of the noise", 0.0, 2.0, 1.0, 0.1, key="length", help="1: as it is. Below: truncation.")
+    length = st.slider(
+        "Length of the noise",
+        0.0,
+        2.0,
+        1.0,
+        0.1,
+        key="length",
+        bind="query-params",
+        help="1: as it is. Below: truncation.",
+    )
     picture, text = st.columns([1, 2])
     with picture:
         longer = generator_cache.stretched(checkpoint.digest, seed, length, checkpoint, z)
@@ -161,9 +193,12 @@ def show_inversion(subject: Subject) -> None:
     if not asked and not generator_cache.has_inversion(subject):
         st.markdown("Choose a real poster in the sidebar, and see what this generator cannot draw of it.")
         return
-    slot = st.empty()
+    slot, cancel = st.empty(), st.empty()
+    if not generator_cache.has_inversion(subject):
+        cancel.button("Cancel", key="cancel")  # any click ends the run at the bar's next step
     found = generator_cache.inversion(subject, ui.progress(slot, "Improving four starts side by side"))
     slot.empty()
+    cancel.empty()
     columns = st.columns(3)
     with columns[0]:
         ui.picture(subject.pixels, "the poster")
@@ -173,18 +208,39 @@ def show_inversion(subject: Subject) -> None:
         left = found.residual_map
         ui.picture(diverging(left, limit(left, 1.0)), "what it cannot draw: red lighter, blue darker in the poster")
     st.caption(
-        f"{found.explained:.0%} of the poster's variety is there; {found.psnr:.1f} dB. It began at {found.start}, with "
-        f"an error of {found.error_before:.3f}, and ended at {found.error:.3f} after {found.seconds:.0f} s. The noise "
-        f"is {found.norm:.1f} long."
+        f"{found.explained:.0%} of the poster's variance is there ({found.psnr:.1f} dB). The search began at "
+        f"{_begin(found.start)} with an error of {found.error_before:.3f} (black to white is 1) and ended at "
+        f"{found.error:.3f} after {found.seconds:.0f} s. The noise is {found.norm:.1f} long."
     )
     if st.button("Take the found poster to all pages", key="keep_found", icon=":material/arrow_forward:"):
         state.keep_found(f"nearest to {subject.name}", found.z)
         st.rerun()
 
 
+def _begin(start: str) -> str:
+    return "the encoder's guess" if start == "encoder" else start
+
+
+def _words(name: str) -> str:
+    """A statistic's name as one reads it."""
+    return "D's logit" if name == "logit" else name.replace("_", " ")
+
+
+def _title(direction: Direction) -> str:
+    name = _words(direction.name)
+    if direction.label is None:
+        return f"{name}: no name deserved"
+    label = _words(direction.label)
+    return name if name == label else f"{name}: {label}"
+
+
+def _ends(effect: Effect) -> tuple[tuple[str, float], ...]:
+    return ("change", effect.value), ("from", effect.low), ("to", effect.high)
+
+
 def _plot(figure: go.Figure, title: str, x: str) -> None:
     figure.update_layout(
-        title={"text": title, "font": {"size": 14}}, height=340, margin={"l": 10, "r": 10, "t": 40, "b": 10},
+        title={"text": title, "font": {"size": 14}}, height=380, margin={"l": 10, "r": 10, "t": 40, "b": 10},
         xaxis_title=x,
     )  # fmt: skip
     st.plotly_chart(figure, key=f"{title[:12]}_noise", config={"displayModeBar": False})

@@ -73,7 +73,10 @@ def latent_of(subject: Subject) -> tuple[int, Tensor]:
     seed = int(st.session_state.get("seed", 0))
     if subject.z is not None:
         return seed if subject.seed is None else subject.seed, subject.z
-    st.info(f"A real poster has no noise values, so this page shows the generated poster of seed {seed}.")
+    st.info(
+        f"A real poster has no noise values, so this page shows the generated poster of seed {seed}. "
+        "*Find this poster* on the Latent page looks for the noise that comes nearest to it."
+    )
     return seed, gan.latents([seed], subject.checkpoint.config)
 
 

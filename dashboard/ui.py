@@ -95,7 +95,10 @@ def measure_button(
 
 
 def choose_layer(layers: Sequence[Layer], key: str, title: str = "Layer") -> Layer:
-    """A select box of layers. The activation layers carry a star; the second of them is the default."""
+    """A select box of layers. The activation layers carry a star; the second of them is the default.
+
+    The address holds a layer's name, and not what the box shows: a link stays good when the wording changes.
+    """
     by_name = {layer.name: layer for layer in layers}
     starred = [layer.name for layer in layers if layer.kind in ACTIVATIONS]
 
@@ -103,8 +106,13 @@ def choose_layer(layers: Sequence[Layer], key: str, title: str = "Layer") -> Lay
         return ("★ " if name in starred else "") + by_name[name].label.replace(" x ", " × ")
 
     names = list(by_name)
-    default = names.index(starred[:2][-1])
-    name = st.selectbox(title, names, default, format_func=label, key=key, bind="query-params")
+    default = starred[:2][-1]
+    if st.session_state.get(key) not in by_name:  # fresh, or another checkpoint's
+        asked = st.query_params.get(key)
+        st.session_state[key] = asked if asked in by_name else default
+    name = str(st.selectbox(title, names, format_func=label, key=key))
+    if st.query_params.get(key, default) != name:
+        st.query_params[key] = name
     return by_name[name]
 
 
@@ -114,17 +122,27 @@ def clamp(key: str, most: int) -> None:
         st.session_state[key] = most
 
 
-def choose_unit(maps: Any, key: str, order: Sequence[int], shared: bool) -> int:
-    """All unit maps (U, h, w) as one sprite to click, with a number box beside it; returns the unit."""
+def choose_unit(maps: Any, key: str, order: Sequence[int], shared: bool, effects: Any = None) -> int:
+    """All unit maps (U, h, w) as one sprite to click, with a number box beside it; returns the unit.
+
+    Hovering tells a unit's mean response, and its effect (U,) in grey levels where that is known.
+    """
     from xai.render import data_uri, map_colours, sprite
 
     count = len(maps)
     clamp(key, count - 1)
     unit = int(st.number_input(f"Filter (0 to {count - 1})", 0, count - 1, key=key, bind="query-params"))
     sheet = sprite(map_colours(maps[list(order)], shared))
+    means = maps.mean((1, 2))
+
+    def note(index: int) -> str:
+        known = "" if effects is None else f", effect {effects[index]:.2f} grey levels"
+        return f"filter {index}: mean response {means[index]:+.3f}{known}"
+
     sprite_grid(
         data_uri(sheet.pixels),
         labels=[f"filter {index}" for index in order],
+        notes=[note(index) for index in order],
         columns=sheet.columns,
         cell=sheet.cell,
         selected=list(order).index(unit),
@@ -135,18 +153,17 @@ def choose_unit(maps: Any, key: str, order: Sequence[int], shared: bool) -> int:
 
 
 def order_units(maps: Any, sort: str, effects: Any = None) -> list[int]:
-    """Unit indices as they are, strongest mean response first, or greatest effect (U,) on the posters first."""
+    """Unit indices as they are, largest mean activation first, or greatest effect (U,) on the posters first."""
     import numpy as np
 
     if sort == "effect" and effects is not None:
         return [int(unit) for unit in np.argsort(-effects, kind="stable")]
-
-    if sort == "strength":
+    if sort == "activation":
         return [int(unit) for unit in np.argsort(-np.abs(maps).mean((1, 2)), kind="stable")]
     return list(range(len(maps)))
 
 
-def map_controls(prefix: str, orders: Sequence[str] = ("index", "strength")) -> tuple[str, bool]:
+def map_controls(prefix: str, orders: Sequence[str] = ("index", "activation")) -> tuple[str, bool]:
     """How to sort and to colour a sheet of unit maps: (sort, shared scale)."""
     row = st.container(horizontal=True)
     sort = row.segmented_control(

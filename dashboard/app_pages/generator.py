@@ -18,9 +18,9 @@ with left:
     table = generator_cache.filters_table(checkpoint.digest, checkpoint)
     effects = None if table is None else table.effect[table.layer == layer.name]
     studied = effects is not None and len(effects) > 0
-    sort, shared = ui.map_controls("g", ["index", "strength"] + ["effect"] * studied)
+    sort, shared = ui.map_controls("g", ["index", "activation"] + ["effect"] * studied)
     maps = cache.maps(checkpoint.digest, "generator", f"seed {seed}", layer.name, checkpoint.generator, z)
-    unit = ui.choose_unit(maps, "g_unit", ui.order_units(maps, sort, effects), shared)
+    unit = ui.choose_unit(maps, "g_unit", ui.order_units(maps, sort, effects), shared, effects if studied else None)
     st.caption("★ marks the activation layers. White is a strong response after a ReLU; before it, red and blue.")
 with right:
     st.subheader(f"Filter {unit} of {layer.name}")
@@ -64,6 +64,7 @@ SECTIONS = {
     "Paint with it": "Set this filter to a value inside a box, and see the poster change.",
     "All filters": "What is each filter worth, measured over hundreds of posters?",
 }
+st.subheader("Laboratory")
 section = st.segmented_control(
     "Laboratory", list(SECTIONS), key="lab", bind="query-params", label_visibility="collapsed"
 )
@@ -76,13 +77,13 @@ with ui.forgiving("This part of the laboratory"):
         if table is None:
             laboratory.measure_button(checkpoint)
         elif section == "All filters":
-            laboratory.show_table(table)
+            laboratory.show_table(table, checkpoint.name)
         elif studied:
             laboratory.show_posters(checkpoint, table, layer.name, unit)
         else:
             st.info("Choose a layer with a star: filters are measured after their activation function.")
     elif section == "Paint with it":
-        laboratory.show_painting(checkpoint, z, layer.name, unit, pixels, subject)
+        laboratory.show_painting(checkpoint, seed, z, layer.name, unit, pixels)
     elif section and layer.name not in wired:
         st.info("Choose a layer with a star: filters are measured after their activation function.")
     elif section == "What feeds it":
@@ -90,4 +91,4 @@ with ui.forgiving("This part of the laboratory"):
     elif section == "What a value drives":
         laboratory.show_driven(checkpoint, seed, z, layer.name, pixels)
     elif section == "Who made this region":
-        laboratory.show_makers(checkpoint, seed, z, layer.name, pixels, subject)
+        laboratory.show_makers(checkpoint, seed, z, layer.name, pixels)

@@ -22,7 +22,7 @@ index = st.slider("Noise value", 0, count - 1, key="latent", bind="query-params"
 
 place = st.empty()  # the atlas takes some seconds: everything else first
 
-left, right = st.columns([7, 3], gap="large")
+left, right = st.columns([13, 7], gap="large")
 with left:
     st.subheader("Which values change this poster most")
     table = pd.DataFrame(
@@ -69,8 +69,12 @@ with right:
         "**Shows** the exact slope of every pixel at this poster. **But** far from it, and for another seed, the same "
         "value may do something else: sweep it."
     )
+    if st.button("Which filters does it drive?", icon=":material/brush:"):
+        query = {"lab": "What a value drives", "wired_value": str(index)}
+        st.switch_page("app_pages/generator.py", query_params=query)
 
 
+st.subheader("Laboratory")
 answers = noise.sections(subject.z is None)
 section = st.segmented_control("More", list(answers), key="noise", bind="query-params", label_visibility="collapsed")
 if section:

@@ -21,7 +21,8 @@ ui.head("Prune", "Which filters of the generator can go, and when does it show?"
 subject = ui.needs(st.session_state["_subject"], "generator")
 checkpoint = subject.checkpoint
 study = generator_cache.pruning_study(checkpoint.digest, checkpoint)
-rankings = [name for name in RANKINGS if name != "effect" or study]
+measured = study is not None or generator_cache.filters_table(checkpoint.digest, checkpoint) is not None
+rankings = [name for name in RANKINGS if name != "effect" or measured]
 
 with st.container(horizontal=True, vertical_alignment="bottom"):
     ranking = st.selectbox(
@@ -99,13 +100,26 @@ if study:
 else:
     st.info("The study is not made yet: python scripts/study_pruning.py --checkpoint DIR --data POSTERS")
 
-st.download_button(
-    "Take the smaller generator home", lambda: generator_cache.pruned_archive(checkpoint, ranking, percent),
-    f"{checkpoint.name}-{ranking}-{percent}.zip", "application/zip", on_click="ignore", icon=":material/download:",
-    help="A checkpoint folder with both networks, which this dashboard and all scripts read.",
-)  # fmt: skip
+
+def keep() -> None:
+    with ui.forgiving("Keeping it"):
+        kept = generator_cache.keep_pruned(checkpoint, ranking, percent)
+        st.toast(f"{kept} can now be chosen in the sidebar.", icon=":material/check:")
+
+
+with st.container(horizontal=True):
+    st.button(
+        "Keep it as a checkpoint", on_click=keep, icon=":material/save:", type="primary",
+        help=f"Saves it as {generator_cache.pruned_name(checkpoint, ranking, percent)} beside the other checkpoints; "
+        "all pages and scripts read it.",
+    )  # fmt: skip
+    st.download_button(
+        "Download it", lambda: generator_cache.pruned_archive(checkpoint, ranking, percent),
+        f"{generator_cache.pruned_name(checkpoint, ranking, percent)}.zip", "application/zip", on_click="ignore",
+        icon=":material/download:", help="The same checkpoint folder, zipped.",
+    )  # fmt: skip
 st.markdown(
-    "**Shows** what is left when filters are cut out of the network for good, and those that stay take over what they "
-    "foretell of them. "
+    "**Shows** what is left when filters are cut out of the network for good, and the others take over as much of "
+    "their work as can be foretold from them. "
     "**But** a filter that hardly changes most posters may be what a rare one is made of."
 )

@@ -49,6 +49,7 @@ for page, icon, question in (
     ("discriminator", "policy", "**Discriminator**: what does each filter see in it?"),
     ("generator", "brush", "**Generator**: which filter draws what? Take one away and see."),
     ("latent", "tune", "**Latent**: turn one of the noise values and watch the poster change."),
+    ("prune", "content_cut", "**Prune**: which filters can go before anyone notices?"),
     ("training", "monitoring", "**Training**: how did it learn, from noise to posters?"),
 ):
     st.page_link(f"app_pages/{page}.py", label=question, icon=f":material/{icon}:")

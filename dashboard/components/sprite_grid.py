@@ -28,7 +28,7 @@ CSS = """
 
 JS = """
 export default function ({ data, parentElement, setTriggerValue }) {
-  const { uri, labels, columns, aspect, selected, smallest, most } = data;
+  const { uri, labels, notes, columns, aspect, selected, smallest, most } = data;
   parentElement.querySelectorAll('.sheet, .note').forEach((old) => old.remove());
   const rows = Math.ceil(labels.length / columns);
   const sheet = document.createElement('div');
@@ -42,7 +42,7 @@ export default function ({ data, parentElement, setTriggerValue }) {
   sheet.style.setProperty('--most', most);
   parentElement.append(sheet, note);
 
-  const say = (index) => { note.textContent = index >= 0 ? labels[index] : ''; };
+  const say = (index) => { note.textContent = index >= 0 ? notes[index] : ''; };
   const pick = (index) => setTriggerValue('picked', index);
   let perRow = 1;
 
@@ -113,12 +113,14 @@ def sprite_grid(
     per_row: int | None = None,
     largest: int = 220,
     most: str = "34rem",
+    notes: Sequence[str] | None = None,
 ) -> None:
     """Show a sprite of ``len(labels)`` cells of ``cell`` (height, width) pixels, ``columns`` a row.
 
     ``on_pick`` is called with the place of the cell that was chosen, before the page runs again.
     ``selected`` is outlined, -1 for none; ``smallest`` and ``largest`` bound a cell's side on the screen in
-    pixels; ``per_row`` is the most cells in a row.
+    pixels; ``per_row`` is the most cells in a row. ``notes`` are shown below the sheet for the cell that is
+    pointed at, in place of its label.
     """
 
     def picked() -> None:
@@ -131,6 +133,7 @@ def sprite_grid(
         data={
             "uri": uri,
             "labels": list(labels),
+            "notes": list(notes or labels),
             "columns": columns,
             "aspect": f"{cell[1]} / {cell[0]}",
             "selected": selected,
