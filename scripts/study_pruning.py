@@ -1,10 +1,11 @@
 """How far can a generator be pruned? Four rankings, judged by a network that had no part in the training.
 
     python scripts/study_pruning.py --checkpoint checkpoints/dcgan-64 --data posters.zip
-    python scripts/study_pruning.py --checkpoint DIR --data posters.zip --save smaller --ranking effect --share 0.3
+    python scripts/study_pruning.py --checkpoint DIR --save smaller --ranking duplicates --share 0.05
 
 The first writes pruning.json into the checkpoint's folder, which the Prune page shows. The second saves one
-smaller generator as a checkpoint of its own. Needs the extra "metrics" for the judge.
+smaller generator as a checkpoint of its own, and says what it saves. Ranking by effect takes the table of filters
+beside the weights (filters.npz), and measures it first where there is none. The judge needs the extra "metrics".
 """
 
 from __future__ import annotations
@@ -12,12 +13,9 @@ from __future__ import annotations
 import argparse
 import json
 import sys
-from collections.abc import Mapping
 from dataclasses import asdict
 from pathlib import Path
 
-import torch
-from torch import Tensor
 from tqdm import tqdm
 
 import gan
@@ -25,12 +23,11 @@ from gan.files import write_file
 from gan.metrics import generated_features, poster_features
 from gan.state import recalibrate
 from xai import ExplanationError
-from xai.prune import activation_layers, first_of, prune, ranking
-from xai.pruning_bench import bench
+from xai.filters import FILE, Table, filters_table
+from xai.prune import RANKINGS, Moments, Order, costs, effects, first_of, moments, prune, ranking
+from xai.pruning_bench import RULE, bench, unnoticed
 
-RANKINGS = ("effect", "duplicates", "norm", "random")
-SHARES = (0.0, 0.05, 0.1, 0.2, 0.3, 0.4, 0.5, 0.7)
-EFFECT_SEEDS = range(3_000_000, 3_000_016)
+SHARES = (0.0, 0.02, 0.05, 0.1, 0.2, 0.3, 0.5, 0.7)
 
 
 def parse(arguments: list[str] | None = None) -> argparse.Namespace:
@@ -38,45 +35,77 @@ def parse(arguments: list[str] | None = None) -> argparse.Namespace:
     parser.add_argument("--checkpoint", type=Path, required=True)
     parser.add_argument("--data", type=Path, help="real posters; the held-out ones are the measure")
     parser.add_argument("--samples", type=int, default=500, help="posters drawn for each point")
+    parser.add_argument("--shares", type=float, nargs="+", default=SHARES, help="of the filters that are taken away")
+    parser.add_argument("--orders", type=int, default=3, help="random rankings that are tried")
+    parser.add_argument("--latents", type=int, default=256, help="posters for the table of filters, if it is missing")
     parser.add_argument("--out", type=Path, help="where the study goes (default: pruning.json beside the weights)")
     parser.add_argument("--save", type=Path, help="write one smaller generator here in place of the study")
-    parser.add_argument("--ranking", choices=RANKINGS, default="effect", help="of the smaller generator")
-    parser.add_argument("--share", type=float, default=0.3, help="of the filters that it goes without")
+    parser.add_argument("--ranking", choices=RANKINGS, default="duplicates", help="of the smaller generator")
+    parser.add_argument("--share", type=float, default=0.05, help="of the filters that it goes without")
     parser.add_argument("--recalibrate", action="store_true", help="measure BatchNorm's statistics anew afterwards")
     return parser.parse_args(arguments)
 
 
-@torch.no_grad()
-def effects(generator: gan.Generator) -> Mapping[str, Tensor]:
-    """How much the pictures change without each filter: RMS over 16 seeds, the filter folded away at its mean."""
-    z = gan.latents(EFFECT_SEEDS, generator.config)
-    whole = generator(z)
-    layers = activation_layers(generator)
-    found = {layer: torch.zeros(count) for layer, count in layers.items()}
-    for layer, unit in tqdm([(layer, unit) for layer, count in layers.items() for unit in range(count)], "effects"):
-        found[layer][unit] = (prune(generator, {layer: [unit]})(z) - whole).square().mean().sqrt()
+def check(options: argparse.Namespace) -> None:
+    """ExplanationError in one sentence for what cannot be done."""
+    for name, share in [("--share", options.share), *(("--shares", share) for share in options.shares)]:
+        if not 0 <= share < 1:
+            raise ExplanationError(f"{name} runs from 0 to below 1, not {share}.")
+    for name, count in (("--samples", options.samples), ("--orders", options.orders)):
+        if count < 2:
+            raise ExplanationError(f"{name} has to be at least 2 for an interval, not {count}.")
+    if options.save and options.save.exists():
+        raise ExplanationError(f"{options.save} exists already; choose another folder.")
+    if not options.save and options.data is None:
+        raise gan.DataError("The study needs real posters to measure by: --data PATH.")
+
+
+def table_of(checkpoint: gan.Checkpoint, options: argparse.Namespace) -> Table:
+    """The table of filters beside the weights; measured, and put there, where it is missing or of other weights."""
+    folder: Path = options.checkpoint
+    found = Table.beside(folder, checkpoint.digest)
+    if found is None:
+        with tqdm(total=100, desc="filters") as bar:
+            found = filters_table(
+                checkpoint, options.latents, progress=lambda part: bar.update(round(100 * part) - bar.n)
+            )
+        if folder.is_dir():
+            found.save(folder / FILE)
     return found
 
 
-def study(generator: gan.Generator, data: Path, options: argparse.Namespace) -> dict[str, object]:
+def orders_by(
+    name: str, checkpoint: gan.Checkpoint, options: argparse.Namespace, known: Moments, count: int = 1
+) -> list[Order]:
+    """The ranking of this name; ``count`` of them where it is random."""
+    assert checkpoint.generator is not None  # main has looked
+    measured = effects(table_of(checkpoint, options)) if name == "effect" else None
+    seeds = range(count if name == "random" else 1)
+    return [ranking(checkpoint.generator, name, measured, seed, known) for seed in seeds]
+
+
+def study(checkpoint: gan.Checkpoint, options: argparse.Namespace) -> dict[str, object]:
     """Points of all rankings, as plain values."""
-    held_out = gan.load_posters(data, generator.config.resolution).split()[1]
+    generator = checkpoint.generator
+    assert generator is not None  # main has looked
+    shares = sorted({0.0, *options.shares})
+    held_out = gan.load_posters(options.data, generator.config.resolution).split()[1]
     real = poster_features(held_out)
-    measured = effects(generator)
-    found = {}
+    known, whole = moments(generator), generated_features(generator, options.samples)
+    rankings, limits = {}, {}
     for name in RANKINGS:
-        order = ranking(generator, name, measured)
+        orders = orders_by(name, checkpoint, options, known, options.orders)
         with tqdm(total=100, desc=name) as bar:
             points = bench(
-                generator, order, SHARES, lambda network: generated_features(network, options.samples), real,
-                options.recalibrate, lambda part, bar=bar: bar.update(round(100 * part) - bar.n),  # type: ignore[misc]
+                generator, orders, shares, lambda network: generated_features(network, options.samples), real,
+                options.recalibrate, known, whole, lambda part, bar=bar: bar.update(round(100 * part) - bar.n),  # type: ignore[misc]
             )  # fmt: skip
-        found[name] = [asdict(point) for point in points]
-        print(name, " ".join(f"{point.share:.0%}: {point.quality:.0f}" for point in points), flush=True)
+        rankings[name], limits[name] = [asdict(point) for point in points], unnoticed(points)
+        worse = " ".join(f"{point.share:.0%} {point.worse:+.1f} (from {point.worse_low:+.1f})" for point in points)
+        print(f"{name}: {worse}; not noticed up to {limits[name]:.0%}", flush=True)
     return {
-        "samples": options.samples, "held_out": len(held_out), "recalibrated": options.recalibrate,
-        "effects": {layer: [round(float(value), 6) for value in values] for layer, values in measured.items()},
-        "rankings": found,
+        "samples": options.samples, "held_out": len(held_out), "orders": options.orders,
+        "recalibrated": options.recalibrate, "rule": RULE, "unnoticed": limits, "rankings": rankings,
     }  # fmt: skip
 
 
@@ -84,35 +113,36 @@ def save(checkpoint: gan.Checkpoint, options: argparse.Namespace) -> None:
     """Write the smaller generator, with the whole discriminator, as a checkpoint."""
     generator = checkpoint.generator
     assert generator is not None and checkpoint.discriminator is not None  # main has looked
-    order = ranking(generator, options.ranking, effects(generator) if options.ranking == "effect" else None)
-    smaller = prune(generator, first_of(generator, order, options.share))
+    known = moments(generator)
+    [order] = orders_by(options.ranking, checkpoint, options, known)
+    smaller = prune(generator, first_of(generator, order, options.share), known=known)
     smaller = recalibrate(smaller) if options.recalibrate else smaller
     about = {"pruned_from": checkpoint.digest, "ranking": options.ranking, "share": options.share}
     gan.save(options.save, smaller, checkpoint.discriminator, about)
-    print(f"{options.save}: {sum(weight.numel() for weight in smaller.parameters()):,} weights in the generator")
+    before, after = (asdict(price) for price in costs(generator, smaller))
+    print(f"{options.save}: {options.share:.0%} of the filters taken away, by {options.ranking}")
+    for name, value in after.items():
+        print(f"  {name.replace('_', '-')}: {before[name]:,.4g} -> {value:,.4g} ({value / before[name] - 1:+.1%})")
 
 
 def main(arguments: list[str] | None = None) -> int:
     options = parse(arguments)
     try:
+        check(options)
         checkpoint = gan.load(options.checkpoint)
         if checkpoint.generator is None or checkpoint.discriminator is None:
             raise gan.CheckpointError(f"{options.checkpoint} does not hold both networks.")
-        if not 0 <= options.share < 1:
-            raise ExplanationError(f"--share runs from 0 to below 1, not {options.share}.")
+        out = options.out or options.checkpoint / "pruning.json"
+        if not out.parent.is_dir():
+            raise ExplanationError(f"There is no folder {out.parent}; say with --out where the study goes.")
         if options.save:
-            if options.save.exists():
-                raise ExplanationError(f"{options.save} exists already; choose another folder.")
             save(checkpoint, options)
             return 0
-        if options.data is None:
-            raise gan.DataError("The study needs real posters to measure by: --data PATH.")
-        found = {"digest": checkpoint.digest} | study(checkpoint.generator, options.data, options)
-    except gan.PosterLensError as error:
-        print(error, file=sys.stderr)
+        found = {"digest": checkpoint.digest} | study(checkpoint, options)
+        write_file(out, (json.dumps(found) + "\n").encode())
+    except (gan.PosterLensError, OSError) as error:
+        print(f"error: {error}", file=sys.stderr)
         return 2
-    out = options.out or options.checkpoint / "pruning.json"
-    write_file(out, (json.dumps(found) + "\n").encode())
     print(out)
     return 0
 

@@ -1,7 +1,8 @@
 """How far a generator can be pruned before a judge notices: quality and diversity for several rankings.
 
-    points = bench(generator, ranking(generator, "norm"), [0.1, 0.2], describe=features, real=held_out_features)
-    points[0].quality, points[0].low, points[0].high
+    points = bench(generator, [ranking(generator, "norm")], [0, 0.1, 0.2], describe=features, real=held_out_features)
+    points[1].quality, points[1].low, points[1].high
+    unnoticed(points)                                   # 0.1: the share that can go before the judge notices
 
 The judge is anything that turns pictures into features, and not the discriminator that the generator was
 trained against: by default EfficientNet-Lite1 (gan.metrics), whose distance is called fd_lite1.
@@ -19,29 +20,44 @@ from numpy.typing import NDArray
 from gan.metrics import Features, frechet_distance
 from gan.models import Generator, latents
 from gan.state import recalibrate
-from xai.prune import cost, first_of, prune
+from xai.prune import Moments, Order, costs, first_of, moments, prune
 
 RESAMPLES = 20
 PAIRS = 2000
+WIDTH = 1.96  # standard errors: intervals of 95 %
+RULE = (
+    "The judge notices when the pruned generator's distance from real posters is larger than the whole one's and the "
+    "95 % interval of the difference does not reach 0. Both draw the same seeds; the interval comes from drawing "
+    "these again with replacement, and, where there are several random orders, from the spread between them."
+)
 
 Describe = Callable[[Generator], Features]
 Progress = Callable[[float], None]
+Floats = NDArray[np.float64]
 
 
 @dataclass(frozen=True)
 class Point:
-    """One share of filters taken out.
+    """One share of filters taken out; of several orders the mean. Intervals are of 95 %.
 
-    share : of all filters, 0 to 1. quality : Frechet distance from real posters (lower is better), with its
-    bootstrap interval ``low`` to ``high``. diversity : mean distance of two posters' features, as a share of
-    that of the whole network, with ``diversity_low`` to ``diversity_high``. change : RMS difference of the
-    pictures of the same seeds, in [-1, 1]. parameters, multiply_adds, milliseconds : what a picture costs.
+    share : of all filters, 0 to 1.
+    quality : Frechet distance from real posters (lower is better), with ``low`` to ``high``: over the posters that
+        are drawn, and over the orders if there are several.
+    worse : quality minus that of the whole network on the same seeds, with ``worse_low`` to ``worse_high``.
+    diversity : mean distance of two posters' features, as a share of that of the whole network, with
+        ``diversity_low`` to ``diversity_high``.
+    change : RMS difference of the pictures of the same seeds, in [-1, 1].
+    parameters, multiply_adds, milliseconds : what a picture costs.
+    speed : milliseconds of the whole network, measured in turns with this one, divided by this one's.
     """
 
     share: float
     quality: float
     low: float
     high: float
+    worse: float
+    worse_low: float
+    worse_high: float
     diversity: float
     diversity_low: float
     diversity_high: float
@@ -49,55 +65,112 @@ class Point:
     parameters: int
     multiply_adds: int
     milliseconds: float
+    speed: float
 
 
 def bench(
     generator: Generator,
-    order: Sequence[tuple[str, int]],
+    orders: Sequence[Order],
     shares: Sequence[float],
     describe: Describe,
     real: Features,
     recalibrated: bool = False,
+    known: Moments | None = None,
+    whole: Features | None = None,
     progress: Progress | None = None,
 ) -> list[Point]:
     """Prune by a ranking at each of ``shares`` and judge; 0 is the whole network and gives the base line.
 
-    ``describe`` draws posters and gives features (N, D); ``real`` (M, D) are those of real posters.
-    ``recalibrated`` measures BatchNorm's statistics anew after pruning.
+    Parameters
+    ----------
+    orders : rankings of the same kind; several where the ranking is random.
+    describe : draws posters of fixed seeds and gives features (N, D). ``real`` (M, D) are those of real posters.
+    recalibrated : measure BatchNorm's statistics anew after pruning.
+    known, whole : the generator's ``moments`` and ``describe(generator)``, where they are there already.
     """
-    whole = describe(generator)
-    spread = _spreads(whole).mean()
+    known = known or moments(generator)
+    judge = _Judge(real, describe(generator) if whole is None else whole)
     points = []
     for index, share in enumerate(shares):
-        smaller = prune(generator, first_of(generator, order, share))
-        smaller = recalibrate(smaller) if recalibrated and share else smaller
-        found = whole if not share else describe(smaller)
-        points.append(_point(share, found, real, spread, generator, smaller))
+        verdicts = []
+        for order in orders if share else orders[:1]:
+            smaller = prune(generator, first_of(generator, order, share), known=known)
+            smaller = recalibrate(smaller) if recalibrated and share else smaller
+            found = describe(smaller) if share else judge.whole
+            verdicts.append(judge.look(found) | _price(generator, smaller))
+        points.append(_point(share, verdicts))
         if progress:
             progress((index + 1) / len(shares))
     return points
 
 
-def _point(
-    share: float, found: Features, real: Features, spread: float, generator: Generator, smaller: Generator
-) -> Point:
-    random = np.random.default_rng(0)
-    resampled = [found[random.integers(0, len(found), len(found))] for _ in range(RESAMPLES)]
-    whole = frechet_distance(real, found)
-    # Drawing with replacement leaves fewer different posters, which alone raises the distance: keep the width only.
-    distances = np.array([frechet_distance(real, one) for one in resampled])
-    half = 1.96 * float(distances.std(ddof=1))
-    diversity = _spreads(found) / spread
-    error = 1.96 * float(diversity.std(ddof=1)) / len(found) ** 0.5
-    price = cost(smaller)
-    return Point(
-        share, whole, whole - half, whole + half,
-        float(diversity.mean()), float(diversity.mean()) - error, float(diversity.mean()) + error,
-        _change(generator, smaller), price.parameters, price.multiply_adds, price.milliseconds,
-    )  # fmt: skip
+def unnoticed(points: Sequence[Point]) -> float:
+    """The largest measured share up to which the judge never notices, by RULE; ``points`` by rising share."""
+    largest = 0.0
+    for point in points:
+        if point.worse_low > 0:
+            break
+        largest = point.share
+    return largest
 
 
-def _spreads(features: Features) -> NDArray[np.float64]:
+class _Judge:
+    """Compares features with those of real posters, and with those of the whole network on the same seeds."""
+
+    def __init__(self, real: Features, whole: Features) -> None:
+        random = np.random.default_rng(0)
+        self.real, self.whole = real, whole
+        self._drawn = random.integers(0, len(whole), (RESAMPLES, len(whole)))
+        self._distance = frechet_distance(real, whole)
+        self._resampled = self._distances(whole)
+        self._spread = _spreads(whole).mean()
+
+    def look(self, found: Features) -> dict[str, tuple[float, float]]:
+        """Each figure with its standard error over posters."""
+        distance, resampled = frechet_distance(self.real, found), self._distances(found)
+        spreads = _spreads(found) / self._spread
+        # Drawing with replacement leaves fewer different posters, which alone raises the distance: keep the width only.
+        return {
+            "quality": (distance, float(resampled.std(ddof=1))),
+            "worse": (distance - self._distance, float((resampled - self._resampled).std(ddof=1))),
+            "diversity": (float(spreads.mean()), float(spreads.std(ddof=1)) / len(found) ** 0.5),
+        }
+
+    def _distances(self, found: Features) -> Floats:
+        return np.array([frechet_distance(self.real, found[drawn]) for drawn in self._drawn])
+
+
+def _price(generator: Generator, smaller: Generator) -> dict[str, tuple[float, float]]:
+    """What it changes and costs; nothing of it has an error over posters."""
+    before, after = costs(generator, smaller)
+    figures = {
+        "change": _change(generator, smaller), "parameters": after.parameters, "multiply_adds": after.multiply_adds,
+        "milliseconds": after.milliseconds, "speed": before.milliseconds / after.milliseconds,
+    }  # fmt: skip
+    return {name: (float(value), 0.0) for name, value in figures.items()}
+
+
+def _point(share: float, verdicts: Sequence[dict[str, tuple[float, float]]]) -> Point:
+    middle, half = {}, {}
+    for name in verdicts[0]:
+        values, errors = np.array([verdict[name] for verdict in verdicts]).T
+        between = values.var(ddof=1) if len(values) > 1 else 0.0
+        middle[name] = float(values.mean())
+        half[name] = WIDTH * float(np.sqrt((errors**2).mean() + between))
+    ends = {
+        end: middle[name] + sign * half[name]
+        for name, low, high in (
+            ("quality", "low", "high"),
+            ("worse", "worse_low", "worse_high"),
+            ("diversity", "diversity_low", "diversity_high"),
+        )
+        for end, sign in ((low, -1), (high, 1))
+    }
+    parameters, multiply_adds = (round(middle.pop(name)) for name in ("parameters", "multiply_adds"))
+    return Point(share, parameters=parameters, multiply_adds=multiply_adds, **middle, **ends)
+
+
+def _spreads(features: Features) -> Floats:
     """Distances of random pairs of posters."""
     random = np.random.default_rng(0)
     one, other = random.integers(0, len(features), (2, PAIRS))

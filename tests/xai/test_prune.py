@@ -1,19 +1,28 @@
-"""Pruning is physical, equal to masking, and saved as a normal checkpoint."""
+"""Pruning is physical, equal to masking, and saved as a normal checkpoint; the bench finds what is known to be true."""
 
 from __future__ import annotations
 
+import importlib.util
 import json
+from dataclasses import asdict, replace
 from pathlib import Path
+from types import ModuleType
+from typing import Any
 
+import numpy as np
 import pytest
 import torch
 from hypothesis import given, settings
 from hypothesis import strategies as st
+from torch import Tensor
 
 import gan
 import xai
+from tests.xai import built
 from tests.xai.nets import discriminator, generator, snapshot
 from xai import prune
+from xai.filters import Table, filters_table
+from xai.pruning_bench import Point, bench, unnoticed
 from xai.units import unit_means
 
 SIDE = 16
@@ -82,6 +91,18 @@ def test_a_constant_filter_is_folded_exactly_on_average_away_from_the_border() -
     assert 0 < prune.fold_error(network, "layers.2", 1) < 0.5
 
 
+def test_in_the_last_layer_the_filters_that_stay_take_over_a_mean() -> None:
+    """Filter 1 of layers.5 answers 0.7, filter 3 always 1.4: with twice as much read from it, nothing is missing."""
+    network = generator(SIDE)
+    with torch.no_grad():
+        network.layers[4].weight[[1, 3]], network.layers[4].bias[[1, 3]] = 0.0, torch.tensor([0.7, 1.4])
+    gone = {"layers.5": [1]}
+    assert (drawn(network) - drawn(prune.prune(network, gone))).abs().max() < 0.02  # the ridge
+    assert (drawn(network) - drawn(prune.prune(network, gone, "mean"))).abs().max() > 0.1
+    order, costs = prune.replacements(network, "layers.5")
+    assert order[0] in (1, 3) and costs[0] < 0.02 * costs[1]
+
+
 def test_folding_is_nearer_to_the_truth_than_dropping() -> None:
     network, removed = generator(SIDE, width=8), {"layers.2": [0, 1, 2, 3]}
     truth = drawn(network, 32)
@@ -103,19 +124,102 @@ def test_a_filter_that_another_one_repeats_can_go_without_a_trace() -> None:
     assert (whole - drawn(prune.prune(network, gone, "none"))).abs().max() > 0.2
 
 
-def test_equal_filters_are_found_as_each_others_duplicates() -> None:
+# ---- rankings ----------------------------------------------------------------------------------------
+
+
+def with_equal_filters(*units: int) -> gan.Generator:
+    """These filters of layers.2 answer alike."""
     network = generator(SIDE)
     with torch.no_grad():
-        network.layers[0].weight[:, 2] = network.layers[0].weight[:, 5]
-        for name, tensor in network.layers[1].state_dict().items():
-            if tensor.ndim:
-                network.layers[1].state_dict()[name][2] = tensor[5]
-        network.layers[1].weight[3], network.layers[1].bias[3] = 0.0, -1.0  # dead
-    correlation, partner = prune.duplicates(network, "layers.2")
-    assert correlation[2] == pytest.approx(1, abs=1e-5) and correlation[5] == pytest.approx(1, abs=1e-5)
-    assert (int(partner[2]), int(partner[5])) == (5, 2)
-    assert correlation[3] == 0
-    assert prune.ranking(network, "duplicates")[0][1] in (2, 5)
+        for unit in units[1:]:
+            network.layers[0].weight[:, unit] = network.layers[0].weight[:, units[0]]
+            for tensor in network.layers[1].state_dict().values():
+                if tensor.ndim:
+                    tensor[unit] = tensor[units[0]]
+    return network
+
+
+def most_of_the_ridge(network: gan.Generator, unit: int) -> float:
+    """What a filter of layers.2 costs at most that one other filter repeats: the penalty on a coefficient of 1."""
+    variance = prune.moments(network).covariance["layers.2"].diagonal()
+    reads = network.layers[3].weight.detach().double().square().sum((1, 2, 3))
+    return float(prune.RIDGE * variance.mean() * reads[unit] / (reads @ variance))
+
+
+def test_of_two_equal_filters_exactly_one_goes_first_and_costs_nothing_but_the_ridge() -> None:
+    network = with_equal_filters(2, 5)
+    order, costs = prune.replacements(network, "layers.2")
+    assert order[0] in (2, 5)
+    assert costs[0] <= most_of_the_ridge(network, order[0]) < 0.1 * costs[1]
+    other = 7 - order[0]
+    assert costs[order.index(other)] > 100 * costs[0]  # nobody repeats it any more
+    assert prune.ranking(network, "duplicates")[0] == ("layers.2", order[0])
+
+
+def test_of_three_equal_filters_two_go_first() -> None:
+    network = with_equal_filters(1, 4, 6)
+    order, costs = prune.replacements(network, "layers.2")
+    assert len({1, 4, 6} & set(order[:2])) == 2
+    assert sum(costs[:2]) <= sum(most_of_the_ridge(network, unit) for unit in order[:2]) < 0.1 * costs[2]
+
+
+def test_a_dead_filter_and_one_that_nobody_reads_cost_nothing() -> None:
+    network = generator(SIDE)
+    with torch.no_grad():
+        network.layers[1].weight[3], network.layers[1].bias[3] = 0.0, -1.0
+        network.layers[3].weight[6] = 0
+    order, costs = prune.replacements(network, "layers.2")
+    assert set(order[:2]) == {3, 6}
+    assert costs[:2] == pytest.approx([0, 0], abs=1e-12)
+    assert costs[2] > 1e-5
+
+
+def error_of(covariance: Tensor, reads: Tensor, gone: list[int]) -> float:
+    """Brute force: each filter that is gone, by ridge regression on those that stay, on the covariance itself."""
+    stays = [unit for unit in range(len(covariance)) if unit not in gone]
+    ridge = prune.RIDGE * covariance.diagonal().mean()
+    error = 0.0
+    for unit in gone:
+        inner = covariance[stays][:, stays] + ridge * torch.eye(len(stays), dtype=torch.double)
+        share = torch.linalg.lstsq(inner, covariance[stays, unit]).solution if stays else torch.zeros(0).double()
+        left = covariance[unit, unit] - 2 * share @ covariance[stays, unit]
+        left = left + share @ covariance[stays][:, stays] @ share + ridge * share @ share
+        error += float(reads[unit] * left)
+    return error / float(reads @ covariance.diagonal())
+
+
+@pytest.mark.parametrize("seed", range(3))
+def test_the_downdated_costs_are_those_of_brute_force(seed: int) -> None:
+    network = generator(SIDE, seed=seed)
+    known = prune.moments(network)
+    order, costs = prune.replacements(network, "layers.2", known)
+    covariance, reads = known.covariance["layers.2"], network.layers[3].weight.detach().double().square().sum((1, 2, 3))
+    gone: list[int] = []
+    for unit, cost in zip(order, costs, strict=True):
+        rest = [other for other in range(len(order)) if other not in gone]
+        before = error_of(covariance, reads, gone)
+        prices = {other: error_of(covariance, reads, [*gone, other]) - before for other in rest}
+        assert unit == min(prices, key=prices.__getitem__)
+        assert cost == pytest.approx(prices[unit], rel=1e-6, abs=1e-12)
+        gone.append(unit)
+    assert sum(costs) == pytest.approx(1)  # with all of them everything is gone
+
+
+def test_moments_are_those_of_all_maps_at_once() -> None:
+    network = generator(SIDE)
+    known = prune.moments(network)
+    z = gan.latents(prune.FOLD_SEEDS, network.config)
+    for layer, maps in xai.activations(network, z, list(prune.activation_layers(network))).items():
+        flat = maps.transpose(0, 1).flatten(1).double()
+        assert torch.allclose(known.mean[layer], flat.mean(1))
+        assert torch.allclose(known.covariance[layer], flat.cov(correction=0), atol=1e-7)
+
+
+def test_moments_that_are_known_change_nothing() -> None:
+    network, removed = generator(SIDE), {"layers.2": [1, 2]}
+    known = prune.moments(network)
+    assert torch.equal(drawn(prune.prune(network, removed, known=known)), drawn(prune.prune(network, removed)))
+    assert prune.ranking(network, "duplicates", known=known) == prune.ranking(network, "duplicates")
 
 
 def test_filters_that_nobody_reads_go_first_by_norm() -> None:
@@ -132,6 +236,21 @@ def test_the_least_effect_goes_first() -> None:
     order = prune.ranking(network, "effect", effects)
     values = [float(effects[layer][unit]) for layer, unit in order]
     assert values == sorted(values) and len(order) == sum(layers.values())
+
+
+@pytest.fixture(scope="module")
+def table() -> Table:
+    """Of the generator built by hand."""
+    return filters_table(built.checkpoint(), latents=8)
+
+
+def test_the_table_of_filters_gives_the_effects(table: Table) -> None:
+    network = built.generator()
+    order = prune.ranking(network, "effect", prune.effects(table))
+    assert {unit for _, unit in order[:2]} == {built.DEAD, built.CONSTANT}
+    assert order[2] == (built.LAYER, built.WEAK)
+    with pytest.raises(xai.ExplanationError, match="another generator"):
+        prune.ranking(generator(SIDE), "effect", prune.effects(table))
 
 
 @pytest.mark.parametrize("by", ["duplicates", "norm", "random"])
@@ -164,6 +283,13 @@ def test_a_smaller_network_costs_less_and_the_count_is_right() -> None:
     assert before.multiply_adds == 16 * (latent * first + first * second * 16 + second * 3 * 64)
     assert after.multiply_adds < before.multiply_adds and after.parameters < before.parameters
     assert before.milliseconds > 0
+
+
+def test_costs_are_in_the_order_of_the_networks() -> None:
+    network = generator(SIDE)
+    smaller = prune.prune(network, {"layers.2": [0]}, "none")
+    sizes = [price.parameters for price in prune.costs(smaller, network, smaller)]
+    assert sizes[0] == sizes[2] < sizes[1]
 
 
 def test_a_pruned_checkpoint_is_a_normal_one(tmp_path: Path) -> None:
@@ -202,3 +328,142 @@ def test_an_unknown_ranking_and_missing_effects_are_refused() -> None:
 def test_channels_that_do_not_fit_the_resolution_are_refused(channels: tuple[int, ...]) -> None:
     with pytest.raises(ValueError, match="generator_channels"):
         gan.ModelConfig(resolution=SIDE, width=4, generator_channels=channels)
+
+
+# ---- the bench ---------------------------------------------------------------------------------------
+
+BY_HAND = [built.DEAD, built.TWIN, built.PATCH, built.CONSTANT, built.HATED, built.WEAK, built.OTHER_TWIN]
+
+
+def pixels(network: gan.Generator, first: int = 0, count: int = 64) -> np.ndarray:
+    """A judge that looks at pixels."""
+    with torch.no_grad():
+        pictures: np.ndarray = network(gan.latents(range(first, first + count), network.config)).flatten(1).numpy()
+    return pictures
+
+
+def judged(orders: list[list[int]], shares: list[float], **settings: Any) -> list[Point]:
+    network = built.generator()
+    named = [[(built.LAYER, unit) for unit in order] for order in orders]
+    return bench(network, named, shares, pixels, pixels(network, first=1000), **settings)
+
+
+def test_the_judge_notices_when_a_filter_goes_that_draws_something_and_not_before() -> None:
+    told: list[float] = []
+    points = judged([BY_HAND], [0.0, 1 / 7, 2 / 7, 3 / 7], progress=told.append)
+    whole, dead, twin, patch = points
+    assert (whole.worse, whole.worse_low, whole.worse_high, whole.change) == (0, 0, 0, 0)
+    assert whole.diversity == pytest.approx(1)
+    assert dead.change < 1e-6 and dead.worse == pytest.approx(0, abs=1e-5)
+    assert twin.change < 0.01  # the ridge, and the border
+    assert patch.worse_low > 0 and patch.diversity_high < 1 and patch.change > 0.1
+    assert unnoticed([whole, dead, replace(twin, worse_low=0.0), patch]) == pytest.approx(2 / 7)
+    assert patch.worse == pytest.approx(patch.quality - whole.quality)
+    assert patch.low < patch.quality < patch.high
+    assert told == [0.25, 0.5, 0.75, 1.0]
+
+
+def test_a_share_after_one_that_was_noticed_is_not_reached() -> None:
+    [point] = judged([BY_HAND], [0.0])
+    marks = [(0.0, 0.0), (0.1, -1.0), (0.2, 0.5), (0.3, -1.0)]
+    assert unnoticed([replace(point, share=share, worse_low=low) for share, low in marks]) == 0.1
+    assert unnoticed([]) == 0.0
+
+
+def test_several_orders_give_their_mean_and_an_interval_that_holds_them() -> None:
+    harmless, harmful = BY_HAND, [built.PATCH, *[unit for unit in BY_HAND if unit != built.PATCH]]
+    [one], [other], [both] = (judged(orders, [1 / 7]) for orders in ([harmless], [harmful], [harmless, harmful]))
+    assert both.quality == pytest.approx((one.quality + other.quality) / 2)
+    assert both.worse_low < one.worse < other.worse < both.worse_high
+    assert both.high - both.low > max(point.high - point.low for point in (one, other))
+
+
+def test_what_is_known_of_the_whole_network_is_not_measured_again() -> None:
+    network = built.generator()
+    given = {"known": prune.moments(network), "whole": pixels(network)}
+    timeless = {"milliseconds": 0.0, "speed": 0.0}
+    plain, spared = judged([BY_HAND], [0.0, 2 / 7]), judged([BY_HAND], [0.0, 2 / 7], **given)
+    assert [asdict(point) | timeless for point in plain] == [asdict(point) | timeless for point in spared]
+
+
+# ---- scripts/study_pruning.py ------------------------------------------------------------------------
+
+
+@pytest.fixture
+def script() -> ModuleType:
+    path = Path(__file__).parents[2] / "scripts/study_pruning.py"
+    spec = importlib.util.spec_from_file_location("scripts_study_pruning", path)
+    assert spec is not None and spec.loader is not None
+    module = importlib.util.module_from_spec(spec)
+    spec.loader.exec_module(module)
+    return module
+
+
+@pytest.fixture
+def folder(tmp_path: Path) -> Path:
+    """A checkpoint of the networks built by hand."""
+    network = gan.Generator(gan.ModelConfig(resolution=8, latent=5, width=1, generator_channels=(7,)))
+    network.load_state_dict(built.generator().state_dict())
+    gan.save(tmp_path / "built", network, built.discriminator())
+    return tmp_path / "built"
+
+
+def test_the_study_is_written_beside_the_weights_with_the_table_that_it_ranks_by(
+    script: ModuleType, folder: Path, poster_folder: Path, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    monkeypatch.setattr(script, "generated_features", lambda network, samples: pixels(network, count=samples))
+    monkeypatch.setattr(script, "poster_features", lambda posters: pixels(built.generator(), first=1000))
+    arguments = ["--checkpoint", folder, "--data", poster_folder, "--samples", "16", "--latents", "4"]
+    assert script.main([*map(str, arguments), "--shares", "0.15", "0.6", "--orders", "2"]) == 0
+    found, checkpoint = json.loads((folder / "pruning.json").read_text()), gan.load(folder)
+    assert found["digest"] == checkpoint.digest
+    assert (found["samples"], found["orders"]) == (16, 2)
+    assert list(found["rankings"]) == list(found["unnoticed"]) == list(prune.RANKINGS)
+    for points in found["rankings"].values():
+        assert [point["share"] for point in points] == [0, 0.15, 0.6]
+    assert found["rankings"]["effect"][1]["worse"] == pytest.approx(0, abs=1e-5)  # the dead filter
+    table = Table.beside(folder, checkpoint.digest)
+    assert table is not None and table.latents == 4
+
+
+def test_a_table_that_is_there_is_not_measured_again_and_one_of_other_weights_is(
+    script: ModuleType, folder: Path, table: Table
+) -> None:
+    checkpoint = gan.load(folder)
+    options = script.parse(["--checkpoint", str(folder), "--latents", "3"])
+    replace(table, digest=checkpoint.digest).save(folder / "filters.npz")
+    assert script.table_of(checkpoint, options).latents == 8
+    table.save(folder / "filters.npz")
+    assert script.table_of(checkpoint, options).latents == 3
+    assert Table.load(folder / "filters.npz").digest == checkpoint.digest
+
+
+def test_the_smaller_generator_is_saved_and_what_it_saves_is_said(
+    script: ModuleType, folder: Path, tmp_path: Path, capsys: pytest.CaptureFixture[str]
+) -> None:
+    arguments = ["--checkpoint", folder, "--save", tmp_path / "smaller", "--ranking", "duplicates", "--share", "0.3"]
+    assert script.main([*map(str, arguments)]) == 0
+    smaller = gan.load(tmp_path / "smaller").generator
+    assert smaller is not None and prune.activation_layers(smaller) == {built.LAYER: 5}
+    assert torch.allclose(drawn(smaller), drawn(built.generator()), atol=0.05)  # a dead filter, and a twin
+    counts = [sum(weight.numel() for weight in network.parameters()) for network in (built.generator(), smaller)]
+    assert f"parameters: {counts[0]} -> {counts[1]}" in capsys.readouterr().out
+
+
+@pytest.mark.parametrize(
+    ("arguments", "words"),
+    [
+        (["--data", "posters", "--shares", "1.5"], "--shares runs from 0 to below 1, not 1.5."),
+        (["--data", "posters", "--samples", "1"], "--samples has to be at least 2"),
+        (["--save", "FOLDER"], "exists already"),
+        ([], "needs real posters"),
+        (["--data", "posters", "--out", "nowhere/study.json"], "There is no folder nowhere"),
+    ],
+)
+def test_what_cannot_be_studied_is_one_sentence(
+    script: ModuleType, folder: Path, capsys: pytest.CaptureFixture[str], arguments: list[str], words: str
+) -> None:
+    given = [str(folder) if argument == "FOLDER" else argument for argument in arguments]
+    assert script.main(["--checkpoint", str(folder), *given]) == 2
+    [line] = capsys.readouterr().err.splitlines()
+    assert line.startswith("error: ") and words in line
