@@ -5,7 +5,7 @@ images = checkpoint.generator(gan.latents([0, 1, 2], checkpoint.config))
 """
 
 from gan.checkpoint import Checkpoint, list_checkpoints, load, save
-from gan.config import RECIPES, ModelConfig, TrainConfig
+from gan.config import PRESETS, ModelConfig, TrainConfig
 from gan.data import PosterSet, load_posters
 from gan.errors import (
     CheckpointError,
@@ -20,7 +20,7 @@ from gan.models import Discriminator, Generator, latents
 
 __all__ = [
     "FITS",
-    "RECIPES",
+    "PRESETS",
     "Checkpoint",
     "CheckpointError",
     "DataError",

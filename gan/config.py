@@ -2,10 +2,14 @@
 
 from __future__ import annotations
 
-from dataclasses import dataclass, fields
+from dataclasses import dataclass, fields, replace
 from typing import Any, Self
 
 from gan.augment import POLICIES
+from gan.losses import LOSSES
+
+BASES = {"1:1": (4, 4), "2:3": (6, 4)}
+GUARDS = ("answer", "name", "off")
 
 
 @dataclass(frozen=True)
@@ -23,17 +27,22 @@ class ModelConfig(_Config):
 
     Parameters
     ----------
-    resolution : side of the square picture in pixels, a power of two from 8.
+    resolution : width of the picture in pixels, a power of two from 8.
     latent : number of noise values.
     width : channels of the layer next to the picture; doubled towards the 4 x 4 layer.
     max_width : cap on the channels, so that deep networks stay affordable.
     generator_channels : G's own channels in the order of ``channels`` where filters were pruned away; () otherwise.
+    aspect : "1:1" for squares, "2:3" for whole posters, half as high again; the first layer is then 6 x 4.
+    norm_d : whether D has BatchNorm; without it, biases.
+    genres : what both networks can be asked for; () for none.
+    embedding : values that the genres are embedded into, beside the noise.
+    given : whether genres were built into the first layer (Generator.given).
 
     Raises
     ------
     ValueError
-        If the resolution is not a power of two of at least 8, a count is below 1, or ``generator_channels`` has
-        another length than ``channels``.
+        If the resolution is not a power of two of at least 8, a count is below 1, ``generator_channels`` has
+        another length than ``channels``, the aspect is unknown, or a genre is there twice.
     """
 
     resolution: int = 64
@@ -41,23 +50,44 @@ class ModelConfig(_Config):
     width: int = 64
     max_width: int = 512
     generator_channels: tuple[int, ...] = ()
+    aspect: str = "1:1"
+    norm_d: bool = True
+    genres: tuple[str, ...] = ()
+    embedding: int = 32
+    given: bool = False
 
     def __post_init__(self) -> None:
         if self.resolution < 8 or self.resolution & (self.resolution - 1):
             raise ValueError(f"resolution must be a power of two of at least 8, not {self.resolution}")
-        for name in ("latent", "width", "max_width"):
+        for name in ("latent", "width", "max_width", "embedding"):
             if getattr(self, name) < 1:
                 raise ValueError(f"{name} must be at least 1, not {getattr(self, name)}")
         pruned = tuple(self.generator_channels)  # a list, where it comes from JSON
         object.__setattr__(self, "generator_channels", pruned)
         if pruned and (len(pruned) != len(self.channels) or min(pruned) < 1):
             raise ValueError(f"generator_channels must be {len(self.channels)} counts of at least 1, not {pruned}")
+        if self.aspect not in BASES:
+            raise ValueError(f"aspect must be {' or '.join(BASES)}, not {self.aspect}")
+        object.__setattr__(self, "genres", tuple(self.genres))
+        if len(set(self.genres)) < len(self.genres):
+            raise ValueError("genres must not name one twice")
 
     @property
     def channels(self) -> tuple[int, ...]:
         """Channels from the layer next to the picture to the 4 x 4 layer: (64, 128, 256, 512)."""
         octaves = self.resolution.bit_length() - 3  # 64 -> 4 strided layers, down to 4 x 4
         return tuple(min(self.width * 2**i, self.max_width) for i in range(octaves))
+
+    @property
+    def base(self) -> tuple[int, int]:
+        """Height and width of the first maps of G and the last of D: (4, 4), or (6, 4) for 2:3."""
+        return BASES[self.aspect]
+
+    @property
+    def size(self) -> tuple[int, int]:
+        """Height and width of the picture in pixels."""
+        height, width = self.base
+        return self.resolution * height // width, self.resolution
 
 
 @dataclass(frozen=True)
@@ -70,11 +100,20 @@ class TrainConfig(_Config):
     batch : images a step, for D and for G.
     lr_g, lr_d : Adam's learning rates.
     beta1, beta2 : Adam's moment decays.
+    loss : "bce" or "relativistic" (gan.losses).
     real_label : target for real posters; below 1 is one-sided smoothing (Salimans et al. 2016, 3.4).
+    penalty : weight of R1 and R2, the squared slopes of D at real and generated posters; needs a D without BatchNorm.
+    penalty_every : steps between two penalties, each then counted so many times (Karras et al. 2020).
+    lecam : weight of the LeCam regulariser (Tseng et al. 2021).
+    critic : weight of the projected critic in G's loss (Sauer et al. 2021); 0 for none.
     ema_kimg : half-life of the generator's moving average; 0 switches it off.
     augment : DiffAugment policies joined by commas, or "" (Zhao et al. 2020).
+    label_dropout : share of posters that are shown without any label, so that G can also be asked for nothing.
+    label_ramp_kimg : length over which labels grow from 0 to their full size.
     skip_d_above : D is not updated in a step in which its accuracy is above this; 1 never skips.
     decay_from : fraction of the run from which both rates fall linearly to a tenth; 1 never.
+    guard : what is done about collapse, NaN and a D that overpowers G: "answer" them, "name" them in the log, or "off"
+        (gan.guards). A run without finite weights ends in any case.
     seed : names the whole run: weights, order of posters, noise and augmentation.
     tick_kimg, grid_kimg, snapshot_kimg, eval_kimg : how often a line is logged, a grid is drawn, the
         state is saved and the generator is judged (0: never).
@@ -87,11 +126,19 @@ class TrainConfig(_Config):
     lr_d: float = 2e-4
     beta1: float = 0.5
     beta2: float = 0.999
+    loss: str = "bce"
     real_label: float = 0.9
+    penalty: float = 0.0
+    penalty_every: int = 4
+    lecam: float = 0.0
+    critic: float = 0.0
     ema_kimg: float = 10.0
     augment: str = "color,translation"
+    label_dropout: float = 0.1
+    label_ramp_kimg: float = 10.0
     skip_d_above: float = 1.0
     decay_from: float = 1.0
+    guard: str = "answer"
     seed: int = 0
     tick_kimg: float = 1.0
     grid_kimg: float = 10.0
@@ -116,13 +163,53 @@ class TrainConfig(_Config):
         unknown = sorted(set(filter(None, self.augment.split(","))) - POLICIES.keys())
         if unknown:
             raise ValueError(f"augment knows {', '.join(POLICIES)}, not {', '.join(unknown)}")
-        if self.ema_kimg < 0 or self.eval_kimg < 0:
-            raise ValueError("ema_kimg and eval_kimg must not be negative")
+        for name in ("ema_kimg", "eval_kimg", "penalty", "lecam", "critic", "label_ramp_kimg"):
+            if not getattr(self, name) >= 0:
+                raise ValueError(f"{name} must not be negative, but is {getattr(self, name)}")
+        if self.penalty_every < 1:
+            raise ValueError(f"penalty_every must be at least 1, not {self.penalty_every}")
+        if not 0 <= self.label_dropout <= 1:
+            raise ValueError(f"label_dropout must be from 0 to 1, not {self.label_dropout}")
+        if self.loss not in LOSSES:
+            raise ValueError(f"loss must be {' or '.join(LOSSES)}, not {self.loss}")
+        if self.guard not in GUARDS:
+            raise ValueError(f"guard must be {', '.join(GUARDS)}, not {self.guard}")
 
 
-RECIPES: dict[str, TrainConfig] = {
-    # The best found by measurement on two cores: updates count, not images (see docs/training.md).
-    "default": TrainConfig(),
-    # The PyTorch tutorial's recipe, which the student projects used.
-    "reference": TrainConfig(batch=128, real_label=1.0, ema_kimg=0.0, augment=""),
+@dataclass(frozen=True)
+class Preset:
+    """Networks and training that go together. ``about`` : one sentence for people."""
+
+    about: str
+    model: ModelConfig
+    train: TrainConfig
+
+
+_STABLE = TrainConfig()
+_DEEPER = replace(_STABLE, loss="relativistic", real_label=1.0, penalty=1.0, lr_g=1e-4, lr_d=1e-4, kimg=100)
+
+PRESETS: dict[str, Preset] = {
+    "dcgan": Preset(
+        "The PyTorch tutorial's recipe, which the student projects used.",
+        ModelConfig(),
+        TrainConfig(batch=128, real_label=1.0, ema_kimg=0.0, augment="", guard="name"),
+    ),
+    "dcgan-stable": Preset(
+        "The same networks with averaging, DiffAugment and smoothed labels, in small batches.", ModelConfig(), _STABLE
+    ),
+    "dcgan-128": Preset(
+        "One layer more; no BatchNorm in D, relativistic loss with R1 and R2. Start it --from a 64 x 64 checkpoint.",
+        ModelConfig(128, width=32, norm_d=False),
+        _DEEPER,
+    ),
+    "dcgan-256": Preset(
+        "Two layers more; as dcgan-128. Start it --from a 128 x 128 checkpoint.",
+        ModelConfig(256, width=16, norm_d=False),
+        _DEEPER,
+    ),
+    "projected": Preset(
+        "dcgan-stable with a critic on the features of a network that knows photographs (extra: projected).",
+        ModelConfig(),
+        replace(_STABLE, critic=1.0),
+    ),
 }

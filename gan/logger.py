@@ -23,28 +23,42 @@ class RunLog:
         self.stats = run / "stats.jsonl"
         self.grids = run / "grids"
         self.grids.mkdir(exist_ok=True)
-        kept = [row for row in read_stats(run) if row["kimg"] <= kimg + 1e-6]
+        self.events: Any = None
+        self.rewind(kimg)
+
+    def rewind(self, kimg: float) -> None:
+        """Drop what lies beyond ``kimg``, and go on from there."""
+        self.close()
+        kept = [row for row in read_stats(self.run) if row["kimg"] <= kimg + 1e-6]
         write_file(self.stats, "".join(json.dumps(row) + "\n" for row in kept).encode())
         for path in self.grids.glob(f"{'[0-9]' * 6}.{'[0-9]' * 3}.png"):  # and nobody else's pictures
             if grid_kimg(path) > kimg:
                 path.unlink()
-        self.events = _event_writer(run / "tensorboard", kept[-1]["step"] + 1 if kept else 0)
+        self.events = _event_writer(self.run / "tensorboard", kept[-1]["step"] + 1 if kept else 0)
 
-    def row(self, row: Mapping[str, Any]) -> None:
-        """Append one line, and the same numbers as TensorBoard scalars."""
+    def row(self, row: Mapping[str, Any], note: str = "") -> None:
+        """Append one line, and the same numbers as TensorBoard scalars; a note on what happened, if any."""
         with self.stats.open("a") as file:
-            file.write(json.dumps(row) + "\n")
+            file.write(json.dumps({**row, "note": note} if note else dict(row)) + "\n")
             file.flush()
             os.fsync(file.fileno())
         if self.events is not None:
             for name, value in row.items():
                 if name not in ("kimg", "step"):
                     self.events.add_scalar(name, value, row["step"])
+            if note:
+                self.events.add_text("note", note, row["step"])
 
     def grid(self, picture: Image, kimg: float) -> None:
         """Store a grid under the kimg, complete or not at all."""
         name = f"{kimg:010.3f}.png"
         write_file(self.grids / name, lambda file: picture.save(file, "PNG"))
+
+    def close(self) -> None:
+        """Let go of the TensorBoard file."""
+        if self.events is not None:
+            with suppress(OSError):  # a full disk is told by what was written before
+                self.events.close()
 
     def __enter__(self) -> Self:
         return self
@@ -52,9 +66,7 @@ class RunLog:
     def __exit__(
         self, kind: type[BaseException] | None, error: BaseException | None, trace: TracebackType | None
     ) -> None:
-        if self.events is not None:
-            with suppress(OSError):  # a full disk is told by what was written before
-                self.events.close()
+        self.close()
 
 
 def read_stats(run: Path) -> list[dict[str, Any]]:

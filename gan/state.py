@@ -10,47 +10,83 @@ from dataclasses import dataclass
 from pathlib import Path
 
 import torch
-from torch import nn
+from torch import Tensor, nn
 
+from gan.checkpoint import Checkpoint
 from gan.config import ModelConfig, TrainConfig
 from gan.errors import TrainingError
 from gan.files import write_file
+from gan.grow import grown
 from gan.models import Discriminator, Generator, latents
+from gan.projected import ProjectedCritic
 
 RECALIBRATION_SEED = 3_000_000
 RECALIBRATION_IMAGES = 2048
-STATEFUL = ("generator", "discriminator", "ema", "optimizer_g", "optimizer_d")
+NUMBERS = ("steps", "seconds", "best", "rate", "rate_d", "overpowered", "diverse", "restores")
 
 
 @dataclass
 class State:
-    """Everything that changes while training."""
+    """Everything that changes while training.
+
+    critic : the projected critic, or None. averages : running means of D's logits of real and generated posters.
+    rate, rate_d : what the guard rails have left of both learning rates, and of D's. overpowered, diverse, restores :
+    see :mod:`gan.guards`.
+    """
 
     generator: Generator
     discriminator: Discriminator
     ema: Generator
     optimizer_g: torch.optim.Optimizer
     optimizer_d: torch.optim.Optimizer
+    critic: ProjectedCritic | None
+    averages: Tensor
     steps: int = 0
     seconds: float = 0.0
     best: float = math.inf
+    rate: float = 1.0
+    rate_d: float = 1.0
+    overpowered: int = 0
+    diverse: bool = False
+    restores: int = 0
+
+    def parts(self) -> dict[str, nn.Module | torch.optim.Optimizer]:
+        """What has a state dict, by name."""
+        names = ("generator", "discriminator", "ema", "optimizer_g", "optimizer_d", "critic")
+        return {name: part for name in names if (part := getattr(self, name)) is not None}
 
 
-def new_state(model: ModelConfig, config: TrainConfig, device: str | torch.device = "cpu") -> State:
-    """Networks with the seed's first weights, and their optimizers, on the device."""
+def new_state(
+    model: ModelConfig,
+    config: TrainConfig,
+    device: str | torch.device = "cpu",
+    start: Checkpoint | None = None,
+) -> State:
+    """Networks with the seed's first weights, or grown from a checkpoint's, and their optimizers, on the device.
+
+    Raises
+    ------
+    TrainingError
+        If the checkpoint's networks cannot become these, or the critic's network is not installed.
+    """
     with torch.random.fork_rng(devices=[]):
         torch.manual_seed(config.seed)
-        generator, discriminator = Generator(model), Discriminator(model)
-    for network in (generator, discriminator):
-        network.to(device, memory_format=torch.channels_last)  # type: ignore[call-overload]  # torch types no format for modules
+        generator, discriminator = grown(start, model) if start else (Generator(model), Discriminator(model))
+    critic = ProjectedCritic(model.size, config.seed, len(model.genres)) if config.critic else None
+    judges: list[nn.Module] = [discriminator] if critic is None else [discriminator, critic]
+    for network in (generator, *judges):
+        network.train().to(device, memory_format=torch.channels_last)  # type: ignore[call-overload]  # torch types no format for modules
     ema = copy.deepcopy(generator).eval().requires_grad_(False)
     betas = (config.beta1, config.beta2)
+    learnt = [weight for judge in judges for weight in judge.parameters() if weight.requires_grad]
     return State(
         generator,
         discriminator,
         ema,
         torch.optim.Adam(generator.parameters(), config.lr_g, betas, fused=True),
-        torch.optim.Adam(discriminator.parameters(), config.lr_d, betas, fused=True),
+        torch.optim.Adam(learnt, config.lr_d, betas, fused=True),
+        critic,
+        torch.zeros(2, device=device),
     )
 
 
@@ -74,11 +110,12 @@ def update_ema(state: State, config: TrainConfig) -> None:
 
 
 @torch.no_grad()
-def recalibrate(generator: Generator, images: int = RECALIBRATION_IMAGES) -> Generator:
+def recalibrate(generator: Generator, labels: Tensor | None = None, images: int = RECALIBRATION_IMAGES) -> Generator:
     """A copy in eval mode whose BatchNorm statistics are those of its own weights.
 
     Averaged weights have other statistics than averaged statistics say. They are measured anew as plain
-    means over ``images`` pictures of fixed seeds, in batches of 64.
+    means over ``images`` pictures of fixed seeds, in batches of 64; of a generator with genres under ``labels``
+    (64, genres), each batch the same.
     """
     copied = copy.deepcopy(generator).train()
     norms = [module for module in copied.modules() if isinstance(module, nn.BatchNorm2d)]
@@ -88,7 +125,7 @@ def recalibrate(generator: Generator, images: int = RECALIBRATION_IMAGES) -> Gen
         norm.momentum = None  # cumulative mean
     device = next(copied.parameters()).device
     for first in range(RECALIBRATION_SEED, RECALIBRATION_SEED + images, 64):
-        copied(latents(range(first, first + 64), copied.config, device))
+        copied(latents(range(first, first + 64), copied.config, device), labels)
     for norm, momentum in zip(norms, momenta, strict=True):
         norm.momentum = momentum
     return copied.eval()
@@ -102,11 +139,8 @@ def weights_are_finite(state: State) -> bool:
 
 def save_state(state: State, run: Path) -> None:
     """Write ``state.pt``, complete or not at all."""
-    record = {name: getattr(state, name).state_dict() for name in STATEFUL} | {
-        "steps": state.steps,
-        "seconds": state.seconds,
-        "best": state.best,
-    }
+    record = {name: part.state_dict() for name, part in state.parts().items()}
+    record |= {name: getattr(state, name) for name in NUMBERS} | {"averages": state.averages}
     buffer = io.BytesIO()  # torch.save to a full disk raises anything; to memory it does not fail
     torch.save(record, buffer)
     write_file(run / "state.pt", lambda file: file.write(buffer.getbuffer()))
@@ -119,9 +153,11 @@ def load_state(state: State, run: Path, device: torch.device) -> None:
         raise TrainingError(f"{run} holds no state to resume.")
     try:
         record = torch.load(path, map_location=device, weights_only=True)
-        for name in STATEFUL:
-            getattr(state, name).load_state_dict(record[name])
-        state.steps, state.seconds, state.best = record["steps"], record["seconds"], record["best"]
+        for name, part in state.parts().items():
+            part.load_state_dict(record[name])
+        state.averages.copy_(record["averages"])
+        for name in NUMBERS:
+            setattr(state, name, record[name])
     except (
         RuntimeError, ValueError, KeyError, TypeError, EOFError, OSError, pickle.UnpicklingError
     ) as error:  # fmt: skip

@@ -3,6 +3,9 @@
     python scripts/train.py --data posters.zip --out runs/first
     python scripts/train.py --data posters/ --out runs/horror --genres Horror,Thriller --kimg 200
     python scripts/train.py --data posters.zip --out runs/first --resume
+    python scripts/train.py --data posters.zip --out runs/large --preset dcgan-128 --from checkpoints/dcgan-64
+    python scripts/train.py --data posters.zip --out runs/asked --conditional genres --from checkpoints/dcgan-64
+    torchrun --nproc-per-node 4 scripts/train.py --data posters.zip --out runs/first
 
 Ctrl-C saves and leaves; --resume goes on exactly there. Watch it with TensorBoard or on the Training page.
 """
@@ -19,14 +22,18 @@ import torch
 
 from gan import (
     FITS,
-    RECIPES,
+    PRESETS,
+    DataError,
     Discriminator,
     Generator,
     ModelConfig,
     PosterLensError,
+    PosterSet,
     TrainConfig,
+    load,
     load_posters,
 )
+from gan.config import BASES
 from gan.train import train
 
 HELP = {
@@ -36,11 +43,19 @@ HELP = {
     "lr_d": "learning rate of the discriminator",
     "beta1": "Adam's first decay",
     "beta2": "Adam's second decay",
+    "loss": "bce or relativistic",
     "real_label": "target for real posters; below 1 smooths",
+    "penalty": "weight of R1 and R2 (only without BatchNorm in D)",
+    "penalty_every": "steps between two penalties",
+    "lecam": "weight of the LeCam regulariser",
+    "critic": "weight of the projected critic, 0 for none",
     "ema_kimg": "half-life of the generator's moving average, 0 for none",
     "augment": "DiffAugment policies: color,translation,cutout",
+    "label_dropout": "share of posters shown without labels",
+    "label_ramp_kimg": "length over which labels grow to full size",
     "skip_d_above": "skip D's update when its accuracy is above this",
     "decay_from": "fraction of the run from which the rates fall",
+    "guard": "answer, name or ignore (off) collapse and a D that overpowers G",
     "seed": "names the whole run",
     "tick_kimg": "log a line every so often",
     "grid_kimg": "draw the grid every so often",
@@ -54,8 +69,13 @@ def parse(arguments: list[str] | None = None) -> argparse.Namespace:
     parser = argparse.ArgumentParser(description=__doc__, formatter_class=argparse.RawDescriptionHelpFormatter)
     parser.add_argument("--data", required=True, type=Path, help="folder or zip of posters")
     parser.add_argument("--out", required=True, type=Path, help="folder of the run")
-    parser.add_argument("--recipe", choices=RECIPES, default="default")
-    parser.add_argument("--resolution", type=int, help="side in pixels, a power of two")
+    about = "; ".join(f"{name}: {preset.about}" for name, preset in PRESETS.items())
+    parser.add_argument("--preset", choices=PRESETS, default="dcgan-stable", help=about)
+    parser.add_argument("--from", dest="start", type=Path, metavar="DIR", help="begin with this checkpoint's weights")
+    parser.add_argument("--conditional", choices=["genres"], help="networks that can be asked for genres")
+    parser.add_argument("--min-posters", type=int, default=100, help="training posters that a genre needs")
+    parser.add_argument("--resolution", type=int, help="width in pixels, a power of two")
+    parser.add_argument("--aspect", choices=BASES, help="square pictures, or whole posters")
     parser.add_argument("--width", type=int, help="channels next to the picture")
     parser.add_argument("--latent", type=int, help="number of noise values")
     parser.add_argument("--fit", choices=FITS, default="crop", help="cut to a square, or pad")
@@ -73,8 +93,8 @@ def parse(arguments: list[str] | None = None) -> argparse.Namespace:
 
 
 def options(chosen: argparse.Namespace) -> tuple[ModelConfig, TrainConfig]:
-    """The recipe (or the resumed run's own options), changed by what was given on the command line."""
-    model, config = ModelConfig(), RECIPES[chosen.recipe]
+    """The preset (or the resumed run's own options), changed by what was given on the command line."""
+    model, config = PRESETS[chosen.preset].model, PRESETS[chosen.preset].train
     stored = chosen.out / "options.json"
     if chosen.resume and stored.exists():
         record = json.loads(stored.read_text())
@@ -82,11 +102,19 @@ def options(chosen: argparse.Namespace) -> tuple[ModelConfig, TrainConfig]:
         config = TrainConfig.from_dict(record["train"])
     if chosen.lr is not None:
         config = replace(config, lr_g=chosen.lr, lr_d=chosen.lr)
-    given = {name: value for name, value in vars(chosen).items() if value is not None}
+    given = {name: value for name, value in vars(chosen).items() if value is not None and name != "genres"}
     return (
         replace(model, **{f.name: given[f.name] for f in fields(model) if f.name in given}),
         replace(config, **{f.name: given[f.name] for f in fields(config) if f.name in given}),
     )
+
+
+def asked_genres(training: PosterSet, least: int) -> tuple[str, ...]:
+    """What both networks are told of: genres of at least ``least`` training posters, in alphabetical order."""
+    found = sorted(genre for genre, count in training.genre_counts().items() if count >= least)
+    if not found:
+        raise DataError(f"No genre has {least} training posters; --conditional needs a metadata.csv with genres.")
+    return tuple(found)
 
 
 def check_device(name: str) -> None:
@@ -105,8 +133,10 @@ def main(arguments: list[str] | None = None) -> int:
         check_device(chosen.device)
         model, config = options(chosen)
         genres = [name.strip() for name in chosen.genres.split(",") if name.strip()]
-        posters = load_posters(chosen.data, model.resolution, chosen.fit, genres, progress=not chosen.quiet)
+        posters = load_posters(chosen.data, model.size, chosen.fit, genres, progress=not chosen.quiet)
         training, held_out = posters.split()
+        if chosen.conditional and not chosen.resume:
+            model = replace(model, genres=asked_genres(training, chosen.min_posters))
         print(f"{len(training)} posters to train on, {len(held_out)} held out; device {chosen.device}")
         if chosen.dry_run:
             sizes = {
@@ -114,7 +144,8 @@ def main(arguments: list[str] | None = None) -> int:
             }
             print(json.dumps({"model": asdict(model), "train": asdict(config), "parameters": sizes}, indent=2))
         else:
-            state = train(posters, chosen.out, model, config, chosen.device, chosen.resume, not chosen.quiet)
+            start = load(chosen.start) if chosen.start and not chosen.resume else None
+            state = train(posters, chosen.out, model, config, chosen.device, chosen.resume, not chosen.quiet, start)
             print(f"{state.steps} steps in {state.seconds / 3600:.2f} hours; state in {chosen.out}")
     except (PosterLensError, ValueError) as error:
         print(f"error: {error}", file=sys.stderr)

@@ -1,0 +1,139 @@
+"""Training in several processes: the same arguments under ``torchrun``, and the same networks as in one process.
+
+    torchrun --nproc-per-node 4 scripts/train.py --data posters.zip --out runs/first
+
+Every process takes its rows of each batch; gradients are flattened and averaged by one all-reduce. BatchNorm sees
+the whole batch where a process's part is small (:func:`synchronised`).
+"""
+
+from __future__ import annotations
+
+import os
+from collections.abc import Iterable, Iterator
+from contextlib import contextmanager
+from dataclasses import dataclass
+from datetime import timedelta
+from typing import Any
+
+import torch
+import torch.distributed as dist
+from torch import Tensor, nn
+from torch.distributed.nn.functional import all_reduce
+
+from gan.errors import TrainingError
+
+SMALL_BATCH = 32  # below this a process's own statistics are too noisy for BatchNorm
+PATIENCE = timedelta(minutes=10)  # the first process may be judging meanwhile
+
+
+@dataclass(frozen=True)
+class World:
+    """This process's place among all of them."""
+
+    rank: int = 0
+    size: int = 1
+
+    @property
+    def first(self) -> bool:
+        """Whether this process writes files and talks."""
+        return self.rank == 0
+
+    def rows(self, batch: int) -> slice:
+        """This process's rows of a batch."""
+        part = batch // self.size
+        return slice(self.rank * part, (self.rank + 1) * part)
+
+    def mean(self, values: Tensor) -> Tensor:
+        """The mean of a tensor over all processes."""
+        if self.size == 1:
+            return values
+        values = values.clone()
+        dist.all_reduce(values)
+        return values / self.size
+
+    def average_gradients(self, parameters: Iterable[nn.Parameter]) -> None:
+        """Replace every gradient by its mean over all processes, in one message."""
+        if self.size == 1:
+            return
+        gradients = [parameter.grad for parameter in parameters if parameter.grad is not None]
+        flat = torch.cat([gradient.flatten() for gradient in gradients])
+        dist.all_reduce(flat)
+        flat /= self.size
+        parts = torch.split(flat, [gradient.numel() for gradient in gradients])
+        for gradient, part in zip(gradients, parts, strict=True):
+            gradient.copy_(part.view_as(gradient))
+
+
+@contextmanager
+def joined(device: torch.device, patience: timedelta = PATIENCE) -> Iterator[World]:
+    """This process among those that torchrun started; alone where it was started by hand.
+
+    Raises
+    ------
+    TrainingError
+        If another process was lost.
+    """
+    size = int(os.environ.get("WORLD_SIZE", "1"))
+    if size == 1:
+        yield World()
+        return
+    dist.init_process_group("nccl" if device.type == "cuda" else "gloo", timeout=patience)
+    world = World(dist.get_rank(), size)
+    try:
+        yield world
+    except RuntimeError as error:
+        if not _lost(error):
+            raise
+        raise TrainingError("Another process was lost; go on from the last saved state with --resume.") from error
+    finally:
+        dist.destroy_process_group()
+
+
+def _lost(error: RuntimeError) -> bool:
+    words = ("Connection closed", "Connection reset", "Timed out", "timeout", "Broken pipe", "NCCL")
+    return isinstance(error, dist.DistError) or any(word in str(error) for word in words)
+
+
+def synchronised(network: nn.Module) -> None:
+    """Let every BatchNorm of the network see the batches of all processes."""
+    for parent in network.modules():
+        for name, child in parent.named_children():
+            if type(child) is nn.BatchNorm2d:
+                setattr(parent, name, _SharedBatchNorm.like(child))
+
+
+class _SharedBatchNorm(nn.BatchNorm2d):
+    """BatchNorm over the batches of all processes, of equal size, on any device."""
+
+    @classmethod
+    def like(cls, norm: nn.BatchNorm2d) -> _SharedBatchNorm:
+        shared = cls(norm.num_features, norm.eps, norm.momentum).to(norm.weight)
+        shared.load_state_dict(norm.state_dict())
+        return shared.train(norm.training)
+
+    def forward(self, input: Tensor) -> Tensor:
+        if not self.training:
+            return super().forward(input)
+        values = input.float()
+        size = dist.get_world_size()
+        local = torch.stack([values.mean((0, 2, 3)), values.square().mean((0, 2, 3))])
+        mean, square = _summed(local) / size
+        variance = (square - mean.square()).clamp_min(0)
+        self._remember(mean, variance, size * values[:, 0].numel())
+        scale = self.weight * (variance + self.eps).rsqrt()
+        shift = self.bias - mean * scale
+        shared: Tensor = values * scale[:, None, None] + shift[:, None, None]
+        return shared.to(input.dtype)
+
+    @torch.no_grad()
+    def _remember(self, mean: Tensor, variance: Tensor, count: int) -> None:
+        assert self.running_mean is not None and self.running_var is not None  # made with statistics
+        assert self.num_batches_tracked is not None and self.momentum is not None
+        self.num_batches_tracked += 1
+        self.running_mean.lerp_(mean, self.momentum)
+        self.running_var.lerp_(variance * count / (count - 1), self.momentum)
+
+
+def _summed(values: Tensor) -> Any:
+    """The sum over all processes, through which slopes flow."""
+    return all_reduce(values)  # type: ignore[no-untyped-call]  # torch leaves it untyped

@@ -1,0 +1,137 @@
+"""One update of D and one of G: :func:`step`, the DCGAN's heart, on one screen.
+
+    figures = step(state, real, labels, config)
+    dict(zip(FIGURES, figures.tolist()))
+
+All randomness of step n is drawn from (seed, n): a resumed run is the uninterrupted one.
+"""
+
+from __future__ import annotations
+
+from collections.abc import Iterator
+from contextlib import contextmanager
+
+import torch
+from torch import Tensor, nn
+
+from gan.augment import augment
+from gan.config import TrainConfig
+from gan.distributed import World
+from gan.draws import Draws
+from gan.losses import LECAM_DECAY, LOSSES, critic_loss, lecam, slope_penalty
+from gan.state import State, kimg, update_ema
+
+FIGURES = ("loss_d", "loss_g", "accuracy_d", "skipped_d", "logit_gap")
+ALONE = World()
+
+
+def step(state: State, real: Tensor, labels: Tensor | None, config: TrainConfig, world: World = ALONE) -> Tensor:
+    """Update D from real posters (n, 3, H, W) of these labels (n, genres) or None, then G; returns :data:`FIGURES`."""
+    generator, discriminator, critic, loss = state.generator, state.discriminator, state.critic, LOSSES[config.loss]
+    draws = Draws.of_batch(config.batch, noise_seed(config, state), real.device, world.rows(config.batch))
+    autocast = torch.autocast(real.device.type, torch.bfloat16, enabled=real.device.type == "cuda")
+    set_rates(state, config)
+    labels = None if labels is None else asked(labels, state, config, draws)
+
+    # D: real posters up, generated ones down. They go through it apart: each batch has BatchNorm statistics of its own.
+    z = draws.normal(generator.config.latent, 1, 1)
+    with autocast:
+        fake = generator(z, labels)
+        seen_real, seen_fake = augment(real, config.augment, draws), augment(fake, config.augment, draws)
+        still = seen_fake.detach()
+        logit_real = discriminator.logit(seen_real, labels).float()
+        logit_fake = discriminator.logit(still, labels).float()
+        loss_d = loss.discriminator(logit_real, logit_fake, config.real_label)
+        total_d = loss_d + regularisers(state, seen_real, still, logit_real, logit_fake, labels, config, world)
+        if critic is not None:
+            maps = critic.features(seen_fake)  # for D's step and for G's
+            judged = critic.judge(critic.features(seen_real), labels), critic.judge([m.detach() for m in maps], labels)
+            total_d = total_d + critic_loss(*(logits.float() for logits in judged))
+    correct = world.mean(loss.accuracy(logit_real, logit_fake).detach())
+    skip = config.skip_d_above < 1 and correct.item() > config.skip_d_above
+    if not skip:
+        update(state.optimizer_d, total_d, world)
+
+    # G: generated posters up. It needs the slopes of D and of the critic, not those of their weights.
+    with frozen(discriminator), frozen(critic), autocast:
+        loss_g = loss.generator(logit_real.detach(), discriminator.logit(seen_fake, labels).float())
+        total_g = loss_g if critic is None else loss_g - config.critic * critic.judge(maps, labels).float().mean()
+        update(state.optimizer_g, total_g, world)
+
+    state.steps += 1
+    update_ema(state, config)
+    gap = logit_real.mean() - logit_fake.mean()
+    return torch.stack([loss_d, loss_g, correct, loss_d.new_tensor(float(skip)), gap]).detach()
+
+
+def update(optimizer: torch.optim.Optimizer, loss: Tensor, world: World) -> None:
+    """One step of the optimizer, down the mean of all processes' losses."""
+    optimizer.zero_grad()
+    loss.backward()  # type: ignore[no-untyped-call]  # torch leaves backward untyped
+    world.average_gradients(weight for group in optimizer.param_groups for weight in group["params"])
+    optimizer.step()
+
+
+def regularisers(
+    state: State,
+    real: Tensor,
+    fake: Tensor,
+    logit_real: Tensor,
+    logit_fake: Tensor,
+    labels: Tensor | None,
+    config: TrainConfig,
+    world: World,
+) -> Tensor:
+    """What D pays beside its loss, a scalar: for steep slopes (R1, R2) and for growing certainty (LeCam)."""
+    price = logit_real.new_zeros(())
+    if config.penalty and state.steps % config.penalty_every == 0:
+        with torch.autocast(real.device.type, enabled=False):  # slopes of slopes need single precision
+            slopes = sum(slope_penalty(state.discriminator, images.float(), labels) for images in (real, fake))
+        price = price + 0.5 * config.penalty * config.penalty_every * slopes
+    if config.lecam:
+        price = price + config.lecam * lecam(logit_real, logit_fake, state.averages)
+        means = world.mean(torch.stack([logit_real.detach().mean(), logit_fake.detach().mean()]))
+        state.averages.lerp_(means, 1 - LECAM_DECAY)
+    return price
+
+
+def asked(labels: Tensor, state: State, config: TrainConfig, draws: Draws) -> Tensor:
+    """The part of a batch's labels that both networks are told: some posters' none, of the others a random share.
+
+    So G learns to be asked for nothing, for one genre, and for a poster whose genres are all known.
+    """
+    told = draws.uniform(1) >= config.label_dropout
+    share = draws.uniform(1)
+    kept = draws.uniform(labels.shape[1]) < share
+    ramp = min(1.0, kimg(state, config) / config.label_ramp_kimg) if config.label_ramp_kimg else 1.0
+    return labels.float() * (told & kept) * ramp
+
+
+@contextmanager
+def frozen(network: nn.Module | None) -> Iterator[None]:
+    """Slopes flow through the network, not into its weights."""
+    weights = [] if network is None else [weight for weight in network.parameters() if weight.requires_grad]
+    for weight in weights:
+        weight.requires_grad_(False)
+    try:
+        yield
+    finally:
+        for weight in weights:
+            weight.requires_grad_(True)
+
+
+def set_rates(state: State, config: TrainConfig) -> None:
+    """Both learning rates of this step: the configuration's, what the guard rails left of them, and the decay."""
+    done = kimg(state, config) / config.kimg
+    left = (1 - done) / (1 - config.decay_from) if done > config.decay_from else 1.0
+    for optimizer, rate in ((state.optimizer_g, config.lr_g), (state.optimizer_d, config.lr_d * state.rate_d)):
+        for group in optimizer.param_groups:
+            group["lr"] = rate * state.rate * max(left, 0.1)
+
+
+def noise_seed(config: TrainConfig, state: State) -> int:
+    """The CPU's generator looks at 32 bits only; the golden ratio keeps the runs' streams far apart.
+
+    A run that was restored draws other numbers than those that led it astray.
+    """
+    return (config.seed * 0x9E3779B1 + state.restores * 0x85EBCA6B + state.steps) % 2**32
