@@ -404,23 +404,21 @@ def test_a_file_that_says_it_is_too_large_is_not_read(server: Server) -> None:
 
 @pytest.mark.parametrize("form", ["to the end", "chunked"])
 def test_a_file_that_does_not_say_its_size_is_read_up_to_the_limit(server: Server, form: str) -> None:
-    sent = 0
+    over = threading.Event()
 
     def endless(handler: BaseHTTPRequestHandler) -> None:
-        nonlocal sent
         block = b"x" * 65536
         header, chunk = chunked(block) if form == "chunked" else (b"HTTP/1.0 200 OK\r\n\r\n", block)
         handler.wfile.write(header)
-        while True:
-            handler.wfile.write(chunk)
-            sent += len(block)
+        try:
+            while True:
+                handler.wfile.write(chunk)
+        except OSError:
+            over.set()
 
     with pytest.raises(FetchError, match=r"^The file is larger than 0\.2 MB\.$"):
         Web(manners(max_bytes=2e5)).get(server.url("/a", endless))
-    time.sleep(0.05)
-    before = sent
-    time.sleep(0.05)
-    assert sent == before, "the server is still sending"
+    assert over.wait(10), "the server can still send"
     assert len(server.asked) == 1
 
 
@@ -451,9 +449,9 @@ def test_no_more_is_read_than_the_server_said(server: Server, web: Web) -> None:
 @pytest.mark.parametrize(
     "slow",
     [
-        raw(b"", pause=3.0),
-        raw(b"HTTP/1.0 200 OK\r\n", *[b"X-A: b\r\n"] * 80, pause=0.05),
-        raw(b"HTTP/1.0 200 OK\r\n\r\n", *[b"x"] * 80, pause=0.05),
+        raw(b"", pause=9.0),
+        raw(b"HTTP/1.0 200 OK\r\n", *[b"X-A: b\r\n"] * 180, pause=0.05),
+        raw(b"HTTP/1.0 200 OK\r\n\r\n", *[b"x"] * 180, pause=0.05),
     ],
     ids=["silent", "headers drop by drop", "body drop by drop"],
 )
@@ -461,7 +459,7 @@ def test_a_server_has_one_time_for_all_of_its_answer(server: Server, slow: Answe
     start = time.monotonic()
     with pytest.raises(FetchError, match=r"did not answer in time\.$"):
         Web(manners(timeout=0.3, retries=0)).get(server.url("/a", slow))
-    assert 0.3 <= time.monotonic() - start < 1.5
+    assert 0.3 <= time.monotonic() - start < 5
 
 
 def test_a_slow_answer_in_time_is_taken(server: Server, web: Web) -> None:
@@ -476,8 +474,8 @@ def test_stopping_ends_a_read_at_once(server: Server) -> None:
     threading.Timer(0.1, patient.stop.set).start()
     start = time.monotonic()
     with pytest.raises(Exception, match=r"^$"):
-        patient.get(server.url("/a", raw(b"", pause=3.0)))
-    assert time.monotonic() - start < 1.0
+        patient.get(server.url("/a", raw(b"", pause=9.0)))
+    assert time.monotonic() - start < 5
 
 
 def test_nobody_listening_is_one_sentence(web: Web) -> None:
@@ -823,26 +821,26 @@ def test_an_interruption_leaves_every_picture_listed(tmp_path: Path, monkeypatch
             raise KeyboardInterrupt
 
     monkeypatch.setattr(fetch, "tqdm", Bar)
-    items = [Item(str(i), str(i)) for i in range(200)]
+    items = [Item(str(i), str(i)) for i in range(40)]
 
     def obtain(item: Item) -> tuple[bytes, tuple[str, ...]]:
-        time.sleep(0.005)
+        time.sleep(0.02)
         return picture(), ("War",)
 
     with pytest.raises(KeyboardInterrupt):
         collect(items, obtain, tmp_path, QUIET)
     there = {path.name for path in tmp_path.iterdir()} - {"metadata.csv", "failed.csv"}
-    assert 1 <= len(there) < 200
+    assert 1 <= len(there) < 40
     assert table(tmp_path / "metadata.csv") == dict.fromkeys(there, "War")
     monkeypatch.undo()
-    assert collect(items, obtain, tmp_path, QUIET).fetched == 200 - len(there)
+    assert collect(items, obtain, tmp_path, QUIET).fetched == 40 - len(there)
 
 
 def test_posters_are_fetched_in_parallel(tmp_path: Path) -> None:
     together = threading.Barrier(6)
 
     def obtain(item: Item) -> tuple[bytes, tuple[str, ...]]:
-        together.wait(timeout=5)  # breaks unless six are here at a time
+        together.wait(timeout=20)  # breaks unless six are here at a time
         return picture(), ()
 
     items = [Item(str(i), str(i)) for i in range(12)]
