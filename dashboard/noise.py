@@ -112,7 +112,7 @@ def show_directions(checkpoint: gan.Checkpoint, study: LatentStudy, seed: int, z
     sprite_grid(
         data_uri(sheet.pixels), labels=[f"{step:+.0f}" for step in REACH], columns=len(REACH), per_row=len(REACH),
         cell=sheet.cell, selected=REACH.index(0.0), on_pick=lambda index: None, key="direction_strip",
-        title="walk along the direction", smallest=50, most="none",
+        title="walk along the direction", smallest=44, most="none",
     )  # fmt: skip
     effects = chosen.effects or {}
     st.markdown(

@@ -94,26 +94,26 @@ def measure_button(
         st.rerun()
 
 
-def choose_layer(layers: Sequence[Layer], key: str, title: str = "Layer") -> Layer:
-    """A select box of layers. The activation layers carry a star; the second of them is the default.
+def choose(title: str, names: Sequence[str], default: str, label: Callable[[str], str], key: str, **looks: Any) -> str:
+    """A select box that shows labels. The address holds the name: a link stays good when the wording changes."""
+    if st.session_state.get(key) not in names:  # fresh, or what another checkpoint offered
+        asked = st.query_params.get(key)
+        st.session_state[key] = asked if asked in names else default
+    name = str(st.selectbox(title, names, format_func=label, key=key, **looks))
+    if st.query_params.get(key, default) != name:
+        st.query_params[key] = name
+    return name
 
-    The address holds a layer's name, and not what the box shows: a link stays good when the wording changes.
-    """
+
+def choose_layer(layers: Sequence[Layer], key: str, title: str = "Layer") -> Layer:
+    """A select box of layers. The activation layers carry a star; the second of them is the default."""
     by_name = {layer.name: layer for layer in layers}
     starred = [layer.name for layer in layers if layer.kind in ACTIVATIONS]
 
     def label(name: str) -> str:
         return ("★ " if name in starred else "") + by_name[name].label.replace(" x ", " × ")
 
-    names = list(by_name)
-    default = starred[:2][-1]
-    if st.session_state.get(key) not in by_name:  # fresh, or another checkpoint's
-        asked = st.query_params.get(key)
-        st.session_state[key] = asked if asked in by_name else default
-    name = str(st.selectbox(title, names, format_func=label, key=key))
-    if st.query_params.get(key, default) != name:
-        st.query_params[key] = name
-    return by_name[name]
+    return by_name[choose(title, list(by_name), starred[:2][-1], label, key)]
 
 
 def clamp(key: str, most: int) -> None:

@@ -36,15 +36,17 @@ with right:
         before, after = gan.to_uint8(effect.before)[0], gan.to_uint8(effect.after)[0]
         difference = effect.difference[0].mean(0).numpy()
         chosen = effect.unit_map.numpy()
-        with_it, without = st.columns(2)
-        with with_it:
-            ui.picture(before, "with it")
-            large = enlarge_map(chosen, before.shape[0])
-            ui.picture(overlay(before, large, limit(chosen, 1.0), 0.85), "its map over the poster")
-        with without:
-            ui.picture(after, f"without it (held at {effect.removed:.2f})")
-            end = max(limit(difference, 1.0), 1e-6)
-            ui.picture(diverging(difference, end), f"what it adds: red brighter, blue darker, at most {end:.2g}")
+        large, end = enlarge_map(chosen, before.shape[0]), max(limit(difference, 1.0), 1e-6)
+        pairs = (  # a row each, so that a narrow screen shows them in this order
+            (before, "with it"),
+            (after, f"without it (held at {effect.removed:.2f})"),
+            (overlay(before, large, limit(chosen, 1.0), 0.85), "its map over the poster"),
+            (diverging(difference, end), f"what it adds: red brighter, blue darker, at most {end:.2g}"),
+        )
+        for row in (pairs[:2], pairs[2:]):
+            for column, (shown, caption) in zip(st.columns(2), row, strict=True):
+                with column:
+                    ui.picture(shown, caption)
         change = effect.score_change
         if change is not None:
             st.metric(

@@ -25,9 +25,7 @@ measured = study is not None or generator_cache.filters_table(checkpoint.digest,
 rankings = [name for name in RANKINGS if name != "effect" or measured]
 
 with st.container(horizontal=True, vertical_alignment="bottom"):
-    ranking = st.selectbox(
-        "Take away", rankings, format_func=lambda name: RANKINGS[name], key="ranking", bind="query-params", width=380
-    )
+    ranking = ui.choose("Take away", rankings, rankings[0], lambda name: RANKINGS[name], "ranking", width=380)
     percent = st.slider("Percent of the filters", 0, 90, 20, 5, key="percent", bind="query-params", width=300)
 smaller = generator_cache.pruned(checkpoint.digest, ranking, percent, checkpoint)
 before = generator_cache.cost(checkpoint.digest, ranking, 0, checkpoint)
