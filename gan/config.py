@@ -10,6 +10,7 @@ from gan.losses import LOSSES
 
 BASES = {"1:1": (4, 4), "2:3": (6, 4)}
 GUARDS = ("answer", "name", "off")
+FEATURES = ("efficientnet-lite0", "vgg16")
 
 
 @dataclass(frozen=True)
@@ -106,6 +107,7 @@ class TrainConfig(_Config):
     penalty_every : steps between two penalties, each then counted so many times (Karras et al. 2020).
     lecam : weight of the LeCam regulariser (Tseng et al. 2021).
     critic : weight of the projected critic in G's loss (Sauer et al. 2021); 0 for none.
+    features : whose features it judges by: "efficientnet-lite0" or "vgg16" (gan.projected).
     ema_kimg : half-life of the generator's moving average; 0 switches it off.
     augment : DiffAugment policies joined by commas, or "" (Zhao et al. 2020).
     label_dropout : share of posters that are shown without any label, so that G can also be asked for nothing.
@@ -132,6 +134,7 @@ class TrainConfig(_Config):
     penalty_every: int = 4
     lecam: float = 0.0
     critic: float = 0.0
+    features: str = "efficientnet-lite0"
     ema_kimg: float = 10.0
     augment: str = "color,translation"
     label_dropout: float = 0.1
@@ -172,6 +175,8 @@ class TrainConfig(_Config):
             raise ValueError(f"label_dropout must be from 0 to 1, not {self.label_dropout}")
         if self.loss not in LOSSES:
             raise ValueError(f"loss must be {' or '.join(LOSSES)}, not {self.loss}")
+        if self.features not in FEATURES:
+            raise ValueError(f"features must be {' or '.join(FEATURES)}, not {self.features}")
         if self.guard not in GUARDS:
             raise ValueError(f"guard must be {', '.join(GUARDS)}, not {self.guard}")
 

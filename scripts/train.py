@@ -14,6 +14,7 @@ from __future__ import annotations
 
 import argparse
 import json
+import os
 import sys
 from dataclasses import asdict, fields, replace
 from pathlib import Path
@@ -49,6 +50,7 @@ HELP = {
     "penalty_every": "steps between two penalties",
     "lecam": "weight of the LeCam regulariser",
     "critic": "weight of the projected critic, 0 for none",
+    "features": "the critic's: efficientnet-lite0 or vgg16",
     "ema_kimg": "half-life of the generator's moving average, 0 for none",
     "augment": "DiffAugment policies: color,translation,cutout",
     "label_dropout": "share of posters shown without labels",
@@ -127,6 +129,8 @@ def check_device(name: str) -> None:
 
 def main(arguments: list[str] | None = None) -> int:
     chosen = parse(arguments)
+    first = os.environ.get("RANK", "0") == "0"  # of the processes that torchrun started
+    chosen.quiet |= not first
     if chosen.threads:
         torch.set_num_threads(chosen.threads)
     try:
@@ -137,7 +141,8 @@ def main(arguments: list[str] | None = None) -> int:
         training, held_out = posters.split()
         if chosen.conditional and not chosen.resume:
             model = replace(model, genres=asked_genres(training, chosen.min_posters))
-        print(f"{len(training)} posters to train on, {len(held_out)} held out; device {chosen.device}")
+        if first:
+            print(f"{len(training)} posters to train on, {len(held_out)} held out; device {chosen.device}")
         if chosen.dry_run:
             sizes = {
                 net.__name__: sum(p.numel() for p in net(model).parameters()) for net in (Generator, Discriminator)
@@ -146,11 +151,12 @@ def main(arguments: list[str] | None = None) -> int:
         else:
             start = load(chosen.start) if chosen.start and not chosen.resume else None
             state = train(posters, chosen.out, model, config, chosen.device, chosen.resume, not chosen.quiet, start)
-            print(f"{state.steps} steps in {state.seconds / 3600:.2f} hours; state in {chosen.out}")
+            if first:
+                print(f"{state.steps} steps in {state.seconds / 3600:.2f} hours; state in {chosen.out}")
     except (PosterLensError, ValueError) as error:
         print(f"error: {error}", file=sys.stderr)
         return 2
-    if posters.broken:
+    if posters.broken and first:
         print(f"{len(posters.broken)} files could not be read:", file=sys.stderr)
         for name, reason in posters.broken:
             print(f"  {name}: {reason}", file=sys.stderr)

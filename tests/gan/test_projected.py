@@ -3,6 +3,7 @@ from __future__ import annotations
 import importlib.util
 import sys
 from itertools import pairwise
+from pathlib import Path
 
 import pytest
 import torch
@@ -295,3 +296,26 @@ def test_the_real_mixed_maps_have_about_unit_size() -> None:
     with torch.no_grad():
         sizes = [values.square().mean().sqrt() for values in ProjectedCritic().features(pictures(4, size=64))]
     assert all(0.3 < size < 3 for size in sizes)
+
+
+def test_the_pyramid_of_vgg16_ends_where_its_features_do_and_is_asked_in_its_own_scale() -> None:
+    from torchvision.models import vgg16 as network
+
+    from gan.projected import _VGG
+
+    features = network().features.eval()
+    images = torch.rand(1, 3, 32, 32)
+    mean, deviation = (torch.tensor(v)[:, None, None] for v in ([0.485, 0.456, 0.406], [0.229, 0.224, 0.225]))
+    with torch.no_grad():
+        maps = _VGG(features)(2 * images - 1)
+        expected = features((images - mean) / deviation)
+    assert [tuple(values.shape[1:]) for values in maps] == [(128, 8, 8), (256, 4, 4), (512, 2, 2), (512, 1, 1)]
+    assert torch.allclose(maps[-1], expected, atol=1e-5)
+
+
+def test_vgg16_without_its_weights_is_one_sentence(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> None:
+    from gan.projected import vgg16
+
+    monkeypatch.setattr(torch.hub, "get_dir", lambda: str(tmp_path))
+    with pytest.raises(TrainingError, match=r"VGG16's weights are not at .*vgg16-397923af.pth"):
+        vgg16()

@@ -1,0 +1,251 @@
+"""How fast is training, rung by rung: the PyTorch tutorial's loop as it stands, then what PosterLens changed.
+
+    python scripts/benchmark_training.py
+    python scripts/benchmark_training.py --device cuda --seconds 10 --write docs/training.md
+
+Also ``python scripts/benchmark.py --train``. All rungs train the same networks on the same posters at the same batch
+and take turns, so that a machine that slows down slows all of them. Peak is what a matrix product reaches here in
+single precision on a CPU and in bfloat16 on a GPU.
+"""
+
+from __future__ import annotations
+
+import argparse
+import statistics
+import sys
+import time
+from collections.abc import Callable, Sequence
+from dataclasses import dataclass, replace
+from pathlib import Path
+
+import numpy as np
+import torch
+from torch import Tensor, nn
+
+import gan
+from gan.distributed import World
+from gan.feed import Feed
+from gan.files import write_file
+from gan.state import new_state
+from gan.step import step
+from gan.synthetic import draw_poster
+
+BEGIN, END = "<!-- speed -->", "<!-- /speed -->"
+POSTERS = 256
+TURNS = 3
+Job = Callable[[], None]  # one step
+
+
+@dataclass(frozen=True)
+class Rung:
+    """``rate`` : posters a second, median of the turns. ``flops`` : of one poster, forwards and backwards."""
+
+    name: str
+    rate: float
+    flops: float
+
+    def share(self, peak: float) -> float:
+        """Of the machine's peak in FLOP/s."""
+        return self.rate * self.flops / peak
+
+
+def ladder(device: torch.device, batch: int, seconds: float) -> tuple[list[Rung], float]:
+    """All rungs, slowest idea first, and the machine's peak in FLOP/s."""
+    pixels = np.stack([np.asarray(draw_poster(seed, 64).image) for seed in range(POSTERS)])
+    posters = gan.PosterSet(pixels, tuple(map(str, range(POSTERS))), ((),) * POSTERS, (), (False,) * POSTERS)
+    jobs = {
+        "the tutorial's loop": tutorial(posters, device, batch),
+        "channels last": tutorial(posters, device, batch, channels_last=True),
+    }
+    if device.type != "cpu":
+        jobs["posters on the device"] = tutorial(posters, device, batch, resident=True)
+        jobs["posters on the device, channels last, bfloat16"] = tutorial(
+            posters, device, batch, channels_last=True, resident=True, bfloat16=True
+        )
+    jobs["PosterLens, preset dcgan"] = ours(posters, device, batch)
+    rates = in_turns(jobs, device, batch, seconds)
+    flops = flops_of_a_poster(gan.ModelConfig())
+    return [Rung(name, rate, flops) for name, rate in rates.items()], peak(device)
+
+
+def tutorial(
+    posters: gan.PosterSet,
+    device: torch.device,
+    batch: int,
+    channels_last: bool = False,
+    resident: bool = False,
+    bfloat16: bool = False,
+) -> Job:
+    """The loop of the PyTorch DCGAN tutorial, its figures read after every step as it does."""
+    config = gan.ModelConfig()
+    net_g, net_d = gan.Generator(config).to(device), gan.Discriminator(config).to(device)
+    layout = torch.channels_last if channels_last else torch.contiguous_format
+    for network in (net_g, net_d):
+        network.to(memory_format=layout)
+    optimizer_d = torch.optim.Adam(net_d.parameters(), 2e-4, (0.5, 0.999))
+    optimizer_g = torch.optim.Adam(net_g.parameters(), 2e-4, (0.5, 0.999))
+    criterion = nn.BCEWithLogitsLoss() if bfloat16 else nn.BCELoss()  # BCELoss refuses autocast
+    autocast = torch.autocast(device.type, torch.bfloat16, enabled=bfloat16)
+    held = posters.tensor(range(len(posters)))
+    held = held.to(device) if resident else held
+    numbers = np.random.default_rng(0)
+
+    def judged(images: Tensor) -> Tensor:
+        return net_d.logit(images) if bfloat16 else net_d(images)
+
+    def one_step() -> None:
+        real = held[torch.from_numpy(numbers.integers(0, len(held), batch))].to(device, memory_format=layout)
+        label = torch.full((batch,), 1.0, device=device)
+        net_d.zero_grad()
+        with autocast:
+            output = judged(real).float()
+            error_real = criterion(output, label)
+        error_real.backward()
+        d_x = output.mean().item()
+        noise = torch.randn(batch, config.latent, 1, 1, device=device)
+        with autocast:
+            fake = net_g(noise)
+            label.fill_(0.0)
+            output = judged(fake.detach()).float()
+            error_fake = criterion(output, label)
+        error_fake.backward()
+        d_g_z1 = output.mean().item()
+        optimizer_d.step()
+        net_g.zero_grad()
+        label.fill_(1.0)
+        with autocast:
+            output = judged(fake).float()
+            error_g = criterion(output, label)
+        error_g.backward()
+        d_g_z2 = output.mean().item()
+        optimizer_g.step()
+        _ = (error_real + error_fake).item(), error_g.item(), d_x, d_g_z1, d_g_z2
+
+    return one_step
+
+
+def ours(posters: gan.PosterSet, device: torch.device, batch: int) -> Job:
+    """The project's own step, fed as in training."""
+    config = replace(gan.PRESETS["dcgan"].train, batch=batch)
+    state = new_state(gan.ModelConfig(), config, device)
+    feed, numbers = Feed(posters, (), device), np.random.default_rng(0)
+
+    def one_step() -> None:
+        real, labels = feed(numbers.integers(0, len(posters), batch))
+        step(state, real, labels, config, World())
+
+    return one_step
+
+
+def in_turns(jobs: dict[str, Job], device: torch.device, batch: int, seconds: float) -> dict[str, float]:
+    """Posters a second of each job: the median of some turns of so many seconds."""
+    rates: dict[str, list[float]] = {name: [] for name in jobs}
+    for job in jobs.values():
+        for _ in range(3):
+            job()
+    for _ in range(TURNS):
+        for name, job in jobs.items():
+            rates[name].append(batch * steps_a_second(job, device, seconds / TURNS))
+    return {name: statistics.median(found) for name, found in rates.items()}
+
+
+def steps_a_second(job: Job, device: torch.device, seconds: float) -> float:
+    """Measured over at least ``seconds``."""
+    wait(device)
+    start, steps = time.perf_counter(), 0
+    while time.perf_counter() - start < seconds:
+        job()
+        steps += 1
+        if steps % 16 == 0:
+            wait(device)  # else a GPU's queue grows without end
+    wait(device)
+    spent = time.perf_counter() - start
+    return steps / spent
+
+
+def wait(device: torch.device) -> None:
+    """Until the device has done what it was told."""
+    if device.type == "cuda":
+        torch.cuda.synchronize(device)
+
+
+def flops_of_a_poster(config: gan.ModelConfig) -> float:
+    """What one poster of a step needs: D forward and back for a real and a generated one, then G through D.
+
+    A convolution costs two operations a weight and place, forwards, for the slopes of its inputs, and for those of its
+    weights. G: three passes. D: three for the real and three for the generated poster, less the slopes of pictures that
+    nobody asks for, and two more in G's step, whose weights' slopes are not needed.
+    """
+    channels = config.channels
+    sides = [config.resolution // 2 ** (index + 1) for index in range(len(channels))]
+    shapes = [(3, channels[0], sides[0])]
+    shapes += [(channels[i], channels[i + 1], sides[i + 1]) for i in range(len(channels) - 1)]
+    middle = sum(2 * 16 * inputs * outputs * side**2 for inputs, outputs, side in shapes)
+    judge = middle + 2 * 16 * channels[-1]
+    first = 2 * 16 * 3 * channels[0] * sides[0] ** 2
+    drawing = middle + 2 * 16 * channels[-1] * config.latent
+    total: float = 3 * drawing - 2 * 16 * channels[-1] * config.latent + 2 * (3 * judge - first) + 2 * judge
+    return total
+
+
+def peak(device: torch.device) -> float:
+    """FLOP/s of a large matrix product: the best of some."""
+    side, kind = (8192, torch.bfloat16) if device.type == "cuda" else (2048, torch.float32)
+    a, b = (torch.randn(side, side, device=device, dtype=kind) for _ in range(2))
+    best = 0.0
+    for _ in range(8):
+        wait(device)
+        start = time.perf_counter()
+        a @ b
+        wait(device)
+        spent = time.perf_counter() - start
+        best = max(best, 2 * side**3 / spent)
+    return best
+
+
+def table(rungs: Sequence[Rung], top: float, device: torch.device, batch: int) -> str:
+    """Markdown."""
+    name = torch.cuda.get_device_name(device) if device.type == "cuda" else f"{torch.get_num_threads()} CPU threads"
+    first = rungs[0].rate
+    lines = [
+        f"64 x 64, batch {batch}, {name}, torch {torch.__version__}; peak {top / 1e9:,.0f} GFLOP/s, "
+        f"{rungs[0].flops / 1e9:.2f} GFLOP a poster.",
+        "",
+        "| | posters a second | times the tutorial's loop | share of the peak |",
+        "| --- | --- | --- | --- |",
+    ]
+    for rung in rungs:
+        share = rung.share(top)
+        lines.append(f"| {rung.name} | {rung.rate:,.1f} | {rung.rate / first:.2f} | {share:.0%} |")
+    return "\n".join(lines)
+
+
+def parse(arguments: list[str] | None = None) -> argparse.Namespace:
+    parser = argparse.ArgumentParser(description=__doc__, formatter_class=argparse.RawDescriptionHelpFormatter)
+    parser.add_argument("--device", default="cuda" if torch.cuda.is_available() else "cpu")
+    parser.add_argument("--batch", type=int, default=128)
+    parser.add_argument("--seconds", type=float, default=60.0, help="measuring time of each rung")
+    parser.add_argument("--write", type=Path, help=f"put the table between {BEGIN} and {END} of this page")
+    return parser.parse_args(arguments)
+
+
+def main(arguments: list[str] | None = None) -> int:
+    options = parse(arguments)
+    device = torch.device(options.device)
+    try:
+        rungs, top = ladder(device, options.batch, options.seconds)
+    except RuntimeError as error:
+        print(f"error: {error}", file=sys.stderr)
+        return 2
+    found = table(rungs, top, device, options.batch)
+    print(found)
+    if options.write:
+        page = options.write.read_text()
+        before, _, rest = page.partition(BEGIN)
+        _, _, after = rest.partition(END)
+        write_file(options.write, f"{before}{BEGIN}\n{found}\n{END}{after}".encode())
+    return 0
+
+
+if __name__ == "__main__":
+    sys.exit(main())
