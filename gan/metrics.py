@@ -44,7 +44,7 @@ NEAR_DENSITY = 5  # Naeem et al. 2020
 DRAWS = 40
 POSITIVE = frozenset({"fd_lite1", "density", "diversity", "diversity_features", "diversity_pixels"})
 SHARES = frozenset(
-    {"precision", "recall", "coverage", "ranking", "nearer", "suspicious", "prefers_training", "near_identical"}
+    {"precision", "recall", "coverage", "ranking", "nearer", "suspicious", "near_identical"}
 )  # from 0 to 1, as their intervals must be
 
 
@@ -174,7 +174,7 @@ def with_intervals(
     half to half, (2/n - 1/n) of a row's variance, is that of the whole sample from draw to draw (Shao, Wu 1989;
     Politis, Romano 1994). Only the spread is taken from the halves: their level is that of smaller samples. The
     interval is about the figure at these counts; where the figure depends on the count, it does not tell of more.
-    KID's is too wide, not too narrow, where both samples are of one distribution.
+    Where both samples are of one distribution, those of the two distances are too wide, not too narrow.
     """
     random = np.random.default_rng(seed)
     whole = figures(*samples)

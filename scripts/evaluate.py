@@ -1,0 +1,208 @@
+"""Judge a checkpoint: quality, what D knows, copies of training posters, collapse, genres.
+
+    python scripts/evaluate.py --checkpoint checkpoints/dcgan-64 --data posters.zip
+
+Writes evaluate.json into the checkpoint's folder, or --out, and prints the figures in plain words; the same on every
+run. The features of all training posters are computed the first time and kept (on one core about 20 posters a second).
+What each figure means stands in docs/evaluation.md.
+"""
+
+from __future__ import annotations
+
+import argparse
+import json
+import sys
+from dataclasses import replace
+from pathlib import Path
+
+import torch
+from tqdm import tqdm
+
+import gan
+from gan.evaluation import (
+    FILE,
+    FIRST_SEED,
+    IN_UNITS,
+    SAMPLES,
+    WORDS,
+    Evaluation,
+    Figures,
+    GenreFigure,
+    evaluate,
+    inception_fid,
+    write,
+)
+from gan.images import FITS
+from gan.metrics import Figure
+
+
+def parse(arguments: list[str] | None = None) -> argparse.Namespace:
+    parser = argparse.ArgumentParser(description=__doc__, formatter_class=argparse.RawDescriptionHelpFormatter)
+    parser.add_argument("--checkpoint", required=True, type=Path, help="checkpoint folder or .pth file")
+    parser.add_argument("--data", required=True, type=Path, help="the posters that it was trained on: a folder or zip")
+    parser.add_argument("--fit", choices=FITS, default="crop", help="how posters were brought to size in training")
+    parser.add_argument("--samples", type=int, default=SAMPLES, help="generated posters")
+    parser.add_argument("--first-seed", type=int, default=FIRST_SEED, help="of the generated posters")
+    parser.add_argument("--out", type=Path, help=f"file to write (default: {FILE} in the checkpoint's folder)")
+    parser.add_argument("--json", action="store_true", help="print the file's content in place of the table")
+    parser.add_argument(
+        "--device", default="cuda" if torch.cuda.is_available() else "cpu", help="cpu, cuda, cuda:1 ..."
+    )
+    parser.add_argument(
+        "--inception", action="store_true", help="also the true FID (needs torch-fidelity; fetches its weights, 90 MB)"
+    )
+    parser.add_argument("--quiet", action="store_true", help="no progress")
+    return parser.parse_args(arguments)
+
+
+def run(chosen: argparse.Namespace) -> Evaluation:
+    """Do what the command line asks."""
+    out = target(chosen)
+    checkpoint = gan.load(chosen.checkpoint)
+    posters = gan.load_posters(chosen.data, checkpoint.config.size, chosen.fit, progress=not chosen.quiet)
+    training, held_out = posters.split()
+    with Progress(chosen.quiet) as progress:
+        found = evaluate(
+            checkpoint, training, held_out, chosen.samples, chosen.first_seed, chosen.device, progress.tell
+        )
+    if chosen.inception:
+        found = with_inception(found, checkpoint, training, chosen)
+    write(found, out)
+    print(json.dumps(found.to_json(), indent=2) if chosen.json else "\n".join(table(found)))
+    print(f"written: {out}", file=sys.stderr)
+    return found
+
+
+def target(chosen: argparse.Namespace) -> Path:
+    """The file to write, checked before anything is measured."""
+    out: Path | None = chosen.out
+    if out is None and not chosen.checkpoint.is_dir():
+        raise gan.CheckpointError(f"{chosen.checkpoint} is no folder; say with --out where the figures go.")
+    out = out or chosen.checkpoint / FILE
+    if out.is_dir() or not out.parent.is_dir():
+        raise gan.PosterLensError(f"{out} is not a file in a folder that exists.")
+    return out
+
+
+def with_inception(
+    found: Evaluation, checkpoint: gan.Checkpoint, training: gan.PosterSet, chosen: argparse.Namespace
+) -> Evaluation:
+    """The same with the true FID; without it, and a sentence on stderr, where it cannot be had."""
+    try:
+        fid = inception_fid(checkpoint, training, chosen.samples, chosen.first_seed, chosen.device)
+    except gan.MetricsUnavailableError as error:
+        print(f"No true FID: {error}", file=sys.stderr)
+        return found
+    return replace(found, inception=fid)
+
+
+class Progress:
+    """One bar for each thing that is done."""
+
+    def __init__(self, quiet: bool) -> None:
+        self.quiet = quiet
+        self.what = ""
+        self.bar: tqdm[None] | None = None
+
+    def tell(self, what: str, part: float) -> None:
+        if self.bar is None or self.what != what:
+            self.close()
+            self.what = what
+            shape = f"{what} {{percentage:3.0f}}% |{{bar}}| {{elapsed}}"
+            self.bar = tqdm(total=100, bar_format=shape, disable=True if self.quiet else None, leave=False)
+        self.bar.update(100 * part - self.bar.n)
+
+    def close(self) -> None:
+        if self.bar is not None:
+            self.bar.close()
+
+    def __enter__(self) -> Progress:
+        return self
+
+    def __exit__(self, *_: object) -> None:
+        self.close()
+
+
+def table(found: Evaluation) -> list[str]:
+    """The figures in plain words, one line each."""
+    lines = [
+        f"{found.name}: {found.samples:,} generated posters against {found.held_out:,} held-out ones",
+        "(in brackets 95 % intervals; the floor is as many training posters against the same held-out ones)",
+        "",
+        *section("Quality", found.generated, found.floor),
+        *section("What the discriminator knows", found.discriminator or {}),
+        *section(f"Copies of the {found.training:,} training posters", found.memorisation),
+        *closest(found),
+        *section("Collapse", found.collapse),
+        *genres(found.genres),
+    ]
+    if found.inception is not None:
+        lines += [f"True FID (Inception), {found.samples:,} training posters: {found.inception:.2f}", ""]
+    return lines[:-1]
+
+
+def section(title: str, figures: Figures, floor: Figures | None = None) -> list[str]:
+    """A title, a line for each figure, an empty line; nothing where there are no figures."""
+    lines = [title] * bool(figures)
+    for key, figure in figures.items():
+        words, perfect = WORDS[key]
+        beside = f"floor {shown(key, floor[key])}" if floor else f"perfect {perfect}" if perfect else ""
+        lines.append(f"  {words:<68} {shown(key, figure):<26} {beside}".rstrip())
+    return [*lines, ""] * bool(figures)
+
+
+def shown(key: str, figure: Figure) -> str:
+    """A figure with its interval, in per cent where it is a share."""
+    if key in IN_UNITS:
+        digits = {"fd_lite1": 1, "kid_lite1": 4}.get(key, 2)
+        return f"{figure.value:.{digits}f} [{figure.low:.{digits}f}, {figure.high:.{digits}f}]"
+    digits = 2 if key == "near_identical" else 1
+    return f"{figure.value:.{digits}%} [{figure.low:.{digits}%}, {figure.high:.{digits}%}]"
+
+
+def closest(found: Evaluation) -> list[str]:
+    """The generated posters that are nearest to a training poster."""
+    lines = [
+        f"    seed {pair.seed}: {pair.poster}, distance {pair.distance:.2f}; "
+        f"{pair.held_out:.1%} of new real posters lie as near to a training poster"
+        for pair in found.closest[:5]
+    ]
+    return ["  the closest pairs:", *lines, ""]
+
+
+def genres(figures: tuple[GenreFigure, ...]) -> list[str]:
+    """One line a genre that was asked for."""
+    lines = [
+        f"  {one.genre:<16} KID {shown('kid_lite1', one.kid_with)} to {one.posters} posters of it, "
+        f"{shown('kid_lite1', one.kid_without)} to the rest: {verdict(one)}; "
+        f"diversity {shown('diversity', one.diversity)}"
+        for one in figures
+    ]
+    return ["Genres, each asked for alone", *lines, ""] * bool(figures)
+
+
+def verdict(one: GenreFigure) -> str:
+    """What the interval of the difference allows to say."""
+    beside = f"by {shown('kid_lite1', one.closer)}, real posters by {shown('kid_lite1', one.closer_real)}"
+    if one.closer.low > 0:
+        return f"closer to {one.genre} than to the rest, {beside}"
+    if one.closer.high < 0:
+        return f"closer to the rest than to {one.genre}, {beside}"
+    return f"no difference that is beyond doubt, {beside}"
+
+
+def main(arguments: list[str] | None = None) -> int:
+    chosen = parse(arguments)
+    try:
+        run(chosen)
+    except OSError as error:
+        print(f"error: the figures cannot be written: {error.strerror or error}.", file=sys.stderr)
+        return 2
+    except (gan.PosterLensError, ValueError) as error:
+        print(f"error: {error}", file=sys.stderr)
+        return 2
+    return 0
+
+
+if __name__ == "__main__":
+    sys.exit(main())
