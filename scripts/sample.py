@@ -3,8 +3,9 @@
     python scripts/sample.py --checkpoint checkpoints/dcgan-64 --seeds 0-63 --out grid.png
     python scripts/sample.py --checkpoint checkpoints/dcgan-64 --seeds 1,5,10-20 --out posters --single
 
-The same seed is the same poster, today and tomorrow; --scale 4 enlarges each pixel to 4 x 4. Files that
-exist are replaced only with --force.
+The same seed is the same poster, today and tomorrow; --scale 4 enlarges each pixel to 4 x 4. --upscale adds, beside
+each file, one enlarged 4 times by a network, whose detail is invented (NAME-network.png), and one by Lanczos
+(NAME-lanczos.png). Files that exist are replaced only with --force.
 """
 
 from __future__ import annotations
@@ -12,7 +13,7 @@ from __future__ import annotations
 import argparse
 import re
 import sys
-from collections.abc import Iterator
+from collections.abc import Callable, Iterator
 from itertools import chain
 from pathlib import Path
 
@@ -20,14 +21,21 @@ import numpy as np
 import torch
 from numpy.typing import NDArray
 from PIL import Image
+from PIL.PngImagePlugin import PngInfo
+from torch import Tensor
 
-from gan import CheckpointError, Generator, PosterLensError, image_grid, latents, load, to_uint8
+from gan import CheckpointError, Generator, PosterLensError, from_uint8, image_grid, latents, load, to_uint8, upscale
 from gan.files import write_file
+
+Way = Callable[[NDArray[np.uint8]], NDArray[np.uint8]]
 
 BATCH = 64
 MAX_SEED = 2**32 - 1  # beyond, the random generator repeats itself
 MAX_SEEDS = 100_000
 MAX_PIXELS = 100_000_000  # of one PNG
+UPSCALER = Path(__file__).parents[1] / "checkpoints/upscaler"
+# What the name of an enlarged picture ends in, and the comment that it carries.
+ENLARGED = {"network": upscale.LABEL, "lanczos": "enlarged by Lanczos resampling"}
 
 
 def parse(arguments: list[str] | None = None) -> argparse.Namespace:
@@ -38,6 +46,10 @@ def parse(arguments: list[str] | None = None) -> argparse.Namespace:
     parser.add_argument("--single", action="store_true", help="one PNG a seed, named seed-000012.png")
     parser.add_argument("--columns", type=int, help="posters in a row of the grid (default: near square)")
     parser.add_argument("--scale", type=int, default=1, help="enlarge each pixel to so many, unsmoothed")
+    parser.add_argument(
+        "--upscale", type=Path, nargs="?", const=UPSCALER, metavar="UPSCALER",
+        help="also write each file enlarged 4 times, by a network and by Lanczos (default: the network that ships)",
+    )  # fmt: skip
     parser.add_argument("--force", action="store_true", help="replace files that exist")
     return parser.parse_args(arguments)
 
@@ -72,19 +84,43 @@ def sample(chosen: argparse.Namespace) -> list[Path]:
     checkpoint = load(chosen.checkpoint)
     if checkpoint.generator is None:
         raise CheckpointError(f"{chosen.checkpoint} holds no generator, only a discriminator.")
-    side = checkpoint.config.resolution * chosen.scale
+    ways = versions(chosen.upscale)
+    side = checkpoint.config.resolution * max(chosen.scale, upscale.FACTOR if len(ways) > 1 else 1)
     if side**2 * (1 if chosen.single else len(seeds)) > MAX_PIXELS:
         raise ValueError("The picture would be too large; take a smaller --scale or fewer --seeds.")
-    paths = [chosen.out / f"seed-{seed:06d}.png" for seed in seeds] if chosen.single else [chosen.out]
-    make_room(paths, chosen)
-    drawn = draw(checkpoint.generator, seeds)
-    if chosen.single:
-        for path, pixels in zip(paths, chain.from_iterable(drawn), strict=True):
-            write(path, Image.fromarray(pixels), chosen.scale)
-    else:
-        columns = min(chosen.columns, len(seeds)) if chosen.columns else None
-        write(chosen.out, image_grid(np.concatenate(list(drawn)), columns), chosen.scale)
-    return paths
+    plain = [chosen.out / f"seed-{seed:06d}.png" for seed in seeds] if chosen.single else [chosen.out]
+    paths = {way: [named(path, way) for path in plain] for way in ways}
+    make_room([path for one in paths.values() for path in one], chosen)
+    columns = min(chosen.columns, len(seeds)) if chosen.columns else None
+    for way, change in ways.items():  # posters are drawn again for each way: that costs less than keeping them all
+        drawn = map(change, draw(checkpoint.generator, seeds))
+        if chosen.single:
+            for path, pixels in zip(paths[way], chain.from_iterable(drawn), strict=True):
+                write(path, Image.fromarray(pixels), chosen.scale, way)
+        else:
+            write(paths[way][0], image_grid(np.concatenate(list(drawn)), columns), chosen.scale, way)
+    return [path for one in paths.values() for path in one]
+
+
+def versions(upscaler: Path | None) -> dict[str, Way]:
+    """What is written of each poster: as it is (""), and with an upscaler's folder the two of ``ENLARGED``."""
+    ways: dict[str, Way] = {"": lambda pixels: pixels}
+    if upscaler is not None:
+        network = upscale.load(upscaler)
+        ways["network"] = lambda pixels: enlarged(network, pixels)
+        ways["lanczos"] = lambda pixels: enlarged(upscale.lanczos, pixels)
+    return ways
+
+
+@torch.inference_mode()
+def enlarged(method: Callable[[Tensor], Tensor], pixels: NDArray[np.uint8]) -> NDArray[np.uint8]:
+    """uint8 RGB (n, H, W, 3), a poster at a time: the network's maps of 64 posters would fill the memory."""
+    return np.concatenate([to_uint8(method(from_uint8(picture[None]))) for picture in pixels])
+
+
+def named(path: Path, way: str) -> Path:
+    """``grid.png`` of the way "network" is ``grid-network.png``."""
+    return path.with_name(f"{path.stem}-{way}{path.suffix}") if way else path
 
 
 def make_room(paths: list[Path], chosen: argparse.Namespace) -> None:
@@ -97,10 +133,15 @@ def make_room(paths: list[Path], chosen: argparse.Namespace) -> None:
     paths[0].parent.mkdir(parents=True, exist_ok=True)
 
 
-def write(path: Path, picture: Image.Image, scale: int) -> None:
-    """Store one PNG, complete or not at all."""
-    large = picture.resize((picture.width * scale, picture.height * scale), Image.Resampling.NEAREST)
-    write_file(path, lambda file: large.save(file, "PNG"))
+def write(path: Path, picture: Image.Image, scale: int, way: str) -> None:
+    """Store one PNG, complete or not at all; an enlarged one says in its comment how it was made."""
+    if not way:
+        picture = picture.resize((picture.width * scale, picture.height * scale), Image.Resampling.NEAREST)
+        write_file(path, lambda file: picture.save(file, "PNG"))
+        return
+    note = PngInfo()
+    note.add_text("Comment", ENLARGED[way])
+    write_file(path, lambda file: picture.save(file, "PNG", pnginfo=note))
 
 
 def main(arguments: list[str] | None = None) -> int:
@@ -113,7 +154,9 @@ def main(arguments: list[str] | None = None) -> int:
     except (PosterLensError, ValueError) as error:
         print(f"error: {error}", file=sys.stderr)
         return 2
-    print(f"{len(paths)} pictures in {chosen.out}" if chosen.single else f"{chosen.out} written")
+    print(f"{len(paths)} pictures in {chosen.out}" if chosen.single else f"{', '.join(map(str, paths))} written")
+    if chosen.upscale is not None:
+        print(f"*-network.png: {upscale.LABEL}")
     return 0
 
 
