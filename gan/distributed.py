@@ -18,7 +18,7 @@ from typing import Any
 import torch
 import torch.distributed as dist
 from torch import Tensor, nn
-from torch.distributed.nn.functional import all_reduce
+from torch.autograd import Function
 
 from gan.errors import TrainingError
 
@@ -71,22 +71,24 @@ def joined(device: torch.device, patience: timedelta = PATIENCE) -> Iterator[Wor
     Raises
     ------
     TrainingError
-        If another process was lost.
+        If another process was lost, or never came.
     """
     size = int(os.environ.get("WORLD_SIZE", "1"))
     if size == 1:
         yield World()
         return
-    dist.init_process_group("nccl" if device.type == "cuda" else "gloo", timeout=patience)
-    world = World(dist.get_rank(), size)
+    if device.type == "cuda" and device.index is None:
+        torch.cuda.set_device(int(os.environ.get("LOCAL_RANK", "0")))  # "cuda" is then this process's own
     try:
-        yield world
+        dist.init_process_group("nccl" if device.type == "cuda" else "gloo", timeout=patience)
+        yield World(dist.get_rank(), size)
     except RuntimeError as error:
         if not _lost(error):
             raise
         raise TrainingError("Another process was lost; go on from the last saved state with --resume.") from error
     finally:
-        dist.destroy_process_group()
+        if dist.is_initialized():
+            dist.destroy_process_group()
 
 
 def _lost(error: RuntimeError) -> bool:
@@ -107,22 +109,23 @@ class _SharedBatchNorm(nn.BatchNorm2d):
 
     @classmethod
     def like(cls, norm: nn.BatchNorm2d) -> _SharedBatchNorm:
-        shared = cls(norm.num_features, norm.eps, norm.momentum).to(norm.weight)
-        shared.load_state_dict(norm.state_dict())
+        """With the same weights and statistics, not copies: an optimizer may hold them already."""
+        shared = cls(norm.num_features, norm.eps, norm.momentum)
+        shared.weight, shared.bias = norm.weight, norm.bias
+        for name, value in norm.named_buffers():
+            setattr(shared, name, value)
         return shared.train(norm.training)
 
     def forward(self, input: Tensor) -> Tensor:
         if not self.training:
             return super().forward(input)
         values = input.float()
-        size = dist.get_world_size()
-        local = torch.stack([values.mean((0, 2, 3)), values.square().mean((0, 2, 3))])
-        mean, square = _summed(local) / size
-        variance = (square - mean.square()).clamp_min(0)
-        self._remember(mean, variance, size * values[:, 0].numel())
+        mean = _mean_of_all(values.mean((0, 2, 3)))
+        centred = values - mean[:, None, None]  # E[x^2] - E[x]^2 would lose the digits of a small spread
+        variance = _mean_of_all(centred.square().mean((0, 2, 3)))
+        self._remember(mean.detach(), variance.detach(), dist.get_world_size() * values[:, 0].numel())
         scale = self.weight * (variance + self.eps).rsqrt()
-        shift = self.bias - mean * scale
-        shared: Tensor = values * scale[:, None, None] + shift[:, None, None]
+        shared: Tensor = centred * scale[:, None, None] + self.bias[:, None, None]
         return shared.to(input.dtype)
 
     @torch.no_grad()
@@ -134,6 +137,23 @@ class _SharedBatchNorm(nn.BatchNorm2d):
         self.running_var.lerp_(variance * count / (count - 1), self.momentum)
 
 
-def _summed(values: Tensor) -> Any:
-    """The sum over all processes, through which slopes flow."""
-    return all_reduce(values)  # type: ignore[no-untyped-call]  # torch leaves it untyped
+class _SumOfAll(Function):
+    """The sum over all processes. Each process's loss depends on every process's part, so slopes are summed as well."""
+
+    @staticmethod
+    def forward(ctx: Any, values: Tensor) -> Tensor:
+        total = values.clone()
+        dist.all_reduce(total)
+        return total
+
+    @staticmethod
+    def backward(ctx: Any, *slopes: Tensor) -> Tensor:
+        total = slopes[0].clone()
+        dist.all_reduce(total)
+        return total
+
+
+def _mean_of_all(values: Tensor) -> Tensor:
+    """The mean over all processes, through which slopes flow."""
+    total: Tensor = _SumOfAll.apply(values)
+    return total / dist.get_world_size()

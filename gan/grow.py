@@ -10,6 +10,7 @@ of the layers that stay must be the same: a 128 x 128 network of width 32 holds 
 
 from __future__ import annotations
 
+import copy
 from collections.abc import Iterator
 from dataclasses import replace
 
@@ -37,10 +38,10 @@ def grown(start: Checkpoint, model: ModelConfig) -> tuple[Generator, Discriminat
     TrainingError
         If a network is missing, ``model`` is smaller, its channels do not hold the old ones, or genres differ.
     """
-    generator, discriminator = start.generator, start.discriminator
-    if generator is None or discriminator is None:
+    if start.generator is None or start.discriminator is None:
         raise TrainingError(f"{start.name} does not hold both networks to start from.")
     _check(start.config, model, start.name)
+    generator, discriminator = copy.deepcopy(start.generator), copy.deepcopy(start.discriminator)
     for config in _steps_between(start.config, model):
         generator, discriminator = _with_octave(generator, discriminator, config)
     if model.norm_d != discriminator.config.norm_d:
@@ -49,6 +50,7 @@ def grown(start: Checkpoint, model: ModelConfig) -> tuple[Generator, Discriminat
         generator, discriminator = _stretched(generator, discriminator, model)
     if model.genres != generator.config.genres:
         generator, discriminator = _with_genres(generator, discriminator, model)
+    generator.config = discriminator.config = model  # by which the checkpoints of the run are read again
     return generator, discriminator
 
 
@@ -61,8 +63,12 @@ def _check(old: ModelConfig, new: ModelConfig, name: str) -> None:
         )
     if old.latent != new.latent:
         raise TrainingError(f"{name} has {old.latent} noise values, not {new.latent}.")
-    if old.genres not in ((), new.genres) or old.given or old.generator_channels:
-        raise TrainingError(f"{name} was made for other genres or was pruned; start from the whole, plain networks.")
+    if old.given or old.generator_channels:
+        raise TrainingError(f"{name} was pruned, or has genres built in; start from the whole networks.")
+    if old.genres and (old.genres, old.embedding) != (new.genres, new.embedding):
+        raise TrainingError(
+            f"{name} knows the genres {', '.join(old.genres)}; a network with others cannot start there."
+        )
     if new.norm_d and not old.norm_d:
         raise TrainingError(f"{name} has a D without BatchNorm, and cannot get one.")
 

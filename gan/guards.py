@@ -40,15 +40,21 @@ class Finding:
     restore: bool = False
 
 
-def look(state: State, loss: float, accuracy: float, diversity: float, config: TrainConfig) -> Finding:
-    """What is wrong after a tick with these means and this diversity; may change D's rate in ``state``."""
+def look(
+    state: State, loss: float, accuracy: float, diversity: float, config: TrainConfig, whole: bool = True
+) -> Finding:
+    """What is wrong after a tick with these means and this diversity; may change D's rate in ``state``.
+
+    Of a tick that is not ``whole``, because the run was stopped, only NaN counts: the resumed run will see all of it.
+    """
     if not (math.isfinite(loss) and weights_are_finite(state)):
         return Finding(f"A loss or a weight is not a finite number at {kimg(state, config):.2f} kimg.", True)
-    if config.guard == "off":
+    if config.guard == "off" or not whole:
         return Finding()
     if diversity > DIVERSE:
         state.diverse = True
     if state.diverse and diversity < COLLAPSED:
+        state.diverse = False  # named once, and again only after G has recovered
         share = f"generated posters differ {diversity:.0%} as much as real ones"
         return Finding(f"G collapsed at {kimg(state, config):.2f} kimg: {share}.", config.guard == "answer")
     return Finding(_balance(state, accuracy, config))
@@ -75,7 +81,7 @@ def diversity(generator: Generator, spread_of_real: float, labels: Tensor | None
     was = generator.training
     pictures = generator.eval()(latents(range(PICTURES), generator.config, device), labels)
     generator.train(was)
-    return spread(pictures) / spread_of_real
+    return spread(pictures) / max(spread_of_real, 1e-6)
 
 
 def spread_of(posters: PosterSet) -> float:

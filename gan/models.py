@@ -74,7 +74,7 @@ class Generator(nn.Module):
         folded = ConditionedConvTranspose2d(self.config.latent, first.out_channels, self.config.base).to(noise)
         folded.weight.copy_(noise)
         folded.constant.copy_(torch.einsum("e,echw->chw", self.embed(label), condition)[None])
-        plain.layers[0] = folded.requires_grad_(first.weight.requires_grad)
+        plain.layers[0] = folded.requires_grad_(first.weight.requires_grad).train(first.training)
         return plain
 
 
@@ -144,7 +144,7 @@ def _one(labels: Sequence[float], config: ModelConfig) -> Tensor:
     if not config.genres:
         raise ValueError("This network was not trained with genres.")
     label = torch.as_tensor(labels, dtype=torch.float32).flatten()
-    if len(label) != len(config.genres) or label.abs().max() > 1:
+    if len(label) != len(config.genres) or not (label.abs() <= 1).all():
         raise ValueError(f"Labels are {len(config.genres)} values from -1 to 1, one for each genre.")
     return label
 

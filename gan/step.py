@@ -123,7 +123,7 @@ def frozen(network: nn.Module | None) -> Iterator[None]:
 def set_rates(state: State, config: TrainConfig) -> None:
     """Both learning rates of this step: the configuration's, what the guard rails left of them, and the decay."""
     done = kimg(state, config) / config.kimg
-    left = (1 - done) / (1 - config.decay_from) if done > config.decay_from else 1.0
+    left = (1 - done) / (1 - config.decay_from) if config.decay_from < min(done, 1) else 1.0
     for optimizer, rate in ((state.optimizer_g, config.lr_g), (state.optimizer_d, config.lr_d * state.rate_d)):
         for group in optimizer.param_groups:
             group["lr"] = rate * state.rate * max(left, 0.1)

@@ -60,16 +60,24 @@ def train(
     ------
     TrainingError
         If the folder is taken or unwritable, there is no state to resume, there are fewer posters than
-        a batch, the start does not fit, a process is lost, or the guard rails have no answer left. The last good
-        state stays.
+        a batch or of another size, the options or the start do not fit, a process is lost, or the guard rails have no
+        answer left. The last good state stays.
     """
     device = torch.device(device)
     training, held_out = posters.split()
     if len(training) < config.batch:
         raise TrainingError(f"A batch of {config.batch} needs more than {len(training)} training posters.")
+    (height, width), (high, wide) = model.size, training.images.shape[1:3]
+    if (height, width) != (high, wide):
+        raise TrainingError(
+            f"The networks are for posters of {width} x {height} pixels, and these have {wide} x {high}."
+        )
+    if config.penalty and model.norm_d:
+        raise TrainingError("R1 and R2 need a D without BatchNorm; leave --penalty at 0, or take another --preset.")
     with joined(device) as world:
         state = _begin(training, run, model, config, device, resume, start, world)
-        log = RunLog(run, kimg(state, config)) if world.first else None
+        with _writing(run):
+            log = RunLog(run, kimg(state, config)) if world.first else None
         with log or nullcontext():
             return _loop(state, training, held_out, run, config, world, log, progress and world.first)
 
@@ -91,7 +99,7 @@ def _begin(
     options = describe(model, config, training, start)
     state = new_state(model, config, device, start)
     if resume:
-        refuse_changes(run, options)
+        options["start"] = refuse_changes(run, options).get("start")
         load_state(state, run, device)
     elif (run / "state.pt").exists():
         raise TrainingError(f"{run} holds a run already; resume it, or choose another folder.")
@@ -122,8 +130,7 @@ def _loop(
     feed = Feed(training, state.generator.config.genres, device)
     spread, rows = guards.spread_of(training), world.rows(config.batch)
     batches = batch_indices(len(training), config, state.steps)
-    totals, steps, since = torch.zeros(len(FIGURES), device=device), 0, time.monotonic()
-    last = kimg(state, config)
+    last, before, since = kimg(state, config), state.steps, time.monotonic()
     end = math.ceil(round(config.kimg * 1000 / config.batch, 6))  # steps, rounded against float noise
     stop, finished, note = StopRequest(), False, ""
     bar = tqdm(
@@ -132,19 +139,24 @@ def _loop(
     with stop.on_signals(), bar:
         while not finished and state.steps < end:
             real, labels = feed(next(batches)[rows])
-            totals += step(state, real, labels, config, world)
-            steps += 1
+            state.sums = state.sums + step(state, real, labels, config, world)
+            state.summed += 1
             bar.update(config.batch)
-            now = kimg(state, config)
+            whole = crossed(last, kimg(state, config), config.tick_kimg)
             done = state.steps >= end
             asked = stop.requested and world.size == 1  # several processes agree at ticks only
-            if not (done or asked or crossed(last, now, config.tick_kimg)):
+            if not (done or asked or whole):
                 continue
 
-            finished = done or bool(world.mean(totals.new_tensor(float(stop.requested))) > 0)
-            row = tick_row(state, config, world.mean(totals / steps).tolist(), steps, time.monotonic() - since)
-            row["diversity"] = guards.diversity(state.generator, spread)
-            found = guards.look(state, row["loss_d"] + row["loss_g"], row["accuracy_d"], row["diversity"], config)
+            means = world.mean(state.sums / state.summed)
+            finished = done or bool(world.mean(means.new_tensor(float(stop.requested))) > 0)
+            row = tick_row(state, config, means.tolist(), state.steps - before, time.monotonic() - since)
+            # Processes with statistics of their own see other pictures, and must come to one verdict.
+            row["diversity"] = world.mean(means.new_tensor(guards.diversity(state.generator, spread))).item()
+            loss = row["loss_d"] + row["loss_g"]
+            found = guards.look(state, loss, row["accuracy_d"], row["diversity"], config, whole)
+            if whole:
+                state.sums, state.summed = torch.zeros_like(means), 0
             if found.text:
                 bar.write(found.text)
                 note = f"{note} {found.text}".strip()
@@ -160,7 +172,7 @@ def _loop(
                 with _writing(run):
                     log.row(row | write_tick(state, feed, held_out, run, config, log, last, finished, done), note)
                 note = ""
-            totals, steps, since, last = totals.zero_(), 0, time.monotonic(), kimg(state, config)
+            last, before, since = kimg(state, config), state.steps, time.monotonic()
     return state
 
 
@@ -193,7 +205,7 @@ def write_tick(
 
 
 def tick_row(state: State, config: TrainConfig, means: Sequence[float], steps: int, seconds: float) -> dict[str, Any]:
-    """One line of the log from the means of :func:`step` over a tick."""
+    """One line of the log: the means of :func:`step` over a tick, and ``steps`` in these ``seconds``."""
     state.seconds += seconds
     return {
         "kimg": round(kimg(state, config), 3),
@@ -206,11 +218,10 @@ def tick_row(state: State, config: TrainConfig, means: Sequence[float], steps: i
 def restore(state: State, run: Path, config: TrainConfig, device: torch.device, why: str, world: World) -> None:
     """Go back to the last saved state with half the rates and other noise; TrainingError where that is no answer."""
     restores, rate = state.restores + 1, state.rate / 2
-    if config.guard != "answer" or restores > guards.RESTORES or not (run / "state.pt").exists():
-        raise TrainingError(
-            f"Training diverged. {why} The last state that was saved is good: resume it with a lower --lr, or begin "
-            "again with a larger --batch or another --seed."
-        )
+    saved = (run / "state.pt").exists()
+    if config.guard != "answer" or restores > guards.RESTORES or not saved:
+        resume = "The last state that was saved is good: resume it with a lower --lr, or begin" if saved else "Begin"
+        raise TrainingError(f"Training diverged. {why} {resume} again with a larger --batch or another --seed.")
     load_state(state, run, device)
     state.restores, state.rate = restores, rate
     if world.first:
@@ -229,30 +240,34 @@ def describe(
     """What ``options.json`` holds: all settings, which posters, what it began with, and with which versions."""
     names = hashlib.sha256(name_bytes("\n".join(training.names)))
     pictures = hashlib.sha256(training.images[:64].tobytes())  # another --fit gives other pixels
+    data = {
+        "posters": len(training),
+        "sha256_of_names": names.hexdigest(),
+        "sha256_of_first_64": pictures.hexdigest(),
+    }
+    if model.genres:
+        data["sha256_of_labels"] = hashlib.sha256(training.genre_labels(model.genres).tobytes()).hexdigest()
     return {
         "model": asdict(model),
         "train": asdict(config),
-        "data": {
-            "posters": len(training),
-            "sha256_of_names": names.hexdigest(),
-            "sha256_of_first_64": pictures.hexdigest(),
-        },
+        "data": data,
         "start": None if start is None else {"name": start.name, "digest": start.digest},
         "versions": {"python": platform.python_version(), "torch": torch.__version__},
     }
 
 
-def refuse_changes(run: Path, options: dict[str, Any]) -> None:
-    """TrainingError if a resumed run would see other posters or batches than it began with."""
+def refuse_changes(run: Path, options: dict[str, Any]) -> dict[str, Any]:
+    """The options of the run so far; TrainingError if it would go on with other posters, genres or batches."""
     try:
-        before = json.loads((run / "options.json").read_text())
+        before: dict[str, Any] = json.loads((run / "options.json").read_text())
     except (OSError, ValueError):
-        return  # nothing to compare with; load_state says if there is no run at all
+        return {}  # nothing to compare with; load_state says if there is no run at all
     if any(options["data"].get(key) != value for key, value in before.get("data", {}).items()):
         raise TrainingError(f"{run} was trained on other posters; resume it with the same --data, --genres and --fit.")
     for key in ("batch", "seed"):
         if before["train"][key] != options["train"][key]:
             raise TrainingError(f"{run} was trained with {key} {before['train'][key]}; keep it to resume.")
+    return before
 
 
 def info(state: State, config: TrainConfig) -> dict[str, Any]:
