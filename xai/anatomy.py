@@ -13,7 +13,7 @@ grouped convolution gives the parts of a block of units at a fraction of the ful
 from __future__ import annotations
 
 from collections.abc import Iterator, Mapping
-from dataclasses import dataclass, replace
+from dataclasses import dataclass
 
 import torch
 from torch import Tensor
@@ -21,10 +21,14 @@ from torch import Tensor
 from gan.models import Generator, latents
 from xai.chain import Bend, Chain, Convolution, Trace
 from xai.errors import ExplanationError
-from xai.hooks import private_copy
+from xai.hooks import check_given, private_copy
+from xai.memory import at_once
 from xai.units import MEAN_SEEDS
 
-BLOCK = 32  # units at once: always the same blocks, so that an answer does not depend on what else is asked
+# Units at once, fewer for large pictures; always the same blocks, so that an answer does not depend on what else is
+# asked.
+BLOCK = 32
+AT_ONCE = 64  # pictures, of which the means are taken
 
 
 @dataclass(frozen=True, eq=False)
@@ -36,6 +40,7 @@ class Anatomy:
     places : by activation layer, the step of the chain that takes what the layer gives.
     means, largest : by activation layer, (U,) over the places of ``MEAN_SEEDS``' 64 pictures.
     latent : number of noise values.
+    size : height and width of the pictures.
     """
 
     chain: Chain
@@ -43,6 +48,7 @@ class Anatomy:
     means: Mapping[str, Tensor]
     largest: Mapping[str, Tensor]
     latent: int
+    size: tuple[int, int]
 
     @staticmethod
     def of(generator: Generator) -> Anatomy:
@@ -51,17 +57,23 @@ class Anatomy:
         Raises
         ------
         ExplanationError
-            If it holds modules that a chain does not know.
+            If it holds modules that a chain does not know, or waits for genres.
         """
+        check_given(generator)
+        size = generator.config.size
         chain = Chain.of(private_copy(generator.layers))
         places = {} if chain is None else _after_activations(chain)
         if chain is None or not places:
             raise ExplanationError("This generator holds modules that filters cannot be traced through.")
-        usual = chain.trace(latents(MEAN_SEEDS, generator.config), many=True)
-        maps = {name: usual.before[place] for name, place in places.items()}
-        means = {name: found.mean((0, 2, 3)) for name, found in maps.items()}
-        largest = {name: found.amax((0, 2, 3)) for name, found in maps.items()}
-        return Anatomy(chain, places, means, largest, generator.config.latent)
+        seeds = latents(MEAN_SEEDS, generator.config)
+        means = dict.fromkeys(places, torch.zeros(()))
+        largest = dict.fromkeys(places, torch.tensor(-torch.inf))
+        for part in torch.split(seeds, at_once(AT_ONCE, size)):
+            usual = chain.trace(part, many=True)
+            for name, place in places.items():
+                means[name] = means[name] + usual.before[place].mean((0, 2, 3)) * (len(part) / len(seeds))
+                largest[name] = torch.maximum(largest[name], usual.before[place].amax((0, 2, 3)))
+        return Anatomy(chain, places, means, largest, generator.config.latent, size)
 
     @property
     def layers(self) -> list[str]:
@@ -95,14 +107,14 @@ class Anatomy:
         Yields blocks of units, in order, and their pictures (n, 3, H, W). ``trace`` is of one latent.
         """
         after = self.places[self._known(layer)] + 1
-        for units in _blocks(len(changes)):
+        for units in self._blocks(len(changes)):
             yield units, self._finish(after, trace.before[after] + self._parts(layer, changes, units))
 
     @torch.no_grad()
     def gains(self, trace: Trace, layer: str, changes: Tensor) -> Iterator[tuple[slice, Tensor]]:
         """The picture's slope along each unit's ``changes`` (U, h, w): what ``redraw`` adds, to first order."""
         after = self.places[self._known(layer)] + 1
-        for units in _blocks(len(changes)):
+        for units in self._blocks(len(changes)):
             *_, slopes = self.push(trace, after, self._parts(layer, changes, units))
             yield units, slopes
 
@@ -118,7 +130,7 @@ class Anatomy:
             if isinstance(step, Bend):
                 tangents = tangents * step.slope(trace.before[index])
             elif isinstance(step, Convolution):
-                tangents = replace(step, bias=None).forward(tangents, True)
+                tangents = step.straight().forward(tangents, True)
             else:  # linear, with an offset of an unknown kind
                 tangents = step.forward(tangents, True) - step.forward(torch.zeros_like(tangents[:1]), True)
             yield tangents
@@ -139,6 +151,11 @@ class Anatomy:
             x = step.forward(x, True)
         return x
 
+    def _blocks(self, count: int) -> Iterator[slice]:
+        block = at_once(BLOCK, self.size)
+        for start in range(0, count, block):
+            yield slice(start, min(start + block, count))
+
     def _known(self, layer: str) -> str:
         if layer not in self.places:
             known = ", ".join(self.places)
@@ -154,8 +171,3 @@ def _after_activations(chain: Chain) -> dict[str, int]:
         if chain.is_bend(index) and isinstance(after, Convolution) and after.transposed and after.groups == 1:
             found[f"layers.{name}"] = index + 1
     return found
-
-
-def _blocks(count: int) -> Iterator[slice]:
-    for start in range(0, count, BLOCK):
-        yield slice(start, min(start + BLOCK, count))

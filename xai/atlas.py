@@ -26,12 +26,13 @@ from gan.models import Generator
 from xai.chain import Chain
 from xai.errors import ExplanationError
 from xai.hooks import private_copy
+from xai.memory import at_once
 from xai.render import Sprite, sprite
 
 Progress = Callable[[float], None]
 Paint = Callable[[Tensor], Tensor]
 
-AT_ONCE = 32  # pictures painted together; more is not faster, and 32 of 64 x 64 keep below 100 MB
+AT_ONCE = 32  # pictures painted together, fewer of large ones; more is not faster, and 32 of 64 x 64 keep below 100 MB
 STEPS = tuple(float(step) for step in np.linspace(-3, 3, 11))
 
 
@@ -77,7 +78,7 @@ def atlas(generator: Generator, z: Tensor, steps: tuple[float, ...] = STEPS, pro
     Raises
     ------
     ExplanationError
-        If ``z`` is not one latent, or there is no step.
+        If ``z`` is not one latent, there is no step, or the generator waits for genres.
     """
     check_latents(z, 1)
     if not steps:
@@ -89,7 +90,7 @@ def atlas(generator: Generator, z: Tensor, steps: tuple[float, ...] = STEPS, pro
     own = to_uint8(paint(z)).astype(np.float32)
     cells, change = [], []
     report(0.0)
-    for rows in torch.split(torch.arange(len(owner)), AT_ONCE):
+    for rows in torch.split(torch.arange(len(owner)), at_once(AT_ONCE, own.shape[1:3])):
         moved = z.repeat(len(rows), 1, 1, 1)
         moved[torch.arange(len(rows)), owner[rows], 0, 0] = value[rows]
         cells.append(to_uint8(paint(moved)))
@@ -122,6 +123,14 @@ def painter(generator: nn.Module, gradients: bool = False) -> Paint:
         return z
 
     return paint if gradients else chain
+
+
+def size_of(generator: nn.Module, z: Tensor) -> tuple[int, int]:
+    """Height and width of the pictures that it draws of latents like ``z``; a stranger is asked for one."""
+    if isinstance(generator, Generator):
+        return generator.config.size
+    height, width = painter(generator)(z[:1]).shape[2:]
+    return height, width
 
 
 def check_latents(z: Tensor, count: int | None = None) -> None:

@@ -8,8 +8,9 @@
 
 A bend is an activation function that looks at each number alone; everything else is linear and is
 turned round by its transpose. Both networks of a DCGAN are chains, each alone and one after the other.
-BatchNorm is folded into the convolution before it. No state is kept between calls, so a chain is safe in
-any number of threads. Bias, stride, padding, dilation, groups and output padding are taken from the
+BatchNorm is folded into the convolution before it; genres that are built in are a constant of the first step. No
+state is kept between calls, so a chain is safe in any number of threads.
+Bias, stride, padding, dilation, groups and output padding are taken from the
 module; a module of any other kind, or one that carries hooks, means that the network is no chain.
 """
 
@@ -23,6 +24,8 @@ from typing import Any
 import torch
 from torch import Tensor, nn
 from torch.nn import functional
+
+from gan.models import ConditionedConvTranspose2d
 
 MANY = 16  # rows from which channels_last is the faster format for every step
 FEW_PLACES = 256  # up to here a picture of few places is faster in the contiguous format, if rows are few
@@ -46,11 +49,15 @@ class Linear(Step):
 
 @dataclass(frozen=True, eq=False)
 class Convolution(Linear):
-    """A convolution, or a transposed one; the weight is kept in both memory formats."""
+    """A convolution, or a transposed one; the weight is kept in both memory formats.
+
+    ``bias`` (C,) is added at every place, ``constant`` (1, C, h, w) at its own.
+    """
 
     weight: Tensor
     weight_last: Tensor
     bias: Tensor | None
+    constant: Tensor | None
     transposed: bool
     stride: tuple[int, ...]
     padding: tuple[int, ...]
@@ -67,7 +74,12 @@ class Convolution(Linear):
             x, weight, self.bias, self.stride, self.padding, self.dilation,
             self.transposed, self.output_padding, self.groups,
         )  # fmt: skip
+        y = y if self.constant is None else y + self.constant
         return y.contiguous(memory_format=torch.channels_last)  # the format of multipliers on their way back
+
+    def straight(self) -> Convolution:
+        """The same step without what it adds to any input alike: how changes pass."""
+        return replace(self, bias=None, constant=None)
 
     def backward(self, m: Tensor, shape: torch.Size) -> Tensor:
         # The transpose leaves open how many places the stride has skipped at the end.
@@ -263,7 +275,7 @@ def _leaves(module: nn.Module, name: str) -> Iterator[tuple[str, nn.Module | Non
 def _step(module: nn.Module) -> Step | None:
     """The module as a step; None for an unknown kind. Subclasses may compute something else: exact types only."""
     kind = type(module)
-    if kind in (nn.Conv2d, nn.ConvTranspose2d):
+    if kind in (nn.Conv2d, nn.ConvTranspose2d, ConditionedConvTranspose2d):
         return _convolution(module)  # type: ignore[arg-type]  # checked in the line above
     if kind is nn.Linear and isinstance(module, nn.Linear):
         return Matrix(module.weight.detach(), None if module.bias is None else module.bias.detach())
@@ -284,6 +296,7 @@ def _convolution(module: nn.Conv2d | nn.ConvTranspose2d) -> Convolution | None:
         weight,
         weight.contiguous(memory_format=torch.channels_last),
         None if module.bias is None else module.bias.detach(),
+        module.constant.detach() if isinstance(module, ConditionedConvTranspose2d) else None,
         isinstance(module, nn.ConvTranspose2d),
         module.stride,
         module.padding,
@@ -347,5 +360,7 @@ def _scaled(step: Convolution, scale: Scale) -> Convolution:
         weight = (step.weight.reshape(step.groups, -1, *step.weight.shape[1:]) * grouped).reshape(step.weight.shape)
     else:
         weight = step.weight * factor[:, None, None, None]
+    last = weight.contiguous(memory_format=torch.channels_last)
     bias = offset if step.bias is None else step.bias * factor + offset
-    return replace(step, weight=weight, weight_last=weight.contiguous(memory_format=torch.channels_last), bias=bias)
+    constant = None if step.constant is None else step.constant * scale.factor
+    return replace(step, weight=weight, weight_last=last, bias=bias, constant=constant)

@@ -29,11 +29,12 @@ from torch import Tensor, nn
 
 from gan.models import Generator, latents
 from xai import statistics
-from xai.atlas import AT_ONCE, check_latents, painter
+from xai.atlas import AT_ONCE, check_latents, painter, size_of
 from xai.chain import Chain, Convolution
 from xai.errors import ExplanationError
-from xai.hooks import activations, private_copy
+from xai.hooks import activations, check_given, private_copy
 from xai.importance import local
+from xai.memory import at_once
 from xai.score import Score
 
 Progress = Callable[[float], None]
@@ -218,7 +219,8 @@ def pca(generator: Generator, z: Tensor, layer: str | None = None, count: int = 
         raise ExplanationError(f"The regression from {count} coordinates needs more than {z.shape[1]} posters.")
     layer = layer or middle_layer(generator)
     maps = torch.empty(0)
-    for row, part in zip(range(0, len(z), AT_ONCE), torch.split(z, AT_ONCE), strict=True):
+    rows = at_once(AT_ONCE, size_of(generator, z))
+    for row, part in zip(range(0, len(z), rows), torch.split(z, rows), strict=True):
         found = activations(generator, part, [layer])[layer].flatten(1)
         if not row:
             maps = found.new_empty(len(z), found.shape[1])  # filled in place: the maps are what takes the memory
@@ -243,13 +245,15 @@ def closed_form(generator: Generator, count: int = 10) -> list[Direction]:
     """SeFa (Shen and Zhou 2021): the unit vectors that the first layer, with its BatchNorm, stretches most.
 
     Eigenvectors of W W', W (latent, outputs) being the kernel times the BatchNorm's scale: without the
-    scale, channels that the BatchNorm shrinks would speak loudest.
+    scale, channels that the BatchNorm shrinks would speak loudest. Genres that are built in are a constant, which no
+    direction changes.
 
     Raises
     ------
     ExplanationError
-        If the generator does not begin with a convolution.
+        If the generator does not begin with a convolution, or waits for genres.
     """
+    check_given(generator)
     chain = Chain.of(private_copy(generator).layers)
     first = None if chain is None else chain.steps[0]
     if not isinstance(first, Convolution) or not first.transposed or first.groups != 1:
@@ -329,9 +333,10 @@ def sample_statistics(
     check_latents(z)
     paint, report = painter(generator), progress or (lambda share: None)
     found: list[Tensor] = []
-    for number, part in enumerate(torch.split(z, AT_ONCE), 1):
+    rows = at_once(AT_ONCE, size_of(generator, z))
+    for number, part in enumerate(torch.split(z, rows), 1):
         found.append(statistics.measure(paint(part), score))
-        report(min(1.0, number * AT_ONCE / len(z)))
+        report(min(1.0, number * rows / len(z)))
     return torch.cat(found)
 
 

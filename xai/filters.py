@@ -34,6 +34,7 @@ from gan.models import latents as latents_of
 from xai.anatomy import Anatomy
 from xai.chain import Trace
 from xai.errors import ExplanationError
+from xai.memory import at_once
 from xai.score import Score
 
 Verdict = Literal["essential", "useful", "redundant", "constant", "dead", "harmful"]
@@ -46,6 +47,7 @@ FIRST_SEED = 3_000_000  # the study's latents are those of this seed and the nex
 DONOR_SEED = 4_000_000  # whose map takes a unit's place by "resample"
 SHOWN_SEEDS = range(1000)  # among which the strongest and weakest posters of a unit are looked for
 SHOWN = 8
+AT_ONCE = 32  # posters of which everything between noise and picture is kept, fewer of large ones
 REPLACED = 64  # latents over which the folded replacement is tried
 RESAMPLES = 400  # of the bootstrap
 FILE = "filters.npz"
@@ -310,7 +312,7 @@ def filters_table(
     Raises
     ------
     ExplanationError
-        If there is no generator, fewer than 2 latents are asked for, or there are no such seeds.
+        If there is no generator or it waits for genres, fewer than 2 latents are asked for, or there are no such seeds.
     """
     if checkpoint.generator is None:
         raise ExplanationError("This checkpoint has no generator, only a discriminator.")
@@ -397,7 +399,8 @@ def _moments(anatomy: Anatomy, z: Tensor, tell: Progress) -> dict[str, _Moments]
     return found
 
 
-def _traces(anatomy: Anatomy, z: Tensor, tell: Progress, rows: int = 32) -> Iterator[Trace]:
+def _traces(anatomy: Anatomy, z: Tensor, tell: Progress) -> Iterator[Trace]:
+    rows = at_once(AT_ONCE, anatomy.size)
     for start in range(0, len(z), rows):
         yield anatomy.chain.trace(z[start : start + rows], many=True)
         tell(min(1.0, (start + rows) / len(z)))

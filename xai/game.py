@@ -21,9 +21,10 @@ from numpy.typing import NDArray
 from torch import Tensor
 
 from xai.errors import ExplanationError
+from xai.memory import at_once
 from xai.score import Score, digest
 
-BATCH = 64
+BATCH = 64  # pictures at once, fewer of large ones
 MOST_PLAYERS = 16  # of an exact table: 65,536 pictures
 
 Masks = NDArray[np.bool_]
@@ -67,12 +68,12 @@ class Game:
         sight = torch.from_numpy(masks)
         places = torch.from_numpy(self.labels)
         image, hidden = (x.contiguous(memory_format=torch.channels_last) for x in (self.image, self.hidden))
-        scores = []
-        for start in range(0, len(masks), BATCH):
-            keep = sight[start : start + BATCH].index_select(1, places.flatten()).reshape(-1, 1, *places.shape)
+        scores, most = [], at_once(BATCH, places.shape)
+        for start in range(0, len(masks), most):
+            keep = sight[start : start + most].index_select(1, places.flatten()).reshape(-1, 1, *places.shape)
             scores.append(self.score(torch.where(keep, image, hidden)))
             if progress:
-                progress(min(1.0, (start + BATCH) / len(masks)))
+                progress(min(1.0, (start + most) / len(masks)))
         return torch.cat(scores).double().numpy()
 
     def shared(

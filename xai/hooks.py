@@ -25,17 +25,34 @@ from typing import Any, TypeVar
 import torch
 from torch import Tensor, nn
 
+from gan.models import Discriminator, Generator
 from xai.errors import ExplanationError
 
 Network = TypeVar("Network", bound=nn.Module)
 
 
-def private_copy(network: Network) -> Network:
+def check_given(network: nn.Module) -> None:
+    """Raise ExplanationError for a network that waits for genres: what it does is not told by its layers alone."""
+    if isinstance(network, Generator | Discriminator) and network.config.genres:
+        kind = type(network).__name__.lower()
+        raise ExplanationError(
+            f"This {kind} was trained with genres; look into {kind}.given(labels), which has them built in."
+        )
+
+
+def private_copy(network: Network, labels_come: bool = False) -> Network:
     """A copy to hook and to run: own modules, shared weights, eval mode, no hooks, nothing in place.
 
     Gradients do not reach the weights. In-place activations would overwrite what hooks keep, and
     DeepLIFT and DeepSHAP fail on them.
+
+    Raises
+    ------
+    ExplanationError
+        If the network waits for genres, unless ``labels_come`` with each forward.
     """
+    if not labels_come:
+        check_given(network)
     shared = itertools.chain(network.parameters(), network.buffers())
     copied = copy.deepcopy(network, {id(tensor): tensor.detach() for tensor in shared})
     for module in copied.modules():
@@ -120,6 +137,7 @@ def run_from(network: nn.Module, layer: str, h: Tensor) -> Tensor:
 
     Returns the Sequential's output, in eval mode. Nothing is hooked, ``h`` is not changed.
     """
+    check_given(network)
     parent, _, index = layer.rpartition(".")
     find_layer(network, layer)
     sequence = network.get_submodule(parent) if parent else network

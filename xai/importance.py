@@ -30,6 +30,7 @@ from xai import statistics
 from xai.atlas import check_latents, painter
 from xai.errors import ExplanationError
 from xai.latent import jacobian
+from xai.memory import at_once
 from xai.score import Score
 
 Progress = Callable[[float], None]
@@ -40,6 +41,8 @@ GROUPS = 64  # of rows that the bootstrap draws together, so that memory does no
 RESAMPLES = 400
 LEVEL = 0.95
 AT_ONCE = 64  # points at once, or one row if it has more
+PAINTED = 128  # pictures painted together, fewer of large ones
+COLUMNS = 2**14  # parts of an output whose variance is taken together
 
 
 @dataclass(frozen=True, eq=False)
@@ -67,7 +70,7 @@ class Importance:
 
     names : of the statistics.
     statistics : (latent, S), for each picture statistic.
-    cells : (latent, grid, grid), for the mean colour of each cell of the picture.
+    cells : (latent, grid, grid), for the mean colour of each cell of the picture, which is as oblong as the picture.
     picture : (latent,), for all pixels together.
     samples : rows; ``samples * (latent + 5)`` pictures were painted.
     seconds : wall time.
@@ -128,13 +131,15 @@ def importance(
     ExplanationError
         If there are fewer than two samples, or the picture cannot be cut into ``grid`` x ``grid`` cells.
     """
-    side = generator.config.resolution
-    if grid < 1 or side % grid:
-        raise ExplanationError(f"A picture of {side} pixels cannot be cut into {grid} x {grid} equal cells.")
-    paint = painter(generator)
+    height, width = size = generator.config.size
+    if grid < 1 or height % grid or width % grid:
+        raise ExplanationError(
+            f"A picture of {height} x {width} pixels cannot be cut into {grid} x {grid} equal cells."
+        )
+    paint, rows = painter(generator), at_once(PAINTED, size)
 
     def outputs(points: Tensor) -> list[Tensor]:
-        pictures = paint(points[:, :, None, None])
+        pictures = torch.cat([paint(part) for part in torch.split(points[:, :, None, None], rows)])
         cells = adaptive_avg_pool2d(pictures, grid).flatten(2).transpose(1, 2)  # a cell's colours are one output
         return [statistics.measure(pictures, score)[:, :, None], cells, pictures.flatten(1)[:, None]]
 
@@ -177,9 +182,7 @@ def total_indices(
         drawn = torch.stack([_row(inputs, random) for _ in rows])  # (rows, inputs + POINTS, inputs)
         group = rows * groups // samples
         for view, found in enumerate(outputs(drawn.flatten(0, 1))):
-            values = found.double().reshape(len(rows), -1, *found.shape[1:])
-            change = (values[:, :inputs] - values[:, inputs : inputs + 1]).square().sum(3) / 2
-            variance = values[:, inputs:].var(1).sum(2)
+            change, variance = _moved(found.reshape(len(rows), -1, *found.shape[1:]), inputs)
             if view == len(changes):
                 changes.append(torch.zeros(groups, *change.shape[1:], dtype=torch.double))
                 variances.append(torch.zeros(groups, *variance.shape[1:], dtype=torch.double))
@@ -187,6 +190,16 @@ def total_indices(
             variances[view].index_add_(0, group, variance)
         report(float(rows[-1] + 1) / samples)
     return [_index(c.numpy(), v.numpy(), samples, seed) for c, v in zip(changes, variances, strict=True)]
+
+
+def _moved(values: Tensor, inputs: int) -> tuple[Tensor, Tensor]:
+    """Of rows' outputs (rows, points, Q, P): half the squared changes (rows, inputs, Q), and the variance (rows, Q)."""
+    changes, variances = [], []
+    for part in torch.split(values, COLUMNS, 3):  # in double precision, all pixels of a large picture take a gigabyte
+        exact = part.double()
+        changes.append((exact[:, :inputs] - exact[:, inputs : inputs + 1]).square().sum(3) / 2)
+        variances.append(exact[:, inputs:].var(1).sum(2))
+    return torch.stack(changes).sum(0), torch.stack(variances).sum(0)
 
 
 def _row(inputs: int, random: torch.Generator) -> Tensor:

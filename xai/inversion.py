@@ -28,17 +28,19 @@ from safetensors.torch import save as to_bytes
 from torch import Tensor, nn
 from torch.nn.functional import mse_loss
 
+from gan.config import ModelConfig
 from gan.files import write_file
 from gan.models import Generator, latents
 from xai.atlas import AT_ONCE, Paint, painter
 from xai.errors import ExplanationError
+from xai.memory import at_once
 from xai.render import GREY_WEIGHTS
 from xai.score import Score
 
 Progress = Callable[[float], None]
 
 WIDTHS = (32, 64, 96, 128)  # channels of the encoder, the last three for small pictures
-BATCH = 64
+BATCH, LEAST_BATCH = 64, 8
 RATE = 2e-3
 ENCODER_STEPS = 1200  # about four minutes on two cores at 64 x 64
 CANDIDATES = 256  # seeds that are looked through for starts
@@ -92,17 +94,22 @@ class Inversion:
 
 
 class Encoder(nn.Module):
-    """Pictures (N, 3, H, W) to a guess of their noise (N, latent); 0.53 million weights at 64 x 64."""
+    """Pictures (N, 3, H, W) to a guess of their noise (N, latent); 0.53 million weights at 64 x 64.
 
-    def __init__(self, resolution: int, latent: int) -> None:
+    ``size`` is (height, width) of the pictures.
+    """
+
+    def __init__(self, resolution: int, latent: int, aspect: str = "1:1") -> None:
         super().__init__()
-        self.resolution, self.latent = resolution, latent
-        octaves = resolution.bit_length() - 3  # 64 -> 4 strided layers, down to 4 x 4
+        config = ModelConfig(resolution, latent, aspect=aspect)
+        self.resolution, self.latent, self.aspect, self.size = resolution, latent, aspect, config.size
+        height, width = config.base
+        octaves = len(config.channels)  # 64 -> 4 strided layers, down to 4 x 4, or 6 x 4 of 2:3
         widths = [WIDTHS[min(depth, len(WIDTHS) - 1)] for depth in range(octaves)]
         layers: list[nn.Module] = []
         for before, after in zip([3, *widths], widths, strict=False):
             layers += [nn.Conv2d(before, after, 4, 2, 1, bias=False), nn.BatchNorm2d(after), nn.LeakyReLU(0.2)]
-        self.layers = nn.Sequential(*layers, nn.Flatten(), nn.Linear(widths[-1] * 16, latent))
+        self.layers = nn.Sequential(*layers, nn.Flatten(), nn.Linear(widths[-1] * height * width, latent))
 
     def forward(self, images: Tensor) -> Tensor:
         return self.layers(images)  # type: ignore[no-any-return]  # nn.Module.__call__ returns Any
@@ -113,25 +120,27 @@ def train_encoder(
 ) -> Encoder:
     """Train an encoder on fresh pairs (G(z), z), ``steps`` batches of 64, to the least squared error.
 
-    The same seed gives the same encoder on the same machine and number of threads; the global random state stays.
+    Of pictures above 64 x 64 a batch holds fewer, so that it takes the same memory, but at least 8: BatchNorm needs
+    them. The same seed gives the same encoder on the same machine and number of threads; the global random state stays.
 
     Raises
     ------
     ExplanationError
-        If there is no step.
+        If there is no step, or the generator waits for genres.
     """
     if steps < 1:
         raise ExplanationError(f"An encoder is trained for at least 1 step, not {steps}.")
     paint, report = painter(generator), progress or (lambda share: None)
     config = generator.config
     random = torch.Generator().manual_seed(seed)
-    encoder = _fresh(config.resolution, config.latent, random).to(memory_format=torch.channels_last)
+    encoder = _fresh(config.resolution, config.latent, config.aspect, random).to(memory_format=torch.channels_last)
+    batch = max(LEAST_BATCH, at_once(BATCH, config.size))
     optimiser = torch.optim.Adam(encoder.parameters(), RATE)
     with torch.enable_grad():
         for step in range(steps):
             for group in optimiser.param_groups:
                 group["lr"] = RATE * min(1.0, 2 * (1 - step / steps))  # falls over the second half
-            z = torch.randn(BATCH, config.latent, 1, 1, generator=random)
+            z = torch.randn(batch, config.latent, 1, 1, generator=random)
             loss = mse_loss(encoder(paint(z)), z.flatten(1))
             optimiser.zero_grad()
             loss.backward()  # type: ignore[no-untyped-call]
@@ -146,13 +155,18 @@ def encoder_r2(encoder: Encoder, generator: Generator, samples: int = 256) -> fl
     """Share of the noise's variance that the encoder finds back, on seeds that it has not seen."""
     z = latents(range(FIRST_CANDIDATE, FIRST_CANDIDATE + samples), generator.config)
     paint = painter(generator)
-    guess = torch.cat([encoder(paint(part)) for part in torch.split(z, AT_ONCE)])
+    guess = torch.cat([encoder(paint(part)) for part in torch.split(z, at_once(AT_ONCE, encoder.size))])
     return 1 - float(mse_loss(guess, z.flatten(1)) / z.square().mean())
 
 
 def save_encoder(encoder: Encoder, path: str | Path, digest: str) -> None:
     """Write the encoder, complete or not at all; ``digest`` is that of the checkpoint that it inverts."""
-    note = {"resolution": str(encoder.resolution), "latent": str(encoder.latent), "checkpoint": digest}
+    note = {
+        "resolution": str(encoder.resolution),
+        "latent": str(encoder.latent),
+        "aspect": encoder.aspect,
+        "checkpoint": digest,
+    }
     weights = {key: value.contiguous() for key, value in encoder.state_dict().items()}
     write_file(Path(path), to_bytes(weights, {"encoder": json.dumps(note)}))
 
@@ -174,7 +188,8 @@ def load_encoder(path: str | Path, digest: str) -> Encoder:
             weights = {key: file.get_tensor(key) for key in file.keys()}  # noqa: SIM118  # no dict
         if note["checkpoint"] != digest:
             raise ExplanationError(f"{path} belongs to another checkpoint; train an encoder for this one.")
-        encoder = _fresh(int(note["resolution"]), int(note["latent"]), torch.Generator())
+        aspect = note.get("aspect", "1:1")  # the first encoders knew squares only
+        encoder = _fresh(int(note["resolution"]), int(note["latent"]), aspect, torch.Generator())
         encoder.load_state_dict(weights)
     except ExplanationError:
         raise
@@ -183,10 +198,10 @@ def load_encoder(path: str | Path, digest: str) -> Encoder:
     return encoder.eval().requires_grad_(False)
 
 
-def _fresh(resolution: int, latent: int, random: torch.Generator) -> Encoder:
+def _fresh(resolution: int, latent: int, aspect: str, random: torch.Generator) -> Encoder:
     """An encoder with weights from ``random`` (He et al. 2015); the global random state is not touched."""
     with torch.device("meta"):  # the constructors would draw from the global state
-        encoder = Encoder(resolution, latent)
+        encoder = Encoder(resolution, latent, aspect)
     encoder = encoder.to_empty(device="cpu")
     for module in encoder.modules():
         if isinstance(module, nn.Conv2d | nn.Linear):
@@ -223,10 +238,13 @@ def invert(
     Raises
     ------
     ExplanationError
-        If the poster is not one picture of the generator's size, or the encoder is that of another generator.
+        If the poster is not one picture of the generator's size, the encoder is that of another generator, or the
+        generator waits for genres.
     """
     started, report = time.perf_counter(), progress or (lambda share: None)
     _check(generator, poster, encoder, starts, steps)
+    if score is not None:
+        score.check(poster)
     report(0.0)
     begin, names = _starts(generator, poster, encoder, starts)
     before = _root_mean_square(painter(generator)(begin[:1]), poster)
@@ -309,7 +327,8 @@ def _starts(generator: Generator, poster: Tensor, encoder: Encoder | None, count
         length = torch.linalg.vector_norm(guess, dim=1, keepdim=True).clamp_min(1e-6)
         longer = guess * (math.sqrt(config.latent) / length)  # the mean of what is possible is too short
         z, names = torch.cat([guess, longer, z]), ["encoder", "encoder", *names]
-    distance = torch.cat([(paint(part) - poster).square().mean((1, 2, 3)) for part in torch.split(z, AT_ONCE)])
+    parts = torch.split(z, at_once(AT_ONCE, config.size))
+    distance = torch.cat([(paint(part) - poster).square().mean((1, 2, 3)) for part in parts])
     nearest = distance.argsort(stable=True)[:count]
     return z[nearest], [names[i] for i in nearest.tolist()]
 
@@ -341,15 +360,15 @@ def _root_mean_square(picture: Tensor, poster: Tensor) -> float:
 
 def _check(generator: Generator, poster: Tensor, encoder: Encoder | None, starts: int, steps: int) -> None:
     config = generator.config
-    side = config.resolution
-    if poster.shape != (1, 3, side, side) or not bool(torch.isfinite(poster).all()):
+    height, width = config.size
+    if poster.shape != (1, 3, height, width) or not bool(torch.isfinite(poster).all()):
         raise ExplanationError(
-            f"A poster to invert is one picture of the shape (1, 3, {side}, {side}), not {tuple(poster.shape)}."
+            f"A poster to invert is one picture of the shape (1, 3, {height}, {width}), not {tuple(poster.shape)}."
         )
-    if encoder is not None and (encoder.resolution, encoder.latent) != (side, config.latent):
+    if encoder is not None and (encoder.size, encoder.latent) != (config.size, config.latent):
         raise ExplanationError(
-            f"The encoder is for {encoder.resolution} pixels and {encoder.latent} noise values, the generator for "
-            f"{side} and {config.latent}."
+            f"The encoder is for {encoder.size[0]} x {encoder.size[1]} pixels and {encoder.latent} noise values, the "
+            f"generator for {height} x {width} and {config.latent}."
         )
     if not 1 <= starts <= CANDIDATES or steps < 1:
         raise ExplanationError(f"An inversion has 1 to {CANDIDATES} starts and at least 1 step.")

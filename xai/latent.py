@@ -13,11 +13,14 @@ import torch
 from torch import Tensor
 
 from gan.models import Generator
+from xai.atlas import size_of
 from xai.errors import ExplanationError
 from xai.hooks import private_copy
+from xai.memory import at_once
 from xai.score import Score
 
 GREY = torch.tensor([0.299, 0.587, 0.114])
+AT_ONCE = 128  # noise values whose slopes are found together, fewer for large pictures
 _FORWARD_MODE = threading.Lock()  # torch keeps the level of forward-mode differentiation in globals
 
 
@@ -56,16 +59,23 @@ def sweep(generator: Generator, z: Tensor, index: int, values: Tensor) -> Tensor
         raise ExplanationError(f"Noise values run from 0 to {count - 1}; {index} is none of them.")
     changed = z.repeat(len(values), 1, 1, 1)
     changed[:, index, 0, 0] = values
-    pictures: Tensor = private_copy(generator)(changed)
-    return pictures
+    private = private_copy(generator)
+    return torch.cat([private(part) for part in torch.split(changed, at_once(AT_ONCE, size_of(generator, z)))])
 
 
 def jacobian(generator: Generator, z: Tensor) -> Tensor:
     """Exact dG/dz (latent, 3, H, W) at ``z`` (1, latent, 1, 1), by forward-mode differentiation."""
-    private = private_copy(generator)
-    with _FORWARD_MODE:
-        slopes: Tensor = torch.func.jacfwd(lambda flat: private(flat[None, :, None, None])[0])(z.flatten())
-    return slopes.permute(3, 0, 1, 2).detach()
+    private, flat = private_copy(generator), z.flatten()
+
+    def along(step: Tensor) -> Tensor:
+        slope: Tensor = torch.func.jvp(lambda point: private(point[None, :, None, None])[0], (flat,), (step,))[1]
+        return slope
+
+    rows = at_once(AT_ONCE, size_of(generator, z))
+    steps = torch.eye(len(flat), dtype=flat.dtype, device=flat.device)
+    with _FORWARD_MODE:  # in parts: torch.func.jacfwd takes all noise values at once, whatever the picture's size
+        parts = [torch.func.vmap(along)(part) for part in torch.split(steps, rows)]
+    return torch.cat(parts).detach()
 
 
 def sensitivity(generator: Generator, z: Tensor, score: Score | None = None) -> Sensitivity:

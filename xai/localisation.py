@@ -20,7 +20,7 @@ import torch
 from numpy.typing import NDArray
 from torch import Tensor
 
-from gan.images import from_uint8
+from gan.images import Size, from_uint8, height_width
 from gan.synthetic import PARTS, SyntheticPoster, draw_poster
 from xai.agreement import Map
 from xai.attribution import Explanation
@@ -31,7 +31,7 @@ from xai.score import Score
 KINDS = ("patch", "noise", "synthetic")
 CONTROLS = ("random", "edges", "centre")
 
-# Sizes in shares of the poster's side; at 64 pixels 16, 20, 24 and 6, 8, 12.
+# Sizes in shares of the poster's shorter side, or the one that a strip crosses; at 64 pixels 16, 20, 24 and 6, 8, 12.
 PATCH_SIDES = (16 / 64, 20 / 64, 24 / 64)
 STRIP_WIDTHS = (6 / 64, 8 / 64, 12 / 64)
 REMOVABLE = tuple(part for part in PARTS if part != "background")  # behind the background there is nothing to show
@@ -305,11 +305,15 @@ def strips(hosts: Tensor) -> Draw:
     return draw
 
 
-def parts(side: int) -> Draw:
-    """Drawn posters, and the same with the figure, the title or the credits painted over by the background."""
+def parts(size: Size) -> Draw:
+    """Drawn posters, and the same with the figure, the title or the credits painted over by the background.
+
+    ``size`` is the side of a square, or (height, width).
+    """
+    height, width = height_width(size)
 
     def draw(index: int, random: np.random.Generator) -> Trial:
-        poster = draw_poster(int(random.integers(2**31)), side)
+        poster = draw_poster(int(random.integers(2**31)), width, height)
         pixels = np.stack([np.asarray(poster.image), *(painted_over(poster, part) for part in REMOVABLE)])
         images = from_uint8(pixels).contiguous()
         return Trial(images[:1], images[1:], np.stack([poster.masks[part] for part in REMOVABLE]), REMOVABLE)

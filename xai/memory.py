@@ -1,11 +1,14 @@
-"""Answers that are kept: the last few, safe in threads."""
+"""What fits into memory: answers that are kept, the last few, safe in threads; and pictures at once."""
 
 from __future__ import annotations
 
+import math
 import threading
 from collections import OrderedDict
-from collections.abc import Callable
+from collections.abc import Callable, Sequence
 from typing import Any
+
+USUAL_PIXELS = 64 * 64  # of the pictures that batches are sized for
 
 
 class Memory:
@@ -31,3 +34,12 @@ class Memory:
             while len(self._answers) > self._most:
                 self._answers.popitem(last=False)
         return made
+
+
+def at_once(most: int, size: Sequence[int]) -> int:
+    """How many pictures of ``size`` (height, width) go through a network together: at least 1.
+
+    ``most`` up to 64 x 64 pixels, and fewer of larger ones, so that a batch takes the same memory at every size. It
+    depends on nothing else, for the last bits of an answer may depend on the number of rows.
+    """
+    return max(1, min(most, most * USUAL_PIXELS // math.prod(size)))

@@ -19,10 +19,10 @@ from typing import Any, Literal, get_args
 import torch
 from torch import Tensor
 
-from gan.models import Generator, latents
+from gan.models import Generator
 from xai.errors import ExplanationError
-from xai.hooks import activations, private_copy
-from xai.units import MEAN_SEEDS
+from xai.hooks import check_given, private_copy
+from xai.units import usual_maps
 
 Word = Literal["off", "mean", "strong"]
 Box = tuple[float, float, float, float]
@@ -80,8 +80,9 @@ def paint(generator: Generator, z: Tensor, edits: Sequence[Edit], known: Mapping
     Raises
     ------
     ExplanationError
-        If a layer or a unit does not exist, or ``z`` is of another shape.
+        If a layer or a unit does not exist, ``z`` is of another shape, or the generator waits for genres.
     """
+    check_given(generator)
     if z.shape[1:] != (generator.config.latent, 1, 1):
         raise ExplanationError(f"Latents are of the shape (N, {generator.config.latent}, 1, 1), not {tuple(z.shape)}.")
     network = private_copy(generator.layers)
@@ -209,7 +210,5 @@ def _number(edit: Edit, measured: Levels | None) -> float:
 
 
 def _levels(generator: Generator, layers: Sequence[str]) -> dict[str, Levels]:
-    if not layers:
-        return {}
-    maps = activations(generator, latents(MEAN_SEEDS, generator.config), layers)
+    maps = usual_maps(generator, layers) if layers else {}
     return {layer: Levels(found.mean((0, 2, 3)), found.amax((0, 2, 3))) for layer, found in maps.items()}

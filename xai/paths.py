@@ -22,8 +22,9 @@ from torch import Tensor
 
 from gan.images import to_uint8
 from gan.models import Generator
-from xai.atlas import AT_ONCE, check_latents, painter
+from xai.atlas import AT_ONCE, check_latents, painter, size_of
 from xai.errors import ExplanationError
+from xai.memory import at_once
 
 Progress = Callable[[float], None]
 
@@ -120,7 +121,7 @@ def path(generator: Generator, start: Tensor, end: Tensor, frames: int = 16, pro
     paint, report = painter(generator), progress or (lambda share: None)
     report(0.0)
     pictures = []
-    for part in torch.split(latents, AT_ONCE):
+    for part in torch.split(latents, at_once(AT_ONCE, size_of(generator, start))):
         pictures.append(to_uint8(paint(part)))
         report(sum(map(len, pictures)) / frames)
     pixels = np.concatenate(pictures)

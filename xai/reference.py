@@ -18,6 +18,7 @@ from gan.data import PosterSet
 from gan.models import Generator, latents
 from xai.errors import ExplanationError
 from xai.hooks import private_copy
+from xai.memory import at_once
 
 REFERENCES = {
     "grey": "a plain grey picture",
@@ -76,7 +77,7 @@ def reference(
     Raises
     ------
     ExplanationError
-        If the kind is unknown or lacks what it needs.
+        If the kind is unknown or lacks what it needs, or the generator waits for genres.
     """
     if count < 1 or (posters is not None and not len(posters)):
         raise ExplanationError("A reference needs at least one picture.")
@@ -98,7 +99,8 @@ def reference(
     if kind == "generated" and generator is not None:
         seeds = range(seed * 10_000 + 500_000, seed * 10_000 + 500_000 + count)
         with torch.no_grad():
-            chosen = private_copy(generator)(latents(seeds, generator.config))
+            private, rows = private_copy(generator), at_once(64, generator.config.size)
+            chosen = torch.cat([private(part) for part in torch.split(latents(seeds, generator.config), rows)])
         return Reference(kind, lambda image: chosen)
     if kind in REFERENCES:
         raise ExplanationError(f"The reference {kind!r} ({REFERENCES[kind]}) needs pictures to choose from.")
@@ -106,14 +108,18 @@ def reference(
 
 
 def _blurred(image: Tensor) -> Tensor:
-    size = image.shape[-1] // 4 * 2 + 1  # odd, half the picture
-    blurred: Tensor = gaussian_blur(image[:1], [size, size], [size / 4, size / 4])
+    size = min(image.shape[-2:]) // 4 * 2 + 1  # odd, half the shorter side
+    spread = [size / 4, size / 4]
+    blurred: Tensor = gaussian_blur(gaussian_blur(image[:1], [size, 1], spread), [1, size], spread)  # across, then down
     return blurred
 
 
 def _mean(posters: PosterSet) -> Tensor:
     chosen: Sequence[int] = range(0, len(posters), max(1, len(posters) // 1000))
-    return posters.tensor(chosen).mean(0, keepdim=True)
+    mean = torch.zeros(())
+    for part in torch.split(torch.tensor(chosen), at_once(2000, posters.images.shape[1:3])):
+        mean = mean + posters.tensor(part).mean(0, keepdim=True) * (len(part) / len(chosen))
+    return mean
 
 
 def _stack(images: Tensor | None) -> Tensor:

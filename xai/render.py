@@ -73,10 +73,11 @@ def enlarge(picture: Pixels, factor: int) -> Pixels:
     return picture.repeat(factor, 0).repeat(factor, 1)
 
 
-def enlarge_map(values: NDArray[Float], side: int) -> NDArray[Float]:
-    """Bring a square map (h, h) to (side, side) by repeating cells."""
-    index = np.arange(side) * values.shape[0] // side
-    return values[np.ix_(index, index)]
+def enlarge_map(values: NDArray[Float], size: int | tuple[int, int]) -> NDArray[Float]:
+    """Bring a map (h, w) to (height, width), or to a square of side ``size``, by repeating cells."""
+    sides = (size, size) if isinstance(size, int) else size
+    rows, columns = (np.arange(side) * cells // side for side, cells in zip(sides, values.shape, strict=True))
+    return values[np.ix_(rows, columns)]
 
 
 @dataclass(frozen=True, eq=False)

@@ -49,8 +49,8 @@ from xai.score import digest
 from xai.trust import RULE, Check, Trust, examine
 
 STRENGTH = 0.9  # of overlays
-CELLS = 16  # places of an overlay along a side: single pixels are mostly noise to the eye
-OVERLAY_SIDE = 128  # pixels of an overlay file, about; twice as many take twice the time
+CELLS = 16  # places of an overlay across: single pixels are mostly noise to the eye
+OVERLAY_SIDE = 128  # pixels across an overlay file, at least about; twice as many take twice the time
 NAME_BYTES = 120  # of a poster's name in file names, which may have 255
 WITHOUT_PICTURES = ("grey", "black", "white", "blur")  # references that follow from their name
 
@@ -189,8 +189,7 @@ def settings(checkpoint: Checkpoint, methods: Sequence[Attribution], trust: bool
         target = {"kind": "unit", "layer": score.layer, "unit": score.unit, "place": score.place}
     reference: dict[str, Any] = {"kind": first.reference.name}
     if first.reference.name not in WITHOUT_PICTURES:
-        side = checkpoint.config.resolution
-        pictures = first.reference.of(torch.zeros(1, 3, side, side))
+        pictures = first.reference.of(torch.zeros(1, 3, *checkpoint.config.size))
         reference |= {"pictures": len(pictures), "sha256": digest(pictures)}
     made_by: dict[str, Any] = _plain({
         "checkpoint": {"name": checkpoint.name, "digest": checkpoint.digest},
@@ -245,7 +244,7 @@ def write_chunk(
                 pixels = to_uint8(finding.image)[0]
                 pictures = {name: overlay(pixels, values, ends[name], STRENGTH) for name, values in maps.items()}
                 for name, picture in pictures.items():
-                    factor = max(1, OVERLAY_SIDE // picture.shape[0])
+                    factor = max(1, OVERLAY_SIDE // picture.shape[1])
                     (chunk / "overlays" / f"{finding.stem}-{name}.png").write_bytes(_png(enlarge(picture, factor)))
                 records.append(_record(finding, ends, index, row))
                 page.write(_article(finding, ends, pixels, pictures, logit=methods[0].score.layer is None))

@@ -21,13 +21,15 @@ from torch import Tensor, nn
 from gan.models import Discriminator, Generator
 from xai.chain import Chain, Trace
 from xai.errors import ExplanationError
-from xai.hooks import activations, find_layer, private_copy
-from xai.memory import Memory
+from xai.hooks import activations, check_given, find_layer, private_copy
+from xai.memory import Memory, at_once
 
 PICK = "pick"
 LINEAR = (nn.Conv2d, nn.ConvTranspose2d, nn.Linear)
+BENDS = (nn.ReLU, nn.LeakyReLU, nn.ELU, nn.Sigmoid, nn.Tanh)
+ROWS = 256  # pictures at once, fewer of large ones
 KEPT = 64  # answers that a score remembers for other methods
-TRACES = 4  # of references; 16 of them at 64 pixels take 16 MB
+TRACES = 4  # of references, fewer of large ones; 16 of them at 64 pixels take 16 MB
 
 
 class Score:
@@ -38,13 +40,13 @@ class Score:
     ``unit``'s map, or the neuron at ``place`` (row, column) of that map. Any other module with one output
     for each input is explained as it is.
 
-    ``chain`` is the network as a chain of steps, None where it is none; ``layer``, ``unit`` and ``place``
-    are kept as given.
+    ``chain`` is the network as a chain of steps, None where it is none; ``size`` is (height, width) of a
+    discriminator's pictures, None of other networks'; ``layer``, ``unit`` and ``place`` are kept as given.
 
     Raises
     ------
     ExplanationError
-        If the layer, unit or place does not exist.
+        If the layer, unit or place does not exist, or the network waits for genres.
     """
 
     def __init__(
@@ -54,11 +56,13 @@ class Score:
         unit: int = 0,
         place: tuple[int, int] | None = None,
     ) -> None:
+        check_given(network)
         parts: dict[str, nn.Module] = {"layers": network}
         self._shape: tuple[int, ...] | None = None
+        self.size: tuple[int, int] | None = None  # of pictures, also where inputs are noise
         if isinstance(network, Discriminator):
-            side = network.config.resolution
-            parts, self._shape = {"layers": network.layers[:-1]}, (3, side, side)
+            self.size = network.config.size
+            parts, self._shape = {"layers": network.layers[:-1]}, (3, *self.size)
         if layer is not None:
             if not isinstance(network, Discriminator):
                 raise ExplanationError("Units can be explained of a discriminator only.")
@@ -75,14 +79,13 @@ class Score:
         Raises
         ------
         ExplanationError
-            If the two are of different resolutions.
+            If the two are of different sizes, or one of them waits for genres.
         """
-        if generator.config.resolution != discriminator.config.resolution:
-            raise ExplanationError(
-                f"The generator draws {generator.config.resolution} pixels, the discriminator judges "
-                f"{discriminator.config.resolution}."
-            )
+        check_given(generator)
         score = cls(discriminator)
+        drawn, judged = (" x ".join(map(str, network.config.size)) for network in (generator, discriminator))
+        if drawn != judged:
+            raise ExplanationError(f"The generator draws {drawn} pixels, the discriminator judges {judged}.")
         score._shape = (generator.config.latent, 1, 1)
         score._use(_joined({"generator": generator.layers, "layers": discriminator.layers[:-1]}))
         return score
@@ -90,13 +93,15 @@ class Score:
     def _use(self, network: nn.Module) -> None:
         self._network = network
         self.chain = Chain.of(self._network)
-        self._memory, self._traces = Memory(KEPT), Memory(TRACES)
+        self._memory, self._traces = Memory(KEPT), Memory(at_once(TRACES, self.size or (1, 1)))
 
     @torch.no_grad()
     def __call__(self, images: Tensor) -> Tensor:
         """(N,); the last bits may differ with the number of rows."""
         self.check(images)
-        output: Tensor = self._network(images) if self.chain is None else self.chain(images)
+        answer = self._network if self.chain is None else self.chain
+        rows = at_once(ROWS, self.size or images.shape[2:])
+        output = torch.cat([answer(part) for part in torch.split(images, rows)])
         if output.shape != (len(images), 1):
             raise ExplanationError(f"A score is one number for each picture, not {tuple(output.shape[1:])}.")
         return output[:, 0]
@@ -113,6 +118,14 @@ class Score:
             raise ExplanationError(
                 f"This network judges inputs of the shape (N, {expected}), not {tuple(images.shape)}."
             )
+
+    def usual_layer(self, depth: int) -> str:
+        """Name of the activation function at this depth from 0, or the last one: the same place with and without norms.
+
+        Of a network without any, its first layer.
+        """
+        names = [name for name, module in self._network.named_modules() if isinstance(module, BENDS)]
+        return names[min(depth, len(names) - 1)] if names else "layers.0"
 
     def module(self) -> nn.Module:
         """A fresh private copy (N, C, H, W) -> (N, 1) that a library may hook; weights are shared."""
@@ -213,8 +226,7 @@ def _up_to_unit(network: Discriminator, layer: str, unit: int, place: tuple[int,
     names = [f"layers.{index}" for index in range(len(network.layers) - 1)]
     if layer not in names:
         raise ExplanationError(f"{layer} is no layer of maps; there are {', '.join(names)}.")
-    side = network.config.resolution
-    maps = activations(network, torch.zeros(1, 3, side, side), [layer])[layer]
+    maps = activations(network, torch.zeros(1, 3, *network.config.size), [layer])[layer]
     _, count, height, width = maps.shape
     if not 0 <= unit < count:
         raise ExplanationError(f"{layer} has units 0 to {count - 1}; {unit} is none of them.")

@@ -14,8 +14,9 @@ from torch import Tensor, nn
 
 from xai.errors import ExplanationError
 from xai.hooks import capture, private_copy
+from xai.memory import at_once
 
-BATCH = 64
+BATCH = 64  # pictures at once, fewer of large ones
 
 
 @dataclass(frozen=True, eq=False)
@@ -31,7 +32,7 @@ def layer_features(network: nn.Module, images: Tensor, layer: str) -> Tensor:
     """Mean response (N, C) of every unit of a layer over the picture (N, 3, H, W): what, not where."""
     private = private_copy(network)
     found = []
-    for batch in torch.split(images, BATCH):
+    for batch in torch.split(images, at_once(BATCH, images.shape[2:])):
         with capture(private, [layer]) as maps:
             private(batch)
         found.append(maps[layer].mean((2, 3)))

@@ -18,7 +18,7 @@ from xai.latent import GREY
 from xai.score import Score
 
 LOGIT = "logit"
-TITLE_BAND = (0.68, 0.94)  # rows, in shares of the height, in which most posters have their title
+TITLE_BAND = (0.68, 0.94)  # rows, in shares of the square in the middle, in which most posters have their title
 FLAT = 1e-4  # variance below which a picture counts as one colour; a grey level is 4e-3
 
 
@@ -84,12 +84,22 @@ def top_light(images: Tensor) -> Tensor:
 def title_edges(images: Tensor) -> Tensor:
     """Edge density in the title band: mean difference of neighbouring pixels' luminance, across and down.
 
-    The band is rows ``TITLE_BAND`` of the height, at least two.
+    The band is that of :func:`title_band`.
     """
-    height = images.shape[2]
-    first = min(int(TITLE_BAND[0] * height), height - 2)
-    band = luminance(images)[:, first : max(round(TITLE_BAND[1] * height), first + 2)]
+    height, width = images.shape[2:]
+    band = luminance(images)[:, title_band(height, width)]
     return band.diff(dim=2).abs().mean((1, 2)) + band.diff(dim=1).abs().mean((1, 2))
+
+
+def title_band(height: int, width: int) -> slice:
+    """Rows of the title, at least two: ``TITLE_BAND`` of the square that is cut out of a poster's middle.
+
+    A poster of 2:3 shows more above and below, so the same rows of the poster are other shares of the height.
+    """
+    side = min(height, width)
+    above = (height - side) // 2
+    first = above + min(int(TITLE_BAND[0] * side), side - 2)
+    return slice(first, max(above + round(TITLE_BAND[1] * side), first + 2))
 
 
 STATISTICS: dict[str, Callable[[Tensor], Tensor]] = {

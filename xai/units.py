@@ -7,6 +7,7 @@ effect.score_change                                # D's logit without the unit,
 
 from __future__ import annotations
 
+from collections.abc import Sequence
 from dataclasses import dataclass
 from typing import Literal
 
@@ -15,7 +16,8 @@ from torch import Tensor, nn
 
 from gan.models import Generator, latents
 from xai.errors import ExplanationError
-from xai.hooks import activations, edit, private_copy
+from xai.hooks import activations, check_given, edit, private_copy
+from xai.memory import at_once
 from xai.score import Score
 
 MEAN_SEEDS = range(2_000_000, 2_000_064)
@@ -70,6 +72,7 @@ class Effect:
 
 def layers(network: nn.Module, example: Tensor) -> list[Layer]:
     """All entries of ``network.layers`` with their output shapes for ``example`` (1, ...)."""
+    check_given(network)
     sequence = network.layers
     if not isinstance(sequence, nn.Sequential):
         raise ExplanationError("The network has no Sequential named layers.")
@@ -126,5 +129,11 @@ def _in_its_place(generator: Generator, layer: str, unit: int, removal: Removal)
 
 def unit_means(generator: Generator, layer: str) -> Tensor:
     """Mean activation (U,) of every unit of a layer over 64 fixed seeds."""
+    return usual_maps(generator, [layer])[layer].mean((0, 2, 3))
+
+
+def usual_maps(generator: Generator, layers: Sequence[str]) -> dict[str, Tensor]:
+    """Outputs (64, U, h, w) of these layers for 64 fixed seeds."""
     z = latents(MEAN_SEEDS, generator.config)
-    return activations(generator, z, [layer])[layer].mean((0, 2, 3))
+    batches = [activations(generator, part, layers) for part in torch.split(z, at_once(64, generator.config.size))]
+    return {layer: torch.cat([found[layer] for found in batches]) for layer in layers}

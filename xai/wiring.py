@@ -30,9 +30,11 @@ from xai.anatomy import Anatomy
 from xai.chain import Trace
 from xai.errors import ExplanationError
 from xai.filters import DONOR_SEED, Removal, donated, one_trace, without
+from xai.memory import at_once
 from xai.paint import Box, cells
 
 LATENT = "latent"  # in the place of a layer: the noise values
+AT_ONCE = 128  # noise values pushed through together, fewer for large pictures
 ENOUGH = 1e-12  # below this, squared changes are nothing to share out
 
 By = Literal["jacobian", "ablation"]
@@ -100,11 +102,14 @@ def wiring(anatomy: Anatomy, z: Tensor) -> Wiring:
     """
     trace = one_trace(anatomy, z)
     names = {place: name for name, place in anatomy.places.items()}
-    drives = {}
-    for place, tangents in enumerate(anatomy.push(trace, 0, _directions(anatomy)), 1):
-        if place in names:
-            drives[names[place]] = tangents.mean((2, 3))
-    return Wiring(trace.output, drives, tangents)
+    drives: dict[str, list[Tensor]] = {name: [] for name in anatomy.layers}
+    slopes = []
+    for steps in torch.split(_directions(anatomy), _rows(anatomy)):
+        for place, tangents in enumerate(anatomy.push(trace, 0, steps), 1):
+            if place in names:
+                drives[names[place]].append(tangents.mean((2, 3)))
+        slopes.append(tangents)
+    return Wiring(trace.output, {name: torch.cat(found) for name, found in drives.items()}, torch.cat(slopes))
 
 
 @torch.no_grad()
@@ -179,12 +184,18 @@ def _of_noise(
     if removal not in ("mean", "zero", "resample"):
         raise ExplanationError(f"A noise value is removed by its mean, zero or resample, not by {removal!r}.")
     absent = donated(anatomy, donor) if removal == "resample" else torch.zeros_like(z)
-    moved = _directions(anatomy) * (absent - z)
-    if by == "jacobian":
-        *_, slopes = anatomy.push(trace, 0, -moved)
-        yield 1.0, slopes
-    else:
-        yield 1.0, trace.output - anatomy.chain(z + moved)
+    done = 0
+    for moved in torch.split(_directions(anatomy) * (absent - z), _rows(anatomy)):
+        done += len(moved)
+        if by == "jacobian":
+            *_, slopes = anatomy.push(trace, 0, -moved)
+            yield done / anatomy.latent, slopes
+        else:
+            yield done / anatomy.latent, trace.output - anatomy.chain(z + moved)
+
+
+def _rows(anatomy: Anatomy) -> int:
+    return at_once(AT_ONCE, anatomy.size)
 
 
 def _directions(anatomy: Anatomy) -> Tensor:

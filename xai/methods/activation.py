@@ -23,7 +23,8 @@ from xai.hooks import capture
 class Activation(Attribution):
     """Output of ``layer`` for one ``unit``, enlarged without smoothing.
 
-    Without a ``unit`` the liveliest is taken: the one whose response varies most over the poster. Diagnostics:
+    Without a ``layer`` it is the second activation function, whose maps are a quarter of the poster's size. Without a
+    ``unit`` the liveliest is taken: the one whose response varies most over the poster. Diagnostics:
     the ``unit`` that is shown, and its native ``map`` (h, w).
     """
 
@@ -34,10 +35,15 @@ class Activation(Attribution):
     promise = "Where one filter of the discriminator responds (red) or is held back (blue)."
     caveat = "A strong response may speak for real, for fake, or not matter to the verdict at all."
 
-    layer: str = "layers.4"
+    layer: str | None = None
     unit: int | None = None
 
+    def __post_init__(self) -> None:
+        super().__post_init__()
+        object.__setattr__(self, "layer", self.layer if self.layer is not None else self.score.usual_layer(1))
+
     def _attribute(self, image: Tensor, progress: Progress) -> Share:
+        assert self.layer is not None  # by __post_init__
         network = self.score.module()
         with torch.no_grad(), capture(network, [self.layer]) as maps:
             network(image)

@@ -21,14 +21,22 @@ from xai.errors import ExplanationError
 
 @dataclass(frozen=True, eq=False)
 class Cam(Attribution):
-    """A map from ``layer``'s outputs and slopes, enlarged without smoothing; diagnostics: the native ``map``."""
+    """A map from ``layer``'s outputs and slopes, enlarged without smoothing; diagnostics: the native ``map``.
+
+    Without a ``layer`` it is the third activation function, whose maps are an eighth of the poster's size.
+    """
 
     granularity = "layer"
     in_logits = False
 
-    layer: str = "layers.7"
+    layer: str | None = None
+
+    def __post_init__(self) -> None:
+        super().__post_init__()
+        object.__setattr__(self, "layer", self.layer if self.layer is not None else self.score.usual_layer(2))
 
     def _attribute(self, image: Tensor, progress: Progress) -> Share:
+        assert self.layer is not None  # by __post_init__
         maps, slopes = self.score.layer_gradient(image, self.layer)
         if maps.ndim != 4:
             raise ExplanationError(f"{self.layer} answers with numbers, not with maps.")

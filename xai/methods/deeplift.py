@@ -14,9 +14,10 @@ from torch import Tensor
 
 from xai.attribution import Attribution, Progress, Share
 from xai.chain import Trace
+from xai.memory import at_once
 from xai.methods._quiet import quiet
 
-ROWS = 32  # pictures at once: enough for the fast formats, little enough for the caches
+ROWS = 32  # pictures at once, fewer of large ones: enough for the fast formats, little enough for the caches
 
 
 @dataclass(frozen=True, eq=False)
@@ -41,8 +42,8 @@ class DeepLift(Attribution):
         if self.used_engine != "chain":
             return super()._attribute_all(images, progress)
         shares: list[Share] = []
-        for start in range(0, len(images), ROWS):
-            shares += self._by_chain(images[start : start + ROWS])
+        for batch in torch.split(images, at_once(ROWS, images.shape[2:])):
+            shares += self._by_chain(batch)
             progress(len(shares) / len(images))
         return shares
 

@@ -13,9 +13,10 @@ import torch
 from torch import Tensor
 
 from xai.attribution import Attribution, Progress, Share
+from xai.memory import at_once
 from xai.methods._quiet import quiet
 
-ROWS = 64  # references at once
+ROWS = 64  # references at once, fewer of large ones
 
 
 @dataclass(frozen=True, eq=False)
@@ -49,9 +50,9 @@ class DeepShap(Attribution):
         chain = self.score.chain
         assert chain is not None  # or another engine is used
         base, trace = self.score.trace(references), chain.trace(image)
-        shares = torch.zeros_like(image)
-        for start in range(0, len(references), ROWS):
-            rows = slice(start, start + ROWS)
+        shares, count = torch.zeros_like(image), at_once(ROWS, image.shape[2:])
+        for start in range(0, len(references), count):
+            rows = slice(start, start + count)
             shares += (chain.multipliers(trace, base.rows(rows))[0] * (image - references[rows])).sum(0, keepdim=True)
         return Share(shares / len(references), float(base.output.mean()), score=float(trace.output))
 

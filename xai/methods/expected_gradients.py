@@ -14,8 +14,9 @@ from torch import Tensor
 
 from xai.attribution import Attribution, Progress, Share
 from xai.errors import ExplanationError
+from xai.memory import at_once
 
-BATCH = 32
+BATCH = 32  # points at once, fewer of large pictures
 
 
 @dataclass(frozen=True, eq=False)
@@ -48,9 +49,9 @@ class ExpectedGradients(Attribution):
         turn = torch.arange(self.samples) // len(references)
         turns = torch.bincount(chosen, minlength=len(references))[chosen]
         share = ((turn + torch.rand(self.samples, generator=random)) / turns)[:, None, None, None]
-        total = torch.zeros_like(image)
-        for start in range(0, self.samples, BATCH):
-            rows = slice(start, start + BATCH)
+        total, count = torch.zeros_like(image), at_once(BATCH, image.shape[2:])
+        for start in range(0, self.samples, count):
+            rows = slice(start, start + count)
             base = references[chosen[rows]]
             _, slopes = self.score.gradient(base + share[rows] * (image - base))
             weight = 1 / (turns[rows] * min(self.samples, len(references)))

@@ -15,8 +15,9 @@ from torch import Tensor
 
 from xai.attribution import Attribution, Progress, Share
 from xai.errors import ExplanationError
+from xai.memory import at_once
 
-BATCH = 32
+BATCH = 32  # points at once, fewer of large pictures
 
 
 @dataclass(frozen=True, eq=False)
@@ -52,33 +53,40 @@ class IntegratedGradients(Attribution):
         base = self.reference.single(image)
         if self.used_engine == "captum":
             return self._by_captum(image, base)
-        scores, slopes = self._looked_at(torch.linspace(0, 1, self.steps), image, base)
+        between = torch.linspace(0, 1, self.steps)[1:-1]
+        end_scores, ends = self._looked_at(torch.tensor([0.0, 1.0]), image, base)
+        inner_scores, inner = self._looked_at(between, image, base)
+        scores = torch.cat([end_scores[:1], inner_scores, end_scores[1:]])
         while True:
-            mean = (slopes[1:] + slopes[:-1]).mean(0, keepdim=True) / 2
-            values = mean * (image - base)
+            values = (ends / 2 + inner) / (len(scores) - 1) * (image - base)
             missed = float(scores[-1] - scores[0] - values.sum()) / max(float(scores.max() - scores.min()), 1e-6)
             if abs(missed) <= self.tolerance or 2 * len(scores) - 1 > self.most_steps:
                 steps = torch.tensor([len(scores)])
                 return Share(values, float(scores[0]), score=float(scores[-1]), diagnostics={"steps": steps})
             at = torch.linspace(0, 1, len(scores))
-            more = self._looked_at((at[1:] + at[:-1]) / 2, image, base)
-            scores, slopes = _woven(scores, more[0]), _woven(slopes, more[1])
+            middle_scores, middles = self._looked_at((at[1:] + at[:-1]) / 2, image, base)
+            scores, inner = _woven(scores, middle_scores), inner + middles
             progress(len(scores) / self.most_steps)
 
     def _looked_at(self, points: Tensor, image: Tensor, base: Tensor) -> tuple[Tensor, Tensor]:
-        """Scores and slopes at these points of the way; 0 is the reference, 1 the picture."""
-        found = [
-            self.score.gradient(base + share[:, None, None, None] * (image - base))
-            for share in torch.split(points, BATCH)
-        ]
-        return torch.cat([scores for scores, _ in found]), torch.cat([slopes for _, slopes in found])
+        """Scores (P,) at these points of the way, and the sum of their slopes; 0 is the reference, 1 the picture."""
+        scores, total = [torch.empty(0)], torch.zeros_like(image)
+        for share in torch.split(points, at_once(BATCH, image.shape[2:])) if len(points) else ():
+            found, slopes = self.score.gradient(base + share[:, None, None, None] * (image - base))
+            scores.append(found)
+            total += slopes.sum(0, keepdim=True)  # a thousand slopes of a large picture would fill the memory
+        return torch.cat(scores), total
 
     def _by_captum(self, image: Tensor, base: Tensor) -> Share:
         from captum.attr import IntegratedGradients as CaptumIntegratedGradients
 
         explainer = CaptumIntegratedGradients(self.score.module())
         values = explainer.attribute(
-            image, base, n_steps=self.most_steps, method="gausslegendre", internal_batch_size=BATCH
+            image,
+            base,
+            n_steps=self.most_steps,
+            method="gausslegendre",
+            internal_batch_size=at_once(BATCH, image.shape[2:]),
         )
         return Share(values.float(), float(self.score(base)), diagnostics={"steps": torch.tensor([self.most_steps])})
 

@@ -14,8 +14,9 @@ from torch import Tensor
 
 from xai.attribution import Attribution, Progress, Share
 from xai.errors import ExplanationError
+from xai.memory import at_once
 
-BATCH = 32
+BATCH = 32  # copies at once, fewer of large pictures
 
 
 @dataclass(frozen=True, eq=False)
@@ -40,9 +41,9 @@ class SmoothGrad(Attribution):
     def _attribute(self, image: Tensor, progress: Progress) -> Share:
         random = torch.Generator().manual_seed(self.seed)
         size = self.noise * float(image.max() - image.min())
-        total = torch.zeros_like(image)
-        for start in range(0, self.samples, BATCH):
-            rows = min(BATCH, self.samples - start)
+        total, most = torch.zeros_like(image), max(2, at_once(BATCH, image.shape[2:]) // 2 * 2)  # in pairs
+        for start in range(0, self.samples, most):
+            rows = min(most, self.samples - start)
             drawn = torch.randn((rows + 1) // 2, *image.shape[1:], generator=random)
             pairs = torch.stack([drawn, -drawn], 1).flatten(0, 1)[:rows]
             total += self.score.gradient(image + size * pairs)[1].sum(0, keepdim=True)
