@@ -45,7 +45,9 @@ import gan
 import xai
 from gan.data import FolderSource, is_picture, open_source  # the one safe way into folders and zips
 from gan.files import write_file
+from gan.images import Size
 from xai import report
+from xai.genres import asked_for
 
 READERS, WRITERS = 4, 2
 MOST_WAITING = 2  # chunks that wait to be written; more would only fill the memory
@@ -59,6 +61,7 @@ Answer = TypeVar("Answer")
 def parse(arguments: list[str] | None = None) -> argparse.Namespace:
     parser = argparse.ArgumentParser(description=__doc__, formatter_class=argparse.RawDescriptionHelpFormatter)
     parser.add_argument("--checkpoint", required=True, type=Path, help="checkpoint folder or .pth file")
+    parser.add_argument("--genres", default="", help="asked for where there are genres, such as Horror,Comedy=0.5")
     parser.add_argument("--images", type=Path, nargs="+", default=[], help="pictures, folders and zips of posters")
     parser.add_argument("--seeds", help="generated posters: numbers and ranges, such as 1,5,10-20")
     parser.add_argument("--out", required=True, type=Path, help="folder to write")
@@ -104,7 +107,7 @@ def posters_of(chosen: argparse.Namespace, checkpoint: gan.Checkpoint, open_file
         raise ValueError("Name posters: --images, --seeds, or both.")
     found = []
     for path in chosen.images:
-        found += _in_files(path, checkpoint.config.resolution, len(chosen.images) > 1, open_files)
+        found += _in_files(path, checkpoint.config.size, len(chosen.images) > 1, open_files)
     if chosen.seeds is not None:
         found += _generated(chosen.seeds, chosen.checkpoint, checkpoint)
     if not found:
@@ -112,7 +115,7 @@ def posters_of(chosen: argparse.Namespace, checkpoint: gan.Checkpoint, open_file
     return found
 
 
-def _in_files(path: Path, size: int, one_of_several: bool, open_files: ExitStack) -> list[Poster]:
+def _in_files(path: Path, size: Size, one_of_several: bool, open_files: ExitStack) -> list[Poster]:
     """The pictures of a file, a folder or a zip, by name."""
     source: Any
     if path.is_file() and not is_zipfile(path):
@@ -128,7 +131,7 @@ def _in_files(path: Path, size: int, one_of_several: bool, open_files: ExitStack
     return [Poster(prefix + name, stamp, reader(name)) for name, stamp in sorted(entries.items())]
 
 
-def _read(data: bytes, name: str, size: int) -> Tensor:
+def _read(data: bytes, name: str, size: Size) -> Tensor:
     """``gan.read_poster``, with the picture's name in its errors."""
     return gan.from_uint8(np.asarray(gan.fit_image(gan.open_image(data, name), size))[None])
 
@@ -203,7 +206,7 @@ def reference_of(chosen: argparse.Namespace, checkpoint: gan.Checkpoint) -> xai.
         return xai.reference(kind, generator=checkpoint.generator, count=chosen.references, seed=chosen.seed)
     if chosen.reference_images is None:
         raise ValueError(f"--reference {kind} needs --reference-images.")
-    posters = gan.load_posters(chosen.reference_images, checkpoint.config.resolution, progress=False)
+    posters = gan.load_posters(chosen.reference_images, checkpoint.config.size, progress=False)
     if kind != "own":
         return xai.reference(kind, posters=posters, count=chosen.references, seed=chosen.seed)
     if posters.broken:
@@ -287,7 +290,7 @@ def plan(chosen: argparse.Namespace, open_files: ExitStack) -> Job:
         raise ValueError("--batch and --references must be at least 1, --seed at least 0.")
     out = chosen.out.resolve()
     _check_out(out, chosen.overwrite)
-    checkpoint = gan.load(chosen.checkpoint)
+    checkpoint = asked_for(gan.load(chosen.checkpoint), chosen.genres)
     posters = posters_of(chosen, checkpoint, open_files)
     methods = methods_of(chosen, checkpoint)
     settings = report.settings(checkpoint, methods, chosen.trust)

@@ -16,6 +16,7 @@ from pathlib import Path
 
 from gan import CheckpointError, PosterLensError, latents, load, to_uint8
 from gan.files import write_file
+from xai.genres import asked_for
 from xai.paint import from_json, paint
 from xai.render import enlarge, png
 
@@ -25,6 +26,7 @@ MOST_SCALE = 64
 def parse(arguments: list[str] | None = None) -> argparse.Namespace:
     parser = argparse.ArgumentParser(description=__doc__, formatter_class=argparse.RawDescriptionHelpFormatter)
     parser.add_argument("--checkpoint", required=True, type=Path, help="checkpoint folder or .pth file")
+    parser.add_argument("--genres", default="", help="asked for where there are genres, such as Horror,Comedy=0.5")
     parser.add_argument("--seed", required=True, type=int, help="of the poster")
     parser.add_argument("--edits", required=True, type=Path, help="JSON file of edits")
     parser.add_argument("--out", required=True, type=Path, help="PNG to write")
@@ -40,7 +42,7 @@ def draw(chosen: argparse.Namespace) -> None:
     if chosen.out.exists() and not chosen.force:
         raise ValueError(f"{chosen.out} exists already; --force replaces it.")
     edits = from_json(read(chosen.edits))
-    checkpoint = load(chosen.checkpoint)
+    checkpoint = asked_for(load(chosen.checkpoint), chosen.genres)
     if checkpoint.generator is None:
         raise CheckpointError(f"{chosen.checkpoint} holds no generator, only a discriminator.")
     picture = paint(checkpoint.generator, latents([chosen.seed], checkpoint.config), edits)

@@ -17,11 +17,13 @@ from tqdm import tqdm
 
 from gan import CheckpointError, PosterLensError, load
 from xai.filters import FILE, FIRST_SEED, filters_table
+from xai.genres import asked_for
 
 
 def parse(arguments: list[str] | None = None) -> argparse.Namespace:
     parser = argparse.ArgumentParser(description=__doc__, formatter_class=argparse.RawDescriptionHelpFormatter)
     parser.add_argument("--checkpoint", required=True, type=Path, help="checkpoint folder or .pth file")
+    parser.add_argument("--genres", default="", help="asked for where there are genres, such as Horror,Comedy=0.5")
     parser.add_argument("--latents", type=int, default=256, help="how many posters are looked at")
     parser.add_argument("--first-seed", type=int, default=FIRST_SEED, help="of the posters")
     parser.add_argument("--out", type=Path, help=f"file to write (default: {FILE} in the checkpoint's folder)")
@@ -30,7 +32,7 @@ def parse(arguments: list[str] | None = None) -> argparse.Namespace:
 
 def study(chosen: argparse.Namespace) -> Path:
     """Do what the command line asks; the file written."""
-    checkpoint = load(chosen.checkpoint)
+    checkpoint = asked_for(load(chosen.checkpoint), chosen.genres)
     out: Path | None = chosen.out
     if out is None:
         if not chosen.checkpoint.is_dir():

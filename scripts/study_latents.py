@@ -17,12 +17,14 @@ from tqdm import tqdm
 
 from gan import CheckpointError, PosterLensError, load
 from xai.directions import CONTROL
+from xai.genres import asked_for
 from xai.latent_study import FILE, LatentStudy, latent_study
 
 
 def parse(arguments: list[str] | None = None) -> argparse.Namespace:
     parser = argparse.ArgumentParser(description=__doc__, formatter_class=argparse.RawDescriptionHelpFormatter)
     parser.add_argument("--checkpoint", required=True, type=Path, help="checkpoint folder or .pth file")
+    parser.add_argument("--genres", default="", help="asked for where there are genres, such as Horror,Comedy=0.5")
     parser.add_argument("--out", type=Path, help="folder to write to (default: the checkpoint's)")
     parser.add_argument("--samples", type=int, default=256, help="rows of the sample for the importance")
     parser.add_argument("--grid", type=int, default=8, help="cells a side that the importance is measured in")
@@ -34,7 +36,7 @@ def run(chosen: argparse.Namespace) -> Path:
     """Do what the command line asks; the file written."""
     if not 0 <= chosen.seed < 1000:
         raise ValueError("--seed must be from 0 to 999.")
-    checkpoint = load(chosen.checkpoint)
+    checkpoint = asked_for(load(chosen.checkpoint), chosen.genres)
     folder: Path = chosen.out or chosen.checkpoint
     if not folder.is_dir():
         raise CheckpointError(f"{folder} is no folder; say with --out where the study goes.")

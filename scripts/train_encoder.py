@@ -15,12 +15,14 @@ from pathlib import Path
 from tqdm import tqdm
 
 from gan import CheckpointError, PosterLensError, load
+from xai.genres import asked_for
 from xai.inversion import ENCODER_STEPS, encoder_r2, save_encoder, train_encoder
 
 
 def parse(arguments: list[str] | None = None) -> argparse.Namespace:
     parser = argparse.ArgumentParser(description=__doc__, formatter_class=argparse.RawDescriptionHelpFormatter)
     parser.add_argument("--checkpoint", required=True, type=Path, help="checkpoint folder or .pth file")
+    parser.add_argument("--genres", default="", help="asked for where there are genres, such as Horror,Comedy=0.5")
     parser.add_argument("--out", required=True, type=Path, help="file to write; one that is there is replaced")
     parser.add_argument("--steps", type=int, default=ENCODER_STEPS, help="batches to learn from")
     parser.add_argument("--seed", type=int, default=0, help="names the training")
@@ -29,7 +31,7 @@ def parse(arguments: list[str] | None = None) -> argparse.Namespace:
 
 def run(chosen: argparse.Namespace) -> Path:
     """Do what the command line asks; the file written."""
-    checkpoint = load(chosen.checkpoint)
+    checkpoint = asked_for(load(chosen.checkpoint), chosen.genres)
     out: Path = chosen.out
     if checkpoint.generator is None:
         raise CheckpointError(f"{chosen.checkpoint} holds no generator, only a discriminator.")

@@ -256,7 +256,7 @@ def test_posters_are_read_only_a_little_ahead(script: ModuleType) -> None:
         (["--methods=lime", "--set=occlusion.window=3"], "occlusion is not among --methods."),
         (["--methods=lime", "--set=lime.reference=grey"], "--reference chooses it."),
         (["--methods=activation", "--set=activation.unit=1.5"], "activation.unit is int or none, not '1.5'."),
-        (["--methods=activation"], "layers.4"),  # found out at the first poster
+        (["--methods=activation", "--set=activation.layer=layers.9"], "layers.9"),  # found out at the first poster
         (["--methods=deeplift", "--layer=layers.1", "--unit=99"], "layers.1 has units 0 to 3; 99 is none of them."),
         (["--methods=deeplift", "--layer=layers.9", "--unit=0"], "layers.9"),
         (["--methods=deeplift", "--layer=layers.1"], "--layer needs --unit."),

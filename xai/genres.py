@@ -2,6 +2,7 @@
 
     labels = labels_of(checkpoint.config.genres, ["Horror", "Comedy=-1"])
     horror = conditioned(checkpoint, labels)                # a checkpoint for all that xai can do
+    horror = asked_for(checkpoint, "Horror, Comedy=-1")     # the same
     score = Score(horror.discriminator)
 
     found = genre_sweep(checkpoint.generator, z)            # each genre alone, from not asked for to fully asked for
@@ -110,6 +111,18 @@ def conditioned(checkpoint: Checkpoint, labels: Sequence[float] = ()) -> Checkpo
         info={**checkpoint.info, "asked_for": asked},
         digest=digest,
     )
+
+
+def asked_for(checkpoint: Checkpoint, text: str = "") -> Checkpoint:
+    """The checkpoint conditioned on what a person wrote: "Horror, Comedy=0.5"; on nothing for an empty text.
+
+    Raises
+    ------
+    ExplanationError
+        As :func:`labels_of`, also where a checkpoint without genres is asked for some.
+    """
+    asked = [part for part in text.split(",") if part.strip()]
+    return conditioned(checkpoint, labels_of(checkpoint.config.genres, asked))
 
 
 # ---- one poster ----------------------------------------------------------------------------------------

@@ -192,7 +192,7 @@ def settings(checkpoint: Checkpoint, methods: Sequence[Attribution], trust: bool
         pictures = first.reference.of(torch.zeros(1, 3, *checkpoint.config.size))
         reference |= {"pictures": len(pictures), "sha256": digest(pictures)}
     made_by: dict[str, Any] = _plain({
-        "checkpoint": {"name": checkpoint.name, "digest": checkpoint.digest},
+        "checkpoint": {"name": checkpoint.name, "digest": checkpoint.digest} | _asked_for(checkpoint),
         "target": target,
         "reference": reference,
         "methods": {method.name: method.config for method in methods},
@@ -200,6 +200,11 @@ def settings(checkpoint: Checkpoint, methods: Sequence[Attribution], trust: bool
         "overlay": {"cells": CELLS, "strength": STRENGTH},
     })  # fmt: skip
     return made_by
+
+
+def _asked_for(checkpoint: Checkpoint) -> dict[str, Any]:
+    """The genres that were built in, where there are any (xai.genres)."""
+    return {"genres": checkpoint.info["asked_for"]} if "asked_for" in checkpoint.info else {}
 
 
 def versions() -> dict[str, str]:
@@ -489,6 +494,9 @@ def _write_page(file: IO[str], chunks: Sequence[Path], made_by: Mapping[str, Any
 def _facts(made_by: Mapping[str, Any]) -> Iterator[tuple[str, str]]:
     checkpoint, target, reference = (made_by[key] for key in ("checkpoint", "target", "reference"))
     yield "Checkpoint", f"{checkpoint['name']} (SHA-256 {checkpoint['digest'][:12]}…)"
+    if "genres" in checkpoint:
+        asked = ", ".join(f"{genre} {strength:+g}" for genre, strength in checkpoint["genres"].items())
+        yield "Genres asked for", asked or "none"
     if target["kind"] == "logit":
         yield "What is explained", "the discriminator's logit: above 0 it finds a poster real, below 0 fake"
     else:
