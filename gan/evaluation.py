@@ -362,8 +362,8 @@ def _what_d_knows(
     some = training.select(evenly(np.arange(len(training)), samples))
     other = random_labels(training, genres, len(some), OTHER_SEEDS)
     asked = [
-        (poster_batches(some), _own_labels(some, genres)),
-        (poster_batches(held_out), _own_labels(held_out, genres)),
+        (poster_batches(some), own_labels(some, genres)),
+        (poster_batches(held_out), own_labels(held_out, genres)),
         (draw(generator, samples, first_seed, labels), labels),
         (draw(generator, len(some), OTHER_SEEDS, other), other),
     ]
@@ -374,7 +374,8 @@ def _what_d_knows(
     return discriminator_figures(*found)
 
 
-def _own_labels(posters: PosterSet, genres: tuple[str, ...]) -> Tensor | None:
+def own_labels(posters: PosterSet, genres: tuple[str, ...]) -> Tensor | None:
+    """The posters' labels (N, genres) for a conditional network; None where no genre can be asked for."""
     return torch.from_numpy(posters.genre_labels(genres)).float() if genres else None
 
 

@@ -20,9 +20,18 @@ import torch
 
 import gan
 from gan.checkpoint import fill
+from gan.evaluation import logits, own_labels, ranking
 from gan.files import write_directory
 from gan.logger import read_stats
-from gan.metrics import frechet_distance, generated_features, kid, poster_features
+from gan.metrics import (
+    draw,
+    frechet_distance,
+    generated_features,
+    kid,
+    poster_batches,
+    poster_features,
+    random_labels,
+)
 
 SAMPLES = 2000
 FIRST_SEED = 1_000_000
@@ -78,12 +87,14 @@ def both(checkpoint: gan.Checkpoint) -> tuple[gan.Generator, gan.Discriminator]:
 def measure(checkpoint: gan.Checkpoint, data: Path) -> dict[str, Any]:
     """All figures of the card, with the floor at the same counts."""
     generator, discriminator = both(checkpoint)
-    training, held_out = gan.load_posters(data, checkpoint.config.resolution).split()
+    training, held_out = gan.load_posters(data, checkpoint.config.size).split()
     order = np.random.default_rng(0).permutation(len(training))[:SAMPLES]
-    some = training.select(np.sort(order))
+    some, genres = training.select(np.sort(order)), checkpoint.config.genres
+    labels = random_labels(training, genres, SAMPLES, FIRST_SEED)
     real, floor = poster_features(held_out), poster_features(some)
-    generated = generated_features(generator, SAMPLES, FIRST_SEED)
-    judged, fooled = logits(discriminator, batches(held_out)), logits(discriminator, drawn(generator))
+    generated = generated_features(generator, SAMPLES, FIRST_SEED, labels)
+    known, judged = (logits(discriminator, poster_batches(one), own_labels(one, genres)) for one in (some, held_out))
+    fooled = logits(discriminator, draw(generator, SAMPLES, FIRST_SEED, labels), labels)
     return {
         "posters": len(training),
         "held_out": len(held_out),
@@ -92,33 +103,11 @@ def measure(checkpoint: gan.Checkpoint, data: Path) -> dict[str, Any]:
         "kid_lite1": kid(real, generated),
         "floor_fd": frechet_distance(real, floor),
         "floor_kid": kid(real, floor),
-        "accuracy_training": share_real(logits(discriminator, batches(some))),
-        "accuracy_held_out": share_real(judged),
-        "accuracy_generated": 1 - share_real(fooled),
-        "ranked_rightly": float((judged[:, None] > fooled).float().mean()),
+        "accuracy_training": float((known > 0).mean()),
+        "accuracy_held_out": float((judged > 0).mean()),
+        "accuracy_generated": float((fooled <= 0).mean()),
+        "ranked_rightly": ranking(judged, fooled),
     }
-
-
-@torch.inference_mode()
-def logits(discriminator: gan.Discriminator, images: Any) -> torch.Tensor:
-    """D's logits for batches of pictures, one after the other."""
-    return torch.cat([discriminator.logit(batch) for batch in images])
-
-
-def share_real(found: torch.Tensor) -> float:
-    """Share of the pictures that D calls real."""
-    return float((found > 0).float().mean())
-
-
-def batches(posters: gan.PosterSet) -> Any:
-    for start in range(0, len(posters), 64):
-        yield posters.tensor(range(start, min(start + 64, len(posters))))
-
-
-@torch.inference_mode()
-def drawn(generator: gan.Generator) -> Any:
-    for start in range(FIRST_SEED, FIRST_SEED + SAMPLES, 50):
-        yield generator(gan.latents(range(start, start + 50), generator.config))
 
 
 @torch.inference_mode()

@@ -11,7 +11,7 @@ from urllib.error import URLError
 import numpy as np
 import pytest
 import torch
-from hypothesis import given
+from hypothesis import given, settings
 from hypothesis import strategies as st
 from torch import Tensor, nn
 from torch.nn.functional import adaptive_avg_pool2d
@@ -37,7 +37,6 @@ from gan.evaluation import (
     write,
 )
 from gan.metrics import frechet_distance, with_intervals
-
 
 INTEGERS = st.lists(st.integers(-5, 5), min_size=1, max_size=8)
 
