@@ -36,6 +36,7 @@ METHODS: tuple[Method, ...] = ("telea", "navier-stokes")
 DETECT_AT = 384  # pixels: a shorter poster is enlarged so far for the detector, which knows no smaller letters
 MARGIN = 0.15  # of a box's height, by which it is enlarged: boxes cut through accents and swashes
 THICKEN = 0.06  # of a box's height, by which letters are thickened: their edges are half background
+MOST = 0.5  # of the poster: a box that covers more is the picture itself, taken for a letter
 RADIUS = 3  # pixels around a painted one that are looked at
 
 
@@ -49,7 +50,7 @@ class Cleaned:
 
     pixels : uint8 RGB (H, W, 3).
     mask : bool (H, W), what was painted over.
-    boxes : float32 (M, 4, 2), the corners (x, y) of each line of text that was found.
+    boxes : float32 (M, 4, 2), the corners (x, y) of each line of text that was found; none covers half of the poster.
     """
 
     pixels: Pixels
@@ -65,7 +66,8 @@ def remove_text(pixels: Pixels, detect: Detector, fill: Fill | None = None, cove
     """
     if cover not in COVERS:
         raise ValueError(f"cover must be one of {COVERS}, not {cover!r}")
-    boxes = np.asarray(detect(pixels), np.float32).reshape(-1, 4, 2)
+    found = np.asarray(detect(pixels), np.float32).reshape(-1, 4, 2)
+    boxes = found[[box_mask(pixels.shape[:2], box[None]).mean() <= MOST for box in found]]
     mask = box_mask(pixels.shape[:2], boxes)
     if not mask.any():
         return Cleaned(pixels, mask, boxes)

@@ -83,6 +83,15 @@ def test_a_box_outside_the_poster_is_passed_over() -> None:
     assert not remove_text(pixels, lambda _: BOX + 500, fill_columns).mask.any()
 
 
+def test_a_box_over_most_of_the_poster_is_no_text() -> None:
+    pixels, letters = poster()
+    everything = np.array([[[1, 1], [68, 1], [68, 58], [1, 58]]], np.float32)
+    assert not remove_text(pixels, lambda _: everything, fill_columns).mask.any()
+    both = remove_text(pixels, lambda _: np.concatenate([everything, BOX]), fill_columns)
+    assert np.array_equal(both.boxes, BOX)
+    assert both.mask[letters].all()
+
+
 @settings(max_examples=30)
 @given(arrays(np.uint8, (20, 24, 3)), arrays(np.float32, (3, 4, 2), elements=st.integers(-5, 30)))
 def test_nothing_changes_outside_the_mask(pixels: np.ndarray, boxes: np.ndarray) -> None:
