@@ -5,101 +5,17 @@ Skipped where no browser is installed, unless POSTERLENS_BROWSER=required.
 
 from __future__ import annotations
 
-import os
 import re
-import shutil
-import socket
-import subprocess
-import sys
-import time
-import urllib.request
 import zipfile
-from collections.abc import Iterator
 from pathlib import Path
 
 import pytest
-from playwright.sync_api import Page, expect, sync_playwright
+from playwright.sync_api import Page, expect
 
 from gan.synthetic import draw_poster
+from tests.e2e.conftest import go_to, settle, upload
 
 pytestmark = pytest.mark.browser
-HOUSE = Path(__file__).parents[2]
-PATIENCE = 60_000  # milliseconds; a slow machine imports torch for a while
-QUIET = (
-    "--no-sandbox", "--disable-gpu", "--disable-quic", "--no-first-run", "--disable-background-networking",
-    "--disable-component-update", "--disable-sync",
-)  # fmt: skip
-
-
-def browser_path() -> str:
-    found = shutil.which("chromium") or shutil.which("chromium-browser") or shutil.which("google-chrome")
-    if found is None:
-        if os.environ.get("POSTERLENS_BROWSER") == "required":
-            pytest.fail("No Chromium is installed, and POSTERLENS_BROWSER=required.")
-        pytest.skip("no Chromium is installed")
-    return found
-
-
-def free_port() -> int:
-    with socket.socket() as probe:
-        probe.bind(("127.0.0.1", 0))
-        return int(probe.getsockname()[1])
-
-
-@pytest.fixture(scope="module")
-def address(tmp_path_factory: pytest.TempPathFactory) -> Iterator[str]:
-    """The app, started as the README says."""
-    browser_path()
-    port = free_port()
-    environment = os.environ | {
-        "PATH": f"{Path(sys.executable).parent}{os.pathsep}{os.environ['PATH']}",
-        "STREAMLIT_SERVER_PORT": str(port),
-        "STREAMLIT_SERVER_ADDRESS": "127.0.0.1",
-        "STREAMLIT_SERVER_HEADLESS": "true",
-    }
-    log = tmp_path_factory.mktemp("app") / "log"
-    with log.open("w") as output:
-        command = ["streamlit", "run", "dashboard/app.py"]
-        app = subprocess.Popen(command, cwd=HOUSE, env=environment, stdout=output, stderr=subprocess.STDOUT)
-        try:
-            wait_for(f"http://127.0.0.1:{port}/_stcore/health", app, log)
-            yield f"http://127.0.0.1:{port}"
-        finally:
-            app.terminate()
-            app.wait(20)
-
-
-def wait_for(url: str, app: subprocess.Popen[bytes], log: Path) -> None:
-    for _ in range(240):
-        try:
-            urllib.request.urlopen(url, timeout=2)
-            return
-        except OSError:
-            assert app.poll() is None, log.read_text()
-            time.sleep(0.5)
-    pytest.fail(log.read_text())
-
-
-@pytest.fixture
-def page(address: str) -> Iterator[Page]:
-    with sync_playwright() as playwright:
-        browser = playwright.chromium.launch(executable_path=browser_path(), args=list(QUIET))
-        page = browser.new_page(viewport={"width": 1280, "height": 900})
-        page.set_default_timeout(PATIENCE)
-        expect.set_options(timeout=PATIENCE)
-        page.goto(address)
-        yield page
-        browser.close()
-
-
-def settle(page: Page) -> None:
-    """Wait until the app has answered: a click while an upload is on its way would be lost."""
-    expect(page.get_by_test_id("stApp")).to_have_attribute("data-test-script-state", "notRunning")
-
-
-def go_to(page: Page, name: str) -> None:
-    page.get_by_test_id("stSidebarNav").get_by_role("link", name=name).click()
-    expect(page.get_by_role("heading", name=name, level=1)).to_be_visible()
 
 
 def test_a_person_uploads_a_poster_compares_four_methods_and_picks_a_filter(page: Page, tmp_path: Path) -> None:
@@ -107,12 +23,7 @@ def test_a_person_uploads_a_poster_compares_four_methods_and_picks_a_filter(page
     draw_poster(7, 128).image.save(poster)
     expect(page.get_by_role("heading", name="PosterLens")).to_be_visible()
 
-    page.get_by_test_id("stSidebar").get_by_text("Upload", exact=True).click()
-    page.locator("input[type=file]").set_input_files(poster)
-    # The verdict on the seed stands there until the upload has arrived; the poster's caption does not.
-    expect(page.get_by_test_id("stSidebar").get_by_role("paragraph").get_by_text("mine.png")).to_be_visible()
-    expect(page.get_by_test_id("stSidebar").get_by_text("D finds it")).to_be_visible()
-    settle(page)
+    upload(page, poster)
 
     go_to(page, "Compare")
     for title in ("DeepLIFT", "DeepSHAP", "LIME", "Activation map"):

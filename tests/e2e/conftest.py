@@ -1,0 +1,129 @@
+"""The app in a real Chromium: starting it, waiting for it, and what a person does on every page."""
+
+from __future__ import annotations
+
+import os
+import shutil
+import socket
+import subprocess
+import sys
+import time
+import urllib.request
+from collections.abc import Iterator
+from contextlib import contextmanager
+from pathlib import Path
+
+import pytest
+from playwright.sync_api import Browser, Page, expect, sync_playwright
+
+HOUSE = Path(__file__).parents[2]
+PATIENCE = 240_000  # milliseconds; a machine that is busy with training paints an atlas for minutes
+QUIET = (
+    "--no-sandbox", "--disable-gpu", "--disable-quic", "--no-first-run", "--disable-background-networking",
+    "--disable-component-update", "--disable-sync",
+)  # fmt: skip
+
+
+def browser_path() -> str:
+    found = shutil.which("chromium") or shutil.which("chromium-browser") or shutil.which("google-chrome")
+    if found is None:
+        if os.environ.get("POSTERLENS_BROWSER") == "required":
+            pytest.fail("No Chromium is installed, and POSTERLENS_BROWSER=required.")
+        pytest.skip("no Chromium is installed")
+    return found
+
+
+@pytest.fixture(scope="module")
+def browser() -> Iterator[Browser]:
+    path = browser_path()
+    with sync_playwright() as playwright:
+        browser = playwright.chromium.launch(executable_path=path, args=list(QUIET))
+        yield browser
+        browser.close()
+
+
+@pytest.fixture(scope="session")
+def checkpoints_copy(tmp_path_factory: pytest.TempPathFactory) -> Path:
+    """A folder of checkpoints that a test may add to, with the shipped one in it."""
+    folder = tmp_path_factory.mktemp("kept") / "checkpoints"
+    shutil.copytree(HOUSE / "checkpoints/dcgan-64", folder / "dcgan-64")
+    return folder
+
+
+@pytest.fixture(scope="module")
+def address(request: pytest.FixtureRequest, tmp_path_factory: pytest.TempPathFactory) -> Iterator[str]:
+    """The app, started as the README says, on a copy of the checkpoints if the module WRITES_CHECKPOINTS."""
+    browser_path()
+    arguments = []
+    if getattr(request.module, "WRITES_CHECKPOINTS", False):
+        arguments = ["--", "--checkpoints", str(request.getfixturevalue("checkpoints_copy"))]
+    with started(arguments, tmp_path_factory.mktemp("app")) as address:
+        yield address
+
+
+@contextmanager
+def started(arguments: list[str], folder: Path) -> Iterator[str]:
+    with socket.socket() as probe:
+        probe.bind(("127.0.0.1", 0))
+        port = int(probe.getsockname()[1])
+    environment = os.environ | {
+        "PATH": f"{Path(sys.executable).parent}{os.pathsep}{os.environ['PATH']}",
+        "POSTERLENS_CACHE": str(folder / "cache"),
+        "STREAMLIT_SERVER_PORT": str(port),
+        "STREAMLIT_SERVER_ADDRESS": "127.0.0.1",
+        "STREAMLIT_SERVER_HEADLESS": "true",
+    }
+    log = folder / "log"
+    with log.open("w") as output:
+        command = ["streamlit", "run", "dashboard/app.py", *arguments]
+        app = subprocess.Popen(command, cwd=HOUSE, env=environment, stdout=output, stderr=subprocess.STDOUT)
+        try:
+            wait_for(f"http://127.0.0.1:{port}/_stcore/health", app, log)
+            yield f"http://127.0.0.1:{port}"
+        finally:
+            app.terminate()
+            app.wait(20)
+
+
+def wait_for(url: str, app: subprocess.Popen[bytes], log: Path) -> None:
+    for _ in range(240):
+        try:
+            urllib.request.urlopen(url, timeout=2)
+            return
+        except OSError:
+            assert app.poll() is None, log.read_text()
+            time.sleep(0.5)
+    pytest.fail(log.read_text())
+
+
+@pytest.fixture
+def page(address: str, browser: Browser) -> Iterator[Page]:
+    """A fresh window on the Start page."""
+    context = browser.new_context(viewport={"width": 1280, "height": 900})
+    page = context.new_page()
+    page.set_default_timeout(PATIENCE)
+    expect.set_options(timeout=PATIENCE)
+    page.goto(address)
+    yield page
+    context.close()
+
+
+def settle(page: Page) -> None:
+    """Wait until the app has answered: a click while an upload is on its way would be lost."""
+    expect(page.get_by_test_id("stApp")).to_have_attribute("data-test-script-state", "notRunning")
+
+
+def go_to(page: Page, name: str) -> None:
+    page.get_by_test_id("stSidebarNav").get_by_role("link", name=name).click()
+    expect(page.get_by_role("heading", name=name, level=1)).to_be_visible()
+
+
+def upload(page: Page, poster: Path) -> None:
+    """Choose a picture in the sidebar, and wait until it is the subject."""
+    sidebar = page.get_by_test_id("stSidebar")
+    sidebar.get_by_text("Upload", exact=True).click()
+    page.locator("input[type=file]").set_input_files(poster)
+    # The verdict on the seed stands there until the upload has arrived; the poster's caption does not.
+    expect(sidebar.get_by_role("paragraph").get_by_text(poster.name)).to_be_visible()
+    expect(sidebar.get_by_text("D finds it")).to_be_visible()
+    settle(page)
