@@ -1,12 +1,16 @@
 from __future__ import annotations
 
+import copy
+from dataclasses import replace
+from pathlib import Path
+
 import pytest
 import torch
 from hypothesis import given, settings
 from hypothesis import strategies as st
-from torch import nn
+from torch import Tensor, nn
 
-from gan import Discriminator, Generator, ModelConfig, latents
+from gan import Discriminator, Generator, ModelConfig, latents, load, save
 
 SEEDS = st.integers(0, 2**32 - 1)
 
@@ -119,3 +123,157 @@ def test_settings_of_a_later_version_are_ignored() -> None:
 def test_a_seed_that_would_name_a_second_latent_is_refused(seed: int, tiny: ModelConfig) -> None:
     with pytest.raises(ValueError, match="from 0 to"):
         latents([0, seed], tiny)
+
+
+# ---- Shapes --------------------------------------------------------------------------------------------
+
+
+@pytest.mark.parametrize("resolution", [8, 16, 64])
+@pytest.mark.parametrize("norm_d", [True, False])
+def test_whole_posters_are_half_as_high_again(resolution: int, norm_d: bool) -> None:
+    config = ModelConfig(resolution, latent=5, width=2, max_width=8, aspect="2:3", norm_d=norm_d)
+    assert config.size == (resolution * 3 // 2, resolution)
+    images = Generator(config).eval()(latents([3, 4], config))
+    assert images.shape == (2, 3, *config.size)
+    assert Discriminator(config).eval().logit(images).shape == (2,)
+
+
+def test_a_d_without_batchnorm_has_biases_and_judges_each_picture_alone(tiny: ModelConfig) -> None:
+    config = replace(tiny, resolution=32, norm_d=False)
+    discriminator = Discriminator(config).train()
+    assert not any(isinstance(layer, nn.BatchNorm2d) for layer in discriminator.layers)
+    convolutions = [layer for layer in discriminator.layers if isinstance(layer, nn.Conv2d)]
+    assert all(layer.bias is not None and not layer.bias.any() for layer in convolutions)
+    images = torch.rand(5, 3, 32, 32) * 2 - 1
+    alone = torch.cat([discriminator.logit(image[None]) for image in images])
+    assert torch.allclose(discriminator.logit(images), alone, atol=1e-5)
+
+
+def test_without_batchnorm_the_first_weights_keep_the_size_of_the_maps() -> None:
+    config = ModelConfig(64, width=16, norm_d=False)
+    maps = Discriminator(config).layers[:-2](torch.randn(8, 3, 64, 64))
+    assert 0.3 < maps.square().mean().sqrt() < 3
+
+
+@pytest.mark.parametrize(("name", "wrong"), [("aspect", "3:2"), ("genres", ("Drama", "Drama")), ("embedding", 0)])
+def test_impossible_networks_are_refused_by_name(name: str, wrong: object) -> None:
+    with pytest.raises(ValueError, match=name):
+        ModelConfig(**{name: wrong})
+
+
+# ---- Genres ------------------------------------------------------------------------------------------
+
+GENRES = ("Comedy", "Drama", "Horror")
+LABELS = ([0, 0, 0], [1, -1, -1], [0, 1, 0], [-1, -0.5, 0.25])
+
+
+def pair(config: ModelConfig) -> tuple[Generator, Discriminator]:
+    """Networks whose genres have a say, and whose BatchNorm has seen pictures."""
+    with torch.random.fork_rng(), torch.no_grad():
+        torch.manual_seed(0)
+        generator, discriminator = Generator(config), Discriminator(config)
+        for network in (generator, discriminator):
+            network.embed.weight.normal_()
+            for layer in network.layers:
+                if isinstance(layer, nn.Conv2d | nn.ConvTranspose2d):
+                    layer.weight.mul_(5)
+        discriminator(generator(latents(range(32), config)))
+    return generator.eval(), discriminator.eval()
+
+
+@pytest.fixture(params=["1:1", "2:3"])
+def told(request: pytest.FixtureRequest) -> ModelConfig:
+    return ModelConfig(16, 8, 4, aspect=request.param, genres=GENRES, embedding=5)
+
+
+@torch.no_grad()
+@pytest.mark.parametrize("label", LABELS)
+def test_given_genres_it_is_the_plain_network_for_them(label: list[float], told: ModelConfig, tmp_path: Path) -> None:
+    generator, discriminator = pair(told)
+    z, labels = latents(range(6), told), torch.tensor([label] * 6, dtype=torch.float32)
+    images = torch.rand(6, 3, *told.size) * 2 - 1
+    logits = discriminator.logit(images, labels)
+    plain_g, plain_d = generator.given(label), discriminator.given(label)
+    assert torch.allclose(plain_g(z), generator(z, labels), atol=1e-5)
+    assert torch.allclose(plain_d.logit(images), logits, atol=1e-4)
+    assert torch.allclose(plain_d(images), torch.sigmoid(logits), atol=1e-5)
+    assert plain_g.config.genres == plain_d.config.genres == ()
+
+    save(tmp_path / "given", plain_g, plain_d)
+    found = load(tmp_path / "given")
+    assert found.generator is not None and found.discriminator is not None
+    assert found.config.given
+    assert torch.equal(found.generator(z), plain_g(z))
+    assert torch.equal(found.discriminator.logit(images), plain_d.logit(images))
+
+
+@torch.no_grad()
+def test_labels_change_the_pictures_and_the_verdicts(told: ModelConfig) -> None:
+    """Else the test above would show nothing."""
+    generator, discriminator = pair(told)
+    z = latents(range(6), told)
+    first, second = (torch.tensor([label] * 6, dtype=torch.float32) for label in LABELS[:2])
+    assert (generator(z, first) - generator(z, second)).abs().max() > 0.1
+    images = torch.rand(6, 3, *told.size) * 2 - 1
+    assert (discriminator.logit(images, first) - discriminator.logit(images, second)).abs().max() > 0.1
+
+
+@torch.no_grad()
+def test_without_labels_nothing_is_asked_for(told: ModelConfig) -> None:
+    generator, discriminator = pair(told)
+    z, zeros = latents(range(4), told), torch.zeros(4, 3)
+    assert torch.equal(generator(z), generator(z, zeros))
+    assert torch.equal(discriminator.logit(generator(z)), discriminator.logit(generator(z), zeros))
+
+
+@torch.no_grad()
+def test_given_leaves_the_conditional_networks_as_they_were(told: ModelConfig) -> None:
+    for network in pair(told):
+        before = copy.deepcopy(network.state_dict())
+        plain = network.given([1, 0, -1])
+        for value in plain.state_dict().values():
+            value.add_(1)
+        assert network.config == told
+        assert all(torch.equal(before[key], value) for key, value in network.state_dict().items())
+        assert not plain.training and not any(module.training for module in plain.modules())
+        assert network.train().given([1, 0, -1]).training
+
+
+@torch.no_grad()
+def test_a_conditional_checkpoint_comes_back_exactly(told: ModelConfig, tmp_path: Path) -> None:
+    config = replace(told, norm_d=False)
+    generator, discriminator = pair(config)
+    save(tmp_path / "told", generator, discriminator)
+    found = load(tmp_path / "told")
+    assert found.config == config
+    for mine, back in ((generator, found.generator), (discriminator, found.discriminator)):
+        assert all(torch.equal(back.state_dict()[key], value) for key, value in mine.state_dict().items())
+
+
+@torch.no_grad()
+def test_ds_verdict_on_genres_is_the_projection_of_the_last_maps(told: ModelConfig) -> None:
+    """Miyato and Koyama 2018, eq. 3: unconditional logit, plus the embedded labels times the pooled features."""
+    _, discriminator = pair(told)
+    images = torch.rand(3, 3, *told.size) * 2 - 1
+    labels = torch.tensor([[1.0, 0.0, -1.0], [0.0, 0.0, 0.0], [0.5, 1.0, 1.0]])
+    maps = discriminator.layers[:-2](images)
+    plain = nn.functional.conv2d(maps, discriminator.layers[-2].weight)[:, 0, 0, 0]
+    for row in range(3):
+        features = maps[row].mean((1, 2))
+        direction = sum(labels[row, genre] * discriminator.embed.weight[:, genre] for genre in range(3))
+        assert isinstance(direction, Tensor)
+        expected = plain[row] + (direction * features).sum()
+        assert discriminator.logit(images, labels)[row].item() == pytest.approx(expected.item(), rel=1e-4, abs=1e-5)
+
+
+@pytest.mark.parametrize("label", [[1, 0], [1, 0, 0, 0], [2, 0, 0], [float("nan"), 0, 0]])
+def test_labels_of_another_length_or_size_are_refused(label: list[float], told: ModelConfig) -> None:
+    for network in pair(told):
+        with pytest.raises(ValueError, match="Labels are 3 values from -1 to 1, one for each genre"):
+            network.given(label)
+
+
+def test_a_plain_network_cannot_be_given_genres(tiny: ModelConfig) -> None:
+    for network in (Generator(tiny), Discriminator(tiny)):
+        with pytest.raises(ValueError, match="was not trained with genres"):
+            network.given([1.0])
