@@ -198,15 +198,7 @@ def lime(bench: Bench) -> Iterator[Row]:
 
 def page(bench: Bench) -> Iterator[Row]:
     """The Compare page with six methods, on the server: a new poster, another colour, a poster seen before."""
-    from streamlit.testing.v1 import AppTest
-
-    sys.argv = ["app.py", "--checkpoints", str(bench.path.parent)]
-    app = AppTest.from_file(str(HOUSE / "dashboard/app.py"), default_timeout=120)
-    app.query_params["checkpoint"] = bench.path.name
-    app.query_params["methods"] = [xai.METHODS[name].title for name in SIX]
-    app.query_params["check"] = "false"
-    app.switch_page("app_pages/compare.py")
-    app.run()  # imports, and the networks
+    app = opened(bench, "compare", methods=[xai.METHODS[name].title for name in SIX], check="false")
 
     def seed(number: int) -> Callable[[], Any]:
         return lambda: app.number_input(key="seed").set_value(number).run()
@@ -221,6 +213,42 @@ def page(bench: Bench) -> Iterator[Row]:
     yield Row("Compare page, new poster, six methods", cold, "", None, "under 1,500 ms")
     yield Row("Compare page, another overlay", colour, "", None, "under 60 ms")
     yield Row("Compare page, poster seen before", again, "", None, "under 60 ms")
+
+
+def opened(bench: Bench, name: str, **query: Any) -> Any:
+    """A page of the dashboard, on the server alone; imports are done and the networks are loaded."""
+    from streamlit.testing.v1 import AppTest
+
+    sys.argv = ["app.py", "--checkpoints", str(bench.path.parent)]
+    app = AppTest.from_file(str(HOUSE / "dashboard/app.py"), default_timeout=120)
+    for key, value in ({"checkpoint": bench.path.name} | query).items():
+        app.query_params[key] = value
+    app.switch_page(f"app_pages/{name}.py")
+    return app.run()
+
+
+def card(bench: Bench) -> Iterator[Row]:
+    """A filter's card on the Generator page, on the server: nothing kept, another filter, a filter seen before."""
+    import streamlit as st
+
+    app = opened(bench, "generator")
+
+    def choose(unit: int) -> Callable[[], Any]:
+        return lambda: app.number_input(key="g_unit").set_value(unit).run()
+
+    def with_nothing_kept(unit: int) -> float:
+        st.cache_resource.clear()
+        return elapsed(choose(unit))
+
+    few = max(3, bench.turns // 3)
+    cold = statistics.median(with_nothing_kept(turn) for turn in range(few))
+    warm = statistics.median(elapsed(choose(few + turn)) for turn in range(bench.turns))
+    again = statistics.median(elapsed(choose(few + turn % 2)) for turn in range(bench.turns))
+    assert not app.exception and not app.error, "the page failed"
+    note = "all caches emptied before: it loads the networks too"
+    yield Row("A filter's card, whole page, cold", cold, "", None, "under 1,000 ms", note)
+    yield Row("A filter's card, another filter", warm, "", None, "under 150 ms")
+    yield Row("A filter's card, a filter seen before", again, "", None, "under 150 ms")
 
 
 def folder(bench: Bench) -> Iterator[Row]:
@@ -284,8 +312,46 @@ def generator(bench: Bench) -> Iterator[Row]:
     yield Row("Jacobian of one poster", slopes, "", None, "under 500 ms")
 
 
+def noise(bench: Bench) -> Iterator[Row]:
+    """Sobol's total index of every noise value, on a small sample."""
+    from xai.importance import POINTS, importance
+
+    network, samples = bench.checkpoint.generator, 4
+    assert network is not None  # checked by main
+    (spent,) = turns(3, lambda turn: importance(network, bench.score, samples, seed=turn))
+    count = samples * (network.config.latent + POINTS)
+    note = f"{samples} samples; time grows with their number, and the shipped study has 256"
+    yield Row(f"Sobol's index of every noise value, {count} posters", spent, "", None, "", note)
+
+
+def pruning(bench: Bench) -> Iterator[Row]:
+    """What the Prune page asks for: a smaller generator, and twelve posters before and after."""
+    from xai.prune import first_of, moments, prune, ranking
+
+    network = bench.checkpoint.generator
+    assert network is not None  # checked by main
+    z = gan.latents(range(12), bench.checkpoint.config)
+
+    @torch.no_grad()
+    def posters(turn: int, known: Any, order: Any) -> list[Tensor]:
+        smaller = prune(network, first_of(network, order, 0.1 + 0.05 * (turn % 5)), known=known)
+        return [network(z), smaller(z)]
+
+    def all_anew(turn: int) -> None:
+        found = moments(network)
+        posters(turn, found, ranking(network, "duplicates", known=found))
+
+    known = moments(network)
+    order = ranking(network, "duplicates", known=known)
+    few = max(3, bench.turns // 3)
+    cold, warm = turns(few, all_anew, lambda turn: posters(turn, known, order))
+    yield Row("Pruning, 12 posters before and after", cold, "", None, "", "moments and ranking measured anew")
+    yield Row("Pruning, another share", warm, "", None, "", "moments and ranking are kept")
+
+
 JOBS: dict[str, Callable[[Bench], Iterator[Row]]] = {
-    job.__name__: job for job in (forward, deeplift, deepshap, gradients, lime, page, folder, generator)
+    job.__name__: job
+    for job in (forward, deeplift, deepshap, gradients, lime, page, folder, card, generator, noise, pruning)
 }
 
 

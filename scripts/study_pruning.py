@@ -24,7 +24,7 @@ from gan.metrics import generated_features, poster_features
 from gan.state import recalibrate
 from xai import ExplanationError
 from xai.filters import FILE, Table, filters_table
-from xai.prune import RANKINGS, Moments, Order, costs, effects, first_of, moments, prune, ranking
+from xai.prune import RANKINGS, costs, effects, first_of, moments, prune, ranking
 from xai.pruning_bench import RULE, bench, unnoticed
 
 SHARES = (0.0, 0.02, 0.05, 0.1, 0.2, 0.3, 0.5, 0.7)
@@ -74,16 +74,6 @@ def table_of(checkpoint: gan.Checkpoint, options: argparse.Namespace) -> Table:
     return found
 
 
-def orders_by(
-    name: str, checkpoint: gan.Checkpoint, options: argparse.Namespace, known: Moments, count: int = 1
-) -> list[Order]:
-    """The ranking of this name; ``count`` of them where it is random."""
-    assert checkpoint.generator is not None  # main has looked
-    measured = effects(table_of(checkpoint, options)) if name == "effect" else None
-    seeds = range(count if name == "random" else 1)
-    return [ranking(checkpoint.generator, name, measured, seed, known) for seed in seeds]
-
-
 def study(checkpoint: gan.Checkpoint, options: argparse.Namespace) -> dict[str, object]:
     """Points of all rankings, as plain values."""
     generator = checkpoint.generator
@@ -92,9 +82,11 @@ def study(checkpoint: gan.Checkpoint, options: argparse.Namespace) -> dict[str, 
     held_out = gan.load_posters(options.data, generator.config.resolution).split()[1]
     real = poster_features(held_out)
     known, whole = moments(generator), generated_features(generator, options.samples)
+    measured = effects(table_of(checkpoint, options))
     rankings, limits = {}, {}
     for name in RANKINGS:
-        orders = orders_by(name, checkpoint, options, known, options.orders)
+        seeds = range(options.orders if name == "random" else 1)
+        orders = [ranking(generator, name, measured, seed, known) for seed in seeds]
         with tqdm(total=100, desc=name) as bar:
             points = bench(
                 generator, orders, shares, lambda network: generated_features(network, options.samples), real,
@@ -106,6 +98,7 @@ def study(checkpoint: gan.Checkpoint, options: argparse.Namespace) -> dict[str, 
     return {
         "samples": options.samples, "held_out": len(held_out), "orders": options.orders,
         "recalibrated": options.recalibrate, "rule": RULE, "unnoticed": limits, "rankings": rankings,
+        "effects": {layer: values.tolist() for layer, values in measured.items()},
     }  # fmt: skip
 
 
@@ -114,7 +107,8 @@ def save(checkpoint: gan.Checkpoint, options: argparse.Namespace) -> None:
     generator = checkpoint.generator
     assert generator is not None and checkpoint.discriminator is not None  # main has looked
     known = moments(generator)
-    [order] = orders_by(options.ranking, checkpoint, options, known)
+    measured = effects(table_of(checkpoint, options)) if options.ranking == "effect" else None
+    order = ranking(generator, options.ranking, measured, known=known)
     smaller = prune(generator, first_of(generator, order, options.share), known=known)
     smaller = recalibrate(smaller) if options.recalibrate else smaller
     about = {"pruned_from": checkpoint.digest, "ranking": options.ranking, "share": options.share}

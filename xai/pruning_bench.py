@@ -26,9 +26,10 @@ RESAMPLES = 20
 PAIRS = 2000
 WIDTH = 1.96  # standard errors: intervals of 95 %
 RULE = (
-    "The judge notices when the pruned generator's distance from real posters is larger than the whole one's and the "
-    "95 % interval of the difference does not reach 0. Both draw the same seeds; the interval comes from drawing "
-    "these again with replacement, and, where there are several random orders, from the spread between them."
+    "The judge notices a share of filters when its 95 % interval of the difference from the whole generator's distance "
+    "lies above 0, and so do those of all larger shares: damage grows with the share, so what is not noticed at a "
+    "larger one is chance at a smaller one. Both generators draw the same seeds; the interval comes from drawing these "
+    "again with replacement, and, where there are several random orders, from the spread between them."
 )
 
 Describe = Callable[[Generator], Features]
@@ -105,13 +106,8 @@ def bench(
 
 
 def unnoticed(points: Sequence[Point]) -> float:
-    """The largest measured share up to which the judge never notices, by RULE; ``points`` by rising share."""
-    largest = 0.0
-    for point in points:
-        if point.worse_low > 0:
-            break
-        largest = point.share
-    return largest
+    """The largest measured share that the judge does not notice, by RULE."""
+    return max((point.share for point in points if point.worse_low <= 0), default=0.0)
 
 
 class _Judge:

@@ -363,10 +363,10 @@ def test_the_judge_notices_when_a_filter_goes_that_draws_something_and_not_befor
     assert told == [0.25, 0.5, 0.75, 1.0]
 
 
-def test_a_share_after_one_that_was_noticed_is_not_reached() -> None:
+def test_the_largest_share_that_is_not_noticed_vouches_for_smaller_ones() -> None:
     [point] = judged([BY_HAND], [0.0])
-    marks = [(0.0, 0.0), (0.1, -1.0), (0.2, 0.5), (0.3, -1.0)]
-    assert unnoticed([replace(point, share=share, worse_low=low) for share, low in marks]) == 0.1
+    marks = [(0.0, 0.0), (0.1, 0.1), (0.2, -1.0), (0.3, 0.5)]
+    assert unnoticed([replace(point, share=share, worse_low=low) for share, low in marks]) == 0.2
     assert unnoticed([]) == 0.0
 
 
