@@ -26,6 +26,7 @@ if TYPE_CHECKING:
     from xai.latent_study import LatentStudy
     from xai.memory import Memory
     from xai.paths import Path as Walk
+    from xai.prune import Cost, Moments
     from xai.units import Effect
     from xai.wiring import Parts, Wiring
 
@@ -81,7 +82,8 @@ def pruned(digest: str, ranking: str, percent: int, _checkpoint: gan.Checkpoint)
     generator = cache.generator(_checkpoint)
     gone = prune.first_of(generator, _ranking(digest, ranking, _checkpoint), percent / 100)
     layers = prune.activation_layers(generator)
-    return Pruned(prune.prune(generator, gone), layers, {layer: len(units) for layer, units in gone.items()})
+    smaller = prune.prune(generator, gone, known=_moments(digest, _checkpoint))
+    return Pruned(smaller, layers, {layer: len(units) for layer, units in gone.items()})
 
 
 @st.cache_resource(max_entries=16, show_spinner=False)
@@ -95,18 +97,23 @@ def _ranking(digest: str, name: str, _checkpoint: gan.Checkpoint) -> list[tuple[
     if study is not None:
         effects = {layer: torch.tensor(values) for layer, values in study["effects"].items()}
     elif table is not None:  # no curves yet, but every filter's effect has been measured
-        whole = prune.activation_layers(cache.generator(_checkpoint))
-        effects = {layer: torch.from_numpy(table.effect[table.layer == layer]) for layer in whole}
-    return prune.ranking(cache.generator(_checkpoint), name, effects)
+        effects = prune.effects(table)
+    return prune.ranking(cache.generator(_checkpoint), name, effects, known=_moments(digest, _checkpoint))
+
+
+@st.cache_resource(max_entries=4, show_spinner="Measuring how filters go together")
+def _moments(digest: str, _checkpoint: gan.Checkpoint) -> Moments:
+    from xai import prune
+
+    return prune.moments(cache.generator(_checkpoint))
 
 
 @st.cache_resource(max_entries=64, show_spinner=False)
-def cost(digest: str, ranking: str, percent: int, _checkpoint: gan.Checkpoint) -> Any:
-    """What a poster costs with the whole generator (``percent`` 0) or a smaller one."""
+def costs(digest: str, ranking: str, percent: int, _checkpoint: gan.Checkpoint) -> list[Cost]:
+    """What a poster costs with the whole generator and with a smaller one, timed in turns."""
     from xai import prune
 
-    whole = cache.generator(_checkpoint)
-    return prune.cost(pruned(digest, ranking, percent, _checkpoint).generator if percent else whole)
+    return prune.costs(cache.generator(_checkpoint), pruned(digest, ranking, percent, _checkpoint).generator)
 
 
 @st.cache_resource(max_entries=64, show_spinner=False)

@@ -28,8 +28,7 @@ with st.container(horizontal=True, vertical_alignment="bottom"):
     ranking = ui.choose("Take away", rankings, rankings[0], lambda name: RANKINGS[name], "ranking", width=380)
     percent = st.slider("Percent of the filters", 0, 90, 20, 5, key="percent", bind="query-params", width=300)
 smaller = generator_cache.pruned(checkpoint.digest, ranking, percent, checkpoint)
-before = generator_cache.cost(checkpoint.digest, ranking, 0, checkpoint)
-after = generator_cache.cost(checkpoint.digest, ranking, percent, checkpoint)
+before, after = generator_cache.costs(checkpoint.digest, ranking, percent, checkpoint)
 
 
 def change(key: str) -> str:
@@ -91,6 +90,11 @@ if study:
         )  # fmt: skip
         with column:
             st.plotly_chart(figure, key=f"{key}_curve", config={"displayModeBar": False})
+    if ranking in study.get("unnoticed", {}):
+        st.markdown(
+            f"Taken away in this order, up to **{study['unnoticed'][ranking]:.0%}** of the filters go unnoticed.",
+            help=study["rule"],
+        )  # fmt: skip
     st.caption(
         f"The judge is EfficientNet-Lite1, which had no part in the training: {study['samples']} generated posters "
         f"against {study['held_out']:,} held-out ones. Bars are 95 % intervals."

@@ -6,9 +6,11 @@ from collections.abc import Callable
 from pathlib import Path
 
 import pytest
+import torch
 from streamlit.testing.v1 import AppTest
 
 import gan
+from dashboard import generator_cache
 from tests.dashboard.test_pages import captions, texts
 from xai.paint import Edit, to_json
 
@@ -50,6 +52,23 @@ def test_edits_in_the_address_are_painted_and_undone(open_app: OpenApp) -> None:
     assert "with 1 edit" in captions(app)
     next(button for button in app.button if button.label == "Paint").click().run()
     assert "with 2 edits" in captions(app)
+
+
+def test_the_same_edits_on_another_seed_are_another_picture(checkpoints: Path) -> None:
+    checkpoint = gan.load(checkpoints / "tiny")
+    edits = to_json([Edit("layers.2", 0, (0.0, 0.0, 1.0, 0.5), "off")])
+    one, other = (
+        generator_cache.painted(checkpoint.digest, seed, edits, checkpoint, gan.latents([seed], checkpoint.config))
+        for seed in (1, 2)
+    )
+    assert not torch.equal(one, other)
+
+
+def test_a_link_names_its_layer_and_not_the_words_of_the_box(open_app: OpenApp) -> None:
+    app = open_app("generator", {"g_layer": "layers.0", "g_unit": "2"})
+    assert "Filter 2 of layers.0" in [element.value for element in app.subheader]
+    app.selectbox(key="g_layer").set_value("layers.2").run()
+    assert "layers.2" in app.query_params["g_layer"]  # a list in later versions of Streamlit
 
 
 @pytest.mark.parametrize("text", ["[[", "7", '[["layers.99",0,[0,0,1,1],"off"]]', '[["layers.2",0,[1,0,0,1],"off"]]'])

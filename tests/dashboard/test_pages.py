@@ -354,6 +354,23 @@ def test_the_pruning_study_is_shown_for_the_weights_that_it_was_made_for(
     assert not app.get("plotly_chart")
 
 
+def test_a_kept_smaller_generator_can_be_chosen_and_is_not_replaced(
+    open_app: OpenApp, checkpoints: Path, tmp_path: Path
+) -> None:
+    copied = tmp_path / "checkpoints"
+    shutil.copytree(checkpoints, copied)
+    app = open_app("prune", {"ranking": "norm", "percent": "40"}, "--checkpoints", str(copied))
+    keep = next(button for button in app.button if button.label == "Keep it as a checkpoint")
+    keep.click().run()
+    assert not app.exception and not app.error
+    assert "tiny-norm-40" in app.selectbox(key="checkpoint").options
+    assert gan.load(copied / "tiny-norm-40").info["pruned_from"] == gan.load(copied / "tiny").digest
+    next(button for button in app.button if button.label == "Keep it as a checkpoint").click().run()
+    assert "tiny-norm-40 is already among the checkpoints." in texts(app)
+    app.selectbox(key="checkpoint").set_value("tiny-norm-40").run()
+    assert not app.exception and not app.error
+
+
 def test_a_smaller_generator_taken_home_is_a_checkpoint(checkpoints: Path, tmp_path: Path) -> None:
     from dashboard import generator_cache
 
