@@ -27,3 +27,15 @@ class TrainingError(PosterLensError):
 
 class MetricsUnavailableError(PosterLensError):
     """The judge's weights are not installed (optional extra ``metrics``)."""
+
+
+class FetchError(PosterLensError):
+    """Something that could not be fetched; ``status`` is what the server answered, if it did."""
+
+    def __init__(self, message: str, status: int | None = None) -> None:
+        super().__init__(message)
+        self.status = status
+
+
+class HaltError(PosterLensError):
+    """A reason for which nothing else can be fetched either: a refused key, a full disk."""

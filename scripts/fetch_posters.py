@@ -16,21 +16,12 @@ import sys
 from pathlib import Path
 
 from gan import PosterLensError
+from gan.collect import Collected, Options
 from gan.data import cache_directory
-from gan.fetch import (
-    ADDRESS_COLUMNS,
-    GENRE_COLUMNS,
-    ID_COLUMNS,
-    Collected,
-    FetchError,
-    Manners,
-    Options,
-    Web,
-    fetch_celeba,
-    fetch_csv,
-    fetch_kaggle,
-    fetch_omdb,
-)
+from gan.errors import FetchError
+from gan.fetch import fetch_celeba, fetch_csv, fetch_kaggle, fetch_omdb
+from gan.tables import ADDRESS_COLUMNS, GENRE_COLUMNS, ID_COLUMNS
+from gan.web import Manners, Web
 
 
 def parse(arguments: list[str] | None = None) -> argparse.Namespace:
@@ -82,10 +73,12 @@ def _web_options() -> argparse.ArgumentParser:
     parser.add_argument("--retries", type=int, default=Manners.retries, help="after the first try, %(default)s")
     parser.add_argument("--timeout", type=float, default=Manners.timeout, help="seconds for one request, %(default)s")
     parser.add_argument(
-        "--connect-timeout", type=float, default=Manners.connect_timeout, help="seconds to connect, %(default)s"
+        "--connect-timeout",
+        type=float,
+        default=Manners.connect_timeout,
+        help="seconds to look a host up, and to connect; %(default)s",
     )
     parser.add_argument("--max-mb", type=float, default=Manners.max_bytes / 1e6, help="of one file, %(default)s")
-    parser.add_argument("--redirects", type=int, default=Manners.redirects, help="to follow at most, %(default)s")
     parser.add_argument(
         "--allow-private", action="store_true", help="also addresses of this machine and the local network"
     )
@@ -122,7 +115,6 @@ def manners(chosen: argparse.Namespace) -> Manners:
         timeout=chosen.timeout,
         connect_timeout=chosen.connect_timeout,
         max_bytes=chosen.max_mb * 1e6,
-        redirects=chosen.redirects,
         allow_private=chosen.allow_private,
     )
 

@@ -1,23 +1,20 @@
 from __future__ import annotations
 
-import csv
 import importlib.util
 import os
-import re
 import signal
+import sys
 import threading
 from collections.abc import Iterator
-from http.server import BaseHTTPRequestHandler, ThreadingHTTPServer
-from io import BytesIO
+from http.server import BaseHTTPRequestHandler
 from pathlib import Path
 from types import ModuleType, SimpleNamespace
-from typing import Any
 
 import pytest
-from PIL import Image
 
 import gan
-from gan import fetch
+from gan.collect import LOCK, Collected
+from tests.gan.local_server import Server, picture, send, serving, table
 
 PROGRAM = Path(__file__).parents[2] / "scripts/fetch_posters.py"
 
@@ -35,53 +32,19 @@ def run(*arguments: str | Path) -> int:
     return code
 
 
-def picture(number: int = 0) -> bytes:
-    file = BytesIO()
-    Image.new("RGB", (40, 60), (number % 256, 40, 90)).save(file, "PNG")
-    return file.getvalue()
-
-
-class Posters(BaseHTTPRequestHandler):
-    """/N is poster N; /bad is a page; every path in ``server.before`` is told first."""
-
-    server: Any
-
-    def do_GET(self) -> None:
-        self.server.asked.append(self.path)
-        self.server.before(self.path)
-        found = re.fullmatch(r"/(\d+)", self.path)
-        body = picture(int(found[1])) if found else b"<html>not here</html>"
-        self.send_response(200)
-        self.send_header("Content-Length", str(len(body)))
-        self.end_headers()
-        self.wfile.write(body)
-
-    def log_message(self, *arguments: Any) -> None:
-        pass
-
-
 @pytest.fixture
-def server() -> Iterator[Any]:
-    with ThreadingHTTPServer(("127.0.0.1", 0), Posters) as running:
-        running.asked, running.before = [], lambda path: None  # type: ignore[attr-defined]
-        running.handle_error = lambda *arguments: None  # type: ignore[method-assign]
-        running.url = f"http://127.0.0.1:{running.server_port}"  # type: ignore[attr-defined]
-        thread = threading.Thread(target=running.serve_forever, args=(0.01,), daemon=True)
-        thread.start()
+def server() -> Iterator[Server]:
+    """/0, /1 ... /11 are posters, /bad is a page."""
+    with serving() as running:
+        running.routes |= {f"/{number}": send(picture("PNG")) for number in range(12)}
+        running.routes["/bad"] = send(b"<html>not here</html>")
         yield running
-        running.shutdown()
-        thread.join()
 
 
-def addresses(server: Any, path: Path, *names: str) -> Path:
-    rows = "".join(f"{server.url}/{name},Drama\n" for name in names)
+def addresses(server: Server, path: Path, *names: str) -> Path:
+    rows = "".join(f"{server.url('/' + name)},Drama\n" for name in names)
     path.write_text(f"poster,genre\n{rows}")
     return path
-
-
-def listed(path: Path) -> dict[str, str]:
-    with path.open(newline="") as file:
-        return dict(list(csv.reader(file))[1:])
 
 
 def one_sentence(capsys: pytest.CaptureFixture[str]) -> str:
@@ -92,7 +55,7 @@ def one_sentence(capsys: pytest.CaptureFixture[str]) -> str:
 
 
 def test_a_table_of_addresses_becomes_a_folder_to_train_on(
-    server: Any, tmp_path: Path, capsys: pytest.CaptureFixture[str]
+    server: Server, tmp_path: Path, capsys: pytest.CaptureFixture[str]
 ) -> None:
     source, out = addresses(server, tmp_path / "a.csv", "1", "2", "bad", "3"), tmp_path / "posters"
     command = ("csv", source, "--out", out, "--allow-private", "--rate=1000")
@@ -100,9 +63,7 @@ def test_a_table_of_addresses_becomes_a_folder_to_train_on(
     assert capsys.readouterr().out == (
         f"3 posters fetched, 0 were there; 3 have genres; {out}\n1 failed: {out / 'failed.csv'} says why\n"
     )
-    assert listed(out / "failed.csv") == {
-        f"{server.url}/bad": "The file cannot be read as a JPEG, PNG or WebP picture."
-    }
+    assert table(out / "failed.csv") == {server.url("/bad"): "The file cannot be read as a JPEG, PNG or WebP picture."}
     assert len(gan.load_posters(out, 8, genres=["Drama"], progress=False)) == 3
 
     assert run(*command) == 0
@@ -114,27 +75,26 @@ def test_a_table_of_addresses_becomes_a_folder_to_train_on(
     assert server.asked[4:] == ["/bad"]
 
 
-def test_addresses_of_this_machine_are_refused_unless_allowed(server: Any, tmp_path: Path) -> None:
+def test_addresses_of_this_machine_are_refused_unless_allowed(server: Server, tmp_path: Path) -> None:
     source, out = addresses(server, tmp_path / "a.csv", "1"), tmp_path / "posters"
     assert run("csv", source, "--out", out) == 0
-    assert listed(out / "failed.csv") == {f"{server.url}/1": "127.0.0.1 is not a public address."}
+    assert table(out / "failed.csv") == {server.url("/1"): "127.0.0.1 is not a public address."}
     assert server.asked == []
 
 
 def test_ctrl_c_leaves_a_folder_in_order_and_the_same_command_goes_on(
-    server: Any, tmp_path: Path, capsys: pytest.CaptureFixture[str]
+    server: Server, tmp_path: Path, capsys: pytest.CaptureFixture[str]
 ) -> None:
     leave = threading.Event()
 
-    def before(path: str) -> None:
-        if path == "/5":
+    def late(handler: BaseHTTPRequestHandler) -> None:
+        if handler.path == "/5":
             os.kill(os.getpid(), signal.SIGINT)
-        if int(path[1:]) >= 5:
-            leave.wait(10)  # does not answer until the run is over
+        leave.wait(10)  # does not answer until the run is over
 
-    server.before = before
-    out = tmp_path / "posters"
-    source = addresses(server, tmp_path / "a.csv", *map(str, range(40)))
+    out, ready = tmp_path / "posters", dict(server.routes)
+    server.routes |= {f"/{number}": late for number in range(5, 12)}
+    source = addresses(server, tmp_path / "a.csv", *map(str, range(12)))
     command = ("csv", source, "--out", out, "--allow-private", "--rate=1000", "--workers=2")
     assert run(*command) == 130
     leave.set()
@@ -143,11 +103,11 @@ def test_ctrl_c_leaves_a_folder_in_order_and_the_same_command_goes_on(
     )
     there = {path.name for path in out.iterdir()} - {"metadata.csv", "failed.csv"}
     assert 4 <= len(there) <= 6
-    assert listed(out / "metadata.csv") == dict.fromkeys(there, "Drama")
-    assert listed(out / "failed.csv") == {}
-    server.before = lambda path: None
+    assert table(out / "metadata.csv") == dict.fromkeys(there, "Drama")
+    assert table(out / "failed.csv") == {}
+    server.routes = ready
     assert run(*command) == 0
-    assert capsys.readouterr().out.startswith(f"{40 - len(there)} posters fetched, {len(there)} were there; ")
+    assert capsys.readouterr().out.startswith(f"{12 - len(there)} posters fetched, {len(there)} were there; ")
 
 
 def test_the_key_of_omdb_comes_from_the_environment_only(
@@ -164,7 +124,7 @@ def test_the_key_of_omdb_comes_from_the_environment_only(
     module = program()
     monkeypatch.setenv("OMDB_API_KEY", " secret\n")
     monkeypatch.setattr(
-        module, "fetch_omdb", lambda ids, out, key, web, **_: given.update(key=key) or fetch.Collected(0, 0, 0, 0, 0)
+        module, "fetch_omdb", lambda ids, out, key, web, **_: given.update(key=key) or Collected(0, 0, 0, 0, 0)
     )
     assert module.main(["omdb", str(tmp_path / "ids.txt"), "--out", str(tmp_path / "out")]) == 0
     assert given == {"key": "secret"}
@@ -178,7 +138,7 @@ def test_a_kaggle_data_set_is_fetched_through_kagglehub(
     (tmp_path / "data/7.png").write_bytes(picture())
     asked = []
     hub = SimpleNamespace(dataset_download=lambda handle: asked.append(handle) or str(tmp_path / "data"))
-    monkeypatch.setitem(__import__("sys").modules, "kagglehub", hub)  # type: ignore[arg-type]
+    monkeypatch.setitem(sys.modules, "kagglehub", hub)  # type: ignore[arg-type]
     assert run("kaggle", "owner/posters", "--out", tmp_path / "out") == 0
     assert asked == ["owner/posters"]
     assert capsys.readouterr().out.startswith("1 posters fetched, 0 were there; 0 have genres; ")
@@ -205,11 +165,28 @@ def test_bad_input_is_one_sentence_and_exit_code_2(
     capsys: pytest.CaptureFixture[str],
 ) -> None:
     monkeypatch.chdir(tmp_path)
-    monkeypatch.setitem(__import__("sys").modules, "kagglehub", SimpleNamespace())  # type: ignore[arg-type]
+    monkeypatch.setitem(sys.modules, "kagglehub", SimpleNamespace())  # type: ignore[arg-type]
     (tmp_path / "a.csv").write_text("poster\nhttp://example.com/a.jpg\n")
     assert run(*arguments, "--out", "out") == 2
     assert one_sentence(capsys) == sentence
     assert not (tmp_path / "out").exists()
+
+
+@pytest.mark.skipif(sys.platform == "win32", reason="Windows has no flock")
+def test_a_folder_that_another_run_is_filling_is_refused(
+    server: Server, tmp_path: Path, capsys: pytest.CaptureFixture[str]
+) -> None:
+    import fcntl
+
+    source, out = addresses(server, tmp_path / "a.csv", "1"), tmp_path / "posters"
+    command = ("csv", source, "--out", out, "--allow-private")
+    out.mkdir()
+    with (out / LOCK).open("ab") as other_run:
+        fcntl.flock(other_run, fcntl.LOCK_EX)
+        assert run(*command) == 2
+    assert one_sentence(capsys) == f"Another run is filling {out}; wait for its end, or choose another folder."
+    assert server.asked == []
+    assert run(*command) == 0
 
 
 @pytest.mark.parametrize("source", ["csv", "omdb", "kaggle", "celeba"])
