@@ -66,6 +66,41 @@ def generator(side: int = 8, width: int = 4, latent: int = 6, seed: int = 0) -> 
     return scramble(lambda: gan.Generator(config), seed).eval()
 
 
+GENRES = ("Comedy", "Horror", "Western")
+LABELS = (1.0, -1.0, 0.5)
+
+
+def oblong(norm_d: bool = False, side: int = 32, genres: tuple[str, ...] = GENRES, latent: int = 6) -> gan.ModelConfig:
+    """2:3, without BatchNorm in D unless told otherwise, conditional unless told otherwise."""
+    return gan.ModelConfig(
+        side, latent, 4, aspect="2:3", norm_d=norm_d, genres=genres, embedding=5 if genres else 32
+    )  # fmt: skip
+
+
+def conditional(side: int = 32, seed: int = 0, latent: int = 6) -> gan.Generator:
+    """A generator of 2:3 posters that waits for genres."""
+    return scramble(lambda: gan.Generator(oblong(side=side, latent=latent)), seed).eval()
+
+
+def given_generator(side: int = 32, seed: int = 0, latent: int = 6) -> gan.Generator:
+    """The same with genres built in: its first layer adds a constant."""
+    made = conditional(side, seed, latent).given(LABELS)
+    assert made.layers[0].constant.abs().max() > 0.1
+    return made
+
+
+def given_discriminator(side: int = 32, seed: int = 0) -> gan.Discriminator:
+    """2:3, no BatchNorm but biases, genres built into its last layer."""
+    return scramble(lambda: gan.Discriminator(oblong(side=side)), seed).eval().given(LABELS)
+
+
+def tall_pictures(count: int, width: int, first: int = 0) -> Tensor:
+    """Synthetic posters of 2:3 (count, 3, 3 / 2 width, width)."""
+    height = width * 3 // 2
+    drawn = [np.asarray(draw_poster(seed, width, height).image) for seed in range(first, first + count)]
+    return gan.from_uint8(np.stack(drawn))
+
+
 @torch.no_grad()
 def scramble(build: Callable[[], Network], seed: int = 0) -> Network:
     """A network with random weights that keep the size of what passes, and random statistics."""
@@ -76,6 +111,8 @@ def scramble(build: Callable[[], Network], seed: int = 0) -> Network:
         if isinstance(module, nn.Conv2d | nn.ConvTranspose2d | nn.Linear):
             inputs = module.weight[0].numel() if not isinstance(module, nn.ConvTranspose2d) else len(module.weight) * 4
             module.weight.normal_(0.0, (2 / inputs) ** 0.5, generator=random)
+        if isinstance(module, nn.Conv2d) and module.bias is not None:
+            module.bias.normal_(0.0, 0.3, generator=random)
         if isinstance(module, nn.BatchNorm2d):
             module.weight.normal_(1.0, 0.3, generator=random)
             module.bias.normal_(0.0, 0.3, generator=random)

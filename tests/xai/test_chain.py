@@ -15,7 +15,17 @@ from torch.nn.utils import parametrizations, spectral_norm
 
 import gan
 import xai
-from tests.xai.nets import discriminator, generator, in_threads, noise, pictures, snapshot
+from tests.xai.nets import (
+    discriminator,
+    generator,
+    given_discriminator,
+    given_generator,
+    in_threads,
+    noise,
+    pictures,
+    snapshot,
+    tall_pictures,
+)
 from xai.chain import MANY, Chain, Convolution, Scale
 
 BENDS: list[Callable[[], nn.Module]] = [
@@ -183,7 +193,15 @@ def dcgans() -> dict[str, tuple[nn.Module, nn.Module, Tensor]]:
     """Name: what a chain is made of, what it must say, inputs."""
     draws, judge = generator(32, 4, 6), discriminator(32)
     first = nn.Sequential(nn.Flatten(), nn.Linear(3 * 32 * 32, 1))
+    asked, strict = given_generator(), given_discriminator()
     return {
+        "2:3, genres built in": (asked.layers, asked, gan.latents(range(20), asked.config)),
+        "2:3, no BatchNorm": (strict.layers[:-1], nn.Sequential(strict.layers[:-1], nn.Flatten()), tall_pictures(20, 32)),
+        "2:3, both": (
+            nn.Sequential(asked.layers, strict.layers[:-1]),
+            nn.Sequential(asked, strict.layers[:-1]),
+            gan.latents(range(20), asked.config),
+        ),
         "discriminator": (judge.layers[:-1], nn.Sequential(judge.layers[:-1], nn.Flatten()), pictures(20, 32)),
         "generator": (draws.layers, draws, gan.latents(range(20), draws.config)),
         "both": (
@@ -215,15 +233,15 @@ def test_a_chain_answers_as_the_network_does(name: str) -> None:
 @every_dcgan
 def test_a_chain_has_the_networks_slopes(name: str) -> None:
     parts, network, x = dcgans()[name]
-    if name == "generator":  # of the sum of the colours, one number
-        flat = nn.Linear(3 * 32 * 32, 1)
+    if name in ("generator", "2:3, genres built in"):  # of the sum of the colours, one number
+        flat = nn.Linear(network(x[:1]).numel(), 1)
         parts, network = nn.Sequential(parts, nn.Flatten(), flat), nn.Sequential(network, nn.Flatten(), flat)
     expected = gradient(network, x)[1]
     for rows in (1, 3, 20):
         assert close(chain_of(parts).gradient(x[:rows])[1], expected[:rows], 1e-5)
 
 
-@pytest.mark.parametrize("name", ["discriminator", "generator", "both", "matrices"])
+@pytest.mark.parametrize("name", ["discriminator", "generator", "both", "matrices", "2:3, both"])
 def test_bits_of_a_row_do_not_depend_on_the_other_rows(name: str) -> None:
     parts, _, x = dcgans()[name]
     chain = chain_of(parts)
@@ -250,6 +268,33 @@ def test_rows_of_a_trace_are_the_trace_of_these_rows() -> None:
     for index in (slice(1, 4), torch.tensor([4, 0])):
         pairs = zip(chain.trace(x).rows(index).before, chain.trace(x[index]).before, strict=True)
         assert all(torch.equal(*pair) for pair in pairs)
+
+
+@pytest.mark.filterwarnings("ignore")
+def test_multipliers_of_a_generator_with_genres_before_a_discriminator_without_batchnorm_are_captums() -> None:
+    from captum.attr import DeepLift
+
+    asked, strict = given_generator(), given_discriminator()
+    network = nn.Sequential(asked.layers, strict.layers[:-1], nn.Flatten())
+    z, base = (gan.latents(seeds, asked.config) for seeds in (range(3), range(10, 13)))
+    chain = chain_of(network)
+    found = chain.multipliers(chain.trace(z), chain.trace(base))[0]
+    private = xai.private_copy(network)
+    expected = DeepLift(private, multiply_by_inputs=False).attribute(z, base)
+    assert close(found, expected, 1e-4)
+    difference = private(z) - private(base)
+    assert torch.allclose((found * (z - base)).sum((1, 2, 3)), difference[:, 0], atol=1e-4)
+    assert difference.abs().min() > 1e-2
+
+
+def test_genres_that_are_built_in_shift_the_first_step_and_nothing_else() -> None:
+    chain, asked = chain_of(given_generator().layers), given_generator()
+    first = chain.steps[0]
+    assert isinstance(first, Convolution) and first.constant is not None and first.constant.shape == (1, 16, 6, 4)
+    zero = torch.zeros(1, 6, 1, 1)
+    assert torch.allclose(first.forward(zero, False), asked.layers[:2](zero), atol=1e-6)
+    assert torch.equal(first.straight().forward(zero, False), torch.zeros(1, 16, 6, 4))
+    assert all(step.constant is None for step in chain.steps[1:] if isinstance(step, Convolution))
 
 
 def test_batchnorms_vanish_in_the_convolutions_before_them() -> None:

@@ -27,9 +27,9 @@ SCRIPTS = Path(__file__).parents[2] / "scripts"
 WHOLE = (0.0, 0.0, 1.0, 1.0)
 
 
-@pytest.fixture(scope="module")
-def table() -> Table:
-    return filters_table(built.checkpoint(), latents=64)
+@pytest.fixture(scope="module", params=["1:1", "2:3"])
+def table(request: pytest.FixtureRequest) -> Table:
+    return filters_table(built.checkpoint(request.param), latents=64)
 
 
 @pytest.fixture(scope="module")

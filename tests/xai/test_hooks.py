@@ -6,15 +6,42 @@ from torch import Tensor, nn
 
 import gan
 import xai
-from tests.xai.nets import discriminator, generator, hooks, noise, one_sentence, pictures, snapshot
+from tests.xai.nets import (
+    conditional,
+    discriminator,
+    generator,
+    given_discriminator,
+    given_generator,
+    hooks,
+    noise,
+    oblong,
+    one_sentence,
+    pictures,
+    scramble,
+    snapshot,
+    tall_pictures,
+)
+from xai import units
+from xai.anatomy import Anatomy
+from xai.atlas import atlas
+from xai.directions import closed_form
+from xai.importance import importance
+from xai.inversion import invert
+from xai.latent import jacobian, sweep
+from xai.paint import paint
+from xai.similarity import layer_features
 
-NETWORKS = ["generator", "discriminator"]
+NETWORKS = ["generator", "discriminator", "generator of a genre", "discriminator without BatchNorm"]
 
 
 def network_and_input(name: str) -> tuple[nn.Module, Tensor]:
     if name == "generator":
         network = generator(16)
         return network, gan.latents([1, 2], network.config)
+    if name == "generator of a genre":
+        return given_generator(), gan.latents([1, 2], given_generator().config)
+    if name == "discriminator without BatchNorm":
+        return given_discriminator(), tall_pictures(2, 32)
     return discriminator(32), pictures(2, 32)
 
 
@@ -268,3 +295,35 @@ def test_a_private_copy_does_not_take_over_an_edit_or_a_capture_of_the_original(
     with xai.edit(network, "0", [0, 1], 0.0), xai.capture(network, ["0"]) as maps:
         assert torch.equal(xai.private_copy(network)(images), expected)
     assert not maps
+
+
+# ---- networks that wait for genres ---------------------------------------------------------------------
+
+WAITING = {
+    "activations": lambda g, d, z: xai.activations(g, z, ["layers.2"]),
+    "run_from": lambda g, d, z: xai.run_from(g, "layers.2", z),
+    "score": lambda g, d, z: xai.Score(d),
+    "score of latents": lambda g, d, z: xai.Score.of_latents(g, given_discriminator()),
+    "blame": lambda g, d, z: xai.blame(given_generator(), d, z, z),
+    "reference": lambda g, d, z: xai.reference("generated", generator=g),
+    "anatomy": lambda g, d, z: Anatomy.of(g),
+    "atlas": lambda g, d, z: atlas(g, z),
+    "closed form": lambda g, d, z: closed_form(g),
+    "inversion": lambda g, d, z: invert(g, torch.zeros(1, 3, 48, 32)),
+    "jacobian": lambda g, d, z: jacobian(g, z),
+    "sweep": lambda g, d, z: sweep(g, z, 0, torch.zeros(2)),
+    "paint": lambda g, d, z: paint(g, z, []),
+    "importance": lambda g, d, z: importance(g, samples=2, grid=4),
+    "units": lambda g, d, z: units.layers(d, torch.zeros(1, 3, 48, 32)),
+    "ablate": lambda g, d, z: units.ablate(g, z, "layers.2", 0),
+    "features": lambda g, d, z: layer_features(d, torch.zeros(1, 3, 48, 32), "layers.1"),
+}
+
+
+@pytest.mark.parametrize("asked", list(WAITING))
+def test_a_network_that_waits_for_genres_is_refused_with_the_way_out(asked: str) -> None:
+    waiting = conditional()
+    judge = scramble(lambda: gan.Discriminator(oblong())).eval()
+    with pytest.raises(xai.ExplanationError) as caught:
+        WAITING[asked](waiting, judge, gan.latents([1], waiting.config))
+    assert ".given(labels)" in one_sentence(caught.value)

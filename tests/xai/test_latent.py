@@ -6,7 +6,17 @@ from torch import Tensor, nn
 
 import gan
 import xai
-from tests.xai.nets import discriminator, generator, hooks, in_threads, noise, one_sentence, scramble, snapshot
+from tests.xai.nets import (
+    discriminator,
+    generator,
+    given_generator,
+    hooks,
+    in_threads,
+    noise,
+    one_sentence,
+    scramble,
+    snapshot,
+)
 from xai import latent
 
 
@@ -33,6 +43,22 @@ def test_the_jacobian_agrees_with_finite_differences() -> None:
     network = generator(16).double()
     z = gan.latents([3], network.config).double()
     assert torch.allclose(latent.jacobian(network, z), differences(network, z), atol=1e-7)
+
+
+def test_the_jacobian_of_a_genre_and_of_oblong_posters_agrees_with_finite_differences() -> None:
+    network = given_generator().double()
+    z = gan.latents([3], network.config).double()
+    found = latent.jacobian(network, z)
+    assert found.shape == (6, 3, 48, 32)
+    assert torch.allclose(found, differences(network, z), atol=1e-7)
+
+
+def test_the_jacobian_is_the_same_in_parts(monkeypatch: pytest.MonkeyPatch) -> None:
+    network = given_generator().double()
+    z = gan.latents([3], network.config).double()
+    whole = latent.jacobian(network, z)
+    monkeypatch.setattr(latent, "AT_ONCE", 4)  # of 6 noise values
+    assert torch.allclose(latent.jacobian(network, z), whole, atol=1e-12)
 
 
 def test_the_jacobian_of_single_precision_agrees_with_that_of_double_precision() -> None:

@@ -1,6 +1,7 @@
 from __future__ import annotations
 
 import math
+from dataclasses import replace
 from typing import Any
 
 import pytest
@@ -26,10 +27,14 @@ def hand_built() -> Anatomy:
     return Anatomy.of(built.generator())
 
 
-@pytest.fixture(scope="module")
-def random_generator() -> gan.Generator:
+@pytest.fixture(scope="module", params=["square", "2:3, of a genre"])
+def random_generator(request: pytest.FixtureRequest) -> gan.Generator:
     """Two activation layers, of 40 (more than a block) and 20 units."""
-    return nets.scramble(lambda: gan.Generator(gan.ModelConfig(resolution=16, width=20, latent=6))).eval()
+    config = gan.ModelConfig(resolution=16, width=20, latent=6)
+    if request.param == "square":
+        return nets.scramble(lambda: gan.Generator(config)).eval()
+    asking = nets.scramble(lambda: gan.Generator(replace(config, aspect="2:3", genres=nets.GENRES))).eval()
+    return asking.given(nets.LABELS)
 
 
 @pytest.fixture(scope="module")
@@ -184,6 +189,19 @@ def test_parts_of_noise_values_by_ablation_are_differences_of_posters(
     with torch.no_grad():
         expected = random_generator(seed(5)) - random_generator(changed)
     torch.testing.assert_close(found.values[2], expected[0], atol=1e-5, rtol=0)
+
+
+def test_noise_values_that_do_not_fit_at_once_are_pushed_through_in_parts(
+    random_anatomy: Anatomy, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    whole = wiring(random_anatomy, seed(5)), parts(random_anatomy, seed(5), LATENT)
+    monkeypatch.setattr("xai.wiring.AT_ONCE", 4)  # of 6
+    told: list[float] = []
+    found = wiring(random_anatomy, seed(5)), parts(random_anatomy, seed(5), LATENT, progress=told.append)
+    torch.testing.assert_close(found[0].slopes, whole[0].slopes)
+    torch.testing.assert_close(found[0].drives["layers.5"], whole[0].drives["layers.5"])
+    torch.testing.assert_close(found[1].values, whole[1].values)
+    assert told == [4 / 6, 1]
 
 
 def test_a_small_removal_is_foretold_to_first_order(random_anatomy: Anatomy) -> None:
