@@ -26,14 +26,14 @@ import time
 import types
 import typing
 from collections import deque
-from collections.abc import Callable, Iterable, Iterator, Sequence
+from collections.abc import Callable, Iterator, Sequence
 from concurrent.futures import Future, ThreadPoolExecutor
 from contextlib import ExitStack, contextmanager
 from dataclasses import dataclass, fields, replace
 from datetime import timedelta
 from itertools import islice
 from pathlib import Path
-from typing import Any, TypeVar
+from typing import Any
 from zipfile import is_zipfile
 
 import numpy as np
@@ -43,7 +43,7 @@ from tqdm import tqdm
 
 import gan
 import xai
-from gan.data import FolderSource, is_picture, open_source  # the one safe way into folders and zips
+from gan.data import FolderSource, ahead, is_picture, open_source  # the one safe way into folders and zips
 from gan.files import write_file
 from gan.images import Size
 from xai import report
@@ -53,9 +53,6 @@ READERS, WRITERS = 4, 2
 MOST_WAITING = 2  # chunks that wait to be written; more would only fill the memory
 TIMEOUT = timedelta(days=30)  # for the slowest of the processes
 USUAL = "deeplift,deepshap,lime,activation"
-
-Item = TypeVar("Item")
-Answer = TypeVar("Answer")
 
 
 def parse(arguments: list[str] | None = None) -> argparse.Namespace:
@@ -389,21 +386,6 @@ def picture_of(poster: Poster) -> Tensor | str:
         return str(error)
 
 
-def ahead(pool: ThreadPoolExecutor, do: Callable[[Item], Answer], items: Iterable[Item], most: int) -> Iterator[Answer]:
-    """``do(item)`` of all items in order, at most ``most`` of them before they are asked for."""
-    waiting: deque[Future[Answer]] = deque()
-    for item in items:
-        waiting.append(pool.submit(do, item))
-        if len(waiting) >= most:
-            yield waiting.popleft().result()
-    while waiting:
-        yield waiting.popleft().result()
-
-
-# ---- one process or several --------------------------------------------------------------------------
-
-
-@contextmanager
 def processes() -> Iterator[tuple[int, int]]:
     """(rank, world size) under torchrun; (0, 1) without it."""
     world = int(os.environ.get("WORLD_SIZE", "1"))

@@ -120,7 +120,7 @@ def test_methods_can_be_measured_alone(run: Callable[..., int], capsys: pytest.C
 def test_posters_of_which_none_is_held_out_are_too_few(
     run: Callable[..., int], tmp_path: Path, capsys: pytest.CaptureFixture[str]
 ) -> None:
-    write_folder(tmp_path / "few", 1, size=(32, 48))
+    write_folder(tmp_path / "few", 1, first_seed=1, size=(32, 48))
     assert run("--data", tmp_path / "few") == 2
     assert "held out" in capsys.readouterr().err
 
