@@ -180,7 +180,10 @@ class _Folder:
 
     def __init__(self, path: Path) -> None:
         self.path = path
-        there = {entry.name for entry in path.iterdir()}
+        try:
+            there = {entry.name for entry in path.iterdir()}
+        except OSError as error:
+            raise DataError(f"{path} cannot be read: {error.strerror}.") from error
         listed = read_pairs(path / METADATA, METADATA_COLUMNS)
         self.genres = {name: split_genres(genres) for name, genres in listed.items()}
         self.failed = read_pairs(path / FAILED, FAILED_COLUMNS)

@@ -60,9 +60,9 @@ class Manners:
     """How to behave towards servers, and what to put up with from them.
 
     rate : requests a second to each host, shared by all workers. retries : after the first try. backoff : seconds
-    before the first retry, doubled for each further one. connect_timeout, timeout : seconds to look a host up and to
-    connect to an address (each), and for all of one request. max_bytes : of one file. allow_private : also addresses
-    of this machine and the local network.
+    before the first retry, doubled for each further one. connect_timeout, timeout : seconds to look a host up, to
+    connect to an address and to agree on TLS (each), and for all of one request. max_bytes : of one file.
+    allow_private : also addresses of this machine and the local network.
     """
 
     rate: float = 4.0
@@ -168,6 +168,7 @@ class Web:
         if place.scheme == "http":
             return connected
         try:
+            connected.settimeout(deadline.left(self.manners.connect_timeout))
             return self.tls.wrap_socket(connected, server_hostname=place.host)
         except BaseException:
             connected.close()

@@ -269,6 +269,16 @@ def test_a_certificate_that_nobody_vouches_for_is_refused_at_once(secure: Server
     assert names.connected == [PUBLIC]
 
 
+def test_a_server_that_never_agrees_on_tls_is_given_up_in_time() -> None:
+    start = time.monotonic()
+    with (
+        socket.create_server(("127.0.0.1", 0)) as deaf,
+        pytest.raises(FetchError, match=r"^127\.0\.0\.1 did not answer in time\.$"),
+    ):
+        Web(manners(timeout=0.3, connect_timeout=50.0, retries=0)).get(f"https://127.0.0.1:{deaf.getsockname()[1]}/a")
+    assert time.monotonic() - start < 20
+
+
 # ---- sizes and times ---------------------------------------------------------------------------------
 
 
