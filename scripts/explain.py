@@ -386,6 +386,10 @@ def picture_of(poster: Poster) -> Tensor | str:
         return str(error)
 
 
+# ---- one process or several --------------------------------------------------------------------------
+
+
+@contextmanager
 def processes() -> Iterator[tuple[int, int]]:
     """(rank, world size) under torchrun; (0, 1) without it."""
     world = int(os.environ.get("WORLD_SIZE", "1"))
