@@ -1,6 +1,7 @@
 """Judge a checkpoint: quality, what D knows, copies of training posters, collapse, genres.
 
     python scripts/evaluate.py --checkpoint checkpoints/dcgan-64 --data posters.zip
+    python scripts/evaluate.py --compare checkpoints/*-64 --page docs/training.md
 
 Writes evaluate.json into the checkpoint's folder, or --out, and prints the figures in plain words; the same on every
 run. The features of all training posters are computed the first time and kept (on one core about 20 posters a second).
@@ -12,9 +13,11 @@ from __future__ import annotations
 import argparse
 import json
 import sys
+from collections.abc import Sequence
 from dataclasses import replace
 from pathlib import Path
 
+import numpy as np
 import torch
 from tqdm import tqdm
 
@@ -30,16 +33,23 @@ from gan.evaluation import (
     GenreFigure,
     evaluate,
     inception_fid,
+    read,
     write,
 )
+from gan.files import write_file
 from gan.images import FITS
 from gan.metrics import Figure
+
+BEGIN, END = "<!-- checkpoints -->", "<!-- /checkpoints -->"
 
 
 def parse(arguments: list[str] | None = None) -> argparse.Namespace:
     parser = argparse.ArgumentParser(description=__doc__, formatter_class=argparse.RawDescriptionHelpFormatter)
-    parser.add_argument("--checkpoint", required=True, type=Path, help="checkpoint folder or .pth file")
-    parser.add_argument("--data", required=True, type=Path, help="the posters that it was trained on: a folder or zip")
+    parser.add_argument("--checkpoint", type=Path, help="checkpoint folder or .pth file")
+    parser.add_argument("--data", type=Path, help="the posters that it was trained on: a folder or zip")
+    parser.add_argument("--training", type=int, help="so many training posters, evenly chosen, in place of all")
+    parser.add_argument("--compare", nargs="+", type=Path, metavar="DIR", help="only print one table of what is there")
+    parser.add_argument("--page", type=Path, help=f"put that table between {BEGIN} and {END} of this page")
     parser.add_argument("--fit", choices=FITS, default="crop", help="how posters were brought to size in training")
     parser.add_argument("--samples", type=int, default=SAMPLES, help="generated posters")
     parser.add_argument("--first-seed", type=int, default=FIRST_SEED, help="of the generated posters")
@@ -61,6 +71,8 @@ def run(chosen: argparse.Namespace) -> Evaluation:
     checkpoint = gan.load(chosen.checkpoint)
     posters = gan.load_posters(chosen.data, checkpoint.config.size, chosen.fit, progress=not chosen.quiet)
     training, held_out = posters.split()
+    if chosen.training and chosen.training < len(training):
+        training = training.select(np.linspace(0, len(training) - 1, chosen.training).astype(np.intp))
     with Progress(chosen.quiet) as progress:
         found = evaluate(
             checkpoint, training, held_out, chosen.samples, chosen.first_seed, chosen.device, progress.tell
@@ -191,10 +203,55 @@ def verdict(one: GenreFigure) -> str:
     return f"no difference that is beyond doubt, {beside}"
 
 
+def comparison(folders: Sequence[Path]) -> str:
+    """Markdown: one line for each checkpoint that was judged.
+
+    Raises
+    ------
+    CheckpointError
+        If one was not, or not with the weights that are there now.
+    """
+    lines = [
+        "| checkpoint | preset | kimg | hours | hardware | `fd_lite1` | floor | KID | precision | recall | coverage "
+        "| D ranks rightly | D right, best threshold |",
+        "| " + "--- | " * 13,
+    ]
+    for folder in folders:
+        checkpoint, found = gan.load(folder), read(folder)
+        if found is None or found.digest != checkpoint.digest:
+            raise gan.CheckpointError(f"{folder} was not judged as it is now; run this script on it first.")
+        info, made, knows = checkpoint.info, found.generated, found.discriminator or {}
+        cells = [
+            f"[{checkpoint.name}](../{folder.as_posix()}/README.md)", info.get("preset", ""),
+            f"{info.get('kimg', 0):.0f}", f"{info.get('hours', 0):.1f}", info.get("hardware", ""),
+            shown("fd_lite1", made["fd_lite1"]), f"{found.floor['fd_lite1'].value:.1f}",
+            f"{made['kid_lite1'].value:.4f}",
+            *(f"{made[key].value:.1%}" for key in ("precision", "recall", "coverage")),
+            *(f"{knows[key].value:.1%}" if key in knows else "" for key in ("ranking_held_out", "best_held_out")),
+        ]  # fmt: skip
+        lines.append("| " + " | ".join(cells) + " |")
+    return "\n".join(lines)
+
+
+def put(found: str, page: Path) -> None:
+    """Replace what stands between the marks of a page."""
+    before, _, rest = page.read_text().partition(BEGIN)
+    _, _, after = rest.partition(END)
+    write_file(page, f"{before}{BEGIN}\n{found}\n{END}{after}".encode())
+
+
 def main(arguments: list[str] | None = None) -> int:
     chosen = parse(arguments)
     try:
-        run(chosen)
+        if chosen.compare:
+            found = comparison(chosen.compare)
+            print(found)
+            if chosen.page:
+                put(found, chosen.page)
+        elif chosen.checkpoint is None or chosen.data is None:
+            raise gan.PosterLensError("Name --checkpoint and --data, or checkpoints to --compare.")
+        else:
+            run(chosen)
     except OSError as error:
         print(f"error: the figures cannot be written: {error.strerror or error}.", file=sys.stderr)
         return 2
