@@ -1,6 +1,5 @@
 from __future__ import annotations
 
-import copy
 import json
 import math
 import os
@@ -13,7 +12,6 @@ import time
 from collections.abc import Callable, Iterator
 from contextlib import contextmanager
 from dataclasses import asdict, replace
-from itertools import islice
 from pathlib import Path
 from typing import Any
 
@@ -23,43 +21,17 @@ import torch
 from PIL import Image
 from torch import Tensor, nn
 
-from gan import RECIPES, ModelConfig, PosterSet, TrainConfig, TrainingError, latents, load
+from gan import PRESETS, ModelConfig, PosterSet, TrainConfig, TrainingError, guards, latents, load
+from gan import state as states
 from gan import train as loop
+from gan.feed import Feed
 from gan.logger import read_stats
-from gan.state import RECALIBRATION_SEED, State, new_state, recalibrate, update_ema
-from gan.train import batch_indices, crossed, step, train
+from gan.state import State, new_state, recalibrate
+from gan.step import noise_seed
+from gan.train import crossed, train
+from tests.gan.training import PARTS, Pyramid, config_of, equal, weights
 
 ROOT = Path(__file__).parents[2]
-PARTS = ("generator", "discriminator", "ema", "optimizer_g", "optimizer_d")
-
-
-def config_of(steps: int, **changes: Any) -> TrainConfig:
-    """Batches of 4, so a step is 0.004 kimg; a line every step, everything else at the end only."""
-    settings = {"augment": "", "tick_kimg": 0.004, "grid_kimg": 100, "snapshot_kimg": 100, "eval_kimg": 0}
-    return TrainConfig(**({"kimg": steps * 0.004, "batch": 4, **settings} | changes))
-
-
-def flat(content: Any) -> Iterator[Any]:
-    """Every leaf of nested dicts and lists."""
-    if isinstance(content, dict | list):
-        for value in content.values() if isinstance(content, dict) else content:
-            yield from flat(value)
-    else:
-        yield content
-
-
-def equal(first: Any, second: Any) -> bool:
-    pairs = list(zip(flat(first), flat(second), strict=True))
-    return all(torch.equal(a, b) if isinstance(a, Tensor) else a == b for a, b in pairs)
-
-
-def weights(state: State) -> dict[str, Any]:
-    return {part: copy.deepcopy(getattr(state, part).state_dict()) for part in PARTS}
-
-
-def noise_of_step(count: int, model: ModelConfig, number: int) -> Tensor:
-    """What a run of seed 0 feeds to G in its step ``number``."""
-    return torch.randn(count, model.latent, 1, 1, generator=torch.Generator().manual_seed(number))
 
 
 @pytest.fixture
@@ -77,11 +49,6 @@ def run(tmp_path: Path) -> Path:
     return tmp_path / "run"
 
 
-@pytest.fixture
-def real(posters: PosterSet) -> Tensor:
-    return posters.tensor(range(8)).to(memory_format=torch.channels_last)
-
-
 # ---- A run -------------------------------------------------------------------------------------------
 
 
@@ -93,7 +60,7 @@ def test_a_run_learns_and_leaves_complete_files(
     rows = read_stats(run)
     assert [row["step"] for row in rows] == list(range(1, 21))
     assert [row["kimg"] for row in rows] == [round(0.004 * n, 3) for n in range(1, 21)]
-    assert all(math.isfinite(value) for row in rows for value in row.values())
+    assert all(math.isfinite(value) for row in rows for name, value in row.items() if name != "note")
     assert np.mean([row["loss_d"] for row in rows[-5:]]) < np.mean([row["loss_d"] for row in rows[:5]]) - 0.1
 
     record = torch.load(run / "state.pt", weights_only=True)
@@ -137,17 +104,74 @@ def test_the_same_seed_is_the_same_run_and_leaves_the_global_random_state_alone(
     assert torch.equal(torch.get_rng_state(), before)
 
 
-def test_a_seed_decides_the_noise_too(tiny: ModelConfig, real: Tensor) -> None:
-    """PyTorch's CPU generator drops all but 32 bits, so the seed must be among them."""
-    states = [new_state(tiny, config_of(1)) for _ in range(2)]
-    for seed, state in enumerate(states):
-        step(state, real, config_of(1, seed=seed))
-    assert not equal(states[0].generator.state_dict(), states[1].generator.state_dict())
-
-
 def test_a_run_needs_a_batch_of_posters(go: Callable[..., State]) -> None:
     with pytest.raises(TrainingError, match="A batch of 64 needs more than 37 training posters"):
         go(config_of(1, batch=64))
+
+
+def test_posters_of_another_size_are_refused(posters: PosterSet, tiny: ModelConfig, run: Path) -> None:
+    with pytest.raises(TrainingError, match=r"^The networks are for posters of 16 x 16 pixels, and .* 8 x 8\.$"):
+        train(posters, run, replace(tiny, resolution=16), config_of(1), progress=False)
+    with pytest.raises(TrainingError, match=r"^The networks are for posters of 8 x 12 pixels"):
+        train(posters, run, replace(tiny, aspect="2:3"), config_of(1), progress=False)
+    assert not run.exists()
+
+
+def test_slopes_of_a_d_with_batchnorm_are_not_punished(go: Callable[..., State], run: Path) -> None:
+    with pytest.raises(TrainingError, match=r"^R1 and R2 need a D without BatchNorm; .*\.$"):
+        go(config_of(1, penalty=1.0))
+    assert not run.exists()
+
+
+def test_a_run_says_what_it_began_with_even_after_it_was_resumed(
+    posters: PosterSet, tiny: ModelConfig, checkpoints: Path, run: Path
+) -> None:
+    start = load(checkpoints / "tiny")
+    train(posters, run, tiny, config_of(1), progress=False, start=start)
+    train(posters, run, tiny, config_of(2), progress=False, resume=True)
+    record = json.loads((run / "options.json").read_text())
+    assert record["start"] == {"name": "tiny", "digest": start.digest}
+
+
+def test_a_run_begins_with_the_checkpoints_networks_and_leaves_the_checkpoint_alone(
+    posters: PosterSet, tiny: ModelConfig, checkpoints: Path, run: Path
+) -> None:
+    start = load(checkpoints / "tiny")
+    digest = weights_digest(start)
+    first = new_state(tiny, config_of(1), start=start)
+    assert equal(first.generator.state_dict(), start.generator.state_dict())
+    assert equal(first.discriminator.state_dict(), start.discriminator.state_dict())
+    train(posters, run, tiny, config_of(2), progress=False, start=start)
+    assert weights_digest(start) == digest
+    assert not start.generator.training
+
+
+def weights_digest(checkpoint: Any) -> list[float]:
+    return [value.double().sum().item() for value in checkpoint.generator.state_dict().values()]
+
+
+def test_a_resumed_run_keeps_its_labels(posters: PosterSet, tiny: ModelConfig, run: Path) -> None:
+    model = replace(tiny, genres=("Comedy", "Drama"), embedding=3)
+    train(posters, run, model, config_of(1), progress=False)
+    assert train(posters, run, model, config_of(2), progress=False, resume=True).steps == 2
+    relabelled = replace(posters, genres=posters.genres[::-1])
+    with pytest.raises(TrainingError, match="was trained on other posters"):
+        train(relabelled, run, model, config_of(3), progress=False, resume=True)
+
+
+def test_a_conditional_run_leaves_a_checkpoint_that_can_be_asked(
+    posters: PosterSet, tiny: ModelConfig, run: Path
+) -> None:
+    model = replace(tiny, genres=("Comedy", "Drama"), embedding=3)
+    state = train(posters, run, model, config_of(3, label_ramp_kimg=0), progress=False)
+    latest = load(run / "latest")
+    feed = Feed(posters.split()[0], model.genres, torch.device("cpu"))
+    labels = torch.tensor([[1.0, -1.0]] * 2)
+    z = latents(range(2), model)
+    with torch.no_grad():
+        assert torch.equal(latest.generator(z, labels), recalibrate(state.ema, feed.some_labels())(z, labels))
+        asked = latest.generator.given([1.0, -1.0])
+        assert torch.allclose(asked(z), latest.generator(z, labels), atol=1e-6)
 
 
 def test_a_finished_run_is_not_overwritten(go: Callable[..., State], run: Path) -> None:
@@ -162,185 +186,14 @@ def test_a_finished_run_is_not_overwritten(go: Callable[..., State], run: Path) 
     "wrong",
     [
         {"kimg": 0}, {"batch": 1}, {"lr_g": -1}, {"lr_d": math.nan}, {"real_label": 0}, {"skip_d_above": 2},
-        {"ema_kimg": -1}, {"tick_kimg": 0}, {"seed": -1}, {"seed": 2**32}, {"eval_samples": 1},
+        {"ema_kimg": -1}, {"tick_kimg": 0}, {"seed": -1}, {"seed": 2**32}, {"eval_samples": 1}, {"penalty": -1},
+        {"lecam": math.nan}, {"critic": -1}, {"penalty_every": 0}, {"label_dropout": 1.1}, {"loss": "wgan"},
+        {"guard": "pray"}, {"label_ramp_kimg": -1},
     ],
 )  # fmt: skip
 def test_impossible_options_are_refused_by_name(wrong: dict[str, Any]) -> None:
     with pytest.raises(ValueError, match=next(iter(wrong))):
         TrainConfig(**wrong)
-
-
-# ---- One step ----------------------------------------------------------------------------------------
-
-
-def test_the_reference_recipe_is_the_textbook_dcgan(tiny: ModelConfig, real: Tensor) -> None:
-    """Against the PyTorch tutorial's step, written out here, with the same noise."""
-    config = replace(RECIPES["reference"], batch=8)
-    state = new_state(tiny, config)
-    net_g, net_d = copy.deepcopy(state.generator), copy.deepcopy(state.discriminator)
-    optimizer_d = torch.optim.Adam(net_d.parameters(), lr=0.0002, betas=(0.5, 0.999))
-    optimizer_g = torch.optim.Adam(net_g.parameters(), lr=0.0002, betas=(0.5, 0.999))
-    criterion = nn.BCEWithLogitsLoss()
-    ones, zeros = torch.ones(8), torch.zeros(8)
-
-    for number in range(3):
-        net_d.zero_grad()
-        error_real = criterion(net_d.layers[:-1](real).view(-1), ones)
-        error_real.backward()
-        fake = net_g(noise_of_step(8, tiny, number))
-        error_fake = criterion(net_d.layers[:-1](fake.detach()).view(-1), zeros)
-        error_fake.backward()
-        optimizer_d.step()
-        net_g.zero_grad()
-        error_g = criterion(net_d.layers[:-1](fake).view(-1), ones)
-        error_g.backward()
-        optimizer_g.step()
-
-        loss_d, loss_g, *_ = step(state, real, config).tolist()
-        assert loss_d == pytest.approx((error_real + error_fake).item(), rel=1e-5)
-        assert loss_g == pytest.approx(error_g.item(), rel=1e-5)
-
-    for mine, textbook in ((state.generator, net_g), (state.discriminator, net_d)):
-        for key, value in textbook.state_dict().items():
-            assert torch.allclose(mine.state_dict()[key], value, rtol=0, atol=1e-6), key
-    assert equal(state.ema.state_dict()["layers.0.weight"], state.generator.state_dict()["layers.0.weight"])
-
-
-def test_a_step_leaves_both_networks_ready_for_the_next(tiny: ModelConfig, real: Tensor) -> None:
-    state = new_state(tiny, config_of(1))
-    figures = step(state, real, config_of(1))
-    assert figures.shape == (5,)
-    assert not figures.requires_grad
-    assert all(p.requires_grad for net in (state.generator, state.discriminator) for p in net.parameters())
-    assert state.steps == 1
-
-
-@pytest.mark.parametrize(("threshold", "skipped"), [(1.0, False), (0.01, True)])
-def test_a_discriminator_that_is_too_good_is_not_updated(
-    threshold: float, skipped: bool, tiny: ModelConfig, real: Tensor
-) -> None:
-    config = config_of(1, skip_d_above=threshold)
-    state = new_state(tiny, config)
-    before = weights(state)
-    figures = step(state, real, config)
-    after = weights(state)
-    assert figures[2] > 0.01  # the accuracy
-    assert bool(figures[3]) is skipped
-    moved = [
-        not torch.equal(before["discriminator"][key], value)
-        for key, value in after["discriminator"].items()
-        if key.endswith("weight")
-    ]
-    assert moved == [not skipped] * len(moved)
-    assert not equal(before["generator"], after["generator"])
-
-
-def test_label_smoothing_reaches_the_loss(tiny: ModelConfig, real: Tensor) -> None:
-    losses = [
-        step(new_state(tiny, config_of(1)), real, config_of(1, real_label=label))[0].item() for label in (1.0, 0.5)
-    ]
-    logit = new_state(tiny, config_of(1)).discriminator.logit(real)
-    assert losses[1] - losses[0] == pytest.approx(0.5 * logit.mean().item(), rel=1e-3)
-
-
-def test_rates_fall_to_a_tenth_from_the_given_fraction_on(tiny: ModelConfig, real: Tensor) -> None:
-    config = config_of(10, decay_from=0.5, lr_g=1.0, lr_d=2.0)
-    state = new_state(tiny, config)
-    rates = []
-    for number in range(10):
-        state.steps = number
-        loop._set_rates(state, config)
-        rates.append(state.optimizer_g.param_groups[0]["lr"])
-        assert state.optimizer_d.param_groups[0]["lr"] == pytest.approx(2 * rates[-1])
-    assert rates == pytest.approx([1, 1, 1, 1, 1, 1, 0.8, 0.6, 0.4, 0.2])
-    state.steps = 10
-    loop._set_rates(state, config)
-    assert state.optimizer_g.param_groups[0]["lr"] == pytest.approx(0.1)
-
-
-def test_the_average_follows_its_formula_buffers_included(tiny: ModelConfig) -> None:
-    config = config_of(1, batch=16, ema_kimg=0.5)
-    state = new_state(tiny, config)
-    before = copy.deepcopy(state.ema.state_dict())
-    with torch.no_grad():
-        for value in state.generator.state_dict().values():
-            value.add_(1)
-    for steps, half_life in ((100, 0.05 * 100 * 16), (10_000, 500)):
-        state.ema.load_state_dict(before)
-        state.steps = steps
-        update_ema(state, config)
-        keep = 0.5 ** (16 / half_life)
-        for key, value in state.ema.state_dict().items():
-            if value.is_floating_point():
-                expected = keep * before[key] + (1 - keep) * state.generator.state_dict()[key]
-                assert torch.allclose(value, expected, atol=1e-6), key
-    assert "layers.1.running_var" in before
-
-
-def test_without_averaging_the_average_is_the_generator(tiny: ModelConfig, real: Tensor) -> None:
-    config = config_of(1, ema_kimg=0)
-    state = new_state(tiny, config)
-    step(state, real, config)
-    floating = [key for key, value in state.ema.state_dict().items() if value.is_floating_point()]
-    assert all(torch.equal(state.ema.state_dict()[k], state.generator.state_dict()[k]) for k in floating)
-
-
-def test_recalibration_gives_the_statistics_of_the_weights_themselves() -> None:
-    """Against means over the same batches, layer by layer, without BatchNorm modules."""
-    config = ModelConfig(16, 8, 4)
-    generator = new_state(config, config_of(1)).ema
-    with torch.no_grad():
-        for value in generator.state_dict().values():
-            value.add_(1)  # wrong statistics, and weights other than the first
-    before = copy.deepcopy(generator.state_dict())
-    found = recalibrate(generator, 128)
-    layers = found.layers
-    means, variances = ([[] for _ in range(2)] for _ in range(2))
-    for start in (0, 64):
-        maps = latents(range(RECALIBRATION_SEED + start, RECALIBRATION_SEED + start + 64), config)
-        for index in range(2):
-            maps = layers[3 * index](maps).double()
-            mean, variance = maps.mean((0, 2, 3)), maps.var((0, 2, 3), correction=0)
-            count = maps[:, 0].numel()
-            means[index].append(mean)
-            variances[index].append(variance * count / (count - 1))
-            norm = layers[3 * index + 1]
-            maps = (maps - mean[:, None, None]) / (variance[:, None, None] + norm.eps).sqrt()
-            maps = maps * norm.weight[:, None, None] + norm.bias[:, None, None]
-            maps = maps.relu().float()
-    for index in range(2):
-        norm = layers[3 * index + 1]
-        assert torch.allclose(norm.running_mean.double(), sum(means[index]) / 2, atol=1e-5)
-        assert torch.allclose(norm.running_var.double(), sum(variances[index]) / 2, rtol=1e-4)
-    assert equal(generator.state_dict(), before)
-    assert not found.training
-    assert layers[1].momentum == generator.layers[1].momentum == 0.1
-
-
-# ---- The order of posters ----------------------------------------------------------------------------
-
-
-def test_a_resumed_stream_of_batches_is_the_tail_of_the_uninterrupted() -> None:
-    config = config_of(1, seed=3)
-    whole = list(islice(batch_indices(11, config, 0), 9))
-    for first in range(9):
-        tail = list(islice(batch_indices(11, config, first), 9 - first))
-        assert np.array_equal(tail, whole[first:])
-
-
-def test_every_poster_is_shown_at_most_once_an_epoch_and_in_a_new_order_each() -> None:
-    batches = list(islice(batch_indices(11, config_of(1), 0), 20))
-    epochs = [np.concatenate(batches[start : start + 2]).tolist() for start in range(0, 20, 2)]
-    for epoch in epochs:
-        assert len(set(epoch)) == 8
-        assert set(epoch) <= set(range(11))
-    assert len({tuple(epoch) for epoch in epochs}) == 10
-    assert set(np.concatenate(epochs).tolist()) == set(range(11))
-
-
-def test_the_order_of_posters_follows_the_seed() -> None:
-    orders = [next(batch_indices(100, config_of(1, seed=seed), 0)).tolist() for seed in (0, 0, 1)]
-    assert orders[0] == orders[1] != orders[2]
 
 
 def test_a_multiple_is_crossed_once_despite_float_noise() -> None:
@@ -368,6 +221,76 @@ def test_a_resumed_run_is_the_uninterrupted_run_bit_for_bit(
     columns = ("kimg", "step", "loss_d", "loss_g", "accuracy_d", "skipped_d", "logit_gap")
     logs = [[[row[name] for name in columns] for row in read_stats(tmp_path / run)] for run in ("whole", "parts")]
     assert logs[0] == logs[1]
+
+
+def assert_same_states(first: Path, second: Path) -> None:
+    """Bit for bit, but for the time that it took."""
+    files = [torch.load(run / "state.pt", weights_only=True) for run in (first, second)]
+    assert files[0].keys() == files[1].keys() >= {*PARTS, "averages", "sums", "rate_d", "overpowered", "diverse"}
+    for name in files[0].keys() - {"seconds"}:
+        assert equal([files[0][name]], [files[1][name]]), name
+
+
+PRESET_RUNS = {
+    "dcgan": ("dcgan", {}, {}),
+    "dcgan-stable": ("dcgan-stable", {}, {"lecam": 0.3, "augment": "color,translation,cutout"}),
+    "dcgan-128": ("dcgan-128", {}, {"penalty_every": 3}),
+    "dcgan-256": ("dcgan-256", {}, {"decay_from": 0.5}),
+    "projected": ("projected", {}, {}),
+    "conditional": ("dcgan-stable", {"genres": ("Comedy", "Drama"), "embedding": 3}, {"label_ramp_kimg": 0.03}),
+    "conditional-projected": ("projected", {"genres": ("Comedy", "Drama"), "embedding": 3}, {}),
+}
+
+
+def small(name: str, steps: int) -> tuple[ModelConfig, TrainConfig]:
+    """A preset with the smallest networks and batches of 4; ticks of 3 steps, so that runs can stop within one."""
+    preset, model, train = PRESET_RUNS[name]
+    short = {"kimg": steps * 0.004, "batch": 4, "tick_kimg": 0.012, "snapshot_kimg": 100, "grid_kimg": 100}
+    return (
+        replace(PRESETS[preset].model, resolution=8, latent=8, width=4, **model),
+        replace(PRESETS[preset].train, eval_kimg=0, **(short | train)),
+    )
+
+
+@pytest.mark.parametrize("name", PRESET_RUNS)
+def test_every_preset_resumes_bit_for_bit(
+    name: str, posters: PosterSet, tmp_path: Path, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    """12 steps cross an epoch; the run is stopped by Ctrl-C after 5 of them, which is within a tick."""
+    monkeypatch.setitem(states.BACKBONES, "efficientnet-lite0", Pyramid)
+    model, config = small(name, 12)
+    train(posters, tmp_path / "whole", model, config, progress=False)
+    step = loop.step
+
+    def interrupted(state: State, *arguments: Any) -> Tensor:
+        figures = step(state, *arguments)
+        if state.steps == 5:
+            os.kill(os.getpid(), signal.SIGINT)
+        return figures
+
+    monkeypatch.setattr(loop, "step", interrupted)
+    assert train(posters, tmp_path / "parts", model, config, progress=False).steps == 5
+    assert train(posters, tmp_path / "parts", model, config, resume=True, progress=False).steps == 12
+    assert_same_states(tmp_path / "whole", tmp_path / "parts")
+    last = [read_stats(tmp_path / run)[-1] for run in ("whole", "parts")]
+    for row in last:
+        del row["seconds"], row["images_per_second"]
+    assert last[0] == last[1]
+
+
+def test_guard_counters_do_not_notice_an_interruption(
+    go: Callable[..., State], tmp_path: Path, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    """Five ticks of a D that is always right lower its rate; stopping within the third changes nothing."""
+    monkeypatch.setattr(guards, "OVERPOWERED", -1.0)  # any accuracy is too much
+    config = config_of(13, tick_kimg=0.008)
+    whole = go(config, out=tmp_path / "whole")
+    assert whole.rate_d == pytest.approx(guards.LOWER)
+    for steps in (5, 6, 9, 13):
+        go(replace(config, kimg=steps * 0.004), out=tmp_path / "parts", resume=steps > 5)
+    assert_same_states(tmp_path / "whole", tmp_path / "parts")
+    notes = [[row["step"] for row in read_stats(tmp_path / run) if "note" in row] for run in ("whole", "parts")]
+    assert notes == [[10], [10]]
 
 
 def test_lines_and_grids_beyond_the_state_are_dropped_at_resume(go: Callable[..., State], run: Path) -> None:
@@ -588,24 +511,114 @@ def test_a_run_below_a_file_is_refused(go: Callable[..., State], tmp_path: Path)
         go(config_of(1), out=tmp_path / "file" / "run")
 
 
-def test_a_loss_that_is_no_number_stops_the_run_at_the_last_good_state(
+@pytest.mark.parametrize("guard", ["answer", "name", "off"])
+def test_a_loss_that_is_never_a_number_ends_the_run_at_a_good_state(
+    guard: str, go: Callable[..., State], run: Path, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    """Where the guard rails answer, after three more attempts, each with half the rates."""
+    go(config_of(3))
+    before, rows = torch.load(run / "state.pt", weights_only=True), read_stats(run)
+    whole, rates = loop.step, []
+
+    def diverges(state: State, *arguments: Any) -> Tensor:
+        rates.append(state.rate)
+        return whole(state, *arguments) * (math.nan if state.steps > 4 else 1.0)
+
+    monkeypatch.setattr(loop, "step", diverges)
+    with pytest.raises(
+        TrainingError,
+        match=r"^Training diverged\. A loss or a weight is not a finite number at 0\.02 kimg\. The last s",
+    ):
+        go(config_of(8, snapshot_kimg=0.1, guard=guard), resume=True)
+    attempts = 4 if guard == "answer" else 1
+    assert rates == [rate for n in range(attempts) for rate in [0.5**n] * 2]
+    after = torch.load(run / "state.pt", weights_only=True)
+    assert all(equal(before[part], after[part]) for part in PARTS)
+    assert (after["restores"], after["rate"]) == (attempts - 1, 0.5 ** (attempts - 1))
+    assert [row["step"] for row in read_stats(run)] == [1, 2, 3, 4]
+    assert read_stats(run)[:3] == rows
+
+    monkeypatch.undo()
+    resumed = go(config_of(6, lr_g=1e-4), resume=True)
+    assert resumed.steps == 6
+    assert all(weight.isfinite().all() for weight in resumed.generator.parameters())
+
+
+def test_a_run_that_diverges_once_goes_on_from_the_saved_state_with_other_noise(
     go: Callable[..., State], run: Path, monkeypatch: pytest.MonkeyPatch
 ) -> None:
-    go(config_of(3))
-    before, rows = (run / "state.pt").read_bytes(), read_stats(run)
-    monkeypatch.setattr(loop, "generator_loss", lambda logits: logits.sum() * math.nan)
-    with pytest.raises(TrainingError, match=r"^Training diverged at 0\.02 kimg \(loss of D .*, of G nan\)"):
-        go(config_of(8, tick_kimg=0.01, snapshot_kimg=0.01), resume=True)
-    assert (run / "state.pt").read_bytes() == before
-    assert read_stats(run) == rows
+    whole, seeds, bad = loop.step, [], [5]
+
+    def diverges(state: State, real: Tensor, labels: None, config: TrainConfig, world: Any) -> Tensor:
+        seeds.append((state.steps, noise_seed(config, state)))
+        figures = whole(state, real, labels, config, world)
+        if state.steps in bad:
+            bad.remove(state.steps)
+            with torch.no_grad():
+                next(state.generator.parameters()).fill_(math.inf)
+        return figures
+
+    monkeypatch.setattr(loop, "step", diverges)
+    state = go(config_of(8, snapshot_kimg=0.012, grid_kimg=0.004))
+    assert [number for number, _ in seeds] == [0, 1, 2, 3, 4, 3, 4, 5, 6, 7]
+    assert len({seed for _, seed in seeds}) == 10
+    assert (state.steps, state.restores, state.rate) == (8, 1, 0.5)
+    rows = read_stats(run)
+    assert [row["step"] for row in rows] == list(range(1, 9))
+    assert [row.get("note") for row in rows if "note" in row] == [
+        "A loss or a weight is not a finite number at 0.02 kimg."
+    ]
+    assert "note" in rows[3]
+    assert len(list((run / "grids").iterdir())) == 8
+    assert all(value.isfinite().all() for value in load(run / "latest").generator.state_dict().values())
 
 
-def test_weights_that_overflow_stop_the_run_at_the_last_good_state(go: Callable[..., State], run: Path) -> None:
-    go(config_of(3))
-    before = (run / "state.pt").read_bytes()
-    with pytest.raises(TrainingError, match=r"diverged at 0\.02 kimg \(.* of G \d.* lower --lr"):
-        go(config_of(5, lr_g=1e39), resume=True)
-    assert (run / "state.pt").read_bytes() == before
+def test_a_restored_run_is_killed_and_resumed_exactly(
+    go: Callable[..., State], tmp_path: Path, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    whole = loop.step
+
+    def diverges(state: State, *arguments: Any) -> Tensor:
+        figures = whole(state, *arguments)
+        return figures * (math.nan if state.steps == 4 and state.restores == 0 else 1.0)
+
+    monkeypatch.setattr(loop, "step", diverges)
+    settings = {"snapshot_kimg": 0.008}
+    uninterrupted = go(config_of(8, **settings), out=tmp_path / "whole")
+    go(config_of(6, **settings), out=tmp_path / "parts")
+    resumed = go(config_of(8, **settings), out=tmp_path / "parts", resume=True)
+    assert resumed.restores == uninterrupted.restores == 1
+    assert_same_states(tmp_path / "whole", tmp_path / "parts")
+
+
+def test_a_run_that_diverges_before_it_saved_anything_says_so(go: Callable[..., State], run: Path) -> None:
+    with pytest.raises(TrainingError, match=r"^Training diverged\. .* Begin again with a larger --batch or another"):
+        go(config_of(5, lr_g=1e39))
+    assert not (run / "state.pt").exists()
+
+
+def test_a_collapse_is_restored_and_named_in_the_log(
+    go: Callable[..., State], run: Path, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    """G is diverse, then draws one picture only; after the restore it is well again."""
+    diversities = iter([0.9, 0.8, 0.1, 0.9, 0.9, 0.9])
+    monkeypatch.setattr(guards, "diversity", lambda *_: next(diversities))
+    state = go(config_of(5, snapshot_kimg=0.008))
+    rows = read_stats(run)
+    assert [(row["step"], row.get("note")) for row in rows] == [
+        (1, None), (2, None), (3, "G collapsed at 0.01 kimg: generated posters differ 10% as much as real ones."),
+        (4, None), (5, None),
+    ]  # fmt: skip
+    assert (state.restores, state.rate) == (1, 0.5)
+
+
+def test_a_collapse_is_only_named_where_that_was_asked_for(
+    go: Callable[..., State], run: Path, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    diversities = iter([0.9, 0.1, 0.1, 0.7, 0.2])
+    monkeypatch.setattr(guards, "diversity", lambda *_: next(diversities))
+    assert go(config_of(5, guard="name")).restores == 0
+    assert [row["step"] for row in read_stats(run) if "note" in row] == [2, 5]  # once each time
 
 
 # ---- The judge ---------------------------------------------------------------------------------------
