@@ -4,6 +4,7 @@ import importlib.util
 import json
 import shutil
 from collections.abc import Callable
+from dataclasses import replace
 from pathlib import Path
 from types import ModuleType
 
@@ -12,7 +13,18 @@ import pytest
 import torch
 from PIL import Image
 
-from gan import latents, load, to_uint8
+from gan import (
+    PRESETS,
+    Discriminator,
+    Generator,
+    ModelConfig,
+    TrainConfig,
+    latents,
+    load,
+    load_posters,
+    save,
+    to_uint8,
+)
 from gan.synthetic import write_folder
 
 SCRIPTS = Path(__file__).parents[1] / "scripts"
@@ -62,13 +74,75 @@ def test_a_dry_run_shows_what_would_be_done_and_does_nothing(
     assert not (tmp_path / "run").exists()
 
 
-def test_a_recipe_is_changed_by_what_is_given(
+@pytest.mark.parametrize("preset", PRESETS)
+def test_a_preset_is_changed_by_what_is_given_and_by_nothing_else(
+    preset: str, train: Callable[..., int], poster_folder: Path, tmp_path: Path, capsys: pytest.CaptureFixture[str]
+) -> None:
+    arguments = [f"--preset={preset}", "--beta1=0.6", "--dry-run"]
+    assert train("--data", poster_folder, "--out", tmp_path / "run", *arguments) == 0
+    plan = json.loads(capsys.readouterr().out.partition("\n")[2])
+    expected = PRESETS[preset]
+    assert TrainConfig.from_dict(plan["train"]) == replace(expected.train, beta1=0.6, batch=4)
+    assert ModelConfig.from_dict(plan["model"]) == replace(expected.model, resolution=8, latent=8, width=4)
+
+
+def test_the_preset_dcgan_is_the_tutorials_settings() -> None:
+    config = PRESETS["dcgan"].train
+    assert (config.batch, config.lr_g, config.lr_d, config.beta1, config.beta2) == (128, 2e-4, 2e-4, 0.5, 0.999)
+    assert (config.loss, config.real_label, config.ema_kimg, config.augment) == ("bce", 1.0, 0.0, "")
+    assert (config.penalty, config.lecam, config.critic, config.skip_d_above, config.decay_from) == (0, 0, 0, 1, 1)
+    assert PRESETS["dcgan"].model == ModelConfig(64, 100, 64)
+
+
+def test_each_larger_preset_holds_the_one_before() -> None:
+    """So that one can start --from the other."""
+    channels = [PRESETS[name].model.channels for name in ("dcgan-stable", "dcgan-128", "dcgan-256")]
+    assert channels[1][1:] == channels[0] and channels[2][1:] == channels[1]
+    for preset in PRESETS.values():
+        assert not (preset.train.penalty and preset.model.norm_d)
+
+
+def test_conditional_networks_know_the_genres_that_are_frequent_enough(
     train: Callable[..., int], poster_folder: Path, tmp_path: Path, capsys: pytest.CaptureFixture[str]
 ) -> None:
-    arguments = ["--recipe=reference", "--beta1=0.6", "--dry-run"]
-    assert train("--data", poster_folder, "--out", tmp_path / "run", *arguments) == 0
-    plan = json.loads(capsys.readouterr().out.partition("\n")[2])["train"]
-    assert (plan["real_label"], plan["ema_kimg"], plan["beta1"], plan["batch"]) == (1.0, 0.0, 0.6, 4)
+    counts = load_posters(poster_folder, 8, progress=False).split()[0].genre_counts()
+    least = sorted(counts.values())[-2]
+    frequent = sorted(genre for genre, count in counts.items() if count >= least)
+    assert 2 <= len(frequent) < len(counts)
+    where = ["--data", poster_folder, "--out", tmp_path / "run"]
+    asked = ["--conditional=genres", f"--min-posters={least}"]
+    assert train(*where, *asked, "--kimg=0.008", *SHORT) == 0
+    assert load(tmp_path / "run/latest").config.genres == tuple(frequent)
+    assert train(*where, "--kimg=0.012", "--resume") == 0  # remembers them
+    assert torch.load(tmp_path / "run/state.pt", weights_only=True)["steps"] == 3
+
+    capsys.readouterr()
+    assert train("--data", poster_folder, "--out", tmp_path / "other", "--conditional=genres") == 2
+    assert one_sentence(capsys).startswith("No genre has 100 training posters; ")
+    assert not (tmp_path / "other").exists()
+
+
+def test_a_run_grows_from_a_smaller_checkpoint(
+    train: Callable[..., int], poster_folder: Path, tmp_path: Path, capsys: pytest.CaptureFixture[str]
+) -> None:
+    config = ModelConfig(8, 8, 12)
+    save(tmp_path / "small", Generator(config), Discriminator(config))
+    where = ["--data", poster_folder, "--from", tmp_path / "small"]
+    larger = ["--preset=dcgan-128", "--resolution=16", "--width=6", "--aspect=2:3", "--kimg=0.004", *SHORT]
+    arguments = [str(a) for a in (*where, "--out", tmp_path / "run", *TINY, *larger)]
+    assert script("train").main(arguments) == 0
+    latest = load(tmp_path / "run/latest")
+    assert latest.config == ModelConfig(16, 8, 6, aspect="2:3", norm_d=False)
+    assert latest.generator(latents([0], latest.config)).shape == (1, 3, 24, 16)
+    record = json.loads((tmp_path / "run/options.json").read_text())
+    assert record["start"]["name"] == "small"
+
+    capsys.readouterr()
+    assert train(*where, "--out", tmp_path / "other") == 2  # of width 4
+    assert one_sentence(capsys).startswith("small has channels (12,) from the picture to the noise; ")
+    assert train("--data", poster_folder, "--from", tmp_path / "none", "--out", tmp_path / "other") == 2
+    assert one_sentence(capsys) == f"{tmp_path / 'none'} is not there."
+    assert not (tmp_path / "other").exists()
 
 
 def test_every_training_option_has_a_switch_with_an_explanation(capsys: pytest.CaptureFixture[str]) -> None:

@@ -90,6 +90,40 @@ def test_a_channels_last_network_comes_back_exactly(tmp_path: Path) -> None:
     assert same(load(tmp_path / "run").generator, generator)
 
 
+@pytest.mark.parametrize(
+    "change", [{"aspect": "2:3"}, {"norm_d": False}, {"genres": ("Comedy", "Drama"), "embedding": 3}]
+)
+def test_every_kind_of_network_comes_back_exactly(change: dict[str, Any], tmp_path: Path) -> None:
+    config = ModelConfig(16, 8, 4, **change)
+    generator, discriminator = Generator(config), Discriminator(config)
+    save(tmp_path / "run", generator, discriminator, half=("discriminator",))
+    found = load(tmp_path / "run")
+    assert found.config == config
+    assert same(found.generator, generator)
+    halved = {key: value.half().float() for key, value in discriminator.state_dict().items()}
+    assert all(torch.equal(value.float(), halved[key]) for key, value in found.discriminator.state_dict().items())
+
+
+def test_a_checkpoint_of_an_earlier_version_is_one_of_plain_networks(tmp_path: Path, tiny: ModelConfig) -> None:
+    save(tmp_path / "run", Generator(tiny), Discriminator(tiny))
+    record = json.loads((tmp_path / "run/config.json").read_text())
+    old = ("resolution", "latent", "width", "max_width")
+    record["model"] = {key: value for key, value in record["model"].items() if key in old}
+    (tmp_path / "run/config.json").write_text(json.dumps(record))
+    assert load(tmp_path / "run").config == tiny
+
+
+@pytest.mark.parametrize(
+    "change", [{"aspect": "3:2"}, {"genres": ["Drama", "Drama"]}, {"genres": 5}, {"embedding": "a"}]
+)
+def test_a_configuration_that_cannot_be_is_refused(change: dict[str, Any], tmp_path: Path, tiny: ModelConfig) -> None:
+    save(tmp_path / "run", Generator(tiny), Discriminator(tiny))
+    record = json.loads((tmp_path / "run/config.json").read_text())
+    record["model"] |= change
+    (tmp_path / "run/config.json").write_text(json.dumps(record))
+    assert error_of(tmp_path / "run").endswith("config.json is not a valid configuration.")
+
+
 def test_half_precision_halves_the_file_and_rounds_the_weights(tmp_path: Path) -> None:
     config = ModelConfig(16, 16, 16)
     generator, discriminator = Generator(config), Discriminator(config)
