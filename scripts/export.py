@@ -1,9 +1,13 @@
 """Turn the best state of a run into a checkpoint to ship: weights, figures, curves, grids, model card.
 
-    python scripts/export.py --run runs/dcgan-64 --data posters.zip --out checkpoints/dcgan-64 --notes notes.md
+    python scripts/export.py --run runs/best --data posters.zip --out checkpoints/best --preset projected
+    python scripts/export.py --again checkpoints/dcgan-64 --data posters.zip
 
-Every figure in the card is measured here. Weights are stored in half precision where that changes no
-byte of 256 displayed posters (generator) or no logit by 0.005 (discriminator, shown with two digits).
+Every figure in the card is measured here, on the weights as they are stored, and goes to evaluate.json
+(scripts/evaluate.py says what the figures mean). The second line measures a checkpoint again and renews its card.
+
+Weights are stored in half precision, the generator's where that changes no displayed picture by more than two of 255
+levels, the discriminator's where no logit changes by 0.005 (two digits are shown).
 """
 
 from __future__ import annotations
@@ -12,6 +16,8 @@ import argparse
 import json
 import shutil
 import sys
+from collections.abc import Mapping
+from dataclasses import replace
 from pathlib import Path
 from typing import Any
 
@@ -20,44 +26,42 @@ import torch
 
 import gan
 from gan.checkpoint import fill
-from gan.evaluation import logits, own_labels, ranking
-from gan.files import write_directory
+from gan.data import PosterSet
+from gan.evaluation import FIRST_SEED, Evaluation, evaluate, write
+from gan.files import write_directory, write_file
 from gan.logger import read_stats
-from gan.metrics import (
-    draw,
-    frechet_distance,
-    generated_features,
-    kid,
-    poster_batches,
-    poster_features,
-    random_labels,
-)
 
 SAMPLES = 2000
-FIRST_SEED = 1_000_000
+LEVELS, LOGIT = 2, 0.005  # the largest changes that half precision may make
+NOTES = "<!-- notes -->"
 CARD = """# {name}
 
-A DCGAN that paints {resolution} x {resolution} movie posters: the exponential moving average of the generator with
-recalibrated BatchNorm, and the discriminator of the same moment.
+A DCGAN that paints {height} x {width} movie posters (height x width){asked}: the exponential moving average of the
+generator with recalibrated BatchNorm, and the discriminator of the same moment.
 
 | | |
 | --- | --- |
 | data | {posters:,} real movie posters, resized and centre-cropped; 5 % held out by file name |
+| preset | `{preset}`{start} |
 | command | `{command}` |
 | length | {kimg:.0f} thousand posters shown, {updates:,} updates of each network, batch {batch} |
 | time | {hours:.2f} hours, {rate:.0f} posters a second on average ({hardware}) |
-| `fd_lite1` | **{fd_lite1:.1f}**, {samples:,} generated against {held_out:,} held-out posters; lower is better |
-| floor | {floor_fd:.1f}, {samples:,} training posters against the same held-out posters |
-| `kid_lite1` | {kid_lite1:.4f}, floor {floor_kid:.4f} |
+| `fd_lite1` | **{fd:.1f}** ({fd_low:.1f} to {fd_high:.1f}), lower is better; {samples:,} generated against \
+{held_out:,} held-out posters |
+| floor | {floor_fd:.1f}: as many training posters against the same held-out posters |
+| `kid_lite1` | {kid:.4f}, floor {floor_kid:.4f} |
+| precision, recall | {precision:.1%} and {recall:.1%}; floor {floor_precision:.1%} and {floor_recall:.1%} |
+| density, coverage | {density:.2f} and {coverage:.1%}; floor {floor_density:.2f} and {floor_coverage:.1%} |
 | D's accuracy | {accuracy_training:.1%} on training posters, {accuracy_held_out:.1%} on held-out, \
 {accuracy_generated:.1%} on generated ones |
-| D's ranking | {ranked_rightly:.1%} of pairs of a held-out and a generated poster, the real one higher |
-| precision | {precision} |
+| D's ranking | {ranking_held_out:.1%} of pairs of a held-out and a generated poster, the real one higher; \
+{best_held_out:.1%} right at the threshold that is best on training posters |
+| weights | {weights} |
 
-`fd_lite1` is the Frechet distance on EfficientNet-Lite1 features. It is not FID and cannot be compared with one.
-The figures can be measured again: `python scripts/export.py --check {out} --data POSTERS`.
+`fd_lite1` is the Frechet distance on EfficientNet-Lite1 features. It is not FID and cannot be compared with one. All
+figures with their intervals stand in `evaluate.json`; they are measured again by
+`python scripts/evaluate.py --checkpoint {path} --data POSTERS --samples {samples}`.
 
-{notes}
 """
 
 
@@ -66,14 +70,15 @@ def parse(arguments: list[str] | None = None) -> argparse.Namespace:
     parser.add_argument("--run", type=Path, help="folder of a training run")
     parser.add_argument("--data", type=Path, required=True, help="the posters that it was trained on")
     parser.add_argument("--out", type=Path, help="checkpoint folder to write; one that is there is replaced")
+    parser.add_argument("--again", type=Path, metavar="CHECKPOINT", help="measure this one again, and renew its card")
     parser.add_argument("--state", choices=("best", "latest"), default="best", help="which of the run's two states")
     parser.add_argument("--notes", type=Path, help="Markdown for the card: what it draws well and badly")
-    parser.add_argument(
-        "--command", default="python scripts/train.py --data POSTERS --out RUN", help="shown in the card"
-    )
-    parser.add_argument("--hardware", default="two CPU cores", help="shown in the card")
+    parser.add_argument("--preset", help="shown in the card; for --again only where it is to change")
+    parser.add_argument("--command", help="likewise")
+    parser.add_argument("--hardware", help="likewise")
     parser.add_argument("--grids", type=int, default=5, help="how many grids over time to ship")
-    parser.add_argument("--check", type=Path, metavar="CHECKPOINT", help="only measure this checkpoint and print")
+    parser.add_argument("--samples", type=int, default=SAMPLES, help="generated posters that are judged")
+    parser.add_argument("--training", type=int, help="so many training posters, evenly chosen, in place of all")
     return parser.parse_args(arguments)
 
 
@@ -84,44 +89,18 @@ def both(checkpoint: gan.Checkpoint) -> tuple[gan.Generator, gan.Discriminator]:
     return checkpoint.generator, checkpoint.discriminator
 
 
-def measure(checkpoint: gan.Checkpoint, data: Path) -> dict[str, Any]:
-    """All figures of the card, with the floor at the same counts."""
-    generator, discriminator = both(checkpoint)
-    training, held_out = gan.load_posters(data, checkpoint.config.size).split()
-    order = np.random.default_rng(0).permutation(len(training))[:SAMPLES]
-    some, genres = training.select(np.sort(order)), checkpoint.config.genres
-    labels = random_labels(training, genres, SAMPLES, FIRST_SEED)
-    real, floor = poster_features(held_out), poster_features(some)
-    generated = generated_features(generator, SAMPLES, FIRST_SEED, labels)
-    known, judged = (logits(discriminator, poster_batches(one), own_labels(one, genres)) for one in (some, held_out))
-    fooled = logits(discriminator, draw(generator, SAMPLES, FIRST_SEED, labels), labels)
-    return {
-        "posters": len(training),
-        "held_out": len(held_out),
-        "samples": SAMPLES,
-        "fd_lite1": frechet_distance(real, generated),
-        "kid_lite1": kid(real, generated),
-        "floor_fd": frechet_distance(real, floor),
-        "floor_kid": kid(real, floor),
-        "accuracy_training": float((known > 0).mean()),
-        "accuracy_held_out": float((judged > 0).mean()),
-        "accuracy_generated": float((fooled <= 0).mean()),
-        "ranked_rightly": ranking(judged, fooled),
-    }
-
-
 @torch.inference_mode()
 def harmless_halves(checkpoint: gan.Checkpoint) -> list[str]:
-    """Networks whose weights can be stored in half precision without a change that is shown."""
+    """Networks whose weights can be stored in half precision without a change that is seen."""
     generator, discriminator = both(checkpoint)
     z = gan.latents(range(256), checkpoint.config)
-    pictures = generator(z)
-    logits = discriminator.logit(pictures)
-    changed = rounded(generator)(z)
-    levels = np.abs(gan.to_uint8(pictures).astype(int) - gan.to_uint8(changed)).max()
-    logit_change = float((rounded(discriminator).logit(pictures) - logits).abs().max())
-    print(f"half precision: pictures change by at most {levels} of 255, logits by {logit_change:.4f}")
-    return ["generator"] * bool(levels == 0) + ["discriminator"] * (logit_change < 0.005)
+    pictures = torch.cat([generator(part) for part in torch.split(z, 32)])
+    changed = torch.cat([rounded(generator)(part) for part in torch.split(z, 32)])
+    levels = int(np.abs(gan.to_uint8(pictures).astype(int) - gan.to_uint8(changed)).max())
+    less = rounded(discriminator)
+    logit = max(float((less.logit(x) - discriminator.logit(x)).abs().max()) for x in torch.split(pictures, 32))
+    print(f"half precision: pictures change by at most {levels} of 255, logits by {logit:.4f}")
+    return ["generator"] * (levels <= LEVELS) + ["discriminator"] * (logit < LOGIT)
 
 
 def rounded(network: Any) -> Any:
@@ -133,16 +112,58 @@ def rounded(network: Any) -> Any:
 
 
 def export(chosen: argparse.Namespace) -> None:
+    """Write the checkpoint folder, complete or not at all."""
     checkpoint = gan.load(chosen.run / chosen.state)
-    figures = measure(checkpoint, chosen.data)
+    options = json.loads((chosen.run / "options.json").read_text())
+    told = {
+        "preset": chosen.preset or "",
+        "command": chosen.command or "python scripts/train.py --data POSTERS --out RUN",
+        "hardware": chosen.hardware or "two CPU cores",
+        "start": (options.get("start") or {}).get("name", ""),
+    }
     rows = read_stats(chosen.run)
-    halves = harmless_halves(checkpoint)
     with write_directory(chosen.out) as folder:
-        info = dict(checkpoint.info) | figures
-        fill(folder, *both(checkpoint), info, halves)
+        training, held_out = posters_for(checkpoint, chosen)
+        told |= {"posters": options["data"]["posters"], "held_out": len(held_out)}
+        fill(folder, *both(checkpoint), dict(checkpoint.info) | told, harmless_halves(checkpoint))
         (folder / "stats.jsonl").write_text("".join(json.dumps(row) + "\n" for row in rows))
         copy_grids(chosen.run / "grids", folder / "grids", chosen.grids)
-        (folder / "README.md").write_text(card(chosen, checkpoint, figures, halves))
+        notes = chosen.notes.read_text() if chosen.notes else ""
+        judge_and_describe(folder, chosen.out, training, held_out, chosen.samples, notes)
+
+
+def again(chosen: argparse.Namespace) -> None:
+    """Measure a checkpoint as it is, and renew its card; what was told of it may be changed."""
+    folder: Path = chosen.again
+    checkpoint = gan.load(folder)
+    record = json.loads((folder / "config.json").read_text())
+    for key in ("preset", "command", "hardware"):
+        if getattr(chosen, key) is not None:
+            record["info"][key] = getattr(chosen, key)
+    write_file(folder / "config.json", (json.dumps(record, indent=2) + "\n").encode())
+    _, _, notes = (folder / "README.md").read_text().partition(NOTES)
+    training, held_out = posters_for(checkpoint, chosen)
+    notes = chosen.notes.read_text() if chosen.notes else notes.strip()
+    judge_and_describe(folder, folder, training, held_out, chosen.samples, notes)
+
+
+def posters_for(checkpoint: gan.Checkpoint, chosen: argparse.Namespace) -> tuple[PosterSet, PosterSet]:
+    """Training posters, or as many as were asked for, and held-out ones."""
+    training, held_out = gan.load_posters(chosen.data, checkpoint.config.size).split()
+    if chosen.training and chosen.training < len(training):
+        training = training.select(np.linspace(0, len(training) - 1, chosen.training).astype(np.intp))
+    return training, held_out
+
+
+def judge_and_describe(
+    folder: Path, path: Path, training: PosterSet, held_out: PosterSet, samples: int, notes: str
+) -> None:
+    """evaluate.json and README.md of the checkpoint in a folder that will stand at ``path``."""
+    checkpoint = gan.load(folder)
+    found = replace(evaluate(checkpoint, training, held_out, samples, FIRST_SEED), name=path.name)
+    write(found, folder)
+    text = card(checkpoint, found, path) + f"{NOTES}\n\n{notes.strip()}\n"
+    write_file(folder / "README.md", text.encode())
 
 
 def copy_grids(source: Path, target: Path, count: int) -> None:
@@ -153,33 +174,61 @@ def copy_grids(source: Path, target: Path, count: int) -> None:
         shutil.copy(paths[place], target / paths[place].name)
 
 
-def card(chosen: argparse.Namespace, checkpoint: gan.Checkpoint, figures: dict[str, Any], halves: list[str]) -> str:
-    info = checkpoint.info
-    stored = {name: "half" if name in halves else "single" for name in ("generator", "discriminator")}
+def card(checkpoint: gan.Checkpoint, found: Evaluation, path: Path) -> str:
+    """The model card without its notes."""
+    info: Mapping[str, Any] = checkpoint.info
+    height, width = checkpoint.config.size
+    genres = checkpoint.config.genres
+    figures = {key: figure.value for key, figure in found.generated.items()}
+    floor = {f"floor_{key}": figure.value for key, figure in found.floor.items()}
     return CARD.format(
-        **figures,
-        name=chosen.out.name,
-        out=chosen.out,
-        resolution=checkpoint.config.resolution,
-        command=chosen.command,
-        hardware=chosen.hardware,
+        **{key: figure.value for key, figure in (found.discriminator or {}).items()},
+        **{key: figures[key] for key in ("precision", "recall", "density", "coverage")},
+        **{key: value for key, value in floor.items() if key not in ("floor_fd_lite1", "floor_kid_lite1")},
+        fd=figures["fd_lite1"],
+        fd_low=found.generated["fd_lite1"].low,
+        fd_high=found.generated["fd_lite1"].high,
+        floor_fd=floor["floor_fd_lite1"],
+        kid=figures["kid_lite1"],
+        floor_kid=floor["floor_kid_lite1"],
+        name=path.name,
+        path=f"checkpoints/{path.name}",
+        height=height,
+        width=width,
+        asked=f" and can be asked for {len(genres)} genres ({', '.join(genres)})" if genres else "",
+        posters=info["posters"],
+        preset=info.get("preset", ""),
+        start=f", begun with `{info['start']}`" if info.get("start") else "",
+        command=info.get("command", ""),
+        hardware=info.get("hardware", ""),
         kimg=info["kimg"],
         updates=info["updates"],
         batch=info["train"]["batch"],
         hours=info["hours"],
         rate=info["kimg"] * 1000 / (info["hours"] * 3600),
-        precision=", ".join(f"{name} in {width}" for name, width in stored.items()),
-        notes=chosen.notes.read_text() if chosen.notes else "",
+        samples=found.samples,
+        held_out=found.held_out,
+        weights=weights_of(checkpoint),
     )
+
+
+def weights_of(checkpoint: gan.Checkpoint) -> str:
+    """How many weights there are."""
+    sizes = {
+        name: sum(weight.numel() for weight in network.parameters())
+        for name, network in (("generator", checkpoint.generator), ("discriminator", checkpoint.discriminator))
+        if network is not None
+    }
+    return ", ".join(f"{count:,} in the {name}" for name, count in sizes.items())
 
 
 def main(arguments: list[str] | None = None) -> int:
     chosen = parse(arguments)
     try:
-        if chosen.check:
-            print(json.dumps(measure(gan.load(chosen.check), chosen.data), indent=2))
+        if chosen.again:
+            again(chosen)
         elif chosen.run is None or chosen.out is None:
-            raise gan.PosterLensError("Name --run and --out, or a checkpoint to --check.")
+            raise gan.PosterLensError("Name --run and --out, or a checkpoint to measure --again.")
         else:
             export(chosen)
     except (gan.PosterLensError, OSError) as error:
