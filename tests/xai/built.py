@@ -14,7 +14,9 @@ DRIVES_PATCH, DRIVES_TWINS, DRIVES_HATED, DRIVES_WEAK, DRIVES_NOTHING = range(5)
 
 @torch.no_grad()
 def generator(aspect: str = "1:1") -> gan.Generator:
-    """8 x 8 pictures from 4 x 4 maps of 7 units and 5 noise values; 2:3 from 6 x 4, and what is always on or off by genre.
+    """8 x 8 pictures from 4 x 4 maps of 7 units and 5 noise values.
+
+    Of 2:3 they are 12 x 8 from 6 x 4, and a genre that is built in says which units are always on or off.
 
     The first noise value switches PATCH, in the map's top left quarter; the second both twins, bottom left;
     the third HATED, bottom right; the fourth WEAK, top right, whose trace in the picture is faint.

@@ -15,12 +15,14 @@ AMOUNT = 0.02  # of colour for one unit of noise; small, for there the Tanh is s
 def painted(places: Tensor, colours: Tensor, amount: float = AMOUNT) -> gan.Generator:
     """A generator of 8 x 8 pixels: the picture is tanh(amount * sum of z_k * places[k] * colours[k]).
 
-    places : (latent, 4, 4), for each noise value its strength in each block of 2 x 2 pixels.
+    places : (latent, 4, 4), for each noise value its strength in each block of 2 x 2 pixels; (latent, 6, 4) for
+        pictures of 12 x 8.
     colours : (latent, 3), for each noise value the colour that it adds.
     """
     count = len(places)
     with torch.random.fork_rng():
-        network = gan.Generator(gan.ModelConfig(resolution=8, latent=count, width=count + 1, max_width=count + 1))
+        aspect = "2:3" if places.shape[1] == 6 else "1:1"
+        network = gan.Generator(gan.ModelConfig(8, count, count + 1, count + 1, aspect=aspect))
     first, norm, _, last, _ = network.layers
     first.weight.zero_()
     first.weight[torch.arange(count), torch.arange(count)] = places

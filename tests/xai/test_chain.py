@@ -196,7 +196,11 @@ def dcgans() -> dict[str, tuple[nn.Module, nn.Module, Tensor]]:
     asked, strict = given_generator(), given_discriminator()
     return {
         "2:3, genres built in": (asked.layers, asked, gan.latents(range(20), asked.config)),
-        "2:3, no BatchNorm": (strict.layers[:-1], nn.Sequential(strict.layers[:-1], nn.Flatten()), tall_pictures(20, 32)),
+        "2:3, no BatchNorm": (
+            strict.layers[:-1],
+            nn.Sequential(strict.layers[:-1], nn.Flatten()),
+            tall_pictures(20, 32),
+        ),
         "2:3, both": (
             nn.Sequential(asked.layers, strict.layers[:-1]),
             nn.Sequential(asked, strict.layers[:-1]),

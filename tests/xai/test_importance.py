@@ -213,3 +213,28 @@ def test_four_threads_get_the_slopes_that_one_gets() -> None:
     z = gan.latents(range(3), network.config)
     expected = local(network, z).gram
     assert all(torch.equal(found.gram, expected) for found in in_threads(4, lambda _: local(network, z)))
+
+
+def test_each_value_owns_the_quarter_of_an_oblong_poster_that_it_paints() -> None:
+    places = torch.zeros(3, 6, 4)
+    places[0, :3, :2], places[1, 3:, 2:], places[2] = 1.0, 2.0, 0.5
+    found = importance(painted(places, torch.ones(3, 3)), samples=600, grid=2)
+    assert found.owner.tolist() == [[0, 2], [2, 1]] and found.clear.all()
+    assert found.cells.value[:, 0, 0] == pytest.approx([0.8, 0, 0.2], abs=0.1)
+    energies = np.array([1 * 0.25, 4 * 0.25, 0.25])
+    assert found.picture.value == pytest.approx(energies / energies.sum(), abs=0.08)
+
+
+def test_an_oblong_poster_is_cut_into_cells_only_where_both_sides_can_be() -> None:
+    network = painted(torch.ones(2, 6, 4), torch.ones(2, 3))
+    assert importance(network, samples=2, grid=4).cells.value.shape == (2, 4, 4)
+    with pytest.raises(xai.ExplanationError, match="12 x 8 pixels cannot be cut into 8 x 8"):
+        importance(network, samples=2, grid=8)
+
+
+def test_pixels_are_judged_in_parts_as_all_at_once(monkeypatch: pytest.MonkeyPatch) -> None:
+    whole = importance(corners(), samples=8, grid=2).picture
+    monkeypatch.setattr("xai.importance.COLUMNS", 50)  # of 192
+    monkeypatch.setattr("xai.importance.PAINTED", 3)
+    found = importance(corners(), samples=8, grid=2).picture
+    assert np.allclose(found.value, whole.value, rtol=1e-5) and np.allclose(found.variance, whole.variance, rtol=1e-5)

@@ -1,17 +1,20 @@
 from __future__ import annotations
 
 import functools
+import json
 from pathlib import Path
 
 import numpy as np
 import pytest
 import torch
+from safetensors import safe_open
+from safetensors.torch import save_file
 from torch import Tensor
 
 import gan
 import xai
 from tests.xai.latent_nets import painted
-from tests.xai.nets import discriminator, generator, hooks, in_threads, one_sentence, snapshot
+from tests.xai.nets import discriminator, generator, given_generator, hooks, in_threads, one_sentence, snapshot
 from xai.inversion import (
     Encoder,
     encoder_r2,
@@ -215,3 +218,59 @@ def test_an_encoder_without_a_step_is_refused() -> None:
     with pytest.raises(xai.ExplanationError) as caught:
         train_encoder(drawing(), 0)
     one_sentence(caught.value)
+
+
+# ---- 2:3, and genres that are built in -----------------------------------------------------------------
+
+
+def test_a_poster_of_a_genre_is_found_again() -> None:
+    network = given_generator(16)
+    found = invert(network, drawn(2, network))
+    assert found.picture.shape == (1, 3, 24, 16) and found.residual.shape == (24, 16, 3)
+    assert found.psnr > 30 and found.explained > 0.98
+
+
+@torch.no_grad()
+def test_the_planted_latent_is_found_behind_the_constant_of_a_genre() -> None:
+    config = gan.ModelConfig(8, 3, 4, 4, aspect="2:3", given=True)
+    network = gan.Generator(config).eval()
+    first, norm, _, last, _ = network.layers
+    first.weight.zero_()
+    for value in range(3):
+        first.weight[value, value, 2 * value : 2 * value + 2] = 1.0  # each value paints four rows of its own
+    first.constant.normal_(0.0, 2.0, generator=torch.Generator().manual_seed(0))  # what the genre adds
+    norm.weight.fill_(1.0)
+    norm.bias.fill_(20.0)
+    last.weight.zero_()
+    last.weight[:3, :, 1:3, 1:3] = 0.3
+    last.weight[3, :, 1:3, 1:3] = -0.9
+    z = torch.tensor([1.2, -0.7, 0.9])[None, :, None, None]
+    found = invert(network, network(z))
+    assert torch.allclose(found.z, z, atol=0.05)
+
+
+def test_an_encoder_of_oblong_posters_learns_and_is_stored(tmp_path: Path) -> None:
+    network, path = given_generator(16), tmp_path / "encoder.safetensors"
+    encoder = train_encoder(network, steps=60)
+    assert encoder.size == (24, 16) and encoder_r2(encoder, network, 64) > 0.2
+    save_encoder(encoder, path, "abc")
+    again = load_encoder(path, "abc")
+    assert torch.equal(again(drawn(1, network)), encoder(drawn(1, network)))
+    with pytest.raises(xai.ExplanationError, match="24 x 16 pixels"):
+        invert(drawing(), drawn(1), encoder=again)
+
+
+def test_an_encoder_that_was_stored_before_there_were_oblong_posters_is_of_squares(tmp_path: Path) -> None:
+    path = tmp_path / "encoder.safetensors"
+    save_encoder(trained(), path, "abc")
+    with safe_open(path, "pt") as file:
+        note = json.loads(file.metadata()["encoder"])
+        weights = {key: file.get_tensor(key) for key in file.keys()}  # noqa: SIM118  # no dict
+    del note["aspect"]
+    save_file(weights, path, {"encoder": json.dumps(note)})
+    assert load_encoder(path, "abc").size == (16, 16)
+
+
+def test_a_discriminator_of_another_size_has_no_say() -> None:
+    with pytest.raises(xai.ExplanationError, match="shape"):
+        invert(drawing(), drawn(1), xai.Score(discriminator(32)))

@@ -14,7 +14,7 @@ from torch import Tensor, nn
 
 import xai
 from gan.synthetic import draw_poster
-from tests.xai.nets import affine, discriminator, noise, one_sentence, pictures
+from tests.xai.nets import affine, discriminator, noise, one_sentence, pictures, tall_pictures
 from xai.localisation import (
     CONTROLS,
     KINDS,
@@ -335,3 +335,18 @@ def test_names_are_ranked_and_compared_with_the_best_control_case_by_case() -> N
     assert astuple(edges) == (0, 0, 0)
     assert astuple(weak) == pytest.approx((-0.1, -0.1, -0.1))
     assert found[0].measured["rank"].low < found[0].measured["rank"].mean < found[0].measured["rank"].high
+
+
+def test_oblong_posters_are_drawn_whole_and_their_parts_taken_out() -> None:
+    trial = parts((48, 32))(0, np.random.default_rng(1))
+    assert trial.image.shape == (1, 3, 48, 32) and trial.masks.shape == (3, 48, 32)
+    assert all(mask.any() and not mask.all() for mask in trial.masks)
+    moved = (trial.without - trial.image).abs().amax(1).numpy() > 0
+    assert not (moved & ~trial.masks).any() and moved.any((1, 2)).all()
+
+
+def test_a_patch_in_an_oblong_poster_is_square() -> None:
+    hosts, donors = tall_pictures(2, 32), tall_pictures(2, 32, first=9)
+    for index in range(3):
+        mask = patches(hosts, donors)(index, np.random.default_rng(index)).masks[0]
+        assert mask.any(0).sum() == mask.any(1).sum() == (8, 10, 12)[index]

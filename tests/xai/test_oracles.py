@@ -17,13 +17,17 @@ from tests.xai.nets import (
     affine,
     discriminator,
     generator,
+    given_discriminator,
+    given_generator,
     in_threads,
     noise,
+    oblong,
     one_sentence,
     pictures,
     quick,
     same,
     scramble,
+    tall_pictures,
     weights,
 )
 
@@ -456,3 +460,83 @@ def test_pictures_are_no_noise(fakes: xai.Score) -> None:
 
 def test_the_cheap_settings_of_the_tests_are_of_methods_that_there_are() -> None:
     assert set(QUICK) <= set(METHODS)
+
+
+# --- 2:3, a discriminator without BatchNorm, genres that are built in
+
+
+@pytest.fixture(scope="module")
+def strict() -> xai.Score:
+    """No BatchNorm but biases, 48 x 32 pixels, genres built in."""
+    return xai.Score(given_discriminator())
+
+
+@pytest.mark.parametrize("name", METHODS)
+def test_every_method_explains_oblong_posters_of_a_discriminator_without_batchnorm(
+    name: str, strict: xai.Score
+) -> None:
+    images = tall_pictures(2, 32)
+    found = quick(name, strict).attribute(images)
+    assert found.values.shape[-2:] == (48, 32) and found.values.isfinite().all() and found.values.abs().max() > 0
+    assert torch.allclose(found.score, given_discriminator().logit(images), atol=1e-4)
+    if xai.METHODS[name].complete and name != "integrated_gradients":
+        assert found.gap.abs().max() < 1e-4
+    alone = quick(name, strict).attribute(images[1:])
+    assert torch.allclose(found.values[1:], alone.values, atol=1e-5)
+
+
+@pytest.mark.parametrize(("name", "engine"), [("deeplift", "captum"), ("deepshap", "captum"), ("deepshap", "shap")])
+def test_shares_of_oblong_posters_are_the_libraries(name: str, engine: str, strict: xai.Score) -> None:
+    images, reference = tall_pictures(2, 32), own(tall_pictures(3, 32, first=40))
+    ours, theirs = (values(name, strict, images, reference=reference, engine=e) for e in ("chain", engine))
+    assert (ours - theirs).abs().max() < 1e-5 * theirs.abs().sum((1, 2, 3)).max() and ours.abs().max() > 1e-4
+
+
+def test_integrated_gradients_of_oblong_posters_come_near_to_captums(strict: xai.Score) -> None:
+    images = tall_pictures(1, 32)
+    ours = values("integrated_gradients", strict, images, steps=257, most_steps=257)
+    theirs = values("integrated_gradients", strict, images, engine="captum", most_steps=256)
+    assert (ours - theirs).abs().max() < 2e-2 * theirs.abs().max()
+
+
+def test_integrated_gradients_on_the_two_ends_only_are_the_mean_of_their_slopes() -> None:
+    score, image = xai.Score(discriminator(16, 8)), pictures(1, 16)
+    found = values("integrated_gradients", score, image, steps=2, most_steps=2)
+    slopes = score.gradient(torch.cat([image, torch.zeros_like(image)]))[1]
+    assert torch.allclose(found, slopes.mean(0, keepdim=True) * image, atol=1e-6)
+
+
+@pytest.mark.parametrize("name", COMPLETE_PIXEL)
+def test_shares_of_noise_values_add_up_behind_the_constant_of_a_genre(name: str) -> None:
+    score = xai.Score.of_latents(given_generator(), given_discriminator())
+    z = noise(3, 6, 1, 1)
+    found = xai.attribution(name, score, **FINE.get(name, {})).attribute(z)
+    spread = float(score(noise(50, 6, 1, 1)).max() - score(noise(50, 6, 1, 1)).min())
+    assert found.gap.abs().max() < 1e-3 * spread and found.values.abs().max() > 1e-2 * spread
+    with torch.no_grad():
+        nothing = given_discriminator().logit(given_generator()(torch.zeros(1, 6, 1, 1)))
+    assert torch.allclose(found.base_score, nothing.expand(3), atol=1e-4)
+
+
+@pytest.mark.parametrize(
+    ("norm_d", "activation", "cam"), [(True, "layers.4", "layers.7"), (False, "layers.3", "layers.5")]
+)
+def test_maps_are_of_the_same_depth_with_and_without_batchnorm(norm_d: bool, activation: str, cam: str) -> None:
+    score = xai.Score(scramble(lambda: gan.Discriminator(oblong(norm_d, 64, ()))).eval())
+    for name, layer, map_size in (("activation", activation, (24, 16)), ("gradcam", cam, (12, 8))):
+        method = xai.attribution(name, score)
+        assert method.config["layer"] == layer
+        assert method.attribute(tall_pictures(1, 64)).diagnostics["map"].shape[1:] == map_size
+
+
+@pytest.mark.parametrize(("side", "window", "stride"), [(32, 8, 4), (64, 8, 4), (128, 16, 8), (256, 32, 16)])
+def test_windows_are_an_eighth_of_a_large_posters_width(side: int, window: int, stride: int) -> None:
+    score = xai.Score(gan.Discriminator(gan.ModelConfig(side, width=1, max_width=4, norm_d=False)))
+    config = xai.attribution("occlusion", score).config
+    assert (config["window"], config["stride"]) == (window, stride)
+    assert xai.attribution("occlusion", score, window=4).config["stride"] == 4
+
+
+def test_a_generator_and_a_discriminator_of_different_shapes_do_not_fit() -> None:
+    with pytest.raises(xai.ExplanationError, match="48 x 32 pixels, the discriminator judges 32 x 32"):
+        xai.Score.of_latents(given_generator(), discriminator(32))

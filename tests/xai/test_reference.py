@@ -6,10 +6,11 @@ import numpy as np
 import pytest
 import torch
 from torch import Tensor
+from torchvision.transforms.functional import gaussian_blur
 
 import gan
 import xai
-from tests.xai.nets import generator, noise, one_sentence, pictures, snapshot
+from tests.xai.nets import generator, given_generator, noise, one_sentence, pictures, snapshot, tall_pictures
 
 
 @pytest.fixture(scope="module")
@@ -174,3 +175,16 @@ def test_a_count_of_none_is_refused(kind: str, poster_set: gan.PosterSet) -> Non
     with pytest.raises(xai.ExplanationError) as caught:
         xai.reference(kind, posters=poster_set, generator=generator(8), count=0)
     assert "at least one" in one_sentence(caught.value)
+
+
+def test_the_blur_is_that_of_a_square_kernel_on_oblong_posters_too() -> None:
+    for image in (tall_pictures(1, 32), pictures(1, 32)):
+        expected = gaussian_blur(image, [17, 17], [17 / 4, 17 / 4])
+        assert torch.allclose(xai.reference("blur").of(image), expected, atol=1e-5)
+
+
+def test_generated_references_are_of_the_generators_shape_and_genre() -> None:
+    network = given_generator()
+    found = xai.reference("generated", generator=network, count=3).of(tall_pictures(1, 32))
+    with torch.no_grad():
+        assert torch.allclose(found, network(gan.latents(range(500_000, 500_003), network.config)), atol=1e-6)

@@ -229,3 +229,9 @@ def test_an_enlarged_map_repeats_cells_and_makes_no_new_values(small: int, side:
     assert large.shape == (side, side)
     assert large[0, 0] == values[0, 0] and large[-1, -1] == values[-1, -1]
     assert set(large.ravel()) == set(values.ravel())
+
+
+def test_an_oblong_map_is_enlarged_to_an_oblong_picture() -> None:
+    found = render.enlarge_map(np.arange(6.0).reshape(3, 2), (6, 4))
+    assert np.array_equal(found, np.kron(np.arange(6.0).reshape(3, 2), np.ones((2, 2))))
+    assert np.array_equal(render.enlarge_map(np.eye(2), 4), np.kron(np.eye(2), np.ones((2, 2))))

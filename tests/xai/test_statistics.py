@@ -9,7 +9,7 @@ from torch import Tensor
 
 import xai
 from tests.xai.nets import discriminator, noise, pictures
-from xai.statistics import LOGIT, STATISTICS, measure, names
+from xai.statistics import LOGIT, STATISTICS, measure, names, title_band
 
 
 def flat(red: float, green: float, blue: float, side: int = 16) -> Tensor:
@@ -104,3 +104,10 @@ def test_the_logit_is_the_last_statistic_where_there_is_a_score() -> None:
     images, score = pictures(3, 32), xai.Score(discriminator(32))
     assert names(score)[-1] == LOGIT and names() == tuple(STATISTICS)
     assert torch.equal(measure(images, score)[:, -1], score(images))
+
+
+def test_the_title_of_a_whole_poster_is_looked_for_where_that_of_its_middle_square_is() -> None:
+    assert title_band(64, 64) == slice(43, 60)
+    assert title_band(96, 64) == slice(16 + 43, 16 + 60)
+    whole = noise(2, 3, 96, 64).tanh()
+    assert torch.equal(STATISTICS["title_edges"](whole), STATISTICS["title_edges"](whole[:, :, 16:80]))

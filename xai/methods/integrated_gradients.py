@@ -58,7 +58,7 @@ class IntegratedGradients(Attribution):
         inner_scores, inner = self._looked_at(between, image, base)
         scores = torch.cat([end_scores[:1], inner_scores, end_scores[1:]])
         while True:
-            values = (ends / 2 + inner) / (len(scores) - 1) * (image - base)
+            values = ((ends / 2 + inner) / (len(scores) - 1)).to(image) * (image - base)
             missed = float(scores[-1] - scores[0] - values.sum()) / max(float(scores.max() - scores.min()), 1e-6)
             if abs(missed) <= self.tolerance or 2 * len(scores) - 1 > self.most_steps:
                 steps = torch.tensor([len(scores)])
@@ -70,11 +70,11 @@ class IntegratedGradients(Attribution):
 
     def _looked_at(self, points: Tensor, image: Tensor, base: Tensor) -> tuple[Tensor, Tensor]:
         """Scores (P,) at these points of the way, and the sum of their slopes; 0 is the reference, 1 the picture."""
-        scores, total = [torch.empty(0)], torch.zeros_like(image)
+        scores, total = [torch.empty(0)], torch.zeros_like(image, dtype=torch.double)
         for share in torch.split(points, at_once(BATCH, image.shape[2:])) if len(points) else ():
             found, slopes = self.score.gradient(base + share[:, None, None, None] * (image - base))
             scores.append(found)
-            total += slopes.sum(0, keepdim=True)  # a thousand slopes of a large picture would fill the memory
+            total += slopes.double().sum(0, keepdim=True)  # kept, a thousand slopes of a large picture fill the memory
         return torch.cat(scores), total
 
     def _by_captum(self, image: Tensor, base: Tensor) -> Share:
