@@ -20,6 +20,7 @@ import numpy as np
 import torch
 from numpy.typing import NDArray
 from torch import Tensor, nn
+from torch.nn.functional import avg_pool2d
 
 from gan.images import to_uint8
 from gan.models import Generator
@@ -33,6 +34,7 @@ Progress = Callable[[float], None]
 Paint = Callable[[Tensor], Tensor]
 
 AT_ONCE = 32  # pictures painted together, fewer of large ones; more is not faster, and 32 of 64 x 64 keep below 100 MB
+MOST_ACROSS = 64  # pixels of a cell
 STEPS = tuple(float(step) for step in np.linspace(-3, 3, 11))
 
 
@@ -40,7 +42,8 @@ STEPS = tuple(float(step) for step in np.linspace(-3, 3, 11))
 class Atlas:
     """Every noise value at every step, for one poster.
 
-    pixels : uint8 (latent, steps, H, W, 3).
+    pixels : uint8 (latent, steps, h, w, 3), the pictures; of large ones means over blocks of pixels, 64 across, for a
+        thousand of them are looked at together.
     steps : what the values were set to.
     now : (latent,), the poster's own values.
     change : (latent, steps), root mean square distance from the poster itself, 0 to 1 (black to white).
@@ -89,12 +92,14 @@ def atlas(generator: Generator, z: Tensor, steps: tuple[float, ...] = STEPS, pro
     owner, value = torch.arange(count).repeat_interleave(len(steps)), torch.tensor(steps).repeat(count).to(z)
     own = to_uint8(paint(z)).astype(np.float32)
     cells, change = [], []
+    block = max(1, own.shape[2] // MOST_ACROSS)
     report(0.0)
     for rows in torch.split(torch.arange(len(owner)), at_once(AT_ONCE, own.shape[1:3])):
         moved = z.repeat(len(rows), 1, 1, 1)
         moved[torch.arange(len(rows)), owner[rows], 0, 0] = value[rows]
-        cells.append(to_uint8(paint(moved)))
-        change.append(np.sqrt(np.square((cells[-1] - own) / 255).mean((1, 2, 3))))
+        pictures = paint(moved)
+        change.append(np.sqrt(np.square((to_uint8(pictures) - own) / 255).mean((1, 2, 3))))
+        cells.append(to_uint8(avg_pool2d(pictures, block) if block > 1 else pictures))
         report(float(rows[-1] + 1) / len(owner))
     pixels = np.concatenate(cells)
     return Atlas(

@@ -8,7 +8,7 @@ from torch import nn
 import gan
 import xai
 from tests.xai.latent_nets import corners
-from tests.xai.nets import generator, hooks, in_threads, noise, one_sentence, snapshot
+from tests.xai.nets import generator, hooks, in_threads, noise, one_sentence, scramble, snapshot
 from xai import latent
 from xai.atlas import STEPS, atlas, painter
 
@@ -124,3 +124,16 @@ def test_an_atlas_without_steps_or_a_value_that_does_not_exist_is_refused() -> N
     with pytest.raises(xai.ExplanationError) as caught:
         atlas(network, z).cell(6, 0.0)
     assert "0 to 5" in one_sentence(caught.value)
+
+
+def test_cells_of_large_pictures_are_means_over_blocks_and_changes_those_of_all_pixels() -> None:
+    network = scramble(lambda: gan.Generator(gan.ModelConfig(128, 2, 2, 8, aspect="2:3"))).eval()
+    z = gan.latents([3], network.config)
+    found = atlas(network, z, steps=(-1.0, 2.0))
+    assert found.pixels.shape == (2, 2, 96, 64, 3)
+    pictures = latent.sweep(network, z, 1, torch.tensor([-1.0, 2.0]))
+    blocks = pictures.reshape(2, 3, 96, 2, 64, 2).mean((3, 5))
+    assert np.abs(found.pixels[1].astype(int) - gan.to_uint8(blocks)).max() <= 1  # rounding
+    with torch.no_grad():
+        distance = ((pictures - network(z)) / 2).square().mean((1, 2, 3)).sqrt()
+    assert np.allclose(found.change[1], distance, atol=3e-3)

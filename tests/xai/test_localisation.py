@@ -124,6 +124,7 @@ def test_neighbours_that_cancel_each_other_are_told_apart_from_a_wrong_place() -
 
 
 @given(whole_maps, masks)
+@settings(deadline=None)  # the first one imports scipy
 def test_the_area_under_the_curve_is_that_of_all_pairs(values: np.ndarray, mask: np.ndarray) -> None:
     inside, outside = values[mask][:, None], values[~mask]
     pairs = ((inside > outside) + 0.5 * (inside == outside)).mean()
@@ -131,6 +132,7 @@ def test_the_area_under_the_curve_is_that_of_all_pairs(values: np.ndarray, mask:
 
 
 @given(whole_maps, masks)
+@settings(deadline=None)  # the first one imports scipy
 def test_the_place_is_compared_with_every_shift_of_the_mask(values: np.ndarray, mask: np.ndarray) -> None:
     shifted = [np.roll(mask, (row, column), (0, 1)) for row in range(8) for column in range(8)]
     others = [values[other].sum() for other in shifted if not np.array_equal(other, mask)]
@@ -151,6 +153,7 @@ def test_the_rank_is_the_mean_over_all_ways_to_break_ties(values: np.ndarray, ma
 
 
 @given(whole_maps, masks)
+@settings(deadline=None)  # the first one imports scipy
 def test_measures_stay_in_their_range(values: np.ndarray, mask: np.ndarray) -> None:
     found = measure(values, mask)
     assert all(0 <= getattr(found, name) <= 1 for name in MEASURES if name != "excess")
@@ -158,12 +161,14 @@ def test_measures_stay_in_their_range(values: np.ndarray, mask: np.ndarray) -> N
 
 
 @given(whole_maps, masks, st.integers(1, 50), st.integers(-300, 300))
+@settings(deadline=None)  # the first one imports scipy
 def test_the_size_of_a_map_does_not_matter(values: np.ndarray, mask: np.ndarray, times: int, power: int) -> None:
     scaled = measure(values * times * 2.0**power, mask)
     assert astuple(scaled) == pytest.approx(astuple(measure(values, mask)))
 
 
 @given(whole_maps, masks)
+@settings(deadline=None)  # the first one imports scipy
 def test_turning_a_map_over_turns_its_area_over(values: np.ndarray, mask: np.ndarray) -> None:
     assert measure(-values, mask).auc == pytest.approx(1 - measure(values, mask).auc)
 
