@@ -14,7 +14,7 @@ import json
 import pickle
 import re
 from collections.abc import Collection, Iterator, Mapping
-from dataclasses import asdict, dataclass, field, replace
+from dataclasses import asdict, dataclass, field
 from pathlib import Path
 from typing import Any, TypeVar
 
@@ -50,32 +50,6 @@ class Checkpoint:
     info: Mapping[str, Any] = field(default_factory=dict)
     name: str = ""
     digest: str = ""
-
-    def given(self, genres: Mapping[str, float]) -> Checkpoint:
-        """Plain networks for posters of these genres: 1 asks for one, -1 for its absence, and the rest is left open.
-
-        Name and digest tell them apart from those of other genres.
-
-        Raises
-        ------
-        CheckpointError
-            If a genre is unknown to these networks.
-        """
-        unknown = sorted(genres.keys() - set(self.config.genres))
-        if unknown:
-            there = ", ".join(self.config.genres) or "none"
-            raise CheckpointError(f"{self.name} does not know {', '.join(unknown)}; it can be asked for {there}.")
-        labels = [float(genres.get(genre, 0.0)) for genre in self.config.genres]
-        asked = [f"{'no ' * (value < 0)}{genre}" for genre, value in sorted(genres.items()) if value]
-        generator = None if self.generator is None else self.generator.given(labels)
-        return replace(
-            self,
-            generator=generator,
-            discriminator=None if self.discriminator is None else self.discriminator.given(labels),
-            config=replace(self.config, genres=(), given=generator is not None),
-            name=", ".join([self.name, *asked]),
-            digest=hashlib.sha256(f"{self.digest} {labels}".encode()).hexdigest(),
-        )
 
 
 def save(

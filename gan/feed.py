@@ -15,6 +15,7 @@ from torch import Tensor
 
 from gan.config import TrainConfig
 from gan.data import PosterSet
+from gan.draws import Draws
 from gan.images import scale
 
 Indices = Sequence[int] | NDArray[np.intp]
@@ -38,12 +39,24 @@ class Feed:
             images = scale(self.held[rows])  # channels last as it comes
         return images, None if self.labels is None else self.labels[rows]
 
-    def some_labels(self, count: int = 64) -> Tensor | None:
-        """Labels float (count, genres) of posters spread over the set, whole; None without genres."""
+    def some_labels(self, dropout: float, count: int = 64) -> Tensor | None:
+        """Labels float (count, genres) of posters spread over the set, as training tells them; None without genres."""
         if self.labels is None:
             return None
         places = np.linspace(0, len(self.posters) - 1, count).astype(np.intp)
-        return self.labels[torch.as_tensor(places, device=self.labels.device)].float()
+        labels = self.labels[torch.as_tensor(places, device=self.labels.device)]
+        return told(labels, dropout, Draws.of_batch(count, 0, self.labels.device))
+
+
+def told(labels: Tensor, dropout: float, draws: Draws) -> Tensor:
+    """The part of labels (n, genres) that is told: nothing of a share ``dropout`` of posters, of others a random share.
+
+    So G learns to be asked for nothing, for one genre, and for a poster whose genres are all known.
+    """
+    any_at_all = draws.uniform(1) >= dropout
+    share = draws.uniform(1)
+    kept = draws.uniform(labels.shape[1]) < share
+    return labels.float() * (any_at_all & kept)
 
 
 def batch_indices(count: int, config: TrainConfig, first_step: int) -> Iterator[NDArray[np.intp]]:

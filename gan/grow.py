@@ -204,7 +204,6 @@ def _with_genres(
     first: nn.ConvTranspose2d = asked.layers[0]  # type: ignore[assignment]  # as built
     first.weight[: model.latent] = generator.layers[0].weight  # type: ignore[assignment]  # the same kind of layer
     first.weight[model.latent :] *= QUIET
-    nn.init.normal_(asked.embed.weight, 0.0, 0.3)  # the labels' few values must be told apart from the start
     nn.init.zeros_(told.embed.weight)
     return asked, told
 

@@ -52,6 +52,8 @@ class Generator(nn.Module):
         if config.genres:
             self.embed = nn.Linear(len(config.genres), config.embedding, bias=False)
         self.apply(_initialise)
+        if config.genres:  # the few values of the labels must be told apart from the start
+            nn.init.normal_(self.embed.weight, 0.0, 0.3)
 
     def forward(self, z: Tensor, labels: Tensor | None = None) -> Tensor:
         if self.config.genres:

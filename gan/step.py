@@ -18,6 +18,7 @@ from gan.augment import augment
 from gan.config import TrainConfig
 from gan.distributed import World
 from gan.draws import Draws
+from gan.feed import told
 from gan.losses import LECAM_DECAY, LOSSES, critic_loss, lecam, slope_penalty
 from gan.state import State, kimg, update_ema
 
@@ -26,7 +27,10 @@ ALONE = World()
 
 
 def step(state: State, real: Tensor, labels: Tensor | None, config: TrainConfig, world: World = ALONE) -> Tensor:
-    """Update D from real posters (n, 3, H, W) of these labels (n, genres) or None, then G; returns :data:`FIGURES`."""
+    """Update D from real posters (n, 3, H, W) of these labels (n, genres) or None, then G; returns :data:`FIGURES`.
+
+    G's step sees the posters that D's saw and, where the loss compares, D's logits of real ones before its update.
+    """
     generator, discriminator, critic, loss = state.generator, state.discriminator, state.critic, LOSSES[config.loss]
     draws = Draws.of_batch(config.batch, noise_seed(config, state), real.device, world.rows(config.batch))
     autocast = torch.autocast(real.device.type, torch.bfloat16, enabled=real.device.type == "cuda")
@@ -96,15 +100,9 @@ def regularisers(
 
 
 def asked(labels: Tensor, state: State, config: TrainConfig, draws: Draws) -> Tensor:
-    """The part of a batch's labels that both networks are told: some posters' none, of the others a random share.
-
-    So G learns to be asked for nothing, for one genre, and for a poster whose genres are all known.
-    """
-    told = draws.uniform(1) >= config.label_dropout
-    share = draws.uniform(1)
-    kept = draws.uniform(labels.shape[1]) < share
+    """The part of a batch's labels that both networks are told in this step."""
     ramp = min(1.0, kimg(state, config) / config.label_ramp_kimg) if config.label_ramp_kimg else 1.0
-    return labels.float() * (told & kept) * ramp
+    return told(labels, config.label_dropout, draws) * ramp
 
 
 @contextmanager

@@ -194,8 +194,8 @@ def write_tick(
     draw = finished or crossed(last, now, config.grid_kimg)
     if not (save or draw):
         return {}
-    shown = recalibrate(state.ema, feed.some_labels())
-    figures = judge_and_keep_best(state, shown, held_out, run, config) if judge else {}
+    shown = recalibrate(state.ema, feed.some_labels(config.label_dropout))
+    figures = judge_and_keep_best(state, shown, feed.posters, held_out, run, config) if judge else {}
     if save:
         checkpoint.save(run / "latest", shown, state.discriminator, info(state, config))
         save_state(state, run)
@@ -288,11 +288,11 @@ def draw_grid(generator: Generator) -> Any:
 
 
 def judge_and_keep_best(
-    state: State, shown: Generator, held_out: PosterSet, run: Path, config: TrainConfig
+    state: State, shown: Generator, training: PosterSet, held_out: PosterSet, run: Path, config: TrainConfig
 ) -> dict[str, float]:
     """Figures of this moment; the checkpoint folder ``best`` is replaced when they are better."""
     try:
-        figures = metrics.judge(shown, held_out, config.eval_samples, EVAL_SEED)
+        figures = metrics.judge(shown, held_out, config.eval_samples, EVAL_SEED, training)
     except MetricsUnavailableError:
         return {}
     if figures["fd_lite1"] < state.best:

@@ -169,7 +169,7 @@ def test_a_conditional_run_leaves_a_checkpoint_that_can_be_asked(
     labels = torch.tensor([[1.0, -1.0]] * 2)
     z = latents(range(2), model)
     with torch.no_grad():
-        assert torch.equal(latest.generator(z, labels), recalibrate(state.ema, feed.some_labels())(z, labels))
+        assert torch.equal(latest.generator(z, labels), recalibrate(state.ema, feed.some_labels(0.1))(z, labels))
         asked = latest.generator.given([1.0, -1.0])
         assert torch.allclose(asked(z), latest.generator(z, labels), atol=1e-6)
 
@@ -630,7 +630,10 @@ def test_the_best_checkpoint_is_kept_and_not_the_last(
     figures = iter([9.0, 5.0, 7.0, 6.0])
     judged: list[tuple[int, int, int]] = []
 
-    def judge(generator: nn.Module, held_out: PosterSet, samples: int, first: int) -> dict[str, float]:
+    def judge(
+        generator: nn.Module, held_out: PosterSet, samples: int, first: int, labelled: PosterSet
+    ) -> dict[str, float]:
+        assert len(labelled) > len(held_out)  # the training posters
         judged.append((len(held_out), samples, first))
         return {"fd_lite1": next(figures), "kid_lite1": 0.1}
 
