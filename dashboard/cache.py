@@ -20,11 +20,12 @@ from dashboard.settings import settings
 CANDIDATES = 512
 
 if TYPE_CHECKING:
-    from collections.abc import Callable
+    from collections.abc import Callable, Iterable
 
     from torch import Tensor
 
     import gan
+    from gan.evaluation import Evaluation
     from xai.attribution import Attribution, Explanation
     from xai.blame import Blame
     from xai.memory import Memory
@@ -69,9 +70,42 @@ def checkpoint(name: str) -> gan.Checkpoint:
 
     if name not in checkpoint_names():  # looked up, never joined to a path unseen
         raise gan.CheckpointError(f"There is no checkpoint {name!r}.")
-    path = settings().checkpoints / name
+    path = folder(name)
     newest = max(file.stat().st_mtime for file in [path, *path.glob("*.safetensors")])
     return _checkpoint(name, newest)
+
+
+@st.cache_resource(max_entries=16, show_spinner=False)
+def asked(digest: str, genres: tuple[str, ...], _checkpoint: gan.Checkpoint) -> gan.Checkpoint:
+    """Plain networks for posters of these genres, or of none in particular: the same name, a digest of their own."""
+    from xai.genres import conditioned
+
+    known = _checkpoint.config.genres
+    return conditioned(_checkpoint, [float(genre in genres) for genre in known])
+
+
+def folder(name: str) -> Path:
+    """Where the checkpoint of this name, and what was measured of it, is kept."""
+    return settings().checkpoints / name
+
+
+@st.cache_resource(max_entries=16, show_spinner=False)
+def _evaluation(path: Path, changed: float) -> Evaluation:
+    from gan import evaluation
+
+    found = evaluation.read(path)
+    assert found is not None  # it was there a moment ago
+    return found
+
+
+def evaluation(path: Path) -> Evaluation | None:
+    """What was measured of the checkpoint in this folder, or None; CheckpointError where it cannot be read."""
+    from gan.evaluation import FILE
+
+    try:
+        return _evaluation(path, (path / FILE).stat().st_mtime)
+    except (FileNotFoundError, NotADirectoryError):
+        return None
 
 
 @st.cache_resource(show_spinner=False)
@@ -81,8 +115,8 @@ def _posters() -> Memory:
     return Memory(2)  # not st.cache_resource itself, for the same reason as ``answers``
 
 
-def posters(size: int) -> gan.PosterSet | None:
-    """The posters named on the command line at this size, or None; a bar is shown while they are read."""
+def posters(size: tuple[int, int]) -> gan.PosterSet | None:
+    """The posters named on the command line at this (height, width), or None; a bar is shown while they are read."""
     import gan
 
     source = settings().posters
@@ -141,7 +175,7 @@ def references(checkpoint: gan.Checkpoint, own: bool = False) -> list[str]:
     missing = set() if own else {"own"}
     if checkpoint.generator is None:
         missing |= {"generated"}
-    if posters(checkpoint.config.resolution) is None:
+    if posters(checkpoint.config.size) is None:
         missing |= {"posters", "mean"}
     return [kind for kind in xai.REFERENCES if kind not in missing]
 
@@ -189,7 +223,7 @@ def _reference(
 ) -> Reference:
     import xai
 
-    found = posters(_checkpoint.config.resolution)
+    found = posters(_checkpoint.config.size)
     training = None if found is None else found.split()[0]
     images = _own if kind == "own" else None
     return xai.reference(kind, images=images, posters=training, generator=_checkpoint.generator, count=count)
@@ -262,13 +296,19 @@ def blame(digest: str, seed: int, count: int, _checkpoint: gan.Checkpoint, _z: T
 @st.cache_resource(max_entries=256, show_spinner=False)
 def drawn(digest: str, seed: int, _checkpoint: gan.Checkpoint) -> Tensor:
     """The poster (1, 3, H, W) of a seed."""
+    return paint(generator(_checkpoint), [seed])
+
+
+def paint(network: gan.Generator, seeds: Iterable[int]) -> Tensor:
+    """The posters (N, 3, H, W) of these seeds, as many at a time as the memory bears."""
     import torch
 
     import gan
+    from xai.memory import at_once
 
+    latents = gan.latents(seeds, network.config)
     with torch.no_grad():
-        poster: Tensor = generator(_checkpoint)(gan.latents([seed], _checkpoint.config))
-    return poster
+        return torch.cat([network(part) for part in torch.split(latents, at_once(64, network.config.size))])
 
 
 @st.cache_resource(max_entries=8, show_spinner=False)
@@ -279,7 +319,7 @@ def layers(digest: str, network: str, _checkpoint: gan.Checkpoint) -> list[Layer
     from xai import units
 
     config = _checkpoint.config
-    shape = (1, config.latent, 1, 1) if network == "generator" else (1, 3, config.resolution, config.resolution)
+    shape = (1, config.latent, 1, 1) if network == "generator" else (1, 3, *config.size)
     return units.layers(getattr(_checkpoint, network), torch.zeros(shape))
 
 
@@ -294,19 +334,17 @@ def maps(digest: str, network: str, input_key: str, layer: str, _network: Any, _
 @st.cache_resource(max_entries=4, show_spinner=False)
 def candidates(digest: str, real: bool, _checkpoint: gan.Checkpoint) -> tuple[list[int], Tensor]:
     """Pictures to search for ones that look alike: numbers (posters or seeds), and (N, 3, H, W)."""
-    import torch
-
     import gan
+    from xai.memory import at_once
 
-    found = posters(_checkpoint.config.resolution) if real else None
+    found = posters(_checkpoint.config.size) if real else None
+    most = at_once(CANDIDATES, [side // 2 for side in _checkpoint.config.size])  # all of them up to 128 x 128
     if found is not None:
-        numbers = list(range(0, len(found), max(1, len(found) // CANDIDATES)))
+        numbers = list(range(0, len(found), max(1, len(found) // most)))
         return numbers, found.tensor(numbers)
     if _checkpoint.generator is None:
         raise gan.CheckpointError("Without posters and without a generator there is nothing to compare with.")
-    numbers = list(range(CANDIDATES))
-    with torch.no_grad():
-        return numbers, generator(_checkpoint)(gan.latents(numbers, _checkpoint.config))
+    return list(range(most)), paint(generator(_checkpoint), range(most))
 
 
 @st.cache_resource(max_entries=16, show_spinner="Looking at hundreds of posters")
@@ -323,8 +361,8 @@ def runs() -> dict[str, Path]:
     found: dict[str, Path] = {}
     for root, prefix in ((settings().checkpoints, ""), (settings().runs, "runs/")):
         if root.is_dir():
-            logs = sorted(root.glob("*/stats.jsonl"))
-            found |= {prefix + log.parent.name: log.parent for log in logs}
+            logs = sorted([*root.glob("*/stats.jsonl"), *root.glob("*/*/stats.jsonl")])
+            found |= {prefix + log.parent.relative_to(root).as_posix(): log.parent for log in logs}
     return found
 
 

@@ -125,14 +125,14 @@ def show_agreement(found: Agreement, pixels: Any) -> None:
         with column:
             _matrix(title, values, titles)
             st.caption(meaning)
-    side = pixels.shape[0]
+    size = pixels.shape[:2]
     left, right, text = st.columns(3)
     with left:
         end = limit(found.consensus, 1.0)
-        ui.picture(overlay(pixels, enlarge_map(found.consensus, side), end, 0.9), "consensus: the mean of all maps")
+        ui.picture(overlay(pixels, enlarge_map(found.consensus, size), end, 0.9), "consensus: the mean of all maps")
     with right:
         # A spread has no sign: red where the methods differ most.
-        spread = enlarge_map(found.disagreement, side)
+        spread = enlarge_map(found.disagreement, size)
         ui.picture(overlay(pixels, spread, limit(found.disagreement, 1.0), 0.9), "disagreement: red where they differ")
     with text:
         st.markdown(

@@ -5,6 +5,7 @@ noise, smaller generators. What other pages need too stands in cache.py, and so 
 from __future__ import annotations
 
 import json
+import re
 from dataclasses import dataclass
 from pathlib import Path
 from typing import TYPE_CHECKING, Any
@@ -12,15 +13,17 @@ from typing import TYPE_CHECKING, Any
 import streamlit as st
 
 from dashboard import cache
-from dashboard.settings import settings
 
 if TYPE_CHECKING:
+    from collections.abc import Callable
+
     from torch import Tensor
 
     import gan
     from dashboard.cache import Progress
     from xai.anatomy import Anatomy
     from xai.filters import Table
+    from xai.genres import GenreEffects, GenreSweep
     from xai.inversion import Inversion
     from xai.latent import Sensitivity
     from xai.latent_study import LatentStudy
@@ -28,7 +31,7 @@ if TYPE_CHECKING:
     from xai.paths import Path as Walk
     from xai.prune import Cost, Moments
     from xai.units import Effect
-    from xai.wiring import Parts, Wiring
+    from xai.wiring import By, Parts, Wiring
 
 
 @st.cache_resource(max_entries=256, show_spinner="Drawing the poster without this filter")
@@ -42,7 +45,7 @@ def effect(
     return units.ablate(cache.generator(_checkpoint), _z, layer, unit, removal, judge)  # type: ignore[arg-type]  # the page offers all
 
 
-@st.cache_resource(max_entries=64, show_spinner="Measuring all noise values")
+@st.cache_resource(max_entries=16, show_spinner="Measuring all noise values")
 def sensitivity(digest: str, seed: int, _checkpoint: gan.Checkpoint, _z: Tensor) -> Sensitivity:
     """Exact slopes of a seed's poster."""
     from xai import latent
@@ -53,7 +56,7 @@ def sensitivity(digest: str, seed: int, _checkpoint: gan.Checkpoint, _z: Tensor)
 @st.cache_resource(max_entries=8, show_spinner=False)
 def pruning_study(digest: str, _checkpoint: gan.Checkpoint) -> dict[str, Any] | None:
     """What scripts/study_pruning.py found for these weights, or None."""
-    path = settings().checkpoints / _checkpoint.name / "pruning.json"
+    path = cache.folder(_checkpoint.name) / "pruning.json"
     try:
         found: dict[str, Any] = json.loads(path.read_text())
     except (OSError, ValueError):
@@ -117,22 +120,15 @@ def costs(digest: str, ranking: str, percent: int, _checkpoint: gan.Checkpoint) 
 
 
 @st.cache_resource(max_entries=64, show_spinner=False)
-def posters_of_seeds(
-    digest: str, ranking: str, percent: int, count: int, _generator: gan.Generator, _config: gan.ModelConfig
-) -> Tensor:
+def posters_of_seeds(digest: str, ranking: str, percent: int, count: int, _generator: gan.Generator) -> Tensor:
     """The first ``count`` seeds' posters (N, 3, H, W)."""
-    import torch
-
-    import gan
-
-    with torch.no_grad():
-        pictures: Tensor = _generator(gan.latents(range(count), _config))
-    return pictures
+    return cache.paint(_generator, range(count))
 
 
 def pruned_name(checkpoint: gan.Checkpoint, ranking: str, percent: int) -> str:
-    """What a smaller generator is called."""
-    return f"{checkpoint.name}-{ranking}-{percent}"
+    """What a smaller generator is called: after its checkpoint and the genres that are built in."""
+    genres = [re.sub(r"[^\w-]+", "_", genre) for genre in checkpoint.info.get("asked_for", ())]
+    return "-".join([checkpoint.name, *genres, ranking, str(percent)])
 
 
 def pruned_archive(checkpoint: gan.Checkpoint, ranking: str, percent: int) -> bytes:
@@ -161,7 +157,7 @@ def keep_pruned(checkpoint: gan.Checkpoint, ranking: str, percent: int) -> str:
     import gan
 
     name = pruned_name(checkpoint, ranking, percent)
-    folder = settings().checkpoints / name
+    folder = cache.folder(name)
     if folder.exists():
         raise gan.CheckpointError(f"{name} is already among the checkpoints.")
     try:
@@ -174,7 +170,8 @@ def keep_pruned(checkpoint: gan.Checkpoint, ranking: str, percent: int) -> str:
 def _save_pruned(folder: Path, checkpoint: gan.Checkpoint, ranking: str, percent: int) -> None:
     import gan
 
-    about = {"pruned_from": checkpoint.digest, "ranking": ranking, "share": percent / 100}
+    kept = {key: checkpoint.info[key] for key in ("asked_for", "train") if key in checkpoint.info}
+    about = kept | {"pruned_from": checkpoint.digest, "ranking": ranking, "share": percent / 100}
     smaller = pruned(checkpoint.digest, ranking, percent, checkpoint).generator
     gan.save(folder, smaller, cache.discriminator(checkpoint), about)
 
@@ -192,7 +189,7 @@ def filters_table(digest: str, _checkpoint: gan.Checkpoint) -> Table | None:
     """The verdicts on all filters: those that came with the checkpoint, or those measured here before."""
     from xai.filters import Table
 
-    shipped = Table.beside(settings().checkpoints / _checkpoint.name, digest)
+    shipped = Table.beside(cache.folder(_checkpoint.name), digest)
     return shipped or Table.beside(_measured_folder(digest), digest)
 
 
@@ -217,20 +214,43 @@ def measure_filters(checkpoint: gan.Checkpoint, progress: Progress) -> None:
     filters_table.clear()
 
 
-@st.cache_resource(max_entries=32, show_spinner="Following the wires")
-def wiring(digest: str, seed: int, _checkpoint: gan.Checkpoint, _z: Tensor) -> Wiring:
+@st.cache_resource(show_spinner=False)
+def _slopes(pixels: int) -> Memory:
+    """For what is as large as a layer's filters times a picture of so many pixels: fewer of large ones."""
+    from xai.memory import Memory
+
+    return Memory(max(4, 32 * 64 * 64 // pixels))
+
+
+def _kept(kind: str, key: Any, checkpoint: gan.Checkpoint, doing: str, find: Callable[[], Any]) -> Any:
+    """The answer that was found before, or found now under a spinner that says what is done."""
+    height, width = checkpoint.config.size
+    memory = _slopes(height * width)
+    if (kind, *key) in memory:
+        return memory.get((kind, *key), find)
+    with st.spinner(doing):
+        return memory.get((kind, *key), find)
+
+
+def wiring(digest: str, seed: int, checkpoint: gan.Checkpoint, z: Tensor) -> Wiring:
     """Which filters and pixels each noise value drives, for one poster."""
     from xai.wiring import wiring as trace
 
-    return trace(anatomy(digest, _checkpoint), _z)
+    found: Wiring = _kept(
+        "wiring", (digest, seed), checkpoint, "Following the wires", lambda: trace(anatomy(digest, checkpoint), z)
+    )
+    return found
 
 
-@st.cache_resource(max_entries=32, show_spinner="Taking everything away, one at a time")
-def parts(digest: str, seed: int, layer: str, by: str, _checkpoint: gan.Checkpoint, _z: Tensor) -> Parts:
+def parts(digest: str, seed: int, layer: str, by: By, checkpoint: gan.Checkpoint, z: Tensor) -> Parts:
     """What each filter of a layer, or each noise value, adds to one poster."""
     from xai.wiring import parts as find
 
-    return find(anatomy(digest, _checkpoint), _z, layer, by)  # type: ignore[arg-type]  # the page offers both ways
+    doing = "Taking everything away, one at a time" if by == "ablation" else "Following the slopes"
+    found: Parts = _kept(
+        "parts", (digest, seed, layer, by), checkpoint, doing, lambda: find(anatomy(digest, checkpoint), z, layer, by)
+    )
+    return found
 
 
 @st.cache_resource(max_entries=64, show_spinner=False)
@@ -244,13 +264,7 @@ def painted(digest: str, seed: int, edits: str, _checkpoint: gan.Checkpoint, _z:
 @st.cache_resource(max_entries=64, show_spinner=False)
 def seed_posters(digest: str, seeds: tuple[int, ...], _checkpoint: gan.Checkpoint) -> Tensor:
     """The posters (N, 3, H, W) of these seeds."""
-    import torch
-
-    import gan
-
-    with torch.no_grad():
-        posters: Tensor = cache.generator(_checkpoint)(gan.latents(seeds, _checkpoint.config))
-    return posters
+    return cache.paint(cache.generator(_checkpoint), seeds)
 
 
 @st.cache_resource(max_entries=8, show_spinner=False)
@@ -258,7 +272,7 @@ def noise_study(digest: str, _checkpoint: gan.Checkpoint) -> LatentStudy | None:
     """Importance and directions: those that came with the checkpoint, or those measured here before."""
     from xai.latent_study import LatentStudy
 
-    shipped = LatentStudy.beside(settings().checkpoints / _checkpoint.name, digest)
+    shipped = LatentStudy.beside(cache.folder(_checkpoint.name), digest)
     return shipped or LatentStudy.beside(_measured_folder(digest), digest)
 
 
@@ -303,6 +317,38 @@ def stretched(digest: str, seed: int, length: float, _checkpoint: gan.Checkpoint
     return painter(cache.generator(_checkpoint))(length * _z)
 
 
+@st.cache_resource(max_entries=64, show_spinner="Asking for every genre")
+def genre_sweep(digest: str, seed: int, _checkpoint: gan.Checkpoint, _z: Tensor) -> GenreSweep:
+    """Each genre asked for alone, for one poster; ``_checkpoint`` knows genres, and none is built in yet."""
+    from xai.genres import genre_sweep as sweep
+
+    return sweep(cache.generator(_checkpoint), _z, score=_open_judge(_checkpoint))
+
+
+def has_genre_effects(checkpoint: gan.Checkpoint) -> bool:
+    """Whether ``genre_effects`` would answer at once."""
+    return ("genre effects", checkpoint.digest) in cache.answers()
+
+
+def genre_effects(checkpoint: gan.Checkpoint, progress: Progress) -> GenreEffects:
+    """What asking for each genre does to 64 posters on average."""
+    import gan
+    from xai.genres import genre_effects as measure
+
+    def find() -> GenreEffects:
+        z = gan.latents(range(64), checkpoint.config)
+        return measure(cache.generator(checkpoint), z, score=_open_judge(checkpoint), progress=progress)
+
+    found: GenreEffects = cache.answers().get(("genre effects", checkpoint.digest), find)
+    return found
+
+
+def _open_judge(checkpoint: gan.Checkpoint) -> Any:
+    """D's logit when no genre is named, so that what is asked of the generator is judged by one measure."""
+    plain = cache.asked(checkpoint.digest, (), checkpoint)
+    return cache.judge(plain.digest, plain)
+
+
 def has_inversion(subject: Any) -> bool:
     """Whether ``inversion`` would answer at once."""
     return ("inversion", subject.checkpoint.digest, subject.key) in cache.answers()
@@ -315,8 +361,9 @@ def inversion(subject: Any, progress: Progress) -> Inversion:
     checkpoint = subject.checkpoint
 
     def find() -> Inversion:
-        path = settings().checkpoints / checkpoint.name / "encoder.safetensors"
-        encoder = load_encoder(path, checkpoint.digest) if path.is_file() else None
+        path = cache.folder(checkpoint.name) / "encoder.safetensors"
+        asked = bool(checkpoint.info.get("asked_for"))  # an encoder was trained for posters that nothing is asked of
+        encoder = load_encoder(path, checkpoint.digest) if path.is_file() and not asked else None
         judge = cache.judge(checkpoint.digest, checkpoint)
         return invert(cache.generator(checkpoint), subject.image, judge, encoder, progress=progress)
 
@@ -347,11 +394,12 @@ def atlas(checkpoint: gan.Checkpoint, seed: int, z: Tensor, progress: Progress) 
     """Every noise value of a seed at every step, as one picture."""
 
     def paint() -> Sheet:
+        from dashboard.ui import smaller
         from xai import render
         from xai.atlas import atlas as paint_all
 
         found = paint_all(cache.generator(checkpoint), z, progress=progress)
-        cells = found.pixels.reshape(-1, *found.pixels.shape[2:])
+        cells = smaller(found.pixels.reshape(-1, *found.pixels.shape[2:]))
         sheet = render.sprite(cells)  # nearly square: browsers do not take pictures of any height
         change = found.change.max(1)
         uri = render.data_uri(sheet.pixels, "WEBP")

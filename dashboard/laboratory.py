@@ -133,13 +133,13 @@ def _column(name: str) -> Any:
 
 def choose_region(pixels: Any, key: str) -> tuple[float, float, float, float]:
     """Drag a box over the picture, or set its sides: (left, top, right, bottom), 0 to 1."""
-    side = pixels.shape[0]
+    height, width = pixels.shape[:2]
     across_key, down_key = f"{key}_across", f"{key}_down"
 
     def dragged() -> None:
         boxes = st.session_state[f"{key}_drag"].selection.box
         if boxes:
-            for name, ends in ((across_key, boxes[0]["x"]), (down_key, boxes[0]["y"])):
+            for name, ends, side in ((across_key, boxes[0]["x"], width), (down_key, boxes[0]["y"], height)):
                 low, high = sorted(min(max(end / side, 0.0), 1.0) for end in ends)
                 st.session_state[name] = (round(100 * low), max(round(100 * high), round(100 * low) + 1))
 
@@ -149,16 +149,19 @@ def choose_region(pixels: Any, key: str) -> tuple[float, float, float, float]:
     st.session_state.setdefault(down_key, (0, 35))
     across: Any = left.slider("Across, percent", 0, 100, key=across_key, bind="query-params")
     down: Any = right.slider("Down, percent", 0, 100, key=down_key, bind="query-params")
-    figure = go.Figure(go.Image(z=enlarge(pixels, 4), dx=0.25, dy=0.25, hoverinfo="skip"))
-    places = [place + 0.5 for place in range(0, side, 4)]
+    factor = max(1, ui.PICTURE_SIDE // width)
+    picture = data_uri(enlarge(pixels, factor))
+    figure = go.Figure(go.Image(source=picture, dx=1 / factor, dy=1 / factor, hoverinfo="skip"))
+    # A box selects points, so there is an invisible one in each small square of the picture.
+    xs, ys = ([(place + 0.5) * side / 16 for place in range(16)] for side in (width, height))
     figure.add_scatter(
-        x=places * len(places), y=[y for y in places for _ in places], mode="markers", marker={"opacity": 0.0},
-        hoverinfo="skip",
-    )  # fmt: skip
-    x0, x1, y0, y1 = (side * share / 100 for share in (*across, *down))
+        x=xs * len(ys), y=[y for y in ys for _ in xs], mode="markers", marker={"opacity": 0.0}, hoverinfo="skip"
+    )
+    x0, x1 = (width * share / 100 for share in across)
+    y0, y1 = (height * share / 100 for share in down)
     figure.add_shape(type="rect", x0=x0, x1=x1, y0=y0, y1=y1, line={"color": "#e11d48", "width": 3})
-    figure.update_xaxes(visible=False, range=[0, side], constrain="domain")
-    figure.update_yaxes(visible=False, range=[side, 0], scaleanchor="x")
+    figure.update_xaxes(visible=False, range=[0, width], constrain="domain")
+    figure.update_yaxes(visible=False, range=[height, 0], scaleanchor="x")
     figure.update_layout(
         height=340,
         margin={"l": 0, "r": 0, "t": 0, "b": 0},

@@ -19,6 +19,7 @@ if TYPE_CHECKING:
 
     from dashboard.state import Subject
     from xai.directions import Direction, Effect
+    from xai.genres import GenreEffects
     from xai.latent_study import LatentStudy
 
 FAMILIES = {
@@ -147,6 +148,72 @@ def show_directions(checkpoint: gan.Checkpoint, study: LatentStudy, seed: int, z
         st.caption(f"Overlap of the first {agreement.top} directions: 1 the same, {agreement.chance:.2f} by chance.")
 
 
+def show_genres(seed: int, z: Tensor) -> None:
+    """Each genre from not asked for to fully asked for, and what that does to posters in general."""
+    base = state.base()
+    found = generator_cache.genre_sweep(base.digest, seed, base, z)
+    steps = len(found.strengths)
+    cells = ui.smaller(found.pixels.reshape(-1, *found.pixels.shape[2:]))
+    sheet = sprite(cells, columns=steps)
+    order = [(genre, strength) for genre in found.genres for strength in found.strengths]
+
+    def take(place: int) -> None:
+        genre, strength = order[place]
+        state.ask_for([genre] if strength > 0 else [])
+
+    sprite_grid(
+        data_uri(sheet.pixels), labels=[f"{genre}, {strength:.0%} asked for" for genre, strength in order],
+        columns=steps, cell=sheet.cell, selected=-1, on_pick=take, key="genre_strips", smallest=44, largest=100,
+        title="genres", most="none",
+        heads=[f"{genre}: {row[-1]:.1%}" for genre, row in zip(found.genres, found.change, strict=True)],
+    )  # fmt: skip
+    st.caption(
+        "From left to right each genre alone, from not asked for to fully asked for; the noise stays. Beside its "
+        "name: how far the picture changes, as root mean square, 100 % being black to white. Click a picture to ask "
+        "for its genre on all pages."
+    )
+    st.markdown("**Over many posters**")
+    if not generator_cache.has_genre_effects(base):
+        ui.measure_button(
+            "What each genre changes in 64 posters has not been measured for these weights. It takes some seconds to a "
+            "minute.",
+            "Measure 64 posters",
+            "Asking for every genre in 64 posters",
+            lambda progress: generator_cache.genre_effects(base, progress),
+            key="measure_genres",
+        )
+        return
+    _show_genre_effects(generator_cache.genre_effects(base, lambda part: None))
+
+
+def _show_genre_effects(effects: GenreEffects) -> None:
+    order = effects.rms.argsort()[::-1]
+    figure = go.Figure(
+        go.Bar(
+            x=100 * effects.rms[order], y=[effects.genres[place] for place in order], orientation="h",
+            marker_color="#cc1a24", error_x={"array": 196 * effects.rms_error[order]},
+        )
+    )  # fmt: skip
+    figure.update_yaxes(autorange="reversed")
+    _plot(figure, "How much asking for a genre changes the picture", "percent of black to white; 95 % intervals")
+    usual = np.maximum(effects.spread, 1e-9)
+    st.dataframe(
+        [
+            {"genre": genre}
+            | {
+                _words(name): f"{value:+.2f}" + ("" if abs(change) > 1.96 * error else " (?)")
+                for name, value, change, error in zip(effects.names, row / usual, row, errors, strict=True)
+            }
+            for genre, row, errors in zip(effects.genres, effects.statistics, effects.statistics_error, strict=True)
+        ],
+        hide_index=True,
+    )
+    st.caption(
+        "Mean change when the genre is asked for, in standard deviations over posters of which nothing is asked; (?) "
+        "where it may be chance. D's logit is that of a real poster of any genre."
+    )
+
+
 def show_path(checkpoint: gan.Checkpoint, seed: int, z: Tensor) -> None:
     """Walk on the sphere to another seed, and the length of the noise."""
     seed_name = f"seed {seed}" if seed >= 0 else "the found noise"  # see state._from_noise
@@ -189,7 +256,7 @@ def show_path(checkpoint: gan.Checkpoint, seed: int, z: Tensor) -> None:
 
 def show_inversion(subject: Subject) -> None:
     """Look for the noise from which the generator draws what is nearest to this poster."""
-    asked = st.button("Look for its noise (about ten seconds)", key="invert")
+    asked = st.button("Look for its noise", key="invert", help="About ten seconds at 64 x 64 pixels.")
     if not asked and not generator_cache.has_inversion(subject):
         st.markdown("Choose a real poster in the sidebar, and see what this generator cannot draw of it.")
         return
@@ -246,13 +313,15 @@ def _plot(figure: go.Figure, title: str, x: str) -> None:
     st.plotly_chart(figure, key=f"{title[:12]}_noise", config={"displayModeBar": False})
 
 
-def sections(of_a_real_poster: bool) -> dict[str, str]:
+def sections(of_a_real_poster: bool, conditional: bool) -> dict[str, str]:
     """Sections of the page and what each answers."""
     found: dict[str, Any] = {
         "Importance": "Which noise values does the picture's variety hang on, and who owns which place?",
         "Directions": "Which combinations of values have a meaning?",
         "Paths": "What lies between two posters?",
     }
+    if conditional:
+        found["Genres"] = "What does the generator change when it is asked for a genre?"
     if of_a_real_poster:
         found = {"Find this poster": "Which noise comes nearest to this poster, and what can it not draw?"} | found
     return found

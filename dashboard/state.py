@@ -26,7 +26,7 @@ OWN_REFERENCES = "own_references"
 class Subject:
     """The chosen poster and the networks that look at it.
 
-        image : (1, 3, H, W) in [-1, 1]. key : SHA-256 of its pixels. z, seed : its noise, where it was generated.
+    image : (1, 3, H, W) in [-1, 1]. key : SHA-256 of its pixels. z, seed : its noise, where it was generated.
     logit, probability : D's verdict, None without a discriminator.
     """
 
@@ -63,7 +63,19 @@ def choose() -> Subject | None:
         if subject is not None:
             ui.picture(subject.pixels, subject.name)
             ui.verdict(subject.logit, subject.probability)
+            _explain_verdict(subject)
     return subject
+
+
+def base() -> gan.Checkpoint:
+    """The chosen checkpoint before any genre was asked for: its networks know the genres in ``config.genres``."""
+    found: gan.Checkpoint = st.session_state["_base"]
+    return found
+
+
+def ask_for(genres: list[str]) -> None:
+    """Ask for these genres, and no others (for callbacks)."""
+    st.session_state["genres"] = genres
 
 
 def latent_of(subject: Subject) -> tuple[int, Tensor]:
@@ -97,7 +109,7 @@ def own_references(checkpoint: gan.Checkpoint) -> tuple[Tensor | None, str]:
     images = []
     for file in st.session_state.get(OWN_REFERENCES) or []:
         try:
-            images.append(gan.read_poster(file.getvalue(), checkpoint.config.resolution))
+            images.append(gan.read_poster(file.getvalue(), checkpoint.config.size))
         except gan.ImageError as error:
             st.error(str(error).replace("the picture", file.name))
     if not images:
@@ -149,11 +161,40 @@ def _choose_checkpoint() -> gan.Checkpoint | None:
     if not names:
         return None
     name = st.selectbox("Checkpoint", names, key="checkpoint", bind="query-params")
-    return cache.checkpoint(name)
+    found = st.session_state["_base"] = cache.checkpoint(name)
+    return _ask(found) if found.config.genres else found
+
+
+def _ask(checkpoint: gan.Checkpoint) -> gan.Checkpoint:
+    """Let a person choose genres; returns plain networks for posters of these."""
+    known = checkpoint.config.genres
+    if "genres" in st.session_state:  # another checkpoint may have offered others
+        st.session_state["genres"] = [genre for genre in st.session_state["genres"] if genre in known]
+    genres = st.multiselect(
+        "Genres", known, key="genres", bind="query-params", placeholder="None asked for",
+        help="What the generator is asked to paint. D is asked whether it is a real poster of these genres.",
+    )  # fmt: skip
+    chosen = tuple(genre for genre in known if genre in genres)  # in one order, for one answer
+    return cache.asked(checkpoint.digest, chosen, checkpoint)
+
+
+def _explain_verdict(subject: Subject) -> None:
+    """What D was asked, where that is not only "real or fake?"."""
+    if subject.logit is None:
+        return
+    checkpoint = subject.checkpoint
+    asked = " and ".join(checkpoint.info.get("asked_for", ()))
+    if asked:
+        st.caption(f"D was asked: is this a real poster of the genre {asked}?")
+    if ui.compares(checkpoint):
+        st.caption(
+            "It was trained to tell which of two posters is the real one, so the zero of its logit, and with it this "
+            "verdict, means little; the difference between two posters counts."
+        )
 
 
 def _choose_poster(checkpoint: gan.Checkpoint) -> Subject | None:
-    found = cache.posters(checkpoint.config.resolution)
+    found = cache.posters(checkpoint.config.size)
     kept = st.session_state.get("_found", {}).get(checkpoint.digest)
     sources = [GENERATED] * (checkpoint.generator is not None) + [POSTER] * (found is not None) + [UPLOAD]
     sources += [FOUND] * (kept is not None)
@@ -208,7 +249,7 @@ def _from_upload(checkpoint: gan.Checkpoint) -> Subject | None:
         st.info("Drop a poster here. It stays on this machine and is not part of the link.")
         return None
     try:
-        image = gan.read_poster(file.getvalue(), checkpoint.config.resolution)
+        image = gan.read_poster(file.getvalue(), checkpoint.config.size)
     except gan.ImageError as error:
         st.error(str(error).replace("the picture", file.name))
         return None

@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import logging
+import time
 from collections.abc import Callable, Iterator, Sequence
 from contextlib import contextmanager
 from typing import TYPE_CHECKING, Any
@@ -12,10 +13,13 @@ import streamlit as st
 from dashboard.components.sprite_grid import sprite_grid
 
 if TYPE_CHECKING:
+    import gan
     from xai.units import Layer
 
 LOG = logging.getLogger(__name__)
+PATIENCE = 3.0  # seconds before a bar tells how long it will still take
 PICTURE_SIDE = 256  # the browser enlarges on, without smoothing
+MOST_CELL = 96  # pixels across a cell of a sheet that is larger than its cells look
 ACTIVATIONS = ("LeakyReLU", "ReLU")
 STYLE = """<style>
 [data-testid="stImageContainer"] img { image-rendering: pixelated; }
@@ -49,6 +53,12 @@ def verdict(logit: float | None, probability: float | None) -> None:
     st.markdown(f"D finds it :{colour}[**{word}**]: logit **{logit:+.2f}**, probability **{probability:.1%}**")
 
 
+def compares(checkpoint: gan.Checkpoint) -> bool:
+    """Whether D was trained with the relativistic loss, which sees differences of logits only."""
+    train = checkpoint.info.get("train")
+    return isinstance(train, dict) and train.get("loss") == "relativistic"
+
+
 @contextmanager
 def forgiving(what: str, slot: Any = None) -> Iterator[None]:
     """An error inside shows one sentence, empties ``slot``, and leaves the rest of the page standing."""
@@ -79,13 +89,24 @@ def needs(subject: Any, network: str) -> Any:
 
 
 def progress(slot: Any, text: str) -> Callable[[float], None]:
-    """A bar in ``slot`` that is told the finished fraction."""
-    bar = slot.progress(0.0, text)
-    return lambda part: bar.progress(min(max(part, 0.0), 1.0), text)
+    """A bar in ``slot`` that is told the finished fraction; it says how long what is slow will still take."""
+    bar, started = slot.progress(0.0, text), time.monotonic()
+
+    def tell(part: float) -> None:
+        share, passed = min(max(part, 0.0), 1.0), time.monotonic() - started
+        known = passed > PATIENCE and share > 0.02
+        bar.progress(share, f"{text}: {_duration(passed / share - passed)} left" if known else text)
+
+    return tell
+
+
+def _duration(seconds: float) -> str:
+    """About how long, in words."""
+    return f"about {seconds / 60:.0f} minutes" if seconds > 90 else f"about {5 * max(round(seconds / 5), 1)} seconds"
 
 
 def measure_button(
-    why: str, label: str, doing: str, measure: Callable[[Callable[[float], None]], None], key: str
+    why: str, label: str, doing: str, measure: Callable[[Callable[[float], None]], object], key: str
 ) -> None:
     """Say that a study has not been made; at a click make it, with a bar, and draw the page again."""
     st.info(why)
@@ -116,6 +137,18 @@ def choose_layer(layers: Sequence[Layer], key: str, title: str = "Layer") -> Lay
     return by_name[choose(title, list(by_name), starred[:2][-1], label, key)]
 
 
+def smaller(cells: Any, most: int = MOST_CELL) -> Any:
+    """Pictures (N, h, w, 3) at most ``most`` pixels wide: a sheet of large ones is more than a browser bears."""
+    import numpy as np
+    from PIL import Image
+
+    height, width = cells.shape[1:3]
+    if width <= most:
+        return cells
+    size = (most, height * most // width)
+    return np.stack([np.asarray(Image.fromarray(cell).resize(size, Image.Resampling.LANCZOS)) for cell in cells])
+
+
 def clamp(key: str, most: int) -> None:
     """Bring a stored number back into range, before its widget is drawn: another layer may have fewer units."""
     if st.session_state.get(key, 0) > most:
@@ -132,7 +165,7 @@ def choose_unit(maps: Any, key: str, order: Sequence[int], shared: bool, effects
     count = len(maps)
     clamp(key, count - 1)
     unit = int(st.number_input(f"Filter (0 to {count - 1})", 0, count - 1, key=key, bind="query-params"))
-    sheet = sprite(map_colours(maps[list(order)], shared))
+    sheet = sprite(smaller(map_colours(maps[list(order)], shared)))
     means = maps.mean((1, 2))
 
     def note(index: int) -> str:

@@ -21,11 +21,13 @@ with left:
         checkpoint.digest, "discriminator", subject.key, layer.name, checkpoint.discriminator, subject.image
     )
     unit = ui.choose_unit(maps, "d_unit", ui.order_units(maps, sort), shared)
+    if not checkpoint.config.norm_d:
+        st.caption("This discriminator has no BatchNorm: convolutions with a bias, and right after each its LeakyReLU.")
     st.caption("★ marks the outputs of the activation layers. Red responds, blue is held back, white is silent.")
 with right:
     chosen = maps[unit]
     st.subheader(f"Filter {unit} of {layer.name}")
-    large = enlarge_map(chosen, subject.pixels.shape[0])
+    large = enlarge_map(chosen, subject.pixels.shape[:2])
     ui.picture(overlay(subject.pixels, large, limit(chosen, 1.0), 0.85), "its response over the poster")
     with st.container(horizontal=True):
         st.metric("Mean response", f"{chosen.mean():+.3f}")
@@ -59,7 +61,7 @@ def show_alike(real: bool) -> None:
 alike = st.expander(f"Posters that look alike to {layer.name}", key="alike", on_change="rerun")
 if alike.open:
     with alike, ui.forgiving("The search"):
-        sources = ["real posters"] * (cache.posters(checkpoint.config.resolution) is not None)
+        sources = ["real posters"] * (cache.posters(checkpoint.config.size) is not None)
         sources += ["generated"] * (checkpoint.generator is not None)
         among = st.radio("Among", sources, horizontal=True, key="among", bind="query-params")
         show_alike(among == "real posters")

@@ -36,7 +36,7 @@ with right:
         before, after = gan.to_uint8(effect.before)[0], gan.to_uint8(effect.after)[0]
         difference = effect.difference[0].mean(0).numpy()
         chosen = effect.unit_map.numpy()
-        large, end = enlarge_map(chosen, before.shape[0]), max(limit(difference, 1.0), 1e-6)
+        large, end = enlarge_map(chosen, before.shape[:2]), max(limit(difference, 1.0), 1e-6)
         pairs = (  # a row each, so that a narrow screen shows them in this order
             (before, "with it"),
             (after, f"without it (held at {effect.removed:.2f})"),

@@ -75,7 +75,7 @@ with right:
 
 
 st.subheader("Laboratory")
-answers = noise.sections(subject.z is None)
+answers = noise.sections(subject.z is None, bool(state.base().config.genres))
 section = st.segmented_control("More", list(answers), key="noise", bind="query-params", label_visibility="collapsed")
 if section:
     st.caption(answers[section])
@@ -90,6 +90,8 @@ with ui.forgiving("This part of the page"):
         noise.show_directions(checkpoint, study, seed, z)
     elif section == "Paths":
         noise.show_path(checkpoint, seed, z)
+    elif section == "Genres":
+        noise.show_genres(seed, z)
     elif section == "Find this poster":
         noise.show_inversion(subject)
 

@@ -50,7 +50,7 @@ for column, title, network, taken in (
 ):
     with column:
         st.subheader(title)
-        posters = generator_cache.posters_of_seeds(checkpoint.digest, ranking, taken, SEEDS, network, checkpoint.config)
+        posters = generator_cache.posters_of_seeds(checkpoint.digest, ranking, taken, SEEDS, network)
         sheet = sprite(gan.to_uint8(posters), columns=4)
         sprite_grid(
             data_uri(sheet.pixels), labels=[f"seed {seed}" for seed in range(SEEDS)], columns=4, per_row=4,

@@ -1,10 +1,9 @@
 """Start: what is loaded, how good it is, twelve posters to click, what to try first."""
 
 import streamlit as st
-import torch
 
 import gan
-from dashboard import cache, state, ui
+from dashboard import cache, figures, state, ui
 from dashboard.components.sprite_grid import sprite_grid
 from xai.render import data_uri, sprite
 
@@ -19,8 +18,7 @@ checkpoint = st.session_state["_checkpoint"]
 if checkpoint is None or checkpoint.generator is None:
     st.stop()
 
-with torch.no_grad():
-    pictures = gan.to_uint8(checkpoint.generator(gan.latents(SEEDS, checkpoint.config)))
+pictures = gan.to_uint8(cache.paint(checkpoint.generator, SEEDS))
 st.subheader("Twelve posters that do not exist")
 sheet = sprite(pictures, columns=6)
 current = int(st.session_state.get("seed", 0)) if subject is not None and subject.z is not None else -1
@@ -55,18 +53,18 @@ for page, icon, question in (
     st.page_link(f"app_pages/{page}.py", label=question, icon=f":material/{icon}:")
 
 st.subheader("What is loaded")
-info = checkpoint.info
+info, config = checkpoint.info, checkpoint.config
 columns = st.columns(4)
 columns[0].metric("Checkpoint", checkpoint.name)
-columns[1].metric("Resolution", f"{checkpoint.config.resolution} × {checkpoint.config.resolution}")
+columns[1].metric("Pictures, width × height", f"{config.size[1]} × {config.size[0]}")
 columns[2].metric("Posters shown in training", f"{info['kimg']:.0f} thousand" if "kimg" in info else "unknown")
-columns[3].metric(
-    "fd_lite1",
-    f"{info['fd_lite1']:.0f}" if "fd_lite1" in info else "—",
-    help="Distance of generated from held-out real posters, on EfficientNet-Lite1 features; lower is better.",
-)
-found = cache.posters(checkpoint.config.resolution)
+columns[3].metric("Genres it can be asked for", len(state.base().config.genres) or "none")
+found = cache.posters(config.size)
 if found is None:
     st.caption("No real posters are loaded; name a folder or a zip after `-- --posters`. All pages work without.")
 else:
     st.caption(f"{len(found):,} real posters are loaded.")
+
+st.subheader("How good it is")
+with ui.forgiving("Reading the evaluation"):
+    figures.show_quality(state.base())

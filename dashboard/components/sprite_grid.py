@@ -20,6 +20,7 @@ CSS = """
 .cell:hover { outline: 2px solid var(--st-text-color, #888); }
 .cell:focus-visible { outline: 3px solid var(--st-text-color, #888); }
 .cell[aria-selected="true"] { outline: 3px solid var(--st-primary-color, #e33); }
+.head { color: var(--st-text-color, #222); font: 0.85rem var(--st-font, sans-serif); padding-top: 0.5rem; }
 .note {
   color: var(--st-text-color, #888); opacity: 0.75; font: 0.85rem var(--st-font, sans-serif);
   min-height: 1.4em; padding: 2px 3px;
@@ -28,7 +29,7 @@ CSS = """
 
 JS = """
 export default function ({ data, parentElement, setTriggerValue }) {
-  const { uri, labels, notes, columns, aspect, selected, smallest, most } = data;
+  const { uri, labels, notes, columns, aspect, selected, smallest, most, heads } = data;
   parentElement.querySelectorAll('.sheet, .note').forEach((old) => old.remove());
   const rows = Math.ceil(labels.length / columns);
   const sheet = document.createElement('div');
@@ -76,7 +77,8 @@ export default function ({ data, parentElement, setTriggerValue }) {
   const lay = () => {
     const width = sheet.clientWidth - 6;
     if (width <= 0) return;
-    perRow = Math.max(1, Math.min(labels.length, data.perRow || Infinity, Math.floor((width + 3) / (smallest + 3))));
+    const fitting = Math.floor((width + 3) / (smallest + 3));
+    perRow = heads ? columns : Math.max(1, Math.min(labels.length, data.perRow || Infinity, fitting));
     const side = (width - 3 * (perRow - 1)) / perRow;
     sheet.style.setProperty('--side', `${Math.min(side, data.largest)}px`);
     const rowsOfCells = [];
@@ -85,6 +87,12 @@ export default function ({ data, parentElement, setTriggerValue }) {
       row.className = 'row';
       row.setAttribute('role', 'row');
       row.append(...cells.slice(start, start + perRow));
+      if (heads) {
+        const head = document.createElement('div');
+        head.className = 'head';
+        head.textContent = heads[start / perRow];
+        rowsOfCells.push(head);
+      }
       rowsOfCells.push(row);
     }
     sheet.replaceChildren(...rowsOfCells);
@@ -114,13 +122,15 @@ def sprite_grid(
     largest: int = 220,
     most: str = "34rem",
     notes: Sequence[str] | None = None,
+    heads: Sequence[str] | None = None,
 ) -> None:
     """Show a sprite of ``len(labels)`` cells of ``cell`` (height, width) pixels, ``columns`` a row.
 
     ``on_pick`` is called with the place of the cell that was chosen, before the page runs again.
     ``selected`` is outlined, -1 for none; ``smallest`` and ``largest`` bound a cell's side on the screen in
     pixels; ``per_row`` is the most cells in a row. ``notes`` are shown below the sheet for the cell that is
-    pointed at, in place of its label.
+    pointed at, in place of its label. With ``heads``, one for each row of the sprite, rows stay as they are and
+    each stands below its head.
     """
 
     def picked() -> None:
@@ -142,6 +152,7 @@ def sprite_grid(
             "largest": largest,
             "most": most,
             "title": title,
+            "heads": None if heads is None else list(heads),
         },
         on_picked_change=picked,
     )
