@@ -25,7 +25,7 @@ from gan.synthetic import write_folder
 from gan.upscale import Upscaler, UpscalerConfig, UpscalerTraining, lanczos, load, save, train
 
 ROOT = Path(__file__).parents[2]
-TINY = ["--width=4", "--blocks=1", "--batch=2", "--crop=8", "--quiet"]
+TINY = ["--factor=2", "--width=4", "--blocks=1", "--batch=2", "--crop=8", "--quiet"]
 MODEL = UpscalerConfig(2, 4, 1)
 
 
