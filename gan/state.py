@@ -6,6 +6,7 @@ import copy
 import io
 import math
 import pickle
+import struct
 from dataclasses import dataclass
 from pathlib import Path
 
@@ -164,6 +165,7 @@ def load_state(state: State, run: Path, device: torch.device) -> None:
         for name in (*NUMBERS, *TENSORS):
             setattr(state, name, record[name])
     except (
-        RuntimeError, ValueError, KeyError, TypeError, EOFError, OSError, pickle.UnpicklingError
+        RuntimeError, ValueError, KeyError, TypeError, EOFError, OSError, pickle.UnpicklingError,
+        struct.error,
     ) as error:  # fmt: skip
         raise TrainingError(f"{path} does not fit these options, or is damaged.") from error
