@@ -28,9 +28,9 @@ from typing import TYPE_CHECKING, Literal
 import torch
 from torch import Tensor, nn
 
-from gan.models import Generator, latents
+from gan.models import ConditionedConvTranspose2d, Generator, latents
 from xai.errors import ExplanationError
-from xai.hooks import activations, edit, private_copy
+from xai.hooks import activations, check_given, edit, private_copy
 
 if TYPE_CHECKING:
     from xai.filters import Table
@@ -96,6 +96,7 @@ def prune(generator: Generator, removed: Removed, fold: Fold = "regression", kno
     ExplanationError
         If a layer or filter does not exist, or a layer would be left without any.
     """
+    check_given(generator)
     kept = _kept(generator, removed)
     if known is None and fold != "none" and any(removed.values()):
         known = moments(generator)
@@ -104,6 +105,7 @@ def prune(generator: Generator, removed: Removed, fold: Fold = "regression", kno
     weight, constant = _convolution(generator, 0).weight, torch.zeros(())
     for index, units in enumerate(kept):
         _convolution(pruned, index).weight.copy_(weight[:, units])
+        _keep_constant(_convolution(generator, index), _convolution(pruned, index), units)
         old, new = _norm(generator, index), _norm(pruned, index)
         for name, tensor in old.state_dict().items():
             new.state_dict()[name].copy_(tensor[units] if tensor.ndim else tensor)
@@ -111,6 +113,12 @@ def prune(generator: Generator, removed: Removed, fold: Fold = "regression", kno
         weight, constant = _folded(generator, index, units, fold, known)
     _convolution(pruned, len(kept)).weight.copy_(weight)
     return pruned
+
+
+def _keep_constant(old: nn.ConvTranspose2d, new: nn.ConvTranspose2d, units: Tensor) -> None:
+    """Genres that were built into the first layer stay built in."""
+    if isinstance(old, ConditionedConvTranspose2d) and isinstance(new, ConditionedConvTranspose2d):
+        new.constant.copy_(old.constant[:, units])
 
 
 @torch.no_grad()

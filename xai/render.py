@@ -107,9 +107,10 @@ def map_colours(maps: NDArray[np.float32], shared: bool) -> Pixels:
     Signed maps are blue-white-red, maps without a negative value (after a ReLU) are grey. One scale for
     all (``shared``), or one for each unit.
     """
-    ends = [limit(maps)] * len(maps) if shared else [limit(one, 1.0) for one in maps]
+    largest = np.abs(maps).max((1, 2), initial=0.0, keepdims=True).astype(np.float64)
+    ends = limit(maps) if shared else np.where(largest > 0, largest, 1.0)
     paint = diverging if maps.min(initial=0.0) < 0 else grey
-    return np.stack([paint(one, end) for one, end in zip(maps, ends, strict=True)])
+    return paint(maps / ends, 1.0)
 
 
 def png(picture: Pixels) -> bytes:

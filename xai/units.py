@@ -94,11 +94,13 @@ def ablate(
     unit: int,
     removal: Removal = "mean",
     score: Score | None = None,
+    means: Tensor | None = None,
 ) -> Effect:
     """Draw the picture of ``z`` (1, latent, 1, 1) without one unit.
 
     The unit is held at its mean over many pictures, or at 0, which is off-distribution for a unit that
     is always on (Bau et al. 2019, "GAN Dissection", 3.2), or has the map that it has in another poster.
+    ``means`` are the layer's :func:`unit_means`, where they have been measured already.
 
     Raises
     ------
@@ -110,17 +112,17 @@ def ablate(
     unit_map = activations(generator, z, [layer])[layer]
     if not 0 <= unit < unit_map.shape[1]:
         raise ExplanationError(f"{layer} has units 0 to {unit_map.shape[1] - 1}; {unit} is none of them.")
-    value = _in_its_place(generator, layer, unit, removal)
+    value = _in_its_place(generator, layer, unit, removal, means)
     with edit(private, layer, [unit], value):
         after = private(z)
     scores = (None, None) if score is None else (float(score(before)), float(score(after)))
     return Effect(before, after, unit_map[0, unit], float(value.mean()), *scores)
 
 
-def _in_its_place(generator: Generator, layer: str, unit: int, removal: Removal) -> Tensor:
+def _in_its_place(generator: Generator, layer: str, unit: int, removal: Removal, means: Tensor | None) -> Tensor:
     """A number, or a map (1, h, w)."""
     if removal == "mean":
-        return unit_means(generator, layer)[unit]
+        return (unit_means(generator, layer) if means is None else means)[unit]
     if removal == "another's":
         donor = latents([DONOR_SEED], generator.config)
         return activations(generator, donor, [layer])[layer][0, [unit]]

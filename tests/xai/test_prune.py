@@ -467,3 +467,20 @@ def test_what_cannot_be_studied_is_one_sentence(
     assert script.main(["--checkpoint", str(folder), *given]) == 2
     [line] = capsys.readouterr().err.splitlines()
     assert line.startswith("error: ") and words in line
+
+
+def test_genres_that_are_built_in_stay_built_in(tmp_path: Path) -> None:
+    config = gan.ModelConfig(16, 8, 4, genres=("Comedy", "Drama"), aspect="2:3")
+    with torch.random.fork_rng():
+        torch.manual_seed(0)
+        asked, judge = gan.Generator(config).eval().given([1.0, -1.0]), gan.Discriminator(config).given([1.0, -1.0])
+    removed = {"layers.2": [0, 3], "layers.5": [1]}
+    smaller = prune.prune(asked, removed, "none")
+    assert torch.allclose(drawn(smaller), masked(asked, removed), atol=1e-6)
+    gan.save(tmp_path / "smaller", smaller, judge)
+    assert torch.equal(drawn(gan.load(tmp_path / "smaller").generator), drawn(smaller))
+
+
+def test_a_generator_that_waits_for_genres_is_not_pruned() -> None:
+    with pytest.raises(xai.ExplanationError, match="given"):
+        prune.prune(gan.Generator(gan.ModelConfig(16, 8, 4, genres=("Comedy",))), {})
