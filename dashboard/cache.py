@@ -15,9 +15,10 @@ from typing import TYPE_CHECKING, Any
 
 import streamlit as st
 
-from dashboard.settings import settings
+from dashboard.settings import HOUSE, settings
 
 CANDIDATES = 512
+LARGE = 128 * 192  # pixels; twenty thousand posters above this take minutes to read, and gigabytes on the disk
 
 if TYPE_CHECKING:
     from collections.abc import Callable, Iterable
@@ -26,6 +27,7 @@ if TYPE_CHECKING:
 
     import gan
     from gan.evaluation import Evaluation
+    from gan.upscale import Upscaler
     from xai.attribution import Attribution, Explanation
     from xai.blame import Blame
     from xai.memory import Memory
@@ -108,6 +110,32 @@ def evaluation(path: Path) -> Evaluation | None:
         return None
 
 
+def upscaler_folder() -> Path | None:
+    """Where a network that enlarges posters is: among the checkpoints, or shipped; None where there is none."""
+    from gan.upscale import CONFIG
+
+    places = (settings().checkpoints, HOUSE / "checkpoints")
+    return next((place / "upscaler" for place in places if (place / "upscaler" / CONFIG).is_file()), None)
+
+
+@st.cache_resource(max_entries=2, show_spinner=False)
+def _upscaler(path: Path) -> Upscaler:
+    from gan import upscale
+
+    return upscale.load(path)
+
+
+@st.cache_resource(max_entries=16, show_spinner="Enlarging")
+def enlarged(path: Path, image_key: str, _image: Tensor) -> tuple[Tensor, Tensor]:
+    """A poster four times as large: by Lanczos, and by the network in this folder."""
+    import torch
+
+    from gan import upscale
+
+    with torch.no_grad():
+        return upscale.lanczos(_image), _upscaler(path)(_image)
+
+
 @st.cache_resource(show_spinner=False)
 def _posters() -> Memory:
     from xai.memory import Memory
@@ -118,20 +146,37 @@ def _posters() -> Memory:
 def posters(size: tuple[int, int]) -> gan.PosterSet | None:
     """The posters named on the command line at this (height, width), or None; a bar is shown while they are read."""
     import gan
+    from dashboard import ui
 
     source = settings().posters
-    if source is None:
+    if source is None or posters_wait(size):
         return None
 
     def read() -> gan.PosterSet:
-        bar = st.progress(0.0, "Reading the posters; this is done once")
+        slot = st.empty()
         try:
-            return gan.load_posters(source, size, progress=bar.progress)
+            return gan.load_posters(source, size, progress=ui.progress(slot, "Reading the posters, once"))
         finally:
-            bar.empty()
+            slot.empty()
 
     found: gan.PosterSet = _posters().get((source, size), read)
     return found
+
+
+def posters_wait(size: tuple[int, int]) -> bool:
+    """Whether posters of this size are so large that they are read only when a person asks for it."""
+    height, width = size
+    return settings().posters is not None and height * width > LARGE and (settings().posters, size) not in _wanted()
+
+
+def read_posters(size: tuple[int, int]) -> None:
+    """Read the posters of this size from now on."""
+    _wanted().add((settings().posters, size))
+
+
+@st.cache_resource(show_spinner=False)
+def _wanted() -> set[tuple[Path | None, tuple[int, int]]]:
+    return set()
 
 
 @st.cache_resource(max_entries=16, show_spinner=False)

@@ -194,13 +194,21 @@ def _explain_verdict(subject: Subject) -> None:
 
 
 def _choose_poster(checkpoint: gan.Checkpoint) -> Subject | None:
-    found = cache.posters(checkpoint.config.size)
+    size = checkpoint.config.size
+    if st.query_params.get("source") == POSTER and cache.posters_wait(size):
+        cache.read_posters(size)
+    found = cache.posters(size)
     kept = st.session_state.get("_found", {}).get(checkpoint.digest)
     sources = [GENERATED] * (checkpoint.generator is not None) + [POSTER] * (found is not None) + [UPLOAD]
     sources += [FOUND] * (kept is not None)
     if st.session_state.get("_next_source") in sources:  # a box may not be set once it is drawn
         st.session_state["source"] = st.session_state.pop("_next_source")
     source = st.radio("Poster", sources, horizontal=True, key="source", bind="query-params")
+    if cache.posters_wait(size):
+        st.button(
+            "Read the real posters", on_click=cache.read_posters, args=(size,), icon=":material/folder_open:",
+            help=f"At {size[1]} × {size[0]} pixels: the first time it takes minutes, and 0.2 MB or more of disk each.",
+        )  # fmt: skip
     if source == POSTER and found is not None:
         return _from_folder(checkpoint, found)
     if source == FOUND and kept is not None:

@@ -23,6 +23,7 @@ MOST_CELL = 96  # pixels across a cell of a sheet that is larger than its cells 
 ACTIVATIONS = ("LeakyReLU", "ReLU")
 STYLE = """<style>
 [data-testid="stImageContainer"] img { image-rendering: pixelated; }
+.st-key-smooth [data-testid="stImageContainer"] img { image-rendering: auto; }
 [data-testid="stPageLink"] p { white-space: normal; }
 [data-testid="stMainBlockContainer"] { padding: 3rem 3rem 4rem; max-width: 1500px; }
 @media (max-width: 640px) { [data-testid="stMainBlockContainer"] { padding: 3rem 1rem; } }

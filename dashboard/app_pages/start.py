@@ -5,9 +5,11 @@ import streamlit as st
 import gan
 from dashboard import cache, figures, state, ui
 from dashboard.components.sprite_grid import sprite_grid
+from gan.upscale import LABEL
 from xai.render import data_uri, sprite
 
 SEEDS = range(12)
+ENLARGED_FROM = 64  # pixels across; what the upscaler was trained for
 
 ui.head(
     "PosterLens",
@@ -37,6 +39,16 @@ sprite_grid(
 )
 st.caption("Click one: every page is then about it.")
 
+upscaler = cache.upscaler_folder()
+able = upscaler is not None and subject is not None and checkpoint.config.resolution == ENLARGED_FROM
+if able and st.toggle("The chosen poster, enlarged 4 times", key="enlarged", bind="query-params"):
+    with ui.forgiving("Enlarging"), st.container(key="smooth"):
+        plain, invented = cache.enlarged(upscaler, subject.key, subject.image)
+        shown = ((plain, "by Lanczos: nothing is added"), (invented, LABEL))
+        for column, (picture, caption) in zip(st.columns(2), shown, strict=True):
+            with column:
+                ui.picture(gan.to_uint8(picture)[0], caption)
+
 st.subheader("What to try first")
 for page, icon, question in (
     (
@@ -60,7 +72,9 @@ columns[1].metric("Pictures, width × height", f"{config.size[1]} × {config.siz
 columns[2].metric("Posters shown in training", f"{info['kimg']:.0f} thousand" if "kimg" in info else "unknown")
 columns[3].metric("Genres it can be asked for", len(state.base().config.genres) or "none")
 found = cache.posters(config.size)
-if found is None:
+if cache.posters_wait(config.size):
+    st.caption("The real posters are not read at this size yet: there is a button in the sidebar.")
+elif found is None:
     st.caption("No real posters are loaded; name a folder or a zip after `-- --posters`. All pages work without.")
 else:
     st.caption(f"{len(found):,} real posters are loaded.")

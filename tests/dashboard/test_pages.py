@@ -302,8 +302,8 @@ def test_training_shows_a_run_and_its_grids(open_app: OpenApp, tmp_path: Path) -
     app = open_app("training")
     assert not app.exception
     assert {metric.label: metric.value for metric in app.metric}["Best fd_lite1"] == "250"
-    assert app.select_slider(key="at").value == 2.0
-    app.select_slider(key="at").set_value(1.0).run()
+    assert app.select_slider(key="at_runs/first").value == 2.0
+    app.select_slider(key="at_runs/first").set_value(1.0).run()
     assert "after 1 thousand posters" in captions(app)
 
 

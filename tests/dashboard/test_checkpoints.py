@@ -1,0 +1,353 @@
+"""All pages with every kind of checkpoint: genres, 2:3, no BatchNorm in D, other sizes; evaluations and enlargement."""
+
+from __future__ import annotations
+
+import io
+import json
+import shutil
+from collections.abc import Callable
+from dataclasses import replace
+from pathlib import Path
+
+import pytest
+import torch
+from PIL import Image
+from streamlit.testing.v1 import AppTest
+
+import gan
+from dashboard import cache
+from gan import upscale
+from gan.evaluation import Evaluation, Figure, Pair, write
+from gan.synthetic import draw_poster
+from tests.dashboard.conftest import PAGES
+from tests.dashboard.test_pages import captions, texts
+from xai.genres import asked_for
+
+OpenApp = Callable[..., AppTest]
+GENRES = ("Comedy", "Horror", "Sci-Fi")
+KINDS = {
+    "asked": gan.ModelConfig(16, latent=8, width=4, genres=GENRES, embedding=4),
+    "whole": gan.ModelConfig(16, latent=8, width=4, aspect="2:3"),
+    "plain": gan.ModelConfig(32, latent=8, width=4, norm_d=False),
+    "all-of-it": gan.ModelConfig(8, latent=8, width=6, aspect="2:3", norm_d=False, genres=GENRES, embedding=4),
+}
+FAST = {"methods": ["DeepLIFT", "Gradient × input"], "check": "false"}
+
+
+def make(folder: Path, name: str, config: gan.ModelConfig, **info: object) -> Path:
+    """A checkpoint of random weights whose pictures are not all grey and whose genres make a difference."""
+    with torch.random.fork_rng(), torch.no_grad():
+        torch.manual_seed(0)
+        generator, discriminator = gan.Generator(config), gan.Discriminator(config)
+        for layer in generator.layers:
+            if isinstance(layer, torch.nn.ConvTranspose2d):
+                layer.weight.mul_(10)
+        if config.genres:
+            generator.embed.weight.normal_()
+            discriminator.embed.weight.normal_()
+        discriminator(generator(gan.latents(range(16), config)))
+    gan.save(folder / name, generator.eval(), discriminator.eval(), info)
+    return folder / name
+
+
+@pytest.fixture(scope="module")
+def kinds(tmp_path_factory: pytest.TempPathFactory) -> Path:
+    folder = tmp_path_factory.mktemp("kinds")
+    for name, config in KINDS.items():
+        make(folder, name, config, train={"loss": "bce" if config.norm_d else "relativistic"})
+    return folder
+
+
+@pytest.mark.parametrize("page", PAGES)
+@pytest.mark.parametrize("name", KINDS)
+def test_every_page_works_with_every_kind_of_checkpoint(
+    open_app: OpenApp, kinds: Path, poster_folder: Path, page: str, name: str
+) -> None:
+    query = FAST | {"checkpoint": name, "genres": ["Horror"]}
+    app = open_app(page, query, "--checkpoints", str(kinds), "--posters", str(poster_folder))
+    assert not app.exception and not app.error and not app.warning
+    assert app.session_state["_subject"].image.shape[2:] == KINDS[name].size
+
+
+@pytest.mark.parametrize("name", KINDS)
+@pytest.mark.parametrize(
+    ("page", "query"),
+    [("generator", {"lab": "Who made this region"}), ("generator", {"lab": "Paint with it"}),
+     ("generator", {"lab": "What feeds it"}), ("latent", {"noise": "Paths"}), ("compare", {"more": "Agreement"}),
+     ("compare", {"more": "References"})],
+)  # fmt: skip
+def test_every_part_works_with_every_kind_of_checkpoint(
+    open_app: OpenApp, kinds: Path, name: str, page: str, query: dict[str, str]
+) -> None:
+    app = open_app(page, FAST | {"checkpoint": name} | query, "--checkpoints", str(kinds))
+    assert not app.exception and not app.error and not app.warning
+
+
+def test_a_box_has_the_shape_of_the_poster(open_app: OpenApp, kinds: Path) -> None:
+    query = {"checkpoint": "whole", "lab": "Who made this region", "region_down": ["0", "50"]}
+    app = open_app("generator", query, "--checkpoints", str(kinds))
+    layout = json.loads(app.get("plotly_chart")[0].proto.spec)["layout"]
+    assert (layout["xaxis"]["range"], layout["yaxis"]["range"]) == ([0, 16], [24, 0])
+    box = layout["shapes"][0]
+    assert (box["x1"], box["y1"]) == (16, 12)
+
+
+@pytest.mark.parametrize("source", ["Poster", "Upload"])
+def test_a_real_poster_comes_in_the_checkpoints_shape(
+    open_app: OpenApp, kinds: Path, poster_folder: Path, source: str
+) -> None:
+    query = {"checkpoint": "whole", "source": source}
+    app = open_app("discriminator", query, "--checkpoints", str(kinds), "--posters", str(poster_folder))
+    if source == "Upload":
+        buffer = io.BytesIO()
+        draw_poster(3).image.save(buffer, "PNG")
+        app.file_uploader(key="upload").upload("mine.png", buffer.getvalue(), "image/png").run()
+    assert not app.exception and not app.error
+    assert app.session_state["_subject"].pixels.shape == (24, 16, 3)
+
+
+def test_posters_of_a_large_size_are_read_only_when_asked_for(
+    open_app: OpenApp, kinds: Path, poster_folder: Path, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    monkeypatch.setattr(cache, "LARGE", 16 * 16)
+    given = ("--checkpoints", str(kinds), "--posters", str(poster_folder))
+    app = open_app("start", {"checkpoint": "whole"}, *given)
+    assert app.radio(key="source").options == ["Seed", "Upload"]
+    next(button for button in app.button if button.label == "Read the real posters").click().run()
+    assert not app.exception
+    assert "Poster" in app.radio(key="source").options
+    app = open_app("start", {"checkpoint": "plain", "source": "Poster"}, *given)
+    assert not app.exception
+    assert app.session_state["_subject"].z is None  # the link asked for one
+
+
+# ---- genres --------------------------------------------------------------------------------------------
+
+
+def test_genres_are_chosen_in_the_sidebar_and_stand_in_the_address(open_app: OpenApp, kinds: Path) -> None:
+    app = open_app("start", {"checkpoint": "asked", "seed": "3"}, "--checkpoints", str(kinds))
+    open_picture = app.session_state["_subject"].image
+    app.multiselect(key="genres").set_value(["Sci-Fi", "Horror"]).run()
+    assert not app.exception
+    assert app.query_params["genres"] == ["Sci-Fi", "Horror"]
+    subject = app.session_state["_subject"]
+    asked = asked_for(gan.load(kinds / "asked"), "Horror, Sci-Fi")
+    assert asked.generator is not None
+    with torch.no_grad():
+        assert torch.equal(subject.image, asked.generator(gan.latents([3], asked.config)))
+    assert not torch.equal(subject.image, open_picture)
+    assert "a real poster of the genre Horror and Sci-Fi?" in texts(app)
+
+
+def test_a_link_with_genres_brings_the_same_poster_back(open_app: OpenApp, kinds: Path) -> None:
+    query = {"checkpoint": "asked", "genres": ["Horror", "Comedy"]}
+    app = open_app("compare", FAST | query, "--checkpoints", str(kinds))
+    assert app.multiselect(key="genres").value == ["Horror", "Comedy"]
+    turned = open_app("compare", FAST | query | {"genres": ["Comedy", "Horror"]}, "--checkpoints", str(kinds))
+    digests = {one.session_state["_subject"].checkpoint.digest for one in (app, turned)}
+    assert digests == {asked_for(gan.load(kinds / "asked"), "Comedy, Horror").digest}
+
+
+def test_genres_that_a_checkpoint_does_not_know_are_left_out(open_app: OpenApp, kinds: Path) -> None:
+    app = open_app("start", {"checkpoint": "asked", "genres": ["Western", "../x"]}, "--checkpoints", str(kinds))
+    assert not app.exception
+    assert app.multiselect(key="genres").value == []
+    app.multiselect(key="genres").set_value(["Horror"]).run()
+    app.selectbox(key="checkpoint").set_value("plain").run()
+    assert not app.exception
+    assert not app.multiselect
+    assert "D was asked" not in texts(app)
+
+
+def test_tables_shipped_for_a_checkpoint_are_for_posters_that_nothing_is_asked_of(
+    open_app: OpenApp, kinds: Path, tmp_path: Path
+) -> None:
+    from xai import filters
+
+    copied = tmp_path / "kinds"
+    shutil.copytree(kinds, copied)
+    table = filters.filters_table(asked_for(gan.load(copied / "asked")), 4)
+    table.save(copied / "asked" / filters.FILE)
+    query = {"checkpoint": "asked", "lab": "All filters"}
+    app = open_app("generator", query, "--checkpoints", str(copied))
+    assert not app.exception and "have not been measured" not in texts(app)
+    app.multiselect(key="genres").set_value(["Horror"]).run()
+    assert not app.exception and not app.error
+    assert "have not been measured" in texts(app)
+
+
+def test_a_kept_smaller_generator_has_its_genres_built_in(open_app: OpenApp, kinds: Path, tmp_path: Path) -> None:
+    copied = tmp_path / "kinds"
+    shutil.copytree(kinds, copied)
+    query = {"checkpoint": "asked", "genres": ["Sci-Fi"], "ranking": "norm", "percent": "40"}
+    app = open_app("prune", query, "--checkpoints", str(copied))
+    next(button for button in app.button if button.label == "Keep it as a checkpoint").click().run()
+    assert not app.exception and not app.error
+    kept = gan.load(copied / "asked-Sci-Fi-norm-40")
+    assert kept.config.genres == () and kept.info["asked_for"] == {"Sci-Fi": 1.0}
+    app.selectbox(key="checkpoint").set_value("asked-Sci-Fi-norm-40").run()
+    assert not app.exception and not app.error
+
+
+def test_genres_are_swept_and_measured_on_the_latent_page(open_app: OpenApp, kinds: Path) -> None:
+    app = open_app("latent", {"checkpoint": "asked", "noise": "Genres"}, "--checkpoints", str(kinds))
+    assert not app.exception and not app.error
+    assert "from not asked for to fully asked for" in texts(app)
+    app.button(key="measure_genres").click().run()
+    assert not app.exception and not app.error
+    assert list(app.dataframe[-1].value["genre"]) == list(GENRES)
+    plain = open_app("latent", {"checkpoint": "plain"}, "--checkpoints", str(kinds))
+    assert "Genres" not in plain.segmented_control(key="noise").options
+
+
+# ---- what D is -----------------------------------------------------------------------------------------
+
+
+def test_a_discriminator_without_batchnorm_is_listed_as_it_is(open_app: OpenApp, kinds: Path) -> None:
+    app = open_app("discriminator", {"checkpoint": "plain"}, "--checkpoints", str(kinds))
+    kinds_of_layers = [label.split(" - ")[-1] for label in app.selectbox(key="d_layer").options]
+    assert kinds_of_layers == ["Conv2d", "LeakyReLU"] * 3
+    assert "has no BatchNorm" in texts(app)
+    assert app.session_state["d_layer"] == "layers.3"
+    assert "has no BatchNorm" not in texts(open_app("discriminator"))
+
+
+def test_a_relativistic_verdict_says_that_its_zero_means_little(open_app: OpenApp, kinds: Path) -> None:
+    sentence = "trained to tell which of two posters is the real one"
+    assert sentence in texts(open_app("start", {"checkpoint": "plain"}, "--checkpoints", str(kinds)))
+    assert sentence not in texts(open_app("start", {"checkpoint": "whole"}, "--checkpoints", str(kinds)))
+
+
+# ---- figures -------------------------------------------------------------------------------------------
+
+
+def evaluation(checkpoint: gan.Checkpoint, names: tuple[str, ...] = ("a.png",)) -> Evaluation:
+    def figures(**values: float) -> dict[str, Figure]:
+        return {key: Figure(value, value * 0.9, value * 1.1) for key, value in values.items()}
+
+    quality = {"kid_lite1": 0.1, "precision": 0.5, "recall": 0.25, "density": 0.4, "coverage": 0.625}
+    return Evaluation(
+        name=checkpoint.name, digest=checkpoint.digest, training=38, held_out=12, samples=30, first_seed=2_000_000,
+        generated=figures(fd_lite1=91.0, **quality), floor=figures(fd_lite1=17.0, **quality),
+        discriminator=figures(
+            accuracy_training=0.75, accuracy_held_out=0.7, accuracy_generated=0.9, ranking_training=0.95,
+            ranking_held_out=0.85, best_training=0.9, best_held_out=0.8,
+        ),
+        threshold=-2.5, memorisation={}, closest=tuple(Pair(2_000_007, name, 1.5, 0.25) for name in names), collapse={},
+    )  # fmt: skip
+
+
+def test_start_says_how_good_the_checkpoint_is(open_app: OpenApp, kinds: Path, tmp_path: Path) -> None:
+    copied = tmp_path / "kinds"
+    shutil.copytree(kinds, copied)
+    checkpoint = gan.load(copied / "asked")
+    write(evaluation(checkpoint), copied / "asked")
+    app = open_app("start", {"checkpoint": "asked", "genres": ["Horror"]}, "--checkpoints", str(copied))
+    assert not app.exception and not app.error
+    shown = {metric.label: (metric.value, metric.delta) for metric in app.metric}
+    assert shown["fd_lite1"] == ("91", "floor 17")
+    assert shown["Coverage"] == ("62%", "floor 62%")
+    assert shown["Generated posters called fake"][0] == "90%"
+    assert "at a logit of -2.5" in texts(app)
+
+    write(replace(evaluation(checkpoint), digest="another"), copied / "asked")
+    app = open_app("start", {"checkpoint": "asked"}, "--checkpoints", str(copied))
+    assert "is of other weights" in texts(app)
+    assert not [metric for metric in app.metric if metric.label == "Coverage"]
+
+
+def test_an_evaluation_that_cannot_be_read_is_one_sentence(open_app: OpenApp, kinds: Path, tmp_path: Path) -> None:
+    copied = tmp_path / "kinds"
+    shutil.copytree(kinds, copied)
+    (copied / "plain/evaluate.json").write_text("{}")
+    (copied / "plain/stats.jsonl").write_text('{"kimg": 1, "step": 1, "seconds": 1}\n')
+    for page in ("start", "training"):
+        app = open_app(page, {"checkpoint": "plain"}, "--checkpoints", str(copied))
+        assert not app.exception
+        assert "is not an evaluation" in texts(app)
+
+
+# ---- training ------------------------------------------------------------------------------------------
+
+
+def write_run(folder: Path, fd: list[float], note: str = "") -> None:
+    (folder / "grids").mkdir(parents=True)
+    rows = [
+        {"kimg": kimg, "step": kimg, "seconds": 60, "loss_d": 1.0, "loss_g": 2.0, "diversity": 0.9, "fd_lite1": value}
+        for kimg, value in enumerate(fd, 1)
+    ]  # fmt: skip
+    if note:
+        rows[-1]["note"] = note
+    (folder / "stats.jsonl").write_text("".join(json.dumps(row) + "\n" for row in rows))
+    Image.new("RGB", (64, 64)).save(folder / "grids" / f"{len(fd):010.3f}.png")
+
+
+def figures_of(app: AppTest) -> dict[str, dict[str, object]]:
+    specs = [json.loads(chart.proto.spec) for chart in app.get("plotly_chart")]
+    return {spec["layout"]["title"]["text"]: spec for spec in specs}
+
+
+def test_two_runs_stand_side_by_side_on_common_axes(open_app: OpenApp, tmp_path: Path) -> None:
+    write_run(tmp_path / "runs/first", [300, 250])
+    write_run(tmp_path / "runs/ablation/second", [280, 240, 200], note="G collapsed at 3.00 kimg.")
+    app = open_app("training", {"run": "runs/first", "with": "runs/ablation/second"})
+    assert not app.exception and not app.error
+    assert [metric.value for metric in app.metric if metric.label == "Best fd_lite1"] == ["250", "200"]
+    assert {"after 2 thousand posters", "after 3 thousand posters"} <= set(captions(app))
+    curves = next(spec for title, spec in figures_of(app).items() if "fd_lite1" in title)["data"]
+    assert isinstance(curves, list)
+    assert [one["y"] for one in curves if "lines" in one["mode"]] == [[300, 250], [280, 240, 200]]
+    app.selectbox(key="with").set_value("no other run").run()
+    assert not app.exception
+    assert len([metric for metric in app.metric if metric.label == "Best fd_lite1"]) == 1
+
+
+def test_notes_of_the_guard_rails_are_listed_and_marked_on_every_curve(open_app: OpenApp, tmp_path: Path) -> None:
+    write_run(tmp_path / "runs/first", [300, 250], note="D overpowers G (accuracy 0.99) at 2.00 kimg.")
+    app = open_app("training", {"run": "runs/first"})
+    assert list(app.dataframe[0].value["thousand posters"]) == [2]
+    assert app.dataframe[0].value["note"][0].startswith("D overpowers G")
+    for spec in figures_of(app).values():
+        (marks,) = [one for one in spec["data"] if one["mode"] == "markers"]  # type: ignore[attr-defined]
+        assert marks["x"] == [2] and marks["text"] == ["D overpowers G (accuracy 0.99) at 2.00 kimg."]
+
+
+def test_the_floor_and_the_nearest_training_posters_come_from_the_evaluation(
+    open_app: OpenApp, kinds: Path, poster_folder: Path, tmp_path: Path
+) -> None:
+    run = tmp_path / "runs/first"
+    write_run(run, [300, 250])
+    shutil.copytree(kinds / "plain", run / "best")
+    name = sorted(path.name for path in poster_folder.glob("*.*") if path.suffix in {".png", ".jpg"})[0]
+    write(evaluation(gan.load(run / "best"), (name, "lost.png")), run / "best")
+    app = open_app("training", {"run": "runs/first"}, "--posters", str(poster_folder))
+    assert not app.exception and not app.error
+    shapes = next(spec for title, spec in figures_of(app).items() if "fd_lite1" in title)["layout"]["shapes"]  # type: ignore[index]
+    assert [shape["y0"] for shape in shapes] == [17.0]
+    assert "seed 2000007" not in captions(app)
+    app.session_state["closest_runs/first"] = True
+    app.run()
+    assert not app.exception and not app.error
+    assert captions(app).count("seed 2000007") == 2
+    assert name in captions(app)
+    assert "nearest: lost.png" in texts(app)
+
+
+# ---- enlargement ---------------------------------------------------------------------------------------
+
+
+def test_a_poster_of_64_pixels_is_enlarged_for_show_and_labelled(open_app: OpenApp, tmp_path: Path) -> None:
+    make(tmp_path, "small", gan.ModelConfig(64, latent=8, width=4))
+    app = open_app("start", {"enlarged": "true"}, "--checkpoints", str(tmp_path))
+    assert not app.exception and not app.error
+    upscaler = upscale.Upscaler(upscale.UpscalerConfig(width=4, blocks=1))
+    upscale.save(tmp_path / "upscaler", upscaler)
+    app = open_app("start", {"enlarged": "true"}, "--checkpoints", str(tmp_path))
+    assert not app.exception and not app.error
+    assert {"by Lanczos: nothing is added", upscale.LABEL} <= set(captions(app))
+    assert "upscaler" not in app.selectbox(key="checkpoint").options
+
+
+def test_posters_of_other_sizes_are_not_enlarged(open_app: OpenApp, kinds: Path) -> None:
+    app = open_app("start", {"checkpoint": "whole", "enlarged": "true"}, "--checkpoints", str(kinds))
+    assert not [toggle for toggle in app.toggle if toggle.key == "enlarged"]
