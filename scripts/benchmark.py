@@ -3,6 +3,7 @@
     python scripts/benchmark.py --checkpoint checkpoints/dcgan-64
     python scripts/benchmark.py --data posters.zip --json docs/benchmark.json --write docs/benchmark.md
     python scripts/benchmark.py --only lime page
+    python scripts/benchmark.py --train --write docs/training.md
 
 Ours and the peer take turns, so that a machine that slows down slows both; a figure is the median of the turns.
 Without --data the posters are synthetic ones. Nothing else should run meanwhile.
@@ -14,6 +15,7 @@ import argparse
 import json
 import platform
 import statistics
+import subprocess
 import sys
 import tempfile
 import time
@@ -397,6 +399,7 @@ def parse(arguments: list[str] | None = None) -> argparse.Namespace:
     parser.add_argument(
         "--only", nargs="+", choices=list(JOBS), default=list(JOBS), metavar="JOB", help=", ".join(JOBS)
     )
+    parser.add_argument("--train", action="store_true", help="only how fast training is (benchmark_training.py)")
     parser.add_argument("--turns", type=int, default=15)
     parser.add_argument("--json", type=Path, help="write all figures here")
     parser.add_argument("--write", type=Path, help=f"put the table between {BEGIN} and {END} of this page")
@@ -413,6 +416,9 @@ def some_posters(source: Path | None, side: int, count: int = 64) -> Tensor:
 
 def main(arguments: list[str] | None = None) -> int:
     options = parse(arguments)
+    if options.train:
+        page = ["--write", str(options.write)] if options.write else []
+        return subprocess.call([sys.executable, str(HOUSE / "scripts/benchmark_training.py"), *page])
     try:
         checkpoint = gan.load(options.checkpoint)
         if checkpoint.discriminator is None or checkpoint.generator is None:

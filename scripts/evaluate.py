@@ -1,7 +1,7 @@
 """Judge a checkpoint: quality, what D knows, copies of training posters, collapse, genres.
 
     python scripts/evaluate.py --checkpoint checkpoints/dcgan-64 --data posters.zip
-    python scripts/evaluate.py --compare checkpoints/*-64 --page docs/training.md
+    python scripts/evaluate.py --compare checkpoints/*-64 --write docs/training.md
 
 Writes evaluate.json into the checkpoint's folder, or --out, and prints the figures in plain words; the same on every
 run. The features of all training posters are computed the first time and kept (on one core about 20 posters a second).
@@ -49,7 +49,7 @@ def parse(arguments: list[str] | None = None) -> argparse.Namespace:
     parser.add_argument("--data", type=Path, help="the posters that it was trained on: a folder or zip")
     parser.add_argument("--training", type=int, help="so many training posters, evenly chosen, in place of all")
     parser.add_argument("--compare", nargs="+", type=Path, metavar="DIR", help="only print one table of what is there")
-    parser.add_argument("--page", type=Path, help=f"put that table between {BEGIN} and {END} of this page")
+    parser.add_argument("--write", type=Path, help=f"put that table between {BEGIN} and {END} of this page")
     parser.add_argument("--fit", choices=FITS, default="crop", help="how posters were brought to size in training")
     parser.add_argument("--samples", type=int, default=SAMPLES, help="generated posters")
     parser.add_argument("--first-seed", type=int, default=FIRST_SEED, help="of the generated posters")
@@ -246,8 +246,8 @@ def main(arguments: list[str] | None = None) -> int:
         if chosen.compare:
             found = comparison(chosen.compare)
             print(found)
-            if chosen.page:
-                put(found, chosen.page)
+            if chosen.write:
+                put(found, chosen.write)
         elif chosen.checkpoint is None or chosen.data is None:
             raise gan.PosterLensError("Name --checkpoint and --data, or checkpoints to --compare.")
         else:
