@@ -24,7 +24,8 @@ import torch
 
 from gan import PosterLensError, PosterSet, load_posters
 from gan.train import StopRequest
-from gan.upscale import CONFIG, Upscaler, UpscalerConfig, UpscalerTraining, load, measure, save, train
+from gan.upscale import CONFIG, Upscaler, UpscalerConfig, load, save
+from gan.upscale_training import UpscalerTraining, measure, train
 
 SIDE = 128  # posters are read as squares of this size
 HELP = {
@@ -92,7 +93,7 @@ def settings(chosen: argparse.Namespace) -> tuple[UpscalerConfig, UpscalerTraini
 
 
 def table(rows: list[dict[str, Any]]) -> str:
-    """The figures of :func:`gan.upscale.measure` as a Markdown table."""
+    """The figures of :func:`gan.upscale_training.measure` as a Markdown table."""
     lines = [
         "| from | by | PSNR | gain | worse than Lanczos on | SSIM | feature distance |",
         "| --- | --- | --- | --- | --- | --- | --- |",

@@ -19,10 +19,11 @@ import pytest
 import torch
 from PIL import Image
 
-from gan import PosterSet, TrainingError, from_uint8, load_posters, metrics, to_uint8, upscale
+from gan import PosterSet, TrainingError, from_uint8, load_posters, metrics, to_uint8, upscale, upscale_training
 from gan.errors import MetricsUnavailableError
 from gan.synthetic import write_folder
-from gan.upscale import Upscaler, UpscalerConfig, UpscalerTraining, lanczos, load, save, train
+from gan.upscale import Upscaler, UpscalerConfig, lanczos, load, save
+from gan.upscale_training import UpscalerTraining, train
 
 ROOT = Path(__file__).parents[2]
 TINY = ["--factor=2", "--width=4", "--blocks=1", "--batch=2", "--crop=8", "--quiet"]
@@ -259,7 +260,7 @@ def test_a_loss_that_is_no_number_stops_the_run_at_the_last_good_state(
     asked = iter([False, True])
     train(posters, tmp_path, MODEL, config(6), progress=False, stop=lambda: next(asked))
     before = (tmp_path / "state.pt").read_bytes()
-    monkeypatch.setattr(upscale, "distance", lambda large, *_: large.mean() * float("nan"))
+    monkeypatch.setattr(upscale_training, "distance", lambda large, *_: large.mean() * float("nan"))
     with pytest.raises(TrainingError, match="diverged at step 4"):
         train(posters, tmp_path, MODEL, config(6), resume=True, progress=False)
     assert (tmp_path / "state.pt").read_bytes() == before
