@@ -14,7 +14,8 @@ from dashboard import cache, ui
 from gan.logger import grid_kimg, read_stats
 
 if TYPE_CHECKING:
-    from gan.evaluation import Evaluation, Pair
+    from gan.copies import Pair
+    from gan.evaluation import Evaluation
 
 Row = dict[str, Any]
 CURVES = {

@@ -22,6 +22,7 @@ import torch
 from tqdm import tqdm
 
 import gan
+from gan.discriminator_figures import Figures
 from gan.evaluation import (
     FILE,
     FIRST_SEED,
@@ -29,15 +30,14 @@ from gan.evaluation import (
     SAMPLES,
     WORDS,
     Evaluation,
-    Figures,
-    GenreFigure,
     evaluate,
-    inception_fid,
     read,
     write,
 )
 from gan.files import write_file
+from gan.genre_figures import GenreFigure
 from gan.images import FITS
+from gan.inception import inception_fid
 from gan.metrics import Figure
 
 BEGIN, END = "<!-- checkpoints -->", "<!-- /checkpoints -->"

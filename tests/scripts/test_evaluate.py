@@ -10,22 +10,15 @@ from types import ModuleType
 import numpy as np
 import pytest
 from PIL import Image
-from torch import Tensor, nn
-from torch.nn.functional import adaptive_avg_pool2d
 
 import gan
 from gan import evaluation, metrics
 from gan.data import is_held_out
+from gan.genre_figures import GenreFigure
 from gan.metrics import Figure
+from tests.gan.judging import Judge
 
 SCRIPT = Path(__file__).parents[2] / "scripts/evaluate.py"
-
-
-class Judge(nn.Module):
-    """Features that can be checked by hand: 2 x 2 means of each colour."""
-
-    def extract_features(self, images: Tensor) -> Tensor:
-        return adaptive_avg_pool2d(images, 2).flatten(1)[:, :, None, None]
 
 
 @pytest.fixture(scope="module")
@@ -165,7 +158,7 @@ def test_a_genre_is_called_closer_only_where_its_interval_allows(
     script: ModuleType, low: float, high: float, words: str
 ) -> None:
     figure = Figure(1.0, 0.5, 1.5)
-    one = evaluation.GenreFigure("Horror", 60, 500, figure, figure, Figure((low + high) / 2, low, high), figure, figure)
+    one = GenreFigure("Horror", 60, 500, figure, figure, Figure((low + high) / 2, low, high), figure, figure)
     assert script.verdict(one).startswith(words)
     [title, line, _] = script.genres((one,))
     assert title.startswith("Genres")
