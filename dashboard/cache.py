@@ -44,10 +44,14 @@ def warm_up() -> None:
 
     Streamlit collects after every rerun; with torch loaded that costs a quarter of a second each time.
     """
+    import pandas
+    import plotly.graph_objects
+
     import gan
     import xai
 
-    del gan, xai
+    # pandas too: plotly looks into it when it is half imported by another session's thread, and fails.
+    del gan, pandas, plotly, xai
     gc.collect()
     gc.freeze()
 

@@ -48,7 +48,13 @@ def show_quality(checkpoint: gan.Checkpoint) -> None:
     for column, (key, (name, meaning)) in zip(st.columns(len(QUALITY)), QUALITY.items(), strict=True):
         with column:
             shown = _plain if key == "fd_lite1" else _percent
-            st.metric(name, shown(found.generated[key].value), f"floor {shown(found.floor[key].value)}", "off")
+            st.metric(
+                name,
+                shown(found.generated[key].value),
+                f"floor {shown(found.floor[key].value)}",
+                "off",
+                delta_arrow="off",
+            )
             st.caption(f"{meaning} {_interval(found.generated[key], shown)}")
     if found.discriminator is not None:
         for column, (key, (name, meaning)) in zip(st.columns(len(JUDGED)), JUDGED.items(), strict=True):
@@ -89,7 +95,7 @@ def _show_what_training_knew(checkpoint: gan.Checkpoint) -> None:
         floor = checkpoint.info.get("floor_fd")
         st.metric(
             QUALITY["fd_lite1"][0], _plain(value), f"floor {_plain(floor)}" if isinstance(floor, int | float) else None,
-            "off",
+            "off", delta_arrow="off",
         )  # fmt: skip
         st.caption(QUALITY["fd_lite1"][1])
     what = "The rest" if isinstance(value, int | float) else "It"

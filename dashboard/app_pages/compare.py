@@ -54,9 +54,11 @@ with st.container(horizontal=True, vertical_alignment="bottom"):
         target = st.number_input("The filter", 0, target_layer.units - 1, key="target_unit", bind="query-params")
 with st.container(horizontal=True, vertical_alignment="bottom"):
     strength = st.slider("Overlay strength", 0.0, 1.0, 0.9, 0.05, key="strength", bind="query-params", width=170)
+    usual_block = max(8, checkpoint.config.resolution // 8)
     block = st.select_slider(
-        "Detail", [1, 2, 4, 8], 8, format_func=lambda size: f"{size} px", key="detail", bind="query-params",
-        width=170, help="Shares are averaged over blocks of this size: single pixels cancel out, regions do not.",
+        "Detail", [1, 2, 4, 8, 16, 32], usual_block, format_func=lambda size: f"{size} px",
+        key="detail", bind="query-params", width=170,
+        help="Shares are averaged over blocks of this size: single pixels cancel out, regions do not.",
     )  # fmt: skip
     scale = st.segmented_control(
         "Colour scale", ["shared", "own"], default="shared", required=True, key="scale", bind="query-params",
@@ -68,7 +70,7 @@ with st.container(horizontal=True, vertical_alignment="bottom"):
     )  # fmt: skip
     check = st.toggle(
         "Check the maps", True, key="check", bind="query-params",
-        help="Measures for each map whether it can be trusted: some seconds for a new poster, done after the maps.",
+        help="Measures whether each map can be trusted: seconds, or a minute at 256 × 256; done after the maps.",
     )  # fmt: skip
 
 if not methods:
