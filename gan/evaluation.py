@@ -18,6 +18,8 @@ from dataclasses import asdict, dataclass
 from pathlib import Path
 from typing import Any
 
+import numpy as np
+
 from gan.checkpoint import Checkpoint
 from gan.copies import Pair, collapse, memorisation, thumbnails
 from gan.data import PosterSet
@@ -201,6 +203,21 @@ def evaluate(
         collapse=collapsed,
         genres=genre_figures(generator, (training, known), (held_out, real), checkpoint.digest, tell),
     )
+
+
+def some_of(posters: PosterSet, count: int | None) -> PosterSet:
+    """So many of the posters, evenly chosen; all of them where there are no more, or ``count`` is None.
+
+    Raises
+    ------
+    DataError
+        If ``count`` is below 1.
+    """
+    if count is None or count >= len(posters):
+        return posters
+    if count < 1:
+        raise DataError(f"At least 1 training poster is needed to judge by, not {count}.")
+    return posters.select(np.linspace(0, len(posters) - 1, count).astype(np.intp))
 
 
 def generator_of(checkpoint: Checkpoint) -> Generator:

@@ -25,7 +25,7 @@ from torch import Tensor, nn
 import gan
 from gan.distributed import World
 from gan.feed import Feed
-from gan.files import write_file
+from gan.pages import around, put
 from gan.state import new_state
 from gan.step import step
 from gan.synthetic import draw_poster
@@ -231,19 +231,21 @@ def parse(arguments: list[str] | None = None) -> argparse.Namespace:
 
 def main(arguments: list[str] | None = None) -> int:
     options = parse(arguments)
-    device = torch.device(options.device)
     try:
+        device = torch.device(options.device)
+        if options.write:
+            around(options.write, BEGIN, END)
         rungs, top = ladder(device, options.batch, options.seconds)
-    except RuntimeError as error:
+        found = table(rungs, top, device, options.batch)
+        print(found)
+        if options.write:
+            put(options.write, BEGIN, END, found)
+    except (gan.PosterLensError, RuntimeError, AssertionError) as error:  # a device that torch does not have
         print(f"error: {error}", file=sys.stderr)
         return 2
-    found = table(rungs, top, device, options.batch)
-    print(found)
-    if options.write:
-        page = options.write.read_text()
-        before, _, rest = page.partition(BEGIN)
-        _, _, after = rest.partition(END)
-        write_file(options.write, f"{before}{BEGIN}\n{found}\n{END}{after}".encode())
+    except OSError as error:
+        print(f"error: {options.write} cannot be written: {error.strerror or error}.", file=sys.stderr)
+        return 2
     return 0
 
 

@@ -17,7 +17,6 @@ from collections.abc import Sequence
 from dataclasses import replace
 from pathlib import Path
 
-import numpy as np
 import torch
 from tqdm import tqdm
 
@@ -32,13 +31,14 @@ from gan.evaluation import (
     Evaluation,
     evaluate,
     read,
+    some_of,
     write,
 )
-from gan.files import write_file
 from gan.genre_figures import GenreFigure
 from gan.images import FITS
 from gan.inception import inception_fid
 from gan.metrics import Figure
+from gan.pages import around, put
 
 BEGIN, END = "<!-- checkpoints -->", "<!-- /checkpoints -->"
 
@@ -71,8 +71,7 @@ def run(chosen: argparse.Namespace) -> Evaluation:
     checkpoint = gan.load(chosen.checkpoint)
     posters = gan.load_posters(chosen.data, checkpoint.config.size, chosen.fit, progress=not chosen.quiet)
     training, held_out = posters.split()
-    if chosen.training and chosen.training < len(training):
-        training = training.select(np.linspace(0, len(training) - 1, chosen.training).astype(np.intp))
+    training = some_of(training, chosen.training)
     with Progress(chosen.quiet) as progress:
         found = evaluate(
             checkpoint, training, held_out, chosen.samples, chosen.first_seed, chosen.device, progress.tell
@@ -233,21 +232,23 @@ def comparison(folders: Sequence[Path]) -> str:
     return "\n".join(lines)
 
 
-def put(found: str, page: Path) -> None:
-    """Replace what stands between the marks of a page."""
-    before, _, rest = page.read_text().partition(BEGIN)
-    _, _, after = rest.partition(END)
-    write_file(page, f"{before}{BEGIN}\n{found}\n{END}{after}".encode())
+def compare(chosen: argparse.Namespace) -> None:
+    """Print the table of :func:`comparison`, and put it into a page where one is named."""
+    if chosen.write:
+        around(chosen.write, BEGIN, END)
+    found = comparison(chosen.compare)
+    print(found)
+    if chosen.write:
+        put(chosen.write, BEGIN, END, found)
 
 
 def main(arguments: list[str] | None = None) -> int:
     chosen = parse(arguments)
     try:
         if chosen.compare:
-            found = comparison(chosen.compare)
-            print(found)
-            if chosen.write:
-                put(found, chosen.write)
+            compare(chosen)
+        elif chosen.write:
+            raise gan.PosterLensError("--write is for the table of --compare; name checkpoints to compare.")
         elif chosen.checkpoint is None or chosen.data is None:
             raise gan.PosterLensError("Name --checkpoint and --data, or checkpoints to --compare.")
         else:

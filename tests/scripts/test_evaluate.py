@@ -1,22 +1,20 @@
 from __future__ import annotations
 
 import importlib.util
+import itertools
 import json
 import sys
 from collections.abc import Callable
 from pathlib import Path
 from types import ModuleType
 
-import numpy as np
 import pytest
-from PIL import Image
 
 import gan
 from gan import evaluation, metrics
-from gan.data import is_held_out
 from gan.genre_figures import GenreFigure
 from gan.metrics import Figure
-from tests.gan.judging import Judge
+from tests.gan.judging import Judge, write_posters
 
 SCRIPT = Path(__file__).parents[2] / "scripts/evaluate.py"
 
@@ -33,10 +31,8 @@ def script() -> ModuleType:
 @pytest.fixture(scope="module")
 def data(tmp_path_factory: pytest.TempPathFactory) -> Path:
     """20 posters to train on and 12 that are held out by their names."""
-    folder, random = tmp_path_factory.mktemp("data"), np.random.default_rng(0)
-    names = [f"{number}.png" for number in range(1000)]
-    for name in [n for n in names if not is_held_out(n)][:20] + [n for n in names if is_held_out(n)][:12]:
-        Image.fromarray(random.integers(0, 256, (8, 8, 3), dtype=np.uint8)).save(folder / name)
+    folder = tmp_path_factory.mktemp("data")
+    write_posters(folder)
     return folder
 
 
@@ -119,6 +115,13 @@ def test_the_true_fid_is_never_asked_for_unasked(
         (["--samples", "3"], "At least 10 generated posters are needed to judge by, not 3."),
         (["--out", "no/such/folder/a.json"], "no/such/folder/a.json is not a file in a folder that exists."),
         (["--data", "nowhere"], "nowhere is not there."),
+        (["--training", "0"], "At least 1 training poster is needed to judge by, not 0."),
+        (["--training", "-5"], "At least 1 training poster is needed to judge by, not -5."),
+        (
+            ["--training", "11"],
+            "At least 10 held-out posters and as many training posters are needed to judge by, not 12 and 11.",
+        ),
+        (["--write", "page.md"], "--write is for the table of --compare; name checkpoints to compare."),
     ],
 )
 def test_bad_input_gets_one_sentence_and_writes_nothing(
@@ -173,3 +176,91 @@ def test_each_thing_that_is_done_has_one_bar(script: ModuleType) -> None:
         assert progress.bar is first
         progress.tell("copies", 0)
         assert progress.bar is not first
+
+
+# ---- fewer training posters, and the table of many checkpoints ------------------------------------------------------
+
+
+def test_so_many_training_posters_are_chosen_evenly(run: Callable[..., int], checkpoint: Path, data: Path) -> None:
+    training, _ = gan.load_posters(data, 8, progress=False).split()
+    assert run("--checkpoint", checkpoint, "--training", 13) == 0
+    found = evaluation.read(checkpoint)
+    assert found.training == 13
+    assert len({pair.poster for pair in found.closest} - set(evaluation.some_of(training, 13).names)) == 0
+    chosen = [training.names.index(name) for name in evaluation.some_of(training, 13).names]
+    assert (chosen[0], chosen[-1], len(set(chosen))) == (0, 19, 13)
+    assert max(b - a for a, b in itertools.pairwise(chosen)) == 2
+    assert run("--checkpoint", checkpoint, "--training", 100) == 0
+    assert evaluation.read(checkpoint).training == 20
+
+
+PAGE = "# Title\n\nbefore\n\n<!-- checkpoints -->\nan old table\n<!-- /checkpoints -->\n\nafter\n"
+
+
+@pytest.fixture
+def page(tmp_path: Path) -> Path:
+    (tmp_path / "page.md").write_text(PAGE)
+    return tmp_path / "page.md"
+
+
+@pytest.fixture
+def judged(run: Callable[..., int], checkpoint: Path) -> Path:
+    """A checkpoint and its figures, of which preset and hardware are known."""
+    config = checkpoint / "config.json"
+    record = json.loads(config.read_text())
+    record["info"] |= {"preset": "projected", "kimg": 12.4, "hours": 0.26, "hardware": "a laptop"}
+    config.write_text(json.dumps(record))
+    assert run("--checkpoint", checkpoint) == 0
+    return checkpoint
+
+
+def test_the_table_of_checkpoints_takes_the_place_of_the_old_one_and_leaves_the_rest_of_the_page(
+    script: ModuleType, judged: Path, page: Path, capsys: pytest.CaptureFixture[str]
+) -> None:
+    found = evaluation.read(judged)
+    capsys.readouterr()
+    assert script.main(["--compare", str(judged), str(judged), "--write", str(page)]) == 0
+    printed = capsys.readouterr().out
+    head, rule, *lines = printed.splitlines()
+    assert len(lines) == 2
+    assert head.count("|") == rule.count("|") == lines[0].count("|") == 14
+    cells = [cell.strip() for cell in lines[0].split("|")[1:-1]]
+    fd, knows = found.generated["fd_lite1"], found.discriminator
+    assert cells[:5] == [f"[tiny](../{judged.as_posix()}/README.md)", "projected", "12", "0.3", "a laptop"]
+    assert cells[5:8] == [
+        f"{fd.value:.1f} [{fd.low:.1f}, {fd.high:.1f}]",
+        f"{found.floor['fd_lite1'].value:.1f}",
+        f"{found.generated['kid_lite1'].value:.4f}",
+    ]
+    assert cells[8:11] == [f"{found.generated[key].value:.1%}" for key in ("precision", "recall", "coverage")]
+    assert cells[11:] == [f"{knows[key].value:.1%}" for key in ("ranking_held_out", "best_held_out")]
+    assert page.read_text() == PAGE.replace("an old table", printed.rstrip("\n"))
+
+
+def test_a_checkpoint_that_was_not_judged_as_it_is_now_is_not_compared(
+    script: ModuleType, judged: Path, page: Path, capsys: pytest.CaptureFixture[str]
+) -> None:
+    sentence = f"{judged} was not judged as it is now; run this script on it first."
+    loaded, figures = gan.load(judged), (judged / "evaluate.json").read_bytes()
+    (judged / "evaluate.json").unlink()
+    capsys.readouterr()
+    assert script.main(["--compare", str(judged), "--write", str(page)]) == 2
+    assert one_sentence(capsys) == sentence
+
+    loaded.generator.layers[0].weight.data += 1
+    gan.save(judged, loaded.generator, loaded.discriminator, loaded.info)
+    (judged / "evaluate.json").write_bytes(figures)
+    assert script.main(["--compare", str(judged), "--write", str(page)]) == 2
+    assert one_sentence(capsys) == sentence
+    assert page.read_text() == PAGE
+
+
+def test_a_page_without_marks_is_a_sentence_and_stays_as_it_is(
+    script: ModuleType, judged: Path, page: Path, capsys: pytest.CaptureFixture[str]
+) -> None:
+    page.write_text("no marks")
+    capsys.readouterr()
+    assert script.main(["--compare", str(judged), "--write", str(page)]) == 2
+    marks = "<!-- checkpoints --> and <!-- /checkpoints -->"
+    assert one_sentence(capsys) == f"{page} must hold the marks {marks}, once each and in this order."
+    assert page.read_text() == "no marks"
