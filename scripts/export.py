@@ -27,13 +27,16 @@ import torch
 import gan
 from gan.checkpoint import fill
 from gan.data import PosterSet
-from gan.evaluation import FIRST_SEED, Evaluation, evaluate, write
-from gan.files import write_directory, write_file
-from gan.logger import read_stats
+from gan.evaluation import FIRST_SEED, Evaluation, evaluate, some_of, write
+from gan.files import write_directory
+from gan.logger import read_stats, write_json
 
 SAMPLES = 2000
+NEEDED = ("posters", "kimg", "updates", "hours", "train")  # of config.json, for a card
+TOLD = ("preset", "command", "hardware")
 LEVELS, LOGIT = 2, 0.005  # the largest changes that half precision may make
 NOTES = "<!-- notes -->"
+UNKNOWN = "not recorded"
 CARD = """# {name}
 
 A DCGAN that paints {height} x {width} movie posters (height x width){asked}: the exponential moving average of the
@@ -42,10 +45,11 @@ generator with recalibrated BatchNorm, and the discriminator of the same moment.
 | | |
 | --- | --- |
 | data | {posters:,} real movie posters, resized and centre-cropped; 5 % held out by file name |
-| preset | `{preset}`{start} |
-| command | `{command}` |
+| preset | {preset}{start} |
+| command | {command} |
 | length | {kimg:.0f} thousand posters shown, {updates:,} updates of each network, batch {batch} |
-| time | {hours:.2f} hours, {rate:.0f} posters a second on average ({hardware}) |
+| time | {hours:.2f} hours{rate} |
+| hardware | {hardware} |
 | `fd_lite1` | **{fd:.1f}** ({fd_low:.1f} to {fd_high:.1f}), lower is better; {samples:,} generated against \
 {held_out:,} held-out posters |
 | floor | {floor_fd:.1f}: as many training posters against the same held-out posters |
@@ -113,46 +117,65 @@ def rounded(network: Any) -> Any:
 
 def export(chosen: argparse.Namespace) -> None:
     """Write the checkpoint folder, complete or not at all."""
+    if chosen.out.exists() and not (chosen.out / "config.json").is_file():
+        raise gan.PosterLensError(f"{chosen.out} is there and is no checkpoint; it is not replaced.")
     checkpoint = gan.load(chosen.run / chosen.state)
-    options = json.loads((chosen.run / "options.json").read_text())
-    told = {
-        "preset": chosen.preset or "",
-        "command": chosen.command or "python scripts/train.py --data POSTERS --out RUN",
-        "hardware": chosen.hardware or "two CPU cores",
-        "start": (options.get("start") or {}).get("name", ""),
-    }
-    rows = read_stats(chosen.run)
+    networks = both(checkpoint)
+    told = told_of(chosen)
+    notes = chosen.notes.read_text() if chosen.notes else ""
+    training, held_out = posters_for(checkpoint, chosen)
     with write_directory(chosen.out) as folder:
-        training, held_out = posters_for(checkpoint, chosen)
-        told |= {"posters": options["data"]["posters"], "held_out": len(held_out)}
-        fill(folder, *both(checkpoint), dict(checkpoint.info) | told, harmless_halves(checkpoint))
-        (folder / "stats.jsonl").write_text("".join(json.dumps(row) + "\n" for row in rows))
+        info = dict(checkpoint.info) | told | {"held_out": len(held_out)}
+        fill(folder, *networks, info, harmless_halves(checkpoint))
+        (folder / "stats.jsonl").write_text("".join(json.dumps(row) + "\n" for row in read_stats(chosen.run)))
         copy_grids(chosen.run / "grids", folder / "grids", chosen.grids)
-        notes = chosen.notes.read_text() if chosen.notes else ""
         judge_and_describe(folder, chosen.out, training, held_out, chosen.samples, notes)
+
+
+def told_of(chosen: argparse.Namespace) -> dict[str, Any]:
+    """What the card tells beside the figures: of the command line, and of the run's options."""
+    path = chosen.run / "options.json"
+    try:
+        options = json.loads(path.read_text())
+        posters, start = int(options["data"]["posters"]), options.get("start") or {}
+        begun = str(start.get("name", ""))
+    except (OSError, ValueError, KeyError, TypeError, AttributeError):
+        raise gan.PosterLensError(f"{path} is not the options of a run.") from None
+    return {key: getattr(chosen, key) or "" for key in TOLD} | {"start": begun, "posters": posters}
 
 
 def again(chosen: argparse.Namespace) -> None:
     """Measure a checkpoint as it is, and renew its card; what was told of it may be changed."""
-    folder: Path = chosen.again
-    checkpoint = gan.load(folder)
-    record = json.loads((folder / "config.json").read_text())
-    for key in ("preset", "command", "hardware"):
-        if getattr(chosen, key) is not None:
-            record["info"][key] = getattr(chosen, key)
-    write_file(folder / "config.json", (json.dumps(record, indent=2) + "\n").encode())
-    _, _, notes = (folder / "README.md").read_text().partition(NOTES)
+    path: Path = chosen.again
+    checkpoint = gan.load(path)
+    both(checkpoint)
+    missing = [key for key in NEEDED if key not in checkpoint.info]
+    if missing:
+        raise gan.CheckpointError(f"{path} does not say how it was trained ({', '.join(missing)} missing).")
+    notes = chosen.notes.read_text() if chosen.notes else notes_of(path / "README.md")
     training, held_out = posters_for(checkpoint, chosen)
-    notes = chosen.notes.read_text() if chosen.notes else notes.strip()
-    judge_and_describe(folder, folder, training, held_out, chosen.samples, notes)
+    with write_directory(path) as folder:
+        shutil.copytree(path, folder, dirs_exist_ok=True)
+        record = json.loads((folder / "config.json").read_text())
+        record["info"] |= {key: getattr(chosen, key) for key in TOLD if getattr(chosen, key) is not None}
+        write_json(folder / "config.json", record)
+        judge_and_describe(folder, path, training, held_out, chosen.samples, notes)
+
+
+def notes_of(page: Path) -> str:
+    """What a person wrote into a card: all after the mark or, in a card without one, from the first heading on."""
+    text = page.read_text() if page.exists() else ""
+    _, mark, notes = text.partition(NOTES)
+    if not mark:
+        _, mark, notes = text.partition("\n## ")
+        notes = mark + notes
+    return notes.strip()
 
 
 def posters_for(checkpoint: gan.Checkpoint, chosen: argparse.Namespace) -> tuple[PosterSet, PosterSet]:
     """Training posters, or as many as were asked for, and held-out ones."""
     training, held_out = gan.load_posters(chosen.data, checkpoint.config.size).split()
-    if chosen.training and chosen.training < len(training):
-        training = training.select(np.linspace(0, len(training) - 1, chosen.training).astype(np.intp))
-    return training, held_out
+    return some_of(training, chosen.training), held_out
 
 
 def judge_and_describe(
@@ -163,14 +186,14 @@ def judge_and_describe(
     found = replace(evaluate(checkpoint, training, held_out, samples, FIRST_SEED), name=path.name)
     write(found, folder)
     text = card(checkpoint, found, path) + f"{NOTES}\n\n{notes.strip()}\n"
-    write_file(folder / "README.md", text.encode())
+    (folder / "README.md").write_text(text)
 
 
 def copy_grids(source: Path, target: Path, count: int) -> None:
     """``count`` grids spread evenly over the logarithm of time, the last one included."""
     paths = sorted(source.glob("*.png"))
     target.mkdir()
-    for place in sorted({round(place) - 1 for place in np.geomspace(1, len(paths), count)} if paths else ()):
+    for place in sorted({round(place) - 1 for place in np.geomspace(len(paths), 1, max(count, 0))} if paths else ()):
         shutil.copy(paths[place], target / paths[place].name)
 
 
@@ -197,19 +220,24 @@ def card(checkpoint: gan.Checkpoint, found: Evaluation, path: Path) -> str:
         width=width,
         asked=f" and can be asked for {len(genres)} genres ({', '.join(genres)})" if genres else "",
         posters=info["posters"],
-        preset=info.get("preset", ""),
+        preset=coded(info.get("preset", "")),
         start=f", begun with `{info['start']}`" if info.get("start") else "",
-        command=info.get("command", ""),
-        hardware=info.get("hardware", ""),
+        command=coded(info.get("command", "")),
+        hardware=info.get("hardware", "") or UNKNOWN,
         kimg=info["kimg"],
         updates=info["updates"],
         batch=info["train"]["batch"],
         hours=info["hours"],
-        rate=info["kimg"] * 1000 / (info["hours"] * 3600),
+        rate=f", {info['kimg'] / (info['hours'] * 3.6):.0f} posters a second on average" if info["hours"] else "",
         samples=found.samples,
         held_out=found.held_out,
         weights=weights_of(checkpoint),
     )
+
+
+def coded(text: str) -> str:
+    """Markdown for something to type."""
+    return f"`{text}`" if text else UNKNOWN
 
 
 def weights_of(checkpoint: gan.Checkpoint) -> str:
@@ -231,8 +259,11 @@ def main(arguments: list[str] | None = None) -> int:
             raise gan.PosterLensError("Name --run and --out, or a checkpoint to measure --again.")
         else:
             export(chosen)
-    except (gan.PosterLensError, OSError) as error:
+    except ValueError as error:  # a PosterLensError, or notes that are no text
         print(f"error: {error}", file=sys.stderr)
+        return 2
+    except OSError as error:
+        print(f"error: {error.filename or chosen.again or chosen.out}: {error.strerror or error}.", file=sys.stderr)
         return 2
     return 0
 

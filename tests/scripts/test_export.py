@@ -1,0 +1,393 @@
+from __future__ import annotations
+
+import importlib.util
+import json
+import re
+import shutil
+from collections.abc import Callable
+from pathlib import Path
+from types import ModuleType
+
+import pytest
+import torch
+from safetensors.torch import load_file
+
+import gan
+from gan import evaluation, metrics
+from gan.logger import read_stats
+from gan.train import train
+from tests.gan.judging import Judge, write_posters
+from tests.gan.training import config_of, equal
+
+SCRIPT = Path(__file__).parents[2] / "scripts/export.py"
+TOLD = ["--preset", "projected", "--command", "python scripts/train.py --kimg 1", "--hardware", "one H100"]
+
+
+@pytest.fixture(scope="module")
+def script() -> ModuleType:
+    spec = importlib.util.spec_from_file_location("scripts_export", SCRIPT)
+    assert spec is not None and spec.loader is not None
+    module = importlib.util.module_from_spec(spec)
+    spec.loader.exec_module(module)
+    return module
+
+
+@pytest.fixture(scope="module")
+def data(tmp_path_factory: pytest.TempPathFactory) -> Path:
+    folder = tmp_path_factory.mktemp("data")
+    write_posters(folder)
+    return folder
+
+
+@pytest.fixture(scope="module")
+def trained(data: Path, tiny: gan.ModelConfig, tmp_path_factory: pytest.TempPathFactory) -> Path:
+    """A run of 6 steps with a grid at each and the state that was judged best; not to be changed by a test."""
+    folder, cache = tmp_path_factory.mktemp("runs"), tmp_path_factory.mktemp("run-cache")
+    with pytest.MonkeyPatch.context() as patch:
+        patch.setattr(metrics, "_judge_network", lambda device: Judge())
+        patch.setenv("POSTERLENS_CACHE", str(cache))
+        posters = gan.load_posters(data, 8, progress=False)
+        config = config_of(6, grid_kimg=0.004, eval_kimg=0.024, eval_samples=16)
+        train(posters, folder / "run", tiny, config, progress=False)
+    return folder / "run"
+
+
+@pytest.fixture
+def run(trained: Path, tmp_path: Path) -> Path:
+    return Path(shutil.copytree(trained, tmp_path / "run"))
+
+
+@pytest.fixture
+def out(tmp_path: Path) -> Path:
+    return tmp_path / "shipped/tiny-8"
+
+
+@pytest.fixture
+def export(script: ModuleType, data: Path, monkeypatch: pytest.MonkeyPatch) -> Callable[..., int]:
+    monkeypatch.setattr(metrics, "_judge_network", lambda device: Judge())
+    return lambda *arguments: script.main(["--data", str(data), "--samples", "16", *map(str, arguments)])
+
+
+@pytest.fixture
+def shipped(export: Callable[..., int], run: Path, out: Path, tmp_path: Path) -> Path:
+    """A checkpoint that was exported with notes."""
+    (tmp_path / "notes.md").write_text("\n## What it draws\n\nNoise.\n\n")
+    assert export("--run", run, "--out", out, "--notes", tmp_path / "notes.md", *TOLD) == 0
+    return out
+
+
+def one_sentence(capsys: pytest.CaptureFixture[str]) -> str:
+    """The only line on stderr beside progress, without its ``error:``."""
+    *progress, line = re.split(r"[\r\n]+", capsys.readouterr().err.strip())
+    assert all("%" in bar or not bar.strip() for bar in progress)
+    assert line.startswith("error: ")
+    assert line.endswith(".")
+    return line.removeprefix("error: ")
+
+
+def contents(folder: Path) -> dict[str, bytes]:
+    return {str(path.relative_to(folder)): path.read_bytes() for path in folder.rglob("*") if path.is_file()}
+
+
+def change_info(checkpoint: Path, **values: object) -> None:
+    record = json.loads((checkpoint / "config.json").read_text())
+    record["info"] |= values
+    (checkpoint / "config.json").write_text(json.dumps(record))
+
+
+# ---- a new checkpoint ----------------------------------------------------------------------------------
+
+
+def test_a_run_becomes_a_checkpoint_with_figures_curves_grids_and_card(shipped: Path, run: Path) -> None:
+    best, found = gan.load(run / "best"), gan.load(shipped)
+    assert sorted(path.name for path in shipped.iterdir()) == [
+        "README.md", "config.json", "discriminator.safetensors", "evaluate.json", "generator.safetensors", "grids",
+        "stats.jsonl",
+    ]  # fmt: skip
+    assert [path.name for path in shipped.parent.iterdir()] == ["tiny-8"]
+    z = gan.latents(range(8), found.config)
+    assert (found.generator(z) - best.generator(z)).abs().max() < 3 / 127.5
+    assert found.config == best.config
+    told = {"preset": "projected", "command": "python scripts/train.py --kimg 1", "hardware": "one H100", "start": ""}
+    assert found.info == best.info | told | {"posters": 20, "held_out": 12}
+    assert read_stats(shipped) == read_stats(run) != []
+
+
+def test_the_figures_are_those_of_the_weights_as_they_are_stored(shipped: Path, data: Path) -> None:
+    stored, found = gan.load(shipped), evaluation.read(shipped)
+    training, held_out = gan.load_posters(data, 8, progress=False).split()
+    assert found.digest == stored.digest
+    assert found == evaluation.evaluate(stored, training, held_out, 16)
+
+
+def test_the_card_shows_the_measured_figures_and_leaves_nothing_open(
+    export: Callable[..., int], run: Path, out: Path
+) -> None:
+    change_info(run / "best", hours=2.0, kimg=36.0)
+    assert export("--run", run, "--out", out, *TOLD) == 0
+    card, found = (out / "README.md").read_text(), evaluation.read(out)
+    fd, floor = found.generated["fd_lite1"], found.floor["fd_lite1"]
+    assert card.startswith("# tiny-8\n")
+    assert f"**{fd.value:.1f}** ({fd.low:.1f} to {fd.high:.1f})" in card
+    assert f"| floor | {floor.value:.1f}:" in card
+    assert f"D's ranking | {found.discriminator['ranking_held_out'].value:.1%} of pairs" in card
+    assert "| preset | `projected` |" in card
+    assert "| command | `python scripts/train.py --kimg 1` |" in card
+    assert "| length | 36 thousand posters shown, 6 updates of each network, batch 4 |" in card
+    assert "| time | 2.00 hours, 5 posters a second on average |" in card
+    assert "| hardware | one H100 |" in card
+    assert "--checkpoint checkpoints/tiny-8 " in card
+    assert not re.search(r"[{}]|``(?!`)\s|nan|None|not recorded|\| +\|\n(?!\|)", card)
+
+
+def test_what_nobody_told_is_not_made_up(export: Callable[..., int], run: Path, out: Path) -> None:
+    change_info(run / "best", hours=0.0)
+    assert export("--run", run, "--out", out) == 0
+    card = (out / "README.md").read_text()
+    for row in ("preset", "command", "hardware"):
+        assert f"| {row} | not recorded |" in card
+    assert "| time | 0.00 hours |" in card  # too short for posters a second
+
+
+def test_the_checkpoint_that_a_run_began_with_is_named(export: Callable[..., int], run: Path, out: Path) -> None:
+    options = json.loads((run / "options.json").read_text())
+    (run / "options.json").write_text(json.dumps(options | {"start": {"name": "dcgan-64", "digest": "0"}}))
+    assert export("--run", run, "--out", out, *TOLD) == 0
+    assert "| preset | `projected`, begun with `dcgan-64` |" in (out / "README.md").read_text()
+
+
+def test_the_latest_state_is_taken_where_it_is_asked_for(export: Callable[..., int], run: Path, out: Path) -> None:
+    other = gan.load(run / "latest")
+    other.generator.layers[0].weight.data.mul_(2)
+    gan.save(run / "latest", other.generator, other.discriminator, other.info)
+    assert export("--run", run, "--out", out, "--state", "latest") == 0
+    first = gan.load(out).generator.layers[0].weight
+    assert torch.allclose(first, other.generator.layers[0].weight, rtol=1e-3)
+    assert not torch.allclose(first, gan.load(run / "best").generator.layers[0].weight, rtol=1e-3)
+
+
+@pytest.mark.parametrize("count", [0, 1, 2, 3, 6, 50])
+def test_grids_are_spread_over_time_with_the_last_one_among_them(
+    script: ModuleType, run: Path, tmp_path: Path, count: int
+) -> None:
+    drawn = sorted(path.name for path in (run / "grids").iterdir())
+    assert len(drawn) == 6
+    script.copy_grids(run / "grids", tmp_path / "grids", count)
+    kept = sorted(path.name for path in (tmp_path / "grids").iterdir())
+    assert set(kept) <= set(drawn)
+    assert kept[-1:] == (drawn[-1:] if count else [])
+    assert len(kept) == min(count, len(kept))
+    if count > 1:
+        assert kept[0] == drawn[0]
+
+
+# ---- half precision --------------------------------------------------------------------------------------
+
+
+def kinds(folder: Path) -> dict[str, torch.dtype]:
+    return {
+        name: load_file(folder / f"{name}.safetensors")["layers.0.weight"].dtype
+        for name in ("generator", "discriminator")
+    }
+
+
+def test_weights_are_stored_in_half_precision_where_that_changes_nothing_to_be_seen(shipped: Path) -> None:
+    assert kinds(shipped) == {"generator": torch.float16, "discriminator": torch.float16}
+
+
+def test_a_generator_whose_pictures_would_change_is_stored_in_full(
+    export: Callable[..., int], run: Path, out: Path
+) -> None:
+    loud = gan.load(run / "best")
+    loud.generator.layers[-2].weight.data.mul_(1e6)  # sums of large numbers that nearly cancel
+    gan.save(run / "best", loud.generator, loud.discriminator, loud.info)
+    assert export("--run", run, "--out", out) == 0
+    assert kinds(out)["generator"] == torch.float32
+    assert equal(gan.load(out).generator.state_dict(), loud.generator.state_dict())
+
+
+def test_a_discriminator_whose_logits_would_change_is_stored_in_full(
+    export: Callable[..., int], run: Path, out: Path
+) -> None:
+    loud = gan.load(run / "best")
+    loud.discriminator.layers[-2].weight.data.mul_(1e4)
+    gan.save(run / "best", loud.generator, loud.discriminator, loud.info)
+    assert export("--run", run, "--out", out) == 0
+    assert kinds(out) == {"generator": torch.float16, "discriminator": torch.float32}
+    assert equal(gan.load(out).discriminator.state_dict(), loud.discriminator.state_dict())
+
+
+# ---- again -----------------------------------------------------------------------------------------------
+
+
+def test_measuring_again_renews_figures_and_card_and_keeps_weights_notes_and_what_was_told(
+    export: Callable[..., int], shipped: Path
+) -> None:
+    before = contents(shipped)
+    card = before["README.md"].decode()
+    (shipped / "README.md").write_text("# an old card\n" + card[card.index("<!-- notes -->") :])
+    (shipped / "evaluate.json").unlink()
+    assert export("--again", shipped) == 0
+    assert contents(shipped) == before
+    assert card.endswith("<!-- notes -->\n\n## What it draws\n\nNoise.\n")
+
+
+def test_what_was_told_changes_only_where_it_is_told_again(export: Callable[..., int], shipped: Path) -> None:
+    before, card = gan.load(shipped), (shipped / "README.md").read_text()
+    assert export("--again", shipped, "--preset", "dcgan", "--hardware", "a laptop") == 0
+    after = gan.load(shipped)
+    assert after.info == before.info | {"preset": "dcgan", "hardware": "a laptop"}
+    assert after.digest == before.digest
+    renewed = card.replace("| preset | `projected` |", "| preset | `dcgan` |").replace("one H100", "a laptop")
+    assert (shipped / "README.md").read_text() == renewed != card
+
+
+def test_notes_in_a_card_without_their_mark_begin_at_the_first_heading(
+    export: Callable[..., int], shipped: Path
+) -> None:
+    (shipped / "README.md").write_text("# tiny-8\n\nold\n\n## How\n\nSlowly.\n\n## What\n\nNoise.\n")
+    assert export("--again", shipped) == 0
+    assert (shipped / "README.md").read_text().endswith("<!-- notes -->\n\n## How\n\nSlowly.\n\n## What\n\nNoise.\n")
+
+
+def test_a_card_that_was_lost_is_written_anew_and_notes_can_be_replaced(
+    export: Callable[..., int], shipped: Path, tmp_path: Path
+) -> None:
+    (shipped / "README.md").unlink()
+    (tmp_path / "other.md").write_text("Other notes.")
+    assert export("--again", shipped, "--notes", tmp_path / "other.md") == 0
+    assert (shipped / "README.md").read_text().endswith("<!-- notes -->\n\nOther notes.\n")
+    (shipped / "README.md").unlink()
+    assert export("--again", shipped) == 0
+    assert (shipped / "README.md").read_text().startswith("# tiny-8\n")
+
+
+def test_fewer_training_posters_can_be_judged_by(export: Callable[..., int], shipped: Path) -> None:
+    assert export("--again", shipped, "--training", 13) == 0
+    assert evaluation.read(shipped).training == 13
+
+
+# ---- complete or absent ----------------------------------------------------------------------------------
+
+
+@pytest.fixture
+def no_judge(export: Callable[..., int], monkeypatch: pytest.MonkeyPatch) -> None:
+    def missing(device: object) -> None:
+        raise gan.MetricsUnavailableError("The judge is not installed.")
+
+    monkeypatch.setattr(metrics, "_judge_network", missing)
+
+
+@pytest.mark.usefixtures("no_judge")
+def test_a_checkpoint_that_cannot_be_judged_is_not_there(
+    export: Callable[..., int], run: Path, out: Path, capsys: pytest.CaptureFixture[str]
+) -> None:
+    assert export("--run", run, "--out", out) == 2
+    assert one_sentence(capsys) == "The judge is not installed."
+    assert list(out.parent.iterdir()) == []
+
+
+@pytest.mark.parametrize("way", ["again", "over it"])
+def test_a_checkpoint_that_cannot_be_judged_again_stays_as_it_was(
+    export: Callable[..., int], shipped: Path, run: Path, monkeypatch: pytest.MonkeyPatch, script: ModuleType, way: str
+) -> None:
+    def full(*_: object) -> None:
+        raise OSError(28, "No space left on device")
+
+    before = contents(shipped)
+    monkeypatch.setattr(script, "write", full)
+    arguments = ["--again", shipped] if way == "again" else ["--run", run, "--out", shipped]
+    assert export(*arguments, "--hardware", "another") == 2
+    assert contents(shipped) == before
+    assert [path.name for path in shipped.parent.iterdir()] == ["tiny-8"]
+
+
+def test_an_older_checkpoint_of_the_name_is_replaced(export: Callable[..., int], shipped: Path, run: Path) -> None:
+    (shipped / "stale.txt").touch()
+    assert export("--run", run, "--out", shipped, "--hardware", "a laptop") == 0
+    assert gan.load(shipped).info["hardware"] == "a laptop"
+    assert not (shipped / "stale.txt").exists()
+
+
+def test_a_folder_that_is_no_checkpoint_is_never_replaced(
+    export: Callable[..., int], run: Path, tmp_path: Path, capsys: pytest.CaptureFixture[str]
+) -> None:
+    (tmp_path / "checkpoints/mine").mkdir(parents=True)
+    assert export("--run", run, "--out", tmp_path / "checkpoints") == 2
+    assert one_sentence(capsys) == f"{tmp_path / 'checkpoints'} is there and is no checkpoint; it is not replaced."
+    assert (tmp_path / "checkpoints/mine").is_dir()
+
+
+# ---- bad input -------------------------------------------------------------------------------------------
+
+
+@pytest.mark.parametrize(
+    ("change", "sentence"),
+    [
+        (lambda run: shutil.rmtree(run / "best"), "{run}/best is not there."),
+        (lambda run: (run / "options.json").unlink(), "{run}/options.json is not the options of a run."),
+        (lambda run: (run / "options.json").write_text("{"), "{run}/options.json is not the options of a run."),
+        (lambda run: (run / "options.json").write_text("[]"), "{run}/options.json is not the options of a run."),
+        (lambda run: (run / "options.json").write_text("{}"), "{run}/options.json is not the options of a run."),
+        (lambda run: (run / "best/discriminator.safetensors").unlink(), "best does not hold both networks."),
+    ],
+)
+def test_a_run_that_cannot_be_exported_is_one_sentence(
+    export: Callable[..., int],
+    run: Path,
+    out: Path,
+    capsys: pytest.CaptureFixture[str],
+    change: Callable[[Path], object],
+    sentence: str,
+) -> None:
+    change(run)
+    assert export("--run", run, "--out", out) == 2
+    assert one_sentence(capsys) == sentence.format(run=run)
+    assert not out.exists()
+
+
+@pytest.mark.parametrize(
+    ("arguments", "sentence"),
+    [
+        ([], "Name --run and --out, or a checkpoint to measure --again."),
+        (["--run", "nowhere"], "Name --run and --out, or a checkpoint to measure --again."),
+        (["--run", "nowhere", "--out", "nothing"], "nowhere/best is not there."),
+        (["--again", "nowhere"], "nowhere is not there."),
+    ],
+)
+def test_what_is_not_there_is_one_sentence(
+    export: Callable[..., int],
+    capsys: pytest.CaptureFixture[str],
+    arguments: list[str],
+    sentence: str,
+) -> None:
+    assert export(*arguments) == 2
+    assert one_sentence(capsys) == sentence
+
+
+def test_notes_that_cannot_be_read_are_one_sentence_before_anything_is_measured(
+    export: Callable[..., int], run: Path, out: Path, capsys: pytest.CaptureFixture[str]
+) -> None:
+    assert export("--run", run, "--out", out, "--notes", run / "none.md") == 2
+    assert one_sentence(capsys) == f"{run / 'none.md'}: No such file or directory."
+
+
+def test_a_checkpoint_that_tells_nothing_of_its_training_gets_no_card(
+    export: Callable[..., int], run: Path, checkpoints: Path, capsys: pytest.CaptureFixture[str]
+) -> None:
+    before = contents(checkpoints / "tiny")
+    assert export("--again", checkpoints / "tiny") == 2
+    where = f"{checkpoints / 'tiny'} does not say how it was trained"
+    assert one_sentence(capsys) == f"{where} (posters, updates, hours, train missing)."
+    assert contents(checkpoints / "tiny") == before
+
+
+def test_a_checkpoint_without_d_gets_no_card(
+    export: Callable[..., int], shipped: Path, capsys: pytest.CaptureFixture[str]
+) -> None:
+    (shipped / "discriminator.safetensors").unlink()
+    before = contents(shipped)
+    capsys.readouterr()
+    assert export("--again", shipped) == 2
+    assert one_sentence(capsys) == "tiny-8 does not hold both networks."
+    assert contents(shipped) == before
