@@ -21,10 +21,10 @@ Row = dict[str, Any]
 CURVES = {
     "Losses": {"loss_d": "discriminator", "loss_g": "generator"},
     "Accuracy of D": {"accuracy_d": "on real and generated together"},
-    "Variety of generated posters (that of real ones is 1)": {"diversity": "variety"},
-    "Distance from held-out posters (fd_lite1, lower is better)": {"fd_lite1": "fd_lite1"},
-    "Kernel distance from held-out posters (kid_lite1, lower is better)": {"kid_lite1": "kid_lite1"},
-    "Precision, recall and coverage (higher is better)": {
+    "Variety (real posters: 1)": {"diversity": "variety"},
+    "fd_lite1 (lower is better)": {"fd_lite1": "fd_lite1"},
+    "kid_lite1 (lower is better)": {"kid_lite1": "kid_lite1"},
+    "Precision, recall, coverage": {
         "precision": "precision", "recall": "recall", "coverage": "coverage",
     },
     "Images a second": {"images_per_second": "speed"},
@@ -118,7 +118,11 @@ def show_curves(read: list[Run]) -> None:
     columns = [column for _ in range(0, len(known), 2) for column in st.columns(2)]
     for (title, curves), column in zip(known.items(), columns, strict=False):
         with column:
-            st.plotly_chart(_figure(title, curves, read), key=title)
+            st.plotly_chart(_figure(title, curves, read), key=title, config={"displayModeBar": False})
+    st.caption(
+        "fd_lite1 and kid_lite1: distances of generated from held-out posters, in the features of EfficientNet-Lite1. "
+        "The Start page says what each figure means."
+    )
     missing = [title.split(" (")[0] for title in CURVES if title not in known]
     if missing:
         st.caption(f"Not measured so far: {'; '.join(missing)}.")
