@@ -40,8 +40,8 @@ sprite_grid(
 st.caption("Click one: every page is then about it.")
 
 upscaler = cache.upscaler_folder()
-able = upscaler is not None and subject is not None and checkpoint.config.resolution == ENLARGED_FROM
-if able and st.toggle("The chosen poster, enlarged 4 times", key="enlarged", bind="query-params"):
+able = subject is not None and checkpoint.config.resolution == ENLARGED_FROM
+if upscaler and able and st.toggle("The chosen poster, enlarged 4 times", key="enlarged", bind="query-params"):
     with ui.forgiving("Enlarging"), st.container(key="smooth"):
         plain, invented = cache.enlarged(upscaler, subject.key, subject.image)
         shown = ((plain, "by Lanczos: nothing is added"), (invented, LABEL))
