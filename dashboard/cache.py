@@ -57,10 +57,11 @@ def warm_up() -> None:
 
 
 def checkpoint_names() -> list[str]:
-    """Checkpoints that can be chosen, best known first."""
+    """Checkpoints that can be chosen; first those whose filters have been studied, so that every page opens at once."""
     import gan
 
-    return gan.list_checkpoints(settings().checkpoints)
+    names = gan.list_checkpoints(settings().checkpoints)
+    return sorted(names, key=lambda name: not (folder(name) / "filters.npz").exists())
 
 
 @st.cache_resource(max_entries=4, show_spinner="Loading the networks")

@@ -30,6 +30,7 @@ from torch import Tensor
 
 import gan
 import xai
+from gan import pages
 from gan.files import write_file
 from gan.synthetic import draw_poster
 from xai.agreement import coarse, rank_correlation
@@ -446,17 +447,8 @@ def main(arguments: list[str] | None = None) -> int:
         write_file(options.json, (json.dumps(record, indent=2) + "\n").encode())
     if options.write:
         about = ", ".join(f"{key} {value}" for key, value in machine.items())
-        put_between(options.write, f"{table(rows)}\n\nMeasured with {about}.")
+        pages.put(options.write, BEGIN, END, f"{table(rows)}\n\nMeasured with {about}.")
     return 0
-
-
-def put_between(path: Path, text: str) -> None:
-    """Replace what stands between the two marks of a page."""
-    before, _, rest = path.read_text().partition(BEGIN)
-    _, mark, after = rest.partition(END)
-    if not mark:
-        raise SystemExit(f"{path} has no place marked by {BEGIN} and {END}.")
-    write_file(path, f"{before}{BEGIN}\n\n{text}\n\n{END}{after}".encode())
 
 
 if __name__ == "__main__":
