@@ -7,7 +7,7 @@ Every figure in the card is measured here, on the weights as they are stored, an
 (scripts/evaluate.py says what the figures mean). The second line measures a checkpoint again and renews its card.
 
 Weights are stored in half precision, the generator's where that changes no displayed picture by more than two of 255
-levels, the discriminator's where no logit changes by 0.005 (two digits are shown).
+levels, the discriminator's where no logit changes by 0.01 (two digits are shown).
 """
 
 from __future__ import annotations
@@ -34,7 +34,7 @@ from gan.logger import read_stats, write_json
 SAMPLES = 2000
 NEEDED = ("posters", "kimg", "updates", "hours", "train")  # of config.json, for a card
 TOLD = ("preset", "command", "hardware")
-LEVELS, LOGIT = 2, 0.005  # the largest changes that half precision may make
+LEVELS, LOGIT = 2, 0.01  # the largest changes that half precision may make
 NOTES = "<!-- notes -->"
 UNKNOWN = "not recorded"
 CARD = """# {name}
