@@ -41,8 +41,17 @@ def effect(
     """The poster of a seed without one generator filter."""
     from xai import units
 
-    judge = cache.judge(digest, _checkpoint)
-    return units.ablate(cache.generator(_checkpoint), _z, layer, unit, removal, judge)  # type: ignore[arg-type]  # the page offers all
+    judge, network = cache.judge(digest, _checkpoint), cache.generator(_checkpoint)
+    means = _unit_means(digest, layer, _checkpoint) if removal == "mean" else None
+    return units.ablate(network, _z, layer, unit, removal, judge, means)  # type: ignore[arg-type]  # the page offers all
+
+
+@st.cache_resource(max_entries=32, show_spinner=False)
+def _unit_means(digest: str, layer: str, _checkpoint: gan.Checkpoint) -> Tensor:
+    """What each filter of a layer answers on average; the same for every card."""
+    from xai import units
+
+    return units.unit_means(cache.generator(_checkpoint), layer)
 
 
 @st.cache_resource(max_entries=16, show_spinner="Measuring all noise values")
@@ -91,16 +100,10 @@ def pruned(digest: str, ranking: str, percent: int, _checkpoint: gan.Checkpoint)
 
 @st.cache_resource(max_entries=16, show_spinner=False)
 def _ranking(digest: str, name: str, _checkpoint: gan.Checkpoint) -> list[tuple[str, int]]:
-    import torch
-
     from xai import prune
 
-    study, table = pruning_study(digest, _checkpoint), filters_table(digest, _checkpoint)
-    effects = None
-    if study is not None:
-        effects = {layer: torch.tensor(values) for layer, values in study["effects"].items()}
-    elif table is not None:  # no curves yet, but every filter's effect has been measured
-        effects = prune.effects(table)
+    table = filters_table(digest, _checkpoint)
+    effects = None if table is None else prune.effects(table)
     return prune.ranking(cache.generator(_checkpoint), name, effects, known=_moments(digest, _checkpoint))
 
 

@@ -98,7 +98,6 @@ def study(checkpoint: gan.Checkpoint, options: argparse.Namespace) -> dict[str, 
     return {
         "samples": options.samples, "held_out": len(held_out), "orders": options.orders,
         "recalibrated": options.recalibrate, "rule": RULE, "unnoticed": limits, "rankings": rankings,
-        "effects": {layer: values.tolist() for layer, values in measured.items()},
     }  # fmt: skip
 
 

@@ -10,7 +10,7 @@ from xai.render import data_uri, sprite
 
 RANKINGS = {
     "effect": "least effect on the picture first",
-    "duplicates": "filters that another one repeats first",
+    "duplicates": "filters that the others can best replace first",
     "norm": "filters that are read with the smallest weights first",
     "random": "at random, for comparison",
 }
@@ -21,7 +21,7 @@ ui.head("Prune", "Which filters of the generator can go, and when does it show?"
 subject = ui.needs(st.session_state["_subject"], "generator")
 checkpoint = subject.checkpoint
 study = generator_cache.pruning_study(checkpoint.digest, checkpoint)
-measured = study is not None or generator_cache.filters_table(checkpoint.digest, checkpoint) is not None
+measured = generator_cache.filters_table(checkpoint.digest, checkpoint) is not None
 rankings = [name for name in RANKINGS if name != "effect" or measured]
 
 with st.container(horizontal=True, vertical_alignment="bottom"):

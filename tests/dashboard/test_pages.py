@@ -18,7 +18,6 @@ from streamlit.testing.v1 import AppTest
 import gan
 from gan.synthetic import draw_poster
 from tests.dashboard.conftest import PAGES
-from xai.prune import activation_layers
 
 OpenApp = Callable[..., AppTest]
 FAST = {"methods": ["DeepLIFT", "Gradient × input", "Activation map"]}
@@ -335,18 +334,16 @@ def test_the_pruning_study_is_shown_for_the_weights_that_it_was_made_for(
     copied = tmp_path / "checkpoints"
     shutil.copytree(checkpoints, copied)
     checkpoint = gan.load(copied / "tiny")
-    layers = activation_layers(checkpoint.generator)
     point = {"share": 0.1, "quality": 90.0, "low": 80.0, "high": 100.0}
     point |= {"diversity": 0.9, "diversity_low": 0.8, "diversity_high": 1.0}
     study = {
         "digest": checkpoint.digest, "samples": 10, "held_out": 20, "rankings": {"effect": [point]},
-        "effects": {layer: [float(unit) for unit in range(count)] for layer, count in layers.items()},
     }  # fmt: skip
     (copied / "tiny/pruning.json").write_text(json.dumps(study))
     app = open_app("prune", None, "--checkpoints", str(copied))
     assert not app.exception and not app.error
     assert len(app.get("plotly_chart")) == 2
-    assert app.selectbox(key="ranking").value == "effect"
+    assert app.selectbox(key="ranking").value == "duplicates"  # no filter's effect has been measured here
     (copied / "tiny/pruning.json").write_text(json.dumps(study | {"digest": "another"}))
     st.cache_resource.clear()
     app = open_app("prune", None, "--checkpoints", str(copied))
