@@ -1,5 +1,7 @@
 """Prune: which filters can go, what it costs, what it saves; take the smaller generator home."""
 
+from typing import Any
+
 import plotly.graph_objects as go
 import streamlit as st
 
@@ -21,12 +23,25 @@ ui.head("Prune", "Which filters of the generator can go, and when does it show?"
 subject = ui.needs(st.session_state["_subject"], "generator")
 checkpoint = subject.checkpoint
 study = generator_cache.pruning_study(checkpoint.digest, checkpoint)
-measured = generator_cache.filters_table(checkpoint.digest, checkpoint) is not None
-rankings = [name for name in RANKINGS if name != "effect" or measured]
+table = generator_cache.filters_table(checkpoint.digest, checkpoint)
+rankings = [name for name in RANKINGS if name != "effect" or table is not None]
+
+
+def take_below_threshold(effects: Any) -> None:
+    """Set the share to that of the filters whose effect is below the threshold."""
+    share = (effects < st.session_state["threshold"]).mean()
+    st.session_state["percent"] = min(round(100 * share), 90)
+
 
 with st.container(horizontal=True, vertical_alignment="bottom"):
     ranking = ui.choose("Take away", rankings, rankings[0], lambda name: RANKINGS[name], "ranking", width=380)
-    percent = st.slider("Percent of the filters", 0, 90, 20, 5, key="percent", bind="query-params", width=300)
+    percent = st.slider("Percent of the filters", 0, 90, 20, key="percent", bind="query-params", width=300)
+    if ranking == "effect" and table is not None:
+        st.slider(
+            "or all that change the poster by less than", 0.0, 5.0, 0.0, 0.05, "%.2f grey levels", key="threshold",
+            on_change=take_below_threshold, args=(table.effect,), width=300,
+            help="Sets the share beside it, rounded to a whole percent.",
+        )  # fmt: skip
 smaller = generator_cache.pruned(checkpoint.digest, ranking, percent, checkpoint)
 before, after = generator_cache.costs(checkpoint.digest, ranking, percent, checkpoint)
 

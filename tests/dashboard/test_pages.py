@@ -9,6 +9,7 @@ import zipfile
 from collections.abc import Callable
 from pathlib import Path
 
+import numpy as np
 import pytest
 import streamlit as st
 import torch
@@ -18,6 +19,7 @@ from streamlit.testing.v1 import AppTest
 import gan
 from gan.synthetic import draw_poster
 from tests.dashboard.conftest import PAGES
+from xai.filters import filters_table
 
 OpenApp = Callable[..., AppTest]
 FAST = {"methods": ["DeepLIFT", "Gradient × input", "Activation map"]}
@@ -379,3 +381,18 @@ def test_a_smaller_generator_taken_home_is_a_checkpoint(checkpoints: Path, tmp_p
     assert smaller.generator is not None and checkpoint.generator is not None
     counts = [sum(weight.numel() for weight in one.generator.parameters()) for one in (smaller, checkpoint)]
     assert counts[0] < counts[1]
+
+
+def test_a_threshold_sets_the_share_of_filters_whose_effect_is_below_it(
+    open_app: OpenApp, checkpoints: Path, tmp_path: Path
+) -> None:
+    copied = tmp_path / "checkpoints"
+    shutil.copytree(checkpoints, copied)
+    table = filters_table(gan.load(copied / "tiny"), latents=8)
+    table.save(copied / "tiny/filters.npz")
+    app = open_app("prune", None, "--checkpoints", str(copied))
+    assert app.selectbox(key="ranking").value == "effect"
+    threshold = round(float(np.median(table.effect)) * 20) / 20
+    app.slider(key="threshold").set_value(threshold).run()
+    assert not app.exception
+    assert app.slider(key="percent").value == round(100 * float((table.effect < threshold).mean()))
