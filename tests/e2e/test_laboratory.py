@@ -170,17 +170,17 @@ def test_a_smaller_generator_is_kept_and_chosen_in_the_sidebar(page: Page, check
     handle.focus()
     handle.press("ArrowRight")
     taken = main.get_by_test_id("stMetric").filter(has_text="Filters taken away")
-    expect(taken).to_contain_text("240 of 960")
+    expect(taken).to_contain_text("202 of 960")
     settle(page)
     main.get_by_role("button", name="Keep it as a checkpoint").click()
-    name = "dcgan-64-norm-25"
+    name = "dcgan-64-norm-21"
     expect(page.get_by_text(f"{name} can now be chosen")).to_be_visible()
     assert gan.load(checkpoints_copy / name).generator is not None
     settle(page)
 
     page.get_by_test_id("stSidebar").get_by_role("combobox").first.click()
     page.get_by_role("option", name=name).click()
-    expect(taken).to_contain_text("of 720")
+    expect(taken).to_contain_text("of 758")
     settle(page)
     go_to(page, "Generator")
     expect(main.get_by_text("without it").first).to_be_visible()
