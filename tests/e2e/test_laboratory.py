@@ -118,7 +118,8 @@ def test_importance_says_who_matters_and_who_owns_a_place(page: Page) -> None:
     main = open_page(page, "latent", seed="7", noise="Importance")
     expect(main.get_by_text("What the whole picture depends on")).to_be_visible()
     expect(main.get_by_test_id("stPlotlyChart")).to_have_count(2)
-    main.get_by_role("combobox").click()
+    settle(page)
+    main.get_by_role("combobox").press("ArrowDown")  # a click that has to scroll first opens the list and closes it
     page.get_by_role("option", name="brightness", exact=True).click()
     expect(main.get_by_text("What brightness depends on")).to_be_visible()
 
