@@ -26,7 +26,7 @@ QUALITY = {
     "coverage": ("Coverage", "Real posters with a generated one near by: is every kind of poster there?"),
 }
 JUDGED = {
-    "accuracy_training": ("Training posters called real", "Were it far more than of held-out ones, D would know them by heart."),
+    "accuracy_training": ("Training posters called real", "Far above the next figure, D would know them by heart."),
     "accuracy_held_out": ("Held-out posters called real", "What D's verdict on a new real poster is worth."),
     "accuracy_generated": ("Generated posters called fake", "What its verdict on a generated one is worth."),
     "ranking_held_out": (
