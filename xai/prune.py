@@ -182,6 +182,11 @@ def effects(table: Table) -> dict[str, Tensor]:
     return {layer: torch.from_numpy(table.effect[table.layer == layer]) for layer in layers}
 
 
+def percent_below(table: Table, threshold: float) -> int:
+    """Percent (0 to 100) of the filters whose effect on the picture is below ``threshold`` grey levels."""
+    return round(100 * float((table.effect < threshold).mean()))
+
+
 def ranking(
     generator: Generator,
     by: str,

@@ -1,13 +1,13 @@
 """Prune: which filters can go, what it costs, what it saves; take the smaller generator home."""
 
-from typing import Any
-
 import plotly.graph_objects as go
 import streamlit as st
 
 import gan
 from dashboard import generator_cache, state, ui
 from dashboard.components.sprite_grid import sprite_grid
+from xai.filters import Table
+from xai.prune import percent_below
 from xai.render import data_uri, sprite
 
 RANKINGS = {
@@ -27,10 +27,9 @@ table = generator_cache.filters_table(checkpoint.digest, checkpoint)
 rankings = [name for name in RANKINGS if name != "effect" or table is not None]
 
 
-def take_below_threshold(effects: Any) -> None:
+def take_below_threshold(table: Table) -> None:
     """Set the share to that of the filters whose effect is below the threshold."""
-    share = (effects < st.session_state["threshold"]).mean()
-    st.session_state["percent"] = min(round(100 * share), 90)
+    st.session_state["percent"] = min(percent_below(table, st.session_state["threshold"]), 90)
 
 
 with st.container(horizontal=True, vertical_alignment="bottom"):
@@ -39,7 +38,7 @@ with st.container(horizontal=True, vertical_alignment="bottom"):
     if ranking == "effect" and table is not None:
         st.slider(
             "or all that change the poster by less than", 0.0, 5.0, 0.0, 0.05, "%.2f grey levels", key="threshold",
-            on_change=take_below_threshold, args=(table.effect,), width=300,
+            on_change=take_below_threshold, args=(table,), width=300,
             help="Sets the share beside it, rounded to a whole percent.",
         )  # fmt: skip
 smaller = generator_cache.pruned(checkpoint.digest, ranking, percent, checkpoint)
