@@ -283,7 +283,11 @@ class _Head(nn.Module):
         convs = halvings or [spectral_norm(nn.Conv2d(channels, width, 3, 1, 1))]
         self.body = nn.Sequential(*(layer for conv in convs for layer in (conv, nn.LeakyReLU(0.2, inplace=True))))
         self.logit = spectral_norm(nn.Conv2d(width, 1, 1))
-        self.embed = spectral_norm(nn.Linear(genres, width, bias=False)) if genres else None
+        # A label says little about a poster beside what its pixels say. From random weights (or any that a spectral
+        # norm brings to size 1) G would follow noise for thousands of steps; from zero, every bit is learned.
+        self.embed = nn.Linear(genres, width, bias=False) if genres else None
+        if self.embed is not None:
+            nn.init.zeros_(self.embed.weight)
 
     def forward(self, values: Tensor, labels: Tensor | None) -> Tensor:
         hidden = self.body(values)

@@ -38,7 +38,11 @@ class Small(nn.Module):
 
 
 def small_critic(seed: int = 0, genres: int = 0) -> ProjectedCritic:
-    return ProjectedCritic((32, 32), seed, genres, side=64, head_width=8, backbone=Small())
+    """One that has learned something about its genres: a new one has not."""
+    critic = ProjectedCritic((32, 32), seed, genres, side=64, head_width=8, backbone=Small())
+    for head in critic.heads if genres else ():
+        nn.init.normal_(head.embed.weight, generator=torch.Generator().manual_seed(seed))
+    return critic
 
 
 def pictures(count: int, seed: int = 0, size: int = 32) -> Tensor:
@@ -153,6 +157,14 @@ def test_judging_features_is_the_same_as_calling_the_critic() -> None:
     critic, images = small_critic(genres=2).eval(), pictures(2)
     labels = torch.tensor([[1.0, 0.0], [-1.0, 1.0]])
     assert torch.equal(critic.judge(critic.features(images), labels), critic(images, labels))
+
+
+def test_a_new_critic_has_no_opinion_on_genres_and_learns_them_from_the_first_step() -> None:
+    critic = ProjectedCritic((32, 32), 0, 2, side=64, head_width=8, backbone=Small()).eval()
+    images, labels = pictures(2), torch.tensor([[1.0, 0.0], [-1.0, 1.0]])
+    assert torch.equal(critic(images, labels), critic(images))
+    critic(images, labels).square().mean().backward()
+    assert all(head.embed.weight.grad.any() for head in critic.heads)
 
 
 def test_labels_change_the_logits_and_unknown_ones_do_not() -> None:
