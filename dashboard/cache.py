@@ -1,15 +1,14 @@
-"""What all pages need and is computed once and kept: networks, posters, explanations.
+"""What all pages need and is computed once and kept: networks, posters, layers and their maps.
 
-What only the pages about the generator need stands in generator_cache.py. Nothing heavy is imported before a
-function needs it, so that the first page paints at once. Keys are digests and plain settings; arguments with a
-leading underscore do not take part.
+What only some pages need stands beside it: explanation_cache.py, filter_cache.py, noise_cache.py, prune_cache.py.
+Nothing heavy is imported before a function needs it, so that the first page paints at once. Keys are digests and
+plain settings; arguments with a leading underscore do not take part.
 """
 
 from __future__ import annotations
 
 import gc
 import hashlib
-from dataclasses import dataclass, replace
 from pathlib import Path
 from typing import TYPE_CHECKING, Any
 
@@ -28,11 +27,7 @@ if TYPE_CHECKING:
     import gan
     from gan.evaluation import Evaluation
     from gan.upscale import Upscaler
-    from xai.attribution import Attribution, Explanation
-    from xai.blame import Blame
     from xai.memory import Memory
-    from xai.reference import Reference
-    from xai.trust import Trust
     from xai.units import Layer
 
     Progress = Callable[[float], None]
@@ -94,6 +89,20 @@ def asked(digest: str, genres: tuple[str, ...], _checkpoint: gan.Checkpoint) -> 
 def folder(name: str) -> Path:
     """Where the checkpoint of this name, and what was measured of it, is kept."""
     return settings().checkpoints / name
+
+
+def measured_folder(digest: str) -> Path:
+    """Where what was measured here of these weights is kept; it need not be there."""
+    from gan.data import cache_directory
+
+    return cache_directory() / "filters" / digest[:24]
+
+
+def folder_to_measure_into(digest: str) -> Path:
+    """The same, there."""
+    folder = measured_folder(digest)
+    folder.mkdir(parents=True, exist_ok=True)
+    return folder
 
 
 @st.cache_resource(max_entries=16, show_spinner=False)
@@ -218,129 +227,12 @@ def judge(digest: str, checkpoint: gan.Checkpoint) -> Any:
     return None if checkpoint.discriminator is None else score(digest, checkpoint)
 
 
-def references(checkpoint: gan.Checkpoint, own: bool = False) -> list[str]:
-    """Kinds of reference that can be had with what is loaded, and uploaded (``own``)."""
-    import xai
-
-    missing = set() if own else {"own"}
-    if checkpoint.generator is None:
-        missing |= {"generated"}
-    if posters(checkpoint.config.size) is None:
-        missing |= {"posters", "mean"}
-    return [kind for kind in xai.REFERENCES if kind not in missing]
-
-
-@dataclass(frozen=True, eq=False)
-class Question:
-    """All that an answer about a poster depends on, besides the method.
-
-    image : (1, 3, H, W), and its digest ``image_key``. unit : (layer, index) to explain in place of the logit.
-    reference : a kind, of ``count`` pictures. own : (K, 3, H, W) uploaded references, and their digest.
-    """
-
-    checkpoint: gan.Checkpoint
-    image: Tensor
-    image_key: str
-    reference: str
-    count: int
-    unit: tuple[str, int] | None = None
-    own: Tensor | None = None
-    own_key: str = ""
-
-    @property
-    def key(self) -> Any:
-        """Equal for equal questions."""
-        own = self.own_key if self.reference == "own" else ""
-        return self.checkpoint.digest, self.image_key, self.unit, self.reference, self.count, own
-
-    def method(self, name: str, options: dict[str, Any]) -> Attribution:
-        """The method, ready to answer."""
-        import xai
-
-        digest = self.checkpoint.digest
-        own = self.own_key if self.reference == "own" else ""
-        return xai.attribution(
-            name,
-            score(digest, self.checkpoint, self.unit),
-            reference=_reference(digest, self.reference, self.count, own, self.checkpoint, self.own),
-            **options,
-        )
-
-
-@st.cache_resource(max_entries=32, show_spinner=False)
-def _reference(
-    digest: str, kind: str, count: int, own_key: str, _checkpoint: gan.Checkpoint, _own: Tensor | None
-) -> Reference:
-    import xai
-
-    found = posters(_checkpoint.config.size)
-    training = None if found is None else found.split()[0]
-    images = _own if kind == "own" else None
-    return xai.reference(kind, images=images, posters=training, generator=_checkpoint.generator, count=count)
-
-
 @st.cache_resource(show_spinner=False)
 def answers() -> Memory:
     """Answers that show a bar while they are found: st.cache_resource would record it, and replay it."""
     from xai.memory import Memory
 
     return Memory(512)
-
-
-def explanation(question: Question, name: str, options: dict[str, Any], progress: Progress) -> Explanation:
-    """One method's answer."""
-    key = ("explanation", name, question.key, tuple(sorted(options.items())))
-    answer: Explanation = answers().get(key, lambda: question.method(name, options).attribute(question.image, progress))
-    return answer
-
-
-def trust(question: Question, name: str, options: dict[str, Any], progress: Progress) -> Trust:
-    """Whether to believe that answer."""
-    import xai
-
-    def examine() -> Trust:
-        found = explanation(question, name, options, lambda part: None)
-        return xai.examine(question.method(name, options), question.image, found, progress)
-
-    answer: Trust = answers().get(("trust", name, question.key, tuple(sorted(options.items()))), examine)
-    return answer
-
-
-def by_reference(
-    question: Question, name: str, options: dict[str, Any], references: list[str]
-) -> dict[str, Explanation]:
-    """The same method's answers against each of these kinds of reference."""
-    return {
-        kind: explanation(replace(question, reference=kind), name, options, lambda part: None) for kind in references
-    }
-
-
-def archive(question: Question, name: str, options: dict[str, dict[str, Any]], checked: bool) -> bytes:
-    """Everything about these methods' maps of one poster, as a zip file; ``options`` by method."""
-    from xai import report
-
-    def nothing(part: float) -> None:
-        pass
-
-    finding = report.Finding(
-        name,
-        report.stems([name])[0],
-        question.image,
-        {method: explanation(question, method, chosen, nothing) for method, chosen in options.items()},
-        {method: trust(question, method, chosen, nothing) for method, chosen in options.items() if checked},
-    )
-    methods = [question.method(method, chosen) for method, chosen in options.items()]
-    return report.archive_zip(question.checkpoint, methods, [finding])
-
-
-@st.cache_resource(max_entries=64, show_spinner="Tracing the verdict back to the noise")
-def blame(digest: str, seed: int, count: int, _checkpoint: gan.Checkpoint, _z: Tensor) -> Blame:
-    """What each noise value and each filter of G adds to D's verdict, compared with ``count`` other seeds."""
-    import gan
-    import xai
-
-    others = gan.latents([other for other in range(10_000, 10_000 + count) if other != seed], _checkpoint.config)
-    return xai.blame(generator(_checkpoint), discriminator(_checkpoint), _z, others)
 
 
 @st.cache_resource(max_entries=256, show_spinner=False)

@@ -9,7 +9,7 @@ import plotly.graph_objects as go
 import streamlit as st
 
 import gan
-from dashboard import cache, generator_cache, state, ui
+from dashboard import cache, filter_cache, state, ui
 from dashboard.components.sprite_grid import sprite_grid
 from xai.filters import RULE, VERDICTS
 from xai.paint import Edit, from_json, to_json
@@ -78,7 +78,7 @@ def measure_button(checkpoint: gan.Checkpoint) -> None:
         "The verdicts on all filters have not been measured for these weights. It takes some minutes.",
         "Measure all filters",
         "Taking every filter away from 256 posters",
-        lambda progress: generator_cache.measure_filters(checkpoint, progress),
+        lambda progress: filter_cache.measure_filters(checkpoint, progress),
         key="measure",
     )
 
@@ -88,7 +88,7 @@ def show_posters(checkpoint: gan.Checkpoint, table: Table, layer: str, unit: int
     row = table.find(layer, unit)
     for kind in ("strongest", "weakest"):
         seeds = row[kind]
-        posters = generator_cache.seed_posters(checkpoint.digest, tuple(seeds), checkpoint)
+        posters = filter_cache.seed_posters(checkpoint.digest, tuple(seeds), checkpoint)
         sheet = sprite(gan.to_uint8(posters), columns=8)
         st.markdown(f"**{kind.capitalize()}** of a thousand seeds")
         sprite_grid(
@@ -178,16 +178,16 @@ def choose_region(pixels: Any, key: str) -> tuple[float, float, float, float]:
 
 def show_feeders(checkpoint: gan.Checkpoint, seed: int, z: Tensor, layer: str, unit: int, pixels: Any) -> None:
     """Which noise values feed a filter, and which pixels it owns."""
-    found = generator_cache.wiring(checkpoint.digest, seed, checkpoint, z)
+    found = filter_cache.wiring(checkpoint.digest, seed, checkpoint, z)
     left, right = st.columns(2)
     with left:
         bars(found.drives[layer][:, unit], "value", f"Noise values that feed filter {unit}", SLOPE, _follow_value)
         st.caption("Click a bar to see what that value drives.")
     with right:
-        owned = generator_cache.parts(checkpoint.digest, seed, layer, "jacobian", checkpoint, z)
+        owned = filter_cache.parts(checkpoint.digest, seed, layer, "jacobian", checkpoint, z)
         where = owned.map(unit).numpy()
         ui.picture(overlay(pixels, where, limit(where, 1.0), 0.9), "the pixels that it owns")
-        removed = generator_cache.parts(checkpoint.digest, seed, layer, "ablation", checkpoint, z)
+        removed = filter_cache.parts(checkpoint.digest, seed, layer, "ablation", checkpoint, z)
         st.caption(
             f"By the exact slope. Over all filters of {layer} the slopes and really taking filters away agree with a "
             f"correlation of {agreement(owned, removed):.3f}."
@@ -196,7 +196,7 @@ def show_feeders(checkpoint: gan.Checkpoint, seed: int, z: Tensor, layer: str, u
 
 def show_driven(checkpoint: gan.Checkpoint, seed: int, z: Tensor, layer: str, pixels: Any) -> None:
     """Which filters a noise value drives, and which pixels it moves."""
-    found = generator_cache.wiring(checkpoint.digest, seed, checkpoint, z)
+    found = filter_cache.wiring(checkpoint.digest, seed, checkpoint, z)
     ui.clamp("wired_value", z.shape[1] - 1)
     value = int(st.number_input("Noise value", 0, z.shape[1] - 1, key="wired_value", bind="query-params"))
     left, right = st.columns(2)
@@ -206,8 +206,8 @@ def show_driven(checkpoint: gan.Checkpoint, seed: int, z: Tensor, layer: str, pi
     with right:
         where = found.moves(value).numpy()
         ui.picture(overlay(pixels, where, limit(where, 1.0), 0.9), "the pixels that it moves")
-        by_slope = generator_cache.parts(checkpoint.digest, seed, LATENT, "jacobian", checkpoint, z)
-        by_zero = generator_cache.parts(checkpoint.digest, seed, LATENT, "ablation", checkpoint, z)
+        by_slope = filter_cache.parts(checkpoint.digest, seed, LATENT, "jacobian", checkpoint, z)
+        by_zero = filter_cache.parts(checkpoint.digest, seed, LATENT, "ablation", checkpoint, z)
         st.caption(
             "By the exact slope. Over all noise values the slopes and really setting values to 0 agree with a "
             f"correlation of {agreement(by_slope, by_zero):.3f}."
@@ -219,10 +219,10 @@ def show_makers(checkpoint: gan.Checkpoint, seed: int, z: Tensor, layer: str, pi
     picture, lists = st.columns([2, 3], gap="large")
     with picture:
         box = choose_region(pixels, "region")
-    by_filter = generator_cache.parts(checkpoint.digest, seed, layer, "jacobian", checkpoint, z)
-    by_value = generator_cache.parts(checkpoint.digest, seed, LATENT, "jacobian", checkpoint, z)
-    removed = generator_cache.parts(checkpoint.digest, seed, layer, "ablation", checkpoint, z)
-    without_values = generator_cache.parts(checkpoint.digest, seed, LATENT, "ablation", checkpoint, z)
+    by_filter = filter_cache.parts(checkpoint.digest, seed, layer, "jacobian", checkpoint, z)
+    by_value = filter_cache.parts(checkpoint.digest, seed, LATENT, "jacobian", checkpoint, z)
+    removed = filter_cache.parts(checkpoint.digest, seed, layer, "ablation", checkpoint, z)
+    without_values = filter_cache.parts(checkpoint.digest, seed, LATENT, "ablation", checkpoint, z)
     with lists:
         share = "share of the changes inside the box"
         bars(by_filter.shares(box), "filter", f"Filters of {layer} that made it", share, _follow_unit)
@@ -286,7 +286,7 @@ def show_painting(checkpoint: gan.Checkpoint, seed: int, z: Tensor, layer: str, 
             if st.button("Start again", disabled=not edits):
                 _keep([])
     with right:
-        picture = generator_cache.painted(checkpoint.digest, seed, to_json(edits), checkpoint, z)
+        picture = filter_cache.painted(checkpoint.digest, seed, to_json(edits), checkpoint, z)
         painted = gan.to_uint8(picture)[0]
         ui.picture(painted, "with 1 edit" if len(edits) == 1 else f"with {len(edits)} edits")
         if checkpoint.discriminator is not None and edits:

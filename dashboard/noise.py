@@ -9,7 +9,7 @@ import plotly.graph_objects as go
 import streamlit as st
 
 import gan
-from dashboard import evidence, generator_cache, state, ui
+from dashboard import evidence, noise_cache, state, ui
 from dashboard.components.sprite_grid import sprite_grid
 from xai.paths import norm_of
 from xai.render import data_uri, diverging, limit, sprite
@@ -39,7 +39,7 @@ def measure_button(checkpoint: gan.Checkpoint) -> None:
         "The noise values have not been measured for these weights. It takes some minutes.",
         "Measure all noise values",
         "Painting tens of thousands of posters",
-        lambda progress: generator_cache.measure_noise(checkpoint, progress),
+        lambda progress: noise_cache.measure_noise(checkpoint, progress),
         key="measure_noise",
     )
 
@@ -108,7 +108,7 @@ def show_directions(checkpoint: gan.Checkpoint, study: LatentStudy, seed: int, z
     names = [_title(one) for one in directions]
     place = st.selectbox("Direction", range(len(names)), format_func=lambda index: names[index], key=f"dir_{family}")
     chosen = directions[place]
-    pictures = generator_cache.along(checkpoint.digest, seed, str(family), place, REACH, checkpoint, z, chosen.vector)
+    pictures = noise_cache.along(checkpoint.digest, seed, str(family), place, REACH, checkpoint, z, chosen.vector)
     sheet = sprite(gan.to_uint8(pictures), columns=len(REACH))
     sprite_grid(
         data_uri(sheet.pixels), labels=[f"{step:+.0f}" for step in REACH], columns=len(REACH), per_row=len(REACH),
@@ -151,7 +151,7 @@ def show_directions(checkpoint: gan.Checkpoint, study: LatentStudy, seed: int, z
 def show_genres(seed: int, z: Tensor) -> None:
     """Each genre from not asked for to fully asked for, and what that does to posters in general."""
     base = state.base()
-    found = generator_cache.genre_sweep(base.digest, seed, base, z)
+    found = noise_cache.genre_sweep(base.digest, seed, base, z)
     steps = len(found.strengths)
     cells = ui.smaller(found.pixels.reshape(-1, *found.pixels.shape[2:]))
     sheet = sprite(cells, columns=steps)
@@ -173,17 +173,17 @@ def show_genres(seed: int, z: Tensor) -> None:
         "for its genre on all pages."
     )
     st.markdown("**Over many posters**")
-    if not generator_cache.has_genre_effects(base):
+    if not noise_cache.has_genre_effects(base):
         ui.measure_button(
             "What each genre changes in 64 posters has not been measured for these weights. It takes some seconds to a "
             "minute.",
             "Measure 64 posters",
             "Asking for every genre in 64 posters",
-            lambda progress: generator_cache.genre_effects(base, progress),
+            lambda progress: noise_cache.genre_effects(base, progress),
             key="measure_genres",
         )
         return
-    _show_genre_effects(generator_cache.genre_effects(base, lambda part: None))
+    _show_genre_effects(noise_cache.genre_effects(base, lambda part: None))
 
 
 def _show_genre_effects(effects: GenreEffects) -> None:
@@ -218,7 +218,7 @@ def show_path(checkpoint: gan.Checkpoint, seed: int, z: Tensor) -> None:
     """Walk on the sphere to another seed, and the length of the noise."""
     seed_name = f"seed {seed}" if seed >= 0 else "the found noise"  # see state._from_noise
     other = int(st.number_input("To seed", 0, state.MOST_SEED, 1, key="to_seed", bind="query-params"))
-    walk = generator_cache.walk(checkpoint.digest, seed, other, checkpoint, z)
+    walk = noise_cache.walk(checkpoint.digest, seed, other, checkpoint, z)
     sheet = sprite(walk.pixels, columns=6)
 
     def take(step: int) -> None:
@@ -249,7 +249,7 @@ def show_path(checkpoint: gan.Checkpoint, seed: int, z: Tensor) -> None:
     )
     picture, text = st.columns([1, 2])
     with picture:
-        longer = generator_cache.stretched(checkpoint.digest, seed, length, checkpoint, z)
+        longer = noise_cache.stretched(checkpoint.digest, seed, length, checkpoint, z)
         ui.picture(gan.to_uint8(longer)[0], f"{length:.1f} times")
     text.markdown("**Shows** the same noise at another length: shorter is more typical, longer more extreme.")
 
@@ -257,13 +257,13 @@ def show_path(checkpoint: gan.Checkpoint, seed: int, z: Tensor) -> None:
 def show_inversion(subject: Subject) -> None:
     """Look for the noise from which the generator draws what is nearest to this poster."""
     asked = st.button("Look for its noise", key="invert", help="About ten seconds at 64 x 64 pixels.")
-    if not asked and not generator_cache.has_inversion(subject):
+    if not asked and not noise_cache.has_inversion(subject):
         st.markdown("Choose a real poster in the sidebar, and see what this generator cannot draw of it.")
         return
     slot, cancel = st.empty(), st.empty()
-    if not generator_cache.has_inversion(subject):
+    if not noise_cache.has_inversion(subject):
         cancel.button("Cancel", key="cancel")  # any click ends the run at the bar's next step
-    found = generator_cache.inversion(subject, ui.progress(slot, "Improving four starts side by side"))
+    found = noise_cache.inversion(subject, ui.progress(slot, "Improving four starts side by side"))
     slot.empty()
     cancel.empty()
     columns = st.columns(3)

@@ -6,7 +6,7 @@ from typing import Any
 import numpy as np
 import streamlit as st
 
-from dashboard import cache, evidence, state, ui
+from dashboard import cache, evidence, explanation_cache, state, ui
 from xai import METHODS, REFERENCES, compare
 from xai.render import limit, overlay
 from xai.report import full_colours, heats
@@ -18,7 +18,7 @@ ui.head("Compare", "Which parts of this poster speak for real, which for fake, a
 subject = ui.needs(st.session_state["_subject"], "discriminator")
 checkpoint = subject.checkpoint
 own, own_key = state.own_references(checkpoint)
-available = cache.references(checkpoint, own is not None)
+available = explanation_cache.references(checkpoint, own is not None)
 usual = next(kind for kind in ("posters", "generated", "grey") if kind in available)
 
 with st.container(horizontal=True, vertical_alignment="bottom"):
@@ -78,7 +78,7 @@ if not methods:
     st.stop()
 
 of_unit = (target_layer.name, int(target)) if explained == "one filter" else None
-question = cache.Question(checkpoint, subject.image, subject.key, reference, count, of_unit, own, own_key)
+question = explanation_cache.Question(checkpoint, subject.image, subject.key, reference, count, of_unit, own, own_key)
 OPTIONS: dict[str, dict[str, Any]] = {
     "lime": {"samples": samples, "seed": int(seed)},
     "kernelshap": {"samples": samples, "seed": int(seed)},
@@ -131,7 +131,9 @@ for name, card in zip(order, cards[1:], strict=True):
         badges[name] = st.empty()
 for name, card in zip(order, cards[1:], strict=True):
     with card, ui.forgiving(METHODS[name].title, pictures[name]):
-        found[name] = cache.explanation(question, name, OPTIONS.get(name, {}), ui.progress(pictures[name], "computing"))
+        found[name] = explanation_cache.explanation(
+            question, name, OPTIONS.get(name, {}), ui.progress(pictures[name], "computing")
+        )
 
 maps = heats(found, block)
 ends = full_colours(maps, scale == "shared")
@@ -152,7 +154,7 @@ trusted: dict[str, Any] = {}
 for name in found if check else ():
     with ui.forgiving(f"The check of {METHODS[name].title}", badges[name]):
         tell = ui.progress(badges[name], "checking whether to believe it")
-        trusted[name] = cache.trust(question, name, OPTIONS.get(name, {}), tell)
+        trusted[name] = explanation_cache.trust(question, name, OPTIONS.get(name, {}), tell)
         with badges[name].container():
             evidence.badge(trusted[name])
             if st.button("Evidence", key=f"evidence_{name}", icon=":material/fact_check:"):
@@ -175,7 +177,7 @@ elif chosen == "References":
         name = st.selectbox("Method", able, format_func=lambda name: METHODS[name].title, key="by", bind="query-params")
         st.markdown("The same method, the same poster, other references. Signs and places that stay can be relied on.")
         with ui.forgiving("The comparison of references"):
-            answers = cache.by_reference(question, name, OPTIONS.get(name, {}), available)
+            answers = explanation_cache.by_reference(question, name, OPTIONS.get(name, {}), available)
             alike = compare(heats(answers, 1)).rank[available.index(reference)]
             against = heats(answers, block)
             end = limit(np.stack(list(against.values())))
@@ -192,13 +194,13 @@ elif chosen == "Take it home":
     with ui.forgiving("The download"):
         taken = {name: OPTIONS.get(name, {}) for name in found}
         st.download_button(
-            "Download", lambda: cache.archive(question, subject.name.split(" · ")[0], taken, check), "explanation.zip",
-            "application/zip", on_click="ignore", icon=":material/download:",
+            "Download", lambda: explanation_cache.archive(question, subject.name.split(" · ")[0], taken, check),
+            "explanation.zip", "application/zip", on_click="ignore", icon=":material/download:",
         )  # fmt: skip
 elif chosen == EVIDENCE_OF_FAKE:
     ui.needs(subject, "generator")
     with ui.forgiving("The way back to the noise"):
-        blamed = cache.blame(checkpoint.digest, subject.seed, 16, checkpoint, subject.z)
+        blamed = explanation_cache.blame(checkpoint.digest, subject.seed, 16, checkpoint, subject.z)
         blamed_layer = st.selectbox(
             "Layer of the generator",
             list(blamed.units),

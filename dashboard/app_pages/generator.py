@@ -3,7 +3,7 @@
 import streamlit as st
 
 import gan
-from dashboard import cache, generator_cache, laboratory, state, ui
+from dashboard import cache, filter_cache, laboratory, state, ui
 from xai.render import diverging, enlarge_map, grey, limit, overlay
 
 ui.head("Generator", "What does each filter draw, and what is the poster without it?")
@@ -15,7 +15,7 @@ left, right = st.columns([11, 9], gap="large")
 with left:
     found = cache.layers(checkpoint.digest, "generator", checkpoint)[:-1]
     layer = ui.choose_layer(found, "g_layer")
-    table = generator_cache.filters_table(checkpoint.digest, checkpoint)
+    table = filter_cache.filters_table(checkpoint.digest, checkpoint)
     effects = None if table is None else table.effect[table.layer == layer.name]
     studied = effects is not None and len(effects) > 0
     sort, shared = ui.map_controls("g", ["index", "activation"] + ["effect"] * studied)
@@ -32,7 +32,7 @@ with right:
         "Another's: as it is in the poster of another seed.",
     )  # fmt: skip
     with ui.forgiving("Taking the filter away"):
-        effect = generator_cache.effect(checkpoint.digest, seed, layer.name, unit, removal, checkpoint, z)
+        effect = filter_cache.effect(checkpoint.digest, seed, layer.name, unit, removal, checkpoint, z)
         before, after = gan.to_uint8(effect.before)[0], gan.to_uint8(effect.after)[0]
         difference = effect.difference[0].mean(0).numpy()
         chosen = effect.unit_map.numpy()
@@ -73,7 +73,7 @@ section = st.segmented_control(
 if section:
     st.caption(SECTIONS[section])
     pixels = gan.to_uint8(cache.drawn(checkpoint.digest, seed, checkpoint))[0]
-    wired = generator_cache.anatomy(checkpoint.digest, checkpoint).layers
+    wired = filter_cache.anatomy(checkpoint.digest, checkpoint).layers
 with ui.forgiving("This part of the laboratory"):
     if section in ("Strongest and weakest", "All filters"):
         if table is None:

@@ -3,7 +3,7 @@
 import pandas as pd
 import streamlit as st
 
-from dashboard import generator_cache, noise, state, ui
+from dashboard import noise, noise_cache, state, ui
 from dashboard.components.scrubber import scrubber
 from xai.render import grey, limit
 
@@ -13,7 +13,7 @@ checkpoint = subject.checkpoint
 seed, z = state.latent_of(subject)
 count = checkpoint.config.latent
 
-measured = generator_cache.sensitivity(checkpoint.digest, seed, checkpoint, z)
+measured = noise_cache.sensitivity(checkpoint.digest, seed, checkpoint, z)
 strongest = measured.rms.argsort(descending=True).tolist()
 if "latent" not in st.session_state and "latent" not in st.query_params:
     st.session_state["latent"] = strongest[0]
@@ -81,7 +81,7 @@ if section:
     st.caption(answers[section])
 with ui.forgiving("This part of the page"):
     studied = section in ("Importance", "Directions")
-    study = generator_cache.noise_study(checkpoint.digest, checkpoint) if studied else None
+    study = noise_cache.noise_study(checkpoint.digest, checkpoint) if studied else None
     if studied and study is None:
         noise.measure_button(checkpoint)
     elif section == "Importance" and study:
@@ -102,7 +102,7 @@ def keep(value: int) -> None:
 
 with place.container(), ui.forgiving("The atlas"):
     slot = st.empty()
-    found = generator_cache.atlas(checkpoint, seed, z, ui.progress(slot, "Painting every noise value at eleven steps"))
+    found = noise_cache.atlas(checkpoint, seed, z, ui.progress(slot, "Painting every noise value at eleven steps"))
     slot.empty()
     scrubber(
         found.uri, found.columns, found.cell, found.steps, found.now, found.heat, index, keep, key="atlas"

@@ -4,7 +4,7 @@ import plotly.graph_objects as go
 import streamlit as st
 
 import gan
-from dashboard import generator_cache, state, ui
+from dashboard import filter_cache, prune_cache, state, ui
 from dashboard.components.sprite_grid import sprite_grid
 from xai.filters import Table
 from xai.prune import percent_below
@@ -22,8 +22,8 @@ SEEDS = 12
 ui.head("Prune", "Which filters of the generator can go, and when does it show?")
 subject = ui.needs(st.session_state["_subject"], "generator")
 checkpoint = subject.checkpoint
-study = generator_cache.pruning_study(checkpoint.digest, checkpoint)
-table = generator_cache.filters_table(checkpoint.digest, checkpoint)
+study = prune_cache.pruning_study(checkpoint.digest, checkpoint)
+table = filter_cache.filters_table(checkpoint.digest, checkpoint)
 rankings = [name for name in RANKINGS if name != "effect" or table is not None]
 
 
@@ -41,8 +41,8 @@ with st.container(horizontal=True, vertical_alignment="bottom"):
             on_change=take_below_threshold, args=(table,), width=300,
             help="Sets the share beside it, rounded to a whole percent.",
         )  # fmt: skip
-smaller = generator_cache.pruned(checkpoint.digest, ranking, percent, checkpoint)
-before, after = generator_cache.costs(checkpoint.digest, ranking, percent, checkpoint)
+smaller = prune_cache.pruned(checkpoint.digest, ranking, percent, checkpoint)
+before, after = prune_cache.costs(checkpoint.digest, ranking, percent, checkpoint)
 
 
 def change(key: str) -> str:
@@ -64,7 +64,7 @@ for column, title, network, taken in (
 ):
     with column:
         st.subheader(title)
-        posters = generator_cache.posters_of_seeds(checkpoint.digest, ranking, taken, SEEDS, network)
+        posters = prune_cache.posters_of_seeds(checkpoint.digest, ranking, taken, SEEDS, network)
         sheet = sprite(gan.to_uint8(posters), columns=4)
         sprite_grid(
             data_uri(sheet.pixels), labels=[f"seed {seed}" for seed in range(SEEDS)], columns=4, per_row=4,
@@ -119,19 +119,19 @@ else:
 
 def keep() -> None:
     with ui.forgiving("Keeping it"):
-        kept = generator_cache.keep_pruned(checkpoint, ranking, percent)
+        kept = prune_cache.keep_pruned(checkpoint, ranking, percent)
         st.toast(f"{kept} can now be chosen in the sidebar.", icon=":material/check:")
 
 
 with st.container(horizontal=True):
     st.button(
         "Keep it as a checkpoint", on_click=keep, icon=":material/save:", type="primary",
-        help=f"Saves it as {generator_cache.pruned_name(checkpoint, ranking, percent)} beside the other checkpoints; "
+        help=f"Saves it as {prune_cache.pruned_name(checkpoint, ranking, percent)} beside the other checkpoints; "
         "all pages and scripts read it.",
     )  # fmt: skip
     st.download_button(
-        "Download it", lambda: generator_cache.pruned_archive(checkpoint, ranking, percent),
-        f"{generator_cache.pruned_name(checkpoint, ranking, percent)}.zip", "application/zip", on_click="ignore",
+        "Download it", lambda: prune_cache.pruned_archive(checkpoint, ranking, percent),
+        f"{prune_cache.pruned_name(checkpoint, ranking, percent)}.zip", "application/zip", on_click="ignore",
         icon=":material/download:", help="The same checkpoint folder, zipped.",
     )  # fmt: skip
 st.markdown(

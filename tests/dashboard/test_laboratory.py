@@ -10,7 +10,7 @@ import torch
 from streamlit.testing.v1 import AppTest
 
 import gan
-from dashboard import generator_cache
+from dashboard import filter_cache
 from tests.dashboard.test_pages import captions, texts
 from xai.paint import Edit, to_json
 
@@ -58,7 +58,7 @@ def test_the_same_edits_on_another_seed_are_another_picture(checkpoints: Path) -
     checkpoint = gan.load(checkpoints / "tiny")
     edits = to_json([Edit("layers.2", 0, (0.0, 0.0, 1.0, 0.5), "off")])
     one, other = (
-        generator_cache.painted(checkpoint.digest, seed, edits, checkpoint, gan.latents([seed], checkpoint.config))
+        filter_cache.painted(checkpoint.digest, seed, edits, checkpoint, gan.latents([seed], checkpoint.config))
         for seed in (1, 2)
     )
     assert not torch.equal(one, other)

@@ -371,10 +371,10 @@ def test_a_kept_smaller_generator_can_be_chosen_and_is_not_replaced(
 
 
 def test_a_smaller_generator_taken_home_is_a_checkpoint(checkpoints: Path, tmp_path: Path) -> None:
-    from dashboard import generator_cache
+    from dashboard import prune_cache
 
     checkpoint = gan.load(checkpoints / "tiny")
-    with zipfile.ZipFile(io.BytesIO(generator_cache.pruned_archive(checkpoint, "norm", 40))) as archive:
+    with zipfile.ZipFile(io.BytesIO(prune_cache.pruned_archive(checkpoint, "norm", 40))) as archive:
         archive.extractall(tmp_path)
     (folder,) = tmp_path.iterdir()
     smaller = gan.load(folder)

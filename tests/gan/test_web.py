@@ -20,8 +20,9 @@ import pytest
 from hypothesis import given, settings
 from hypothesis import strategies as st
 
+from gan.addresses import Place, is_public
 from gan.errors import FetchError
-from gan.web import RETRIED, Limiter, Manners, Place, StoppedError, Web, is_public, retry_after
+from gan.web import RETRIED, Limiter, Manners, StoppedError, Web, retry_after
 from tests.gan.local_server import Answer, Server, in_turn, manners, picture, raw, send, serving, status, to
 
 PUBLIC, OTHER_PUBLIC = "93.184.216.34", "8.8.8.8"
