@@ -74,17 +74,18 @@ def _show_genres(found: Evaluation) -> None:
         st.dataframe(
             [
                 {
-                    "genre": one.genre, "held-out posters": one.posters, "nearer by": f"{1000 * one.closer.value:.1f}",
-                    "from": f"{1000 * one.closer.low:.1f}", "to": f"{1000 * one.closer.high:.1f}",
-                    "real ones": f"{1000 * one.closer_real.value:.1f}", "variety": _percent(one.diversity.value),
+                    "genre": one.genre, "followed": _percent(one.followed.value), "from": _percent(one.followed.low),
+                    "to": _percent(one.followed.high), "variety": _percent(one.diversity.value),
+                    "held-out posters": one.posters,
                 }
                 for one in found.genres
             ],
             hide_index=True,
         )  # fmt: skip
         st.caption(
-            "Nearer by: how much smaller the kernel distance to real posters of the genre is than to all others, in "
-            "thousandths; above 0 they look like it. Real ones: what training posters of the genre get. Variety: "
+            "Followed: how far asking for the genre moves posters of the same noise towards it, as a share of the way "
+            "from real posters of all kinds to those of the genre. 0 %: the network does not listen; 100 %: its "
+            "posters differ as much as real ones do. From and to: other posters would put the share there. Variety: "
             "distance of two generated posters, as a share of that of two real ones of the genre."
         )
 

@@ -1,7 +1,7 @@
 """Do posters that were asked for a genre look like it?
 
     for figure in genre_figures(generator, (training, training_features), (held_out, held_out_features)):
-        print(figure.genre, figure.closer)
+        print(figure.genre, figure.followed)      # 0: did not listen, 1: as far apart as real posters
 
 ``gan.evaluation.evaluate`` asks for all of this; docs/evaluation.md says what it means.
 """
@@ -19,12 +19,15 @@ from numpy.typing import NDArray
 from gan.copies import distance_matrix, distances_of_pairs
 from gan.data import PosterSet
 from gan.discriminator_figures import Told
-from gan.metrics import Features, Figure, equally_many, evenly, generated_features, kid, with_intervals
+from gan.metrics import Features, Figure, equally_many, evenly, generated_features, kid, leaning, with_intervals
 from gan.models import Generator
 
 GENRE_SEEDS = 2_700_000
 GENRE_POSTERS = 50  # held-out posters that a genre needs, with it and without it
 GENRE_SAMPLES = 500
+KNOWN = 2000  # training posters of each kind that say how far apart real ones are
+
+Sets = tuple[Features, Features]
 
 
 @dataclass(frozen=True)
@@ -33,8 +36,8 @@ class GenreFigure:
 
     posters : held-out posters with it, all of their genres known. samples : generated ones.
     kid_with, kid_without : KID of the generated posters to held-out ones with the genre and without it.
-    closer : ``kid_without - kid_with``; above 0, the posters look more like the genre than like the rest.
-    closer_real : the same for training posters of the genre: what could be reached.
+    followed : how far the question moves the posters of the same noise towards the genre, as a share of the way from
+    training posters of all kinds to those with it: 0 for a generator that does not listen, 1 for one as clear as life.
     diversity : mean distance of two of the generated posters as a share of that of two held-out ones with the genre.
     """
 
@@ -43,8 +46,7 @@ class GenreFigure:
     samples: int
     kid_with: Figure
     kid_without: Figure
-    closer: Figure
-    closer_real: Figure
+    followed: Figure
     diversity: Figure
 
     @classmethod
@@ -72,38 +74,64 @@ def genre_figures(
     if not genres:
         return ()
     with_it, without_it = _by_genre(held_out[0], genres)
+    known_with, known_without = _by_genre(training[0], genres)
+    counts = np.minimum(with_it.sum(0), without_it.sum(0))
+    places = np.flatnonzero(counts >= GENRE_POSTERS)
+    if not len(places):
+        return ()
+    silent = _asked_for(generator, None, weights)
     found = []
-    for place, genre in enumerate(genres):
-        tell("genres", place / len(genres))
-        if min(with_it[:, place].sum(), without_it[:, place].sum()) < GENRE_POSTERS:
-            continue
-        asked = torch.zeros(GENRE_SAMPLES, len(genres))
-        asked[:, place] = 1
-        made = generated_features(generator, GENRE_SAMPLES, GENRE_SEEDS, asked, weights)
-        known = evenly(training[1][_by_genre(training[0], genres)[0][:, place]], GENRE_SAMPLES)
-        real, rest = held_out[1][with_it[:, place]], held_out[1][without_it[:, place]]
-        found.append(_genre_figure(genre, made, known, real, rest))
+    for done, place in enumerate(places):
+        tell("genres", done / len(places))
+        found.append(
+            _genre_figure(
+                genres[place],
+                _asked_for(generator, int(place), weights),
+                silent,
+                (held_out[1][with_it[:, place]], held_out[1][without_it[:, place]]),
+                (training[1][known_with[:, place]], training[1][known_with[:, place] | known_without[:, place]]),
+            )
+        )
     return tuple(found)
 
 
-def _genre_figure(genre: str, made: Features, known: Features, real: Features, rest: Features) -> GenreFigure:
-    asked, reached = with_intervals(_closer, made, real, rest), with_intervals(_closer, known, real, rest)
-    spread = with_intervals(_diversity, *equally_many(made, real))["diversity"]
+def _asked_for(generator: Generator, place: int | None, weights: str) -> Features:
+    """Features of the same noise, asked for the genre at this place alone, or for nothing."""
+    asked = torch.zeros(GENRE_SAMPLES, len(generator.config.genres))
+    if place is not None:
+        asked[:, place] = 1
+    return generated_features(generator, GENRE_SAMPLES, GENRE_SEEDS, asked, weights)
+
+
+def _genre_figure(genre: str, made: Features, silent: Features, real: Sets, known: Sets) -> GenreFigure:
+    """From features of posters that were asked for the genre and for nothing, of held-out ones with it and without it,
+    and of training posters with it and of all kinds.
+    """
+    near = with_intervals(_kids, made, *real)
+    pairs = np.stack([made, silent], 1)  # of one noise each: halves must not part them
+    moved = with_intervals(_followed, pairs, *real, *(evenly(rows, KNOWN) for rows in known))
+    spread = with_intervals(_diversity, *equally_many(made, real[0]))
     return GenreFigure(
         genre=genre,
-        posters=len(real),
+        posters=len(real[0]),
         samples=len(made),
-        kid_with=asked["with"],
-        kid_without=asked["without"],
-        closer=asked["closer"],
-        closer_real=reached["closer"],
-        diversity=spread,
+        kid_with=near["with"],
+        kid_without=near["without"],
+        followed=moved["followed"],
+        diversity=spread["diversity"],
     )
 
 
-def _closer(made: Features, real: Features, rest: Features) -> dict[str, float]:
-    near, far = kid(real, made), kid(rest, made)
-    return {"with": near, "without": far, "closer": far - near}
+def _kids(made: Features, real: Features, rest: Features) -> dict[str, float]:
+    return {"with": kid(real, made), "without": kid(rest, made)}
+
+
+def _followed(
+    pairs: Features, real: Features, rest: Features, known: Features, all_kinds: Features
+) -> dict[str, float]:
+    made, silent = pairs[:, 0], pairs[:, 1]
+    moved = leaning(made, real, rest) - leaning(silent, real, rest)
+    return {"followed": moved / (leaning(known, real, rest) - leaning(all_kinds, real, rest))}
 
 
 def _diversity(made: Features, real: Features) -> dict[str, float]:

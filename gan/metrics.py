@@ -112,17 +112,25 @@ def kid(a: Features, b: Features) -> float:
     """Unbiased squared MMD with the cubic kernel (x'y / D + 1)^3; Binkowski et al. 2018, section 4."""
     x, y = _double(a), _double(b)
 
-    def kernel(u: Tensor, v: Tensor) -> Tensor:
-        return (u @ v.T / u.shape[1] + 1) ** 3
-
-    def total(u: Tensor, v: Tensor) -> Tensor:
-        return torch.stack([kernel(rows, v).sum() for rows in torch.split(u, ROWS)]).sum()
-
     def within(u: Tensor) -> Tensor:
         own = ((u.square().sum(1) / u.shape[1] + 1) ** 3).sum()
-        return (total(u, u) - own) / (len(u) * (len(u) - 1))
+        return (_affinity(u, u).sum() - own) / (len(u) * (len(u) - 1))
 
-    return float(within(x) + within(y) - 2 * total(x, y) / (len(x) * len(y)))
+    return float(within(x) + within(y) - 2 * _affinity(x, y).sum() / (len(x) * len(y)))
+
+
+def leaning(rows: Features, towards: Features, away: Features) -> float:
+    """How much more features (N, D) are like one set (M, D) than another (K, D), by KID's kernel: the mean over rows of
+
+    MMD's witness function (Gretton et al. 2012, section 2.3). KID of two sets is the difference of their leanings.
+    """
+    x, near, far = _double(rows), _double(towards), _double(away)
+    return float(_affinity(x, near).sum() / len(near) - _affinity(x, far).sum() / len(far)) / len(x)
+
+
+def _affinity(a: Tensor, b: Tensor) -> Tensor:
+    """Each row of (N, D) to all rows of (M, D): sums (N,) of the cubic kernel, with few of them in memory at once."""
+    return torch.cat([((rows @ b.T / a.shape[1] + 1) ** 3).sum(1) for rows in torch.split(a, ROWS)])
 
 
 def neighbourhoods(real: Features, generated: Features) -> dict[str, float]:

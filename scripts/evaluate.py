@@ -184,22 +184,21 @@ def closest(found: Evaluation) -> list[str]:
 def genres(figures: tuple[GenreFigure, ...]) -> list[str]:
     """One line a genre that was asked for."""
     lines = [
-        f"  {one.genre:<16} KID {shown('kid_lite1', one.kid_with)} to {one.posters} posters of it, "
-        f"{shown('kid_lite1', one.kid_without)} to the rest: {verdict(one)}; "
-        f"diversity {shown('diversity', one.diversity)}"
+        f"  {one.genre:<16} {verdict(one)}; KID {shown('kid_lite1', one.kid_with)} to {one.posters} posters of it, "
+        f"{shown('kid_lite1', one.kid_without)} to the rest; diversity {shown('diversity', one.diversity)}"
         for one in figures
     ]
     return ["Genres, each asked for alone", *lines, ""] * bool(figures)
 
 
 def verdict(one: GenreFigure) -> str:
-    """What the interval of the difference allows to say."""
-    beside = f"by {shown('kid_lite1', one.closer)}, real posters by {shown('kid_lite1', one.closer_real)}"
-    if one.closer.low > 0:
-        return f"closer to {one.genre} than to the rest, {beside}"
-    if one.closer.high < 0:
-        return f"closer to the rest than to {one.genre}, {beside}"
-    return f"no difference that is beyond doubt, {beside}"
+    """What the interval of the share allows to say."""
+    share = f"moves posters {one.followed.value:.0%} of the way [{one.followed.low:.0%}, {one.followed.high:.0%}]"
+    if one.followed.low > 0:
+        return f"followed: asking {share}"
+    if one.followed.high < 0:
+        return f"turned around: asking {share}"
+    return f"not followed beyond doubt: asking {share}"
 
 
 def comparison(folders: Sequence[Path]) -> str:

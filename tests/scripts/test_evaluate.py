@@ -152,16 +152,16 @@ def test_figures_that_cannot_be_written_are_a_sentence_and_leave_the_old_file(
 @pytest.mark.parametrize(
     ("low", "high", "words"),
     [
-        (0.1, 0.3, "closer to Horror than to the rest"),
-        (-0.3, -0.1, "closer to the rest than to Horror"),
-        (-0.1, 0.1, "no difference that is beyond doubt"),
+        (0.1, 0.3, "followed: asking moves posters 20% of the way [10%, 30%]"),
+        (-0.3, -0.1, "turned around: asking moves posters -20% of the way"),
+        (-0.1, 0.1, "not followed beyond doubt"),
     ],
 )
-def test_a_genre_is_called_closer_only_where_its_interval_allows(
+def test_a_genre_is_called_followed_only_where_its_interval_allows(
     script: ModuleType, low: float, high: float, words: str
 ) -> None:
     figure = Figure(1.0, 0.5, 1.5)
-    one = GenreFigure("Horror", 60, 500, figure, figure, Figure((low + high) / 2, low, high), figure, figure)
+    one = GenreFigure("Horror", 60, 500, figure, figure, Figure((low + high) / 2, low, high), figure)
     assert script.verdict(one).startswith(words)
     [title, line, _] = script.genres((one,))
     assert title.startswith("Genres")
