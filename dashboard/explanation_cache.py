@@ -116,20 +116,21 @@ def by_reference(
 
 def archive(question: Question, name: str, options: dict[str, dict[str, Any]], checked: bool) -> bytes:
     """Everything about these methods' maps of one poster, as a zip file; ``options`` by method."""
-    from xai import report
+    from xai.findings import Finding, stems
+    from xai.report import archive_zip
 
     def nothing(part: float) -> None:
         pass
 
-    finding = report.Finding(
+    finding = Finding(
         name,
-        report.stems([name])[0],
+        stems([name])[0],
         question.image,
         {method: explanation(question, method, chosen, nothing) for method, chosen in options.items()},
         {method: trust(question, method, chosen, nothing) for method, chosen in options.items() if checked},
     )
     methods = [question.method(method, chosen) for method, chosen in options.items()]
-    return report.archive_zip(question.checkpoint, methods, [finding])
+    return archive_zip(question.checkpoint, methods, [finding])
 
 
 @st.cache_resource(max_entries=64, show_spinner="Tracing the verdict back to the noise")

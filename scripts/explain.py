@@ -46,7 +46,7 @@ import xai
 from gan.data import FolderSource, ahead, is_picture, open_source  # the one safe way into folders and zips
 from gan.files import write_file
 from gan.images import Size
-from xai import report
+from xai import findings, report
 from xai.genres import asked_for
 
 READERS, WRITERS = 4, 2
@@ -298,7 +298,7 @@ def plan(chosen: argparse.Namespace, open_files: ExitStack) -> Job:
         "posters": hashlib.sha256(listing.encode()).hexdigest(),
         "batch": chosen.batch,
     }
-    stems = report.stems(poster.name for poster in posters)
+    stems = findings.stems(poster.name for poster in posters)
     return Job(posters, stems, methods, settings, order, chosen.trust, chosen.batch, out, chosen.overwrite)
 
 
@@ -366,7 +366,7 @@ def within(bar: tqdm[Any], count: int) -> Callable[[float], None]:
 
 def findings_of(
     job: Job, rows: range, pictures: Sequence[Tensor | str], progress: Callable[[float], None]
-) -> tuple[list[report.Finding], list[tuple[str, str]]]:
+) -> tuple[list[findings.Finding], list[tuple[str, str]]]:
     """What is found about the posters of one chunk, and which of them were skipped."""
     read = [(job.posters[row].name, job.stems[row], picture) for row, picture in zip(rows, pictures, strict=True)]
     skipped = [(name, picture) for name, _, picture in read if isinstance(picture, str)]
@@ -375,7 +375,7 @@ def findings_of(
         progress(1.0)
         return [], skipped
     names, stems, images = zip(*good, strict=True)
-    return report.explain(job.methods, names, torch.cat(images), stems, job.trust, progress), skipped
+    return findings.explain(job.methods, names, torch.cat(images), stems, job.trust, progress), skipped
 
 
 def picture_of(poster: Poster) -> Tensor | str:

@@ -23,7 +23,7 @@ from safetensors.torch import load_file, save_file
 import gan
 import xai
 from gan.synthetic import write_folder
-from xai import report
+from xai import findings, report
 
 SCRIPT = Path(__file__).parents[1] / "scripts/explain.py"
 QUICK = ["--methods=deeplift,lime", "--set", "lime.samples=40"]
@@ -154,7 +154,7 @@ def test_the_download_of_a_page_equals_the_command_line(
     image = gan.read_poster(poster.read_bytes(), 8)
     found = {method.name: method.attribute(image) for method in methods}
     trust = {method.name: xai.examine(method, image, found[method.name]) for method in methods}
-    finding = report.Finding(poster.name, report.stems([poster.name])[0], image, found, trust)
+    finding = findings.Finding(poster.name, findings.stems([poster.name])[0], image, found, trust)
     with zipfile.ZipFile(io.BytesIO(report.archive_zip(checkpoint, methods, [finding]))) as archive:
         page = {name: timeless(archive.read(name), Path(name).suffix) for name in archive.namelist()}
     assert page == contents(tmp_path / "out")

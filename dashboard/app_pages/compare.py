@@ -8,8 +8,8 @@ import streamlit as st
 
 from dashboard import cache, evidence, explanation_cache, state, ui
 from xai import METHODS, REFERENCES, compare
+from xai.colours import full_colours, heats
 from xai.render import limit, overlay
-from xai.report import full_colours, heats
 
 COLUMNS = 3
 EVIDENCE_OF_FAKE = "What gave this fake away"

@@ -1,11 +1,37 @@
 from __future__ import annotations
 
-import pytest
+from pathlib import Path
 
+import pytest
+import torch
+
+import gan
+import xai
 from xai.methods._quiet import quiet
+
+from .nets import pictures, quick
+
+LAYER = {"activation": {"layer": "layers.1"}}
 
 
 @pytest.fixture(autouse=True)
 def quiet_libraries() -> None:
     """pytest takes filters of warnings back after each test; the product sets them once a process."""
     quiet.cache_clear()
+
+
+@pytest.fixture(scope="module")
+def checkpoint(checkpoints: Path) -> gan.Checkpoint:
+    return gan.load(checkpoints / "tiny")
+
+
+@pytest.fixture(scope="module")
+def methods(checkpoint: gan.Checkpoint) -> list[xai.Attribution]:
+    """One of pixels, one of segments, one of a layer."""
+    score = xai.Score(checkpoint.discriminator)
+    return [quick(name, score, **LAYER.get(name, {})) for name in ("deeplift", "lime", "activation")]
+
+
+@pytest.fixture(scope="module")
+def images() -> torch.Tensor:
+    return pictures(3, 8)
