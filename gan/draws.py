@@ -8,13 +8,17 @@ Two processes with half a batch each then see the very numbers that one process 
 
 from __future__ import annotations
 
-from dataclasses import dataclass
+from collections.abc import Callable
+from dataclasses import dataclass, field
+from typing import Self
 
 import torch
 from torch import Tensor
 
+Fill = Callable[[Tensor, torch.Generator], Tensor]  # in place
 
-@dataclass(frozen=True)
+
+@dataclass
 class Draws:
     """A stream of random numbers; ``rows`` of ``of`` are this process's own."""
 
@@ -23,20 +27,56 @@ class Draws:
     of: int
 
     @classmethod
-    def of_batch(cls, count: int, seed: int, device: str | torch.device = "cpu", rows: slice | None = None) -> Draws:
+    def of_batch(cls, count: int, seed: int, device: str | torch.device = "cpu", rows: slice | None = None) -> Self:
         """The stream of a seed for a batch of ``count``; all rows, or some."""
         return cls(torch.Generator(device).manual_seed(seed), rows or slice(0, count), count)
 
     def normal(self, *shape: int) -> Tensor:
         """Standard normal (n, *shape)."""
-        return torch.randn(self.of, *shape, generator=self.generator, device=self.generator.device)[self.rows]
+        return self.drawn(shape, torch.float32, lambda values, numbers: values.normal_(generator=numbers))
 
     def uniform(self, *shape: int) -> Tensor:
         """Uniform in [0, 1), (n, *shape)."""
-        return torch.rand(self.of, *shape, generator=self.generator, device=self.generator.device)[self.rows]
+        return self.drawn(shape, torch.float32, lambda values, numbers: values.uniform_(generator=numbers))
 
     def integers(self, low: int, high: int, *shape: int) -> Tensor:
         """Whole numbers from low to high, both included, (n, *shape)."""
-        whole = (self.of, *shape)
-        drawn = torch.randint(low, high + 1, whole, generator=self.generator, device=self.generator.device)
-        return drawn[self.rows]
+        return self.drawn(shape, torch.int64, lambda values, numbers: values.random_(low, high + 1, generator=numbers))
+
+    def drawn(self, shape: tuple[int, ...], dtype: torch.dtype, fill: Fill) -> Tensor:
+        """Numbers that ``fill`` puts in place, (n, *shape)."""
+        values = torch.empty(self.of, *shape, dtype=dtype, device=self.generator.device)
+        return fill(values, self.generator)[self.rows]
+
+
+@dataclass
+class Tape(Draws):
+    """Draws that stay where they are: each step asks for the same shapes in the same order, and gets the same tensors.
+
+        tape.refill(seed)          # the numbers of Draws.of_batch(count, seed), from the second step on in place
+
+    So a graph that has read these tensors once finds the numbers of another step there.
+
+    tape : the numbers and how to draw them. played : how many of them were asked for since the last refill.
+    """
+
+    tape: list[tuple[Tensor, Fill]] = field(default_factory=list)
+    played: int = 0
+
+    def refill(self, seed: int) -> None:
+        """Draw all numbers on the tape anew, and begin at its start."""
+        self.generator.manual_seed(seed)
+        for values, fill in self.tape:
+            fill(values, self.generator)
+        self.played = 0
+
+    def drawn(self, shape: tuple[int, ...], dtype: torch.dtype, fill: Fill) -> Tensor:
+        """The next numbers on the tape; beyond its end they are drawn and put there."""
+        if self.played == len(self.tape):
+            values = torch.empty(self.of, *shape, dtype=dtype, device=self.generator.device)
+            self.tape.append((fill(values, self.generator), fill))
+        values, _ = self.tape[self.played]
+        if values.shape[1:] != shape or values.dtype != dtype:
+            raise ValueError(f"The first step drew numbers of shape {tuple(values.shape[1:])} here, not {shape}.")
+        self.played += 1
+        return values[self.rows]

@@ -103,17 +103,12 @@ def kimg(state: State, config: TrainConfig) -> float:
 
 
 @torch.no_grad()
-def update_ema(state: State, config: TrainConfig) -> None:
-    """Move the average of G, BatchNorm's buffers included, towards G.
-
-    The half-life grows with the run up to ``ema_kimg``, so that early noise is soon forgotten
-    (Karras et al. 2020).
-    """
-    half_life = min(config.ema_kimg, 0.05 * kimg(state, config)) * 1000
-    weight = 1 - 0.5 ** (config.batch / half_life) if half_life > 0 else 1.0
+def update_ema(state: State, follow: float | Tensor) -> None:
+    """Move the average of G, BatchNorm's buffers included, this far towards G: from 0, not at all, to 1."""
     averaged, current = state.ema.state_dict(), state.generator.state_dict()
-    floating = [name for name, value in averaged.items() if value.is_floating_point()]
-    torch._foreach_lerp_([averaged[n] for n in floating], [current[n] for n in floating], weight)
+    names = [name for name, value in averaged.items() if value.is_floating_point()]
+    share = [follow] * len(names) if isinstance(follow, Tensor) else follow
+    torch._foreach_lerp_([averaged[name] for name in names], [current[name] for name in names], share)
 
 
 @torch.no_grad()

@@ -20,22 +20,38 @@ from gan.distributed import World
 from gan.draws import Draws
 from gan.feed import told
 from gan.losses import LECAM_DECAY, LOSSES, critic_loss, lecam, slope_penalty
-from gan.state import State, kimg, update_ema
+from gan.schedule import Schedule, noise_seed, punished, schedule
+from gan.state import State, update_ema
 
 FIGURES = ("loss_d", "loss_g", "accuracy_d", "skipped_d", "logit_gap")
 ALONE = World()
 
 
 def step(state: State, real: Tensor, labels: Tensor | None, config: TrainConfig, world: World = ALONE) -> Tensor:
-    """Update D from real posters (n, 3, H, W) of these labels (n, genres) or None, then G; returns :data:`FIGURES`.
+    """Update D from real posters (n, 3, H, W) of these labels (n, genres) or None, then G; returns :data:`FIGURES`."""
+    draws = Draws.of_batch(config.batch, noise_seed(config, state), real.device, world.rows(config.batch))
+    figures = updates(state, real, labels, config, schedule(state, config), draws, world)
+    state.steps += 1
+    return figures
+
+
+def updates(
+    state: State,
+    real: Tensor,
+    labels: Tensor | None,
+    config: TrainConfig,
+    now: Schedule,
+    draws: Draws,
+    world: World = ALONE,
+) -> Tensor:
+    """The two updates of a step. Nothing here waits for the device or counts, so a graph can hold it (gan.graph).
 
     G's step sees the posters that D's saw and, where the loss compares, D's logits of real ones before its update.
     """
     generator, discriminator, critic, loss = state.generator, state.discriminator, state.critic, LOSSES[config.loss]
-    draws = Draws.of_batch(config.batch, noise_seed(config, state), real.device, world.rows(config.batch))
     autocast = torch.autocast(real.device.type, torch.bfloat16, enabled=real.device.type == "cuda")
-    set_rates(state, config)
-    labels = None if labels is None else asked(labels, state, config, draws)
+    set_rates(state, now)
+    labels = None if labels is None else told(labels, config.label_dropout, draws) * now.ramp
 
     # D: real posters up, generated ones down. They go through it apart: each batch has BatchNorm statistics of its own.
     z = draws.normal(generator.config.latent, 1, 1)
@@ -62,10 +78,9 @@ def step(state: State, real: Tensor, labels: Tensor | None, config: TrainConfig,
         total_g = loss_g if critic is None else loss_g - config.critic * critic.judge(maps, labels).float().mean()
         update(state.optimizer_g, total_g, world)
 
-    state.steps += 1
-    update_ema(state, config)
+    update_ema(state, now.follow)
     gap = logit_real.mean() - logit_fake.mean()
-    return torch.stack([loss_d, loss_g, correct, loss_d.new_tensor(float(skip)), gap]).detach()
+    return torch.stack([loss_d, loss_g, correct, torch.full_like(correct, float(skip)), gap]).detach()
 
 
 def update(optimizer: torch.optim.Optimizer, loss: Tensor, world: World) -> None:
@@ -88,7 +103,7 @@ def regularisers(
 ) -> Tensor:
     """What D pays beside its loss, a scalar: for steep slopes (R1, R2) and for growing certainty (LeCam)."""
     price = logit_real.new_zeros(())
-    if config.penalty and state.steps % config.penalty_every == 0:
+    if punished(state, config):
         with torch.autocast(real.device.type, enabled=False):  # slopes of slopes need single precision
             slopes = sum(slope_penalty(state.discriminator, images.float(), labels) for images in (real, fake))
         price = price + 0.5 * config.penalty * config.penalty_every * slopes
@@ -97,12 +112,6 @@ def regularisers(
         means = world.mean(torch.stack([logit_real.detach().mean(), logit_fake.detach().mean()]))
         state.averages.lerp_(means, 1 - LECAM_DECAY)
     return price
-
-
-def asked(labels: Tensor, state: State, config: TrainConfig, draws: Draws) -> Tensor:
-    """The part of a batch's labels that both networks are told in this step."""
-    ramp = min(1.0, kimg(state, config) / config.label_ramp_kimg) if config.label_ramp_kimg else 1.0
-    return told(labels, config.label_dropout, draws) * ramp
 
 
 @contextmanager
@@ -118,18 +127,8 @@ def frozen(network: nn.Module | None) -> Iterator[None]:
             weight.requires_grad_(True)
 
 
-def set_rates(state: State, config: TrainConfig) -> None:
-    """Both learning rates of this step: the configuration's, what the guard rails left of them, and the decay."""
-    done = kimg(state, config) / config.kimg
-    left = (1 - done) / (1 - config.decay_from) if config.decay_from < min(done, 1) else 1.0
-    for optimizer, rate in ((state.optimizer_g, config.lr_g), (state.optimizer_d, config.lr_d * state.rate_d)):
+def set_rates(state: State, now: Schedule) -> None:
+    """Tell both optimizers their learning rates."""
+    for optimizer, rate in ((state.optimizer_g, now.rate_g), (state.optimizer_d, now.rate_d)):
         for group in optimizer.param_groups:
-            group["lr"] = rate * state.rate * max(left, 0.1)
-
-
-def noise_seed(config: TrainConfig, state: State) -> int:
-    """The CPU's generator looks at 32 bits only; the golden ratio keeps the runs' streams far apart.
-
-    A run that was restored draws other numbers than those that led it astray.
-    """
-    return (config.seed * 0x9E3779B1 + state.restores * 0x85EBCA6B + state.steps) % 2**32
+            group["lr"] = rate

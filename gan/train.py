@@ -14,13 +14,14 @@ import math
 import platform
 import signal
 import time
-from collections.abc import Iterator, Sequence
+from collections.abc import Callable, Iterator, Sequence
 from contextlib import contextmanager, nullcontext
 from dataclasses import asdict
 from pathlib import Path
 from typing import Any
 
 import torch
+from torch import Tensor
 from tqdm import tqdm
 
 from gan import checkpoint, guards, metrics
@@ -30,6 +31,7 @@ from gan.data import PosterSet, name_bytes
 from gan.distributed import SMALL_BATCH, World, joined, synchronised
 from gan.errors import MetricsUnavailableError, TrainingError
 from gan.feed import Feed, batch_indices
+from gan.graph import graphed
 from gan.images import image_grid, to_uint8
 from gan.logger import RunLog, write_json
 from gan.models import Generator, latents
@@ -49,19 +51,21 @@ def train(
     resume: bool = False,
     progress: bool = True,
     start: Checkpoint | None = None,
+    graph: bool = False,
 ) -> State:
     """Train on all posters that are not held out and write everything to the folder ``run``.
 
     The folder then holds ``state.pt``, ``options.json``, ``stats.jsonl``, ``grids/``, ``tensorboard/``, the
     checkpoint folders ``latest`` and, where the judge is installed, ``best`` (by held-out ``fd_lite1``). ``start`` is
-    a checkpoint whose networks the run begins with (gan.grow). Under torchrun the processes share each batch.
+    a checkpoint whose networks the run begins with (gan.grow). Under torchrun the processes share each batch. With
+    ``graph`` the step is recorded as a CUDA graph (gan.graph).
 
     Raises
     ------
     TrainingError
         If the folder is taken or unwritable, there is no state to resume, there are fewer posters than
-        a batch or of another size, the options or the start do not fit, a process is lost, or the guard rails have no
-        answer left. The last good state stays.
+        a batch or of another size, the options or the start do not fit, the step cannot be a graph, a process is
+        lost, or the guard rails have no answer left. The last good state stays.
     """
     device = torch.device(device)
     training, held_out = posters.split()
@@ -75,11 +79,12 @@ def train(
     if config.penalty and model.norm_d:
         raise TrainingError("R1 and R2 need a D without BatchNorm; leave --penalty at 0, or take another --preset.")
     with joined(device) as world:
+        advance = graphed(config, device, world) if graph else step
         state = _begin(training, run, model, config, device, resume, start, world)
         with _writing(run):
             log = RunLog(run, kimg(state, config)) if world.first else None
         with log or nullcontext():
-            return _loop(state, training, held_out, run, config, world, log, progress and world.first)
+            return _loop(state, training, held_out, run, config, world, log, progress and world.first, advance)
 
 
 def _begin(
@@ -124,6 +129,7 @@ def _loop(
     world: World,
     log: RunLog | None,
     progress: bool,
+    advance: Callable[[State, Tensor, Tensor | None, TrainConfig, World], Tensor],
 ) -> State:
     """Steps, and at every tick: look what is wrong, then write, draw and judge. Only the first process has a log."""
     device = state.averages.device
@@ -139,7 +145,7 @@ def _loop(
     with stop.on_signals(), bar:
         while not finished and state.steps < end:
             real, labels = feed(next(batches)[rows])
-            state.sums = state.sums + step(state, real, labels, config, world)
+            state.sums = state.sums + advance(state, real, labels, config, world)
             state.summed += 1
             bar.update(config.batch)
             whole = crossed(last, kimg(state, config), config.tick_kimg)

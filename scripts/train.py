@@ -84,6 +84,7 @@ def parse(arguments: list[str] | None = None) -> argparse.Namespace:
     parser.add_argument("--genres", default="", help="only these, joined by commas")
     parser.add_argument("--lr", type=float, help="learning rate of both networks")
     parser.add_argument("--device", default="cuda" if torch.cuda.is_available() else "cpu")
+    parser.add_argument("--graph", action="store_true", help="the step as a CUDA graph (one CUDA device only)")
     parser.add_argument("--threads", type=int, help="CPU threads")
     parser.add_argument("--resume", action="store_true", help="go on from the state in --out")
     parser.add_argument("--dry-run", action="store_true", help="show what would be done, and stop")
@@ -150,7 +151,9 @@ def main(arguments: list[str] | None = None) -> int:
             print(json.dumps({"model": asdict(model), "train": asdict(config), "parameters": sizes}, indent=2))
         else:
             start = load(chosen.start) if chosen.start and not chosen.resume else None
-            state = train(posters, chosen.out, model, config, chosen.device, chosen.resume, not chosen.quiet, start)
+            state = train(
+                posters, chosen.out, model, config, chosen.device, chosen.resume, not chosen.quiet, start, chosen.graph
+            )
             if first:
                 print(f"{state.steps} steps in {state.seconds / 3600:.2f} hours; state in {chosen.out}")
     except (PosterLensError, ValueError) as error:

@@ -12,9 +12,11 @@ from gan import PRESETS, Discriminator, ModelConfig, PosterSet, latents
 from gan import state as states
 from gan import step as steps
 from gan.draws import Draws
+from gan.feed import told as part_of
 from gan.losses import LECAM_DECAY
+from gan.schedule import follow, noise_seed, schedule
 from gan.state import RECALIBRATION_SEED, new_state, recalibrate, update_ema
-from gan.step import FIGURES, asked, frozen, noise_seed, set_rates, step
+from gan.step import FIGURES, frozen, set_rates, step
 from tests.gan.training import Pyramid, config_of, equal, noise_of_step, weights
 
 GENRES = ("Comedy", "Drama", "Horror")
@@ -116,13 +118,12 @@ def test_rates_fall_to_a_tenth_from_the_given_fraction_on(tiny: ModelConfig, rea
     rates = []
     for number in range(10):
         state.steps = number
-        set_rates(state, config)
-        rates.append(state.optimizer_g.param_groups[0]["lr"])
-        assert state.optimizer_d.param_groups[0]["lr"] == pytest.approx(2 * rates[-1])
+        now = schedule(state, config)
+        rates.append(now.rate_g)
+        assert now.rate_d == pytest.approx(2 * now.rate_g)
     assert rates == pytest.approx([1, 1, 1, 1, 1, 1, 0.8, 0.6, 0.4, 0.2])
     state.steps = 10
-    set_rates(state, config)
-    assert state.optimizer_g.param_groups[0]["lr"] == pytest.approx(0.1)
+    assert schedule(state, config).rate_g == pytest.approx(0.1)
 
 
 def test_the_average_follows_its_formula_buffers_included(tiny: ModelConfig) -> None:
@@ -134,8 +135,7 @@ def test_the_average_follows_its_formula_buffers_included(tiny: ModelConfig) -> 
             value.add_(1)
     for number, half_life in ((100, 0.05 * 100 * 16), (10_000, 500)):
         state.ema.load_state_dict(before)
-        state.steps = number
-        update_ema(state, config)
+        update_ema(state, follow(number, config))
         keep = 0.5 ** (16 / half_life)
         for key, value in state.ema.state_dict().items():
             if value.is_floating_point():
@@ -269,11 +269,10 @@ def draws_of(count: int, seed: int = 0) -> Draws:
     return Draws.of_batch(count, seed)
 
 
-def test_labels_are_dropped_whole_and_in_part(told: ModelConfig) -> None:
+def test_labels_are_dropped_whole_and_in_part() -> None:
     """A tenth of posters say nothing; of the others each label stays with a chance that is uniform from 0 to 1."""
-    config = config_of(1, batch=4000, label_ramp_kimg=0, label_dropout=0.1)
     labels = torch.tensor([[1, -1, 1]], dtype=torch.int8).repeat(4000, 1)
-    kept = asked(labels, new_state(told, config), config, draws_of(4000))
+    kept = part_of(labels, 0.1, draws_of(4000))
     assert torch.equal(kept[kept != 0], labels[kept != 0].float())
     how_many = (kept != 0).sum(1)
     shares = [(how_many == number).float().mean().item() for number in range(4)]
@@ -283,27 +282,24 @@ def test_labels_are_dropped_whole_and_in_part(told: ModelConfig) -> None:
 
 
 @pytest.mark.parametrize(("dropout", "share"), [(1.0, 0.0), (0.0, 0.5)])
-def test_all_or_no_posters_can_be_shown_without_labels(dropout: float, share: float, told: ModelConfig) -> None:
-    config = config_of(1, batch=2000, label_ramp_kimg=0, label_dropout=dropout)
-    kept = asked(torch.ones(2000, 3), new_state(told, config), config, draws_of(2000))
+def test_all_or_no_posters_can_be_shown_without_labels(dropout: float, share: float) -> None:
+    kept = part_of(torch.ones(2000, 3), dropout, draws_of(2000))
     assert kept.mean().item() == pytest.approx(share, abs=0.03)
 
 
-def test_labels_grow_to_their_full_size(told: ModelConfig) -> None:
-    config = config_of(1, batch=4, label_ramp_kimg=0.04, label_dropout=0)
+def test_labels_grow_to_their_full_size(told: ModelConfig, real: Tensor) -> None:
+    config = config_of(1, label_ramp_kimg=0.04, label_dropout=0)
     state = new_state(told, config)
-    sizes = []
+    heard: list[float] = []
+    state.generator.embed.register_forward_pre_hook(lambda _, inputs: heard.append(inputs[0].max().item()))
     for state.steps in (0, 5, 10, 20):
-        kept = asked(torch.ones(4, 3), state, config, draws_of(4, 3))
-        sizes.append(kept.max().item())
-    assert sizes == pytest.approx([0, 0.5, 1, 1])
+        step(state, real[:4], torch.ones(4, 3), config)
+    assert heard == pytest.approx([0, 0.5, 1, 1])
 
 
-def test_unknown_genres_stay_unknown(told: ModelConfig) -> None:
-    config = config_of(1, batch=500, label_ramp_kimg=0)
+def test_unknown_genres_stay_unknown() -> None:
     labels = torch.randint(-1, 2, (500, 3), generator=torch.Generator().manual_seed(0)).to(torch.int8)
-    kept = asked(labels, new_state(told, config), config, draws_of(500))
-    assert not kept[labels == 0].any()
+    assert not part_of(labels, 0.1, draws_of(500))[labels == 0].any()
 
 
 def test_a_partial_poster_teaches_nothing_about_genres_that_are_not_known(told: ModelConfig, real: Tensor) -> None:
@@ -380,7 +376,7 @@ def test_the_guard_rails_scale_the_rates(tiny: ModelConfig) -> None:
     config = config_of(1, lr_g=1.0, lr_d=2.0)
     state = new_state(tiny, config)
     state.rate, state.rate_d = 0.5, 0.7
-    set_rates(state, config)
+    set_rates(state, schedule(state, config))
     assert state.optimizer_g.param_groups[0]["lr"] == pytest.approx(0.5)
     assert state.optimizer_d.param_groups[0]["lr"] == pytest.approx(0.7)
 

@@ -26,8 +26,8 @@ from gan import state as states
 from gan import train as loop
 from gan.feed import Feed
 from gan.logger import read_stats
+from gan.schedule import noise_seed
 from gan.state import State, new_state, recalibrate
-from gan.step import noise_seed
 from gan.train import crossed, train
 from tests.gan.training import PARTS, Pyramid, config_of, equal, weights
 
