@@ -15,43 +15,25 @@ given again. Under torchrun the processes share the chunks, and the result is th
 from __future__ import annotations
 
 import argparse
-import hashlib
 import importlib.util
-import json
-import os
-import shutil
 import signal
 import sys
-import time
 import types
 import typing
-from collections import deque
-from collections.abc import Callable, Iterator, Sequence
-from concurrent.futures import Future, ThreadPoolExecutor
+from collections.abc import Iterator, Sequence
 from contextlib import ExitStack, contextmanager
-from dataclasses import dataclass, fields, replace
-from datetime import timedelta
-from itertools import islice
+from dataclasses import fields, replace
 from pathlib import Path
 from typing import Any
-from zipfile import is_zipfile
-
-import numpy as np
-import torch
-from torch import Tensor, distributed
-from tqdm import tqdm
 
 import gan
 import xai
-from gan.data import FolderSource, ahead, is_picture, open_source  # the one safe way into folders and zips
-from gan.files import write_file
-from gan.images import Size
-from xai import findings, report
+from xai import explain_job
+from xai.explain_job import Job, processes
 from xai.genres import asked_for
+from xai.posters import Poster, drawn, in_files
+from xai.report import Summary
 
-READERS, WRITERS = 4, 2
-MOST_WAITING = 2  # chunks that wait to be written; more would only fill the memory
-TIMEOUT = timedelta(days=30)  # for the slowest of the processes
 USUAL = "deeplift,deepshap,lime,activation"
 
 
@@ -89,64 +71,21 @@ def parse(arguments: list[str] | None = None) -> argparse.Namespace:
 # ---- what to explain ---------------------------------------------------------------------------------
 
 
-@dataclass(frozen=True)
-class Poster:
-    """A poster that can be read: its name, and a text that changes when the file does."""
-
-    name: str
-    stamp: str
-    read: Callable[[], Tensor]  # (1, 3, H, W); gan.ImageError
-
-
 def posters_of(chosen: argparse.Namespace, checkpoint: gan.Checkpoint, open_files: ExitStack) -> list[Poster]:
     """All posters that were asked for; none of them is read yet."""
     if not chosen.images and chosen.seeds is None:
         raise ValueError("Name posters: --images, --seeds, or both.")
     found = []
     for path in chosen.images:
-        found += _in_files(path, checkpoint.config.size, len(chosen.images) > 1, open_files)
+        prefix = f"{path.name}/" if len(chosen.images) > 1 else ""  # two folders may hold posters of one name
+        found += in_files(path, checkpoint.config.size, open_files, prefix)
     if chosen.seeds is not None:
-        found += _generated(chosen.seeds, chosen.checkpoint, checkpoint)
+        if checkpoint.generator is None:
+            raise gan.CheckpointError(f"{chosen.checkpoint} holds no generator, only a discriminator.")
+        found += drawn(_parse_seeds(chosen.seeds), checkpoint.generator)
     if not found:
         raise gan.DataError("No JPEG, PNG or WebP picture was found.")
     return found
-
-
-def _in_files(path: Path, size: Size, one_of_several: bool, open_files: ExitStack) -> list[Poster]:
-    """The pictures of a file, a folder or a zip, by name."""
-    source: Any
-    if path.is_file() and not is_zipfile(path):
-        source, prefix, stat = FolderSource(path.parent), "", path.stat()
-        entries = {path.name: f"{stat.st_size}-{stat.st_mtime_ns}"}
-    else:
-        source, prefix = open_files.enter_context(open_source(path)), f"{path.name}/" * one_of_several
-        entries = {name: stamp for name, stamp in source.entries().items() if is_picture(name)}
-
-    def reader(name: str) -> Callable[[], Tensor]:
-        return lambda: _read(source.read(name), name, size)
-
-    return [Poster(prefix + name, stamp, reader(name)) for name, stamp in sorted(entries.items())]
-
-
-def _read(data: bytes, name: str, size: Size) -> Tensor:
-    """``gan.read_poster``, with the picture's name in its errors."""
-    return gan.from_uint8(np.asarray(gan.fit_image(gan.open_image(data, name), size))[None])
-
-
-def _generated(seeds: str, path: Path, checkpoint: gan.Checkpoint) -> list[Poster]:
-    generator = checkpoint.generator
-    if generator is None:
-        raise gan.CheckpointError(f"{path} holds no generator, only a discriminator.")
-
-    def reader(seed: int) -> Callable[[], Tensor]:
-        @torch.no_grad()
-        def draw() -> Tensor:  # one at a time: in a batch, the last bits would be others
-            poster: Tensor = generator(gan.latents([seed], checkpoint.config))
-            return poster
-
-        return draw
-
-    return [Poster(f"seed {seed}", "", reader(seed)) for seed in _parse_seeds(seeds)]
 
 
 def _parse_seeds(text: str) -> list[int]:
@@ -256,31 +195,6 @@ def typed(method: str, setting: str, text: str) -> Any:
 # ---- the work ----------------------------------------------------------------------------------------
 
 
-@dataclass(frozen=True, eq=False)
-class Job:
-    """All that is to be done, and where. ``order`` is what another run must agree with to continue."""
-
-    posters: list[Poster]
-    stems: list[str]
-    methods: list[xai.Attribution]
-    settings: dict[str, Any]
-    order: dict[str, Any]
-    trust: bool
-    batch: int
-    out: Path
-    overwrite: bool
-
-    @property
-    def work(self) -> Path:
-        """Where finished chunks wait for the others."""
-        return self.out.with_name(f".{self.out.name}.partial")
-
-    @property
-    def chunks(self) -> list[Path]:
-        """Folders of all chunks, finished or not."""
-        return [self.work / f"{index:05d}" for index in range(-(-len(self.posters) // self.batch))]
-
-
 def plan(chosen: argparse.Namespace, open_files: ExitStack) -> Job:
     """Check all that can be checked before any work; nothing is written."""
     if chosen.batch < 1 or chosen.references < 1 or chosen.seed < 0:
@@ -290,16 +204,7 @@ def plan(chosen: argparse.Namespace, open_files: ExitStack) -> Job:
     checkpoint = asked_for(gan.load(chosen.checkpoint), chosen.genres)
     posters = posters_of(chosen, checkpoint, open_files)
     methods = methods_of(chosen, checkpoint)
-    settings = report.settings(checkpoint, methods, chosen.trust)
-    listing = json.dumps([[poster.name, poster.stamp] for poster in posters])
-    order = {
-        "settings": settings,
-        "versions": report.versions(),
-        "posters": hashlib.sha256(listing.encode()).hexdigest(),
-        "batch": chosen.batch,
-    }
-    stems = findings.stems(poster.name for poster in posters)
-    return Job(posters, stems, methods, settings, order, chosen.trust, chosen.batch, out, chosen.overwrite)
+    return explain_job.plan(checkpoint, posters, methods, out, chosen.trust, chosen.batch, chosen.overwrite)
 
 
 def _check_out(out: Path, overwrite: bool) -> None:
@@ -309,110 +214,6 @@ def _check_out(out: Path, overwrite: bool) -> None:
         raise ValueError(f"{out} exists already; --overwrite replaces it.")
     if not out.is_dir() or (any(out.iterdir()) and not (out / "explanations.json").exists()):
         raise ValueError(f"{out} was not written by this script, so it is not replaced; name another folder.")
-
-
-def begin(job: Job) -> None:
-    """Make the folder for chunks, or find it as the same job has left it."""
-    record = job.work / "settings.json"
-    if record.exists() and job.overwrite and json.loads(record.read_text()) != job.order:
-        shutil.rmtree(job.work)
-    if not record.exists():
-        shutil.rmtree(job.work, ignore_errors=True)
-        job.work.mkdir(parents=True)
-        write_file(record, json.dumps(job.order, indent=1).encode())
-    agree(job)
-
-
-def agree(job: Job) -> None:
-    """ValueError where the folder for chunks belongs to another job."""
-    found = json.loads((job.work / "settings.json").read_text())
-    others = [key for key, value in job.order.items() if found.get(key) != value]
-    if others:
-        raise ValueError(
-            f"{job.work} was begun with other {' and '.join(others)}: give the same command to continue it, or "
-            "--overwrite to begin anew."
-        )
-
-
-def compute(job: Job, rank: int, world: int) -> None:
-    """Explain this process's chunks, all but those that are there: read ahead, explain, write behind."""
-    mine = [index for index in range(len(job.chunks)) if index % world == rank and not job.chunks[index].exists()]
-    rows = {index: range(index * job.batch, min((index + 1) * job.batch, len(job.posters))) for index in mine}
-    wanted = (job.posters[row] for index in mine for row in rows[index])
-    bar = tqdm(desc="Explaining", total=sum(map(len, rows.values())), unit="poster", disable=rank > 0 or None)
-    with ThreadPoolExecutor(READERS) as readers, ThreadPoolExecutor(WRITERS) as writers, bar:
-        read = ahead(readers, picture_of, wanted, 2 * job.batch)
-        waiting: deque[Future[None]] = deque()
-        for index in mine:
-            pictures = list(islice(read, len(rows[index])))
-            findings, skipped = findings_of(job, rows[index], pictures, within(bar, len(pictures)))
-            folder = job.chunks[index]
-            waiting.append(writers.submit(report.write_chunk, folder, index, findings, job.methods, skipped))
-            while len(waiting) > MOST_WAITING:
-                waiting.popleft().result()
-        for written in waiting:
-            written.result()
-
-
-def within(bar: tqdm[Any], count: int) -> Callable[[float], None]:
-    """Move the bar while ``count`` posters are explained."""
-    start = bar.n
-
-    def tell(fraction: float) -> None:
-        bar.update(start + round(fraction * count) - bar.n)
-
-    return tell
-
-
-def findings_of(
-    job: Job, rows: range, pictures: Sequence[Tensor | str], progress: Callable[[float], None]
-) -> tuple[list[findings.Finding], list[tuple[str, str]]]:
-    """What is found about the posters of one chunk, and which of them were skipped."""
-    read = [(job.posters[row].name, job.stems[row], picture) for row, picture in zip(rows, pictures, strict=True)]
-    skipped = [(name, picture) for name, _, picture in read if isinstance(picture, str)]
-    good = [(name, stem, picture) for name, stem, picture in read if isinstance(picture, Tensor)]
-    if not good:
-        progress(1.0)
-        return [], skipped
-    names, stems, images = zip(*good, strict=True)
-    return findings.explain(job.methods, names, torch.cat(images), stems, job.trust, progress), skipped
-
-
-def picture_of(poster: Poster) -> Tensor | str:
-    """The picture, or why there is none."""
-    try:
-        return poster.read()
-    except gan.ImageError as error:
-        return str(error)
-
-
-# ---- one process or several --------------------------------------------------------------------------
-
-
-@contextmanager
-def processes() -> Iterator[tuple[int, int]]:
-    """(rank, world size) under torchrun; (0, 1) without it."""
-    world = int(os.environ.get("WORLD_SIZE", "1"))
-    if world == 1:
-        yield 0, 1
-        return
-    distributed.init_process_group("gloo", timeout=TIMEOUT)
-    try:
-        yield distributed.get_rank(), world
-    finally:
-        distributed.destroy_process_group()
-
-
-def wait_for_all(world: int) -> None:
-    """Until every process is here. It asks again and again, for a wait within torch hears no signal."""
-    if world > 1:
-        arrived = distributed.barrier(async_op=True)
-        while not arrived.is_completed():
-            time.sleep(0.02)
-        try:
-            arrived.wait()
-        except RuntimeError as error:
-            raise gan.PosterLensError("Another process has stopped; the same command continues.") from error
 
 
 @contextmanager
@@ -429,46 +230,11 @@ def stoppable() -> Iterator[None]:
         signal.signal(signal.SIGTERM, before)
 
 
-def run(chosen: argparse.Namespace, rank: int, world: int) -> report.Summary | None:
-    """Do this process's part; the first one waits for the others and gives the summary."""
-    with ExitStack() as open_files:
-        job = plan(chosen, open_files)
-        if rank == 0:
-            begin(job)
-        wait_for_all(world)
-        agree(job)
-        try:
-            compute(job, rank, world)
-            wait_for_all(world)
-            if rank > 0:
-                return None
-            return finish(job)
-        except gan.PosterLensError:
-            if world == 1 and not any(chunk.exists() for chunk in job.chunks):
-                shutil.rmtree(job.work, ignore_errors=True)
-            raise
-
-
-def finish(job: Job) -> report.Summary:
-    """Make the archive of all chunks, put it in its place, and clear the rest away."""
-    archive = job.work / "archive"
-    try:
-        summary = report.assemble(archive, job.chunks, job.settings)
-    except gan.PosterLensError:
-        shutil.rmtree(job.work)  # no poster in any chunk: there is nothing to continue
-        raise
-    if job.out.exists():
-        job.out.rename(job.work / "old")
-    archive.rename(job.out)
-    shutil.rmtree(job.work)
-    return summary
-
-
 def main(arguments: list[str] | None = None) -> int:
     chosen = parse(arguments)
     try:
-        with stoppable(), processes() as (rank, world):
-            summary = run(chosen, rank, world)
+        with stoppable(), processes() as (rank, world), ExitStack() as open_files:
+            summary = explain_job.run(plan(chosen, open_files), rank, world)
     except KeyboardInterrupt:
         print("Stopped; the same command continues.", file=sys.stderr)
         return 130
@@ -483,7 +249,7 @@ def main(arguments: list[str] | None = None) -> int:
     return 0
 
 
-def tell(summary: report.Summary, out: Path) -> None:
+def tell(summary: Summary, out: Path) -> None:
     """What was done, and what was left out."""
     print(f"{summary.posters} posters explained; open {out / 'index.html'}")
     if summary.skipped:

@@ -1,18 +1,10 @@
 from __future__ import annotations
 
-import importlib.util
 import io
-import json
-import os
 import shutil
-import signal
-import subprocess
-import sys
-import time
 import zipfile
 from collections.abc import Callable
 from pathlib import Path
-from types import ModuleType
 from typing import Any
 
 import numpy as np
@@ -22,73 +14,8 @@ from safetensors.torch import load_file, save_file
 
 import gan
 import xai
-from gan.synthetic import write_folder
+from tests.scripts.explaining import QUICK, contents, one_sentence, record, timeless, values
 from xai import findings, report
-
-SCRIPT = Path(__file__).parents[1] / "scripts/explain.py"
-QUICK = ["--methods=deeplift,lime", "--set", "lime.samples=40"]
-
-
-@pytest.fixture(scope="module")
-def script() -> ModuleType:
-    spec = importlib.util.spec_from_file_location("scripts_explain", SCRIPT)
-    assert spec is not None and spec.loader is not None
-    module = importlib.util.module_from_spec(spec)
-    sys.modules[spec.name] = module
-    spec.loader.exec_module(module)
-    return module
-
-
-@pytest.fixture
-def explain(script: ModuleType, checkpoints: Path) -> Callable[..., int]:
-    return lambda *arguments: script.main(["--checkpoint", str(checkpoints / "tiny"), *map(str, arguments)])
-
-
-@pytest.fixture(scope="module")
-def folder(tmp_path_factory: pytest.TempPathFactory) -> Path:
-    """Eleven posters, one of them in a folder of its own; not to be changed by a test."""
-    made = tmp_path_factory.mktemp("some")
-    write_folder(made, 11, size=(32, 48))
-    (made / "metadata.csv").unlink()
-    (made / "more").mkdir()
-    first = sorted(made.glob("*.*"))[0]
-    first.rename(made / "more" / sorted(made.glob("*.*"))[1].name)
-    return made
-
-
-def one_sentence(capsys: pytest.CaptureFixture[str]) -> str:
-    [line] = capsys.readouterr().err.splitlines()
-    assert line.startswith("error: ")
-    assert line.endswith((".", "?"))
-    return line.removeprefix("error: ")
-
-
-def contents(folder: Path) -> dict[str, Any]:
-    """All files by name: bytes, but JSON without seconds."""
-    return {
-        file.relative_to(folder).as_posix(): timeless(file.read_bytes(), file.suffix)
-        for file in folder.rglob("*")
-        if file.is_file()
-    }
-
-
-def timeless(data: bytes, suffix: str) -> Any:
-    def without(value: Any) -> Any:
-        if isinstance(value, dict):
-            return {key: without(one) for key, one in value.items() if key != "seconds"}
-        return [without(one) for one in value] if isinstance(value, list) else value
-
-    return without(json.loads(data)) if suffix == ".json" else data
-
-
-def record(folder: Path) -> dict[str, Any]:
-    found: dict[str, Any] = json.loads((folder / "explanations.json").read_text())
-    return found
-
-
-def values(folder: Path, method: str) -> np.ndarray[Any, Any]:
-    return np.concatenate([np.load(file)["values"] for file in sorted((folder / "values").glob(f"{method}-*"))])
-
 
 # ---- what is written ---------------------------------------------------------------------------------
 
@@ -224,22 +151,6 @@ def test_every_reference_can_be_had(kind: str, explain: Callable[..., int], fold
     assert record(tmp_path / "out")["settings"]["reference"]["kind"] == kind
 
 
-def test_posters_are_read_only_a_little_ahead(script: ModuleType) -> None:
-    begun: list[int] = []
-
-    def read(item: int) -> int:
-        begun.append(item)
-        return -item
-
-    with script.ThreadPoolExecutor(2) as pool:
-        answers = script.ahead(pool, read, range(100), 5)
-        assert begun == []
-        assert [next(answers) for _ in range(3)] == [0, -1, -2]
-        time.sleep(0.05)
-        assert sorted(begun) == [0, 1, 2, 3, 4, 5, 6]
-        assert list(answers) == [-item for item in range(3, 100)]
-
-
 # ---- bad input ---------------------------------------------------------------------------------------
 
 
@@ -332,167 +243,3 @@ def test_an_output_is_replaced_only_when_told_and_only_if_it_is_one(
     assert explain("--seeds=2", "--out", dear, "--overwrite", *QUICK) == 2
     assert "was not written by this script" in one_sentence(capsys)
     assert {path.name for path in tmp_path.iterdir()} == {"out", "dear"}
-
-
-# ---- stopping and sharing ----------------------------------------------------------------------------
-
-
-def stop_after(chunks: int, script: ModuleType, monkeypatch: pytest.MonkeyPatch) -> list[int]:
-    """From now on Ctrl-C comes when so many chunks are explained; the list counts them."""
-    calls: list[int] = []
-    original = script.findings_of
-
-    def counted(*arguments: Any) -> Any:
-        if len(calls) == chunks:
-            raise KeyboardInterrupt
-        calls.append(1)
-        return original(*arguments)
-
-    monkeypatch.setattr(script, "findings_of", counted)
-    return calls
-
-
-def test_what_is_finished_is_not_computed_again(
-    script: ModuleType,
-    explain: Callable[..., int],
-    folder: Path,
-    tmp_path: Path,
-    monkeypatch: pytest.MonkeyPatch,
-    capsys: pytest.CaptureFixture[str],
-) -> None:
-    arguments = ["--images", folder, "--batch=2", *QUICK]
-    assert explain(*arguments, "--out", tmp_path / "whole") == 0
-    capsys.readouterr()
-    with monkeypatch.context() as patch:
-        stop_after(4, script, patch)
-        assert explain(*arguments, "--out", tmp_path / "out") == 130
-        assert capsys.readouterr().err == "Stopped; the same command continues.\n"
-        assert not (tmp_path / "out").exists()
-    with monkeypatch.context() as patch:
-        calls = stop_after(99, script, patch)
-        assert explain(*arguments, "--out", tmp_path / "out") == 0
-    assert len(calls) == 2
-    assert contents(tmp_path / "out") == contents(tmp_path / "whole")
-    assert {path.name for path in tmp_path.iterdir()} == {"out", "whole"}
-
-
-@pytest.mark.parametrize(
-    ("changed", "what"),
-    [(["--seed=1"], "settings"), (["--batch=3"], "batch"), (["--seeds=9"], "posters")],
-)
-def test_other_settings_do_not_continue_a_run(
-    changed: list[str],
-    what: str,
-    script: ModuleType,
-    explain: Callable[..., int],
-    folder: Path,
-    tmp_path: Path,
-    monkeypatch: pytest.MonkeyPatch,
-    capsys: pytest.CaptureFixture[str],
-) -> None:
-    arguments = ["--images", folder, "--batch=2", "--methods=deeplift", "--out", tmp_path / "out"]
-    with monkeypatch.context() as patch:
-        stop_after(2, script, patch)
-        assert explain(*arguments) == 130
-    capsys.readouterr()
-    assert explain(*arguments, *changed) == 2
-    assert f"was begun with other {what}: " in one_sentence(capsys)
-    assert explain(*arguments, *changed, "--overwrite") == 0
-    assert [path.name for path in tmp_path.iterdir()] == ["out"]
-
-
-def test_a_failing_disk_leaves_what_is_finished(
-    explain: Callable[..., int],
-    folder: Path,
-    tmp_path: Path,
-    monkeypatch: pytest.MonkeyPatch,
-    capsys: pytest.CaptureFixture[str],
-) -> None:
-    arguments = ["--images", folder, "--batch=2", "--methods=deeplift", "--out", tmp_path / "out"]
-    original = report.write_chunk
-
-    def full(path: Path, index: int, *rest: Any) -> None:
-        if index == 3:
-            raise OSError(28, "No space left on device")
-        original(path, index, *rest)
-
-    with monkeypatch.context() as patch:
-        patch.setattr(report, "write_chunk", full)
-        assert explain(*arguments) == 2
-        assert one_sentence(capsys) == f"{tmp_path / 'out'} cannot be written: No space left on device."
-    assert not (tmp_path / "out").exists()
-    assert (tmp_path / ".out.partial/00002/posters.json").exists()
-    assert explain(*arguments) == 0
-
-
-def command(checkpoints: Path, *arguments: object) -> list[str]:
-    return [str(SCRIPT), "--checkpoint", str(checkpoints / "tiny"), *map(str, arguments)]
-
-
-@pytest.mark.parametrize("number", [signal.SIGKILL, signal.SIGTERM])
-def test_a_killed_process_continues_where_it_was(
-    number: signal.Signals, explain: Callable[..., int], checkpoints: Path, tmp_path: Path
-) -> None:
-    arguments = ["--seeds=0-29", "--batch=1", "--methods=deeplift,lime", "--set=lime.agreement=1"]
-    out = tmp_path / "out"
-    process = subprocess.Popen(
-        [sys.executable, *command(checkpoints, *arguments, "--out", out)],
-        stderr=subprocess.PIPE, text=True, env=os.environ | {"OMP_NUM_THREADS": "1"},
-    )  # fmt: skip
-    finished = tmp_path / ".out.partial/00001/posters.json"
-    patience = time.monotonic() + 120
-    while not finished.exists() and process.poll() is None and time.monotonic() < patience:
-        time.sleep(0.005)
-    process.send_signal(number)
-    _, errors = process.communicate(timeout=60)
-    if number == signal.SIGTERM:
-        assert (process.returncode, errors) == (130, "Stopped; the same command continues.\n")
-    assert not out.exists()
-    before = finished.stat()
-    assert explain(*arguments, "--out", out) == 0
-    assert explain(*arguments, "--out", tmp_path / "whole") == 0
-    assert contents(out) == contents(tmp_path / "whole")
-    assert before.st_mtime < (out / "values/lime-00029.npz").stat().st_mtime
-    assert {path.name for path in tmp_path.iterdir()} == {"out", "whole"}
-
-
-def torchrun(*arguments: str) -> subprocess.CompletedProcess[str]:
-    return subprocess.run(
-        [sys.executable, "-m", "torch.distributed.run", "--standalone", "--nproc-per-node=2", *arguments],
-        capture_output=True, text=True, timeout=240, check=False, env=os.environ | {"OMP_NUM_THREADS": "1"},
-    )  # fmt: skip
-
-
-def test_two_processes_share_the_work_and_give_the_same_bits(
-    explain: Callable[..., int], folder: Path, checkpoints: Path, tmp_path: Path
-) -> None:
-    arguments = ["--images", folder, "--batch=2", *QUICK]
-    done = torchrun(*command(checkpoints, *arguments, "--out", tmp_path / "two"))
-    assert done.returncode == 0, done.stderr
-    assert done.stdout == f"11 posters explained; open {tmp_path / 'two/index.html'}\n"
-    assert explain(*arguments, "--out", tmp_path / "one") == 0
-    assert contents(tmp_path / "two") == contents(tmp_path / "one")
-    assert {path.name for path in tmp_path.iterdir()} == {"one", "two"}
-
-
-def test_a_failing_process_ends_all_and_what_is_finished_stays(
-    explain: Callable[..., int], folder: Path, checkpoints: Path, tmp_path: Path
-) -> None:
-    """The second process finds a file in the way of its first chunk."""
-    arguments = ["--images", folder, "--batch=2", *QUICK]
-    broken = tmp_path / "broken.py"
-    broken.write_text(
-        f"import os, runpy, sys\nfrom xai import report\nkeep = report.write_chunk\n"
-        "def write(path, index, *rest):\n"
-        "    if index == 3:\n        raise OSError(5, 'Input/output error')\n"
-        "    keep(path, index, *rest)\n"
-        "report.write_chunk = write\n"
-        f"runpy.run_path({str(SCRIPT)!r}, run_name='__main__')\n"
-    )
-    done = torchrun(str(broken), *command(checkpoints, *arguments, "--out", tmp_path / "out")[1:])
-    assert done.returncode != 0
-    assert "cannot be written: Input/output error." in done.stderr
-    assert not (tmp_path / "out").exists()
-    assert (tmp_path / ".out.partial/00001/posters.json").exists()
-    assert explain(*arguments, "--out", tmp_path / "out") == 0
-    assert len(record(tmp_path / "out")["posters"]) == 11

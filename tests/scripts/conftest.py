@@ -1,0 +1,28 @@
+from __future__ import annotations
+
+from collections.abc import Callable
+from pathlib import Path
+
+import pytest
+
+from gan.synthetic import write_folder
+from tests.scripting import script
+
+
+@pytest.fixture
+def explain(checkpoints: Path) -> Callable[..., int]:
+    """scripts/explain.py with the tiny checkpoint."""
+    module = script("explain")
+    return lambda *arguments: module.main(["--checkpoint", str(checkpoints / "tiny"), *map(str, arguments)])
+
+
+@pytest.fixture(scope="module")
+def folder(tmp_path_factory: pytest.TempPathFactory) -> Path:
+    """Eleven posters, one of them in a folder of its own; not to be changed by a test."""
+    made = tmp_path_factory.mktemp("some")
+    write_folder(made, 11, size=(32, 48))
+    (made / "metadata.csv").unlink()
+    (made / "more").mkdir()
+    first = sorted(made.glob("*.*"))[0]
+    first.rename(made / "more" / sorted(made.glob("*.*"))[1].name)
+    return made
