@@ -19,7 +19,7 @@ if TYPE_CHECKING:
     import gan
     from dashboard.cache import Progress
     from xai.anatomy import Anatomy
-    from xai.filters import Table
+    from xai.filter_table import Table
     from xai.memory import Memory
     from xai.units import Effect
     from xai.wiring import By, Parts, Wiring
@@ -56,7 +56,7 @@ def anatomy(digest: str, _checkpoint: gan.Checkpoint) -> Anatomy:
 @st.cache_resource(max_entries=8, show_spinner=False)
 def filters_table(digest: str, _checkpoint: gan.Checkpoint) -> Table | None:
     """The verdicts on all filters: those that came with the checkpoint, or those measured here before."""
-    from xai.filters import Table
+    from xai.filter_table import Table
 
     shipped = Table.beside(cache.folder(_checkpoint.name), digest)
     return shipped or Table.beside(cache.measured_folder(digest), digest)
@@ -65,9 +65,10 @@ def filters_table(digest: str, _checkpoint: gan.Checkpoint) -> Table | None:
 def measure_filters(checkpoint: gan.Checkpoint, progress: Progress) -> None:
     """Measure all filters, and keep the table on disk."""
     from xai import filters
+    from xai.filter_table import FILE
 
     table = filters.filters_table(checkpoint, progress=progress)
-    table.save(cache.folder_to_measure_into(checkpoint.digest) / filters.FILE)
+    table.save(cache.folder_to_measure_into(checkpoint.digest) / FILE)
     filters_table.clear()
 
 

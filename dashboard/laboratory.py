@@ -11,9 +11,9 @@ import streamlit as st
 import gan
 from dashboard import cache, filter_cache, state, ui
 from dashboard.components.sprite_grid import sprite_grid
-from xai.filters import RULE, VERDICTS
 from xai.paint import Edit, from_json, to_json
 from xai.render import data_uri, enlarge, limit, overlay, sprite
+from xai.verdicts import RULE, VERDICTS
 from xai.wiring import LATENT, agreement
 
 if TYPE_CHECKING:
@@ -21,7 +21,7 @@ if TYPE_CHECKING:
 
     from torch import Tensor
 
-    from xai.filters import Table
+    from xai.filter_table import Table
 
 COLOURS = {
     "dead": "grey", "constant": "grey", "harmful": "red", "redundant": "orange", "essential": "green", "useful": "blue",

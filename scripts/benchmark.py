@@ -298,8 +298,8 @@ def generator(bench: Bench) -> Iterator[Row]:
     """The generator's laboratory: all sweeps of one seed, the Jacobian, the picture without every filter."""
     from xai.anatomy import Anatomy
     from xai.atlas import atlas
-    from xai.filters import removals
     from xai.latent import jacobian
+    from xai.removal import removals
 
     network = bench.checkpoint.generator
     assert network is not None  # checked by main

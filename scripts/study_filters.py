@@ -16,7 +16,8 @@ from pathlib import Path
 from tqdm import tqdm
 
 from gan import CheckpointError, PosterLensError, load
-from xai.filters import FILE, FIRST_SEED, filters_table
+from xai.filter_table import FILE
+from xai.filters import FIRST_SEED, filters_table
 from xai.genres import asked_for
 
 

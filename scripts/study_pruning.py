@@ -23,7 +23,8 @@ from gan.files import write_file
 from gan.metrics import generated_features, poster_features
 from gan.state import recalibrate
 from xai import ExplanationError
-from xai.filters import FILE, Table, filters_table
+from xai.filter_table import FILE, Table
+from xai.filters import filters_table
 from xai.prune import RANKINGS, costs, effects, first_of, moments, prune, ranking
 from xai.pruning_bench import RULE, bench, unnoticed
 

@@ -33,7 +33,7 @@ from xai.errors import ExplanationError
 from xai.hooks import activations, check_given, edit, private_copy
 
 if TYPE_CHECKING:
-    from xai.filters import Table
+    from xai.filter_table import Table
 
 Removed = Mapping[str, Sequence[int]]
 Order = Sequence[tuple[str, int]]

@@ -29,9 +29,9 @@ from torch import Tensor
 from xai.anatomy import Anatomy
 from xai.chain import Trace
 from xai.errors import ExplanationError
-from xai.filters import DONOR_SEED, Removal, donated, one_trace, without
 from xai.memory import at_once
 from xai.paint import Box, cells
+from xai.removal import DONOR_SEED, Removal, donated, one_trace, without
 
 LATENT = "latent"  # in the place of a layer: the noise values
 AT_ONCE = 128  # noise values pushed through together, fewer for large pictures

@@ -162,12 +162,13 @@ def test_genres_that_a_checkpoint_does_not_know_are_left_out(open_app: OpenApp, 
 def test_tables_shipped_for_a_checkpoint_are_for_posters_that_nothing_is_asked_of(
     open_app: OpenApp, kinds: Path, tmp_path: Path
 ) -> None:
-    from xai import filters
+    from xai.filter_table import FILE
+    from xai.filters import filters_table
 
     copied = tmp_path / "kinds"
     shutil.copytree(kinds, copied)
-    table = filters.filters_table(asked_for(gan.load(copied / "asked")), 4)
-    table.save(copied / "asked" / filters.FILE)
+    table = filters_table(asked_for(gan.load(copied / "asked")), 4)
+    table.save(copied / "asked" / FILE)
     query = {"checkpoint": "asked", "lab": "All filters"}
     app = open_app("generator", query, "--checkpoints", str(copied))
     assert not app.exception and "have not been measured" not in texts(app)

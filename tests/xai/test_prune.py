@@ -21,7 +21,8 @@ import xai
 from tests.xai import built
 from tests.xai.nets import discriminator, generator, snapshot
 from xai import prune
-from xai.filters import Table, filters_table
+from xai.filter_table import Table
+from xai.filters import filters_table
 from xai.pruning_bench import Point, bench, unnoticed
 from xai.units import unit_means
 
