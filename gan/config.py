@@ -108,6 +108,7 @@ class TrainConfig(_Config):
     lecam : weight of the LeCam regulariser (Tseng et al. 2021).
     critic : weight of the projected critic in G's loss (Sauer et al. 2021); 0 for none.
     features : whose features it judges by: "efficientnet-lite0" or "vgg16" (gan.projected).
+    classifier : weight in G's loss of the genres that the critic sees in a generated poster; where there are genres.
     ema_kimg : half-life of the generator's moving average; 0 switches it off.
     augment : DiffAugment policies joined by commas, or "" (Zhao et al. 2020).
     label_dropout : share of posters that are shown without any label, so that G can also be asked for nothing.
@@ -135,6 +136,7 @@ class TrainConfig(_Config):
     lecam: float = 0.0
     critic: float = 0.0
     features: str = "efficientnet-lite0"
+    classifier: float = 0.3
     ema_kimg: float = 10.0
     augment: str = "color,translation"
     label_dropout: float = 0.1
@@ -166,7 +168,7 @@ class TrainConfig(_Config):
         unknown = sorted(set(filter(None, self.augment.split(","))) - POLICIES.keys())
         if unknown:
             raise ValueError(f"augment knows {', '.join(POLICIES)}, not {', '.join(unknown)}")
-        for name in ("ema_kimg", "eval_kimg", "penalty", "lecam", "critic", "label_ramp_kimg"):
+        for name in ("ema_kimg", "eval_kimg", "penalty", "lecam", "critic", "classifier", "label_ramp_kimg"):
             if not getattr(self, name) >= 0:
                 raise ValueError(f"{name} must not be negative, but is {getattr(self, name)}")
         if self.penalty_every < 1:

@@ -98,3 +98,11 @@ def lecam(real: Tensor, fake: Tensor, averages: Tensor) -> Tensor:
 def critic_loss(real: Tensor, fake: Tensor) -> Tensor:
     """Scalar hinge loss of the projected critic's heads from logits of any shape (Lim, Ye 2017)."""
     return relu(1 - real).mean() + relu(1 + fake).mean()
+
+
+def genre_loss(logits: Tensor, labels: Tensor) -> Tensor:
+    """Scalar cross-entropy of genres, logits and labels (N, G), summed over what is known of a poster.
+
+    A label is 1 for a genre that it has, -1 for one that it has not, 0 for "not known"; between, it weighs less.
+    """
+    return (softplus(-logits * labels.sign()) * labels.abs()).sum(1).mean()

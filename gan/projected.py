@@ -13,8 +13,9 @@ falls into two parts, so that one pass of the frozen network over the fakes can 
 
 Sauer, Chitta, Mueller, Geiger 2021 (Projected GANs): frozen features, random cross-channel and cross-scale mixing.
 Kumari, Zhang, Shechtman, Zhu 2022 (Vision-aided GAN): pretrained features in a critic. Miyato et al. 2018: spectral
-norm, and the conditional projection. What differs from Sauer et al.: EfficientNet-Lite0 at a small side, no BatchNorm
-in the heads (a logit depends on its own picture only), and mixing weights scaled to features of unit size.
+norm. Odena, Olah, Shlens 2017: a classifier of genres beside the critic, which here learns from real posters alone.
+What differs from Sauer et al.: EfficientNet-Lite0 at a small side, no BatchNorm in the heads (a logit depends on its
+own picture only), and mixing weights scaled to features of unit size.
 """
 
 from __future__ import annotations
@@ -51,7 +52,7 @@ class ProjectedCritic(nn.Module):
     ----------
     size : height and width of the posters in pixels; other sizes are accepted and resized all the same.
     seed : names the random mixing and the heads' first weights; no global random state is touched.
-    genres : length G of the labels; 0 for a critic without labels.
+    genres : how many genres G it tells apart (Odena, Olah, Shlens 2017); 0 for none.
     side : shorter edge, in pixels, at which the features are read, rounded to a multiple of 32; None: the posters'
         own, but from 128 to 256.
     head_width : channels inside the heads.
@@ -85,31 +86,39 @@ class ProjectedCritic(nn.Module):
             mixing = _Mixing(backbone if backbone is not None else efficientnet_lite0(), self.read_size)
             widths, octaves = mixing.widths, range(len(mixing.widths))
             self.heads = nn.ModuleList(
-                _Head(width, head_width, octave, genres)
-                for width, octave in zip(widths, reversed(octaves), strict=True)
+                _Head(width, head_width, octave) for width, octave in zip(widths, reversed(octaves), strict=True)
             )
+        self.classifier = nn.Linear(sum(widths), genres) if genres else None
+        if self.classifier is not None:  # from nothing: random opinions on genres would lead G astray
+            nn.init.zeros_(self.classifier.weight)
+            nn.init.zeros_(self.classifier.bias)
         self.frozen = _freeze(mixing)
 
-    def forward(self, images: Tensor, labels: Tensor | None = None) -> Tensor:
-        """Patch logits (N, K * P) of pictures (N, 3, H, W); labels (N, G) in {-1, 0, 1}, None: all unknown (0).
-
-        Raises
-        ------
-        ValueError
-            If there are labels and the critic was built without, or of another length.
-        """
-        return self.judge(self.features(images), labels)
+    def forward(self, images: Tensor) -> Tensor:
+        """Patch logits (N, K * P) of pictures (N, 3, H, W)."""
+        return self.judge(self.features(images))
 
     def features(self, images: Tensor) -> list[Tensor]:
         """The frozen, mixed maps (N, C_k, h_k, w_k), finest first; slopes flow to the pictures."""
         maps: list[Tensor] = self.frozen(_resized(images, self.read_size))
         return maps
 
-    def judge(self, maps: Sequence[Tensor], labels: Tensor | None = None) -> Tensor:
-        """Patch logits (N, K * P) of what ``features`` gave; the trainable part. Raises as ``forward`` does."""
-        if labels is not None and labels.shape[1:] != (self.genres,):
-            raise ValueError(f"The critic knows {self.genres} genres, the labels have shape {tuple(labels.shape)}.")
-        return torch.cat([head(values, labels) for head, values in zip(self.heads, maps, strict=True)], 1)
+    def judge(self, maps: Sequence[Tensor]) -> Tensor:
+        """Patch logits (N, K * P), above 0 for "real", of what ``features`` gave; trainable."""
+        return torch.cat([head(values) for head, values in zip(self.heads, maps, strict=True)], 1)
+
+    def genres_of(self, maps: Sequence[Tensor]) -> Tensor:
+        """Log-odds (N, G) that a picture has each genre, of what ``features`` gave; learned from real posters.
+
+        Raises
+        ------
+        ValueError
+            If the critic was built without genres.
+        """
+        if self.classifier is None:
+            raise ValueError("This critic was built without genres.")
+        logits: Tensor = self.classifier(torch.cat([values.mean((2, 3)) for values in maps], 1))
+        return logits
 
     def train(self, mode: bool = True) -> Self:
         """As usual, but the frozen part stays in eval mode."""
@@ -277,24 +286,15 @@ class _Mixing(nn.Module):
 class _Head(nn.Module):
     """One scale's trainable part: halved ``octaves`` times, then one logit a patch. Spectral norm, no BatchNorm."""
 
-    def __init__(self, channels: int, width: int, octaves: int, genres: int) -> None:
+    def __init__(self, channels: int, width: int, octaves: int) -> None:
         super().__init__()
         halvings = [spectral_norm(nn.Conv2d(channels if i == 0 else width, width, 4, 2, 1)) for i in range(octaves)]
         convs = halvings or [spectral_norm(nn.Conv2d(channels, width, 3, 1, 1))]
         self.body = nn.Sequential(*(layer for conv in convs for layer in (conv, nn.LeakyReLU(0.2, inplace=True))))
         self.logit = spectral_norm(nn.Conv2d(width, 1, 1))
-        # A label says little about a poster beside what its pixels say. From random weights (or any that a spectral
-        # norm brings to size 1) G would follow noise for thousands of steps; from zero, every bit is learned.
-        self.embed = nn.Linear(genres, width, bias=False) if genres else None
-        if self.embed is not None:
-            nn.init.zeros_(self.embed.weight)
 
-    def forward(self, values: Tensor, labels: Tensor | None) -> Tensor:
-        hidden = self.body(values)
-        logits: Tensor = self.logit(hidden)
-        if self.embed is not None and labels is not None:
-            direction = self.embed(labels.to(hidden.dtype))[:, :, None, None]
-            logits = logits + (hidden * direction).sum(1, keepdim=True)  # Miyato and Koyama 2018
+    def forward(self, values: Tensor) -> Tensor:
+        logits: Tensor = self.logit(self.body(values))
         return logits.flatten(1)
 
 

@@ -19,7 +19,7 @@ from gan.config import TrainConfig
 from gan.distributed import World
 from gan.draws import Draws
 from gan.feed import told
-from gan.losses import LECAM_DECAY, LOSSES, critic_loss, lecam, slope_penalty
+from gan.losses import LECAM_DECAY, LOSSES, critic_loss, genre_loss, lecam, slope_penalty
 from gan.schedule import Schedule, noise_seed, punished, schedule
 from gan.state import State, update_ema
 
@@ -51,7 +51,7 @@ def updates(
     generator, discriminator, critic, loss = state.generator, state.discriminator, state.critic, LOSSES[config.loss]
     autocast = torch.autocast(real.device.type, torch.bfloat16, enabled=real.device.type == "cuda")
     set_rates(state, now)
-    labels = None if labels is None else told(labels, config.label_dropout, draws) * now.ramp
+    known, labels = labels, None if labels is None else told(labels, config.label_dropout, draws) * now.ramp
 
     # D: real posters up, generated ones down. They go through it apart: each batch has BatchNorm statistics of its own.
     z = draws.normal(generator.config.latent, 1, 1)
@@ -64,9 +64,11 @@ def updates(
         loss_d = loss.discriminator(logit_real, logit_fake, config.real_label)
         total_d = loss_d + regularisers(state, seen_real, still, logit_real, logit_fake, labels, config, world)
         if critic is not None:
-            maps = critic.features(seen_fake)  # for D's step and for G's
-            judged = critic.judge(critic.features(seen_real), labels), critic.judge([m.detach() for m in maps], labels)
+            maps_real, maps = critic.features(seen_real), critic.features(seen_fake)  # for D's step and for G's
+            judged = critic.judge(maps_real), critic.judge([m.detach() for m in maps])
             total_d = total_d + critic_loss(*(logits.float() for logits in judged))
+            if known is not None:
+                total_d = total_d + genre_loss(critic.genres_of(maps_real).float(), known.float())
     correct = world.mean(loss.accuracy(logit_real, logit_fake).detach())
     skip = config.skip_d_above < 1 and correct.item() > config.skip_d_above
     if not skip:
@@ -75,7 +77,9 @@ def updates(
     # G: generated posters up. It needs the slopes of D and of the critic, not those of their weights.
     with frozen(discriminator), frozen(critic), autocast:
         loss_g = loss.generator(logit_real.detach(), discriminator.logit(seen_fake, labels).float())
-        total_g = loss_g if critic is None else loss_g - config.critic * critic.judge(maps, labels).float().mean()
+        total_g = loss_g if critic is None else loss_g - config.critic * critic.judge(maps).float().mean()
+        if critic is not None and labels is not None:
+            total_g = total_g + config.classifier * genre_loss(critic.genres_of(maps).float(), labels)
         update(state.optimizer_g, total_g, world)
 
     update_ema(state, now.follow)

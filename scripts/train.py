@@ -51,6 +51,7 @@ HELP = {
     "lecam": "weight of the LeCam regulariser",
     "critic": "weight of the projected critic, 0 for none",
     "features": "the critic's: efficientnet-lite0 or vgg16",
+    "classifier": "weight of the genres that the critic sees in generated posters",
     "ema_kimg": "half-life of the generator's moving average, 0 for none",
     "augment": "DiffAugment policies: color,translation,cutout",
     "label_dropout": "share of posters shown without labels",

@@ -14,6 +14,7 @@ from gan.losses import (
     critic_loss,
     discriminator_loss,
     generator_loss,
+    genre_loss,
     lecam,
     ranked_rightly,
     relativistic_discriminator_loss,
@@ -134,3 +135,11 @@ def test_lecam_is_its_formula_and_holds_back_growing_certainty_only() -> None:
 def test_the_hinge_stops_where_a_logit_is_right_by_one() -> None:
     assert critic_loss(torch.full((2, 3), 1.5), torch.full((2, 3), -1.0)).item() == 0
     assert critic_loss(torch.tensor([[0.0, 2.0]]), torch.tensor([[0.5, -2.0]])).item() == pytest.approx(0.5 + 0.75)
+
+
+def test_what_is_known_of_a_posters_genres_is_summed_and_what_is_not_known_counts_nothing() -> None:
+    logits = torch.tensor([[0.0, 3.0, -2.0], [1.0, 0.0, 0.0]])
+    labels = torch.tensor([[1.0, -1.0, 0.0], [0.5, 0.0, 0.0]])
+    of_first = math.log(2) + math.log1p(math.exp(3.0))
+    assert genre_loss(logits, labels).item() == pytest.approx((of_first + 0.5 * math.log1p(math.exp(-1.0))) / 2)
+    assert genre_loss(logits, 0 * labels).item() == 0

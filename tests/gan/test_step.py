@@ -15,7 +15,7 @@ from gan.draws import Draws
 from gan.feed import told as part_of
 from gan.losses import LECAM_DECAY
 from gan.schedule import follow, noise_seed, schedule
-from gan.state import RECALIBRATION_SEED, new_state, recalibrate, update_ema
+from gan.state import RECALIBRATION_SEED, State, new_state, recalibrate, update_ema
 from gan.step import FIGURES, frozen, set_rates, step
 from tests.gan.training import Pyramid, config_of, equal, noise_of_step, weights
 
@@ -354,6 +354,31 @@ def test_the_critic_learns_and_g_learns_from_it(tiny: ModelConfig, real: Tensor)
     assert equal(state.discriminator.state_dict(), without.discriminator.state_dict())  # D is as it was
     assert not equal(state.generator.state_dict(), without.generator.state_dict())
     assert all(weight.requires_grad for weight in state.critic.parameters())
+
+
+@pytest.mark.usefixtures("small_critic")
+def test_the_critic_learns_all_known_genres_and_g_learns_those_that_it_was_asked_for(
+    tiny: ModelConfig, real: Tensor
+) -> None:
+    asked = replace(tiny, genres=("Horror", "Comedy", "Drama"))
+    labels = torch.tensor([[1, -1, 0], [-1, 1, 0], [1, 1, 0], [-1, -1, 0]], dtype=torch.int8)
+
+    def after(classifier: float, dropout: float) -> State:
+        config = config_of(4, critic=1.0, classifier=classifier, label_dropout=dropout, label_ramp_kimg=0.0)
+        state = new_state(asked, config)
+        for _ in range(2):  # a new critic has no opinion to learn from
+            step(state, real[:4], labels, config)
+        return state
+
+    heard, unheard, untold = after(1.0, 0.0), after(0.0, 0.0), after(1.0, 1.0)
+    for state in (heard, untold):
+        assert state.critic is not None
+        assert state.critic.classifier is not None
+        weight = state.critic.classifier.weight.detach()
+        assert weight[:2].abs().sum(1).min() > 0
+        assert not weight[2].any()  # nothing is known of Drama
+    assert not equal(heard.generator.state_dict(), unheard.generator.state_dict())
+    assert equal(untold.generator.state_dict(), after(0.0, 1.0).generator.state_dict())
 
 
 # ---- Small parts -------------------------------------------------------------------------------------
