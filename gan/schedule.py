@@ -1,8 +1,10 @@
 """What the number of a step decides: its noise, its learning rates, how loud labels are, whether slopes are punished.
 
-now = schedule(state, config)
-now.rate_g                               # after decay and guard rails
-noise_seed(config, state)                # names all random numbers of this step
+    now = schedule(state, config)
+    now.rate_g                               # after decay and guard rails
+    noise_seed(config, state)                # names all random numbers of this step
+
+All of it follows from the number of steps and what the guard rails have left, so none of it has to be stored.
 """
 
 from __future__ import annotations
@@ -21,7 +23,8 @@ Number = float | Tensor
 class Schedule:
     """The numbers of one step, or tensors of no dimension that a graph reads anew at every replay (gan.graph).
 
-    rate_g, rate_d : learning rates. ramp : size of the labels. follow : how far the average goes towards G. Both 0 to 1.
+    rate_g, rate_d : learning rates. ramp : size of the labels, 0 to 1. follow : how far the average goes towards G, 0
+    to 1.
     """
 
     rate_g: Number

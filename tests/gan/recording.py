@@ -4,7 +4,8 @@
     replay()                               # the same operations on the same memory: no Python of ``body`` runs again
 
 As in a CUDA graph, a number that was Python's is frozen, a tensor is read anew, and results are always in one place. As
-in a capture, looking at a value is refused; and so are random numbers, which a recording would draw from one state.
+in a capture, looking at a value or copying one from the host is refused; and so are random numbers, of which a
+recording would freeze the state.
 """
 
 from __future__ import annotations
@@ -41,10 +42,13 @@ class Recording(TorchDispatchMode):
 
     def __torch_dispatch__(self, func: Any, types: Any, args: Any = (), kwargs: Any = None) -> Any:
         kwargs = kwargs or {}
-        if torch.Tag.data_dependent_output in func.tags:
+        masks = func is torch.ops.aten.index.Tensor and any(mask.dtype == torch.bool for mask in tensors(args[1]))
+        if torch.Tag.data_dependent_output in func.tags or masks:
             raise RuntimeError(f"{func} waits for a value")
         if torch.Tag.nondeterministic_seeded in func.tags:
             raise RuntimeError(f"{func} draws random numbers")
+        if func is torch.ops.aten.lift_fresh.default:
+            raise RuntimeError("torch.tensor brings a number of Python's, which on CUDA waits for the device")
         given = set()
         for tensor in tensors((args, kwargs)):
             given.add(place(tensor))

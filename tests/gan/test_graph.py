@@ -5,7 +5,9 @@ import math
 import os
 import signal
 from collections.abc import Callable
-from dataclasses import replace
+from contextlib import nullcontext
+from dataclasses import fields, replace
+from importlib import import_module
 from pathlib import Path
 from typing import Any
 from unittest import mock
@@ -13,17 +15,20 @@ from unittest import mock
 import pytest
 import torch
 from torch import Tensor
+from torch.utils._python_dispatch import TorchDispatchMode
 
 from gan import PRESETS, ModelConfig, PosterSet, TrainConfig, TrainingError
 from gan import state as states
 from gan import train as loop
 from gan.distributed import World
+from gan.draws import Draws
 from gan.graph import WARM_UP, CudaCapture, GraphedStep, graphed
 from gan.logger import read_stats
+from gan.schedule import Schedule
 from gan.state import State, load_state, new_state, save_state
-from gan.step import step
+from gan.step import step, updates
 from gan.train import train
-from tests.gan.recording import CpuCapture
+from tests.gan.recording import CpuCapture, tensors
 from tests.gan.training import Pyramid, config_of, equal
 
 GENRES = {"genres": ("Comedy", "Drama"), "embedding": 3}
@@ -86,6 +91,24 @@ def test_replayed_steps_are_eager_steps_bit_for_bit(name: str) -> None:
     assert (capture.warm, capture.recorded, capture.replayed) == (WARM_UP * kinds, kinds, STEPS - WARM_UP * kinds)
 
 
+@pytest.mark.parametrize("name", ["dcgan-stable", "dcgan-128", "projected"])
+def test_replayed_steps_are_eager_steps_in_bfloat16_too(name: str, monkeypatch: pytest.MonkeyPatch) -> None:
+    """As on CUDA: weights are cast once in each pass and the casts forgotten after it, so none is frozen."""
+    autocast, casts = torch.autocast, set[torch.dtype]()
+
+    def as_on_cuda(device: str, dtype: torch.dtype | None = None, enabled: bool = True) -> torch.autocast:
+        return autocast(device, dtype, enabled=dtype is not None)
+
+    monkeypatch.setattr(torch, "autocast", as_on_cuda)
+    model, config = small(name)
+    eager, replayed, advance = new_state(model, config), new_state(model, config), GraphedStep(CpuCapture())
+    eager.discriminator.layers[0].register_forward_hook(lambda _, __, maps: casts.add(maps.dtype))
+    for real, labels in batches(model, 9):
+        assert torch.equal(advance(replayed, real, labels, config), step(eager, real, labels, config))
+    assert equal(everything(replayed), everything(eager))
+    assert torch.bfloat16 in casts
+
+
 def test_a_change_of_rates_by_the_guard_rails_reaches_a_recording() -> None:
     model, config = small("dcgan")
     eager, replayed, advance = new_state(model, config), new_state(model, config), GraphedStep(CpuCapture())
@@ -132,6 +155,58 @@ def test_weights_are_loaded_where_a_recording_looks(tiny: ModelConfig) -> None:
     assert [value.data_ptr() for value in state.generator.state_dict().values()] == before
     state.optimizer_g.load_state_dict(state.optimizer_g.state_dict())
     assert state.optimizer_g.state is not optimizer
+
+
+# ---- What a device needs -----------------------------------------------------------------------------
+
+
+class OnTheDevice(TorchDispatchMode):
+    """No operation touches a tensor outside the device: to fetch or bring one, the host and the device must meet."""
+
+    def __init__(self, device: str) -> None:
+        super().__init__()
+        self.device = device
+
+    def __torch_dispatch__(self, func: Any, types: Any, args: Any = (), kwargs: Any = None) -> Any:
+        fused = func is torch.ops.aten._fused_adam_.tensor_lr  # works in place, and has no meta kernel
+        found = None if fused else func(*args, **(kwargs or {}))
+        for tensor in tensors((args, kwargs, found)):
+            if tensor.device.type != self.device:
+                raise RuntimeError(f"{func} touches a tensor on {tensor.device}")
+        return found
+
+
+class Placeholders(Draws):
+    """Draws of a device that this machine does not have."""
+
+    def __init__(self, count: int, device: str) -> None:
+        self.device, self.rows, self.of = device, slice(0, count), count
+
+    def drawn(self, shape: tuple[int, ...], dtype: torch.dtype, fill: Any) -> Tensor:
+        return torch.empty(self.of, *shape, dtype=dtype, device=self.device)
+
+
+def updates_on(device: str, state: State, model: ModelConfig, config: TrainConfig) -> Tensor:
+    real = torch.empty(4, 3, *model.size, device=device)
+    labels = torch.empty(4, len(model.genres), dtype=torch.int8, device=device) if model.genres else None
+    numbers = Schedule(*(torch.empty((), device=device) for _ in fields(Schedule)))
+    return updates(state, real, labels, config, numbers, Placeholders(4, device))
+
+
+@pytest.mark.parametrize("name", KINDS)
+def test_nothing_in_a_step_waits_for_a_value_or_leaves_the_device(name: str, monkeypatch: pytest.MonkeyPatch) -> None:
+    """On the device "meta" tensors have no values, so that whoever looks at one is found."""
+    monkeypatch.setattr(torch, "autocast", lambda *_, **__: nullcontext())  # knows no meta
+    monkeypatch.setattr(import_module("torch.optim.adam"), "_device_dtype_check_for_fused", lambda *_: None)
+    model, config = small(name)
+    state = new_state(model, config, "meta")
+    with OnTheDevice("meta"):
+        assert updates_on("meta", state, model, config).shape == (5,)
+
+
+def test_a_tensor_that_is_brought_to_the_device_is_found() -> None:
+    with pytest.raises(RuntimeError, match="touches a tensor on cpu"), OnTheDevice("meta"):
+        torch.zeros(2).to("meta")
 
 
 # ---- Whole runs --------------------------------------------------------------------------------------
@@ -308,9 +383,15 @@ def test_the_stand_in_freezes_pythons_numbers_reads_tensors_anew_and_runs_nothin
     assert first.tolist() == [10, 10]
 
 
-@pytest.mark.parametrize("forbidden", [lambda x: x.sum().item(), lambda x: bool(x[0] > 0), torch.rand_like])
+@pytest.mark.parametrize(
+    "forbidden",
+    [
+        lambda x: x.sum().item(), lambda x: bool(x[0] > 0), lambda x: x[x > 0], torch.rand_like,
+        lambda x: torch.tensor(1.0) * x, lambda x: x.new_tensor(1.0),
+    ],
+)  # fmt: skip
 def test_the_stand_in_refuses_what_cannot_be_recorded(forbidden: Callable[[Tensor], Any]) -> None:
-    with pytest.raises(RuntimeError, match=r"waits for a value|draws random numbers"):
+    with pytest.raises(RuntimeError, match=r"waits for a value|draws random numbers|brings a number of Python's"):
         CpuCapture().record(lambda: forbidden(torch.zeros(2)))
 
 
