@@ -6,6 +6,7 @@ What every page needs stands in cache.py, and so do the rules for keys.
 from __future__ import annotations
 
 import json
+import math
 import re
 from dataclasses import dataclass
 from pathlib import Path
@@ -19,6 +20,7 @@ if TYPE_CHECKING:
     from torch import Tensor
 
     import gan
+    from xai.filter_table import Table
     from xai.prune import Cost, Moments
 
 
@@ -56,6 +58,17 @@ def pruned(digest: str, ranking: str, percent: int, _checkpoint: gan.Checkpoint)
     layers = prune.activation_layers(generator)
     smaller = prune.prune(generator, gone, known=_moments(digest, _checkpoint))
     return Pruned(smaller, layers, {layer: len(units) for layer, units in gone.items()})
+
+
+def strongest(table: Table, percent: int) -> float:
+    """The greatest effect, in grey levels, among the ``percent`` (1 to 100) of the filters that have the least."""
+    count = max(round(percent / 100 * len(table.effect)), 1)
+    return float(sorted(table.effect)[count - 1])
+
+
+def threshold(table: Table, percent: int) -> float:
+    """The least hundredth of a grey level that all of these filters stay below."""
+    return 0.0 if percent == 0 else math.floor(100 * strongest(table, percent) + 1) / 100
 
 
 @st.cache_resource(max_entries=16, show_spinner=False)

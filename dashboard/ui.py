@@ -150,7 +150,7 @@ def smaller(cells: Any, most: int = MOST_CELL) -> Any:
     return np.stack([np.asarray(Image.fromarray(cell).resize(size, Image.Resampling.LANCZOS)) for cell in cells])
 
 
-def clamp(key: str, most: int) -> None:
+def clamp(key: str, most: float) -> None:
     """Bring a stored number back into range, before its widget is drawn: another layer may have fewer units."""
     if st.session_state.get(key, 0) > most:
         st.session_state[key] = most

@@ -4,9 +4,8 @@ import plotly.graph_objects as go
 import streamlit as st
 
 import gan
-from dashboard import filter_cache, prune_cache, state, ui
+from dashboard import cache, filter_cache, prune_cache, state, ui
 from dashboard.components.sprite_grid import sprite_grid
-from xai.filters import Table
 from xai.prune import percent_below
 from xai.render import data_uri, sprite
 
@@ -18,6 +17,8 @@ RANKINGS = {
 }
 COLOURS = {"effect": "#c2410c", "duplicates": "#1d4ed8", "norm": "#15803d", "random": "#888888"}
 SEEDS = 12
+SHARE, THRESHOLD = "share", "threshold"
+USUAL, MOST = 20, 90  # percent
 
 ui.head("Prune", "Which filters of the generator can go, and when does it show?")
 subject = ui.needs(st.session_state["_subject"], "generator")
@@ -27,20 +28,49 @@ table = filter_cache.filters_table(checkpoint.digest, checkpoint)
 rankings = [name for name in RANKINGS if name != "effect" or table is not None]
 
 
-def take_below_threshold(table: Table) -> None:
-    """Set the share to that of the filters whose effect is below the threshold."""
-    st.session_state["percent"] = min(percent_below(table, st.session_state["threshold"]), 90)
+def carry_over() -> None:
+    """Set the slider that is not on the page, and may come now, to what the other one took away."""
+    share, shown = st.session_state["_taken"]
+    if shown == "threshold":
+        other, value = "percent", share
+    else:
+        other, value = "threshold", 0.0 if table is None else prune_cache.threshold(table, share)
+    st.session_state[other] = value
+    st.query_params[other] = str(value)  # which a slider that is not on the page leaves as it is
 
 
 with st.container(horizontal=True, vertical_alignment="bottom"):
-    ranking = ui.choose("Take away", rankings, rankings[0], lambda name: RANKINGS[name], "ranking", width=380)
-    percent = st.slider("Percent of the filters", 0, 90, 20, key="percent", bind="query-params", width=300)
-    if ranking == "effect" and table is not None:
-        st.slider(
-            "or all that change the poster by less than", 0.0, 5.0, 0.0, 0.05, "%.2f grey levels", key="threshold",
-            on_change=take_below_threshold, args=(table,), width=300,
-            help="Sets the share beside it, rounded to a whole percent.",
+    ranking = ui.choose(
+        "Take away", rankings, rankings[0], lambda name: RANKINGS[name], "ranking", width=380, on_change=carry_over
+    )
+    studied = table if ranking == "effect" else None
+    told = studied is not None and st.segmented_control(
+        "Set", [SHARE, THRESHOLD], default=SHARE, required=True, key="set", bind="query-params", on_change=carry_over,
+        help="The share of the filters that go, or the effect below which a filter goes. The other one follows.",
+    )  # fmt: skip
+    by_threshold = told == THRESHOLD
+    if studied is not None and by_threshold:
+        most = max(5.0, prune_cache.threshold(studied, MOST))
+        ui.clamp("threshold", most)
+        threshold = st.slider(
+            "All that change the poster by less than", 0.0, most, prune_cache.threshold(studied, USUAL), 0.01,
+            "%.2f grey levels", key="threshold", bind="query-params", width=300,
+            help="Rounded to a whole percent of the filters.",
         )  # fmt: skip
+        below = percent_below(studied, threshold)
+        percent = min(below, MOST)
+    else:
+        percent = st.slider("Percent of the filters", 0, MOST, USUAL, key="percent", bind="query-params", width=300)
+st.session_state["_taken"] = percent, "threshold" if by_threshold else "percent"
+if by_threshold:
+    st.caption(f"That is {percent} % of the filters" + (", the most that can be taken away." if below > MOST else "."))
+elif studied is not None and percent:
+    least = prune_cache.strongest(studied, percent)
+    st.caption(f"That is all filters that change the poster by {least:.2f} grey levels or less.")
+if table is None:
+    st.caption(
+        "Least effect first, the usual order, comes when the filters are measured: Generator page, *All filters*."
+    )
 smaller = prune_cache.pruned(checkpoint.digest, ranking, percent, checkpoint)
 before, after = prune_cache.costs(checkpoint.digest, ranking, percent, checkpoint)
 
@@ -114,7 +144,10 @@ if study:
         f"against {study['held_out']:,} held-out ones. Bars are 95 % intervals."
     )
 else:
-    st.info("The study is not made yet: python scripts/study_pruning.py --checkpoint DIR --data POSTERS")
+    st.info(
+        "The study is not made yet: "
+        f"`python scripts/study_pruning.py --checkpoint {cache.folder(checkpoint.name)} --data POSTERS`"
+    )
 
 
 def keep() -> None:

@@ -19,7 +19,7 @@ from streamlit.testing.v1 import AppTest
 import gan
 from gan.synthetic import draw_poster
 from tests.dashboard.conftest import PAGES
-from xai.filters import filters_table
+from xai.filters import Table, filters_table
 
 OpenApp = Callable[..., AppTest]
 FAST = {"methods": ["DeepLIFT", "Gradient × input", "Activation map"]}
@@ -383,16 +383,76 @@ def test_a_smaller_generator_taken_home_is_a_checkpoint(checkpoints: Path, tmp_p
     assert counts[0] < counts[1]
 
 
-def test_a_threshold_sets_the_share_of_filters_whose_effect_is_below_it(
-    open_app: OpenApp, checkpoints: Path, tmp_path: Path
-) -> None:
-    copied = tmp_path / "checkpoints"
+@pytest.fixture
+def studied(checkpoints: Path, tmp_path: Path) -> tuple[Path, Table]:
+    """A folder of checkpoints whose first one's filters have been studied, and the table."""
+    copied = tmp_path / "studied"
     shutil.copytree(checkpoints, copied)
     table = filters_table(gan.load(copied / "tiny"), latents=8)
     table.save(copied / "tiny/filters.npz")
-    app = open_app("prune", None, "--checkpoints", str(copied))
+    return copied, table
+
+
+def taken_away(app: AppTest) -> int:
+    return int(next(metric.value for metric in app.metric if metric.label == "Filters taken away").split()[0])
+
+
+def test_a_threshold_takes_away_the_filters_whose_effect_is_below_it(
+    open_app: OpenApp, studied: tuple[Path, Table]
+) -> None:
+    folder, table = studied
+    app = open_app("prune", None, "--checkpoints", str(folder))
     assert app.selectbox(key="ranking").value == "effect"
-    threshold = round(float(np.median(table.effect)) * 20) / 20
+    app.get("button_group")[0].set_value("threshold").run()
+    threshold = round(float(np.median(table.effect)), 2)
     app.slider(key="threshold").set_value(threshold).run()
     assert not app.exception
-    assert app.slider(key="percent").value == round(100 * float((table.effect < threshold).mean()))
+    share = round(100 * float((table.effect < threshold).mean()))
+    assert f"That is {share} % of the filters" in texts(app)
+    assert taken_away(app) == round(share / 100 * len(table.effect))
+
+
+def test_a_share_tells_the_effect_that_its_filters_do_not_exceed(
+    open_app: OpenApp, studied: tuple[Path, Table]
+) -> None:
+    folder, table = studied
+    app = open_app("prune", {"percent": "50"}, "--checkpoints", str(folder))
+    gone = taken_away(app)
+    assert gone == round(len(table.effect) / 2)
+    assert f"{np.sort(table.effect)[gone - 1]:.2f} grey levels or less" in texts(app)
+
+
+def test_share_and_threshold_are_never_on_the_page_together_and_carry_over(
+    open_app: OpenApp, studied: tuple[Path, Table]
+) -> None:
+    folder, table = studied
+    app = open_app("prune", {"percent": "60"}, "--checkpoints", str(folder))
+    before = taken_away(app)
+    app.get("button_group")[0].set_value("threshold").run()
+    assert [slider.key for slider in app.main.slider] == ["threshold"]
+    threshold = app.slider(key="threshold").value
+    assert np.sort(table.effect)[before - 1] < threshold < np.sort(table.effect)[before - 1] + 0.02
+    app.slider(key="threshold").set_value(0.0).run()
+    assert taken_away(app) == 0
+    app.get("button_group")[0].set_value("share").run()
+    assert [slider.key for slider in app.main.slider] == ["percent"]
+    assert app.slider(key="percent").value == 0
+
+
+def test_another_ranking_keeps_the_share_that_a_threshold_set(open_app: OpenApp, studied: tuple[Path, Table]) -> None:
+    folder, table = studied
+    query = {"set": "threshold", "threshold": f"{np.median(table.effect):.2f}"}
+    app = open_app("prune", query, "--checkpoints", str(folder))
+    before = taken_away(app)
+    assert before != round(len(table.effect) / 5)  # the usual share
+    app.selectbox(key="ranking").set_value("norm").run()
+    assert not app.exception
+    assert taken_away(app) == before
+
+
+def test_a_link_with_a_threshold_brings_the_same_generator_back(open_app: OpenApp, studied: tuple[Path, Table]) -> None:
+    folder, table = studied
+    query = {"set": "threshold", "threshold": f"{np.median(table.effect):.2f}"}
+    app = open_app("prune", query, "--checkpoints", str(folder))
+    assert app.slider(key="threshold").value == float(query["threshold"])
+    assert taken_away(app) == int((table.effect < float(query["threshold"])).sum())
