@@ -22,7 +22,7 @@ index = st.slider("Noise value", 0, count - 1, key="latent", bind="query-params"
 
 place = st.empty()  # the atlas takes some seconds: everything else first
 
-left, right = st.columns([13, 7], gap="large")
+left, right = st.columns([5, 2], gap="medium")
 with left:
     st.subheader("Which values change this poster most")
     table = pd.DataFrame(
@@ -109,5 +109,6 @@ with place.container(), ui.forgiving("The atlas"):
     )  # fmt: skip
     st.caption(
         "Move over the picture to turn the value from -3 to 3; point at a square to take another value. The redder the "
-        "square, the more its value can change this poster. Everything else stays as it is."
+        "square, the more its value can change this poster on the whole way; the table below goes by the slope at the "
+        "value that it has now. Everything else stays as it is."
     )

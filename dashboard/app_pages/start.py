@@ -71,6 +71,8 @@ columns[0].metric("Checkpoint", checkpoint.name)
 columns[1].metric("Pictures, width × height", f"{config.size[1]} × {config.size[0]}")
 columns[2].metric("Posters shown in training", f"{info['kimg']:.0f} thousand" if "kimg" in info else "unknown")
 columns[3].metric("Genres it can be asked for", len(state.base().config.genres) or "none")
+if "start" in info:
+    st.caption(f"Its training began with the weights of {info['start']}; what those had been shown is not counted.")
 found = cache.posters(config.size)
 if cache.posters_wait(config.size):
     st.caption("The real posters are not read at this size yet: there is a button in the sidebar.")
