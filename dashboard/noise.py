@@ -18,7 +18,7 @@ if TYPE_CHECKING:
     from torch import Tensor
 
     from dashboard.state import Subject
-    from xai.directions import Direction, Effect
+    from xai.direction_families import Direction, Effect
     from xai.genres import GenreEffects
     from xai.latent_study import LatentStudy
 

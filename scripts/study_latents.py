@@ -16,7 +16,7 @@ from pathlib import Path
 from tqdm import tqdm
 
 from gan import CheckpointError, PosterLensError, load
-from xai.directions import CONTROL
+from xai.direction_families import CONTROL
 from xai.genres import asked_for
 from xai.latent_study import FILE, LatentStudy, latent_study
 

@@ -22,7 +22,8 @@ from numpy.typing import NDArray
 from gan.checkpoint import Checkpoint
 from gan.files import write_file
 from gan.models import latents
-from xai.directions import CONTROL, STUDY_SEED, Direction, Directions, Effect, agreement, study
+from xai.direction_families import CONTROL, Direction, Effect
+from xai.directions import STUDY_SEED, Directions, agreement, study
 from xai.errors import ExplanationError
 from xai.importance import Importance, Index, Local, importance, local
 from xai.score import Score

@@ -2,6 +2,9 @@
 
 from __future__ import annotations
 
+import functools
+
+import numpy as np
 import torch
 from torch import Tensor
 
@@ -9,6 +12,8 @@ import gan
 
 ALWAYS_ON = 20.0  # keeps every unit of the first layer above 0, where the ReLU is straight
 AMOUNT = 0.02  # of colour for one unit of noise; small, for there the Tanh is straight
+LATENT = 60  # of three colours; most are dead, so that a random direction moves little
+RED_AND_BLUE, GREY, GREEN = 7, 20, 33
 
 
 @torch.no_grad()
@@ -40,3 +45,18 @@ def corners(latent: int = 6) -> gan.Generator:
     places = torch.zeros(latent, 4, 4)
     places[0, :2, :2], places[1, 2:, 2:], places[2] = 1.0, 2.0, 0.5
     return painted(places, torch.ones(latent, 3))
+
+
+@functools.cache
+def three_colours() -> gan.Generator:
+    """Value 7 makes pictures warmer, 20 brighter and 33 greener, everywhere; the others are dead."""
+    places, colours = torch.zeros(LATENT, 4, 4), torch.ones(LATENT, 3)
+    places[RED_AND_BLUE], places[GREY], places[GREEN] = 1.0, 2.0, 0.5
+    colours[RED_AND_BLUE] = torch.tensor([1.0, 0.0, -1.0])
+    colours[GREEN] = torch.tensor([-0.5, 1.0, -0.5])
+    return painted(places, colours)
+
+
+def axis(index: int, latent: int = LATENT) -> np.ndarray:
+    """The unit vector (latent,) of one noise value."""
+    return np.eye(latent)[index]

@@ -24,7 +24,7 @@ from tests.xai.nets import (
 from xai import units
 from xai.anatomy import Anatomy
 from xai.atlas import atlas
-from xai.directions import closed_form
+from xai.direction_families import closed_form
 from xai.importance import importance
 from xai.inversion import invert
 from xai.latent import jacobian, sweep
