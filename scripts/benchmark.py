@@ -19,8 +19,8 @@ import subprocess
 import sys
 import tempfile
 import time
-from collections.abc import Callable, Iterator, Sequence
-from dataclasses import asdict, dataclass
+from collections.abc import Callable, Iterator
+from dataclasses import asdict
 from pathlib import Path
 from typing import Any
 
@@ -33,170 +33,13 @@ import xai
 from gan import pages
 from gan.files import write_file
 from gan.synthetic import draw_poster
-from xai.agreement import coarse, rank_correlation
-from xai.faithfulness import heat_of
+from xai.peers import PEERS
+from xai.timing import REFERENCES, Bench, Row, elapsed, table, turns
 
 HOUSE = Path(__file__).resolve().parent.parent
 BEGIN, END = "<!-- benchmark -->", "<!-- /benchmark -->"
-REFERENCES = 16
 FOLDER = 1000
 SIX = ("deeplift", "deepshap", "lime", "integrated_gradients", "gradcam", "activation")
-
-
-@dataclass(frozen=True)
-class Row:
-    """One line of the table; milliseconds, ``peer_ms`` None where there is no peer. ``goal`` as the project set it."""
-
-    job: str
-    ours_ms: float
-    peer: str
-    peer_ms: float | None
-    goal: str
-    note: str = ""
-
-    @property
-    def ratio(self) -> float | None:
-        """How many times as fast as the peer."""
-        return None if self.peer_ms is None else self.peer_ms / self.ours_ms
-
-
-class AsItIs(torch.nn.Module):
-    """A network that no chain is made of: what a person hands to a library."""
-
-    def __init__(self, network: torch.nn.Module) -> None:
-        super().__init__()
-        self.network = network
-
-    def forward(self, images: Tensor) -> Tensor:
-        scores: Tensor = self.network(images)
-        return scores
-
-
-@dataclass(frozen=True, eq=False)
-class Bench:
-    """What all jobs share: the networks, posters (N, 3, H, W), and how many turns to take."""
-
-    path: Path
-    checkpoint: gan.Checkpoint
-    posters: Tensor
-    turns: int
-
-    @property
-    def score(self) -> xai.Score:
-        """A fresh score that remembers nothing."""
-        assert self.checkpoint.discriminator is not None  # checked by main
-        return xai.Score(self.checkpoint.discriminator)
-
-    @property
-    def references(self) -> Tensor:
-        return self.posters[:REFERENCES]
-
-
-def turns(count: int, *jobs: Callable[[int], Any]) -> list[float]:
-    """Median milliseconds of each job; they take turns, and a first turn of each does not count."""
-    seconds: list[list[float]] = [[] for _ in jobs]
-    for turn in range(count + 1):
-        for job, spent in zip(jobs, seconds, strict=True):
-            start = time.perf_counter()
-            job(turn)
-            spent.append(time.perf_counter() - start)
-    return [1000 * statistics.median(spent[1:]) for spent in seconds]
-
-
-def forward(bench: Bench) -> Iterator[Row]:
-    """D on one poster and on 64."""
-    score, network = bench.score, bench.score.module()
-    for rows in (1, 64):
-        images = bench.posters[:rows]
-        with torch.no_grad():
-            ours, plain = turns(bench.turns, lambda _: score(images), lambda _: network(images))  # noqa: B023
-        yield Row(f"D on {rows} poster{'s' * (rows > 1)}", ours, "the module as it is", plain, "")
-
-
-def deeplift(bench: Bench) -> Iterator[Row]:
-    """One poster against the grey one."""
-    from captum.attr import DeepLift
-
-    score, grey = bench.score, torch.zeros_like(bench.posters[:1])
-    peer = DeepLift(score.module())
-    method = xai.attribution("deeplift", score)
-    ours, captum = turns(
-        bench.turns,
-        lambda turn: method.attribute(picture(bench, turn)),
-        lambda turn: peer.attribute(picture(bench, turn), grey),
-    )
-    yield Row("DeepLIFT, one poster", ours, "captum DeepLift", captum, "faster")
-    rows = bench.posters[:32]
-    (together,) = turns(bench.turns, lambda _: method.attribute(rows))
-    yield Row("DeepLIFT of 32 posters at once, each", together / len(rows), "captum one by one", captum, "")
-
-
-def deepshap(bench: Bench) -> Iterator[Row]:
-    """One poster against 16 others."""
-    from captum.attr import DeepLiftShap
-    from shap import DeepExplainer
-
-    score = bench.score
-    method = xai.attribution("deepshap", score, reference=xai.reference("posters", images=bench.references))
-    explainer, captum = DeepExplainer(score.module(), bench.references), DeepLiftShap(score.module())
-    ours, by_shap, by_captum = turns(
-        bench.turns,
-        lambda turn: method.attribute(picture(bench, turn)),
-        lambda turn: explainer.shap_values(picture(bench, turn), check_additivity=False),
-        lambda turn: captum.attribute(picture(bench, turn), bench.references),
-    )
-    yield Row(f"DeepSHAP, {REFERENCES} references", ours, "shap DeepExplainer", by_shap, "3 times")
-    yield Row(f"DeepSHAP, {REFERENCES} references", ours, "captum DeepLiftShap", by_captum, "")
-
-
-def gradients(bench: Bench) -> Iterator[Row]:
-    """Integrated gradients, at the same completeness gap or better."""
-    from captum.attr import IntegratedGradients
-
-    score, grey = bench.score, torch.zeros_like(bench.posters[:1])
-    peer = IntegratedGradients(score.module())
-    method = xai.attribution("integrated_gradients", score)
-    gaps: list[list[float]] = [[], []]
-
-    def ours_(turn: int) -> None:
-        gaps[0].append(abs(float(method.attribute(picture(bench, turn)).gap)))
-
-    def captum_(turn: int) -> None:
-        image = picture(bench, turn)
-        values = peer.attribute(image, grey, n_steps=64, method="gausslegendre", internal_batch_size=64)
-        gaps[1].append(abs(float(score(image) - score(grey) - values.sum())))
-
-    ours, captum = turns(bench.turns, ours_, captum_)
-    note = f"median gap {statistics.median(gaps[0]):.1g}, captum {statistics.median(gaps[1]):.1g}"
-    yield Row("Integrated gradients", ours, "captum, 64 steps", captum, "", note)
-
-
-def lime(bench: Bench) -> Iterator[Row]:
-    """LIME until it agrees with itself, against the library with 1,000 samples on the same kind of segments."""
-    seeds, posters = 4, 5
-    rows: dict[str, list[float]] = {"direct": [], "lime": []}
-    alike: dict[str, list[float]] = {"direct": [], "lime": []}
-    samples: list[int] = []
-    fast, plain = bench.score, xai.Score(AsItIs(bench.score.module()))
-    for index in range(posters):
-        image = picture(bench, index)
-        maps: dict[str, list[Any]] = {"direct": [], "lime": []}
-        for seed in range(seeds):
-            for engine, score, settings in (("direct", fast, {}), ("lime", plain, {"samples": 1000})):
-                method = xai.attribution("lime", score, engine=engine, seed=seed, **settings)
-                found = method.attribute(image)
-                rows[engine].append(1000 * found.seconds)
-                maps[engine].append(coarse(heat_of(found)))
-                samples += [int(found.diagnostics["samples"])] * (engine == "direct")
-        for engine, each in maps.items():
-            pairs = [rank_correlation(each[i], each[j]) for i in range(seeds) for j in range(i)]
-            alike[engine].append(statistics.mean(pairs))
-    ours, library = (statistics.median(rows[engine]) for engine in ("direct", "lime"))
-    note = (
-        f"seed correlation {statistics.mean(alike['direct']):.3f}, lime's {statistics.mean(alike['lime']):.3f}; "
-        f"{statistics.median(samples):.0f} samples"
-    )
-    yield Row("LIME, SLIC 50", ours, "lime, 1,000 samples", library, "3 times at 0.95", note)
 
 
 def page(bench: Bench) -> Iterator[Row]:
@@ -353,22 +196,8 @@ def pruning(bench: Bench) -> Iterator[Row]:
 
 
 JOBS: dict[str, Callable[[Bench], Iterator[Row]]] = {
-    job.__name__: job
-    for job in (forward, deeplift, deepshap, gradients, lime, page, folder, card, generator, noise, pruning)
+    job.__name__: job for job in (*PEERS, page, folder, card, generator, noise, pruning)
 }
-
-
-def picture(bench: Bench, turn: int) -> Tensor:
-    """Another poster each turn, none of them a reference."""
-    place = REFERENCES + turn % (len(bench.posters) - REFERENCES)
-    return bench.posters[place : place + 1]
-
-
-def elapsed(job: Callable[[], Any]) -> float:
-    """Milliseconds."""
-    start = time.perf_counter()
-    job()
-    return 1000 * (time.perf_counter() - start)
 
 
 def resident(pid: int) -> float:
@@ -378,19 +207,6 @@ def resident(pid: int) -> float:
     except (OSError, IndexError):
         return 0.0
     return pages * 4096 / 1e6
-
-
-def table(rows: Sequence[Row]) -> str:
-    """Markdown."""
-    lines = [
-        "| job | ours, ms | peer | peer, ms | times as fast | goal | |",
-        "| --- | --- | --- | --- | --- | --- | --- |",
-    ]
-    for row in rows:
-        peer = "" if row.peer_ms is None else f"{row.peer_ms:.1f}"
-        ratio = "" if row.ratio is None else f"**{row.ratio:.1f}**"
-        lines.append(f"| {row.job} | {row.ours_ms:.1f} | {row.peer} | {peer} | {ratio} | {row.goal} | {row.note} |")
-    return "\n".join(lines)
 
 
 def parse(arguments: list[str] | None = None) -> argparse.Namespace:
