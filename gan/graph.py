@@ -34,13 +34,13 @@ Body = Callable[[], Tensor]
 
 
 def graphed(config: TrainConfig, device: torch.device, world: World = ALONE) -> GraphedStep:
-    """The step for this device.
+    """The step for this device; raises as :func:`require_graphs` does."""
+    require_graphs(config, device, world)
+    return GraphedStep(CudaCapture(device))
 
-    Raises
-    ------
-    TrainingError
-        If the device has no CUDA graphs, there are several processes, or a step must look at a value.
-    """
+
+def require_graphs(config: TrainConfig, device: torch.device, world: World = ALONE) -> None:
+    """TrainingError if the device has no CUDA graphs, there are several processes, or a step must look at a value."""
     if device.type != "cuda":
         raise TrainingError(f"A CUDA graph needs a CUDA device, not {device.type}; train without --graph.")
     if world.size > 1:
@@ -49,7 +49,6 @@ def graphed(config: TrainConfig, device: torch.device, world: World = ALONE) -> 
         raise TrainingError(
             "A CUDA graph cannot decide whether to skip D; leave --skip-d-above at 1, or train without --graph."
         )
-    return GraphedStep(CudaCapture(device))
 
 
 class Capture(Protocol):

@@ -5,7 +5,8 @@
 
 Also ``python scripts/benchmark.py --train``. All rungs train the same networks on the same posters at the same batch
 and take turns, so that a machine that slows down slows all of them. Peak is what a matrix product reaches here in
-single precision on a CPU and in bfloat16 on a GPU.
+single precision on a CPU and in bfloat16 on a GPU. On CUDA there are rungs more: posters kept on the device, bfloat16,
+and the step as a CUDA graph (gan.graph).
 """
 
 from __future__ import annotations
@@ -23,17 +24,18 @@ import torch
 from torch import Tensor, nn
 
 import gan
-from gan.distributed import World
 from gan.feed import Feed
+from gan.graph import WARM_UP, graphed
 from gan.pages import around, put
-from gan.state import new_state
+from gan.state import State, new_state
 from gan.step import step
 from gan.synthetic import draw_poster
 
-BEGIN, END = "<!-- speed -->", "<!-- /speed -->"
+MARKS = {"cpu": ("<!-- speed -->", "<!-- /speed -->"), "cuda": ("<!-- speed cuda -->", "<!-- /speed cuda -->")}
 POSTERS = 256
 TURNS = 3
 Job = Callable[[], None]  # one step
+Advance = Callable[[State, Tensor, Tensor | None, gan.TrainConfig], Tensor]  # gan.step.step, or recordings of it
 
 
 @dataclass(frozen=True)
@@ -62,7 +64,9 @@ def ladder(device: torch.device, batch: int, seconds: float) -> tuple[list[Rung]
         jobs["posters on the device, channels last, bfloat16"] = tutorial(
             posters, device, batch, channels_last=True, resident=True, bfloat16=True
         )
-    jobs["PosterLens, preset dcgan"] = ours(posters, device, batch)
+    jobs["PosterLens, preset dcgan"] = ours(posters, device, batch, step)
+    if device.type == "cuda":
+        jobs["PosterLens, preset dcgan, as a CUDA graph"] = ours(posters, device, batch, graphed(preset(batch), device))
     rates = in_turns(jobs, device, batch, seconds)
     flops = flops_of_a_poster(gan.ModelConfig())
     return [Rung(name, rate, flops) for name, rate in rates.items()], peak(device)
@@ -124,15 +128,20 @@ def tutorial(
     return one_step
 
 
-def ours(posters: gan.PosterSet, device: torch.device, batch: int) -> Job:
-    """The project's own step, fed as in training."""
-    config = replace(gan.PRESETS["dcgan"].train, batch=batch)
+def preset(batch: int) -> gan.TrainConfig:
+    """What the project's own rungs train."""
+    return replace(gan.PRESETS["dcgan"].train, batch=batch)
+
+
+def ours(posters: gan.PosterSet, device: torch.device, batch: int, advance: Advance) -> Job:
+    """The project's own step, eager or recorded, fed as in training."""
+    config = preset(batch)
     state = new_state(gan.ModelConfig(), config, device)
     feed, numbers = Feed(posters, (), device), np.random.default_rng(0)
 
     def one_step() -> None:
         real, labels = feed(numbers.integers(0, len(posters), batch))
-        step(state, real, labels, config, World())
+        advance(state, real, labels, config)
 
     return one_step
 
@@ -141,7 +150,7 @@ def in_turns(jobs: dict[str, Job], device: torch.device, batch: int, seconds: fl
     """Posters a second of each job: the median of some turns of so many seconds."""
     rates: dict[str, list[float]] = {name: [] for name in jobs}
     for job in jobs.values():
-        for _ in range(3):
+        for _ in range(WARM_UP + 1):  # until a graph is recorded
             job()
     for _ in range(TURNS):
         for name, job in jobs.items():
@@ -225,7 +234,7 @@ def parse(arguments: list[str] | None = None) -> argparse.Namespace:
     parser.add_argument("--device", default="cuda" if torch.cuda.is_available() else "cpu")
     parser.add_argument("--batch", type=int, default=128)
     parser.add_argument("--seconds", type=float, default=60.0, help="measuring time of each rung")
-    parser.add_argument("--write", type=Path, help=f"put the table between {BEGIN} and {END} of this page")
+    parser.add_argument("--write", type=Path, help="put the table between the device's own marks on this page")
     return parser.parse_args(arguments)
 
 
@@ -233,13 +242,14 @@ def main(arguments: list[str] | None = None) -> int:
     options = parse(arguments)
     try:
         device = torch.device(options.device)
+        marks = MARKS.get(device.type, MARKS["cpu"])
         if options.write:
-            around(options.write, BEGIN, END)
+            around(options.write, *marks)
         rungs, top = ladder(device, options.batch, options.seconds)
         found = table(rungs, top, device, options.batch)
         print(found)
         if options.write:
-            put(options.write, BEGIN, END, found)
+            put(options.write, *marks, found)
     except (gan.PosterLensError, RuntimeError, AssertionError) as error:  # a device that torch does not have
         print(f"error: {error}", file=sys.stderr)
         return 2

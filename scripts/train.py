@@ -5,6 +5,7 @@
     python scripts/train.py --data posters.zip --out runs/first --resume
     python scripts/train.py --data posters.zip --out runs/large --preset dcgan-128 --from checkpoints/dcgan-64
     python scripts/train.py --data posters.zip --out runs/asked --conditional genres --from checkpoints/dcgan-64
+    python scripts/train.py --data posters.zip --out runs/first --device cuda --graph
     torchrun --nproc-per-node 4 scripts/train.py --data posters.zip --out runs/first
 
 Ctrl-C saves and leaves; --resume goes on exactly there. Watch it with TensorBoard or on the Training page.
@@ -35,6 +36,7 @@ from gan import (
     load_posters,
 )
 from gan.config import BASES
+from gan.graph import require_graphs
 from gan.train import train
 
 HELP = {
@@ -138,6 +140,8 @@ def main(arguments: list[str] | None = None) -> int:
     try:
         check_device(chosen.device)
         model, config = options(chosen)
+        if chosen.graph:
+            require_graphs(config, torch.device(chosen.device))  # before posters are read, which can take long
         genres = [name.strip() for name in chosen.genres.split(",") if name.strip()]
         posters = load_posters(chosen.data, model.size, chosen.fit, genres, progress=not chosen.quiet)
         training, held_out = posters.split()

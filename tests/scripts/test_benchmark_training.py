@@ -12,8 +12,10 @@ import torch
 from torch.utils.flop_counter import FlopCounterMode
 
 import gan
+from gan.graph import WARM_UP, GraphedStep
 from gan.state import new_state
 from gan.step import step
+from tests.gan.recording import CpuCapture
 
 SCRIPT = Path(__file__).parents[2] / "scripts/benchmark_training.py"
 PAGE = "# Title\n<!-- speed -->\nold\n<!-- /speed -->\nafter\n"
@@ -62,6 +64,49 @@ def test_the_table_has_all_rungs_beside_the_tutorials_loop(
     assert min(rates) > 0
     assert [float(row[2]) for row in rows] == pytest.approx([rate / rates[0] for rate in rates], abs=0.011)
     assert page.read_text() == PAGE.replace("old", printed)
+
+
+def test_on_cuda_the_ladder_goes_on_to_the_step_as_a_graph(script: ModuleType, monkeypatch: pytest.MonkeyPatch) -> None:
+    """Without a GPU: which rungs there are, and what the project's own are given."""
+    monkeypatch.setattr(script, "tutorial", lambda *_, **kinds: kinds)
+    monkeypatch.setattr(script, "graphed", lambda config, device: (config.batch, device.type))
+    monkeypatch.setattr(script, "ours", lambda posters, device, batch, advance: advance)
+    jobs: dict[str, object] = {}
+    monkeypatch.setattr(script, "in_turns", lambda found, *_: jobs.update(found) or dict.fromkeys(found, 1.0))
+    rungs, _ = script.ladder(torch.device("cuda"), 2, 0.001)
+    assert [rung.name for rung in rungs] == list(jobs)
+    assert jobs == {
+        "the tutorial's loop": {},
+        "channels last": {"channels_last": True},
+        "posters on the device": {"resident": True},
+        "posters on the device, channels last, bfloat16": {"channels_last": True, "resident": True, "bfloat16": True},
+        "PosterLens, preset dcgan": step,
+        "PosterLens, preset dcgan, as a CUDA graph": (2, "cuda"),
+    }
+
+
+def test_the_projects_own_rung_trains_step_by_step_and_by_recordings_alike(
+    script: ModuleType, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    """Warm-up lasts until a recording is made, so that none is made while the clock runs."""
+    states, capture = [], CpuCapture()
+    monkeypatch.setattr(script, "new_state", lambda *arguments: states.append(new_state(*arguments)) or states[-1])
+    posters = gan.PosterSet(torch.zeros(4, 64, 64, 3, dtype=torch.uint8).numpy(), tuple("abcd"), ((),) * 4)
+    cpu = torch.device("cpu")
+    jobs = {name: script.ours(posters, cpu, 2, advance) for name, advance in (("a", step), ("b", GraphedStep(capture)))}
+    monkeypatch.setattr(script, "steps_a_second", lambda *_: capture.recorded)
+    assert script.in_turns(jobs, cpu, 1, 1.0) == {"a": 1, "b": 1}
+    eager, replayed = (state.generator.state_dict() for state in states)
+    assert states[0].steps == states[1].steps == WARM_UP + 1
+    assert all(torch.equal(replayed[name], value) for name, value in eager.items())
+
+
+def test_each_kind_of_device_has_a_table_of_its_own(script: ModuleType, tmp_path: Path) -> None:
+    page = tmp_path / "page.md"
+    page.write_text(PAGE + PAGE.replace("speed -->", "speed cuda -->").replace("old", "of a GPU"))
+    assert script.main(["--device", "cpu", "--batch", "2", "--seconds", "0.001", "--write", str(page)]) == 0
+    assert "old" not in page.read_text()
+    assert "<!-- speed cuda -->\nof a GPU\n<!-- /speed cuda -->" in page.read_text()
 
 
 def test_a_rungs_share_of_the_peak_is_its_work_over_what_the_machine_could_do(script: ModuleType) -> None:
