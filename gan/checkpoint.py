@@ -29,6 +29,7 @@ from gan.errors import CheckpointError
 from gan.files import write_directory
 from gan.models import Discriminator, Generator
 
+RECORD = "config.json"
 Weights = dict[str, Tensor]
 Network = TypeVar("Network", Generator, Discriminator)
 
@@ -59,12 +60,39 @@ def save(
     info: Mapping[str, Any] | None = None,
     half: Collection[str] = (),
 ) -> None:
-    """Write a checkpoint folder, complete or not at all.
+    """Write a checkpoint folder, complete or not at all; one that is there is replaced.
 
     Networks named in ``half`` ("generator", "discriminator") are stored in half precision.
+
+    Raises
+    ------
+    CheckpointError
+        If something else is there, which is left as it is.
     """
+    check_replaceable(directory)
     with write_directory(Path(directory)) as folder:
         fill(folder, generator, discriminator, info, half)
+
+
+def check_replaceable(directory: str | Path, record: str = RECORD) -> None:
+    """Make sure that nothing but a checkpoint is lost when one is written to ``directory``.
+
+    record : name of the JSON file that every such checkpoint holds, with the networks' shape under ``model``.
+
+    Raises
+    ------
+    CheckpointError
+        If a file is there, or a folder that is not empty and holds no such record.
+    """
+    path = Path(directory)
+    if not path.exists() or (path.is_dir() and not any(path.iterdir())):
+        return
+    try:
+        known = isinstance(json.loads((path / record).read_text())["model"], dict)
+    except (OSError, ValueError, KeyError, TypeError):
+        known = False
+    if not known:
+        raise CheckpointError(f"{path} is there and is no checkpoint; it is not replaced.")
 
 
 def fill(
@@ -83,7 +111,7 @@ def fill(
         # Not save_file: on a full disk it raises an error of its own, which is no OSError.
         (folder / f"{name}.safetensors").write_bytes(to_bytes(weights))
     config = {"model": asdict(generator.config), "info": dict(info or {})}
-    (folder / "config.json").write_text(json.dumps(config, indent=2) + "\n")
+    (folder / RECORD).write_text(json.dumps(config, indent=2) + "\n")
 
 
 def load(path: str | Path) -> Checkpoint:
@@ -109,18 +137,18 @@ def list_checkpoints(directory: str | Path) -> list[str]:
     return sorted(
         path.name
         for path in root.iterdir()
-        if not path.name.startswith(".") and ((path / "config.json").is_file() or path.suffix in {".pth", ".pt"})
+        if not path.name.startswith(".") and ((path / RECORD).is_file() or path.suffix in {".pth", ".pt"})
     )
 
 
 def _load_folder(path: Path) -> Checkpoint:
     try:
-        record = json.loads((path / "config.json").read_text())
+        record = json.loads((path / RECORD).read_text())
         config = ModelConfig.from_dict(record["model"])
     except FileNotFoundError:
-        raise CheckpointError(f"{path} holds no config.json.") from None
+        raise CheckpointError(f"{path} holds no {RECORD}.") from None
     except (ValueError, KeyError, TypeError, AttributeError, OSError) as error:
-        raise CheckpointError(f"{path / 'config.json'} is not a valid configuration.") from error
+        raise CheckpointError(f"{path / RECORD} is not a valid configuration.") from error
     files = {name: path / f"{name}.safetensors" for name in ("generator", "discriminator")}
     weights = {name: _read_safetensors(file) for name, file in files.items() if file.exists()}
     if not weights:

@@ -29,6 +29,7 @@ from safetensors.torch import save as to_bytes
 from torch import Tensor, nn
 from torch.nn import functional as F
 
+from gan.checkpoint import check_replaceable
 from gan.errors import CheckpointError
 from gan.files import write_directory
 
@@ -182,11 +183,14 @@ def _icnr(weight: Tensor, factor: int) -> None:
 def save(directory: str | Path, upscaler: Upscaler, info: Mapping[str, Any] | None = None, card: str = "") -> None:
     """Write ``upscaler.json``, ``upscaler.safetensors`` in half precision and a ``README.md``; all or nothing.
 
+    An upscaler that is there is replaced; CheckpointError if something else is.
+
     Parameters
     ----------
     info : what is known of the training, kept beside the network's shape.
     card : text of the model card; no card where it is empty.
     """
+    check_replaceable(directory, CONFIG)
     weights = {name: value.detach().half().cpu().contiguous() for name, value in upscaler.state_dict().items()}
     record = {"model": asdict(upscaler.config), "info": dict(info or {})}
     with write_directory(Path(directory)) as folder:

@@ -23,6 +23,7 @@ from typing import Any
 import torch
 
 from gan import PosterLensError, PosterSet, load_posters
+from gan.checkpoint import check_replaceable
 from gan.train import StopRequest
 from gan.upscale import CONFIG, Upscaler, UpscalerConfig, load, save
 from gan.upscale_training import UpscalerTraining, measure, train
@@ -152,6 +153,8 @@ def ship(chosen: argparse.Namespace, posters: PosterSet) -> str:
 
 def run(chosen: argparse.Namespace) -> None:
     """Do what the command line asks."""
+    if chosen.ship:
+        check_replaceable(chosen.ship, CONFIG)  # said now, not after minutes of measuring
     posters = load_posters(chosen.data, SIDE, progress=not chosen.quiet)
     if chosen.check:
         upscaler = load(chosen.check)

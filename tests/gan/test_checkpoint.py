@@ -366,3 +366,46 @@ def test_a_listing_names_what_can_be_loaded(checkpoints: Path, tmp_path: Path) -
         (tmp_path / name).touch()
     assert list_checkpoints(tmp_path) == ["a", "b", "netG.pth", "state.pt"]
     assert list_checkpoints(tmp_path / "none") == []
+
+
+# ---- what may be replaced --------------------------------------------------------------------------------
+
+
+def test_a_checkpoint_is_replaced_and_an_empty_folder_filled(
+    networks: tuple[Generator, Discriminator], tmp_path: Path
+) -> None:
+    (tmp_path / "kept").mkdir()
+    save(tmp_path / "kept", *networks, {"kimg": 1})
+    save(tmp_path / "kept", *networks, {"kimg": 2})
+    assert load(tmp_path / "kept").info["kimg"] == 2
+
+
+@pytest.mark.parametrize(
+    ("name", "text"),
+    [
+        ("thesis.tex", "a year's work"),
+        ("config.json", "{}"),
+        ("config.json", '{"model": "gpt"}'),
+        ("config.json", "[1]"),
+        (".hidden", ""),
+        ("config.json/deep", ""),
+        ("upscaler.json", '{"model": {"factor": 2}}'),
+    ],
+)
+def test_a_folder_of_something_else_is_not_replaced(
+    name: str, text: str, networks: tuple[Generator, Discriminator], tmp_path: Path
+) -> None:
+    file = tmp_path / "mine" / name
+    file.parent.mkdir(parents=True)
+    file.write_text(text)
+    with pytest.raises(CheckpointError, match=r"mine is there and is no checkpoint; it is not replaced\.$"):
+        save(tmp_path / "mine", *networks)
+    assert file.read_text() == text
+    assert [path.name for path in tmp_path.iterdir()] == ["mine"]
+
+
+def test_a_file_is_not_replaced_by_a_checkpoint(networks: tuple[Generator, Discriminator], tmp_path: Path) -> None:
+    (tmp_path / "mine").write_text("a year's work")
+    with pytest.raises(CheckpointError, match=r"is not replaced\.$"):
+        save(tmp_path / "mine", *networks)
+    assert (tmp_path / "mine").read_text() == "a year's work"

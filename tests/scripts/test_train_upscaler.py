@@ -19,7 +19,17 @@ import pytest
 import torch
 from PIL import Image
 
-from gan import PosterSet, TrainingError, from_uint8, load_posters, metrics, to_uint8, upscale, upscale_training
+from gan import (
+    CheckpointError,
+    PosterSet,
+    TrainingError,
+    from_uint8,
+    load_posters,
+    metrics,
+    to_uint8,
+    upscale,
+    upscale_training,
+)
 from gan.errors import MetricsUnavailableError
 from gan.synthetic import write_folder
 from gan.upscale import Upscaler, UpscalerConfig, lanczos, load, save
@@ -252,6 +262,24 @@ def test_a_place_that_cannot_be_written_is_one_sentence(
     (tmp_path / "file").touch()
     assert command("--out", tmp_path / "file/run", "--steps=1") == 2
     assert one_sentence(capsys).startswith(f"{tmp_path / 'file/run'} cannot be written: ")
+
+
+def test_an_upscaler_is_replaced(tmp_path: Path) -> None:
+    for step in (1, 2):
+        save(tmp_path / "shipped", Upscaler(MODEL), {"step": step})
+    assert json.loads((tmp_path / "shipped/upscaler.json").read_text())["info"]["step"] == 2
+
+
+def test_shipping_replaces_nothing_but_an_upscaler(
+    command: Callable[..., int], tmp_path: Path, capsys: pytest.CaptureFixture[str]
+) -> None:
+    (tmp_path / "mine").mkdir()
+    (tmp_path / "mine/config.json").write_text('{"model": {"resolution": 64}}')  # such as a GAN's checkpoint holds
+    with pytest.raises(CheckpointError, match=r"is not replaced\.$"):
+        save(tmp_path / "mine", Upscaler(MODEL))
+    assert command("--out", tmp_path / "none", "--ship", tmp_path / "mine") == 2  # before the run is looked for
+    assert one_sentence(capsys) == f"{tmp_path / 'mine'} is there and is no checkpoint; it is not replaced."
+    assert [path.name for path in (tmp_path / "mine").iterdir()] == ["config.json"]
 
 
 def test_a_loss_that_is_no_number_stops_the_run_at_the_last_good_state(
