@@ -139,7 +139,7 @@ def benchmark(chosen: argparse.Namespace) -> Study:
         raise gan.CheckpointError(f"{chosen.checkpoint} does not hold both networks.")
     training, kept = None, None
     if chosen.data:
-        training, kept = gan.load_posters(chosen.data, checkpoint.config.resolution).split()
+        training, kept = gan.load_posters(chosen.data, checkpoint.config.size).split()
     score = xai.Score(checkpoint.discriminator)
     donors = drawn(checkpoint.generator, DONOR_SEEDS, DONORS)
     hosts = sampled(kept, chosen.seed) if kept is not None else drawn(checkpoint.generator, HOST_SEEDS, HOSTS)
@@ -196,7 +196,8 @@ def look(
     score: xai.Score, hosts: torch.Tensor, donors: torch.Tensor, count: int, least: float, seed: int
 ) -> dict[str, Found]:
     """Cases of each kind."""
-    draws = {"patch": patches(hosts, donors), "noise": strips(hosts), "synthetic": parts(hosts.shape[-1])}
+    height, width = hosts.shape[-2:]
+    draws = {"patch": patches(hosts, donors), "noise": strips(hosts), "synthetic": parts((height, width))}
     return {kind: find(kind, score, draws[kind], count, least, seed) for kind in KINDS}
 
 

@@ -85,8 +85,9 @@ def sample(chosen: argparse.Namespace) -> list[Path]:
     if checkpoint.generator is None:
         raise CheckpointError(f"{chosen.checkpoint} holds no generator, only a discriminator.")
     ways = versions(chosen.upscale)
-    side = checkpoint.config.resolution * max(chosen.scale, upscale.FACTOR if len(ways) > 1 else 1)
-    if side**2 * (1 if chosen.single else len(seeds)) > MAX_PIXELS:
+    height, width = checkpoint.config.size
+    scale = max(chosen.scale, upscale.FACTOR if len(ways) > 1 else 1)
+    if height * width * scale**2 * (1 if chosen.single else len(seeds)) > MAX_PIXELS:
         raise ValueError("The picture would be too large; take a smaller --scale or fewer --seeds.")
     plain = [chosen.out / f"seed-{seed:06d}.png" for seed in seeds] if chosen.single else [chosen.out]
     paths = {way: [named(path, way) for path in plain] for way in ways}

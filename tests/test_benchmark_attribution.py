@@ -16,7 +16,7 @@ import torch
 import gan
 import xai
 from gan.synthetic import write_folder
-from tests.xai.nets import discriminator, generator
+from tests.xai.nets import discriminator, generator, oblong, scramble
 
 SCRIPT = Path(__file__).parents[1] / "scripts/benchmark_attribution.py"
 PAGE = "# Before\n\n<!-- benchmark: begin -->\nold\n<!-- benchmark: end -->\n\nAfter.\n"
@@ -84,6 +84,22 @@ def test_without_posters_generated_ones_stand_in_and_it_is_said_and_repeated(
     assert texts[0] == texts[1]
     assert "generated posters (no real posters were given)" in texts[0]
     assert "reference `generated`" in texts[0]
+
+
+@pytest.mark.parametrize("posters", [False, True])
+def test_posters_of_two_to_three_are_measured_whole(
+    posters: bool, module: ModuleType, tmp_path: Path, capsys: pytest.CaptureFixture[str]
+) -> None:
+    config = oblong(norm_d=True, genres=())
+    networks = (scramble(lambda: gan.Generator(config)).eval(), scramble(lambda: gan.Discriminator(config)).eval())
+    gan.save(tmp_path / "whole", *networks, {})
+    write_folder(tmp_path / "posters", 60, size=(32, 48))
+    given = ["--checkpoint", str(tmp_path / "whole"), "--cases=2", "--least=0.2", "--quick", "--methods", "deeplift"]
+    given += ["--data", str(tmp_path / "posters")] * posters
+    assert module.main([*given, "--json", str(tmp_path / "figures.json")]) == 0, capsys.readouterr().err
+    found = json.loads((tmp_path / "figures.json").read_text())
+    assert [kind["kept"] for kind in found["kinds"].values()] == [2, 2, 2]
+    assert all(ceiling == 1 for ceiling in found["measures"]["ceiling"]["mass"])
 
 
 @pytest.mark.parametrize(
