@@ -13,9 +13,8 @@ import sys
 import time
 from pathlib import Path
 
-from tqdm import tqdm
-
-from gan import CheckpointError, PosterLensError, load
+from gan import CheckpointError, load
+from xai.console import exit_code, progress_bar
 from xai.filter_table import FILE
 from xai.filters import FIRST_SEED, filters_table
 from xai.genres import asked_for
@@ -42,9 +41,8 @@ def study(chosen: argparse.Namespace) -> Path:
     if out.is_dir() or not out.parent.is_dir():
         raise ValueError(f"{out} is not a file in a folder that exists.")
     start = time.perf_counter()
-    shape = "{percentage:3.0f}% |{bar}| {elapsed}, {remaining} to go"
-    with tqdm(total=100, bar_format=shape, disable=None) as bar:  # None: not where nobody looks
-        table = filters_table(checkpoint, chosen.latents, chosen.first_seed, lambda part: _show(bar, part))
+    with progress_bar() as tell:
+        table = filters_table(checkpoint, chosen.latents, chosen.first_seed, tell)
     table.save(out)
     print(f"{out}: {len(table)} filters, {chosen.latents} posters, {time.perf_counter() - start:.0f} s")
     for layer in dict.fromkeys(table.layer.tolist()):
@@ -53,21 +51,9 @@ def study(chosen: argparse.Namespace) -> Path:
     return out
 
 
-def _show(bar: tqdm[None], part: float) -> None:
-    bar.update(100 * part - bar.n)
-
-
 def main(arguments: list[str] | None = None) -> int:
     chosen = parse(arguments)
-    try:
-        study(chosen)
-    except OSError as error:
-        print(f"error: the table cannot be written: {error.strerror or error}.", file=sys.stderr)
-        return 2
-    except (PosterLensError, ValueError) as error:
-        print(f"error: {error}", file=sys.stderr)
-        return 2
-    return 0
+    return exit_code(lambda: study(chosen), "the table")
 
 
 if __name__ == "__main__":

@@ -13,9 +13,8 @@ import sys
 import time
 from pathlib import Path
 
-from tqdm import tqdm
-
-from gan import CheckpointError, PosterLensError, load
+from gan import CheckpointError, load
+from xai.console import exit_code, progress_bar
 from xai.direction_families import CONTROL
 from xai.genres import asked_for
 from xai.latent_study import FILE, LatentStudy, latent_study
@@ -40,9 +39,9 @@ def run(chosen: argparse.Namespace) -> Path:
     folder: Path = chosen.out or chosen.checkpoint
     if not folder.is_dir():
         raise CheckpointError(f"{folder} is no folder; say with --out where the study goes.")
-    start, shape = time.perf_counter(), "{percentage:3.0f}% |{bar}| {elapsed}, {remaining} to go"
-    with tqdm(total=100, bar_format=shape, disable=None) as bar:  # None: not where nobody looks
-        found = latent_study(checkpoint, chosen.samples, chosen.grid, chosen.seed, lambda part: _show(bar, part))
+    start = time.perf_counter()
+    with progress_bar() as tell:
+        found = latent_study(checkpoint, chosen.samples, chosen.grid, chosen.seed, tell)
     found.save(folder / FILE)
     print(f"{folder / FILE}: {chosen.samples} samples, {time.perf_counter() - start:.0f} s")
     _tell(found)
@@ -61,21 +60,9 @@ def _tell(found: LatentStudy) -> None:
             print(f"  {one.name}: {one.label} {one.effects[one.label].value:+.1f} deviations; besides: {besides}")
 
 
-def _show(bar: tqdm[None], part: float) -> None:
-    bar.update(100 * part - bar.n)
-
-
 def main(arguments: list[str] | None = None) -> int:
     chosen = parse(arguments)
-    try:
-        run(chosen)
-    except OSError as error:
-        print(f"error: the study cannot be written: {error.strerror or error}.", file=sys.stderr)
-        return 2
-    except (PosterLensError, ValueError) as error:
-        print(f"error: {error}", file=sys.stderr)
-        return 2
-    return 0
+    return exit_code(lambda: run(chosen), "the study")
 
 
 if __name__ == "__main__":

@@ -16,13 +16,12 @@ import sys
 from dataclasses import asdict
 from pathlib import Path
 
-from tqdm import tqdm
-
 import gan
 from gan.files import write_file
 from gan.metrics import generated_features, poster_features
 from gan.state import recalibrate
 from xai import ExplanationError
+from xai.console import exit_code, progress_bar
 from xai.filter_table import FILE, Table
 from xai.filters import filters_table
 from xai.prune import RANKINGS, costs, effects, first_of, moments, prune, ranking
@@ -66,10 +65,8 @@ def table_of(checkpoint: gan.Checkpoint, options: argparse.Namespace) -> Table:
     folder: Path = options.checkpoint
     found = Table.beside(folder, checkpoint.digest)
     if found is None:
-        with tqdm(total=100, desc="filters") as bar:
-            found = filters_table(
-                checkpoint, options.latents, progress=lambda part: bar.update(round(100 * part) - bar.n)
-            )
+        with progress_bar("filters") as tell:
+            found = filters_table(checkpoint, options.latents, progress=tell)
         if folder.is_dir():
             found.save(folder / FILE)
     return found
@@ -78,7 +75,7 @@ def table_of(checkpoint: gan.Checkpoint, options: argparse.Namespace) -> Table:
 def study(checkpoint: gan.Checkpoint, options: argparse.Namespace) -> dict[str, object]:
     """Points of all rankings, as plain values."""
     generator = checkpoint.generator
-    assert generator is not None  # main has looked
+    assert generator is not None  # run has looked
     shares = sorted({0.0, *options.shares})
     held_out = gan.load_posters(options.data, generator.config.resolution).split()[1]
     real = poster_features(held_out)
@@ -88,10 +85,10 @@ def study(checkpoint: gan.Checkpoint, options: argparse.Namespace) -> dict[str, 
     for name in RANKINGS:
         seeds = range(options.orders if name == "random" else 1)
         orders = [ranking(generator, name, measured, seed, known) for seed in seeds]
-        with tqdm(total=100, desc=name) as bar:
+        with progress_bar(name) as tell:
             points = bench(
                 generator, orders, shares, lambda network: generated_features(network, options.samples), real,
-                options.recalibrate, known, whole, lambda part, bar=bar: bar.update(round(100 * part) - bar.n),  # type: ignore[misc]
+                options.recalibrate, known, whole, tell,
             )  # fmt: skip
         rankings[name], limits[name] = [asdict(point) for point in points], unnoticed(points)
         worse = " ".join(f"{point.share:.0%} {point.worse:+.1f} (from {point.worse_low:+.1f})" for point in points)
@@ -105,7 +102,7 @@ def study(checkpoint: gan.Checkpoint, options: argparse.Namespace) -> dict[str, 
 def save(checkpoint: gan.Checkpoint, options: argparse.Namespace) -> None:
     """Write the smaller generator, with the whole discriminator, as a checkpoint."""
     generator = checkpoint.generator
-    assert generator is not None and checkpoint.discriminator is not None  # main has looked
+    assert generator is not None and checkpoint.discriminator is not None  # run has looked
     known = moments(generator)
     measured = effects(table_of(checkpoint, options)) if options.ranking == "effect" else None
     order = ranking(generator, options.ranking, measured, known=known)
@@ -119,26 +116,26 @@ def save(checkpoint: gan.Checkpoint, options: argparse.Namespace) -> None:
         print(f"  {name.replace('_', '-')}: {before[name]:,.4g} -> {value:,.4g} ({value / before[name] - 1:+.1%})")
 
 
+def run(options: argparse.Namespace) -> None:
+    """Do what the command line asks."""
+    check(options)
+    checkpoint = gan.load(options.checkpoint)
+    if checkpoint.generator is None or checkpoint.discriminator is None:
+        raise gan.CheckpointError(f"{options.checkpoint} does not hold both networks.")
+    out = options.out or options.checkpoint / "pruning.json"
+    if not out.parent.is_dir():
+        raise ExplanationError(f"There is no folder {out.parent}; say with --out where the study goes.")
+    if options.save:
+        save(checkpoint, options)
+        return
+    found = {"digest": checkpoint.digest} | study(checkpoint, options)
+    write_file(out, (json.dumps(found) + "\n").encode())
+    print(out)
+
+
 def main(arguments: list[str] | None = None) -> int:
     options = parse(arguments)
-    try:
-        check(options)
-        checkpoint = gan.load(options.checkpoint)
-        if checkpoint.generator is None or checkpoint.discriminator is None:
-            raise gan.CheckpointError(f"{options.checkpoint} does not hold both networks.")
-        out = options.out or options.checkpoint / "pruning.json"
-        if not out.parent.is_dir():
-            raise ExplanationError(f"There is no folder {out.parent}; say with --out where the study goes.")
-        if options.save:
-            save(checkpoint, options)
-            return 0
-        found = {"digest": checkpoint.digest} | study(checkpoint, options)
-        write_file(out, (json.dumps(found) + "\n").encode())
-    except (gan.PosterLensError, OSError) as error:
-        print(f"error: {error}", file=sys.stderr)
-        return 2
-    print(out)
-    return 0
+    return exit_code(lambda: run(options), str(options.save) if options.save else "the study")
 
 
 if __name__ == "__main__":

@@ -12,9 +12,8 @@ import sys
 import time
 from pathlib import Path
 
-from tqdm import tqdm
-
-from gan import CheckpointError, PosterLensError, load
+from gan import CheckpointError, load
+from xai.console import exit_code, progress_bar
 from xai.genres import asked_for
 from xai.inversion import ENCODER_STEPS, encoder_r2, save_encoder, train_encoder
 
@@ -37,30 +36,18 @@ def run(chosen: argparse.Namespace) -> Path:
         raise CheckpointError(f"{chosen.checkpoint} holds no generator, only a discriminator.")
     if out.is_dir() or not out.parent.is_dir():
         raise ValueError(f"{out} is not a file in a folder that exists.")
-    start, shape = time.perf_counter(), "{percentage:3.0f}% |{bar}| {elapsed}, {remaining} to go"
-    with tqdm(total=100, bar_format=shape, disable=None) as bar:  # None: not where nobody looks
-        encoder = train_encoder(checkpoint.generator, chosen.steps, chosen.seed, lambda part: _show(bar, part))
+    start = time.perf_counter()
+    with progress_bar() as tell:
+        encoder = train_encoder(checkpoint.generator, chosen.steps, chosen.seed, tell)
     save_encoder(encoder, out, checkpoint.digest)
     r2 = encoder_r2(encoder, checkpoint.generator)
     print(f"{out}: {r2:.0%} of the noise found back on new posters, {time.perf_counter() - start:.0f} s")
     return out
 
 
-def _show(bar: tqdm[None], part: float) -> None:
-    bar.update(100 * part - bar.n)
-
-
 def main(arguments: list[str] | None = None) -> int:
     chosen = parse(arguments)
-    try:
-        run(chosen)
-    except OSError as error:
-        print(f"error: the encoder cannot be written: {error.strerror or error}.", file=sys.stderr)
-        return 2
-    except (PosterLensError, ValueError) as error:
-        print(f"error: {error}", file=sys.stderr)
-        return 2
-    return 0
+    return exit_code(lambda: run(chosen), "the encoder")
 
 
 if __name__ == "__main__":

@@ -9,11 +9,8 @@ import torch
 
 import gan
 import xai
-from scripts import study_latents
-from scripts import train_encoder as encoder_script
 from tests.xai.latent_nets import corners
 from tests.xai.nets import discriminator, generator, one_sentence
-from xai.inversion import load_encoder
 from xai.latent_study import FILE, LatentStudy, latent_study
 
 
@@ -89,48 +86,3 @@ def test_a_checkpoint_without_generator_is_refused() -> None:
     with pytest.raises(xai.ExplanationError) as caught:
         latent_study(gan.Checkpoint(None, network, network.config))
     one_sentence(caught.value)
-
-
-# ---- the command lines ---------------------------------------------------------------------------------
-
-
-@pytest.fixture
-def folder(tmp_path: Path) -> Path:
-    gan.save(tmp_path / "tiny", generator(8), discriminator(8))
-    return tmp_path / "tiny"
-
-
-def test_the_script_keeps_the_study_beside_the_weights(folder: Path, capsys: pytest.CaptureFixture[str]) -> None:
-    assert study_latents.main(["--checkpoint", str(folder), "--samples", "2"]) == 0
-    assert LatentStudy.beside(folder, gan.load(folder).digest) is not None
-    assert "of the variety" in capsys.readouterr().out
-
-
-def test_the_encoder_script_writes_an_encoder_of_this_checkpoint(folder: Path) -> None:
-    out = folder / "encoder.safetensors"
-    assert encoder_script.main(["--checkpoint", str(folder), "--out", str(out), "--steps", "2"]) == 0
-    assert load_encoder(out, gan.load(folder).digest).latent == 6
-
-
-@pytest.mark.parametrize(
-    ("main", "arguments"),
-    [
-        (study_latents.main, ["--checkpoint", "nowhere"]),
-        (study_latents.main, ["--samples", "1"]),
-        (study_latents.main, ["--grid", "3"]),
-        (study_latents.main, ["--seed", "-1"]),
-        (study_latents.main, ["--out", "nowhere"]),
-        (encoder_script.main, ["--steps", "0", "--out", "encoder.safetensors"]),
-        (encoder_script.main, ["--out", "nowhere/encoder.safetensors"]),
-        (encoder_script.main, ["--out", "."]),
-    ],
-)
-def test_a_wrong_command_line_ends_with_one_sentence_and_no_file(
-    folder: Path, capsys: pytest.CaptureFixture[str], monkeypatch: pytest.MonkeyPatch, main, arguments: list[str]
-) -> None:
-    monkeypatch.chdir(folder.parent)
-    before = sorted(folder.parent.rglob("*"))
-    assert main(["--checkpoint", "tiny", *arguments]) == 2
-    message = capsys.readouterr().err.strip().splitlines()[-1]
-    assert message.startswith("error: ") and message.endswith(".")
-    assert sorted(folder.parent.rglob("*")) == before
