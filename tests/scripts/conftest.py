@@ -5,7 +5,9 @@ from pathlib import Path
 
 import pytest
 
+from gan import metrics
 from gan.synthetic import write_folder
+from tests.gan.judging import Judge, write_posters
 from tests.scripting import script
 
 
@@ -26,3 +28,17 @@ def folder(tmp_path_factory: pytest.TempPathFactory) -> Path:
     first = sorted(made.glob("*.*"))[0]
     first.rename(made / "more" / sorted(made.glob("*.*"))[1].name)
     return made
+
+
+@pytest.fixture(scope="module")
+def data(tmp_path_factory: pytest.TempPathFactory) -> Path:
+    """20 posters to train on and 12 that are held out by their names."""
+    made = tmp_path_factory.mktemp("data")
+    write_posters(made)
+    return made
+
+
+@pytest.fixture
+def judge(monkeypatch: pytest.MonkeyPatch) -> None:
+    """A small judge in place of the network that would have to be installed."""
+    monkeypatch.setattr(metrics, "_judge_network", lambda device: Judge())

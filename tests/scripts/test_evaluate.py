@@ -1,6 +1,5 @@
 from __future__ import annotations
 
-import importlib.util
 import itertools
 import json
 import sys
@@ -11,29 +10,15 @@ from types import ModuleType
 import pytest
 
 import gan
-from gan import evaluation, metrics
+from gan import evaluation
 from gan.genre_figures import GenreFigure
 from gan.metrics import Figure
-from tests.gan.judging import Judge, write_posters
-
-SCRIPT = Path(__file__).parents[2] / "scripts/evaluate.py"
+from tests.scripting import script as load_script
 
 
 @pytest.fixture(scope="module")
 def script() -> ModuleType:
-    spec = importlib.util.spec_from_file_location("scripts_evaluate", SCRIPT)
-    assert spec is not None and spec.loader is not None
-    module = importlib.util.module_from_spec(spec)
-    spec.loader.exec_module(module)
-    return module
-
-
-@pytest.fixture(scope="module")
-def data(tmp_path_factory: pytest.TempPathFactory) -> Path:
-    """20 posters to train on and 12 that are held out by their names."""
-    folder = tmp_path_factory.mktemp("data")
-    write_posters(folder)
-    return folder
+    return load_script("evaluate")
 
 
 @pytest.fixture
@@ -44,8 +29,7 @@ def checkpoint(checkpoints: Path, tmp_path: Path) -> Path:
 
 
 @pytest.fixture
-def run(script: ModuleType, data: Path, monkeypatch: pytest.MonkeyPatch) -> Callable[..., int]:
-    monkeypatch.setattr(metrics, "_judge_network", lambda device: Judge())
+def run(script: ModuleType, data: Path, judge: None) -> Callable[..., int]:
     always = ["--data", str(data), "--samples", "16", "--device", "cpu", "--quiet"]
     return lambda *arguments: script.main([*always, *map(str, arguments)])
 

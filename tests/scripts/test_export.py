@@ -1,6 +1,5 @@
 from __future__ import annotations
 
-import importlib.util
 import json
 import re
 import shutil
@@ -16,27 +15,16 @@ import gan
 from gan import evaluation, metrics
 from gan.logger import read_stats
 from gan.train import train
-from tests.gan.judging import Judge, write_posters
+from tests.gan.judging import Judge
 from tests.gan.training import config_of, equal
+from tests.scripting import script as load_script
 
-SCRIPT = Path(__file__).parents[2] / "scripts/export.py"
 TOLD = ["--preset", "projected", "--command", "python scripts/train.py --kimg 1", "--hardware", "one H100"]
 
 
 @pytest.fixture(scope="module")
 def script() -> ModuleType:
-    spec = importlib.util.spec_from_file_location("scripts_export", SCRIPT)
-    assert spec is not None and spec.loader is not None
-    module = importlib.util.module_from_spec(spec)
-    spec.loader.exec_module(module)
-    return module
-
-
-@pytest.fixture(scope="module")
-def data(tmp_path_factory: pytest.TempPathFactory) -> Path:
-    folder = tmp_path_factory.mktemp("data")
-    write_posters(folder)
-    return folder
+    return load_script("export")
 
 
 @pytest.fixture(scope="module")
@@ -63,8 +51,7 @@ def out(tmp_path: Path) -> Path:
 
 
 @pytest.fixture
-def export(script: ModuleType, data: Path, monkeypatch: pytest.MonkeyPatch) -> Callable[..., int]:
-    monkeypatch.setattr(metrics, "_judge_network", lambda device: Judge())
+def export(script: ModuleType, data: Path, judge: None) -> Callable[..., int]:
     return lambda *arguments: script.main(["--data", str(data), "--samples", "16", *map(str, arguments)])
 
 
