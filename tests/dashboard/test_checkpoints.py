@@ -257,6 +257,15 @@ def test_start_says_how_good_the_checkpoint_is(open_app: OpenApp, kinds: Path, t
     assert not [metric for metric in app.metric if metric.label == "Coverage"]
 
 
+def test_start_names_the_checkpoint_that_a_training_began_with(open_app: OpenApp, tmp_path: Path) -> None:
+    make(tmp_path, "later", KINDS["whole"], kimg=14, start="earlier")
+    make(tmp_path, "earlier", KINDS["whole"], kimg=450)
+    app = open_app("start", {"checkpoint": "later"}, "--checkpoints", str(tmp_path))
+    assert "began with the weights of earlier" in texts(app)
+    app.selectbox(key="checkpoint").set_value("earlier").run()
+    assert "began with" not in texts(app)
+
+
 def test_an_evaluation_that_cannot_be_read_is_one_sentence(open_app: OpenApp, kinds: Path, tmp_path: Path) -> None:
     copied = tmp_path / "kinds"
     shutil.copytree(kinds, copied)
