@@ -9,7 +9,7 @@ import gan
 import xai
 from xai.methods._quiet import quiet
 
-from .nets import pictures, quick
+from .nets import discriminator, pictures, quick, scramble
 
 LAYER = {"activation": {"layer": "layers.1"}}
 
@@ -35,3 +35,14 @@ def methods(checkpoint: gan.Checkpoint) -> list[xai.Attribution]:
 @pytest.fixture(scope="module")
 def images() -> torch.Tensor:
     return pictures(3, 8)
+
+
+@pytest.fixture(scope="module")
+def random_generator() -> gan.Generator:
+    """Two activation layers, of 40 (more than a block) and 4 units."""
+    return scramble(lambda: gan.Generator(gan.ModelConfig(resolution=16, width=20, latent=6))).eval()
+
+
+@pytest.fixture(scope="module")
+def random_score() -> xai.Score:
+    return xai.Score(discriminator(16))

@@ -21,17 +21,6 @@ def table(request: pytest.FixtureRequest) -> Table:
     return filters_table(built.checkpoint(request.param), latents=64)
 
 
-@pytest.fixture(scope="module")
-def random_generator() -> gan.Generator:
-    """Two activation layers, of 40 (more than a block) and 4 units."""
-    return nets.scramble(lambda: gan.Generator(gan.ModelConfig(resolution=16, width=20, latent=6))).eval()
-
-
-@pytest.fixture(scope="module")
-def random_score() -> xai.Score:
-    return xai.Score(nets.discriminator(16))
-
-
 def row(table: Table, unit: int) -> dict[str, Any]:
     return table.find(built.LAYER, unit)
 

@@ -15,17 +15,6 @@ from xai.anatomy import BLOCK, Anatomy
 from xai.removal import removals, without
 
 
-@pytest.fixture(scope="module")
-def random_generator() -> gan.Generator:
-    """Two activation layers, of 40 (more than a block) and 4 units."""
-    return nets.scramble(lambda: gan.Generator(gan.ModelConfig(resolution=16, width=20, latent=6))).eval()
-
-
-@pytest.fixture(scope="module")
-def random_score() -> xai.Score:
-    return xai.Score(nets.discriminator(16))
-
-
 @pytest.mark.parametrize("removal", ["mean", "zero"])
 @pytest.mark.parametrize("layer", ["layers.2", "layers.5"])
 def test_removals_are_those_of_ablate_one_by_one(
