@@ -65,13 +65,15 @@ class CudaCapture:
     """CUDA's own graphs, prepared and recorded on one stream beside the default one, as torch's documentation asks."""
 
     def __init__(self, device: torch.device) -> None:
+        self.device = device
         self.stream = torch.cuda.Stream(device)  # type: ignore[no-untyped-call]  # torch leaves it untyped
 
     def aside(self, body: Body) -> Tensor:
-        self.stream.wait_stream(torch.cuda.current_stream())
+        current = torch.cuda.current_stream(self.device)
+        self.stream.wait_stream(current)
         with torch.cuda.stream(self.stream):
             figures = body()
-        torch.cuda.current_stream().wait_stream(self.stream)
+        current.wait_stream(self.stream)
         return figures
 
     def record(self, body: Body) -> Body:
@@ -80,7 +82,7 @@ class CudaCapture:
             with torch.cuda.graph(graph, stream=self.stream):
                 figures = body()
         except RuntimeError as error:
-            reason = str(error).partition("\n")[0]
+            reason = str(first_of(error)).partition("\n")[0]
             raise TrainingError(f"The step cannot be recorded ({reason}); train without --graph.") from error
 
         def replay() -> Tensor:
@@ -88,6 +90,11 @@ class CudaCapture:
             return figures
 
         return replay
+
+
+def first_of(error: BaseException) -> BaseException:
+    """What went wrong at first: a capture that is broken off fails once more when it ends."""
+    return error if error.__context__ is None else first_of(error.__context__)
 
 
 class GraphedStep:
