@@ -82,8 +82,9 @@ class ProjectedCritic(nn.Module):
         self.genres = genres
         self.read_size = reading_size(size, side)
         with torch.random.fork_rng(devices=[]):
+            network = backbone if backbone is not None else efficientnet_lite0()  # making it draws numbers, too
             torch.default_generator.manual_seed(seed)  # torch.manual_seed would seed the accelerator as well
-            mixing = _Mixing(backbone if backbone is not None else efficientnet_lite0(), self.read_size)
+            mixing = _Mixing(network, self.read_size)
             widths, octaves = mixing.widths, range(len(mixing.widths))
             self.heads = nn.ModuleList(
                 _Head(width, head_width, octave) for width, octave in zip(widths, reversed(octaves), strict=True)

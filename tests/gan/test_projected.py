@@ -330,3 +330,10 @@ def test_vgg16_without_its_weights_is_one_sentence(tmp_path: Path, monkeypatch: 
     monkeypatch.setattr(torch.hub, "get_dir", lambda: str(tmp_path))
     with pytest.raises(TrainingError, match=r"VGG16's weights are not at .*vgg16-397923af.pth"):
         vgg16()
+
+
+@needs_weights
+def test_a_seed_names_one_critic_however_its_network_came() -> None:
+    given_network, own = ProjectedCritic((32, 32), 3, backbone=efficientnet_lite0()), ProjectedCritic((32, 32), 3)
+    images = pictures(1)
+    assert torch.equal(given_network.eval()(images), own.eval()(images))
