@@ -94,11 +94,17 @@ def show_grids(run: Run) -> None:
     elif st.session_state[key] not in times:
         st.session_state[key] = times[-1]
     st.session_state[newest] = times[-1]
-    at = times[0]
+    at, told = times[0], _thousands(times)
     if len(times) > 1:
-        at = st.select_slider("Thousand posters shown", times, key=key, format_func=lambda kimg: f"{kimg:g}")
+        at = st.select_slider("Thousand posters shown", times, key=key, format_func=told.__getitem__)
     with st.container(width=660):
-        st.image(run.grids[at].read_bytes(), f"after {at:g} thousand posters", width="stretch")
+        st.image(run.grids[at].read_bytes(), f"after {told[at]} thousand posters", width="stretch")
+
+
+def _thousands(times: list[float]) -> dict[float, str]:
+    """Words for these kimg: 45.008 would be taken for 45 million, so one decimal, where that tells them apart."""
+    short = {kimg: f"{round(kimg, 1):g}" for kimg in times}
+    return short if len(set(short.values())) == len(times) else {kimg: f"{kimg:g}" for kimg in times}
 
 
 def show_notes(run: Run) -> None:

@@ -308,6 +308,24 @@ def test_training_shows_a_run_and_its_grids(open_app: OpenApp, tmp_path: Path) -
     assert "after 1 thousand posters" in captions(app)
 
 
+@pytest.mark.parametrize(
+    ("kimgs", "told"),
+    [((5.008, 5.52, 45.008), ["5", "5.5", "45"]), ((0.004, 0.008), ["0.004", "0.008"]), ((1.0, 1.04), ["1", "1.04"])],
+)
+def test_grids_are_named_by_thousands_that_cannot_be_taken_for_millions(
+    open_app: OpenApp, tmp_path: Path, kimgs: tuple[float, ...], told: list[str]
+) -> None:
+    grids = tmp_path / "runs/first/grids"
+    grids.mkdir(parents=True)
+    (grids.parent / "stats.jsonl").write_text('{"kimg": 45.008, "step": 10, "seconds": 60, "loss_d": 1, "loss_g": 2}\n')
+    for kimg in kimgs:
+        Image.new("RGB", (64, 64)).save(grids / f"{kimg:010.3f}.png")
+    app = open_app("training")
+    assert not app.exception
+    assert app.select_slider(key="at_runs/first").options == told
+    assert f"after {told[-1]} thousand posters" in captions(app)
+
+
 def test_posters_that_look_alike_are_found_when_asked_for(open_app: OpenApp, poster_folder: Path) -> None:
     app = open_app("discriminator", None, "--posters", str(poster_folder))
     assert "most similar of 40" not in texts(app)
