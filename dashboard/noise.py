@@ -256,9 +256,9 @@ def show_path(checkpoint: gan.Checkpoint, seed: int, z: Tensor) -> None:
 
 def show_inversion(subject: Subject) -> None:
     """Look for the noise from which the generator draws what is nearest to this poster."""
-    asked = st.button("Look for its noise", key="invert", help="About ten seconds at 64 x 64 pixels.")
+    asked = st.button("Look for its noise", key="invert")
     if not asked and not noise_cache.has_inversion(subject):
-        st.markdown("Choose a real poster in the sidebar, and see what this generator cannot draw of it.")
+        st.caption("It takes about ten seconds at 64 × 64 pixels, and can be cancelled.")
         return
     slot, cancel = st.empty(), st.empty()
     if not noise_cache.has_inversion(subject):
