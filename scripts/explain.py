@@ -15,7 +15,6 @@ given again. Under torchrun the processes share the chunks, and the result is th
 from __future__ import annotations
 
 import argparse
-import importlib.util
 import signal
 import sys
 import types
@@ -28,6 +27,7 @@ from typing import Any
 
 import gan
 import xai
+from gan.seeds import parse_seeds
 from xai import explain_job
 from xai.explain_job import Job, processes
 from xai.genres import asked_for
@@ -82,20 +82,10 @@ def posters_of(chosen: argparse.Namespace, checkpoint: gan.Checkpoint, open_file
     if chosen.seeds is not None:
         if checkpoint.generator is None:
             raise gan.CheckpointError(f"{chosen.checkpoint} holds no generator, only a discriminator.")
-        found += drawn(_parse_seeds(chosen.seeds), checkpoint.generator)
+        found += drawn(parse_seeds(chosen.seeds), checkpoint.generator)
     if not found:
         raise gan.DataError("No JPEG, PNG or WebP picture was found.")
     return found
-
-
-def _parse_seeds(text: str) -> list[int]:
-    """What ``sample.py`` makes of --seeds; scripts are no package."""
-    spec = importlib.util.spec_from_file_location("sample", Path(__file__).with_name("sample.py"))
-    assert spec is not None and spec.loader is not None
-    module = importlib.util.module_from_spec(spec)
-    spec.loader.exec_module(module)
-    seeds: list[int] = module.parse_seeds(text)
-    return seeds
 
 
 # ---- how to explain it -------------------------------------------------------------------------------

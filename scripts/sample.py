@@ -11,7 +11,6 @@ each file, one enlarged 4 times by a network, whose detail is invented (NAME-net
 from __future__ import annotations
 
 import argparse
-import re
 import sys
 from collections.abc import Callable, Iterator
 from itertools import chain
@@ -26,12 +25,11 @@ from torch import Tensor
 
 from gan import CheckpointError, Generator, PosterLensError, from_uint8, image_grid, latents, load, to_uint8, upscale
 from gan.files import write_file
+from gan.seeds import parse_seeds
 
 Way = Callable[[NDArray[np.uint8]], NDArray[np.uint8]]
 
 BATCH = 64
-MAX_SEED = 2**32 - 1  # beyond, the random generator repeats itself
-MAX_SEEDS = 100_000
 MAX_PIXELS = 100_000_000  # of one PNG
 UPSCALER = Path(__file__).parents[1] / "checkpoints/upscaler"
 # What the name of an enlarged picture ends in, and the comment that it carries.
@@ -52,21 +50,6 @@ def parse(arguments: list[str] | None = None) -> argparse.Namespace:
     )  # fmt: skip
     parser.add_argument("--force", action="store_true", help="replace files that exist")
     return parser.parse_args(arguments)
-
-
-def parse_seeds(text: str) -> list[int]:
-    """``1,5,10-12`` to [1, 5, 10, 11, 12]; ValueError where it says nothing sensible."""
-    ranges = []
-    for part in text.split(","):
-        match = re.fullmatch(r"\s*([0-9]{1,10})(?:-([0-9]{1,10}))?\s*", part)
-        first, last = (int(match[1]), int(match[2] or match[1])) if match else (1, 0)
-        if not first <= last <= MAX_SEED:
-            raise ValueError(f"{part.strip()!r} in --seeds is neither a seed nor a range from low to high.")
-        ranges.append(range(first, last + 1))
-    count = sum(map(len, ranges))
-    if count > MAX_SEEDS:
-        raise ValueError(f"--seeds names {count} posters; at most {MAX_SEEDS} are drawn at once.")
-    return list(chain(*ranges))
 
 
 @torch.inference_mode()

@@ -321,11 +321,6 @@ def test_impossible_sizes_are_one_sentence_and_exit_code_2(
     assert reason in one_sentence(capsys)
 
 
-def test_seeds_are_numbers_and_ranges_in_the_order_given() -> None:
-    assert script("sample").parse_seeds("1,5, 10-12 ,3") == [1, 5, 10, 11, 12, 3]
-    assert script("sample").parse_seeds("4294967295") == [2**32 - 1]
-
-
 def test_a_checkpoint_without_generator_is_one_sentence_and_exit_code_2(
     checkpoints: Path, tmp_path: Path, capsys: pytest.CaptureFixture[str]
 ) -> None:
