@@ -27,6 +27,7 @@ from typing import TYPE_CHECKING, Literal
 
 import torch
 from torch import Tensor, nn
+from torch.utils.flop_counter import FlopCounterMode
 
 from gan.models import ConditionedConvTranspose2d, Generator, latents
 from xai.errors import ExplanationError
@@ -265,13 +266,10 @@ def costs(*generators: Generator) -> list[Cost]:
 
 def _counts(generator: Generator) -> tuple[int, int]:
     """Parameters, and multiply-adds of one picture."""
-    parameters = sum(weight.numel() for weight in generator.parameters())
-    side, multiply_adds = 1, 0
-    for module in generator.layers:
-        if isinstance(module, nn.ConvTranspose2d):
-            multiply_adds += module.weight.numel() * side**2
-            side = (side - 1) * module.stride[0] - 2 * int(module.padding[0]) + module.kernel_size[0]
-    return parameters, multiply_adds
+    z = latents([0], generator.config, next(generator.parameters()).device)
+    with torch.no_grad(), FlopCounterMode(display=False) as counter:
+        generator(z)
+    return sum(weight.numel() for weight in generator.parameters()), counter.get_total_flops() // 2
 
 
 @torch.inference_mode()

@@ -400,3 +400,10 @@ def test_genres_that_are_built_in_stay_built_in(tmp_path: Path) -> None:
 def test_a_generator_that_waits_for_genres_is_not_pruned() -> None:
     with pytest.raises(xai.ExplanationError, match="given"):
         prune.prune(gan.Generator(gan.ModelConfig(16, 8, 4, genres=("Comedy",))), {})
+
+
+def test_the_cost_of_whole_posters_counts_all_their_places() -> None:
+    network = gan.Generator(gan.ModelConfig(8, latent=5, width=4, aspect="2:3")).eval()
+    assert network(torch.zeros(1, 5, 1, 1)).shape == (1, 3, 12, 8)
+    places, kernel = 6 * 4, 4 * 4
+    assert prune.cost(network).multiply_adds == 5 * 4 * places + 4 * 3 * kernel * places
