@@ -31,6 +31,7 @@ from torch import Tensor
 import gan
 import xai
 from gan import pages
+from gan.console import exit_code
 from gan.files import write_file
 from gan.synthetic import draw_poster
 from xai.peers import PEERS
@@ -231,22 +232,22 @@ def some_posters(source: Path | None, side: int, count: int = 64) -> Tensor:
     return gan.from_uint8(np.stack([np.asarray(draw_poster(seed, side).image) for seed in range(count)]))
 
 
-def main(arguments: list[str] | None = None) -> int:
-    options = parse(arguments)
-    if options.train:
-        page = ["--write", str(options.write)] if options.write else []
-        return subprocess.call([sys.executable, str(HOUSE / "scripts/benchmark_training.py"), *page])
-    try:
-        checkpoint = gan.load(options.checkpoint)
-        if checkpoint.discriminator is None or checkpoint.generator is None:
-            raise gan.CheckpointError(f"{options.checkpoint} does not hold both networks.")
-        posters = some_posters(options.data, checkpoint.config.resolution)
-        if len(posters) <= REFERENCES:
-            raise gan.DataError(f"{options.data} holds {len(posters)} posters; more than {REFERENCES} are needed.")
-    except gan.PosterLensError as error:
-        print(error, file=sys.stderr)
-        return 2
-    bench = Bench(options.checkpoint.resolve(), checkpoint, posters, max(3, options.turns))
+def prepared(options: argparse.Namespace) -> Bench:
+    """What all jobs measure on; PosterLensError where the checkpoint or the posters do not suffice."""
+    checkpoint = gan.load(options.checkpoint)
+    if checkpoint.discriminator is None or checkpoint.generator is None:
+        raise gan.CheckpointError(f"{options.checkpoint} does not hold both networks.")
+    posters = some_posters(options.data, checkpoint.config.resolution)
+    if len(posters) <= REFERENCES:
+        raise gan.DataError(f"{options.data} holds {len(posters)} posters; more than {REFERENCES} are needed.")
+    return Bench(options.checkpoint.resolve(), checkpoint, posters, max(3, options.turns))
+
+
+def run(options: argparse.Namespace) -> None:
+    """Measure, print each row as soon as it is there, and write what the command line asks for."""
+    if options.write:
+        pages.around(options.write, BEGIN, END)  # a wrong page is said now, not after minutes of measuring
+    bench = prepared(options)
     rows: list[Row] = []
     for name in options.only:
         for row in JOBS[name](bench):
@@ -254,7 +255,7 @@ def main(arguments: list[str] | None = None) -> int:
             print(table([row]).splitlines()[-1], flush=True)
     machine = {
         "python": platform.python_version(), "torch": torch.__version__, "threads": torch.get_num_threads(),
-        "checkpoint": checkpoint.digest[:12], "posters": "held-out" if options.data else "synthetic",
+        "checkpoint": bench.checkpoint.digest[:12], "posters": "held-out" if options.data else "synthetic",
         "turns": bench.turns,
     }  # fmt: skip
     print("\n" + table(rows))
@@ -264,7 +265,14 @@ def main(arguments: list[str] | None = None) -> int:
     if options.write:
         about = ", ".join(f"{key} {value}" for key, value in machine.items())
         pages.put(options.write, BEGIN, END, f"{table(rows)}\n\nMeasured with {about}.")
-    return 0
+
+
+def main(arguments: list[str] | None = None) -> int:
+    options = parse(arguments)
+    if options.train:
+        page = ["--write", str(options.write)] if options.write else []
+        return subprocess.call([sys.executable, str(HOUSE / "scripts/benchmark_training.py"), *page])
+    return exit_code(lambda: run(options), "the figures")
 
 
 if __name__ == "__main__":

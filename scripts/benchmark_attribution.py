@@ -14,7 +14,6 @@ from __future__ import annotations
 import argparse
 import json
 import platform
-import re
 import sys
 import time
 from collections import Counter
@@ -30,7 +29,9 @@ from tqdm import tqdm
 
 import gan
 import xai
+from gan.console import exit_code
 from gan.files import write_file
+from gan.pages import around, put
 from xai.localisation import (
     CONTROLS,
     KINDS,
@@ -332,32 +333,24 @@ def record(study: Study) -> dict[str, Any]:
     }
 
 
-def inserted(page: str, text: str) -> str:
-    """The page with the text between its marks; ValueError where it has not exactly one pair."""
-    pattern = re.compile(f"{re.escape(BEGIN)}.*?{re.escape(END)}", re.DOTALL)
-    if page.count(BEGIN) != 1 or len(pattern.findall(page)) != 1:
-        raise ValueError(f"The page to write to must hold the lines {BEGIN} and {END}, once and in this order.")
-    return pattern.sub(lambda _: f"{BEGIN}\n\n{text}\n\n{END}", page)
+def run(chosen: argparse.Namespace) -> None:
+    """Measure, print, and write what the command line asks for."""
+    if chosen.write:
+        around(chosen.write, BEGIN, END)  # a wrong page is said now, not after a quarter of an hour
+    if chosen.json and not chosen.json.parent.is_dir():
+        raise ValueError(f"{chosen.json.parent} is no folder to write to.")
+    study = benchmark(chosen)
+    text = report(study)
+    print(text)
+    if chosen.json:
+        write_file(chosen.json, (json.dumps(record(study)) + "\n").encode())
+    if chosen.write:
+        put(chosen.write, BEGIN, END, f"\n{text}\n")
 
 
 def main(arguments: list[str] | None = None) -> int:
     chosen = parse(arguments)
-    try:
-        if chosen.write:
-            inserted(chosen.write.read_text(), "")  # a wrong page is said now, not after a quarter of an hour
-        if chosen.json and not chosen.json.parent.is_dir():
-            raise ValueError(f"{chosen.json.parent} is no folder to write to.")
-        study = benchmark(chosen)
-        text = report(study)
-        if chosen.json:
-            write_file(chosen.json, (json.dumps(record(study)) + "\n").encode())
-        if chosen.write:
-            write_file(chosen.write, inserted(chosen.write.read_text(), text).encode())
-    except (gan.PosterLensError, ValueError, OSError) as error:
-        print(f"error: {error}", file=sys.stderr)
-        return 2
-    print(text)
-    return 0
+    return exit_code(lambda: run(chosen), "the figures")
 
 
 if __name__ == "__main__":

@@ -21,6 +21,7 @@ import torch
 from tqdm import tqdm
 
 import gan
+from gan.console import exit_code
 from gan.discriminator_figures import Figures
 from gan.evaluation import (
     FILE,
@@ -65,8 +66,8 @@ def parse(arguments: list[str] | None = None) -> argparse.Namespace:
     return parser.parse_args(arguments)
 
 
-def run(chosen: argparse.Namespace) -> Evaluation:
-    """Do what the command line asks."""
+def judge(chosen: argparse.Namespace) -> None:
+    """Judge one checkpoint: write the figures, and print them."""
     out = target(chosen)
     checkpoint = gan.load(chosen.checkpoint)
     posters = gan.load_posters(chosen.data, checkpoint.config.size, chosen.fit, progress=not chosen.quiet)
@@ -81,7 +82,6 @@ def run(chosen: argparse.Namespace) -> Evaluation:
     write(found, out)
     print(json.dumps(found.to_json(), indent=2) if chosen.json else "\n".join(table(found)))
     print(f"written: {out}", file=sys.stderr)
-    return found
 
 
 def target(chosen: argparse.Namespace) -> Path:
@@ -241,24 +241,21 @@ def compare(chosen: argparse.Namespace) -> None:
         put(chosen.write, BEGIN, END, found)
 
 
+def run(chosen: argparse.Namespace) -> None:
+    """Do what the command line asks."""
+    if chosen.compare:
+        compare(chosen)
+    elif chosen.write:
+        raise gan.PosterLensError("--write is for the table of --compare; name checkpoints to compare.")
+    elif chosen.checkpoint is None or chosen.data is None:
+        raise gan.PosterLensError("Name --checkpoint and --data, or checkpoints to --compare.")
+    else:
+        judge(chosen)
+
+
 def main(arguments: list[str] | None = None) -> int:
     chosen = parse(arguments)
-    try:
-        if chosen.compare:
-            compare(chosen)
-        elif chosen.write:
-            raise gan.PosterLensError("--write is for the table of --compare; name checkpoints to compare.")
-        elif chosen.checkpoint is None or chosen.data is None:
-            raise gan.PosterLensError("Name --checkpoint and --data, or checkpoints to --compare.")
-        else:
-            run(chosen)
-    except OSError as error:
-        print(f"error: the figures cannot be written: {error.strerror or error}.", file=sys.stderr)
-        return 2
-    except (gan.PosterLensError, ValueError) as error:
-        print(f"error: {error}", file=sys.stderr)
-        return 2
-    return 0
+    return exit_code(lambda: run(chosen), "the figures")
 
 
 if __name__ == "__main__":

@@ -27,12 +27,12 @@ from typing import Any
 
 import gan
 import xai
+from gan.console import exit_code, tell_unread
 from gan.seeds import parse_seeds
 from xai import explain_job
 from xai.explain_job import Job, processes
 from xai.genres import asked_for
 from xai.posters import Poster, drawn, in_files
-from xai.report import Summary
 
 USUAL = "deeplift,deepshap,lime,activation"
 
@@ -220,32 +220,18 @@ def stoppable() -> Iterator[None]:
         signal.signal(signal.SIGTERM, before)
 
 
+def run(chosen: argparse.Namespace) -> None:
+    """Do what the command line asks; of several processes the first one says what was done."""
+    with stoppable(), processes() as (rank, world), ExitStack() as open_files:
+        summary = explain_job.run(plan(chosen, open_files), rank, world)
+    if summary is not None:
+        print(f"{summary.posters} posters explained; open {chosen.out / 'index.html'}")
+        tell_unread(summary.skipped)
+
+
 def main(arguments: list[str] | None = None) -> int:
     chosen = parse(arguments)
-    try:
-        with stoppable(), processes() as (rank, world), ExitStack() as open_files:
-            summary = explain_job.run(plan(chosen, open_files), rank, world)
-    except KeyboardInterrupt:
-        print("Stopped; the same command continues.", file=sys.stderr)
-        return 130
-    except OSError as error:
-        print(f"error: {chosen.out} cannot be written: {error.strerror or error}.", file=sys.stderr)
-        return 2
-    except (gan.PosterLensError, ValueError) as error:
-        print(f"error: {error}", file=sys.stderr)
-        return 2
-    if summary is not None:
-        tell(summary, chosen.out)
-    return 0
-
-
-def tell(summary: Summary, out: Path) -> None:
-    """What was done, and what was left out."""
-    print(f"{summary.posters} posters explained; open {out / 'index.html'}")
-    if summary.skipped:
-        print(f"{len(summary.skipped)} files could not be read:", file=sys.stderr)
-        for name, reason in summary.skipped:
-            print(f"  {name}: {reason}", file=sys.stderr)
+    return exit_code(lambda: run(chosen), chosen.out, "Stopped; the same command continues.")
 
 
 if __name__ == "__main__":

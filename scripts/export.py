@@ -26,6 +26,7 @@ import torch
 
 import gan
 from gan.checkpoint import fill
+from gan.console import exit_code
 from gan.data import PosterSet
 from gan.evaluation import FIRST_SEED, Evaluation, evaluate, some_of, write
 from gan.files import write_directory
@@ -250,22 +251,19 @@ def weights_of(checkpoint: gan.Checkpoint) -> str:
     return ", ".join(f"{count:,} in the {name}" for name, count in sizes.items())
 
 
+def run(chosen: argparse.Namespace) -> None:
+    """Do what the command line asks."""
+    if chosen.again:
+        again(chosen)
+    elif chosen.run is None or chosen.out is None:
+        raise gan.PosterLensError("Name --run and --out, or a checkpoint to measure --again.")
+    else:
+        export(chosen)
+
+
 def main(arguments: list[str] | None = None) -> int:
     chosen = parse(arguments)
-    try:
-        if chosen.again:
-            again(chosen)
-        elif chosen.run is None or chosen.out is None:
-            raise gan.PosterLensError("Name --run and --out, or a checkpoint to measure --again.")
-        else:
-            export(chosen)
-    except ValueError as error:  # a PosterLensError, or notes that are no text
-        print(f"error: {error}", file=sys.stderr)
-        return 2
-    except OSError as error:
-        print(f"error: {error.filename or chosen.again or chosen.out}: {error.strerror or error}.", file=sys.stderr)
-        return 2
-    return 0
+    return exit_code(lambda: run(chosen), chosen.again or chosen.out)
 
 
 if __name__ == "__main__":

@@ -15,8 +15,8 @@ import os
 import sys
 from pathlib import Path
 
-from gan import PosterLensError
 from gan.collect import Collected, Options
+from gan.console import exit_code
 from gan.data import cache_directory
 from gan.errors import FetchError
 from gan.fetch import fetch_celeba, fetch_csv, fetch_kaggle, fetch_omdb
@@ -131,17 +131,8 @@ def report(found: Collected, out: Path) -> str:
 
 def main(arguments: list[str] | None = None) -> int:
     chosen = parse(arguments)
-    try:
-        print(report(fetch(chosen), chosen.out))
-    except (PosterLensError, ValueError) as error:
-        print(f"error: {error}", file=sys.stderr)
-        return 2
-    except KeyboardInterrupt:
-        print(
-            f"Stopped; what is in {chosen.out} is complete, and the same command goes on from there.", file=sys.stderr
-        )
-        return 130
-    return 0
+    stopped = f"Stopped; what is in {chosen.out} is complete, and the same command goes on from there."
+    return exit_code(lambda: print(report(fetch(chosen), chosen.out)), chosen.out, stopped)
 
 
 if __name__ == "__main__":

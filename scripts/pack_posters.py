@@ -32,7 +32,8 @@ from numpy.typing import NDArray
 from PIL import Image
 from tqdm import tqdm
 
-from gan import FITS, DataError, PosterLensError, PosterSet, load_posters, open_image
+from gan import FITS, DataError, PosterSet, load_posters, open_image
+from gan.console import exit_code, tell_unread
 from gan.data import METADATA, ahead, is_held_out, open_source, read_metadata
 from gan.duplicates import MAX_DISTANCE, MIN_CORRELATION, Pair, near_duplicates, without_duplicates
 from gan.files import write_file
@@ -284,8 +285,8 @@ def write_checked(packer: Packer, quality: int, limit: float | None, file: IO[by
 # ---- the whole ---------------------------------------------------------------------------------------
 
 
-def run(chosen: argparse.Namespace) -> PosterSet:
-    """Read, look for duplicates, pack, and say what was done; the posters that were read."""
+def run(chosen: argparse.Namespace) -> None:
+    """Read, look for duplicates, pack, and say what was done."""
     if chosen.out.exists() and not chosen.overwrite:
         raise DataError(f"{chosen.out} exists already; --overwrite replaces it.")
     found = load_posters(chosen.source, chosen.size, chosen.fit, progress=not chosen.quiet)
@@ -299,7 +300,7 @@ def run(chosen: argparse.Namespace) -> PosterSet:
     limit = None if chosen.max_mb is None else math.floor(chosen.max_mb * MEGABYTE)
     quality = pack(packer, chosen.out, chosen.quality, limit)
     tell(packer, chosen.out, quality)
-    return found
+    tell_unread(found.broken, " and are not in the zip")
 
 
 def tell(packer: Packer, out: Path, quality: int) -> None:
@@ -314,19 +315,7 @@ def tell(packer: Packer, out: Path, quality: int) -> None:
 
 def main(arguments: list[str] | None = None) -> int:
     chosen = parse(arguments)
-    try:
-        found = run(chosen)
-    except OSError as error:
-        print(f"error: {error.filename or chosen.out} cannot be written: {error.strerror or error}.", file=sys.stderr)
-        return 2
-    except PosterLensError as error:
-        print(f"error: {error}", file=sys.stderr)
-        return 2
-    if found.broken:
-        print(f"{len(found.broken)} files could not be read and are not in the zip:", file=sys.stderr)
-        for name, reason in found.broken:
-            print(f"  {name}: {reason}", file=sys.stderr)
-    return 0
+    return exit_code(lambda: run(chosen), chosen.out)
 
 
 if __name__ == "__main__":

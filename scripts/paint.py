@@ -14,7 +14,8 @@ import argparse
 import sys
 from pathlib import Path
 
-from gan import CheckpointError, PosterLensError, latents, load, to_uint8
+from gan import CheckpointError, latents, load, to_uint8
+from gan.console import exit_code
 from gan.files import write_file
 from xai.genres import asked_for
 from xai.paint import from_json, paint
@@ -48,6 +49,7 @@ def draw(chosen: argparse.Namespace) -> None:
     picture = paint(checkpoint.generator, latents([chosen.seed], checkpoint.config), edits)
     chosen.out.parent.mkdir(parents=True, exist_ok=True)
     write_file(chosen.out, png(enlarge(to_uint8(picture)[0], chosen.scale)))
+    print(f"{chosen.out} written")
 
 
 def read(path: Path) -> str:
@@ -60,16 +62,7 @@ def read(path: Path) -> str:
 
 def main(arguments: list[str] | None = None) -> int:
     chosen = parse(arguments)
-    try:
-        draw(chosen)
-    except OSError as error:
-        print(f"error: {chosen.out} cannot be written: {error.strerror or error}.", file=sys.stderr)
-        return 2
-    except (PosterLensError, ValueError) as error:
-        print(f"error: {error}", file=sys.stderr)
-        return 2
-    print(f"{chosen.out} written")
-    return 0
+    return exit_code(lambda: draw(chosen), chosen.out)
 
 
 if __name__ == "__main__":

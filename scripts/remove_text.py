@@ -33,6 +33,7 @@ from PIL import Image
 from tqdm import tqdm
 
 from gan import DataError, ImageError, PosterLensError, fit_image, image_grid, open_image
+from gan.console import exit_code, tell_unread
 from gan.data import METADATA, Source, ahead, is_picture, open_source
 from gan.files import write_file
 from gan.text import (
@@ -199,8 +200,8 @@ def check_out(out: Path, source: Path, settings: Settings) -> None:
     write_file(record, json.dumps(asdict(settings), indent=1).encode())
 
 
-def run(chosen: argparse.Namespace) -> list[Outcome]:
-    """Clean what is not there yet, copy the metadata, list failures, draw the sheet; the outcomes of this run."""
+def run(chosen: argparse.Namespace) -> None:
+    """Clean what is not there yet, copy the metadata, list failures, draw the sheet."""
     settings = Settings(str(chosen.source.resolve()), chosen.cover, chosen.method, chosen.detect_at)
     with open_source(chosen.source) as files:
         entries = sorted(files.entries())
@@ -214,10 +215,11 @@ def run(chosen: argparse.Namespace) -> list[Outcome]:
         begun = time.perf_counter()
         found = list(tqdm(done, "Removing text", len(missing), unit="poster", disable=chosen.quiet))
         tell(found, len(names) - len(missing), time.perf_counter() - begun)
-        list_failures(found, chosen.out)
+        failed = [(outcome.name, outcome.reason) for outcome in found if outcome.reason]
+        list_failures(failed, chosen.out)
         if chosen.contact_sheet:
             draw_sheet(files, chosen.out, names, chosen.contact_sheet, chosen.sheet_posters)
-    return found
+    tell_unread(failed, f" (listed in {chosen.out / FAILED})")
 
 
 def is_done(out: Path, name: str) -> bool:
@@ -244,9 +246,8 @@ def tell(found: list[Outcome], before: int, seconds: float) -> None:
         print(f"{before} were there already")
 
 
-def list_failures(found: list[Outcome], out: Path) -> None:
+def list_failures(failed: list[tuple[str, str]], out: Path) -> None:
     """failed.csv, if there is anything to list; a list of an earlier run goes away."""
-    failed = [(outcome.name, outcome.reason) for outcome in found if outcome.reason]
     (out / FAILED).unlink(missing_ok=True)
     if failed:
         table = io.StringIO(newline="")
@@ -279,23 +280,7 @@ def draw_sheet(files: Source, out: Path, names: list[str], path: Path, most: int
 
 def main(arguments: list[str] | None = None) -> int:
     chosen = parse(arguments)
-    try:
-        found = run(chosen)
-    except KeyboardInterrupt:
-        print("Stopped; the same command continues.", file=sys.stderr)
-        return 130
-    except OSError as error:
-        print(f"error: {error.filename or chosen.out} cannot be written: {error.strerror or error}.", file=sys.stderr)
-        return 2
-    except PosterLensError as error:
-        print(f"error: {error}", file=sys.stderr)
-        return 2
-    failed = [outcome for outcome in found if outcome.reason]
-    if failed:
-        print(f"{len(failed)} files could not be read (listed in {chosen.out / FAILED}):", file=sys.stderr)
-        for outcome in failed:
-            print(f"  {outcome.name}: {outcome.reason}", file=sys.stderr)
-    return 0
+    return exit_code(lambda: run(chosen), chosen.out, "Stopped; the same command continues.")
 
 
 if __name__ == "__main__":

@@ -23,7 +23,8 @@ from PIL import Image
 from PIL.PngImagePlugin import PngInfo
 from torch import Tensor
 
-from gan import CheckpointError, Generator, PosterLensError, from_uint8, image_grid, latents, load, to_uint8, upscale
+from gan import CheckpointError, Generator, from_uint8, image_grid, latents, load, to_uint8, upscale
+from gan.console import exit_code
 from gan.files import write_file
 from gan.seeds import parse_seeds
 
@@ -60,7 +61,7 @@ def draw(generator: Generator, seeds: list[int]) -> Iterator[NDArray[np.uint8]]:
 
 
 def sample(chosen: argparse.Namespace) -> list[Path]:
-    """Do what the command line asks; the files written."""
+    """Draw what the command line asks for; the files written."""
     if chosen.scale < 1 or (chosen.columns is not None and chosen.columns < 1):
         raise ValueError("--scale and --columns must be at least 1.")
     seeds = parse_seeds(chosen.seeds)
@@ -128,20 +129,17 @@ def write(path: Path, picture: Image.Image, scale: int, way: str) -> None:
     write_file(path, lambda file: picture.save(file, "PNG", pnginfo=note))
 
 
-def main(arguments: list[str] | None = None) -> int:
-    chosen = parse(arguments)
-    try:
-        paths = sample(chosen)
-    except OSError as error:
-        print(f"error: {chosen.out} cannot be written: {error.strerror or error}.", file=sys.stderr)
-        return 2
-    except (PosterLensError, ValueError) as error:
-        print(f"error: {error}", file=sys.stderr)
-        return 2
+def run(chosen: argparse.Namespace) -> None:
+    """Do what the command line asks, and say what was written."""
+    paths = sample(chosen)
     print(f"{len(paths)} pictures in {chosen.out}" if chosen.single else f"{', '.join(map(str, paths))} written")
     if chosen.upscale is not None:
         print(f"*-network.png: {upscale.LABEL}")
-    return 0
+
+
+def main(arguments: list[str] | None = None) -> int:
+    chosen = parse(arguments)
+    return exit_code(lambda: run(chosen), chosen.out)
 
 
 if __name__ == "__main__":

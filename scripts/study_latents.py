@@ -14,7 +14,7 @@ import time
 from pathlib import Path
 
 from gan import CheckpointError, load
-from xai.console import exit_code, progress_bar
+from gan.console import exit_code, progress_bar
 from xai.direction_families import CONTROL
 from xai.genres import asked_for
 from xai.latent_study import FILE, LatentStudy, latent_study

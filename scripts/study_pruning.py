@@ -17,11 +17,11 @@ from dataclasses import asdict
 from pathlib import Path
 
 import gan
+from gan.console import exit_code, progress_bar
 from gan.files import write_file
 from gan.metrics import generated_features, poster_features
 from gan.state import recalibrate
 from xai import ExplanationError
-from xai.console import exit_code, progress_bar
 from xai.filter_table import FILE, Table
 from xai.filters import filters_table
 from xai.prune import RANKINGS, costs, effects, first_of, moments, prune, ranking
@@ -135,7 +135,7 @@ def run(options: argparse.Namespace) -> None:
 
 def main(arguments: list[str] | None = None) -> int:
     options = parse(arguments)
-    return exit_code(lambda: run(options), str(options.save) if options.save else "the study")
+    return exit_code(lambda: run(options), options.save or "the study")
 
 
 if __name__ == "__main__":

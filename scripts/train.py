@@ -29,13 +29,13 @@ from gan import (
     Discriminator,
     Generator,
     ModelConfig,
-    PosterLensError,
     PosterSet,
     TrainConfig,
     load,
     load_posters,
 )
 from gan.config import BASES
+from gan.console import exit_code, tell_unread
 from gan.graph import require_graphs
 from gan.train import train
 
@@ -131,44 +131,40 @@ def check_device(name: str) -> None:
         raise ValueError(f"The device {name!r} cannot be used here.") from error
 
 
+def run(chosen: argparse.Namespace, first: bool) -> None:
+    """Do what the command line asks; only the ``first`` of several processes says anything."""
+    check_device(chosen.device)
+    model, config = options(chosen)
+    if chosen.graph:
+        require_graphs(config, torch.device(chosen.device))  # before posters are read, which can take long
+    genres = [name.strip() for name in chosen.genres.split(",") if name.strip()]
+    posters = load_posters(chosen.data, model.size, chosen.fit, genres, progress=not chosen.quiet)
+    training, held_out = posters.split()
+    if chosen.conditional and not chosen.resume:
+        model = replace(model, genres=asked_genres(training, chosen.min_posters))
+    if first:
+        print(f"{len(training)} posters to train on, {len(held_out)} held out; device {chosen.device}")
+    if chosen.dry_run:
+        sizes = {net.__name__: sum(p.numel() for p in net(model).parameters()) for net in (Generator, Discriminator)}
+        print(json.dumps({"model": asdict(model), "train": asdict(config), "parameters": sizes}, indent=2))
+    else:
+        start = load(chosen.start) if chosen.start and not chosen.resume else None
+        state = train(
+            posters, chosen.out, model, config, chosen.device, chosen.resume, not chosen.quiet, start, chosen.graph
+        )
+        if first:
+            print(f"{state.steps} steps in {state.seconds / 3600:.2f} hours; state in {chosen.out}")
+    if first:
+        tell_unread(posters.broken)
+
+
 def main(arguments: list[str] | None = None) -> int:
     chosen = parse(arguments)
     first = os.environ.get("RANK", "0") == "0"  # of the processes that torchrun started
     chosen.quiet |= not first
     if chosen.threads:
         torch.set_num_threads(chosen.threads)
-    try:
-        check_device(chosen.device)
-        model, config = options(chosen)
-        if chosen.graph:
-            require_graphs(config, torch.device(chosen.device))  # before posters are read, which can take long
-        genres = [name.strip() for name in chosen.genres.split(",") if name.strip()]
-        posters = load_posters(chosen.data, model.size, chosen.fit, genres, progress=not chosen.quiet)
-        training, held_out = posters.split()
-        if chosen.conditional and not chosen.resume:
-            model = replace(model, genres=asked_genres(training, chosen.min_posters))
-        if first:
-            print(f"{len(training)} posters to train on, {len(held_out)} held out; device {chosen.device}")
-        if chosen.dry_run:
-            sizes = {
-                net.__name__: sum(p.numel() for p in net(model).parameters()) for net in (Generator, Discriminator)
-            }
-            print(json.dumps({"model": asdict(model), "train": asdict(config), "parameters": sizes}, indent=2))
-        else:
-            start = load(chosen.start) if chosen.start and not chosen.resume else None
-            state = train(
-                posters, chosen.out, model, config, chosen.device, chosen.resume, not chosen.quiet, start, chosen.graph
-            )
-            if first:
-                print(f"{state.steps} steps in {state.seconds / 3600:.2f} hours; state in {chosen.out}")
-    except (PosterLensError, ValueError) as error:
-        print(f"error: {error}", file=sys.stderr)
-        return 2
-    if posters.broken and first:
-        print(f"{len(posters.broken)} files could not be read:", file=sys.stderr)
-        for name, reason in posters.broken:
-            print(f"  {name}: {reason}", file=sys.stderr)
-    return 0
+    return exit_code(lambda: run(chosen, first), chosen.out)
 
 
 if __name__ == "__main__":

@@ -13,7 +13,7 @@ import time
 from pathlib import Path
 
 from gan import CheckpointError, load
-from xai.console import exit_code, progress_bar
+from gan.console import exit_code, progress_bar
 from xai.genres import asked_for
 from xai.inversion import ENCODER_STEPS, encoder_r2, save_encoder, train_encoder
 

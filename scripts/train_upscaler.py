@@ -22,8 +22,9 @@ from typing import Any
 
 import torch
 
-from gan import PosterLensError, PosterSet, load_posters
+from gan import PosterSet, load_posters
 from gan.checkpoint import check_replaceable
+from gan.console import exit_code
 from gan.train import StopRequest
 from gan.upscale import CONFIG, Upscaler, UpscalerConfig, load, save
 from gan.upscale_training import UpscalerTraining, measure, train
@@ -173,15 +174,7 @@ def main(arguments: list[str] | None = None) -> int:
     chosen = parse(arguments)
     if chosen.threads:
         torch.set_num_threads(chosen.threads)
-    try:
-        run(chosen)
-    except OSError as error:
-        print(f"error: {error.filename or chosen.ship} cannot be written: {error.strerror or error}.", file=sys.stderr)
-        return 2
-    except (PosterLensError, ValueError) as error:
-        print(f"error: {error}", file=sys.stderr)
-        return 2
-    return 0
+    return exit_code(lambda: run(chosen), chosen.ship or chosen.out or "the table")
 
 
 if __name__ == "__main__":
