@@ -20,7 +20,7 @@ CANDIDATES = 512
 LARGE = 128 * 192  # pixels; twenty thousand posters above this take minutes to read, and gigabytes on the disk
 
 if TYPE_CHECKING:
-    from collections.abc import Callable, Iterable
+    from collections.abc import Iterable
 
     from torch import Tensor
 
@@ -29,8 +29,6 @@ if TYPE_CHECKING:
     from gan.upscale import Upscaler
     from xai.memory import Memory
     from xai.units import Layer
-
-    Progress = Callable[[float], None]
 
 
 @st.cache_resource(show_spinner=False)

@@ -17,7 +17,7 @@ if TYPE_CHECKING:
     from torch import Tensor
 
     import gan
-    from dashboard.cache import Progress
+    from gan.console import Progress
     from xai.anatomy import Anatomy
     from xai.filter_table import Table
     from xai.memory import Memory

@@ -22,6 +22,7 @@ from numpy.typing import NDArray
 from torch import Tensor, nn
 from torch.nn.functional import avg_pool2d
 
+from gan.console import Progress
 from gan.images import to_uint8
 from gan.models import Generator
 from xai.chain import Chain
@@ -30,7 +31,6 @@ from xai.hooks import private_copy
 from xai.memory import at_once
 from xai.render import Sprite, sprite
 
-Progress = Callable[[float], None]
 Paint = Callable[[Tensor], Tensor]
 
 AT_ONCE = 32  # pictures painted together, fewer of large ones; more is not faster, and 32 of 64 x 64 keep below 100 MB

@@ -13,7 +13,7 @@ from __future__ import annotations
 import json
 import time
 from abc import ABC, abstractmethod
-from collections.abc import Callable, Mapping
+from collections.abc import Mapping
 from dataclasses import dataclass, field, fields, replace
 from pathlib import Path
 from typing import Any, ClassVar, Literal, Self
@@ -22,12 +22,11 @@ import numpy as np
 import torch
 from torch import Tensor
 
+from gan.console import Progress
 from gan.files import write_directory
 from xai.errors import ExplanationError
 from xai.reference import Reference, reference
 from xai.score import Score
-
-Progress = Callable[[float], None]
 
 
 @dataclass(frozen=True, eq=False)

@@ -12,7 +12,7 @@
 from __future__ import annotations
 
 import time
-from collections.abc import Callable, Mapping, Sequence
+from collections.abc import Mapping, Sequence
 from dataclasses import dataclass, replace
 
 import numpy as np
@@ -20,6 +20,7 @@ import torch
 from numpy.typing import NDArray
 from torch import Tensor
 
+from gan.console import Progress
 from gan.models import Generator, latents
 from xai import statistics
 from xai.atlas import AT_ONCE, check_latents, painter, size_of
@@ -38,8 +39,6 @@ from xai.errors import ExplanationError
 from xai.importance import local
 from xai.memory import at_once
 from xai.score import Score
-
-Progress = Callable[[float], None]
 
 MOVE = 2.0  # units of noise to either side
 CONTROL_QUANTILE = 0.95  # of the largest effects of random directions, which a label must exceed too

@@ -16,7 +16,7 @@ import os
 import shutil
 import time
 from collections import deque
-from collections.abc import Callable, Iterator, Sequence
+from collections.abc import Iterator, Sequence
 from concurrent.futures import Future, ThreadPoolExecutor
 from contextlib import contextmanager
 from dataclasses import dataclass
@@ -30,6 +30,7 @@ from torch import Tensor, distributed
 from tqdm import tqdm
 
 from gan.checkpoint import Checkpoint
+from gan.console import Progress
 from gan.data import ahead
 from gan.errors import ImageError, PosterLensError
 from gan.files import write_file
@@ -162,7 +163,7 @@ def _compute(job: Job, rank: int, world: int) -> None:
             written.result()
 
 
-def _within(bar: tqdm[Any], count: int) -> Callable[[float], None]:
+def _within(bar: tqdm[Any], count: int) -> Progress:
     """Move the bar while ``count`` posters are explained."""
     start = bar.n
 
@@ -173,7 +174,7 @@ def _within(bar: tqdm[Any], count: int) -> Callable[[float], None]:
 
 
 def findings_of(
-    job: Job, rows: range, pictures: Sequence[Tensor | str], progress: Callable[[float], None]
+    job: Job, rows: range, pictures: Sequence[Tensor | str], progress: Progress
 ) -> tuple[list[Finding], list[tuple[str, str]]]:
     """What is found about the posters of one chunk, and which of them were skipped."""
     read = [(job.posters[row].name, job.stems[row], picture) for row, picture in zip(rows, pictures, strict=True)]

@@ -11,7 +11,6 @@
 
 from __future__ import annotations
 
-from collections.abc import Callable
 from dataclasses import dataclass, replace
 
 import numpy as np
@@ -19,6 +18,7 @@ import torch
 from numpy.typing import NDArray
 from torch import Tensor
 
+from gan.console import Progress
 from xai.agreement import Map, coarse, rank_correlation
 from xai.attribution import Attribution, Explanation
 from xai.game import Game, Masks
@@ -31,7 +31,6 @@ GRID = 3
 RADIUS = 0.04  # of pictures in [-1, 1]: 2 % of the range, 5 of 255 grey levels
 
 Heat = NDArray[np.float32]
-Progress = Callable[[float], None]
 
 
 def heat_of(explanation: Explanation, row: int = 0) -> Heat:

@@ -9,7 +9,7 @@ poster and from place to place, not for what it adds to all alike.
 
 from __future__ import annotations
 
-from collections.abc import Callable, Iterator
+from collections.abc import Iterator
 from typing import Any
 
 import numpy as np
@@ -18,6 +18,7 @@ from numpy.typing import NDArray
 from torch import Tensor
 
 from gan.checkpoint import Checkpoint
+from gan.console import Progress
 from gan.models import latents as latents_of
 from xai.anatomy import Anatomy
 from xai.chain import Trace
@@ -27,8 +28,6 @@ from xai.memory import at_once
 from xai.removal import compared, without
 from xai.score import Score
 from xai.verdicts import DEAD, RULE, VERDICTS, Effects, Moments, Twins, interval_of, spread_of, verdicts
-
-Progress = Callable[[float], None]
 
 FIRST_SEED = 3_000_000  # the study's latents are those of this seed and the next ones
 SHOWN_SEEDS = range(1000)  # among which the strongest and weakest posters of a unit are looked for

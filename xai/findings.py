@@ -15,8 +15,9 @@ from dataclasses import dataclass, field, replace
 
 from torch import Tensor
 
+from gan.console import Progress
 from gan.images import SUFFIXES
-from xai.attribution import Attribution, Explanation, Progress
+from xai.attribution import Attribution, Explanation
 from xai.trust import Trust, examine
 
 NAME_BYTES = 120  # of a poster's name in file names, which may have 255

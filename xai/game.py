@@ -20,6 +20,7 @@ import torch
 from numpy.typing import NDArray
 from torch import Tensor
 
+from gan.console import Progress
 from xai.errors import ExplanationError
 from xai.memory import at_once
 from xai.score import Score, digest
@@ -28,7 +29,6 @@ BATCH = 64  # pictures at once, fewer of large ones
 MOST_PLAYERS = 16  # of an exact table: 65,536 pictures
 
 Masks = NDArray[np.bool_]
-Progress = Callable[[float], None]
 
 
 @dataclass(frozen=True, eq=False)

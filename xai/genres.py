@@ -29,6 +29,7 @@ from numpy.typing import NDArray
 from torch import Tensor
 
 from gan.checkpoint import Checkpoint
+from gan.console import Progress
 from gan.images import to_uint8
 from gan.models import Generator
 from xai import statistics
@@ -39,7 +40,6 @@ from xai.memory import at_once
 from xai.render import Sprite, sprite
 from xai.score import Score
 
-Progress = Callable[[float], None]
 Asked = Callable[[Tensor, Tensor], Tensor]
 Floats = NDArray[np.float64]
 

@@ -25,6 +25,7 @@ from numpy.typing import NDArray
 from torch import Tensor
 from torch.nn.functional import adaptive_avg_pool2d
 
+from gan.console import Progress
 from gan.models import Generator
 from xai import statistics
 from xai.atlas import check_latents, painter
@@ -33,7 +34,6 @@ from xai.latent import jacobian
 from xai.memory import at_once
 from xai.score import Score
 
-Progress = Callable[[float], None]
 Outputs = Callable[[Tensor], Sequence[Tensor]]
 
 POINTS = 5  # independent points a row; their variance is the row's estimate of the denominator

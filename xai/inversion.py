@@ -16,7 +16,6 @@ from __future__ import annotations
 import json
 import math
 import time
-from collections.abc import Callable
 from dataclasses import dataclass
 from pathlib import Path
 
@@ -29,6 +28,7 @@ from torch import Tensor, nn
 from torch.nn.functional import mse_loss
 
 from gan.config import ModelConfig
+from gan.console import Progress
 from gan.files import write_file
 from gan.models import Generator, latents
 from xai.atlas import AT_ONCE, Paint, painter
@@ -36,8 +36,6 @@ from xai.errors import ExplanationError
 from xai.memory import at_once
 from xai.render import GREY_WEIGHTS
 from xai.score import Score
-
-Progress = Callable[[float], None]
 
 WIDTHS = (32, 64, 96, 128)  # channels of the encoder, the last three for small pictures
 BATCH, LEAST_BATCH = 64, 8

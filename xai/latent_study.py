@@ -10,7 +10,7 @@ from __future__ import annotations
 import json
 import zipfile
 import zlib
-from collections.abc import Callable, Mapping
+from collections.abc import Mapping
 from dataclasses import dataclass
 from pathlib import Path
 from typing import Any
@@ -20,6 +20,7 @@ import torch
 from numpy.typing import NDArray
 
 from gan.checkpoint import Checkpoint
+from gan.console import Progress
 from gan.files import write_file
 from gan.models import latents
 from xai.direction_families import CONTROL, Direction, Effect
@@ -28,7 +29,6 @@ from xai.errors import ExplanationError
 from xai.importance import Importance, Index, Local, importance, local
 from xai.score import Score
 
-Progress = Callable[[float], None]
 Arrays = dict[str, NDArray[Any]]
 
 FILE = "latents.npz"

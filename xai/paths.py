@@ -12,7 +12,6 @@ them pass through lengths of 7 that the generator has never seen, great circles 
 from __future__ import annotations
 
 import math
-from collections.abc import Callable
 from dataclasses import dataclass
 
 import numpy as np
@@ -20,13 +19,12 @@ import torch
 from numpy.typing import NDArray
 from torch import Tensor
 
+from gan.console import Progress
 from gan.images import to_uint8
 from gan.models import Generator
 from xai.atlas import AT_ONCE, check_latents, painter, size_of
 from xai.errors import ExplanationError
 from xai.memory import at_once
-
-Progress = Callable[[float], None]
 
 PARALLEL = 1e-6  # radians; below, a great circle is a straight line
 OPPOSITE = 1e-3  # radians from the opposite; every great circle leads there, so none is chosen

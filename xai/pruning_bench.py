@@ -17,6 +17,7 @@ import numpy as np
 import torch
 from numpy.typing import NDArray
 
+from gan.console import Progress
 from gan.metrics import Features, frechet_distance
 from gan.models import Generator, latents
 from gan.state import recalibrate
@@ -33,7 +34,6 @@ RULE = (
 )
 
 Describe = Callable[[Generator], Features]
-Progress = Callable[[float], None]
 Floats = NDArray[np.float64]
 
 

@@ -10,7 +10,6 @@ is judged for what it changes from place to place, not for what it adds to all a
 
 from __future__ import annotations
 
-from collections.abc import Callable
 from dataclasses import dataclass
 from typing import Literal
 
@@ -18,6 +17,7 @@ import torch
 from torch import Tensor
 
 from gan.config import ModelConfig
+from gan.console import Progress
 from gan.models import latents
 from xai.anatomy import Anatomy
 from xai.chain import Trace
@@ -25,7 +25,6 @@ from xai.errors import ExplanationError
 from xai.score import Score
 
 Removal = Literal["mean", "zero", "resample"]
-Progress = Callable[[float], None]
 
 DONOR_SEED = 4_000_000  # whose map takes a unit's place by "resample"
 

@@ -12,7 +12,7 @@ from __future__ import annotations
 
 import math
 import time
-from collections.abc import Callable, Iterator
+from collections.abc import Iterator
 from dataclasses import dataclass
 from typing import Literal
 
@@ -20,6 +20,7 @@ import numpy as np
 from numpy.typing import NDArray
 from torch import Tensor
 
+from gan.console import Progress
 from xai.agreement import coarse
 from xai.attribution import Attribution, Explanation
 from xai.faithfulness import (
@@ -43,7 +44,6 @@ from xai.segments import grid, segment
 
 Level = Literal["pass", "doubt", "fail", "silent"]
 Verdict = Literal["trust", "caution", "do not trust"]
-Progress = Callable[[float], None]
 
 MASKS = 256  # for infidelity: LIME's first two blocks where it cuts 33 to 64 segments
 RULE = (

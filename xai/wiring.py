@@ -19,13 +19,14 @@ Forward-mode differentiation by hand, one batch of tangents through the chain: n
 
 from __future__ import annotations
 
-from collections.abc import Callable, Iterator, Mapping
+from collections.abc import Iterator, Mapping
 from dataclasses import dataclass
 from typing import Literal
 
 import torch
 from torch import Tensor
 
+from gan.console import Progress
 from xai.anatomy import Anatomy
 from xai.chain import Trace
 from xai.errors import ExplanationError
@@ -38,7 +39,6 @@ AT_ONCE = 128  # noise values pushed through together, fewer for large pictures
 ENOUGH = 1e-12  # below this, squared changes are nothing to share out
 
 By = Literal["jacobian", "ablation"]
-Progress = Callable[[float], None]
 
 
 @dataclass(frozen=True, eq=False)

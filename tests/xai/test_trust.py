@@ -17,9 +17,10 @@ from torch import Tensor, nn
 
 import gan
 import xai
+from gan.console import Progress
 from tests.xai.nets import affine, discriminator, generator, noise, pictures, quick, weights
 from xai.agreement import coarse, rank_correlation, similarity, top_overlap
-from xai.attribution import Attribution, Progress, Share
+from xai.attribution import Attribution, Share
 from xai.faithfulness import (
     cascade,
     curves,

@@ -14,7 +14,8 @@ import torch
 from torch import Tensor
 from torch.nn.functional import interpolate
 
-from xai.attribution import Attribution, Progress, Share
+from gan.console import Progress
+from xai.attribution import Attribution, Share
 from xai.errors import ExplanationError
 from xai.hooks import capture
 

@@ -12,7 +12,8 @@ from dataclasses import dataclass
 import torch
 from torch import Tensor
 
-from xai.attribution import Attribution, Progress, Share
+from gan.console import Progress
+from xai.attribution import Attribution, Share
 from xai.chain import Trace
 from xai.memory import at_once
 from xai.methods._quiet import quiet

@@ -11,7 +11,8 @@ from dataclasses import dataclass
 
 from torch import Tensor
 
-from xai.attribution import Attribution, Progress, Share
+from gan.console import Progress
+from xai.attribution import Attribution, Share
 
 
 @dataclass(frozen=True, eq=False)

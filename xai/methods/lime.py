@@ -18,7 +18,8 @@ import torch
 from numpy.typing import NDArray
 from torch import Tensor
 
-from xai.attribution import Attribution, Progress, Share
+from gan.console import Progress
+from xai.attribution import Attribution, Share
 from xai.errors import ExplanationError
 from xai.game import BATCH, Game, Masks, foldover, parts_agree
 from xai.segments import segment, spread

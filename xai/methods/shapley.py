@@ -12,8 +12,9 @@ from dataclasses import dataclass
 import torch
 from torch import Tensor
 
+from gan.console import Progress
 from xai import segments
-from xai.attribution import Attribution, Progress, Share
+from xai.attribution import Attribution, Share
 from xai.errors import ExplanationError
 from xai.game import Game, shapley
 
