@@ -1,4 +1,4 @@
-"""Scripts as modules: they are no package, so each is loaded from its file."""
+"""Scripts as modules (they are no package, so each is loaded from its file), and what they say when they fail."""
 
 from __future__ import annotations
 
@@ -6,6 +6,8 @@ import importlib.util
 import sys
 from pathlib import Path
 from types import ModuleType
+
+import pytest
 
 SCRIPTS = Path(__file__).parents[1] / "scripts"
 
@@ -18,3 +20,11 @@ def script(name: str) -> ModuleType:
     sys.modules[spec.name] = module  # dataclasses look their module up there
     spec.loader.exec_module(module)
     return module
+
+
+def one_sentence(capsys: pytest.CaptureFixture[str]) -> str:
+    """The only line on stderr, without its ``error:``."""
+    [line] = capsys.readouterr().err.splitlines()
+    assert line.startswith("error: ")
+    assert line.endswith((".", "?"))
+    return line.removeprefix("error: ")

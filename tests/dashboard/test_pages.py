@@ -19,7 +19,8 @@ from streamlit.testing.v1 import AppTest
 import gan
 from gan.synthetic import draw_poster
 from tests.dashboard.conftest import PAGES
-from xai.filters import Table, filters_table
+from xai.filter_table import Table
+from xai.filters import filters_table
 
 OpenApp = Callable[..., AppTest]
 FAST = {"methods": ["DeepLIFT", "Gradient × input", "Activation map"]}

@@ -7,16 +7,8 @@ from pathlib import Path
 from typing import Any
 
 import numpy as np
-import pytest
 
 QUICK = ["--methods=deeplift,lime", "--set", "lime.samples=40"]
-
-
-def one_sentence(capsys: pytest.CaptureFixture[str]) -> str:
-    [line] = capsys.readouterr().err.splitlines()
-    assert line.startswith("error: ")
-    assert line.endswith((".", "?"))
-    return line.removeprefix("error: ")
 
 
 def contents(folder: Path) -> dict[str, Any]:

@@ -1,7 +1,5 @@
 from __future__ import annotations
 
-import importlib.util
-import sys
 from collections.abc import Callable
 from dataclasses import replace
 from pathlib import Path
@@ -16,19 +14,16 @@ from gan.graph import WARM_UP, GraphedStep
 from gan.state import new_state
 from gan.step import step
 from tests.gan.recording import CpuCapture
+from tests.scripting import one_sentence
+from tests.scripting import script as load_script
 
-SCRIPT = Path(__file__).parents[2] / "scripts/benchmark_training.py"
 PAGE = "# Title\n<!-- speed -->\nold\n<!-- /speed -->\nafter\n"
 
 
 @pytest.fixture
 def script(monkeypatch: pytest.MonkeyPatch) -> ModuleType:
     """The benchmark with networks of width 4, a few posters, one turn, and a peak of 1 TFLOP/s."""
-    spec = importlib.util.spec_from_file_location("scripts_benchmark_training", SCRIPT)
-    assert spec is not None and spec.loader is not None
-    module = importlib.util.module_from_spec(spec)
-    monkeypatch.setitem(sys.modules, spec.name, module)  # its dataclass looks itself up there
-    spec.loader.exec_module(module)
+    module = load_script("benchmark_training")
     monkeypatch.setattr(gan, "ModelConfig", lambda: replace(gan.PRESETS["dcgan"].model, width=4, latent=8))
     monkeypatch.setattr(module, "POSTERS", 4)
     monkeypatch.setattr(module, "TURNS", 1)
@@ -40,12 +35,6 @@ def script(monkeypatch: pytest.MonkeyPatch) -> ModuleType:
 def benchmark(script: ModuleType) -> Callable[..., int]:
     always = ["--device", "cpu", "--batch", "2", "--seconds", "0.001"]
     return lambda *arguments: script.main([*always, *map(str, arguments)])
-
-
-def one_sentence(capsys: pytest.CaptureFixture[str]) -> str:
-    [line] = capsys.readouterr().err.splitlines()
-    assert line.startswith("error: ")
-    return line.removeprefix("error: ")
 
 
 def test_the_table_has_all_rungs_beside_the_tutorials_loop(
@@ -143,12 +132,8 @@ def test_the_work_of_a_poster_is_what_torch_counts_in_a_step(script: ModuleType,
     assert script.flops_of_a_poster(model) == pytest.approx(counter.get_total_flops() / 4, rel=0.02)
 
 
-def test_the_peak_is_that_of_a_matrix_product(monkeypatch: pytest.MonkeyPatch, script: ModuleType) -> None:
-    spec = importlib.util.spec_from_file_location("scripts_benchmark_training_whole", SCRIPT)
-    assert spec is not None and spec.loader is not None
-    whole = importlib.util.module_from_spec(spec)
-    monkeypatch.setitem(sys.modules, spec.name, whole)
-    spec.loader.exec_module(whole)
+def test_the_peak_is_that_of_a_matrix_product(monkeypatch: pytest.MonkeyPatch) -> None:
+    whole = load_script("benchmark_training")
     clock = iter(range(1000))
     monkeypatch.setattr(whole.time, "perf_counter", lambda: float(next(clock)))  # every product takes a second
     monkeypatch.setattr(whole.torch, "randn", lambda *shape, **_: torch.zeros(1, 1))
@@ -177,4 +162,5 @@ def test_a_device_that_torch_does_not_know_is_one_sentence(
     script: ModuleType, capsys: pytest.CaptureFixture[str]
 ) -> None:
     assert script.main(["--device", "abacus"]) == 2
-    assert "abacus" in one_sentence(capsys)
+    [line] = capsys.readouterr().err.splitlines()
+    assert line.startswith("error: ") and "abacus" in line

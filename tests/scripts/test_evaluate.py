@@ -13,6 +13,7 @@ import gan
 from gan import evaluation
 from gan.genre_figures import GenreFigure
 from gan.metrics import Figure
+from tests.scripting import one_sentence
 from tests.scripting import script as load_script
 
 
@@ -32,13 +33,6 @@ def checkpoint(checkpoints: Path, tmp_path: Path) -> Path:
 def run(script: ModuleType, data: Path, judge: None) -> Callable[..., int]:
     always = ["--data", str(data), "--samples", "16", "--device", "cpu", "--quiet"]
     return lambda *arguments: script.main([*always, *map(str, arguments)])
-
-
-def one_sentence(capsys: pytest.CaptureFixture[str]) -> str:
-    """The only line on stderr, without its ``error:``."""
-    [line] = capsys.readouterr().err.splitlines()
-    assert line.startswith("error: ")
-    return line.removeprefix("error: ")
 
 
 def test_the_figures_are_written_into_the_checkpoint_and_shown_in_plain_words(

@@ -14,7 +14,8 @@ from safetensors.torch import load_file, save_file
 
 import gan
 import xai
-from tests.scripts.explaining import QUICK, contents, one_sentence, record, timeless, values
+from tests.scripting import one_sentence
+from tests.scripts.explaining import QUICK, contents, record, timeless, values
 from xai import findings, report
 
 # ---- what is written ---------------------------------------------------------------------------------

@@ -13,8 +13,8 @@ from typing import Any
 
 import pytest
 
-from tests.scripting import SCRIPTS
-from tests.scripts.explaining import QUICK, contents, one_sentence, record
+from tests.scripting import SCRIPTS, one_sentence
+from tests.scripts.explaining import QUICK, contents, record
 from xai import explain_job, report
 
 SCRIPT = SCRIPTS / "explain.py"

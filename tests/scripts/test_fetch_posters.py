@@ -1,6 +1,5 @@
 from __future__ import annotations
 
-import importlib.util
 import os
 import signal
 import sys
@@ -8,27 +7,18 @@ import threading
 from collections.abc import Iterator
 from http.server import BaseHTTPRequestHandler
 from pathlib import Path
-from types import ModuleType, SimpleNamespace
+from types import SimpleNamespace
 
 import pytest
 
 import gan
 from gan.collect import LOCK, Collected
 from tests.gan.local_server import Server, picture, send, serving, table
-
-PROGRAM = Path(__file__).parents[2] / "scripts/fetch_posters.py"
-
-
-def program() -> ModuleType:
-    spec = importlib.util.spec_from_file_location("scripts_fetch_posters", PROGRAM)
-    assert spec is not None and spec.loader is not None
-    module = importlib.util.module_from_spec(spec)
-    spec.loader.exec_module(module)
-    return module
+from tests.scripting import one_sentence, script
 
 
 def run(*arguments: str | Path) -> int:
-    code: int = program().main([*map(str, arguments), "--quiet"])
+    code: int = script("fetch_posters").main([*map(str, arguments), "--quiet"])
     return code
 
 
@@ -45,13 +35,6 @@ def addresses(server: Server, path: Path, *names: str) -> Path:
     rows = "".join(f"{server.url('/' + name)},Drama\n" for name in names)
     path.write_text(f"poster,genre\n{rows}")
     return path
-
-
-def one_sentence(capsys: pytest.CaptureFixture[str]) -> str:
-    [line] = capsys.readouterr().err.splitlines()
-    assert line.startswith("error: ")
-    assert line.endswith(".")
-    return line.removeprefix("error: ")
 
 
 def test_a_table_of_addresses_becomes_a_folder_to_train_on(
@@ -121,7 +104,7 @@ def test_the_key_of_omdb_comes_from_the_environment_only(
         run("omdb", tmp_path / "ids.txt", "--out", tmp_path / "out", "--key", "secret")
     capsys.readouterr()
     given = {}
-    module = program()
+    module = script("fetch_posters")
     monkeypatch.setenv("OMDB_API_KEY", " secret\n")
     monkeypatch.setattr(
         module, "fetch_omdb", lambda ids, out, key, web, **_: given.update(key=key) or Collected(0, 0, 0, 0, 0)
@@ -192,6 +175,6 @@ def test_a_folder_that_another_run_is_filling_is_refused(
 @pytest.mark.parametrize("source", ["csv", "omdb", "kaggle", "celeba"])
 def test_every_source_explains_itself(source: str, capsys: pytest.CaptureFixture[str]) -> None:
     with pytest.raises(SystemExit) as stopped:
-        program().main([source, "--help"])
+        script("fetch_posters").main([source, "--help"])
     assert stopped.value.code == 0
     assert "--retry-failed" in capsys.readouterr().out

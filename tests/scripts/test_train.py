@@ -1,47 +1,220 @@
 from __future__ import annotations
 
-import importlib.util
+import json
+from collections.abc import Callable
+from dataclasses import replace
 from pathlib import Path
-from types import ModuleType
 
 import pytest
+import torch
 
-SCRIPT = Path(__file__).parents[2] / "scripts/train.py"
+from gan import PRESETS, Discriminator, Generator, ModelConfig, TrainConfig, latents, load, load_posters, save
+from gan.synthetic import write_folder
+from tests.scripting import one_sentence, script
+
+TINY = ["--resolution=8", "--latent=8", "--width=4", "--batch=4", "--quiet", "--device=cpu"]
+SHORT = ["--tick-kimg=0.004", "--eval-kimg=0"]
 
 
 @pytest.fixture
-def script() -> ModuleType:
-    spec = importlib.util.spec_from_file_location("scripts_train", SCRIPT)
-    assert spec is not None and spec.loader is not None
-    module = importlib.util.module_from_spec(spec)
-    spec.loader.exec_module(module)
-    return module
+def train() -> Callable[..., int]:
+    return lambda *arguments: script("train").main([*map(str, arguments), *TINY])
+
+
+def test_a_dry_run_shows_what_would_be_done_and_does_nothing(
+    train: Callable[..., int], poster_folder: Path, tmp_path: Path, capsys: pytest.CaptureFixture[str]
+) -> None:
+    assert train("--data", poster_folder, "--out", tmp_path / "run", "--dry-run", "--lr", "1e-3") == 0
+    first, _, rest = capsys.readouterr().out.partition("\n")
+    assert first == "37 posters to train on, 3 held out; device cpu"
+    plan = json.loads(rest)
+    assert plan["model"]["resolution"] == 8
+    assert plan["train"]["lr_g"] == plan["train"]["lr_d"] == 1e-3
+    assert plan["parameters"] == {"Generator": 8 * 4 * 16 + 8 + 4 * 3 * 16, "Discriminator": 256}
+    assert not (tmp_path / "run").exists()
+
+
+@pytest.mark.parametrize("preset", PRESETS)
+def test_a_preset_is_changed_by_what_is_given_and_by_nothing_else(
+    preset: str, train: Callable[..., int], poster_folder: Path, tmp_path: Path, capsys: pytest.CaptureFixture[str]
+) -> None:
+    arguments = [f"--preset={preset}", "--beta1=0.6", "--dry-run"]
+    assert train("--data", poster_folder, "--out", tmp_path / "run", *arguments) == 0
+    plan = json.loads(capsys.readouterr().out.partition("\n")[2])
+    expected = PRESETS[preset]
+    assert TrainConfig.from_dict(plan["train"]) == replace(expected.train, beta1=0.6, batch=4)
+    assert ModelConfig.from_dict(plan["model"]) == replace(expected.model, resolution=8, latent=8, width=4)
+
+
+def test_the_preset_dcgan_is_the_tutorials_settings() -> None:
+    config = PRESETS["dcgan"].train
+    assert (config.batch, config.lr_g, config.lr_d, config.beta1, config.beta2) == (128, 2e-4, 2e-4, 0.5, 0.999)
+    assert (config.loss, config.real_label, config.ema_kimg, config.augment) == ("bce", 1.0, 0.0, "")
+    assert (config.penalty, config.lecam, config.critic, config.skip_d_above, config.decay_from) == (0, 0, 0, 1, 1)
+    assert PRESETS["dcgan"].model == ModelConfig(64, 100, 64)
+
+
+def test_each_larger_preset_holds_the_one_before() -> None:
+    """So that one can start --from the other."""
+    channels = [PRESETS[name].model.channels for name in ("dcgan-stable", "dcgan-128", "dcgan-256")]
+    assert channels[1][1:] == channels[0] and channels[2][1:] == channels[1]
+    for preset in PRESETS.values():
+        assert not (preset.train.penalty and preset.model.norm_d)
+
+
+def test_conditional_networks_know_the_genres_that_are_frequent_enough(
+    train: Callable[..., int], poster_folder: Path, tmp_path: Path, capsys: pytest.CaptureFixture[str]
+) -> None:
+    counts = load_posters(poster_folder, 8, progress=False).split()[0].genre_counts()
+    least = sorted(counts.values())[-2]
+    frequent = sorted(genre for genre, count in counts.items() if count >= least)
+    assert 2 <= len(frequent) < len(counts)
+    where = ["--data", poster_folder, "--out", tmp_path / "run"]
+    asked = ["--conditional=genres", f"--min-posters={least}"]
+    assert train(*where, *asked, "--kimg=0.008", *SHORT) == 0
+    assert load(tmp_path / "run/latest").config.genres == tuple(frequent)
+    assert train(*where, "--kimg=0.012", "--resume") == 0  # remembers them
+    assert torch.load(tmp_path / "run/state.pt", weights_only=True)["steps"] == 3
+
+    capsys.readouterr()
+    assert train("--data", poster_folder, "--out", tmp_path / "other", "--conditional=genres") == 2
+    assert one_sentence(capsys).startswith("No genre has 100 training posters; ")
+    assert not (tmp_path / "other").exists()
+
+
+def test_a_run_grows_from_a_smaller_checkpoint(
+    train: Callable[..., int], poster_folder: Path, tmp_path: Path, capsys: pytest.CaptureFixture[str]
+) -> None:
+    config = ModelConfig(8, 8, 12)
+    save(tmp_path / "small", Generator(config), Discriminator(config))
+    where = ["--data", poster_folder, "--from", tmp_path / "small"]
+    larger = ["--preset=dcgan-128", "--resolution=16", "--width=6", "--aspect=2:3", "--kimg=0.004", *SHORT]
+    arguments = [str(a) for a in (*where, "--out", tmp_path / "run", *TINY, *larger)]
+    assert script("train").main(arguments) == 0
+    latest = load(tmp_path / "run/latest")
+    assert latest.config == ModelConfig(16, 8, 6, aspect="2:3", norm_d=False)
+    assert latest.generator(latents([0], latest.config)).shape == (1, 3, 24, 16)
+    record = json.loads((tmp_path / "run/options.json").read_text())
+    assert record["start"]["name"] == "small"
+
+    capsys.readouterr()
+    assert train(*where, "--out", tmp_path / "other") == 2  # of width 4
+    assert one_sentence(capsys).startswith("small has channels (12,) from the picture to the noise; ")
+    assert train("--data", poster_folder, "--from", tmp_path / "none", "--out", tmp_path / "other") == 2
+    assert one_sentence(capsys) == f"{tmp_path / 'none'} is not there."
+    assert not (tmp_path / "other").exists()
+
+
+def test_every_training_option_has_a_switch_with_an_explanation(capsys: pytest.CaptureFixture[str]) -> None:
+    module = script("train")
+    assert set(module.HELP) == {field.name for field in module.fields(module.TrainConfig)}
+    with pytest.raises(SystemExit) as stopped:
+        module.main(["--help"])
+    assert stopped.value.code == 0
+    assert "--skip-d-above" in capsys.readouterr().out
+
+
+def test_training_names_broken_pictures_at_the_end(
+    train: Callable[..., int], tmp_path: Path, capsys: pytest.CaptureFixture[str]
+) -> None:
+    write_folder(tmp_path / "data", 8, size=(32, 48))
+    (tmp_path / "data/bad.jpg").write_bytes(b"broken")
+    assert train("--data", tmp_path / "data", "--out", tmp_path / "run", "--kimg=0.004", *SHORT) == 0
+    out, err = capsys.readouterr()
+    assert out.splitlines()[-1].startswith("1 steps in ")
+    assert err.splitlines() == [
+        "1 files could not be read:",
+        "  bad.jpg: bad.jpg cannot be read as a JPEG, PNG or WebP picture.",
+    ]
+
+
+def test_a_resumed_run_remembers_its_options(train: Callable[..., int], poster_folder: Path, tmp_path: Path) -> None:
+    where = ["--data", poster_folder, "--out", tmp_path / "run"]
+    assert train(*where, "--kimg=0.008", "--augment=color", "--seed=7", *SHORT) == 0
+    assert train(*where, "--kimg=0.012", "--resume") == 0
+    options = json.loads((tmp_path / "run/options.json").read_text())["train"]
+    assert (options["augment"], options["seed"], options["kimg"]) == ("color", 7, 0.012)
+    assert torch.load(tmp_path / "run/state.pt", weights_only=True)["steps"] == 3
+
+
+def test_only_posters_of_the_genres_are_trained_on(
+    train: Callable[..., int], poster_folder: Path, tmp_path: Path, capsys: pytest.CaptureFixture[str]
+) -> None:
+    where = ["--data", poster_folder, "--out", tmp_path / "run", "--dry-run"]
+    assert train(*where, "--genres", "Horror, drama") == 0
+    counts = [int(word) for word in capsys.readouterr().out.split("\n")[0].split() if word.isdigit()]
+    assert 5 < sum(counts) < 35
+
+
+def test_a_missing_path_is_one_sentence_and_exit_code_2(
+    train: Callable[..., int], tmp_path: Path, capsys: pytest.CaptureFixture[str]
+) -> None:
+    assert train("--data", tmp_path / "none", "--out", tmp_path / "run") == 2
+    assert one_sentence(capsys) == f"{tmp_path / 'none'} is not there."
+
+
+def test_an_unknown_genre_is_one_sentence_and_exit_code_2(
+    train: Callable[..., int], poster_folder: Path, tmp_path: Path, capsys: pytest.CaptureFixture[str]
+) -> None:
+    assert train("--data", poster_folder, "--out", tmp_path / "run", "--genres=Western") == 2
+    assert one_sentence(capsys).startswith("No poster has the genre Western; known are Action, ")
+
+
+def test_no_picture_is_one_sentence_and_exit_code_2(
+    train: Callable[..., int], tmp_path: Path, capsys: pytest.CaptureFixture[str]
+) -> None:
+    (tmp_path / "data").mkdir()
+    assert train("--data", tmp_path / "data", "--out", tmp_path / "run") == 2
+    assert one_sentence(capsys) == "No usable JPEG, PNG or WebP picture was found."
+
+
+def test_an_unknown_device_is_one_sentence_and_exit_code_2(
+    train: Callable[..., int], poster_folder: Path, tmp_path: Path, capsys: pytest.CaptureFixture[str]
+) -> None:
+    module = script("train")
+    arguments = ["--data", str(poster_folder), "--out", str(tmp_path / "run"), *TINY]
+    assert module.main([*arguments, "--device=warp"]) == 2
+    assert one_sentence(capsys) == "The device 'warp' cannot be used here."
+
+
+def test_an_impossible_option_is_one_line_and_exit_code_2(
+    train: Callable[..., int], poster_folder: Path, tmp_path: Path, capsys: pytest.CaptureFixture[str]
+) -> None:
+    assert train("--data", poster_folder, "--out", tmp_path / "run", "--kimg=-1") == 2
+    assert capsys.readouterr().err == "error: kimg must be above 0, not -1.0\n"
+
+
+def test_an_unwritable_run_is_one_sentence_and_exit_code_2(
+    train: Callable[..., int], poster_folder: Path, tmp_path: Path, capsys: pytest.CaptureFixture[str]
+) -> None:
+    (tmp_path / "file").touch()
+    assert train("--data", poster_folder, "--out", tmp_path / "file/run", "--kimg=0.004") == 2
+    assert "cannot be written" in one_sentence(capsys)
 
 
 @pytest.mark.parametrize("more", [[], ["--dry-run"]])
 def test_a_graph_without_cuda_is_one_sentence_before_anything_is_read_or_written(
-    more: list[str], script: ModuleType, tmp_path: Path, capsys: pytest.CaptureFixture[str]
+    more: list[str], tmp_path: Path, capsys: pytest.CaptureFixture[str]
 ) -> None:
     where = ["--data", str(tmp_path / "none"), "--out", str(tmp_path / "run"), "--device=cpu"]
-    assert script.main([*where, "--graph", *more]) == 2
+    assert script("train").main([*where, "--graph", *more]) == 2
     found = capsys.readouterr()
     assert found.err == "error: A CUDA graph needs a CUDA device, not cpu; train without --graph.\n"
     assert not found.out
     assert not list(tmp_path.iterdir())
 
 
-def test_a_graph_is_asked_of_training(
-    script: ModuleType, poster_folder: Path, tmp_path: Path, monkeypatch: pytest.MonkeyPatch
-) -> None:
+def test_a_graph_is_asked_of_training(poster_folder: Path, tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> None:
     asked = []
 
     def train(*arguments: object) -> None:
         asked.append(arguments[-1])
         raise ValueError("enough")
 
-    monkeypatch.setattr(script, "train", train)
-    monkeypatch.setattr(script, "require_graphs", lambda *_: None)
+    module = script("train")
+    monkeypatch.setattr(module, "train", train)
+    monkeypatch.setattr(module, "require_graphs", lambda *_: None)
     where = ["--data", str(poster_folder), "--out", str(tmp_path / "run"), "--resolution=8", "--quiet", "--device=cpu"]
     for more in ([], ["--graph"]):
-        assert script.main([*where, *more]) == 2
+        assert module.main([*where, *more]) == 2
     assert asked == [False, True]

@@ -1,6 +1,5 @@
 from __future__ import annotations
 
-import importlib.util
 import json
 import os
 import random
@@ -12,7 +11,6 @@ import time
 from collections.abc import Callable, Iterator
 from contextlib import contextmanager
 from pathlib import Path
-from types import ModuleType
 
 import numpy as np
 import pytest
@@ -34,18 +32,11 @@ from gan.errors import MetricsUnavailableError
 from gan.synthetic import write_folder
 from gan.upscale import Upscaler, UpscalerConfig, lanczos, load, save
 from gan.upscale_training import UpscalerTraining, train
+from tests.scripting import one_sentence, script
 
 ROOT = Path(__file__).parents[2]
 TINY = ["--factor=2", "--width=4", "--blocks=1", "--batch=2", "--crop=8", "--quiet"]
 MODEL = UpscalerConfig(2, 4, 1)
-
-
-def script(name: str) -> ModuleType:
-    spec = importlib.util.spec_from_file_location(f"scripts_{name}", ROOT / "scripts" / f"{name}.py")
-    assert spec is not None and spec.loader is not None
-    module = importlib.util.module_from_spec(spec)
-    spec.loader.exec_module(module)
-    return module
 
 
 @pytest.fixture(scope="module")
@@ -84,12 +75,6 @@ def config(steps: int, tick: int = 2) -> UpscalerTraining:
 
 def equal(a: Upscaler, b: Upscaler) -> bool:
     return all(torch.equal(x, y) for x, y in zip(a.parameters(), b.parameters(), strict=True))
-
-
-def one_sentence(capsys: pytest.CaptureFixture[str]) -> str:
-    [line] = capsys.readouterr().err.splitlines()
-    assert line.startswith("error: ") and line.endswith(".")
-    return line.removeprefix("error: ")
 
 
 # ---- runs ------------------------------------------------------------------------------------------------

@@ -2,10 +2,8 @@
 
 from __future__ import annotations
 
-import importlib.util
 import json
 import re
-import sys
 from collections.abc import Callable
 from pathlib import Path
 from types import ModuleType
@@ -16,19 +14,15 @@ import torch
 import gan
 import xai
 from gan.synthetic import write_folder
+from tests.scripting import script
 from tests.xai.nets import discriminator, generator, oblong, scramble
 
-SCRIPT = Path(__file__).parents[1] / "scripts/benchmark_attribution.py"
 PAGE = "# Before\n\n<!-- benchmark: begin -->\nold\n<!-- benchmark: end -->\n\nAfter.\n"
 
 
 @pytest.fixture(scope="module")
 def module() -> ModuleType:
-    spec = importlib.util.spec_from_file_location("scripts_benchmark_attribution", SCRIPT)
-    assert spec is not None and spec.loader is not None
-    loaded = sys.modules[spec.name] = importlib.util.module_from_spec(spec)  # dataclasses look themselves up
-    spec.loader.exec_module(loaded)
-    return loaded
+    return script("benchmark_attribution")
 
 
 @pytest.fixture
