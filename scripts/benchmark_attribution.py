@@ -32,23 +32,17 @@ import xai
 from gan.console import exit_code
 from gan.files import write_file
 from gan.pages import around, put
+from xai.known_truth import KINDS, Case, Found, find, parts, patches, strips
 from xai.localisation import (
     CONTROLS,
-    KINDS,
     MEASURES,
-    Case,
     Estimate,
-    Found,
     Measures,
     Standing,
     control,
-    find,
     measure,
-    parts,
-    patches,
     relevance,
     standings,
-    strips,
 )
 
 BEGIN, END = "<!-- benchmark: begin -->", "<!-- benchmark: end -->"
