@@ -9,21 +9,15 @@ load_posters("posters.zip", size=(96, 64))                  # 2:3, so that nothi
 
 from __future__ import annotations
 
-import csv
 import hashlib
-import io
 import json
 import os
-import stat
-import threading
-import zipfile
 from collections import Counter, deque
 from collections.abc import Callable, Iterable, Iterator, Sequence
 from concurrent.futures import Executor, Future, ThreadPoolExecutor
-from contextlib import contextmanager
 from dataclasses import dataclass, replace
 from pathlib import Path, PurePosixPath
-from typing import IO, Protocol, TypeVar
+from typing import IO, TypeVar
 
 import numpy as np
 import torch
@@ -33,12 +27,11 @@ from tqdm import tqdm
 
 from gan.errors import DataError, ImageError
 from gan.files import write_file
-from gan.images import FITS, SUFFIXES, Fit, Size, fit_image, height_width, open_image, scale
+from gan.images import FITS, Fit, Size, fit_image, height_width, open_image, scale
+from gan.sources import METADATA, Source, is_picture, open_source, read_metadata
 
 HELD_OUT = 0.05
 Progress = bool | Callable[[float], object]
-MAX_FILE_BYTES = 50_000_000
-METADATA = "metadata.csv"
 
 Item = TypeVar("Item")
 Answer = TypeVar("Answer")
@@ -170,107 +163,6 @@ def cache_directory(cache: str | Path | None = None) -> Path:
     return Path(cache or os.environ.get("POSTERLENS_CACHE") or Path.home() / ".cache/posterlens")
 
 
-class Source(Protocol):
-    """Named files: what a folder and a zip have in common."""
-
-    def entries(self) -> dict[str, str]:
-        """Name to a text that changes when the file does."""
-        ...
-
-    def read(self, name: str) -> bytes:
-        """The file's bytes; ImageError if it is too large or cannot be read."""
-        ...
-
-
-class FolderSource:
-    """All plain files below a folder."""
-
-    def __init__(self, root: Path) -> None:
-        self.root = root
-
-    def entries(self) -> dict[str, str]:
-        found = {}
-        for folder, _, names in os.walk(self.root):
-            for name in names:
-                path = Path(folder, name)
-                try:
-                    entry = path.stat()
-                except OSError:  # a dangling link; read() says so, and it is named among the broken files
-                    found[path.relative_to(self.root).as_posix()] = "unreadable"
-                    continue
-                if stat.S_ISREG(entry.st_mode):  # reading a pipe would wait for ever
-                    found[path.relative_to(self.root).as_posix()] = f"{entry.st_size}-{entry.st_mtime_ns}"
-        return found
-
-    def read(self, name: str) -> bytes:
-        path = self.root / name
-        try:
-            if path.stat().st_size > MAX_FILE_BYTES:
-                raise ImageError(f"{name} is larger than {MAX_FILE_BYTES // 10**6} MB.")
-            return path.read_bytes()
-        except OSError as error:
-            raise ImageError(f"{name} cannot be read: {error.strerror}.") from error
-
-
-class ZipSource:
-    """All files in a zip; several threads may read."""
-
-    def __init__(self, archive: zipfile.ZipFile) -> None:
-        self.archive = archive
-        self.lock = threading.Lock()
-
-    def entries(self) -> dict[str, str]:
-        infos = [info for info in self.archive.infolist() if not info.is_dir()]
-        return {info.filename: f"{info.file_size}-{info.CRC}" for info in infos}
-
-    def read(self, name: str) -> bytes:
-        if self.archive.getinfo(name).file_size > MAX_FILE_BYTES:
-            raise ImageError(f"{name} is larger than {MAX_FILE_BYTES // 10**6} MB.")
-        try:
-            with self.lock:
-                return self.archive.read(name)
-        except Exception as error:  # zipfile passes on whatever its decompressors raise
-            raise ImageError(f"{name} cannot be unpacked: {error}.") from error
-
-
-@contextmanager
-def open_source(path: str | Path) -> Iterator[Source]:
-    """Open a folder or a zip for reading; DataError if it is neither."""
-    path = Path(path)
-    if path.is_dir():
-        yield FolderSource(path)
-    elif not path.exists():
-        raise DataError(f"{path} is not there.")
-    else:
-        try:
-            archive = zipfile.ZipFile(path)
-        except (zipfile.BadZipFile, NotImplementedError, OSError) as error:
-            raise DataError(f"{path} is neither a folder nor a zip file.") from error
-        with archive:
-            yield ZipSource(archive)
-
-
-def is_picture(name: str) -> bool:
-    """Whether a name within a source is that of a JPEG, PNG or WebP that is not hidden."""
-    path = PurePosixPath(name)
-    hidden = any(part.startswith((".", "__MACOSX")) for part in path.parts)
-    return path.suffix.lower() in SUFFIXES and not hidden
-
-
-def read_metadata(files: Source, names: Iterable[str]) -> dict[str, dict[str, str]]:
-    """Picture's name within the source to its row of ``metadata.csv``; a table counts for the folder it lies in.
-
-    ``names`` are those of all files in the source.
-
-    Raises
-    ------
-    DataError
-        If a table is not UTF-8, not CSV, or has no column ``file_name``.
-    """
-    tables = sorted(name for name in names if PurePosixPath(name).name == METADATA)
-    return {name: row for table in tables for name, row in _rows(files, table)}
-
-
 def ahead(pool: Executor, do: Callable[[Item], Answer], items: Iterable[Item], most: int) -> Iterator[Answer]:
     """``do(item)`` of all items in order, at most ``most`` of them before they are asked for.
 
@@ -369,25 +261,6 @@ def _decoded(
             if tell is not None and place % 100 == 0:
                 tell(place / len(names))
             yield name, result
-
-
-def _rows(files: Source, table: str) -> Iterator[tuple[str, dict[str, str]]]:
-    """Each picture's name and row in one table."""
-    try:
-        text = files.read(table).decode("utf-8-sig")
-    except (ImageError, UnicodeDecodeError) as error:
-        raise DataError(f"{table} cannot be read as UTF-8 text.") from error
-    reader = csv.DictReader(io.StringIO(text))
-    if "file_name" not in (reader.fieldnames or ()):
-        raise DataError(f"{table} has no column file_name.")
-    folder = PurePosixPath(table).parent
-    try:
-        for row in reader:
-            if row["file_name"]:
-                known = {key: value or "" for key, value in row.items() if key is not None}  # None: cells too many
-                yield (folder / row["file_name"]).as_posix(), known
-    except csv.Error as error:
-        raise DataError(f"{table} is not a valid CSV table: {error}.") from error
 
 
 def _labels(name: str, row: dict[str, str]) -> tuple[tuple[str, ...], bool]:

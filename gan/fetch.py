@@ -25,9 +25,9 @@ from typing import Any
 from urllib.parse import urlencode
 
 from gan.collect import Collected, Item, Options, collect, file_stem, text_hash
-from gan.data import MAX_FILE_BYTES
 from gan.errors import DataError, FetchError, HaltError
 from gan.images import SUFFIXES
+from gan.sources import MAX_FILE_BYTES
 from gan.tables import ADDRESS_COLUMNS, GENRE_COLUMNS, ID_COLUMNS, Genres, read_table, split_genres
 from gan.web import Web
 

@@ -34,9 +34,10 @@ from tqdm import tqdm
 
 from gan import FITS, DataError, PosterSet, load_posters, open_image
 from gan.console import exit_code, tell_unread
-from gan.data import METADATA, ahead, is_held_out, open_source, read_metadata
+from gan.data import ahead, is_held_out
 from gan.duplicates import MAX_DISTANCE, MIN_CORRELATION, Pair, near_duplicates, without_duplicates
 from gan.files import write_file
+from gan.sources import METADATA, open_source, read_metadata
 
 LOWEST = 20  # quality; what is below is not worth training on
 USUAL = 90

@@ -34,8 +34,9 @@ from tqdm import tqdm
 
 from gan import DataError, ImageError, PosterLensError, fit_image, image_grid, open_image
 from gan.console import exit_code, tell_unread
-from gan.data import METADATA, Source, ahead, is_picture, open_source
+from gan.data import ahead
 from gan.files import write_file
+from gan.sources import METADATA, Source, is_picture, open_source
 from gan.text import (
     COVERS,
     DETECT_AT,

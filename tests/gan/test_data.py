@@ -15,6 +15,7 @@ from hypothesis import strategies as st
 from PIL import Image
 
 import gan.data
+import gan.sources
 from gan import DataError, PosterSet, fit_image, load_posters, open_image
 from gan.data import ahead, is_held_out
 from gan.files import write_file
@@ -267,7 +268,7 @@ def test_a_file_name_that_is_not_utf8_is_a_name_like_any_other(tmp_path: Path) -
 
 
 def test_a_huge_file_is_not_read(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> None:
-    monkeypatch.setattr(gan.data, "MAX_FILE_BYTES", 1_000_000)
+    monkeypatch.setattr(gan.sources, "MAX_FILE_BYTES", 1_000_000)
     folder = write(tmp_path, a_png=png(1), b_png=png(2) + bytes(2_000_000))
     for source in (folder, pack(folder, tmp_path / "posters.zip")):
         assert load(source).broken == (("b.png", "b.png is larger than 1 MB."),)
