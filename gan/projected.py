@@ -52,7 +52,8 @@ class ProjectedCritic(nn.Module):
     ----------
     size : height and width of the posters in pixels; other sizes are accepted and resized all the same.
     seed : names the random mixing and the heads' first weights; no global random state is touched.
-    genres : how many genres G it tells apart (Odena, Olah, Shlens 2017); 0 for none.
+    genres : how many genres G it tells apart (Odena, Olah, Shlens 2017); 0 for none. With them, ``balance``
+        (2, G) is what it weighs that a poster has a genre, and that it has not (gan.losses); 1 until it is set.
     side : shorter edge, in pixels, at which the features are read, rounded to a multiple of 32; None: the posters'
         own, but from 128 to 256.
     head_width : channels inside the heads.
@@ -93,6 +94,8 @@ class ProjectedCritic(nn.Module):
         if self.classifier is not None:  # from nothing: random opinions on genres would lead G astray
             nn.init.zeros_(self.classifier.weight)
             nn.init.zeros_(self.classifier.bias)
+            self.balance: Tensor
+            self.register_buffer("balance", torch.ones(2, genres))
         self.frozen = _freeze(mixing)
 
     def forward(self, images: Tensor) -> Tensor:

@@ -68,7 +68,7 @@ def updates(
             judged = critic.judge(maps_real), critic.judge([m.detach() for m in maps])
             total_d = total_d + critic_loss(*(logits.float() for logits in judged))
             if known is not None:
-                total_d = total_d + genre_loss(critic.genres_of(maps_real).float(), known.float())
+                total_d = total_d + genre_loss(critic.genres_of(maps_real).float(), known.float(), critic.balance)
     correct = world.mean(loss.accuracy(logit_real, logit_fake).detach())
     skip = config.skip_d_above < 1 and correct.item() > config.skip_d_above
     if not skip:
@@ -79,7 +79,7 @@ def updates(
         loss_g = loss.generator(logit_real.detach(), discriminator.logit(seen_fake, labels).float())
         total_g = loss_g if critic is None else loss_g - config.critic * critic.judge(maps).float().mean()
         if critic is not None and labels is not None:
-            total_g = total_g + config.classifier * genre_loss(critic.genres_of(maps).float(), labels)
+            total_g = total_g + config.classifier * genre_loss(critic.genres_of(maps).float(), labels, critic.balance)
         update(state.optimizer_g, total_g, world)
 
     update_ema(state, now.follow)

@@ -34,6 +34,7 @@ from gan.feed import Feed, batch_indices
 from gan.graph import graphed
 from gan.images import image_grid, to_uint8
 from gan.logger import RunLog, write_json
+from gan.losses import balance_of
 from gan.models import Generator, latents
 from gan.state import State, kimg, load_state, new_state, recalibrate, save_state
 from gan.step import FIGURES, step
@@ -103,6 +104,8 @@ def _begin(
         raise TrainingError(f"A batch of {config.batch} cannot be shared by {world.size} processes.")
     options = describe(model, config, training, start)
     state = new_state(model, config, device, start)
+    if state.critic is not None and model.genres:
+        state.critic.balance.copy_(balance_of(torch.from_numpy(training.genre_labels(model.genres))))
     if resume:
         options["start"] = refuse_changes(run, options).get("start")
         load_state(state, run, device)

@@ -10,7 +10,9 @@ from torch import Tensor, nn
 
 from gan.losses import (
     LOSSES,
+    RAREST,
     accuracy,
+    balance_of,
     critic_loss,
     discriminator_loss,
     generator_loss,
@@ -141,5 +143,21 @@ def test_what_is_known_of_a_posters_genres_is_summed_and_what_is_not_known_count
     logits = torch.tensor([[0.0, 3.0, -2.0], [1.0, 0.0, 0.0]])
     labels = torch.tensor([[1.0, -1.0, 0.0], [0.5, 0.0, 0.0]])
     of_first = math.log(2) + math.log1p(math.exp(3.0))
-    assert genre_loss(logits, labels).item() == pytest.approx((of_first + 0.5 * math.log1p(math.exp(-1.0))) / 2)
-    assert genre_loss(logits, 0 * labels).item() == 0
+    even = torch.ones(2, 3)
+    assert genre_loss(logits, labels, even).item() == pytest.approx((of_first + 0.5 * math.log1p(math.exp(-1.0))) / 2)
+    assert genre_loss(logits, 0 * labels, even).item() == 0
+    rare = torch.tensor([[5.0, 1.0, 1.0], [0.5, 1.0, 1.0]])
+    assert genre_loss(logits[:1], labels[:1], rare).item() == pytest.approx(of_first + 4 * math.log(2))
+
+
+@settings(deadline=None)
+@given(st.lists(st.sampled_from([1, -1, 0]), min_size=1, max_size=60))
+def test_having_a_genre_and_not_having_it_weigh_the_same_over_all_posters(known: list[int]) -> None:
+    labels = torch.tensor(known)[:, None]
+    balance = balance_of(labels)
+    weights = torch.where(labels > 0, *balance) * labels.abs()
+    has, lacks = weights[labels > 0].sum(), weights[labels < 0].sum()
+    if (labels > 0).any() and (labels < 0).any() and balance.max() < RAREST:
+        torch.testing.assert_close(has, lacks)
+        torch.testing.assert_close(has + lacks, labels.abs().sum().float())
+    assert balance.max() <= RAREST

@@ -168,7 +168,7 @@ def test_the_critic_learns_genres_that_can_be_seen() -> None:
     bright = torch.tensor([[1.0, -1.0, 0.0]] * 4 + [[-1.0, 1.0, 0.0]] * 4)
     for seed in range(30):
         images = 0.3 * pictures(8, seed) + 0.6 * bright[:, :1, None, None]
-        loss = genre_loss(critic.genres_of(critic.features(images)), bright)
+        loss = genre_loss(critic.genres_of(critic.features(images)), bright, critic.balance)
         optimizer.zero_grad()
         loss.backward()
         optimizer.step()

@@ -150,6 +150,21 @@ def weights_digest(checkpoint: Any) -> list[float]:
     return [value.double().sum().item() for value in checkpoint.generator.state_dict().values()]
 
 
+def test_a_critic_weighs_genres_by_how_many_training_posters_have_them(
+    posters: PosterSet, tiny: ModelConfig, run: Path, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    monkeypatch.setitem(states.BACKBONES, "efficientnet-lite0", Pyramid)
+    model = replace(tiny, genres=("Comedy", "Drama"), embedding=3)
+    state = train(posters, run, model, config_of(1, critic=1.0), progress=False)
+    labels = posters.split()[0].genre_labels(model.genres)
+    for place in range(2):
+        has, lacks = (labels[:, place] == 1).sum(), (labels[:, place] == -1).sum()
+        assert min(has, lacks) > 0
+        both = [(has + lacks) / 2 / has, (has + lacks) / 2 / lacks]
+        assert state.critic is not None
+        assert state.critic.balance[:, place].tolist() == pytest.approx(both)
+
+
 def test_a_resumed_run_keeps_its_labels(posters: PosterSet, tiny: ModelConfig, run: Path) -> None:
     model = replace(tiny, genres=("Comedy", "Drama"), embedding=3)
     train(posters, run, model, config_of(1), progress=False)
