@@ -1,9 +1,14 @@
-"""Scripts as modules (they are no package, so each is loaded from its file), and what they say when they fail."""
+"""Scripts as modules (they are no package, so each is loaded from its file) and as processes, and what they say."""
 
 from __future__ import annotations
 
 import importlib.util
+import os
+import subprocess
 import sys
+import time
+from collections.abc import Iterator
+from contextlib import contextmanager
 from pathlib import Path
 from types import ModuleType
 
@@ -28,3 +33,28 @@ def one_sentence(capsys: pytest.CaptureFixture[str]) -> str:
     assert line.startswith("error: ")
     assert line.endswith((".", "?"))
     return line.removeprefix("error: ")
+
+
+@contextmanager
+def running(name: str, *options: object) -> Iterator[subprocess.Popen[str]]:
+    """``scripts/<name>.py`` as a process of its own, on one thread; it is killed at the end."""
+    root = SCRIPTS.parent
+    process = subprocess.Popen(
+        [sys.executable, str(SCRIPTS / f"{name}.py"), *map(str, options)], cwd=root, text=True,
+        env=os.environ | {"PYTHONPATH": str(root), "OMP_NUM_THREADS": "1"},
+        stdout=subprocess.PIPE, stderr=subprocess.PIPE,
+    )  # fmt: skip
+    try:
+        yield process
+    finally:
+        process.kill()
+        process.communicate()
+
+
+def wait_for(path: Path, process: subprocess.Popen[str], seconds: float = 180) -> None:
+    """Until the process has written the file."""
+    end = time.monotonic() + seconds
+    while not (path.exists() and path.stat().st_size):
+        assert process.poll() is None, process.stderr and process.stderr.read()
+        assert time.monotonic() < end, f"{path} never came"
+        time.sleep(0.005)

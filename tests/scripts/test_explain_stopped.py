@@ -6,14 +6,13 @@ import os
 import signal
 import subprocess
 import sys
-import time
 from collections.abc import Callable
 from pathlib import Path
 from typing import Any
 
 import pytest
 
-from tests.scripting import SCRIPTS, one_sentence
+from tests.scripting import SCRIPTS, one_sentence, running, wait_for
 from tests.scripts.explaining import QUICK, contents, record
 from xai import explain_job, report
 
@@ -116,16 +115,11 @@ def test_a_killed_process_continues_where_it_was(
 ) -> None:
     arguments = ["--seeds=0-29", "--batch=1", "--methods=deeplift,lime", "--set=lime.agreement=1"]
     out = tmp_path / "out"
-    process = subprocess.Popen(
-        [sys.executable, *command(checkpoints, *arguments, "--out", out)],
-        stderr=subprocess.PIPE, text=True, env=os.environ | {"OMP_NUM_THREADS": "1"},
-    )  # fmt: skip
     finished = tmp_path / ".out.partial/00001/posters.json"
-    patience = time.monotonic() + 120
-    while not finished.exists() and process.poll() is None and time.monotonic() < patience:
-        time.sleep(0.005)
-    process.send_signal(number)
-    _, errors = process.communicate(timeout=60)
+    with running("explain", *command(checkpoints, *arguments, "--out", out)[1:]) as process:
+        wait_for(finished, process)
+        process.send_signal(number)
+        _, errors = process.communicate(timeout=60)
     if number == signal.SIGTERM:
         assert (process.returncode, errors) == (130, "Stopped; the same command continues.\n")
     assert not out.exists()

@@ -1,15 +1,11 @@
 from __future__ import annotations
 
 import json
-import os
 import random
 import shutil
 import signal
-import subprocess
-import sys
 import time
-from collections.abc import Callable, Iterator
-from contextlib import contextmanager
+from collections.abc import Callable
 from pathlib import Path
 
 import numpy as np
@@ -32,9 +28,8 @@ from gan.errors import MetricsUnavailableError
 from gan.synthetic import write_folder
 from gan.upscale import Upscaler, UpscalerConfig, lanczos, load, save
 from gan.upscale_training import UpscalerTraining, train
-from tests.scripting import one_sentence, script
+from tests.scripting import one_sentence, running, script, wait_for
 
-ROOT = Path(__file__).parents[2]
 TINY = ["--factor=2", "--width=4", "--blocks=1", "--batch=2", "--crop=8", "--quiet"]
 MODEL = UpscalerConfig(2, 4, 1)
 
@@ -130,35 +125,15 @@ def test_lines_beyond_the_state_are_dropped_at_resume(posters: PosterSet, tmp_pa
     assert rows[1]["loss"] > 0
 
 
-@contextmanager
-def training_process(data: Path, run: Path, *options: str) -> Iterator[subprocess.Popen[str]]:
-    """The literal command with more steps than it will be given time for."""
-    arguments = [sys.executable, "scripts/train_upscaler.py", "--data", str(data), "--out", str(run)]
-    environment = os.environ | {"PYTHONPATH": str(ROOT), "OMP_NUM_THREADS": "1"}
-    process = subprocess.Popen(
-        [*arguments, *TINY, "--steps=1000000", "--threads=1", *options],
-        cwd=ROOT, env=environment, text=True, stdout=subprocess.PIPE, stderr=subprocess.PIPE,
-    )  # fmt: skip
-    try:
-        yield process
-    finally:
-        process.kill()
-        process.communicate()
-
-
-def wait_for(path: Path, process: subprocess.Popen[str]) -> None:
-    for _ in range(18000):
-        if path.exists():
-            return
-        assert process.poll() is None, process.stderr and process.stderr.read()
-        time.sleep(0.01)
-    raise AssertionError(f"{path} never came")
+def endless(folder: Path, run: Path) -> list[object]:
+    """The command with more steps than it will be given time for."""
+    return ["--data", folder, "--out", run, *TINY, "--steps=1000000", "--threads=1"]
 
 
 def test_a_killed_run_resumes_exactly(folder: Path, posters: PosterSet, tmp_path: Path) -> None:
     """Killed while it saves all the time; what it left goes on as if never interrupted."""
     run = tmp_path / "run"
-    with training_process(folder, run, "--tick=1") as process:
+    with running("train_upscaler", *endless(folder, run), "--tick=1") as process:
         wait_for(run / "state.pt", process)
         time.sleep(random.uniform(0, 0.4))
         process.kill()
@@ -178,7 +153,7 @@ def test_a_killed_run_resumes_exactly(folder: Path, posters: PosterSet, tmp_path
 
 def test_sigterm_saves_and_leaves_with_0(folder: Path, tmp_path: Path) -> None:
     run = tmp_path / "run"
-    with training_process(folder, run, "--tick=3") as process:
+    with running("train_upscaler", *endless(folder, run), "--tick=3") as process:
         wait_for(run / "state.pt", process)
         process.send_signal(signal.SIGTERM)
         out, err = process.communicate(timeout=180)
