@@ -11,6 +11,7 @@ from typing import TYPE_CHECKING, Any
 import streamlit as st
 
 from dashboard.components.sprite_grid import sprite_grid
+from gan.console import Progress
 
 if TYPE_CHECKING:
     import gan
@@ -89,7 +90,7 @@ def needs(subject: Any, network: str) -> Any:
     return subject
 
 
-def progress(slot: Any, text: str) -> Callable[[float], None]:
+def progress(slot: Any, text: str) -> Progress:
     """A bar in ``slot`` that is told the finished fraction; it says how long what is slow will still take."""
     bar, started = slot.progress(0.0, text), time.monotonic()
 
@@ -106,9 +107,7 @@ def _duration(seconds: float) -> str:
     return f"about {seconds / 60:.0f} minutes" if seconds > 90 else f"about {5 * max(round(seconds / 5), 1)} seconds"
 
 
-def measure_button(
-    why: str, label: str, doing: str, measure: Callable[[Callable[[float], None]], object], key: str
-) -> None:
+def measure_button(why: str, label: str, doing: str, measure: Callable[[Progress], object], key: str) -> None:
     """Say that a study has not been made; at a click make it, with a bar, and draw the page again."""
     st.info(why)
     if st.button(label, key=key):

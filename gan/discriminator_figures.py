@@ -23,7 +23,7 @@ from gan.models import Discriminator, Generator
 
 Figures = Mapping[str, Figure]
 Floats = NDArray[np.float64]
-Told = Callable[[str, float], object]
+Told = Callable[[str, float], None]
 
 OTHER_SEEDS = 2_500_000  # generated posters by which the threshold is chosen, never those it is tried on
 

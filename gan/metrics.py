@@ -23,6 +23,7 @@ from torch import Tensor, nn
 from torch.nn.functional import interpolate
 from torch.nn.utils.fusion import fuse_conv_bn_eval
 
+from gan.console import Progress
 from gan.data import PosterSet, cache_directory
 from gan.errors import MetricsUnavailableError
 from gan.files import write_file
@@ -31,7 +32,6 @@ from gan.models import Generator, latents
 Array = NDArray[Any]
 Device = str | torch.device
 Features = NDArray[np.float32]
-Told = Callable[[float], object]
 
 SIDE = 240  # the pictures that EfficientNet-Lite1 was trained on
 BATCH_CPU = 4  # its widest maps then stay below the size from which the C library returns memory after every layer
@@ -233,7 +233,7 @@ def generated_features(
     first_seed: int = 0,
     labels: Tensor | None = None,
     weights: str = "",
-    progress: Told | None = None,
+    progress: Progress | None = None,
 ) -> Features:
     """Features (samples, 1280) of the posters of ``samples`` seeds from ``first_seed`` on.
 
@@ -252,7 +252,7 @@ def generated_features(
     return _in_parts(samples, compute, key if weights else None, progress)
 
 
-def poster_features(posters: PosterSet, device: Device = "cpu", progress: Told | None = None) -> Features:
+def poster_features(posters: PosterSet, device: Device = "cpu", progress: Progress | None = None) -> Features:
     """Features (N, 1280) of real posters, kept on disk under the pictures' SHA-256.
 
     ``progress`` is told the finished fraction.
@@ -356,7 +356,7 @@ def _in_parts(
     count: int,
     compute: Callable[[int, int], Features],
     key: Callable[[int, int], bytes] | None,
-    progress: Told | None,
+    progress: Progress | None,
 ) -> Features:
     """Features of rows 0 to ``count``, computed part by part; with keys, each part is kept on disk under its own."""
     parts = []

@@ -24,6 +24,7 @@ import torch
 from torch import Tensor, nn
 
 import gan
+from gan.console import exit_code
 from gan.feed import Feed
 from gan.graph import WARM_UP, graphed
 from gan.pages import around, put
@@ -238,25 +239,25 @@ def parse(arguments: list[str] | None = None) -> argparse.Namespace:
     return parser.parse_args(arguments)
 
 
-def main(arguments: list[str] | None = None) -> int:
-    options = parse(arguments)
+def run(chosen: argparse.Namespace) -> None:
+    """Measure, print and write the table."""
     try:
-        device = torch.device(options.device)
-        marks = MARKS.get(device.type, MARKS["cpu"])
-        if options.write:
-            around(options.write, *marks)
-        rungs, top = ladder(device, options.batch, options.seconds)
-        found = table(rungs, top, device, options.batch)
-        print(found)
-        if options.write:
-            put(options.write, *marks, found)
-    except (gan.PosterLensError, RuntimeError, AssertionError) as error:  # a device that torch does not have
-        print(f"error: {error}", file=sys.stderr)
-        return 2
-    except OSError as error:
-        print(f"error: {options.write} cannot be written: {error.strerror or error}.", file=sys.stderr)
-        return 2
-    return 0
+        device = torch.empty(0, device=chosen.device).device
+    except (RuntimeError, AssertionError) as error:  # AssertionError: built without CUDA
+        raise ValueError(f"The device {chosen.device!r} cannot be used here.") from error
+    marks = MARKS.get(device.type, MARKS["cpu"])
+    if chosen.write:
+        around(chosen.write, *marks)
+    rungs, top = ladder(device, chosen.batch, chosen.seconds)
+    found = table(rungs, top, device, chosen.batch)
+    print(found)
+    if chosen.write:
+        put(chosen.write, *marks, found)
+
+
+def main(arguments: list[str] | None = None) -> int:
+    chosen = parse(arguments)
+    return exit_code(lambda: run(chosen), chosen.write)
 
 
 if __name__ == "__main__":

@@ -7,10 +7,9 @@ import random
 import resource
 import signal
 import subprocess
-import sys
 import time
-from collections.abc import Callable, Iterator
-from contextlib import contextmanager
+from collections.abc import Callable
+from contextlib import AbstractContextManager
 from dataclasses import asdict, replace
 from pathlib import Path
 from typing import Any
@@ -30,6 +29,7 @@ from gan.schedule import noise_seed
 from gan.state import State, new_state, recalibrate
 from gan.train import crossed, train
 from tests.gan.training import PARTS, Pyramid, config_of, equal, weights
+from tests.scripting import running, wait_for
 
 ROOT = Path(__file__).parents[2]
 
@@ -425,31 +425,10 @@ def test_a_second_ctrl_c_leaves_at_once(go: Callable[..., State], run: Path, mon
     assert not (run / "state.pt").exists()
 
 
-@contextmanager
-def training_process(data: Path, run: Path, *options: str) -> Iterator[subprocess.Popen[str]]:
+def training_process(data: Path, run: Path, *options: str) -> AbstractContextManager[subprocess.Popen[str]]:
     """The literal command, in batches of 4, until it is stopped."""
-    command = [sys.executable, "scripts/train.py", "--data", str(data), "--out", str(run), "--quiet"]
-    command += ["--resolution=8", "--latent=8", "--width=4", "--batch=4", "--kimg=1000", "--threads=1"]
-    command += ["--eval-kimg=0", "--augment="]
-    environment = os.environ | {"PYTHONPATH": str(ROOT), "OMP_NUM_THREADS": "1"}
-    process = subprocess.Popen(
-        [*command, *options], cwd=ROOT, env=environment, text=True,
-        stdout=subprocess.PIPE, stderr=subprocess.PIPE,
-    )  # fmt: skip
-    try:
-        yield process
-    finally:
-        process.kill()
-        process.communicate()
-
-
-def wait_for(path: Path, process: subprocess.Popen[str]) -> None:
-    for _ in range(6000):
-        if path.exists() and path.stat().st_size:
-            return
-        assert process.poll() is None, process.stderr and process.stderr.read()
-        time.sleep(0.01)
-    raise AssertionError(f"{path} never came")
+    small = ["--resolution=8", "--latent=8", "--width=4", "--batch=4", "--kimg=1000", "--threads=1"]
+    return running("train", "--data", data, "--out", run, "--quiet", *small, "--eval-kimg=0", "--augment=", *options)
 
 
 def test_sigterm_saves_the_last_step_and_exits_with_0(poster_folder: Path, run: Path) -> None:
