@@ -25,7 +25,7 @@ import numpy as np
 import torch
 
 import gan
-from gan.checkpoint import fill
+from gan.checkpoint import check_replaceable, fill
 from gan.console import exit_code
 from gan.data import PosterSet
 from gan.evaluation import FIRST_SEED, Evaluation, evaluate, some_of, write
@@ -118,8 +118,7 @@ def rounded(network: Any) -> Any:
 
 def export(chosen: argparse.Namespace) -> None:
     """Write the checkpoint folder, complete or not at all."""
-    if chosen.out.exists() and not (chosen.out / "config.json").is_file():
-        raise gan.PosterLensError(f"{chosen.out} is there and is no checkpoint; it is not replaced.")
+    check_replaceable(chosen.out)
     checkpoint = gan.load(chosen.run / chosen.state)
     networks = both(checkpoint)
     told = told_of(chosen)
@@ -129,7 +128,7 @@ def export(chosen: argparse.Namespace) -> None:
         info = dict(checkpoint.info) | told | {"held_out": len(held_out)}
         fill(folder, *networks, info, harmless_halves(checkpoint))
         (folder / "stats.jsonl").write_text("".join(json.dumps(row) + "\n" for row in read_stats(chosen.run)))
-        copy_grids(chosen.run / "grids", folder / "grids", chosen.grids)
+        copy_grids(chosen.run / "grids", folder / "grids", chosen.grids, checkpoint.info["kimg"])
         judge_and_describe(folder, chosen.out, training, held_out, chosen.samples, notes)
 
 
@@ -190,9 +189,9 @@ def judge_and_describe(
     (folder / "README.md").write_text(text)
 
 
-def copy_grids(source: Path, target: Path, count: int) -> None:
-    """``count`` grids spread evenly over the logarithm of time, the last one included."""
-    paths = sorted(source.glob("*.png"))
+def copy_grids(source: Path, target: Path, count: int, kimg: float) -> None:
+    """``count`` grids up to ``kimg``, the state's own among them, spread evenly over the logarithm of time."""
+    paths = sorted(path for path in source.glob("*.png") if float(path.stem) <= kimg)
     target.mkdir()
     for place in sorted({round(place) - 1 for place in np.geomspace(len(paths), 1, max(count, 0))} if paths else ()):
         shutil.copy(paths[place], target / paths[place].name)

@@ -153,13 +153,16 @@ def test_the_latest_state_is_taken_where_it_is_asked_for(export: Callable[..., i
     assert not torch.allclose(first, gan.load(run / "best").generator.layers[0].weight, rtol=1e-3)
 
 
+@pytest.mark.parametrize("kimg", [0.024, 0.016])
 @pytest.mark.parametrize("count", [0, 1, 2, 3, 6, 50])
-def test_grids_are_spread_over_time_with_the_last_one_among_them(
-    script: ModuleType, run: Path, tmp_path: Path, count: int
+def test_grids_up_to_the_state_are_spread_over_time_with_its_own_among_them(
+    script: ModuleType, run: Path, tmp_path: Path, count: int, kimg: float
 ) -> None:
     drawn = sorted(path.name for path in (run / "grids").iterdir())
     assert len(drawn) == 6
-    script.copy_grids(run / "grids", tmp_path / "grids", count)
+    drawn = [name for name in drawn if float(name.removesuffix(".png")) <= kimg]
+    assert len(drawn) == round(kimg / 0.004)
+    script.copy_grids(run / "grids", tmp_path / "grids", count, kimg)
     kept = sorted(path.name for path in (tmp_path / "grids").iterdir())
     assert set(kept) <= set(drawn)
     assert kept[-1:] == (drawn[-1:] if count else [])
