@@ -122,6 +122,20 @@ def evaluation(path: Path) -> Evaluation | None:
         return None
 
 
+def followed(checkpoint: gan.Checkpoint) -> dict[str, float]:
+    """How far asking for each genre was measured to move posters towards it, 1 being as far as real ones are.
+
+    {} where nothing was measured of these weights.
+    """
+    try:
+        found = evaluation(folder(checkpoint.name))
+    except gan.CheckpointError:  # the pages about quality say so
+        return {}
+    if found is None or found.digest != checkpoint.digest:
+        return {}
+    return {one.genre: one.followed.value for one in found.genres}
+
+
 def upscaler_folder() -> Path | None:
     """Where a network that enlarges posters is: among the checkpoints, or shipped; None where there is none."""
     from gan.upscale import CONFIG

@@ -76,7 +76,7 @@ def _show_genres(found: Evaluation) -> None:
                 {
                     "genre": one.genre, "followed": _percent(one.followed.value), "from": _percent(one.followed.low),
                     "to": _percent(one.followed.high), "variety": _percent(one.diversity.value),
-                    "held-out posters": one.posters,
+                    "real posters": one.posters,
                 }
                 for one in found.genres
             ],

@@ -9,7 +9,7 @@ import plotly.graph_objects as go
 import streamlit as st
 
 import gan
-from dashboard import evidence, noise_cache, state, ui
+from dashboard import cache, evidence, noise_cache, state, ui
 from dashboard.components.sprite_grid import sprite_grid
 from xai.paths import norm_of
 from xai.render import data_uri, diverging, limit, sprite
@@ -172,6 +172,7 @@ def show_genres(seed: int, z: Tensor) -> None:
         "name: how far the picture changes, as root mean square, 100 % being black to white. Click a picture to ask "
         "for its genre on all pages."
     )
+    _say_which_are_followed()
     st.markdown("**Over many posters**")
     if not noise_cache.has_genre_effects(base):
         ui.measure_button(
@@ -184,6 +185,17 @@ def show_genres(seed: int, z: Tensor) -> None:
         )
         return
     _show_genre_effects(noise_cache.genre_effects(base, lambda part: None))
+
+
+def _say_which_are_followed() -> None:
+    measured = cache.followed(state.base())
+    if measured:
+        most = sorted(measured, key=lambda genre: measured[genre], reverse=True)
+        st.caption(
+            "A change need not be one towards the genre. How far asking moves posters on average from real ones of all "
+            "kinds (0 %) to real ones of the genre (100 %): "
+            f"{', '.join(f'{genre} {measured[genre]:.0%}' for genre in most)}. Start tells how sure that is."
+        )
 
 
 def _show_genre_effects(effects: GenreEffects) -> None:

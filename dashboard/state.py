@@ -175,6 +175,10 @@ def _ask(checkpoint: gan.Checkpoint) -> gan.Checkpoint:
         help="What the generator is asked to paint. D is asked whether it is a real poster of these genres.",
     )  # fmt: skip
     chosen = tuple(genre for genre in known if genre in genres)  # in one order, for one answer
+    measured = cache.followed(checkpoint)
+    heard = [f"{genre} {measured[genre]:.0%}" for genre in chosen if genre in measured]
+    if heard:
+        st.caption(f"How far asking moves its posters towards real ones of the genre: {', '.join(heard)} of the way.")
     return cache.asked(checkpoint.digest, chosen, checkpoint)
 
 

@@ -201,7 +201,7 @@ def evaluate(
         memorisation=copied,
         closest=closest,
         collapse=collapsed,
-        genres=genre_figures(generator, (training, known), (held_out, real), checkpoint.digest, tell),
+        genres=genre_figures(generator, training, known, checkpoint.digest, tell),
     )
 
 

@@ -184,8 +184,8 @@ def closest(found: Evaluation) -> list[str]:
 def genres(figures: tuple[GenreFigure, ...]) -> list[str]:
     """One line a genre that was asked for."""
     lines = [
-        f"  {one.genre:<16} {verdict(one)}; KID {shown('kid_lite1', one.kid_with)} to {one.posters} posters of it, "
-        f"{shown('kid_lite1', one.kid_without)} to the rest; diversity {shown('diversity', one.diversity)}"
+        f"  {one.genre:<16} {verdict(one)}; diversity {shown('diversity', one.diversity)}; "
+        f"{one.posters} real posters of it"
         for one in figures
     ]
     return ["Genres, each asked for alone", *lines, ""] * bool(figures)

@@ -18,6 +18,7 @@ import gan
 from dashboard import cache
 from gan import upscale
 from gan.evaluation import Evaluation, Figure, Pair, write
+from gan.genre_figures import GenreFigure
 from gan.synthetic import draw_poster
 from tests.dashboard.conftest import PAGES
 from tests.dashboard.test_pages import captions, texts
@@ -199,6 +200,29 @@ def test_genres_are_swept_and_measured_on_the_latent_page(open_app: OpenApp, kin
     assert list(app.dataframe[-1].value["genre"]) == list(GENRES)
     plain = open_app("latent", {"checkpoint": "plain"}, "--checkpoints", str(kinds))
     assert "Genres" not in plain.segmented_control(key="noise").options
+
+
+def test_how_far_genres_are_followed_stands_where_they_are_chosen(
+    open_app: OpenApp, kinds: Path, tmp_path: Path
+) -> None:
+    copied = tmp_path / "kinds"
+    shutil.copytree(kinds, copied)
+    checkpoint = gan.load(copied / "asked")
+    diversity = Figure(0.9, 0.8, 1.0)
+    genres = (
+        GenreFigure("Comedy", 400, 250, Figure(0.78, 0.7, 0.86), diversity),
+        GenreFigure("Horror", 120, 250, Figure(-0.04, -0.1, 0.02), diversity),
+    )
+    found = replace(evaluation(checkpoint), genres=genres)
+    write(found, copied / "asked")
+    query = {"checkpoint": "asked", "noise": "Genres", "genres": ["Sci-Fi", "Horror"]}
+    app = open_app("latent", query, "--checkpoints", str(copied))
+    assert not app.exception and not app.error
+    assert "towards real ones of the genre: Horror -4% of the way" in texts(app)  # Sci-Fi was not measured
+    assert "Comedy 78%, Horror -4%. Start tells how sure" in texts(app)
+
+    write(replace(found, digest="another"), copied / "asked")
+    assert "of the way" not in texts(open_app("latent", query, "--checkpoints", str(copied)))
 
 
 # ---- what D is -----------------------------------------------------------------------------------------

@@ -139,11 +139,11 @@ def test_a_genre_is_called_followed_only_where_its_interval_allows(
     script: ModuleType, low: float, high: float, words: str
 ) -> None:
     figure = Figure(1.0, 0.5, 1.5)
-    one = GenreFigure("Horror", 60, 500, figure, figure, Figure((low + high) / 2, low, high), figure)
+    one = GenreFigure("Horror", 60, 500, Figure((low + high) / 2, low, high), figure)
     assert script.verdict(one).startswith(words)
     [title, line, _] = script.genres((one,))
     assert title.startswith("Genres")
-    assert "60 posters of it" in line
+    assert "60 real posters of it" in line
 
 
 def test_each_thing_that_is_done_has_one_bar(script: ModuleType) -> None:
