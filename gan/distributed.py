@@ -79,15 +79,17 @@ def joined(device: torch.device, patience: timedelta = PATIENCE) -> Iterator[Wor
         return
     if device.type == "cuda" and device.index is None:
         torch.cuda.set_device(int(os.environ.get("LOCAL_RANK", "0")))  # "cuda" is then this process's own
+    lost = False
     try:
         dist.init_process_group("nccl" if device.type == "cuda" else "gloo", timeout=patience)
         yield World(dist.get_rank(), size)
     except RuntimeError as error:
-        if not _lost(error):
+        lost = _lost(error)
+        if not lost:
             raise
         raise TrainingError("Another process was lost; go on from the last saved state with --resume.") from error
     finally:
-        if dist.is_initialized():
+        if dist.is_initialized() and not lost:  # to take leave of a lost process may end this one without a word
             dist.destroy_process_group()
 
 
