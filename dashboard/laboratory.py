@@ -93,7 +93,7 @@ def show_posters(checkpoint: gan.Checkpoint, table: Table, layer: str, unit: int
         st.markdown(f"**{kind.capitalize()}** of a thousand seeds")
         sprite_grid(
             data_uri(sheet.pixels), labels=[f"seed {seed}" for seed in seeds], columns=8, per_row=8, cell=sheet.cell,
-            selected=-1, on_pick=lambda place, seeds=seeds: state.show_seed(int(seeds[place])),  # type: ignore[misc]
+            selected=-1, on_pick=lambda place, seeds=seeds: state.show_seed(int(seeds[place])),  # type: ignore[misc]  # mypy infers no such default
             key=f"{kind}_grid", title=f"posters on which it is {kind}", smallest=60, most="none",
         )  # fmt: skip
 

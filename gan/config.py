@@ -136,7 +136,7 @@ class TrainConfig(_Config):
     lecam: float = 0.0
     critic: float = 0.0
     features: str = "efficientnet-lite0"
-    classifier: float = 0.3
+    classifier: float = 5.0
     ema_kimg: float = 10.0
     augment: str = "color,translation"
     label_dropout: float = 0.1

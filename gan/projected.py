@@ -91,7 +91,7 @@ class ProjectedCritic(nn.Module):
                 _Head(width, head_width, octave) for width, octave in zip(widths, reversed(octaves), strict=True)
             )
         self.classifier = nn.Linear(sum(widths), genres) if genres else None
-        if self.classifier is not None:  # from nothing: random opinions on genres would lead G astray
+        if self.classifier is not None:  # from nothing: it asks nothing of G before it has learned
             nn.init.zeros_(self.classifier.weight)
             nn.init.zeros_(self.classifier.bias)
             self.balance: Tensor

@@ -152,7 +152,6 @@ def test_judging_features_is_the_same_as_calling_the_critic() -> None:
 
 
 def test_a_new_critic_has_no_opinion_on_genres() -> None:
-    """G would follow it."""
     critic, images = small_critic(genres=2), pictures(2).requires_grad_()
     logits = critic.genres_of(critic.features(images))
     logits.sum().backward()
