@@ -10,14 +10,15 @@ import sys
 import time
 import urllib.request
 from collections.abc import Iterator
-from contextlib import contextmanager
+from contextlib import contextmanager, suppress
 from pathlib import Path
 
 import pytest
-from playwright.sync_api import Browser, Page, expect, sync_playwright
+from playwright.sync_api import Browser, Locator, Page, TimeoutError, expect, sync_playwright
 
 HOUSE = Path(__file__).parents[2]
 PATIENCE = 240_000  # milliseconds; a machine that is busy with training paints an atlas for minutes
+GLANCE = 5_000  # milliseconds after which a list that was opened must have closed again
 QUIET = (
     "--no-sandbox", "--disable-gpu", "--disable-quic", "--no-first-run", "--disable-background-networking",
     "--disable-component-update", "--disable-sync",
@@ -111,6 +112,22 @@ def page(address: str, browser: Browser) -> Iterator[Page]:
 def settle(page: Page) -> None:
     """Wait until the app has answered: a click while an upload is on its way would be lost."""
     expect(page.get_by_test_id("stApp")).to_have_attribute("data-test-script-state", "notRunning")
+
+
+def choose(page: Page, drop_down: Locator, option: str) -> None:
+    """Take an option of a drop-down list.
+
+    The list closes by itself whenever the page scrolls or grows below it, as it may under a test that is faster than
+    any hand: then it is opened again.
+    """
+    wanted = page.get_by_role("option", name=option, exact=True)
+    drop_down.scroll_into_view_if_needed()
+    page.wait_for_timeout(200)  # the browser tells of having scrolled a little later
+    for _ in range(PATIENCE // GLANCE):
+        drop_down.press("ArrowDown")
+        with suppress(TimeoutError):
+            return wanted.click(timeout=GLANCE)
+    pytest.fail(f"{option} was not in the list, however often it was opened")
 
 
 def go_to(page: Page, name: str) -> None:

@@ -10,7 +10,7 @@ import torch
 from playwright.sync_api import Page, expect
 
 import gan
-from tests.e2e.conftest import browser_path, go_to, settle, started
+from tests.e2e.conftest import browser_path, choose, go_to, settle, started
 
 pytestmark = pytest.mark.browser
 GENRES = ("Comedy", "Horror", "War")
@@ -47,8 +47,7 @@ def test_a_person_asks_for_a_genre_and_a_link_and_a_click_do_the_same(page: Page
     expect(sidebar.get_by_text("D finds it")).to_be_visible()
     settle(page)
     plain = poster(page)
-    sidebar.get_by_test_id("stMultiSelect").get_by_role("combobox").click()
-    page.get_by_role("option", name="Horror").click()
+    choose(page, sidebar.get_by_test_id("stMultiSelect").get_by_role("combobox"), "Horror")
     expect(sidebar.get_by_text("a real poster of the genre Horror?")).to_be_visible()
     expect(page).to_have_url(re.compile("genres=Horror"))
     settle(page)

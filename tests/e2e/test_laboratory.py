@@ -12,7 +12,7 @@ import torch
 from playwright.sync_api import Locator, Page, expect
 
 import gan
-from tests.e2e.conftest import HOUSE, go_to, settle, upload
+from tests.e2e.conftest import HOUSE, choose, go_to, settle, upload
 from xai.render import png
 
 pytestmark = pytest.mark.browser
@@ -119,8 +119,7 @@ def test_importance_says_who_matters_and_who_owns_a_place(page: Page) -> None:
     expect(main.get_by_text("What the whole picture depends on")).to_be_visible()
     expect(main.get_by_test_id("stPlotlyChart")).to_have_count(2)
     settle(page)
-    main.get_by_role("combobox").press("ArrowDown")  # a click that has to scroll first opens the list and closes it
-    page.get_by_role("option", name="brightness", exact=True).click()
+    choose(page, main.get_by_role("combobox"), "brightness")
     expect(main.get_by_text("What brightness depends on")).to_be_visible()
 
 
@@ -179,8 +178,7 @@ def test_a_smaller_generator_is_kept_and_chosen_in_the_sidebar(page: Page, check
     assert gan.load(checkpoints_copy / name).generator is not None
     settle(page)
 
-    page.get_by_test_id("stSidebar").get_by_role("combobox").first.click()
-    page.get_by_role("option", name=name).click()
+    choose(page, page.get_by_test_id("stSidebar").get_by_role("combobox").first, name)
     expect(taken).to_contain_text("of 758")
     settle(page)
     go_to(page, "Generator")
