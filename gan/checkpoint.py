@@ -14,7 +14,7 @@ import json
 import pickle
 import re
 from collections.abc import Collection, Iterator, Mapping
-from dataclasses import asdict, dataclass, field
+from dataclasses import asdict, dataclass, field, replace
 from pathlib import Path
 from typing import Any, TypeVar
 
@@ -22,7 +22,7 @@ import torch
 from safetensors import SafetensorError
 from safetensors.torch import load_file
 from safetensors.torch import save as to_bytes
-from torch import Tensor
+from torch import Tensor, nn
 
 from gan.config import ModelConfig
 from gan.errors import CheckpointError
@@ -104,14 +104,21 @@ def fill(
 ) -> None:
     """Write a checkpoint's files into a folder that is there."""
     for name, network in (("generator", generator), ("discriminator", discriminator)):
-        weights = {
-            key: (value.half() if name in half and value.is_floating_point() else value).detach().cpu().contiguous()
+        # Not save_file: on a full disk it raises an error of its own, which is no OSError.
+        (folder / f"{name}.safetensors").write_bytes(stored(network, name in half))
+    model = replace(generator.config, calibrated=discriminator.config.calibrated)
+    config = {"model": asdict(model), "info": dict(info or {})}
+    (folder / RECORD).write_text(json.dumps(config, indent=2) + "\n")
+
+
+def stored(network: nn.Module, half: bool = False) -> bytes:
+    """A network's weights as the content of a safetensors file, in half precision if so wanted."""
+    return to_bytes(
+        {
+            key: (value.half() if half and value.is_floating_point() else value).detach().cpu().contiguous()
             for key, value in network.state_dict().items()
         }
-        # Not save_file: on a full disk it raises an error of its own, which is no OSError.
-        (folder / f"{name}.safetensors").write_bytes(to_bytes(weights))
-    config = {"model": asdict(generator.config), "info": dict(info or {})}
-    (folder / RECORD).write_text(json.dumps(config, indent=2) + "\n")
+    )
 
 
 def load(path: str | Path) -> Checkpoint:

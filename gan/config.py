@@ -38,6 +38,7 @@ class ModelConfig(_Config):
     genres : what both networks can be asked for; () for none.
     embedding : values that the genres are embedded into, beside the noise.
     given : whether genres were built into the first layer (Generator.given).
+    calibrated : whether D's zero was set after training (gan.calibration); its last layer then has a bias in any case.
 
     Raises
     ------
@@ -56,6 +57,7 @@ class ModelConfig(_Config):
     genres: tuple[str, ...] = ()
     embedding: int = 32
     given: bool = False
+    calibrated: bool = False
 
     def __post_init__(self) -> None:
         if self.resolution < 8 or self.resolution & (self.resolution - 1):

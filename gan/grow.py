@@ -42,7 +42,9 @@ def grown(start: Checkpoint, model: ModelConfig) -> tuple[Generator, Discriminat
         raise TrainingError(f"{start.name} does not hold both networks to start from.")
     _check(start.config, model, start.name)
     generator, discriminator = copy.deepcopy(start.generator), copy.deepcopy(start.discriminator)
-    for config in _steps_between(start.config, model):
+    if model.norm_d:
+        _as_trained(discriminator)
+    for config in _steps_between(discriminator.config, model):
         generator, discriminator = _with_octave(generator, discriminator, config)
     if model.norm_d != discriminator.config.norm_d:
         discriminator = _without_norm(discriminator)
@@ -80,6 +82,14 @@ def _steps_between(old: ModelConfig, new: ModelConfig) -> Iterator[ModelConfig]:
         resolution *= 2
         width = new.channels[(new.resolution // resolution).bit_length() - 1]
         yield replace(old, resolution=resolution, width=width, max_width=new.max_width)
+
+
+def _as_trained(discriminator: Discriminator) -> None:
+    """Take the zero back that was set for eval mode: in training each batch has its own BatchNorm statistics."""
+    if discriminator.config.calibrated and discriminator.config.norm_d:
+        last: nn.Conv2d = discriminator.layers[-2]  # type: ignore[assignment]  # as gan.models has it
+        last.bias = None
+        discriminator.config = replace(discriminator.config, calibrated=False)
 
 
 def _with_octave(
@@ -163,7 +173,7 @@ def _without_norm(discriminator: Discriminator) -> Discriminator:
     for index, (new, source) in enumerate(zip(convolutions, old, strict=True)):
         assert new.bias is not None  # a D without BatchNorm has them
         new.weight.copy_(source.weight)
-        new.bias.zero_()
+        new.bias.copy_(torch.zeros(()) if source.bias is None else source.bias)
         if 1 <= index <= len(norms):
             norm = norms[index - 1]
             assert norm.running_mean is not None and norm.running_var is not None  # made with statistics

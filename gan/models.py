@@ -177,7 +177,7 @@ def _discriminator_layers(config: ModelConfig) -> Iterator[nn.Module]:
         if config.norm_d:
             yield nn.BatchNorm2d(after)
         yield nn.LeakyReLU(0.2, inplace=True)
-    yield nn.Conv2d(widths[-1], 1, config.base, 1, 0, bias=biased)
+    yield nn.Conv2d(widths[-1], 1, config.base, 1, 0, bias=biased or config.calibrated)
     yield nn.Sigmoid()
 
 

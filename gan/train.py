@@ -25,6 +25,7 @@ from torch import Tensor
 from tqdm import tqdm
 
 from gan import checkpoint, guards, metrics
+from gan.calibration import calibrated
 from gan.checkpoint import Checkpoint
 from gan.config import ModelConfig, TrainConfig
 from gan.data import PosterSet, name_bytes
@@ -35,11 +36,12 @@ from gan.graph import graphed
 from gan.images import image_grid, to_uint8
 from gan.logger import RunLog, write_json
 from gan.losses import balance_of
-from gan.models import Generator, latents
+from gan.models import Discriminator, Generator, latents
 from gan.state import State, kimg, load_state, new_state, recalibrate, save_state
 from gan.step import FIGURES, step
 
 GRID_SEEDS = range(64)
+STATES = BEST, LATEST = "best", "latest"
 EVAL_SEED = 1_000_000  # far from the seeds that people look at
 
 
@@ -204,9 +206,11 @@ def write_tick(
     if not (save or draw):
         return {}
     shown = recalibrate(state.ema, feed.some_labels(config.label_dropout))
-    figures = judge_and_keep_best(state, shown, feed.posters, held_out, run, config) if judge else {}
+    figures: dict[str, float] = {}
     if save:
-        checkpoint.save(run / "latest", shown, state.discriminator, info(state, config))
+        networks = shown, calibrated(state.discriminator, shown, feed.posters)
+        figures = judge_and_keep_best(state, *networks, feed.posters, held_out, run, config) if judge else {}
+        checkpoint.save(run / LATEST, *networks, info(state, run, config))
         save_state(state, run)
     if draw:
         log.grid(draw_grid(shown), now)
@@ -260,9 +264,14 @@ def describe(
         "model": asdict(model),
         "train": asdict(config),
         "data": data,
-        "start": None if start is None else {"name": start.name, "digest": start.digest},
+        "start": None if start is None else {"name": name_of(start), "digest": start.digest},
         "versions": {"python": platform.python_version(), "torch": torch.__version__},
     }
+
+
+def name_of(start: Checkpoint) -> str:
+    """Its name; of a run's own states, which all have the same two, that of the run."""
+    return str(start.info.get("run", start.name)) if start.name in STATES else start.name
 
 
 def refuse_changes(run: Path, options: dict[str, Any]) -> dict[str, Any]:
@@ -279,9 +288,10 @@ def refuse_changes(run: Path, options: dict[str, Any]) -> dict[str, Any]:
     return before
 
 
-def info(state: State, config: TrainConfig) -> dict[str, Any]:
+def info(state: State, run: Path, config: TrainConfig) -> dict[str, Any]:
     """What a checkpoint tells of its training."""
     return {
+        "run": run.resolve().name,
         "kimg": round(kimg(state, config), 3),
         "updates": state.steps,
         "hours": round(state.seconds / 3600, 3),
@@ -297,7 +307,13 @@ def draw_grid(generator: Generator) -> Any:
 
 
 def judge_and_keep_best(
-    state: State, shown: Generator, training: PosterSet, held_out: PosterSet, run: Path, config: TrainConfig
+    state: State,
+    shown: Generator,
+    judging: Discriminator,
+    training: PosterSet,
+    held_out: PosterSet,
+    run: Path,
+    config: TrainConfig,
 ) -> dict[str, float]:
     """Figures of this moment; the checkpoint folder ``best`` is replaced when they are better."""
     try:
@@ -306,7 +322,7 @@ def judge_and_keep_best(
         return {}
     if figures["fd_lite1"] < state.best:
         state.best = figures["fd_lite1"]
-        checkpoint.save(run / "best", shown, state.discriminator, info(state, config) | figures)
+        checkpoint.save(run / BEST, shown, judging, info(state, run, config) | figures)
     return figures
 
 

@@ -7,7 +7,8 @@ Every figure in the card is measured here, on the weights as they are stored, an
 (scripts/evaluate.py says what the figures mean). The second line measures a checkpoint again and renews its card.
 
 Weights are stored in half precision, the generator's where that changes no displayed picture by more than two of 255
-levels, the discriminator's where no logit changes by 0.01 (two digits are shown).
+levels, the discriminator's where no logit changes by 0.01 (two digits are shown). D's zero is set with --samples
+posters of each kind (gan.calibration).
 """
 
 from __future__ import annotations
@@ -25,7 +26,8 @@ import numpy as np
 import torch
 
 import gan
-from gan.checkpoint import check_replaceable, fill
+from gan.calibration import calibrated
+from gan.checkpoint import check_replaceable, fill, stored
 from gan.console import exit_code
 from gan.data import PosterSet
 from gan.evaluation import FIRST_SEED, Evaluation, evaluate, some_of, write
@@ -94,6 +96,13 @@ def both(checkpoint: gan.Checkpoint) -> tuple[gan.Generator, gan.Discriminator]:
     return checkpoint.generator, checkpoint.discriminator
 
 
+def with_zero(checkpoint: gan.Checkpoint, training: PosterSet, samples: int) -> gan.Checkpoint:
+    """The checkpoint with D's zero set by so many posters of each kind."""
+    generator, discriminator = both(checkpoint)
+    judging = calibrated(discriminator, generator, training, samples)
+    return replace(checkpoint, discriminator=judging, config=replace(checkpoint.config, calibrated=True))
+
+
 @torch.inference_mode()
 def harmless_halves(checkpoint: gan.Checkpoint) -> list[str]:
     """Networks whose weights can be stored in half precision without a change that is seen."""
@@ -120,13 +129,14 @@ def export(chosen: argparse.Namespace) -> None:
     """Write the checkpoint folder, complete or not at all."""
     check_replaceable(chosen.out)
     checkpoint = gan.load(chosen.run / chosen.state)
-    networks = both(checkpoint)
+    both(checkpoint)
     told = told_of(chosen)
     notes = chosen.notes.read_text() if chosen.notes else ""
     training, held_out = posters_for(checkpoint, chosen)
+    checkpoint = with_zero(checkpoint, training, chosen.samples)
     with write_directory(chosen.out) as folder:
         info = dict(checkpoint.info) | told | {"held_out": len(held_out)}
-        fill(folder, *networks, info, harmless_halves(checkpoint))
+        fill(folder, *both(checkpoint), info, harmless_halves(checkpoint))
         (folder / "stats.jsonl").write_text("".join(json.dumps(row) + "\n" for row in read_stats(chosen.run)))
         copy_grids(chosen.run / "grids", folder / "grids", chosen.grids, checkpoint.info["kimg"])
         judge_and_describe(folder, chosen.out, training, held_out, chosen.samples, notes)
@@ -145,7 +155,7 @@ def told_of(chosen: argparse.Namespace) -> dict[str, Any]:
 
 
 def again(chosen: argparse.Namespace) -> None:
-    """Measure a checkpoint as it is, and renew its card; what was told of it may be changed."""
+    """Measure a checkpoint, and renew its card; what was told of it may be changed. D's zero is set if it was not."""
     path: Path = chosen.again
     checkpoint = gan.load(path)
     both(checkpoint)
@@ -158,6 +168,12 @@ def again(chosen: argparse.Namespace) -> None:
         shutil.copytree(path, folder, dirs_exist_ok=True)
         record = json.loads((folder / "config.json").read_text())
         record["info"] |= {key: getattr(chosen, key) for key in TOLD if getattr(chosen, key) is not None}
+        if not checkpoint.config.calibrated:
+            checkpoint = with_zero(checkpoint, training, chosen.samples)
+            _, discriminator = both(checkpoint)
+            weights = folder / "discriminator.safetensors"
+            weights.write_bytes(stored(discriminator, half="discriminator" in harmless_halves(checkpoint)))
+            record["model"]["calibrated"] = True
         write_json(folder / "config.json", record)
         judge_and_describe(folder, path, training, held_out, chosen.samples, notes)
 

@@ -10,6 +10,7 @@ from torch import Tensor, nn
 from torch.nn.functional import avg_pool2d, interpolate
 
 from gan import Discriminator, Generator, ModelConfig, TrainingError, grow, latents, load, save
+from gan.calibration import moved
 from gan.checkpoint import Checkpoint
 from gan.grow import grown
 from gan.state import new_state
@@ -122,6 +123,25 @@ def test_a_grown_discriminator_sees_the_shrunk_picture(start: Checkpoint, norm_d
     assert expected.std() > 0.05
     _, discriminator = grown(small, replace(TALLER, norm_d=norm_d))
     assert torch.allclose(discriminator.eval().logit(images), expected, atol=1e-4)
+
+
+@torch.no_grad()
+@pytest.mark.usefixtures("exact")
+@pytest.mark.parametrize("model", [SMALL, TALLER, replace(SMALL, genres=GENRES), replace(SMALL, aspect="2:3")])
+def test_a_zero_that_was_set_for_use_is_not_trained_on(start: Checkpoint, model: ModelConfig) -> None:
+    """With BatchNorm, D is another function in training; without, the same one, and its zero is kept."""
+    shifted = replace(start, discriminator=moved(start.discriminator, 0.7), config=replace(SMALL, calibrated=True))
+    images = torch.rand(8, 3, *model.size) * 2 - 1
+    for norm_d, by in ((True, 0.0), (False, 0.7)):
+        wanted = replace(model, norm_d=norm_d)
+        torch.manual_seed(0)
+        _, plain = grown(start, wanted)
+        torch.manual_seed(0)
+        _, found = grown(shifted, wanted)
+        assert not found.config.calibrated
+        assert found.state_dict().keys() == Discriminator(wanted).state_dict().keys()
+        assert torch.allclose(found.eval().logit(images), plain.eval().logit(images) + by, atol=1e-5)
+    assert shifted.discriminator.config.calibrated
 
 
 @torch.no_grad()

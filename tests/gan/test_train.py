@@ -23,6 +23,7 @@ from torch import Tensor, nn
 from gan import PRESETS, ModelConfig, PosterSet, TrainConfig, TrainingError, guards, latents, load
 from gan import state as states
 from gan import train as loop
+from gan.calibration import calibrated
 from gan.feed import Feed
 from gan.logger import read_stats
 from gan.schedule import noise_seed
@@ -77,11 +78,16 @@ def test_a_run_learns_and_leaves_complete_files(
     assert not list(run.rglob(".*"))
 
 
-def test_the_latest_checkpoint_is_the_recalibrated_average(go: Callable[..., State], run: Path) -> None:
+def test_the_latest_checkpoint_is_the_recalibrated_average_and_a_d_whose_zero_is_set(
+    go: Callable[..., State], run: Path, posters: PosterSet, tiny: ModelConfig
+) -> None:
     state = go(config_of(5))
     latest = load(run / "latest")
-    assert equal(latest.generator.state_dict(), recalibrate(state.ema).state_dict())
-    assert equal(latest.discriminator.state_dict(), state.discriminator.state_dict())
+    shown = recalibrate(state.ema)
+    assert equal(latest.generator.state_dict(), shown.state_dict())
+    judging = calibrated(state.discriminator, shown, posters.split()[0])
+    assert equal(latest.discriminator.state_dict(), judging.state_dict())
+    assert latest.config == replace(tiny, calibrated=True)
     assert latest.info["updates"] == 5
     assert latest.info["kimg"] == 0.02
 
@@ -131,6 +137,14 @@ def test_a_run_says_what_it_began_with_even_after_it_was_resumed(
     train(posters, run, tiny, config_of(2), progress=False, resume=True)
     record = json.loads((run / "options.json").read_text())
     assert record["start"] == {"name": "tiny", "digest": start.digest}
+
+
+def test_a_state_of_another_run_is_named_by_its_run(
+    go: Callable[..., State], posters: PosterSet, tiny: ModelConfig, run: Path, tmp_path: Path
+) -> None:
+    go(config_of(1))
+    train(posters, tmp_path / "on", tiny, config_of(1), progress=False, start=load(run / "latest"))
+    assert json.loads((tmp_path / "on/options.json").read_text())["start"]["name"] == run.name
 
 
 def test_a_run_begins_with_the_checkpoints_networks_and_leaves_the_checkpoint_alone(

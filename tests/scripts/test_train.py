@@ -92,7 +92,7 @@ def test_a_run_grows_from_a_smaller_checkpoint(
     arguments = [str(a) for a in (*where, "--out", tmp_path / "run", *TINY, *larger)]
     assert script("train").main(arguments) == 0
     latest = load(tmp_path / "run/latest")
-    assert latest.config == ModelConfig(16, 8, 6, aspect="2:3", norm_d=False)
+    assert latest.config == ModelConfig(16, 8, 6, aspect="2:3", norm_d=False, calibrated=True)
     assert latest.generator(latents([0], latest.config)).shape == (1, 3, 24, 16)
     record = json.loads((tmp_path / "run/options.json").read_text())
     assert record["start"]["name"] == "small"

@@ -14,6 +14,7 @@ from torch import Tensor, nn
 from torch.nn.functional import conv2d, conv_transpose2d, leaky_relu
 
 import xai
+from gan.calibration import moved
 from tests.xai.nets import (
     affine,
     discriminator,
@@ -55,6 +56,16 @@ def break_down(*_: Any, **__: Any) -> NoReturn:
 def by_segment(values: Tensor, segments: Tensor) -> Tensor:
     """Sum of a map (C, H, W) over each of its segments."""
     return torch.zeros(int(segments.max()) + 1).index_add_(0, segments.flatten(), values.sum(0).flatten())
+
+
+@every_method
+def test_where_the_zero_is_set_changes_no_map(name: str) -> None:
+    """All differences of logits stay, so what was measured of a D holds for it once it is calibrated, too."""
+    network, images = discriminator(), pictures(2, 32)
+    plain, shifted = xai.Score(network), xai.Score(moved(network, 1.7))
+    expected, found = (quick(name, score, seed=3).attribute(images) for score in (plain, shifted))
+    assert torch.allclose(found.values, expected.values, atol=1e-5 * float(expected.values.abs().max()) + 1e-7)
+    assert torch.allclose(found.score, expected.score + 1.7, atol=1e-5)
 
 
 # --- an affine score: everybody knows the answer
