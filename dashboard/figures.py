@@ -63,7 +63,7 @@ def show_quality(checkpoint: gan.Checkpoint) -> None:
                 st.caption(meaning)
     st.caption(
         f"{found.samples:,} generated posters against {found.held_out:,} held-out ones. The floor is what as many real "
-        f"training posters get: a perfect generator would, too.{_threshold(found)}"
+        f"training posters get: a perfect generator would, too.{_threshold(checkpoint, found)}"
     )
     if found.genres:
         _show_genres(found)
@@ -106,11 +106,11 @@ def _show_what_training_knew(checkpoint: gan.Checkpoint) -> None:
     )
 
 
-def _threshold(found: Evaluation) -> str:
-    if found.threshold is None or found.discriminator is None:
+def _threshold(checkpoint: gan.Checkpoint, found: Evaluation) -> str:
+    if checkpoint.config.calibrated or found.threshold is None or found.discriminator is None:
         return ""
     return (
-        f" D's zero is not where the two part best: that is at a logit of {found.threshold:+.1f}, where it tells "
+        f" D's zero was never set; the two part best at a logit of {found.threshold:+.1f}, where it tells "
         f"held-out from generated posters in {_percent(found.discriminator['best_held_out'].value)} of all cases."
     )
 

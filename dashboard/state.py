@@ -183,17 +183,19 @@ def _ask(checkpoint: gan.Checkpoint) -> gan.Checkpoint:
 
 
 def _explain_verdict(subject: Subject) -> None:
-    """What D was asked, where that is not only "real or fake?"."""
+    """What D was asked, where that is not only "real or fake?", and what its zero means."""
     if subject.logit is None:
         return
     checkpoint = subject.checkpoint
     asked = " and ".join(checkpoint.info.get("asked_for", ()))
     if asked:
         st.caption(f"D was asked: is this a real poster of the genre {asked}?")
-    if ui.compares(checkpoint):
+    if checkpoint.config.calibrated:
+        st.caption("At a logit of 0 a poster is as likely real as generated.")
+    else:
         st.caption(
-            "It was trained to tell which of two posters is the real one, so the zero of its logit, and with it this "
-            "verdict, means little; the difference between two posters counts."
+            "Where this logit's zero lies was left to training and never set, so this verdict means little; the "
+            "difference between two posters counts."
         )
 
 

@@ -14,7 +14,6 @@ from dashboard.components.sprite_grid import sprite_grid
 from gan.console import Progress
 
 if TYPE_CHECKING:
-    import gan
     from xai.units import Layer
 
 LOG = logging.getLogger(__name__)
@@ -53,12 +52,6 @@ def verdict(logit: float | None, probability: float | None) -> None:
         return
     word, colour = ("real", "red") if logit > 0 else ("fake", "blue")
     st.markdown(f"D finds it :{colour}[**{word}**]: logit **{logit:+.2f}**, probability **{probability:.1%}**")
-
-
-def compares(checkpoint: gan.Checkpoint) -> bool:
-    """Whether D was trained with the relativistic loss, which sees differences of logits only."""
-    train = checkpoint.info.get("train")
-    return isinstance(train, dict) and train.get("loss") == "relativistic"
 
 
 @contextmanager

@@ -41,6 +41,7 @@ from gan.inception import inception_fid
 from gan.metrics import Figure
 from gan.pages import around, put
 
+D_COLUMNS = ("accuracy_held_out", "accuracy_generated", "ranking_held_out")
 BEGIN, END = "<!-- checkpoints -->", "<!-- /checkpoints -->"
 
 
@@ -211,8 +212,8 @@ def comparison(folders: Sequence[Path]) -> str:
     """
     lines = [
         "| checkpoint | preset | kimg | hours | hardware | `fd_lite1` | floor | KID | precision | recall | coverage "
-        "| D ranks rightly | D right, best threshold |",
-        "| " + "--- | " * 13,
+        "| D right, held-out | D right, generated | D ranks rightly |",
+        "| " + "--- | " * 14,
     ]
     for folder in folders:
         checkpoint, found = gan.load(folder), read(folder)
@@ -225,7 +226,7 @@ def comparison(folders: Sequence[Path]) -> str:
             shown("fd_lite1", made["fd_lite1"]), f"{found.floor['fd_lite1'].value:.1f}",
             f"{made['kid_lite1'].value:.4f}",
             *(f"{made[key].value:.1%}" for key in ("precision", "recall", "coverage")),
-            *(f"{knows[key].value:.1%}" if key in knows else "" for key in ("ranking_held_out", "best_held_out")),
+            *(f"{knows[key].value:.1%}" if key in knows else "" for key in D_COLUMNS),
         ]  # fmt: skip
         lines.append("| " + " | ".join(cells) + " |")
     return "\n".join(lines)

@@ -61,8 +61,7 @@ generator with recalibrated BatchNorm, and the discriminator of the same moment.
 | density, coverage | {density:.2f} and {coverage:.1%}; floor {floor_density:.2f} and {floor_coverage:.1%} |
 | D's accuracy | {accuracy_training:.1%} on training posters, {accuracy_held_out:.1%} on held-out, \
 {accuracy_generated:.1%} on generated ones |
-| D's ranking | {ranking_held_out:.1%} of pairs of a held-out and a generated poster, the real one higher; \
-{best_held_out:.1%} right at the threshold that is best on training posters |
+| D's ranking | {ranking_held_out:.1%} of pairs of a held-out and a generated poster, the real one higher |
 | weights | {weights} |
 
 `fd_lite1` is the Frechet distance on EfficientNet-Lite1 features. It is not FID and cannot be compared with one. All

@@ -28,7 +28,7 @@ OpenApp = Callable[..., AppTest]
 GENRES = ("Comedy", "Horror", "Sci-Fi")
 KINDS = {
     "asked": gan.ModelConfig(16, latent=8, width=4, genres=GENRES, embedding=4),
-    "whole": gan.ModelConfig(16, latent=8, width=4, aspect="2:3"),
+    "whole": gan.ModelConfig(16, latent=8, width=4, aspect="2:3", calibrated=True),
     "plain": gan.ModelConfig(32, latent=8, width=4, norm_d=False),
     "all-of-it": gan.ModelConfig(8, latent=8, width=6, aspect="2:3", norm_d=False, genres=GENRES, embedding=4),
 }
@@ -237,10 +237,13 @@ def test_a_discriminator_without_batchnorm_is_listed_as_it_is(open_app: OpenApp,
     assert "has no BatchNorm" not in texts(open_app("discriminator"))
 
 
-def test_a_relativistic_verdict_says_that_its_zero_means_little(open_app: OpenApp, kinds: Path) -> None:
-    sentence = "trained to tell which of two posters is the real one"
-    assert sentence in texts(open_app("start", {"checkpoint": "plain"}, "--checkpoints", str(kinds)))
-    assert sentence not in texts(open_app("start", {"checkpoint": "whole"}, "--checkpoints", str(kinds)))
+def test_a_verdict_says_what_its_zero_means(open_app: OpenApp, kinds: Path) -> None:
+    unset, set_ = "left to training and never set", "At a logit of 0 a poster is as likely real as generated."
+    plain, whole = (
+        texts(open_app("start", {"checkpoint": name}, "--checkpoints", str(kinds))) for name in ("plain", "whole")
+    )
+    assert unset in plain and set_ not in plain
+    assert set_ in whole and unset not in whole
 
 
 # ---- figures -------------------------------------------------------------------------------------------
@@ -279,6 +282,11 @@ def test_start_says_how_good_the_checkpoint_is(open_app: OpenApp, kinds: Path, t
     app = open_app("start", {"checkpoint": "asked"}, "--checkpoints", str(copied))
     assert "is of other weights" in texts(app)
     assert not [metric for metric in app.metric if metric.label == "Coverage"]
+
+    write(evaluation(gan.load(copied / "whole")), copied / "whole")
+    app = open_app("start", {"checkpoint": "whole"}, "--checkpoints", str(copied))
+    assert "Generated posters called fake" in [metric.label for metric in app.metric]
+    assert "at a logit of" not in texts(app).replace("At a logit of 0", "")
 
 
 def test_start_names_the_checkpoint_that_a_training_began_with(open_app: OpenApp, tmp_path: Path) -> None:
