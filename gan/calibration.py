@@ -21,7 +21,8 @@ from torch import nn
 
 from gan.data import PosterSet
 from gan.discriminator_figures import Floats, logits, own_labels
-from gan.metrics import draw, evenly, poster_batches, random_labels
+from gan.features import draw, poster_batches, random_labels
+from gan.metrics import evenly
 from gan.models import Discriminator, Generator
 
 SAMPLES = 256  # posters of each kind; other ones move the zero by 0.03 (standard deviation), its accuracy by 0.2 %

@@ -18,7 +18,8 @@ from torch import Tensor
 from torch.nn.functional import adaptive_avg_pool2d
 
 from gan.discriminator_figures import Figures, Floats, ranking
-from gan.metrics import Array, Features, Figure, distances, equally_many, with_intervals
+from gan.features import Features
+from gan.metrics import Array, Figure, distances, equally_many, with_intervals
 
 THUMBNAIL = 32  # pixels a side at which pictures are compared
 CLOSEST = 20

@@ -18,7 +18,8 @@ from torch import Tensor
 
 from gan.checkpoint import Checkpoint
 from gan.data import PosterSet
-from gan.metrics import Figure, draw, evenly, poster_batches, random_labels, with_intervals
+from gan.features import draw, poster_batches, random_labels
+from gan.metrics import Figure, evenly, with_intervals
 from gan.models import Discriminator, Generator
 
 Figures = Mapping[str, Figure]

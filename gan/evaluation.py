@@ -25,20 +25,10 @@ from gan.copies import Pair, collapse, memorisation, thumbnails
 from gan.data import PosterSet
 from gan.discriminator_figures import Figures, Told, what_d_knows
 from gan.errors import CheckpointError, DataError
+from gan.features import Device, draw, generated_features, poster_batches, poster_features, random_labels
 from gan.genre_figures import GenreFigure, genre_figures
 from gan.logger import write_json
-from gan.metrics import (
-    Device,
-    Figure,
-    compare,
-    draw,
-    evenly,
-    generated_features,
-    poster_batches,
-    poster_features,
-    random_labels,
-    with_intervals,
-)
+from gan.metrics import Figure, compare, evenly, with_intervals
 from gan.models import Generator
 
 FILE = "evaluate.json"

@@ -19,7 +19,8 @@ from numpy.typing import NDArray
 from gan.copies import distance_matrix, distances_of_pairs
 from gan.data import PosterSet
 from gan.discriminator_figures import Told
-from gan.metrics import Features, Figure, equally_many, evenly, generated_features, leaning, with_intervals
+from gan.features import Features, generated_features
+from gan.metrics import Figure, equally_many, evenly, leaning, with_intervals
 from gan.models import Generator
 
 GENRE_SEEDS = 2_700_000

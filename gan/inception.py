@@ -20,8 +20,9 @@ from gan.checkpoint import Checkpoint
 from gan.data import PosterSet
 from gan.errors import MetricsUnavailableError
 from gan.evaluation import FIRST_SEED, SAMPLES, generator_of
+from gan.features import Device, Features, draw, poster_batches, random_labels
 from gan.images import to_uint8
-from gan.metrics import Device, Features, draw, evenly, frechet_distance, poster_batches, random_labels
+from gan.metrics import evenly, frechet_distance
 
 
 def inception_fid(

@@ -30,9 +30,9 @@ from tqdm import tqdm
 
 from gan.data import PosterSet
 from gan.errors import MetricsUnavailableError, TrainingError
+from gan.features import poster_features
 from gan.files import write_file
 from gan.images import from_uint8, scale, to_uint8
-from gan.metrics import poster_features
 from gan.upscale import FACTOR, Upscaler, UpscalerConfig, lanczos, resample, save
 
 # ---- training ------------------------------------------------------------------------------------------

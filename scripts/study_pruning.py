@@ -18,8 +18,8 @@ from pathlib import Path
 
 import gan
 from gan.console import exit_code, progress_bar
+from gan.features import generated_features, poster_features
 from gan.files import write_file
-from gan.metrics import generated_features, poster_features
 from gan.state import recalibrate
 from xai import ExplanationError
 from xai.filter_table import FILE, Table

@@ -9,6 +9,7 @@ import torch
 
 import gan
 from gan.synthetic import write_folder
+from tests.gan.judging import Judge, judge_by
 
 
 @pytest.fixture(scope="session", autouse=True)
@@ -22,6 +23,20 @@ def private_cache(tmp_path_factory: pytest.TempPathFactory, monkeypatch: pytest.
     cache = tmp_path_factory.mktemp("cache")
     monkeypatch.setenv("POSTERLENS_CACHE", str(cache))
     return cache
+
+
+@pytest.fixture
+def small_judge(monkeypatch: pytest.MonkeyPatch) -> Judge:
+    """A small judge in place of the network that would have to be installed."""
+    judge = Judge()
+    judge_by(monkeypatch, judge)
+    return judge
+
+
+@pytest.fixture
+def no_judge(monkeypatch: pytest.MonkeyPatch) -> None:
+    """As where the extra ``metrics`` is not installed."""
+    judge_by(monkeypatch, None)
 
 
 @pytest.fixture(scope="session")

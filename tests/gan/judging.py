@@ -1,22 +1,57 @@
-"""What the tests of judging share: a judge whose features can be checked by hand, and made-up features."""
+"""What the tests of judging share: a judge whose features can be checked by hand, and what it is shown."""
 
 from __future__ import annotations
 
 from pathlib import Path
 
 import numpy as np
+import pytest
+import torch
 from PIL import Image
 from torch import Tensor, nn
 from torch.nn.functional import adaptive_avg_pool2d
 
+from gan import MetricsUnavailableError, ModelConfig, features
 from gan.data import is_held_out
 
 
 class Judge(nn.Module):
-    """Features that can be checked by hand: 2 x 2 means of each colour."""
+    """Features that can be checked by hand: 2 x 2 means of each colour.
+
+    sizes : how many pictures it was shown at once, each time.
+    """
+
+    def __init__(self) -> None:
+        super().__init__()
+        self.sizes: list[int] = []
 
     def extract_features(self, images: Tensor) -> Tensor:
+        assert images.shape[1:] == (3, features.SIDE, features.SIDE)
+        self.sizes.append(len(images))
         return adaptive_avg_pool2d(images, 2).flatten(1)[:, :, None, None]
+
+
+def judge_by(patch: pytest.MonkeyPatch, judge: Judge | None) -> None:
+    """Look through this judge and not through EfficientNet-Lite1; None: as where the extra is not installed."""
+
+    def network(device: str) -> Judge:
+        if judge is None:
+            raise MetricsUnavailableError("The judge is not installed.")
+        return judge
+
+    patch.setattr(features, "_judge_network", network)
+
+
+class Asked(nn.Module):
+    """A conditional generator whose posters are of one colour, that of the first three labels."""
+
+    def __init__(self, config: ModelConfig) -> None:
+        super().__init__()
+        self.config = config
+        self.unused = nn.Parameter(torch.zeros(1))
+
+    def forward(self, z: Tensor, labels: Tensor) -> Tensor:
+        return labels[:, :3, None, None].expand(-1, -1, 8, 8) + 0 * z.mean()
 
 
 def normal(seed: int, count: int, width: int = 6) -> np.ndarray:

@@ -9,15 +9,13 @@ import pytest
 import torch
 
 import gan
-from gan import evaluation, genre_figures, metrics
+from gan import evaluation, genre_figures
 from gan.evaluation import Evaluation, evaluate, read, write
-from gan.metrics import frechet_distance, with_intervals
-from tests.gan.judging import Judge, normal
+from gan.features import generated_features, poster_features
+from gan.metrics import compare, evenly, frechet_distance, with_intervals
+from tests.gan.judging import normal
 
-
-@pytest.fixture(autouse=True)
-def judge(monkeypatch: pytest.MonkeyPatch) -> None:
-    monkeypatch.setattr(metrics, "_judge_network", lambda device: Judge())
+pytestmark = pytest.mark.usefixtures("small_judge")
 
 
 @pytest.fixture
@@ -43,10 +41,10 @@ def test_a_checkpoint_is_measured_the_same_on_every_run(
     assert {"training posters", "generated posters", "copies", "collapse"} <= {what for what, _ in told}
 
     training, held_out = halves
-    made = metrics.generated_features(checkpoint.generator, 20, evaluation.FIRST_SEED)
-    real, known = metrics.poster_features(held_out), metrics.poster_features(training)
+    made = generated_features(checkpoint.generator, 20, evaluation.FIRST_SEED)
+    real, known = poster_features(held_out), poster_features(training)
     assert found.generated["fd_lite1"].value == frechet_distance(real, made)
-    assert found.floor["fd_lite1"].value == frechet_distance(real, metrics.evenly(known, 20))
+    assert found.floor["fd_lite1"].value == frechet_distance(real, evenly(known, 20))
     assert found.floor.keys() == found.generated.keys()
     with torch.no_grad():
         judged = checkpoint.discriminator.logit(held_out.tensor(range(16)))
@@ -63,8 +61,8 @@ def test_a_checkpoint_is_measured_the_same_on_every_run(
 def test_real_posters_alone_stand_at_the_floor() -> None:
     """Two sets of the real distribution cannot be told apart by any figure; a shifted one can."""
     real, floor, other = normal(1, 300), normal(2, 300), normal(3, 300)
-    one, again = (with_intervals(metrics.compare, real, rows) for rows in (floor, other))
-    shifted = with_intervals(metrics.compare, real, floor + 0.7)
+    one, again = (with_intervals(compare, real, rows) for rows in (floor, other))
+    shifted = with_intervals(compare, real, floor + 0.7)
     assert all(one[key].low < again[key].high and again[key].low < one[key].high for key in one)
     assert one["kid_lite1"].low < 0 < one["kid_lite1"].high
     assert shifted["fd_lite1"].low > one["fd_lite1"].high

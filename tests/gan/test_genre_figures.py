@@ -9,17 +9,15 @@ from torch import Tensor, nn
 
 import gan
 from gan import genre_figures as module
-from gan import metrics
+from gan.features import poster_features
 from gan.genre_figures import genre_figures
-from tests.gan.judging import Judge, names
+from gan.metrics import Figure, leaning
+from tests.gan.judging import names
 
 GENRES = ("Horror", "Comedy", "Western")
 CONFIG = gan.ModelConfig(resolution=8, latent=8, width=4, genres=GENRES)
 
-
-@pytest.fixture(autouse=True)
-def judge(monkeypatch: pytest.MonkeyPatch) -> None:
-    monkeypatch.setattr(metrics, "_judge_network", lambda device: Judge())
+pytestmark = pytest.mark.usefixtures("small_judge")
 
 
 class Colours(nn.Module):
@@ -46,7 +44,7 @@ def coloured(seed: int, count: int, western: int = 0) -> gan.PosterSet:
 
 
 def with_features(posters: gan.PosterSet) -> tuple[gan.PosterSet, np.ndarray]:
-    return posters, metrics.poster_features(posters)
+    return posters, poster_features(posters)
 
 
 @pytest.fixture(autouse=True)
@@ -70,7 +68,7 @@ def test_posters_of_a_generator_that_does_not_listen_follow_no_genre() -> None:
     figures = genre_figures(Colours(deaf=True), *with_features(coloured(1, 301)))
     assert [one.genre for one in figures] == ["Horror", "Comedy"]
     for one in figures:
-        assert one.followed == metrics.Figure(0.0, 0.0, 0.0)
+        assert one.followed == Figure(0.0, 0.0, 0.0)
 
 
 def test_a_generator_without_genres_has_no_figures() -> None:
@@ -98,4 +96,4 @@ def test_kid_is_the_difference_of_two_leanings() -> None:
     a, b = rng.normal(size=(7, 5)).astype(np.float32), rng.normal(size=(9, 5)).astype(np.float32)
     kernel = lambda u, v: (u.astype(float) @ v.astype(float).T / 5 + 1) ** 3  # noqa: E731
     biased = kernel(a, a).mean() + kernel(b, b).mean() - 2 * kernel(a, b).mean()
-    assert metrics.leaning(a, a, b) - metrics.leaning(b, a, b) == pytest.approx(biased)
+    assert leaning(a, a, b) - leaning(b, a, b) == pytest.approx(biased)

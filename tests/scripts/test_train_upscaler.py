@@ -19,12 +19,10 @@ from gan import (
     TrainingError,
     from_uint8,
     load_posters,
-    metrics,
     to_uint8,
     upscale,
     upscale_training,
 )
-from gan.errors import MetricsUnavailableError
 from gan.synthetic import write_folder
 from gan.upscale import Upscaler, UpscalerConfig, lanczos, load, save
 from gan.upscale_training import UpscalerTraining, train
@@ -32,6 +30,8 @@ from tests.scripting import one_sentence, running, script, wait_for
 
 TINY = ["--factor=2", "--width=4", "--blocks=1", "--batch=2", "--crop=8", "--quiet"]
 MODEL = UpscalerConfig(2, 4, 1)
+
+pytestmark = pytest.mark.usefixtures("no_judge")  # it takes seconds; its part of the table has a test of its own
 
 
 @pytest.fixture(scope="module")
@@ -52,16 +52,6 @@ def posters(folder: Path, tmp_path_factory: pytest.TempPathFactory) -> PosterSet
 @pytest.fixture
 def command(folder: Path) -> Callable[..., int]:
     return lambda *arguments: script("train_upscaler").main(["--data", str(folder), *TINY, *map(str, arguments)])
-
-
-@pytest.fixture(autouse=True)
-def no_judge(monkeypatch: pytest.MonkeyPatch) -> None:
-    """The judge takes seconds; its part of the table has a test of its own."""
-
-    def missing(*_: object) -> None:
-        raise MetricsUnavailableError("not here")
-
-    monkeypatch.setattr(metrics, "_judge_network", missing)
 
 
 def config(steps: int, tick: int = 2) -> UpscalerTraining:
