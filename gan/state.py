@@ -7,6 +7,7 @@ import io
 import math
 import pickle
 import struct
+import zipfile
 from dataclasses import dataclass
 from pathlib import Path
 
@@ -154,13 +155,18 @@ def load_state(state: State, run: Path, device: torch.device) -> None:
     if not path.exists():
         raise TrainingError(f"{run} holds no state to resume.")
     try:
+        with zipfile.ZipFile(path) as file:  # torch.load does not look at the checksums
+            if file.testzip() is not None:
+                raise zipfile.BadZipFile
         record = torch.load(path, map_location=device, weights_only=True)
+        if not isinstance(record, dict):
+            raise TypeError
         for name, part in state.parts().items():
             part.load_state_dict(record[name])
         for name in (*NUMBERS, *TENSORS):
             setattr(state, name, record[name])
     except (
-        RuntimeError, ValueError, KeyError, TypeError, EOFError, OSError, pickle.UnpicklingError,
-        struct.error,
+        RuntimeError, ValueError, LookupError, TypeError, AttributeError, EOFError, OSError, pickle.UnpicklingError,
+        struct.error, zipfile.BadZipFile,
     ) as error:  # fmt: skip
         raise TrainingError(f"{path} does not fit these options, or is damaged.") from error
