@@ -53,6 +53,7 @@ def parse(arguments: list[str] | None = None) -> argparse.Namespace:
     parser.add_argument("--compare", nargs="+", type=Path, metavar="DIR", help="only print one table of what is there")
     parser.add_argument("--write", type=Path, help=f"put that table between {BEGIN} and {END} of this page")
     parser.add_argument("--fit", choices=FITS, default="crop", help="how posters were brought to size in training")
+    parser.add_argument("--genres", default="", help="only posters of these, joined by commas, as in training")
     parser.add_argument("--samples", type=int, default=SAMPLES, help="generated posters")
     parser.add_argument("--first-seed", type=int, default=FIRST_SEED, help="of the generated posters")
     parser.add_argument("--out", type=Path, help=f"file to write (default: {FILE} in the checkpoint's folder)")
@@ -71,7 +72,8 @@ def judge(chosen: argparse.Namespace) -> None:
     """Judge one checkpoint: write the figures, and print them."""
     out = target(chosen)
     checkpoint = gan.load(chosen.checkpoint)
-    posters = gan.load_posters(chosen.data, checkpoint.config.size, chosen.fit, progress=not chosen.quiet)
+    genres = [name.strip() for name in chosen.genres.split(",") if name.strip()]
+    posters = gan.load_posters(chosen.data, checkpoint.config.size, chosen.fit, genres, progress=not chosen.quiet)
     training, held_out = posters.split()
     training = some_of(training, chosen.training)
     with Progress(chosen.quiet) as progress:

@@ -2,6 +2,7 @@ from __future__ import annotations
 
 import itertools
 import json
+import shutil
 import sys
 from collections.abc import Callable
 from pathlib import Path
@@ -11,6 +12,7 @@ import pytest
 
 import gan
 from gan import evaluation
+from gan.data import is_held_out
 from gan.genre_figures import GenreFigure
 from gan.metrics import Figure
 from tests.gan.judging import Judge
@@ -158,6 +160,21 @@ def test_each_thing_that_is_done_has_one_bar(script: ModuleType) -> None:
 
 
 # ---- fewer training posters, and the table of many checkpoints ------------------------------------------------------
+
+
+def test_a_run_on_some_genres_is_judged_by_posters_of_these(
+    run: Callable[..., int], checkpoint: Path, data: Path, tmp_path: Path
+) -> None:
+    shutil.copytree(data, tmp_path / "data")
+    files = sorted(path.name for path in data.glob("*.png"))
+    training = [name for name in files if not is_held_out(name)]
+    table = "".join(f"{name},{'Drama' if name in training[:4] else 'Horror'}\n" for name in files)
+    (tmp_path / "data" / "metadata.csv").write_text(f"file_name,genres\n{table}")
+    assert run("--checkpoint", checkpoint, "--data", tmp_path / "data", "--genres", "horror, ") == 0
+    found = evaluation.read(checkpoint)
+    assert found is not None
+    assert (found.training, found.held_out) == (16, 12)
+    assert not {pair.poster for pair in found.closest} & set(training[:4])
 
 
 def test_so_many_training_posters_are_chosen_evenly(run: Callable[..., int], checkpoint: Path, data: Path) -> None:
