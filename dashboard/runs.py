@@ -11,7 +11,7 @@ import streamlit as st
 
 import gan
 from dashboard import cache, ui
-from gan.logger import grid_kimg, read_stats
+from gan.logger import read_grids, read_stats
 
 if TYPE_CHECKING:
     from gan.copies import Pair
@@ -55,8 +55,7 @@ def read(name: str, folder: Path) -> Run:
         evaluation = None if judged is None else judged[1]
     except gan.PosterLensError as error:
         st.warning(str(error), icon=":material/error:")
-    grids = {grid_kimg(path): path for path in sorted((folder / "grids").glob("*.png")) if path.stem[:1].isdigit()}
-    return Run(name, read_stats(folder), grids, evaluation)
+    return Run(name, read_stats(folder), read_grids(folder), evaluation)
 
 
 def _judged(folder: Path) -> tuple[Path, Evaluation] | None:

@@ -31,8 +31,8 @@ class RunLog:
         self.close()
         kept = [row for row in read_stats(self.run) if row["kimg"] <= kimg + 1e-6]
         write_file(self.stats, "".join(json.dumps(row) + "\n" for row in kept).encode())
-        for path in self.grids.glob(f"{'[0-9]' * 6}.{'[0-9]' * 3}.png"):  # and nobody else's pictures
-            if grid_kimg(path) > kimg:
+        for drawn, path in read_grids(self.run).items():
+            if drawn > kimg:
                 path.unlink()
         self.events = _event_writer(self.run / "tensorboard", kept[-1]["step"] + 1 if kept else 0)
 
@@ -70,9 +70,9 @@ class RunLog:
 
 
 def read_stats(run: Path) -> list[dict[str, Any]]:
-    """Rows of ``stats.jsonl``; [] where there is none; a line cut off by a crash is left out."""
+    """Rows of ``stats.jsonl``; [] where there is none; a line that a crash cut off or spoilt is left out."""
     try:
-        lines = (run / "stats.jsonl").read_text().splitlines()
+        lines = (run / "stats.jsonl").read_text("utf-8", "replace").splitlines()
     except OSError:
         return []
     rows = []
@@ -84,9 +84,10 @@ def read_stats(run: Path) -> list[dict[str, Any]]:
     return [row for row in rows if isinstance(row, dict) and "kimg" in row]
 
 
-def grid_kimg(path: Path) -> float:
-    """The kimg at which a grid was drawn, from its name."""
-    return float(path.stem)
+def read_grids(run: Path) -> dict[float, Path]:
+    """Grids by the kimg at which they were drawn, in order; pictures with other names are somebody else's."""
+    paths = sorted((run / "grids").glob(f"{'[0-9]' * 6}.{'[0-9]' * 3}.png"))
+    return {float(path.stem): path for path in paths}
 
 
 def write_json(path: Path, record: Mapping[str, Any]) -> None:

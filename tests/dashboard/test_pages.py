@@ -309,6 +309,21 @@ def test_training_shows_a_run_and_its_grids(open_app: OpenApp, tmp_path: Path) -
     assert "after 1 thousand posters" in captions(app)
 
 
+def test_what_a_crash_or_a_person_left_in_a_run_costs_neither_its_curves_nor_its_grids(
+    open_app: OpenApp, tmp_path: Path
+) -> None:
+    run = tmp_path / "runs/first"
+    (run / "grids").mkdir(parents=True)
+    row = b'{"kimg": 1, "step": 10, "seconds": 60, "loss_d": 1, "loss_g": 2, "fd_lite1": 250}\n'
+    (run / "stats.jsonl").write_bytes(row + b'{"kimg": 2, \xff\xfe\x00')
+    for name in ("000001.000.png", "1 and 2 side by side.png"):
+        Image.new("RGB", (64, 64)).save(run / "grids" / name)
+    app = open_app("training")
+    assert not app.exception
+    assert {metric.label: metric.value for metric in app.metric}["Best fd_lite1"] == "250"
+    assert "after 1 thousand posters" in captions(app)
+
+
 @pytest.mark.parametrize(
     ("kimgs", "told"),
     [((5.008, 5.52, 45.008), ["5", "5.5", "45"]), ((0.004, 0.008), ["0.004", "0.008"]), ((1.0, 1.04), ["1", "1.04"])],
