@@ -37,24 +37,33 @@ MEANINGS = {
 VALUES = {"off": "off", "mean": "its mean", "strong": "as strong as it gets"}
 SLOPE = "change of the mean response, a unit of noise"
 SHOWN = 10
-COLUMNS: dict[str, tuple[str, str | None, str]] = {  # heading, format, explanation
+PERCENT = "%.0f%%"  # of a hundred times the share: Streamlit's own "percent" shows two decimals where there are any
+# Heading, format, explanation. The first ones fit into a window of 1280 pixels, what tells a filter's worth among them;
+# what describes its response comes last.
+COLUMNS: dict[str, tuple[str, str | None, str]] = {
     "layer": ("Layer", None, ""),
     "unit": ("Filter", None, ""),
     "verdict": ("Verdict", None, ""),
-    "confidence": ("Confidence", "percent", "Share of resampled posters that give the same verdict."),
+    "confidence": ("Sure", PERCENT, "Share of resampled posters that give the same verdict."),
     "effect": ("Effect", "%.2f", "Change of the picture without it, in grey levels."),
     "logit_change": ("D's logit", "%+.4f", "Its change without the filter; above 0, posters look more real."),
     "logit_low": ("from", "%+.4f", "Lower end of that change's interval."),
     "logit_high": ("to", "%+.4f", "Upper end of that change's interval."),
-    "partner": ("Most like", None, "The filter of its layer that responds most like it."),
-    "correlation": ("Correlation", "%.2f", "With that filter's response."),
-    "replaced": ("Replaced", "%.2f", "Change of the picture with that filter in its place, in grey levels."),
-    "active": ("On", "percent", "Share of places where it responds."),
+    "partner": ("Like", None, "The filter of its layer that responds most like it."),
+    "correlation": ("Corr.", "%.2f", "Correlation with that filter's response."),
+    "replaced": ("In place", "%.2f", "Change of the picture with that filter in its place, in grey levels."),
+    "active": ("On", PERCENT, "Share of places where it responds."),
+    "link": ("Link", None, "Opens this filter; it can be copied and kept."),
     "mean": ("Mean", "%.3f", "Of its response."),
     "spread": ("Spread", "%.3f", "Standard deviation of its response."),
     "largest": ("Largest", "%.2f", "Response."),
-    "link": ("Link", None, "Opens this filter; it can be copied and kept."),
 }
+WIDTHS = {  # pixels; what stands in a column takes them, not its heading alone
+    "layer": 76, "unit": 52, "verdict": 76, "confidence": 52, "effect": 56, "logit_change": 68, "logit_low": 68,
+    "logit_high": 68, "partner": 50, "correlation": 54, "replaced": 62, "active": 50, "link": 54, "mean": 58,
+    "spread": 62, "largest": 66,
+}  # fmt: skip
+PINNED = ("layer", "unit")  # they stay where they are when the others are scrolled
 
 
 def show_verdict(table: Table | None, layer: str, unit: int) -> None:
@@ -103,7 +112,7 @@ def show_table(table: Table, checkpoint: str) -> None:
     counts = table.counts()
     st.markdown(" ".join(f":{COLOURS[name]}-badge[{name} {counts[name]}]" for name in VERDICTS))
     rows = [
-        {key: value for key, value in row.items() if key not in ("strongest", "weakest")}
+        {key: 100 * row[key] if COLUMNS[key][1] == PERCENT else row[key] for key in COLUMNS if key in row}
         | {"link": "generator?" + urlencode({"checkpoint": checkpoint, "g_layer": row["layer"], "g_unit": row["unit"]})}
         for row in table.rows()
     ]
@@ -118,17 +127,19 @@ def show_table(table: Table, checkpoint: str) -> None:
         column_order=list(COLUMNS), column_config={name: _column(name) for name in COLUMNS},
     )  # fmt: skip
     st.caption(
-        f"Click a heading to sort, a row to go there; the table can be downloaded at its upper right corner. {RULE}"
+        "Click a heading to sort, a row to go there; scroll sideways for the columns that do not fit. The table can be "
+        f"downloaded at its upper right corner. {RULE}"
     )
 
 
 def _column(name: str) -> Any:
     heading, style, meaning = COLUMNS[name]
+    shape: dict[str, Any] = {"width": WIDTHS[name], "help": meaning or None, "pinned": name in PINNED}
     if name == "link":
-        return st.column_config.LinkColumn(heading, display_text="open", help=meaning)
+        return st.column_config.LinkColumn(heading, display_text="open", **shape)
     if style is None:
-        return st.column_config.Column(heading, help=meaning or None)
-    return st.column_config.NumberColumn(heading, format=style, help=meaning)
+        return st.column_config.Column(heading, **shape)
+    return st.column_config.NumberColumn(heading, format=style, **shape)
 
 
 def choose_region(pixels: Any, key: str) -> tuple[float, float, float, float]:

@@ -169,7 +169,7 @@ def show_genres(seed: int, z: Tensor) -> None:
     )  # fmt: skip
     st.caption(
         "From left to right each genre alone, from not asked for to fully asked for; the noise stays. Beside its "
-        "name: how far the picture changes, as root mean square, 100 % being black to white. Click a picture to ask "
+        "name: how far the picture changes, as root mean square, 100% being black to white. Click a picture to ask "
         "for its genre on all pages."
     )
     _say_which_are_followed()
@@ -193,7 +193,7 @@ def _say_which_are_followed() -> None:
         most = sorted(measured, key=lambda genre: measured[genre], reverse=True)
         st.caption(
             "A change need not be one towards the genre. How far asking moves posters on average from real ones of all "
-            "kinds (0 %) to real ones of the genre (100 %): "
+            "kinds (0%) to real ones of the genre (100%): "
             f"{', '.join(f'{genre} {measured[genre]:.0%}' for genre in most)}. Start tells how sure that is."
         )
 

@@ -34,6 +34,14 @@ def sensitivity(digest: str, seed: int, _checkpoint: gan.Checkpoint, _z: Tensor)
     return latent.sensitivity(cache.generator(_checkpoint), _z, cache.judge(digest, _checkpoint))
 
 
+@st.cache_resource(max_entries=64, show_spinner=False)
+def where(digest: str, seed: int, index: int, _checkpoint: gan.Checkpoint, _z: Tensor) -> Tensor:
+    """Which pixels (H, W) of a seed's poster one noise value changes."""
+    from xai import latent
+
+    return latent.where(cache.generator(_checkpoint), _z, index)
+
+
 @st.cache_resource(max_entries=8, show_spinner=False)
 def noise_study(digest: str, _checkpoint: gan.Checkpoint) -> LatentStudy | None:
     """Importance and directions: those that came with the checkpoint, or those measured here before."""

@@ -113,13 +113,23 @@ def to_uint8(images: Tensor) -> NDArray[np.uint8]:
 def image_grid(pixels: NDArray[np.uint8], columns: int | None = None, gap: int = 2) -> Image.Image:
     """Lay uint8 RGB pictures (N, H, W, 3) out row by row, near square unless told otherwise."""
     count, height, width, _ = pixels.shape
-    columns = columns or math.ceil(math.sqrt(count))
-    rows = math.ceil(count / columns)
-    canvas = np.full((rows * (height + gap) - gap, columns * (width + gap) - gap, 3), 255, np.uint8)
+    columns = columns or _near_square(count)
+    canvas = np.full((*grid_size(count, (height, width), columns, gap), 3), 255, np.uint8)
     for index, picture in enumerate(pixels):
         top, left = (index // columns) * (height + gap), (index % columns) * (width + gap)
         canvas[top : top + height, left : left + width] = picture
     return Image.fromarray(canvas)
+
+
+def grid_size(count: int, size: tuple[int, int], columns: int | None = None, gap: int = 2) -> tuple[int, int]:
+    """(height, width) of the grid that ``image_grid`` makes of ``count`` pictures of ``size`` (height, width)."""
+    columns = columns or _near_square(count)
+    rows = math.ceil(count / columns)
+    return rows * (size[0] + gap) - gap, columns * (size[1] + gap) - gap
+
+
+def _near_square(count: int) -> int:
+    return math.ceil(math.sqrt(count))
 
 
 def _upright(image: Image.Image) -> Image.Image:

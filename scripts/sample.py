@@ -11,6 +11,7 @@ each file, one enlarged 4 times by a network, whose detail is invented (NAME-net
 from __future__ import annotations
 
 import argparse
+import math
 import sys
 from collections.abc import Callable, Iterator
 from itertools import chain
@@ -26,6 +27,7 @@ from torch import Tensor
 from gan import CheckpointError, Generator, from_uint8, image_grid, latents, load, to_uint8, upscale
 from gan.console import exit_code
 from gan.files import write_file
+from gan.images import grid_size
 from gan.seeds import parse_seeds
 
 Way = Callable[[NDArray[np.uint8]], NDArray[np.uint8]]
@@ -69,22 +71,28 @@ def sample(chosen: argparse.Namespace) -> list[Path]:
     if checkpoint.generator is None:
         raise CheckpointError(f"{chosen.checkpoint} holds no generator, only a discriminator.")
     ways = versions(chosen.upscale)
-    height, width = checkpoint.config.size
-    scale = max(chosen.scale, upscale.FACTOR if len(ways) > 1 else 1)
-    if height * width * scale**2 * (1 if chosen.single else len(seeds)) > MAX_PIXELS:
+    columns = min(chosen.columns, len(seeds)) if chosen.columns else None
+    count, across = (1, 1) if chosen.single else (len(seeds), columns)
+    if any(area(way, count, checkpoint.config.size, across, chosen.scale) > MAX_PIXELS for way in ways):
         raise ValueError("The picture would be too large; take a smaller --scale or fewer --seeds.")
     plain = [chosen.out / f"seed-{seed:06d}.png" for seed in seeds] if chosen.single else [chosen.out]
     paths = {way: [named(path, way) for path in plain] for way in ways}
     make_room([path for one in paths.values() for path in one], chosen)
-    columns = min(chosen.columns, len(seeds)) if chosen.columns else None
     for way, change in ways.items():  # posters are drawn again for each way: that costs less than keeping them all
         drawn = map(change, draw(checkpoint.generator, seeds))
         if chosen.single:
-            for path, pixels in zip(paths[way], chain.from_iterable(drawn), strict=True):
-                write(path, Image.fromarray(pixels), chosen.scale, way)
+            for path, picture in zip(paths[way], chain.from_iterable(drawn), strict=True):
+                write(path, Image.fromarray(picture), chosen.scale, way)
         else:
             write(paths[way][0], image_grid(np.concatenate(list(drawn)), columns), chosen.scale, way)
     return [path for one in paths.values() for path in one]
+
+
+def area(way: str, count: int, size: tuple[int, int], columns: int | None, scale: int) -> int:
+    """Pixels of one PNG with ``count`` posters of ``size`` (height, width) and the gaps between them."""
+    if way:  # posters are enlarged before they are laid out, so the gaps are not
+        size, scale = (size[0] * upscale.FACTOR, size[1] * upscale.FACTOR), 1
+    return math.prod(grid_size(count, size, columns)) * scale**2
 
 
 def versions(upscaler: Path | None) -> dict[str, Way]:

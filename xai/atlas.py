@@ -6,14 +6,15 @@
 
 The pictures are those of :func:`xai.latent.sweep`. They are painted by the generator's chain, in which
 BatchNorm is part of the convolution and the channels lie last in memory. That a change of one noise value
-changes the first layer's output by a multiple of one fixed map is of no use here: the first layer takes 4 %
-of the time, and from the first bend on every picture is its own.
+changes the first layer's output by a multiple of one fixed map is of no use here: the first layer takes 4 % of the
+time, and from the first bend on every picture is its own. Large pictures are painted a few at a time and made small
+at once, while the layers before them, which are of small maps, go on taking many together.
 """
 
 from __future__ import annotations
 
 import time
-from collections.abc import Callable
+from collections.abc import Callable, Iterator, Sequence
 from dataclasses import dataclass
 
 import numpy as np
@@ -25,7 +26,7 @@ from torch.nn.functional import avg_pool2d
 from gan.console import Progress
 from gan.images import to_uint8
 from gan.models import Generator
-from xai.chain import Chain
+from xai.chain import Chain, Convolution
 from xai.errors import ExplanationError
 from xai.hooks import private_copy
 from xai.memory import at_once
@@ -33,7 +34,7 @@ from xai.render import Sprite, sprite
 
 Paint = Callable[[Tensor], Tensor]
 
-AT_ONCE = 32  # pictures painted together, fewer of large ones; more is not faster, and 32 of 64 x 64 keep below 100 MB
+AT_ONCE = 32  # pictures painted together, in layers of large maps fewer; more is not faster, and keeps below 100 MB
 MOST_ACROSS = 64  # pixels of a cell
 STEPS = tuple(float(step) for step in np.linspace(-3, 3, 11))
 
@@ -87,20 +88,18 @@ def atlas(generator: Generator, z: Tensor, steps: tuple[float, ...] = STEPS, pro
     if not steps:
         raise ExplanationError("An atlas needs at least one step.")
     started = time.perf_counter()
-    paint, report = painter(generator), progress or (lambda share: None)
-    count = z.shape[1]
-    owner, value = torch.arange(count).repeat_interleave(len(steps)), torch.tensor(steps).repeat(count).to(z)
-    own = to_uint8(paint(z)).astype(np.float32)
-    cells, change = [], []
-    block = max(1, own.shape[2] // MOST_ACROSS)
+    report = progress or (lambda share: None)
     report(0.0)
-    for rows in torch.split(torch.arange(len(owner)), at_once(AT_ONCE, own.shape[1:3])):
-        moved = z.repeat(len(rows), 1, 1, 1)
-        moved[torch.arange(len(rows)), owner[rows], 0, 0] = value[rows]
-        pictures = paint(moved)
-        change.append(np.sqrt(np.square((to_uint8(pictures) - own) / 255).mean((1, 2, 3))))
-        cells.append(to_uint8(avg_pool2d(pictures, block) if block > 1 else pictures))
-        report(float(rows[-1] + 1) / len(owner))
+    count = z.shape[1]
+    stages, picture = _stages(generator, z)
+    own = to_uint8(picture).astype(np.float32)
+    block = max(1, own.shape[2] // MOST_ACROSS)
+    cells, change = [], []
+    for pictures in _pictures(stages, _moved(z, steps)):
+        drawn = to_uint8(pictures)
+        change += [np.sqrt(np.square((drawn - own) / 255).mean((1, 2, 3)))]
+        cells += [drawn if block == 1 else to_uint8(avg_pool2d(pictures, block))]
+        report(sum(map(len, cells)) / (count * len(steps)))
     pixels = np.concatenate(cells)
     return Atlas(
         pixels.reshape(count, len(steps), *pixels.shape[1:]),
@@ -111,14 +110,56 @@ def atlas(generator: Generator, z: Tensor, steps: tuple[float, ...] = STEPS, pro
     )
 
 
+def _moved(z: Tensor, steps: tuple[float, ...]) -> Tensor:
+    """(latent * steps, latent, 1, 1): ``z`` with each of its values at each of the steps."""
+    count = z.shape[1]
+    moved = z.repeat(count * len(steps), 1, 1, 1)
+    owner = torch.arange(count).repeat_interleave(len(steps))
+    moved[torch.arange(len(moved)), owner, 0, 0] = torch.tensor(steps).repeat(count).to(z)
+    return moved
+
+
+def _stages(generator: Generator, z: Tensor) -> tuple[list[tuple[Paint, int]], Tensor]:
+    """The generator cut before its convolutions, with how many rows each piece takes at once; and the picture of ``z``.
+
+    Pieces of large maps take few rows, so that what they paint stays near the processor. The early ones take many,
+    for their time is that of reading their weights.
+    """
+    paint = painter(generator)
+    pieces = _cut(paint) if isinstance(paint, Chain) else [paint]
+    stages = []
+    for piece in pieces:
+        z = piece(z)
+        stages.append((piece, at_once(AT_ONCE, z.shape[2:])))
+    return stages, z
+
+
+def _cut(chain: Chain) -> list[Paint]:
+    starts = [place for place, step in enumerate(chain.steps) if place == 0 or isinstance(step, Convolution)]
+    return [
+        Chain(chain.steps[start:end], chain.names[start:end])
+        for start, end in zip(starts, [*starts[1:], None], strict=True)
+    ]
+
+
+def _pictures(stages: Sequence[tuple[Paint, int]], x: Tensor) -> Iterator[Tensor]:
+    """Pictures of the rows of ``x``, in order, no more of them at a time than the last stage takes."""
+    if not stages:
+        yield x
+        return
+    piece, rows = stages[0]
+    for part in torch.split(x, rows):
+        yield from _pictures(stages[1:], piece(part))
+
+
 def painter(generator: nn.Module, gradients: bool = False) -> Paint:
     """The fastest way from latents to pictures, in eval mode, on weights of its own or shared, never hooked.
 
     The answer is the generator's up to rounding. With ``gradients`` they reach the latents.
     """
-    private = private_copy(generator)
-    chain = Chain.of(private.layers if isinstance(private, Generator) else private)
+    chain = chain_of(generator)
     if chain is None:
+        private = private_copy(generator)
         return private if gradients else torch.no_grad()(private)
     steps = chain.steps
 
@@ -128,6 +169,12 @@ def painter(generator: nn.Module, gradients: bool = False) -> Paint:
         return z
 
     return paint if gradients else chain
+
+
+def chain_of(generator: nn.Module) -> Chain | None:
+    """The generator as a chain of steps, in eval mode and without its hooks; None where it is none."""
+    private = private_copy(generator)
+    return Chain.of(private.layers if isinstance(private, Generator) else private)
 
 
 def size_of(generator: nn.Module, z: Tensor) -> tuple[int, int]:

@@ -55,15 +55,15 @@ with left:
                 help="Root mean square of the picture's slope, for one unit of noise; black to white is 2.",
             ),
             "brightness": st.column_config.NumberColumn("Brighter", format="%+.3f", help="Mean luminance for one unit"),
-            "top": st.column_config.NumberColumn("Top", format="%.0f %%", help="Share of the change in the top third."),
-            "middle": st.column_config.NumberColumn("Middle", format="%.0f %%"),
-            "bottom": st.column_config.NumberColumn("Bottom", format="%.0f %%"),
+            "top": st.column_config.NumberColumn("Top", format="%.0f%%", help="Share of the change in the top third."),
+            "middle": st.column_config.NumberColumn("Middle", format="%.0f%%"),
+            "bottom": st.column_config.NumberColumn("Bottom", format="%.0f%%"),
             "logit": st.column_config.NumberColumn("D's logit", format="%+.2f", help="D's logit for one unit"),
         },
     )  # fmt: skip
 with right:
     st.subheader(f"Where value {index} acts")
-    where = measured.maps[index].numpy()
+    where = noise_cache.where(checkpoint.digest, seed, index, checkpoint, z).numpy()
     ui.picture(grey(where, limit(where, 1.0)), "white: changes most; black: stays")
     st.markdown(
         "**Shows** the exact slope of every pixel at this poster. **But** far from it, and for another seed, the same "

@@ -63,7 +63,7 @@ with st.container(horizontal=True, vertical_alignment="bottom"):
         percent = st.slider("Percent of the filters", 0, MOST, USUAL, key="percent", bind="query-params", width=300)
 st.session_state["_taken"] = percent, "threshold" if by_threshold else "percent"
 if by_threshold:
-    st.caption(f"That is {percent} % of the filters" + (", the most that can be taken away." if below > MOST else "."))
+    st.caption(f"That is {percent}% of the filters" + (", the most that can be taken away." if below > MOST else "."))
 elif studied is not None and percent:
     least = prune_cache.strongest(studied, percent)
     st.caption(f"That is all filters that change the poster by {least:.2f} grey levels or less.")

@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import re
 from collections.abc import Callable
 from pathlib import Path
 
@@ -10,7 +11,7 @@ import torch
 from streamlit.testing.v1 import AppTest
 
 import gan
-from dashboard import filter_cache
+from dashboard import filter_cache, laboratory
 from tests.dashboard.test_pages import captions, texts
 from xai.paint import Edit, to_json
 
@@ -35,7 +36,9 @@ def test_filters_are_measured_when_asked_for_and_kept(open_app: OpenApp, monkeyp
     app.button(key="measure").click().run()
     assert not app.exception and not app.error
     assert "Confidence" in texts(app)  # the verdict on the chosen filter
-    assert len(app.dataframe[0].value) == 4  # the tiny generator has four
+    table = app.dataframe[0].value
+    assert len(table) == 4  # the tiny generator has four
+    assert "strongest" not in table and table["confidence"].between(0, 100).all() and table["confidence"].max() > 1
     app = open_app("generator", {"lab": "Strongest and weakest"})
     assert not app.exception and not app.error
     assert "**Strongest** of a thousand seeds" in texts(app)
@@ -125,3 +128,18 @@ def test_a_found_noise_belongs_to_its_checkpoint(open_app: OpenApp, checkpoints:
     assert not app.exception
     assert app.session_state["source"] == "Seed"
     assert gan.list_checkpoints(checkpoints)
+
+
+def test_what_a_filter_is_worth_fits_into_a_window_of_1280_pixels() -> None:
+    """The table is 883 pixels wide there, of which the boxes to choose a row take 38."""
+    shown = list(laboratory.COLUMNS)
+    assert sum(laboratory.WIDTHS[name] for name in shown[: shown.index("mean") + 1]) <= 883 - 38
+    assert set(laboratory.WIDTHS) == set(shown)
+    assert {"verdict", "effect", "logit_low", "logit_high", "replaced", "active"} < set(shown[: shown.index("link")])
+
+
+def test_numbers_of_the_dashboard_have_no_gap_before_their_percent_sign() -> None:
+    """A number that code puts into a text, and the format of a column: ``48%``, never ``48 %``."""
+    gap = re.compile(r"\} %|\b[dfg] %%")
+    pages = sorted(Path(laboratory.__file__).parent.rglob("*.py"))
+    assert [page.name for page in pages if gap.search(page.read_text(encoding="utf-8"))] == []

@@ -442,7 +442,7 @@ def test_a_threshold_takes_away_the_filters_whose_effect_is_below_it(
     app.slider(key="threshold").set_value(threshold).run()
     assert not app.exception
     share = round(100 * float((table.effect < threshold).mean()))
-    assert f"That is {share} % of the filters" in texts(app)
+    assert f"That is {share}% of the filters" in texts(app)
     assert taken_away(app) == round(share / 100 * len(table.effect))
 
 

@@ -14,6 +14,7 @@ from hypothesis.extra.numpy import arrays
 from PIL import Image, ImageFile, ImageOps
 
 from gan import ImageError, fit_image, from_uint8, image_grid, open_image, read_poster, to_uint8
+from gan.images import grid_size
 
 RED, BLUE = (255, 0, 0), (0, 0, 255)
 
@@ -219,3 +220,9 @@ def test_a_grid_lays_pictures_out_row_by_row() -> None:
         [30, 30, 255, 255, 255],
         [30, 30, 255, 255, 255],
     ]
+
+
+@given(count=st.integers(1, 12), columns=st.none() | st.integers(1, 14), gap=st.integers(0, 3))
+def test_the_size_of_a_grid_is_known_before_it_is_made(count: int, columns: int | None, gap: int) -> None:
+    width, height = image_grid(np.zeros((count, 3, 2, 3), np.uint8), columns, gap).size
+    assert grid_size(count, (3, 2), columns, gap) == (height, width)

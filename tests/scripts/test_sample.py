@@ -187,8 +187,17 @@ def test_posters_of_two_to_three_are_drawn_whole(whole: Path, tmp_path: Path) ->
     assert Image.open(tmp_path / "grid.png").size == (3 * (2 * 8 + 2), 3 * (3 * 12 + 2 * 2))  # 2 pixels between two
 
 
-@pytest.mark.parametrize(("options", "pixels"), [(["--single"], 8 * 12 * 25), (["--columns=2"], 6 * 8 * 12 * 25)])
-def test_a_picture_is_too_large_by_its_height_and_its_width(
+@pytest.mark.parametrize(
+    ("options", "pixels"),
+    [
+        (["--single"], 8 * 12 * 25),
+        (["--columns=2"], (2 * 8 + 2) * (3 * 12 + 2 * 2) * 25),  # 2 pixels between two
+        (["--columns=4"], (4 * 8 + 3 * 2) * (2 * 12 + 2) * 25),  # with two empty places
+        (["--columns=9"], (6 * 8 + 5 * 2) * 12 * 25),
+        ([], (3 * 8 + 2 * 2) * (2 * 12 + 2) * 25),
+    ],
+)
+def test_a_picture_is_too_large_by_all_pixels_that_its_file_has(
     options: list[str],
     pixels: int,
     whole: Path,
@@ -204,3 +213,13 @@ def test_a_picture_is_too_large_by_its_height_and_its_width(
     assert not (tmp_path / "out.png").exists()
     monkeypatch.setattr(module, "MAX_PIXELS", pixels)
     assert module.main(given) == 0
+    written = tmp_path / "out.png"
+    width, height = Image.open(written if written.is_file() else next(written.iterdir())).size
+    assert width * height == pixels
+
+
+@pytest.mark.parametrize("way", ["network", "lanczos"])
+def test_the_gaps_of_an_enlarged_grid_are_counted_as_they_are_written(way: str) -> None:
+    enlarged = np.zeros((5, 4 * 12, 4 * 8, 3), np.uint8)
+    width, height = gan.image_grid(enlarged, 2).size
+    assert script("sample").area(way, 5, (12, 8), 2, 7) == width * height

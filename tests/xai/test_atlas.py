@@ -1,5 +1,7 @@
 from __future__ import annotations
 
+import itertools
+
 import numpy as np
 import pytest
 import torch
@@ -21,6 +23,27 @@ def test_every_row_is_the_sweep_of_its_value() -> None:
         swept = gan.to_uint8(latent.sweep(network, z, index, torch.tensor(STEPS)))
         off = np.abs(found.pixels[index].astype(int) - swept)
         assert off.max() <= 1 and (off > 0).mean() < 1e-3  # a folded BatchNorm rounds otherwise
+
+
+def test_posters_of_64_pixels_are_bit_for_bit_those_of_the_painter() -> None:
+    network = scramble(lambda: gan.Generator(gan.ModelConfig(64, 10, 4))).eval()
+    z = gan.latents([7], network.config)
+    moved = z.repeat(110, 1, 1, 1)
+    for row, (index, value) in enumerate(itertools.product(range(10), STEPS)):
+        moved[row, index] = value
+    whole = torch.cat([painter(network)(part) for part in torch.split(moved, 32)])
+    assert np.array_equal(atlas(network, z).pixels.reshape(110, 64, 64, 3), gan.to_uint8(whole))
+
+
+def test_large_pictures_are_painted_few_at_a_time_and_made_small_at_once(monkeypatch: pytest.MonkeyPatch) -> None:
+    seen: list[tuple[int, ...]] = []
+    convert = gan.to_uint8
+    monkeypatch.setattr(xai.atlas, "to_uint8", lambda images: seen.append(tuple(images.shape)) or convert(images))
+    network = scramble(lambda: gan.Generator(gan.ModelConfig(256, 4, 2, 8))).eval()
+    found = atlas(network, gan.latents([3], network.config))
+    assert found.pixels.shape == (4, 11, 64, 64, 3)
+    assert max(rows for rows, _, height, _ in seen if height == 256) == 2
+    assert {height for _, _, height, _ in seen} == {64, 256}
 
 
 def test_the_steps_go_from_minus_three_to_three_through_zero() -> None:

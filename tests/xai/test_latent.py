@@ -1,5 +1,7 @@
 from __future__ import annotations
 
+import weakref
+
 import pytest
 import torch
 from torch import Tensor, nn
@@ -18,6 +20,7 @@ from tests.xai.nets import (
     snapshot,
 )
 from xai import latent
+from xai.atlas import chain_of
 
 
 def affine_generator(weight: Tensor) -> nn.Module:
@@ -61,6 +64,24 @@ def test_the_jacobian_is_the_same_in_parts(monkeypatch: pytest.MonkeyPatch) -> N
     assert torch.allclose(latent.jacobian(network, z), whole, atol=1e-12)
 
 
+def odd_generator() -> nn.Module:
+    """A network that is no chain of known steps."""
+    return scramble(lambda: nn.Sequential(nn.ConvTranspose2d(6, 8, 4), nn.SiLU(), nn.ConvTranspose2d(8, 3, 4, 2, 1)))
+
+
+def test_the_jacobian_of_a_network_that_is_no_chain_agrees_with_finite_differences() -> None:
+    network, z = odd_generator().double(), noise(1, 6, 1, 1).double()
+    assert chain_of(network) is None
+    assert torch.allclose(latent.jacobian(network, z), differences(network, z), atol=1e-7)
+
+
+def test_twelve_threads_get_the_slopes_of_a_network_that_is_no_chain_that_one_gets() -> None:
+    network, latents = odd_generator(), [noise(1, 6, 1, 1, seed=seed) for seed in range(12)]
+    expected = [latent.jacobian(network, z) for z in latents]
+    found = in_threads(12, lambda index: latent.jacobian(network, latents[index]))
+    assert all(torch.equal(slopes, one) for slopes, one in zip(found, expected, strict=True))
+
+
 def test_the_jacobian_of_single_precision_agrees_with_that_of_double_precision() -> None:
     network = generator(16)
     z = gan.latents([3], network.config)
@@ -87,9 +108,9 @@ def test_differentiating_a_generator_in_train_mode_is_done_in_eval_mode_and_leav
 def test_twelve_threads_get_the_slopes_that_one_gets() -> None:
     network = generator()
     latents = [gan.latents([seed], network.config) for seed in range(12)]
-    expected = [latent.sensitivity(network, z).maps for z in latents]
-    found = in_threads(12, lambda index: [latent.sensitivity(network, latents[index]).maps for _ in range(5)])
-    assert all(torch.equal(maps, expected[index]) for index in range(12) for maps in found[index])
+    expected = [latent.jacobian(network, z) for z in latents]
+    found = in_threads(12, lambda index: [latent.jacobian(network, latents[index]) for _ in range(5)])
+    assert all(torch.equal(slopes, expected[index]) for index in range(12) for slopes in found[index])
 
 
 def test_a_sweep_through_the_original_value_reproduces_the_picture() -> None:
@@ -151,7 +172,6 @@ def test_strength_is_the_root_mean_square_per_unit_of_noise() -> None:
     weight[0], weight[1, 0] = -0.5, 3.0  # everywhere; in red only
     found = latent.sensitivity(affine_generator(weight), noise(1, 2, 1, 1))
     assert torch.allclose(found.rms, torch.tensor([0.5, 3.0**0.5]))
-    assert torch.allclose(found.maps, found.rms[:, None, None].expand(2, 6, 6))
 
 
 def test_brightness_is_the_change_of_the_mean_luminance() -> None:
@@ -161,12 +181,53 @@ def test_brightness_is_the_change_of_the_mean_luminance() -> None:
     assert torch.allclose(found.brightness, torch.tensor([-0.5, 0.299, 0.587, 0.114]))
 
 
-def test_the_maps_say_where() -> None:
+def test_the_map_of_a_value_says_where_it_acts() -> None:
     weight = torch.zeros(1, 3, 6, 6)
     weight[0, :, 2, 4] = torch.tensor([1.0, 2.0, 2.0])
-    (found,) = latent.sensitivity(affine_generator(weight), noise(1, 1, 1, 1)).maps
+    found = latent.where(affine_generator(weight), noise(1, 1, 1, 1), 0)
     assert found[2, 4] == pytest.approx(3.0**0.5)
     assert (found > 0).sum() == 1
+
+
+def test_the_map_of_a_value_is_that_of_its_row_of_the_jacobian() -> None:
+    network = generator(16).double()
+    z = gan.latents([3], network.config).double()
+    rows = latent.jacobian(network, z).square().mean(1).sqrt()
+    assert all(torch.allclose(latent.where(network, z, index), rows[index], atol=1e-12) for index in range(6))
+
+
+@pytest.mark.parametrize("index", [-1, 6])
+def test_there_is_no_map_of_a_noise_value_that_does_not_exist(index: int) -> None:
+    network = generator()
+    with pytest.raises(xai.ExplanationError) as caught:
+        latent.where(network, gan.latents([3], network.config), index)
+    assert "0 to 5" in one_sentence(caught.value)
+
+
+def test_the_sensitivity_is_that_of_the_jacobian_also_in_parts(monkeypatch: pytest.MonkeyPatch) -> None:
+    monkeypatch.setattr(latent, "AT_ONCE", 4)  # of 6 noise values
+    network, score = generator(32).double(), xai.Score(discriminator(32).double())
+    z = gan.latents([4], network.config).double()
+    found, slopes = latent.sensitivity(network, z, score), latent.jacobian(network, z)
+    assert torch.allclose(found.rms, slopes.square().mean((1, 2, 3)).sqrt())
+    gradient = score.gradient(network(z).detach())[1]
+    assert found.score is not None and torch.allclose(found.score, (slopes * gradient).sum((1, 2, 3)))
+
+
+def test_the_slopes_are_not_kept_all_at_once(monkeypatch: pytest.MonkeyPatch) -> None:
+    parts: list[weakref.ref[Tensor]] = []
+    summary = latent._summary
+
+    def watch(slopes: Tensor, gradient: Tensor | None) -> list[Tensor]:
+        assert not any(part() is not None for part in parts[:-1])
+        parts.append(weakref.ref(slopes))
+        return summary(slopes, gradient)
+
+    monkeypatch.setattr(latent, "AT_ONCE", 1)
+    monkeypatch.setattr(latent, "_summary", watch)
+    network = generator()
+    latent.sensitivity(network, gan.latents([4], network.config))
+    assert len(parts) == 6
 
 
 def test_the_slope_of_the_score_agrees_with_finite_differences() -> None:
@@ -194,4 +255,4 @@ def test_slopes_are_found_also_where_gradients_are_switched_off() -> None:
     expected = latent.sensitivity(network, z, score)
     with torch.no_grad():
         found = latent.sensitivity(network, z, score)
-    assert torch.equal(found.score, expected.score) and torch.equal(found.maps, expected.maps)
+    assert torch.equal(found.score, expected.score) and torch.equal(found.rms, expected.rms)
