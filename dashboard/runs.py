@@ -11,11 +11,14 @@ import streamlit as st
 
 import gan
 from dashboard import cache, ui
+from gan import judgement
 from gan.logger import read_grids, read_stats
+from gan.train import BEST, STATES
 
 if TYPE_CHECKING:
     from gan.copies import Pair
     from gan.evaluation import Evaluation
+    from gan.judgement import Judgement
 
 Row = dict[str, Any]
 CURVES = {
@@ -35,12 +38,16 @@ PAIRS = 6
 
 @dataclass(frozen=True, eq=False)
 class Run:
-    """rows : of stats.jsonl. grids : by kimg. notes : (kimg, what the guard rails said). evaluation : or None."""
+    """rows : of stats.jsonl. grids : by kimg. notes : (kimg, what the guard rails said).
+
+    floor : what so many (samples) training posters get against held-out ones, by the figure's name; {} if unknown.
+    """
 
     name: str
     rows: list[Row]
     grids: dict[float, Path]
-    evaluation: Evaluation | None
+    floor: dict[str, float]
+    samples: int
 
     @property
     def notes(self) -> list[tuple[float, str]]:
@@ -49,22 +56,42 @@ class Run:
 
 def read(name: str, folder: Path) -> Run:
     """Everything that a run has left so far."""
-    evaluation = None
+    floor: dict[str, float] = {}
+    samples = 0
     try:
-        judged = _judged(folder)
-        evaluation = None if judged is None else judged[1]
+        floor, samples = _floor(folder)
     except gan.PosterLensError as error:
         st.warning(str(error), icon=":material/error:")
-    return Run(name, read_stats(folder), read_grids(folder), evaluation)
+    return Run(name, read_stats(folder), read_grids(folder), floor, samples)
+
+
+def _floor(folder: Path) -> tuple[dict[str, float], int]:
+    """That of the run's own judgements, whose counts its curves have, or else of its evaluation; with the count."""
+    going = judgement.read(folder / BEST)
+    if going is not None:
+        return dict(going.floor), going.samples
+    judged = _judged(folder)
+    if judged is None:
+        return {}, 0
+    return {key: figure.value for key, figure in judged[1].floor.items()}, judged[1].samples
 
 
 def _judged(folder: Path) -> tuple[Path, Evaluation] | None:
     """The folder of the checkpoint that was evaluated, the run's own or its best, and its evaluation."""
-    for place in (folder, folder / "best", folder / "latest"):
+    for place in (folder, *(folder / state for state in STATES)):
         found = cache.evaluation(place)
         if found is not None:
             return place, found
     return None
+
+
+def _looked_at(folder: Path) -> tuple[Path, Evaluation | Judgement] | None:
+    """The checkpoint whose nearest training posters are known, by its evaluation or by the run's last judgement."""
+    judged = _judged(folder)
+    if judged is not None:
+        return judged
+    going = judgement.read(folder / BEST)
+    return None if going is None else (folder / BEST, going)
 
 
 def show_state(run: Run) -> None:
@@ -131,11 +158,12 @@ def show_curves(read: list[Run]) -> None:
     missing = [title.split(" (")[0] for title in CURVES if title not in known]
     if missing:
         st.caption(f"Not measured so far: {'; '.join(missing)}.")
-    floors = [run.evaluation for run in read if run.evaluation is not None]
-    if floors:
+    counts = sorted({run.samples for run in read if run.floor})
+    if counts:
         st.caption(
-            f"Dotted: the floor, what {floors[0].samples:,} real training posters get against held-out ones. "
-            "Judgements during a run use fewer, so they stand somewhat higher than those of scripts/evaluate.py."
+            f"Dotted: the floor, what {' or '.join(f'{count:,}' for count in counts)} real training posters get "
+            "against held-out ones: a perfect generator would, too. Fewer posters stand higher, so scripts/evaluate.py "
+            "gives lower figures than a run that looks at fewer."
         )
     if any(run.notes for run in read):
         st.caption("Triangles below: the guard rails noticed something; point at one to read it.")
@@ -156,8 +184,8 @@ def _figure(title: str, curves: dict[str, str], read: list[Run]) -> go.Figure:
                     x=[kimg for kimg, _ in points], y=[value for _, value in points], name=name, line_color=colour,
                     mode="lines+markers" if len(points) < 40 else "lines",
                 )  # fmt: skip
-            if run.evaluation is not None and points and key in run.evaluation.floor:
-                figure.add_hline(y=run.evaluation.floor[key].value, line_dash="dot", line_color=colour)
+            if points and key in run.floor:
+                figure.add_hline(y=run.floor[key], line_dash="dot", line_color=colour)
         _mark_notes(figure, run, colours[0])
     figure.update_layout(
         title={"text": title, "font": {"size": 14}}, height=340, margin={"l": 10, "r": 10, "t": 40, "b": 10},
@@ -179,22 +207,21 @@ def _mark_notes(figure: go.Figure, run: Run, colour: str) -> None:
 
 def show_closest(name: str, folder: Path) -> None:
     """The generated posters that come nearest to a training poster, drawn when asked for."""
-    judged = _judged(folder)
-    if judged is None or not judged[1].closest:
+    known = _looked_at(folder)
+    if known is None or not known[1].closest:
         return
-    place, evaluation = judged
     part = st.expander(f"Nearest training posters of generated ones: {name}", key=f"closest_{name}", on_change="rerun")
     if part.open:
         with part:
-            _show_pairs(place, evaluation)
+            _show_pairs(*known)
 
 
-def _show_pairs(place: Path, evaluation: Evaluation) -> None:
+def _show_pairs(place: Path, judged: Evaluation | Judgement) -> None:
     checkpoint = gan.load(place)
     generator = cache.generator(checkpoint)
     asked = bool(generator.config.genres)
     found = cache.posters(checkpoint.config.size)
-    pairs = evaluation.closest[:PAIRS]
+    pairs = judged.closest[:PAIRS]
     for column, pair in zip(st.columns(PAIRS), pairs, strict=False):
         with column:
             if not asked:
@@ -207,7 +234,7 @@ def _show_pairs(place: Path, evaluation: Evaluation) -> None:
     if found is None:
         st.caption("Name the posters that it was trained on after `-- --posters` to see them here.")
     st.caption(
-        f"The nearest of {evaluation.samples:,} generated posters among {evaluation.training:,} training posters, in "
+        f"The nearest of {judged.samples:,} generated posters among {judged.training:,} training posters, in "
         "the features of EfficientNet-Lite1. A copy would look like its neighbour, and hardly a held-out poster would "
         "lie as near."
     )

@@ -63,11 +63,21 @@ def memorisation(
     gap, rival = nearest(made, held_out)
     winners = np.where(gap < distance, len(training) + rival, which)
     figures = with_intervals(_nearness, distance, unseen)
-    closest = tuple(
+    closest = closest_pairs(distance, which, unseen, names, first_seed)
+    return figures | {"held_out_nearest": held_out_nearest(winners, len(training), len(held_out))}, closest
+
+
+def closest_pairs(
+    distance: Floats, which: NDArray[np.int64], unseen: Floats, names: tuple[str, ...], first_seed: int
+) -> tuple[Pair, ...]:
+    """The generated posters that lie nearest to a training poster, nearest first.
+
+    distance, which : of each generated poster, as :func:`nearest` gives them. unseen : distances of held-out posters.
+    """
+    return tuple(
         Pair(first_seed + int(i), names[which[i]], float(distance[i]), float((unseen <= distance[i]).mean()))
         for i in np.argsort(distance, kind="stable")[:CLOSEST]
     )
-    return figures | {"held_out_nearest": held_out_nearest(winners, len(training), len(held_out))}, closest
 
 
 def held_out_nearest(winners: NDArray[np.int64], training: int, held_out: int, seed: int = 0) -> Figure:

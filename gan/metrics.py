@@ -1,11 +1,10 @@
 """How good are the generated posters: distances and neighbourhoods of their features among those of real ones.
 
-    judge(generator, held_out)["fd_lite1"]                              # while training: numbers alone
     compare(poster_features(held_out), generated_features(generator, 5000))
     with_intervals(compare, real, generated)["precision"].low           # what another draw could have given
 
 The Frechet distance is called ``fd_lite1`` and never FID: FID means Inception features. gan/features.py computes the
-features, gan/evaluation.py judges a whole checkpoint.
+features, gan/judgement.py judges a run while it goes on, gan/evaluation.py a whole checkpoint.
 """
 
 from __future__ import annotations
@@ -19,10 +18,7 @@ import torch
 from numpy.typing import NDArray
 from torch import Tensor
 
-from gan.data import PosterSet
-from gan.errors import MetricsUnavailableError
-from gan.features import Features, generated_features, poster_features, random_labels
-from gan.models import Generator
+from gan.features import Features
 
 Array = NDArray[Any]
 
@@ -43,30 +39,6 @@ class Figure:
     value: float
     low: float
     high: float
-
-
-def judge(
-    generator: Generator,
-    posters: PosterSet,
-    samples: int = 2000,
-    first_seed: int = 0,
-    labelled: PosterSet | None = None,
-) -> dict[str, float]:
-    """The figures of :func:`compare` for generated posters (seeds ``first_seed`` on) against real ones.
-
-    A conditional generator is asked for the genres of random posters of ``labelled``, or else of ``posters``.
-    Features are computed on the generator's device.
-
-    Raises
-    ------
-    MetricsUnavailableError
-        If the extra ``metrics`` is not installed, or there are fewer than two posters.
-    """
-    if len(posters) < 2:
-        raise MetricsUnavailableError("At least two held-out posters are needed to judge by.")
-    labels = random_labels(labelled or posters, generator.config.genres, samples, first_seed)
-    real = poster_features(posters, next(generator.parameters()).device)
-    return compare(real, generated_features(generator, samples, first_seed, labels))
 
 
 def compare(real: Features, generated: Features) -> dict[str, float]:

@@ -14,6 +14,7 @@ import math
 import platform
 import signal
 import time
+import warnings
 from collections.abc import Callable, Iterator, Sequence
 from contextlib import contextmanager, nullcontext
 from dataclasses import asdict
@@ -24,7 +25,7 @@ import torch
 from torch import Tensor
 from tqdm import tqdm
 
-from gan import checkpoint, guards, metrics
+from gan import checkpoint, guards, judgement
 from gan.calibration import calibrated
 from gan.checkpoint import Checkpoint
 from gan.config import ModelConfig, TrainConfig
@@ -32,6 +33,7 @@ from gan.data import PosterSet, name_bytes
 from gan.distributed import SMALL_BATCH, World, joined, synchronised
 from gan.errors import MetricsUnavailableError, TrainingError
 from gan.feed import Feed, batch_indices
+from gan.files import write_directory
 from gan.graph import graphed
 from gan.images import image_grid, to_uint8
 from gan.logger import RunLog, write_json
@@ -41,6 +43,8 @@ from gan.state import State, kimg, load_state, new_state, recalibrate, save_stat
 from gan.step import FIGURES, step
 
 GRID_SEEDS = range(64)
+BEGIN = "Begin again with a lower --lr,"
+RESUME = "The last state that was saved is good: resume it with a lower --lr, or begin again with"
 STATES = BEST, LATEST = "best", "latest"
 EVAL_SEED = 1_000_000  # far from the seeds that people look at
 
@@ -172,7 +176,13 @@ def _loop(
                 bar.write(found.text)
                 note = f"{note} {found.text}".strip()
             if found.restore:
-                restore(state, run, config, device, found.text, world)
+                try:
+                    restore(state, run, config, device, found.text, world)
+                except TrainingError:  # the end of the run, which its log tells, too
+                    if log is not None:
+                        with _writing(run):
+                            log.row({name: value for name, value in row.items() if math.isfinite(value)}, note)
+                    raise
                 batches, finished = batch_indices(len(training), config, state.steps), finished and not done
                 bar.update(int(1000 * kimg(state, config)) - bar.n)
             if log is not None and found.restore:
@@ -233,8 +243,8 @@ def restore(state: State, run: Path, config: TrainConfig, device: torch.device, 
     restores, rate = state.restores + 1, state.rate / 2
     saved = (run / "state.pt").exists()
     if config.guard != "answer" or restores > guards.RESTORES or not saved:
-        resume = "The last state that was saved is good: resume it with a lower --lr, or begin" if saved else "Begin"
-        raise TrainingError(f"Training diverged. {why} {resume} again with a larger --batch or another --seed.")
+        advice = RESUME if saved else BEGIN
+        raise TrainingError(f"Training diverged. {why} {advice} a larger --batch or another --seed.")
     load_state(state, run, device)
     state.restores, state.rate = restores, rate
     if world.first:
@@ -315,14 +325,22 @@ def judge_and_keep_best(
     run: Path,
     config: TrainConfig,
 ) -> dict[str, float]:
-    """Figures of this moment; the checkpoint folder ``best`` is replaced when they are better."""
+    """Figures of this moment; the checkpoint folder ``best`` is replaced when they are better.
+
+    Where there is no judge, a warning says so, once.
+    """
     try:
-        figures = metrics.judge(shown, held_out, config.eval_samples, EVAL_SEED, training)
-    except MetricsUnavailableError:
+        found = judgement.judge(shown, training, held_out, config.eval_samples, EVAL_SEED)
+    except MetricsUnavailableError as error:
+        warnings.warn(f"The run is not judged, and has no best state: {error}", RuntimeWarning, stacklevel=2)
         return {}
+    figures = dict(found.figures)
     if figures["fd_lite1"] < state.best:
         state.best = figures["fd_lite1"]
-        checkpoint.save(run / BEST, shown, judging, info(state, run, config) | figures)
+        checkpoint.check_replaceable(run / BEST)
+        with write_directory(run / BEST) as folder:
+            checkpoint.fill(folder, shown, judging, info(state, run, config) | figures)
+            write_json(folder / judgement.FILE, found.to_json())
     return figures
 
 

@@ -16,9 +16,10 @@ from streamlit.testing.v1 import AppTest
 
 import gan
 from dashboard import cache
-from gan import upscale
+from gan import judgement, upscale
 from gan.evaluation import Evaluation, Figure, Pair, write
 from gan.genre_figures import GenreFigure
+from gan.judgement import Judgement
 from gan.synthetic import draw_poster
 from tests.dashboard.conftest import PAGES
 from tests.dashboard.test_pages import captions, texts
@@ -373,6 +374,39 @@ def test_the_floor_and_the_nearest_training_posters_come_from_the_evaluation(
     assert captions(app).count("seed 2000007") == 2
     assert name in captions(app)
     assert "nearest: lost.png" in texts(app)
+
+
+def test_a_run_that_is_going_shows_its_own_floor_and_the_nearest_training_posters_of_its_best_state(
+    open_app: OpenApp, kinds: Path, poster_folder: Path, tmp_path: Path
+) -> None:
+    """As they were found when it was judged; an evaluation, if any, knows more of the posters but not of the floor."""
+    run = tmp_path / "runs/first"
+    write_run(run, [300, 250])
+    app = open_app("training", {"run": "runs/first"}, "--posters", str(poster_folder))
+    assert "Dotted: the floor" not in texts(app)
+    shutil.copytree(kinds / "plain", run / "best")
+    name = sorted(path.name for path in poster_folder.glob("*.*") if path.suffix in {".png", ".jpg"})[0]
+    found = Judgement({"fd_lite1": 250.0}, {"fd_lite1": 23.5}, (Pair(1_000_007, name, 1.5, 0.25),), 500, 400, 12, 0)
+    (run / "best" / judgement.FILE).write_text(json.dumps(found.to_json()))
+    app = open_app("training", {"run": "runs/first"}, "--posters", str(poster_folder))
+    assert not app.exception and not app.error and not app.warning
+    shapes = next(spec for title, spec in figures_of(app).items() if "fd_lite1" in title)["layout"]["shapes"]  # type: ignore[index]
+    assert [shape["y0"] for shape in shapes] == [23.5]
+    assert "what 500 real training posters get" in texts(app)
+    app.session_state["closest_runs/first"] = True
+    app.run()
+    assert {"seed 1000007", name} <= set(captions(app))
+    assert "The nearest of 500 generated posters among 400 training posters" in texts(app)
+
+    write(evaluation(gan.load(run / "best"), (name,)), run / "best")
+    app.run()
+    assert {"seed 2000007"} <= set(captions(app))
+    shapes = next(spec for title, spec in figures_of(app).items() if "fd_lite1" in title)["layout"]["shapes"]  # type: ignore[index]
+    assert [shape["y0"] for shape in shapes] == [23.5]
+    (run / "best" / judgement.FILE).write_text("{}")
+    app.run()
+    assert not app.exception
+    assert "is not a judgement" in app.warning[0].value
 
 
 # ---- enlargement ---------------------------------------------------------------------------------------

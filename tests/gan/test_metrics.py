@@ -7,20 +7,17 @@ from hypothesis import given, settings
 from hypothesis import strategies as st
 from scipy.linalg import sqrtm
 
-from gan import Generator, MetricsUnavailableError, ModelConfig, PosterSet, metrics
-from gan.features import generated_features, poster_features, random_labels
+from gan import metrics
 from gan.metrics import (
     compare,
     distances,
     equally_many,
     evenly,
     frechet_distance,
-    judge,
     kid,
     neighbourhoods,
     with_intervals,
 )
-from tests.gan.judging import Asked, Judge
 
 
 def features(seed: int, count: int, width: int = 6) -> np.ndarray:
@@ -50,11 +47,6 @@ def slow_kid(a: np.ndarray, b: np.ndarray) -> float:
 
     across = [kernel(x, y) for x in a for y in b]
     return within(a) + within(b) - 2 * sum(across) / len(across)
-
-
-@pytest.fixture
-def generator(tiny: ModelConfig) -> Generator:
-    return Generator(tiny).eval()
 
 
 @pytest.mark.parametrize(("count_a", "count_b"), [(40, 40), (50, 20)])
@@ -257,29 +249,3 @@ def test_intervals_are_the_same_on_every_run_and_shares_stay_shares() -> None:
     assert one == with_intervals(compare, real, made, draws=8)
     assert all(one[key].low >= 0 and one[key].high <= 1 for key in ("precision", "recall", "coverage"))
     assert one["fd_lite1"].low >= 0
-
-
-def test_a_judgement_is_the_distances_of_the_two_sets_of_features(
-    small_judge: Judge, generator: Generator, posters: PosterSet
-) -> None:
-    figures = judge(generator, posters, samples=40, first_seed=5)
-    real, made = poster_features(posters), generated_features(generator, 40, 5)
-    assert real.shape == made.shape == (40, 12)
-    assert figures == compare(real, made)
-    assert figures["fd_lite1"] == frechet_distance(real, made) > 0
-    assert figures["kid_lite1"] == kid(real, made)
-    assert figures.keys() == {"fd_lite1", "kid_lite1", "precision", "recall", "density", "coverage"}
-
-
-def test_a_conditional_generator_is_judged_by_what_random_posters_ask_for(
-    small_judge: Judge, posters: PosterSet
-) -> None:
-    genres = tuple(posters.genre_counts())[:3]
-    asked = Asked(ModelConfig(resolution=8, latent=8, width=4, genres=genres))
-    found = generated_features(asked, 70, 3, random_labels(posters, genres, 70, seed=3))
-    assert judge(asked, posters, samples=70, first_seed=3) == compare(poster_features(posters), found)
-
-
-def test_a_judgement_needs_two_posters(small_judge: Judge, generator: Generator, posters: PosterSet) -> None:
-    with pytest.raises(MetricsUnavailableError, match="two held-out posters"):
-        judge(generator, posters.select([0]))

@@ -20,15 +20,17 @@ import torch
 from PIL import Image
 from torch import Tensor, nn
 
-from gan import PRESETS, ModelConfig, PosterSet, TrainConfig, TrainingError, guards, latents, load
+from gan import PRESETS, ModelConfig, PosterSet, TrainConfig, TrainingError, guards, judgement, latents, load
 from gan import state as states
 from gan import train as loop
 from gan.calibration import calibrated
 from gan.feed import Feed
+from gan.judgement import Judgement
 from gan.logger import read_stats
 from gan.schedule import noise_seed
 from gan.state import State, new_state, recalibrate
 from gan.train import crossed, train
+from tests.gan.judging import Judge
 from tests.gan.training import PARTS, Pyramid, config_of, equal, weights
 from tests.scripting import running, wait_for
 
@@ -600,9 +602,14 @@ def test_a_restored_run_is_killed_and_resumed_exactly(
 
 
 def test_a_run_that_diverges_before_it_saved_anything_says_so(go: Callable[..., State], run: Path) -> None:
-    with pytest.raises(TrainingError, match=r"^Training diverged\. .* Begin again with a larger --batch or another"):
+    with pytest.raises(
+        TrainingError, match=r"^Training diverged\. .* Begin again with a lower --lr, a larger --batch or"
+    ):
         go(config_of(5, lr_g=1e39))
     assert not (run / "state.pt").exists()
+    (row,) = read_stats(run)  # also its log says why it ended, and when
+    assert row["note"] == "A loss or a weight is not a finite number at 0.00 kimg."
+    assert all(math.isfinite(value) for name, value in row.items() if name != "note")
 
 
 def test_a_collapse_is_restored_and_named_in_the_log(
@@ -636,16 +643,13 @@ def test_the_best_checkpoint_is_kept_and_not_the_last(
     go: Callable[..., State], run: Path, monkeypatch: pytest.MonkeyPatch
 ) -> None:
     figures = iter([9.0, 5.0, 7.0, 6.0])
-    judged: list[tuple[int, int, int]] = []
+    judged: list[tuple[int, int, int, int]] = []
 
-    def judge(
-        generator: nn.Module, held_out: PosterSet, samples: int, first: int, labelled: PosterSet
-    ) -> dict[str, float]:
-        assert len(labelled) > len(held_out)  # the training posters
-        judged.append((len(held_out), samples, first))
-        return {"fd_lite1": next(figures), "kid_lite1": 0.1}
+    def judge(generator: nn.Module, training: PosterSet, held_out: PosterSet, samples: int, first: int) -> Judgement:
+        judged.append((len(training), len(held_out), samples, first))
+        return Judgement({"fd_lite1": next(figures), "kid_lite1": 0.1}, {}, (), samples, 0, 0, first)
 
-    monkeypatch.setattr(loop.metrics, "judge", judge)
+    monkeypatch.setattr(loop.judgement, "judge", judge)
     go(config_of(6, eval_kimg=0.008, eval_samples=20))
     assert load(run / "best").info["updates"] == 4
     assert load(run / "best").info["fd_lite1"] == 5
@@ -653,7 +657,22 @@ def test_the_best_checkpoint_is_kept_and_not_the_last(
     assert state.best == 5
     assert load(run / "best").info["updates"] == 4
     assert [row.get("fd_lite1") for row in read_stats(run)] == [None, 9, None, 5, None, 7, None, 6]
-    assert judged[0] == (3, 20, 1_000_000)
+    assert judged[0] == (37, 3, 20, 1_000_000)
+
+
+def test_what_was_found_of_the_best_state_lies_beside_it(
+    go: Callable[..., State], run: Path, small_judge: Judge
+) -> None:
+    """Where it was judged best, and never without it."""
+    go(config_of(6, eval_kimg=0.008, eval_samples=20))
+    found = judgement.read(run / "best")
+    rows = [row for row in read_stats(run) if "fd_lite1" in row]
+    assert len(rows) == 3
+    best = min(rows, key=lambda row: row["fd_lite1"])
+    assert load(run / "best").info["updates"] == best["step"]
+    assert found.figures == {name: best[name] for name in found.figures}
+    assert (found.samples, found.training, found.held_out) == (20, 20, 3)
+    assert judgement.read(run / "latest") is None
 
 
 def test_a_run_without_the_judge_goes_on_without_its_figures(
@@ -662,8 +681,9 @@ def test_a_run_without_the_judge_goes_on_without_its_figures(
     def missing(*_: object) -> None:
         raise loop.MetricsUnavailableError("not installed")
 
-    monkeypatch.setattr(loop.metrics, "judge", missing)
-    assert go(config_of(2, eval_kimg=0.004)).steps == 2
+    monkeypatch.setattr(loop.judgement, "judge", missing)
+    with pytest.warns(RuntimeWarning, match=r"^The run is not judged, and has no best state: not installed$"):
+        assert go(config_of(2, eval_kimg=0.004)).steps == 2
     assert not (run / "best").exists()
     assert "fd_lite1" not in read_stats(run)[0]
 
