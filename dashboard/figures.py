@@ -31,7 +31,7 @@ JUDGED = {
     "accuracy_generated": ("Generated posters called fake", "What its verdict on a generated one is worth."),
     "ranking_held_out": (
         "Real above generated",
-        "Of a held-out and a generated poster, how often D finds the real one more real; 50 % is guessing.",
+        "Of a held-out and a generated poster, how often D finds the real one more real; 50% is guessing.",
     ),
 }
 
@@ -84,7 +84,7 @@ def _show_genres(found: Evaluation) -> None:
         )  # fmt: skip
         st.caption(
             "Followed: how far asking for the genre moves posters of the same noise towards it, as a share of the way "
-            "from real posters of all kinds to those of the genre. 0 %: the network does not listen; 100 %: its "
+            "from real posters of all kinds to those of the genre. 0%: the network does not listen; 100%: its "
             "posters differ as much as real ones do. From and to: other posters would put the share there. Variety: "
             "distance of two generated posters, as a share of that of two real ones of the genre."
         )
@@ -116,7 +116,7 @@ def _threshold(checkpoint: gan.Checkpoint, found: Evaluation) -> str:
 
 
 def _interval(figure: Figure, shown: Callable[[float], str]) -> str:
-    return f"95 % interval {shown(figure.low)} to {shown(figure.high)}."
+    return f"95% interval {shown(figure.low)} to {shown(figure.high)}."
 
 
 def _plain(value: float) -> str:

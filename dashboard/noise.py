@@ -90,7 +90,7 @@ def show_importance(study: LatentStudy) -> None:
         _plot(figure, "Who owns which place", "")
     st.caption(
         f"Sobol's total index, from {found.samples * (len(value) + 5):,} posters: the share of the variety "
-        "that this value has a part in, alone or with others; bars are 95 % intervals. So they add up to more than 1. "
+        "that this value has a part in, alone or with others; bars are 95% intervals. So they add up to more than 1. "
         "On the right the poster is cut into places: the colour is the largest index there, hovering tells whose it "
         "is, and a number stands where one value is the owner for certain."
     )
@@ -207,7 +207,7 @@ def _show_genre_effects(effects: GenreEffects) -> None:
         )
     )  # fmt: skip
     figure.update_yaxes(autorange="reversed")
-    _plot(figure, "How much asking for a genre changes the picture", "percent of black to white; 95 % intervals")
+    _plot(figure, "How much asking for a genre changes the picture", "percent of black to white; 95% intervals")
     usual = np.maximum(effects.spread, 1e-9)
     st.dataframe(
         [
@@ -246,7 +246,7 @@ def show_path(checkpoint: gan.Checkpoint, seed: int, z: Tensor) -> None:
         f"Even steps on the sphere between two noises that are {walk.angle * 57.2958:.0f} degrees apart; click one to "
         f"take it to all pages. Even steps of the noise need not look even: the picture's largest step is "
         f"{walk.steps.max() / max(walk.steps.mean(), 1e-9):.1f} times its mean one. This poster's noise is "
-        f"{norm.value:.1f} long; {norm.expected:.1f} is to be expected, and 95 % of all noises are "
+        f"{norm.value:.1f} long; {norm.expected:.1f} is to be expected, and 95% of all noises are "
         f"{norm.low:.1f} to {norm.high:.1f} long."
     )
     length = st.slider(

@@ -141,7 +141,7 @@ if study:
         )  # fmt: skip
     st.caption(
         f"The judge is EfficientNet-Lite1, which had no part in the training: {study['samples']} generated posters "
-        f"against {study['held_out']:,} held-out ones. Bars are 95 % intervals."
+        f"against {study['held_out']:,} held-out ones. Bars are 95% intervals."
     )
 else:
     st.info(
