@@ -42,6 +42,7 @@ from gan.metrics import Figure
 from gan.pages import around, put
 
 D_COLUMNS = ("accuracy_held_out", "accuracy_generated", "ranking_held_out")
+REMEMBERED = "default: what the checkpoint remembers, else "
 BEGIN, END = "<!-- checkpoints -->", "<!-- /checkpoints -->"
 
 
@@ -52,8 +53,10 @@ def parse(arguments: list[str] | None = None) -> argparse.Namespace:
     parser.add_argument("--training", type=int, help="so many training posters, evenly chosen, in place of all")
     parser.add_argument("--compare", nargs="+", type=Path, metavar="DIR", help="only print one table of what is there")
     parser.add_argument("--write", type=Path, help=f"put that table between {BEGIN} and {END} of this page")
-    parser.add_argument("--fit", choices=FITS, default="crop", help="how posters were brought to size in training")
-    parser.add_argument("--genres", default="", help="only posters of these, joined by commas, as in training")
+    parser.add_argument("--fit", choices=FITS, help=f"how posters were brought to size in training ({REMEMBERED}crop)")
+    parser.add_argument(
+        "--genres", help=f"only posters of these, joined by commas, as in training ({REMEMBERED}all posters)"
+    )
     parser.add_argument("--samples", type=int, default=SAMPLES, help="generated posters")
     parser.add_argument("--first-seed", type=int, default=FIRST_SEED, help="of the generated posters")
     parser.add_argument("--out", type=Path, help=f"file to write (default: {FILE} in the checkpoint's folder)")
@@ -72,9 +75,7 @@ def judge(chosen: argparse.Namespace) -> None:
     """Judge one checkpoint: write the figures, and print them."""
     out = target(chosen)
     checkpoint = gan.load(chosen.checkpoint)
-    genres = [name.strip() for name in chosen.genres.split(",") if name.strip()]
-    posters = gan.load_posters(chosen.data, checkpoint.config.size, chosen.fit, genres, progress=not chosen.quiet)
-    training, held_out = posters.split()
+    training, held_out = posters_for(checkpoint, chosen).split()
     training = some_of(training, chosen.training)
     with Progress(chosen.quiet) as progress:
         found = evaluate(
@@ -85,6 +86,14 @@ def judge(chosen: argparse.Namespace) -> None:
     write(found, out)
     print(json.dumps(found.to_json(), indent=2) if chosen.json else "\n".join(table(found)))
     print(f"written: {out}", file=sys.stderr)
+
+
+def posters_for(checkpoint: gan.Checkpoint, chosen: argparse.Namespace) -> gan.PosterSet:
+    """Posters as they were in training: as the command line says or, where it does not, as the checkpoint remembers."""
+    fit = checkpoint.info.get("fit", "crop") if chosen.fit is None else chosen.fit
+    wanted = checkpoint.info.get("only_genres", "") if chosen.genres is None else chosen.genres
+    genres = [name.strip() for name in str(wanted).split(",") if name.strip()]
+    return gan.load_posters(chosen.data, checkpoint.config.size, fit, genres, progress=not chosen.quiet)
 
 
 def target(chosen: argparse.Namespace) -> Path:

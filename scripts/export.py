@@ -1,10 +1,12 @@
 """Turn the best state of a run into a checkpoint to ship: weights, figures, curves, grids, model card.
 
     python scripts/export.py --run runs/best --data posters.zip --out checkpoints/best --preset projected
+    python scripts/export.py --run runs/horror --data posters/ --genres Horror --fit pad --out checkpoints/horror
     python scripts/export.py --again checkpoints/dcgan-64 --data posters.zip
 
 Every figure in the card is measured here, on the weights as they are stored, and goes to evaluate.json
-(scripts/evaluate.py says what the figures mean). The second line measures a checkpoint again and renews its card.
+(scripts/evaluate.py says what the figures mean). --genres and --fit are those of the training; the checkpoint remembers
+them. The last line measures a checkpoint again and renews its card.
 
 Weights are stored in half precision, the generator's where that changes no displayed picture by more than two of 255
 levels, the discriminator's where no logit changes by 0.01 (two digits are shown). D's zero is set with --samples
@@ -32,6 +34,7 @@ from gan.console import exit_code
 from gan.data import PosterSet
 from gan.evaluation import FIRST_SEED, Evaluation, evaluate, some_of, write
 from gan.files import write_directory
+from gan.images import FITS
 from gan.logger import read_stats, write_json
 
 SAMPLES = 2000
@@ -40,6 +43,7 @@ TOLD = ("preset", "command", "hardware")
 LEVELS, LOGIT = 2, 0.01  # the largest changes that half precision may make
 NOTES = "<!-- notes -->"
 UNKNOWN = "not recorded"
+REMEMBERED = "default: what the checkpoint remembers, else "
 CARD = """# {name}
 
 A DCGAN that paints {height} x {width} movie posters (height x width){asked}: the exponential moving average of the
@@ -78,6 +82,10 @@ def parse(arguments: list[str] | None = None) -> argparse.Namespace:
     parser.add_argument("--out", type=Path, help="checkpoint folder to write; one that is there is replaced")
     parser.add_argument("--again", type=Path, metavar="CHECKPOINT", help="measure this one again, and renew its card")
     parser.add_argument("--state", choices=("best", "latest"), default="best", help="which of the run's two states")
+    parser.add_argument("--fit", choices=FITS, help=f"how posters were brought to size in training ({REMEMBERED}crop)")
+    parser.add_argument(
+        "--genres", help=f"only posters of these, joined by commas, as in training ({REMEMBERED}all posters)"
+    )
     parser.add_argument("--notes", type=Path, help="Markdown for the card: what it draws well and badly")
     parser.add_argument("--preset", help="shown in the card; for --again only where it is to change")
     parser.add_argument("--command", help="likewise")
@@ -131,10 +139,11 @@ def export(chosen: argparse.Namespace) -> None:
     both(checkpoint)
     told = told_of(chosen)
     notes = chosen.notes.read_text() if chosen.notes else ""
-    training, held_out = posters_for(checkpoint, chosen)
+    taken = taken_as(checkpoint, chosen)
+    training, held_out = posters_for(checkpoint, chosen, taken)
     checkpoint = with_zero(checkpoint, training, chosen.samples)
     with write_directory(chosen.out) as folder:
-        info = dict(checkpoint.info) | told | {"held_out": len(held_out)}
+        info = dict(checkpoint.info) | told | taken | {"held_out": len(held_out)}
         fill(folder, *both(checkpoint), info, harmless_halves(checkpoint))
         (folder / "stats.jsonl").write_text("".join(json.dumps(row) + "\n" for row in read_stats(chosen.run)))
         copy_grids(chosen.run / "grids", folder / "grids", chosen.grids, checkpoint.info["kimg"])
@@ -162,11 +171,12 @@ def again(chosen: argparse.Namespace) -> None:
     if missing:
         raise gan.CheckpointError(f"{path} does not say how it was trained ({', '.join(missing)} missing).")
     notes = chosen.notes.read_text() if chosen.notes else notes_of(path / "README.md")
-    training, held_out = posters_for(checkpoint, chosen)
+    taken = taken_as(checkpoint, chosen)
+    training, held_out = posters_for(checkpoint, chosen, taken)
     with write_directory(path) as folder:
         shutil.copytree(path, folder, dirs_exist_ok=True)
         record = json.loads((folder / "config.json").read_text())
-        record["info"] |= {key: getattr(chosen, key) for key in TOLD if getattr(chosen, key) is not None}
+        record["info"] |= {key: getattr(chosen, key) for key in TOLD if getattr(chosen, key) is not None} | taken
         if not checkpoint.config.calibrated:
             checkpoint = with_zero(checkpoint, training, chosen.samples)
             _, discriminator = both(checkpoint)
@@ -187,9 +197,24 @@ def notes_of(page: Path) -> str:
     return notes.strip()
 
 
-def posters_for(checkpoint: gan.Checkpoint, chosen: argparse.Namespace) -> tuple[PosterSet, PosterSet]:
+def taken_as(checkpoint: gan.Checkpoint, chosen: argparse.Namespace) -> dict[str, Any]:
+    """How posters are brought to size and which are taken, as ``info`` of a checkpoint remembers it."""
+    fit = checkpoint.info.get("fit", "crop") if chosen.fit is None else chosen.fit
+    genres = checkpoint.info.get("only_genres", "") if chosen.genres is None else chosen.genres
+    return {"fit": fit, "only_genres": ",".join(names_in(genres))}
+
+
+def names_in(text: str) -> list[str]:
+    """The genres of a list that is joined by commas."""
+    return [name.strip() for name in str(text).split(",") if name.strip()]
+
+
+def posters_for(
+    checkpoint: gan.Checkpoint, chosen: argparse.Namespace, taken: Mapping[str, Any]
+) -> tuple[PosterSet, PosterSet]:
     """Training posters, or as many as were asked for, and held-out ones."""
-    training, held_out = gan.load_posters(chosen.data, checkpoint.config.size).split()
+    genres = names_in(taken["only_genres"])
+    training, held_out = gan.load_posters(chosen.data, checkpoint.config.size, taken["fit"], genres).split()
     return some_of(training, chosen.training), held_out
 
 

@@ -177,6 +177,18 @@ def test_a_run_on_some_genres_is_judged_by_posters_of_these(
     assert not {pair.poster for pair in found.closest} & set(training[:4])
 
 
+def test_what_a_checkpoint_remembers_of_its_posters_need_not_be_said_again(
+    run: Callable[..., int], checkpoint: Path, oblong: Path
+) -> None:
+    plain = gan.load(checkpoint)
+    remembered = {**plain.info, "fit": "pad", "only_genres": "Horror"}
+    gan.save(checkpoint, plain.generator, plain.discriminator, remembered)
+    for said, fit, genres in (([], "pad", ["Horror"]), (["--fit", "crop", "--genres", ""], "crop", [])):
+        assert run("--checkpoint", checkpoint, "--data", oblong, *said) == 0
+        posters = gan.load_posters(oblong, 8, fit, genres, progress=False).split()
+        assert evaluation.read(checkpoint) == evaluation.evaluate(gan.load(checkpoint), *posters, 16)
+
+
 def test_so_many_training_posters_are_chosen_evenly(run: Callable[..., int], checkpoint: Path, data: Path) -> None:
     training, _ = gan.load_posters(data, 8, progress=False).split()
     assert run("--checkpoint", checkpoint, "--training", 13) == 0

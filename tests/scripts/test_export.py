@@ -43,6 +43,14 @@ def trained(data: Path, tiny: gan.ModelConfig, tmp_path_factory: pytest.TempPath
 
 
 @pytest.fixture
+def padded(oblong: Path, tiny: gan.ModelConfig, tmp_path: Path) -> Path:
+    """A run of one step on horror, whose posters were shown whole."""
+    posters = gan.load_posters(oblong, 8, "pad", ["Horror"], progress=False)
+    train(posters, tmp_path / "padded", tiny, config_of(1), progress=False)
+    return tmp_path / "padded"
+
+
+@pytest.fixture
 def run(trained: Path, tmp_path: Path) -> Path:
     return Path(shutil.copytree(trained, tmp_path / "run"))
 
@@ -98,7 +106,8 @@ def test_a_run_becomes_a_checkpoint_with_figures_curves_grids_and_card(shipped: 
     assert (found.generator(z) - best.generator(z)).abs().max() < 3 / 127.5
     assert found.config == best.config
     told = {"preset": "projected", "command": "python scripts/train.py --kimg 1", "hardware": "one H100", "start": ""}
-    assert found.info == best.info | told | {"posters": 20, "held_out": 12}
+    taken = {"fit": "crop", "only_genres": "", "posters": 20, "held_out": 12}
+    assert found.info == best.info | told | taken
     assert read_stats(shipped) == read_stats(run) != []
 
 
@@ -136,6 +145,34 @@ def test_the_figures_are_those_of_the_weights_as_they_are_stored(shipped: Path, 
     training, held_out = gan.load_posters(data, 8, progress=False).split()
     assert found.digest == stored.digest
     assert found == evaluation.evaluate(stored, training, held_out, 16)
+
+
+def test_a_run_on_some_genres_or_padded_posters_is_judged_by_such_posters_and_its_checkpoint_remembers_them(
+    export: Callable[..., int], padded: Path, oblong: Path, out: Path
+) -> None:
+    given = ["--state", "latest", "--data", oblong, "--fit", "pad", "--genres", "horror, "]
+    assert export("--run", padded, "--out", out, *given) == 0
+    training, held_out = gan.load_posters(oblong, 8, "pad", ["Horror"], progress=False).split()
+    stored = gan.load(out)
+    assert evaluation.read(out) == evaluation.evaluate(stored, training, held_out, 16)
+    assert len(training) == 16
+    assert (stored.info["fit"], stored.info["only_genres"]) == ("pad", "horror")
+    before = contents(out)
+    assert export("--again", out, "--data", oblong) == 0
+    assert contents(out) == before
+
+
+def test_how_an_older_checkpoint_was_trained_can_be_told_when_it_is_measured_again(
+    export: Callable[..., int], shipped: Path, oblong: Path
+) -> None:
+    record = json.loads((shipped / "config.json").read_text())
+    record["info"] = {key: value for key, value in record["info"].items() if key not in ("fit", "only_genres", "data")}
+    (shipped / "config.json").write_text(json.dumps(record))
+    assert export("--again", shipped, "--data", oblong, "--fit", "pad") == 0
+    training, held_out = gan.load_posters(oblong, 8, "pad", progress=False).split()
+    stored = gan.load(shipped)
+    assert (stored.info["fit"], stored.info["only_genres"]) == ("pad", "")
+    assert evaluation.read(shipped) == evaluation.evaluate(stored, training, held_out, 16)
 
 
 def test_the_card_shows_the_measured_figures_and_leaves_nothing_open(
