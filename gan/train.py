@@ -261,6 +261,17 @@ def describe(
     model: ModelConfig, config: TrainConfig, training: PosterSet, start: Checkpoint | None = None
 ) -> dict[str, Any]:
     """What ``options.json`` holds: all settings, which posters, what it began with, and with which versions."""
+    return {
+        "model": asdict(model),
+        "train": asdict(config),
+        "data": fingerprint(training, model.genres),
+        "start": None if start is None else {"name": name_of(start), "digest": start.digest},
+        "versions": {"python": platform.python_version(), "torch": torch.__version__},
+    }
+
+
+def fingerprint(training: PosterSet, genres: Sequence[str] = ()) -> dict[str, Any]:
+    """What tells these posters from others: their count, names and first pictures, and what is known of ``genres``."""
     names = hashlib.sha256(name_bytes("\n".join(training.names)))
     pictures = hashlib.sha256(training.images[:64].tobytes())  # another --fit gives other pixels
     data = {
@@ -268,15 +279,9 @@ def describe(
         "sha256_of_names": names.hexdigest(),
         "sha256_of_first_64": pictures.hexdigest(),
     }
-    if model.genres:
-        data["sha256_of_labels"] = hashlib.sha256(training.genre_labels(model.genres).tobytes()).hexdigest()
-    return {
-        "model": asdict(model),
-        "train": asdict(config),
-        "data": data,
-        "start": None if start is None else {"name": name_of(start), "digest": start.digest},
-        "versions": {"python": platform.python_version(), "torch": torch.__version__},
-    }
+    if genres:
+        data["sha256_of_labels"] = hashlib.sha256(training.genre_labels(genres).tobytes()).hexdigest()
+    return data
 
 
 def name_of(start: Checkpoint) -> str:

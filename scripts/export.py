@@ -36,6 +36,7 @@ from gan.evaluation import FIRST_SEED, Evaluation, evaluate, some_of, write
 from gan.files import write_directory
 from gan.images import FITS
 from gan.logger import read_stats, write_json
+from gan.train import fingerprint
 
 SAMPLES = 2000
 NEEDED = ("posters", "kimg", "updates", "hours", "train")  # of config.json, for a card
@@ -137,29 +138,31 @@ def export(chosen: argparse.Namespace) -> None:
     check_replaceable(chosen.out)
     checkpoint = gan.load(chosen.run / chosen.state)
     both(checkpoint)
-    told = told_of(chosen)
+    told, data = told_of(chosen)
     notes = chosen.notes.read_text() if chosen.notes else ""
     taken = taken_as(checkpoint, chosen)
-    training, held_out = posters_for(checkpoint, chosen, taken)
+    training, held_out = posters_for(checkpoint, chosen, taken, data)
     checkpoint = with_zero(checkpoint, training, chosen.samples)
     with write_directory(chosen.out) as folder:
-        info = dict(checkpoint.info) | told | taken | {"held_out": len(held_out)}
+        info = (
+            dict(checkpoint.info) | told | taken | {"data": data, "posters": data["posters"], "held_out": len(held_out)}
+        )
         fill(folder, *both(checkpoint), info, harmless_halves(checkpoint))
         (folder / "stats.jsonl").write_text("".join(json.dumps(row) + "\n" for row in read_stats(chosen.run)))
         copy_grids(chosen.run / "grids", folder / "grids", chosen.grids, checkpoint.info["kimg"])
         judge_and_describe(folder, chosen.out, training, held_out, chosen.samples, notes)
 
 
-def told_of(chosen: argparse.Namespace) -> dict[str, Any]:
-    """What the card tells beside the figures: of the command line, and of the run's options."""
+def told_of(chosen: argparse.Namespace) -> tuple[dict[str, str], dict[str, Any]]:
+    """What the card tells beside the figures, of the command line and the run's options; the posters' fingerprint."""
     path = chosen.run / "options.json"
     try:
         options = json.loads(path.read_text())
-        posters, start = int(options["data"]["posters"]), options.get("start") or {}
-        begun = str(start.get("name", ""))
+        data, start = dict(options["data"]), options.get("start") or {}
+        data["posters"], begun = int(data["posters"]), str(start.get("name", ""))
     except (OSError, ValueError, KeyError, TypeError, AttributeError):
         raise gan.PosterLensError(f"{path} is not the options of a run.") from None
-    return {key: getattr(chosen, key) or "" for key in TOLD} | {"start": begun, "posters": posters}
+    return {key: getattr(chosen, key) or "" for key in TOLD} | {"start": begun}, data
 
 
 def again(chosen: argparse.Namespace) -> None:
@@ -172,7 +175,8 @@ def again(chosen: argparse.Namespace) -> None:
         raise gan.CheckpointError(f"{path} does not say how it was trained ({', '.join(missing)} missing).")
     notes = chosen.notes.read_text() if chosen.notes else notes_of(path / "README.md")
     taken = taken_as(checkpoint, chosen)
-    training, held_out = posters_for(checkpoint, chosen, taken)
+    data = {"posters": checkpoint.info["posters"]} | checkpoint.info.get("data", {})
+    training, held_out = posters_for(checkpoint, chosen, taken, data)
     with write_directory(path) as folder:
         shutil.copytree(path, folder, dirs_exist_ok=True)
         record = json.loads((folder / "config.json").read_text())
@@ -210,11 +214,21 @@ def names_in(text: str) -> list[str]:
 
 
 def posters_for(
-    checkpoint: gan.Checkpoint, chosen: argparse.Namespace, taken: Mapping[str, Any]
+    checkpoint: gan.Checkpoint, chosen: argparse.Namespace, taken: Mapping[str, Any], data: Mapping[str, Any]
 ) -> tuple[PosterSet, PosterSet]:
-    """Training posters, or as many as were asked for, and held-out ones."""
+    """Training posters, or as many as were asked for, and held-out ones.
+
+    DataError where the training posters are not those of the fingerprint ``data``, as far as it goes: older runs have
+    fewer hashes.
+    """
     genres = names_in(taken["only_genres"])
     training, held_out = gan.load_posters(chosen.data, checkpoint.config.size, taken["fit"], genres).split()
+    found = fingerprint(training, checkpoint.config.genres)
+    if any(data.get(key, value) != value for key, value in found.items()):
+        where = chosen.again or chosen.run
+        raise gan.DataError(
+            f"{where} was trained on other posters; name the --data, --genres and --fit of its training."
+        )
     return some_of(training, chosen.training), held_out
 
 

@@ -10,11 +10,13 @@ from types import ModuleType
 
 import pytest
 import torch
+from PIL import Image
 from safetensors.torch import load_file
 
 import gan
 from gan import evaluation
 from gan.calibration import calibrated, moved
+from gan.data import is_held_out
 from gan.logger import read_stats
 from gan.train import train
 from tests.gan.judging import Judge, judge_by
@@ -106,7 +108,8 @@ def test_a_run_becomes_a_checkpoint_with_figures_curves_grids_and_card(shipped: 
     assert (found.generator(z) - best.generator(z)).abs().max() < 3 / 127.5
     assert found.config == best.config
     told = {"preset": "projected", "command": "python scripts/train.py --kimg 1", "hardware": "one H100", "start": ""}
-    taken = {"fit": "crop", "only_genres": "", "posters": 20, "held_out": 12}
+    data = json.loads((run / "options.json").read_text())["data"]
+    taken = {"fit": "crop", "only_genres": "", "data": data, "posters": 20, "held_out": 12}
     assert found.info == best.info | told | taken
     assert read_stats(shipped) == read_stats(run) != []
 
@@ -373,6 +376,84 @@ def test_a_folder_that_is_no_checkpoint_is_never_replaced(
     assert export("--run", run, "--out", tmp_path / "checkpoints") == 2
     assert one_sentence(capsys) == f"{tmp_path / 'checkpoints'} is there and is no checkpoint; it is not replaced."
     assert (tmp_path / "checkpoints/mine").is_dir()
+
+
+# ---- other posters ---------------------------------------------------------------------------------------
+
+
+def others(oblong: Path, tmp_path: Path, kind: str) -> Path:
+    """Posters that differ in one thing from those that a run on horror was trained on."""
+    folder = Path(shutil.copytree(oblong, tmp_path / "other"))
+    first = next(path for path in sorted(folder.glob("*.png")) if not is_held_out(path.name))
+    horror = next(path for path in sorted(folder.glob("*.png"), reverse=True) if not is_held_out(path.name))
+    if kind == "pictures":
+        Image.new("RGB", (8, 12)).save(horror)
+    elif kind == "name":
+        free = (f"{number}.png" for number in range(1000))
+        horror.rename(folder / next(n for n in free if not is_held_out(n) and not (folder / n).exists()))
+    elif kind == "genres":
+        table = (folder / "metadata.csv").read_text()
+        (folder / "metadata.csv").write_text(table.replace(f"{first.name},Drama", f"{first.name},Horror"))
+    return folder
+
+
+@pytest.mark.parametrize("again", [False, True])
+@pytest.mark.parametrize("kind", ["pictures", "name", "genres", "--fit", "--genres"])
+def test_a_run_is_not_judged_by_posters_that_it_was_not_trained_on(
+    export: Callable[..., int],
+    padded: Path,
+    oblong: Path,
+    out: Path,
+    tmp_path: Path,
+    capsys: pytest.CaptureFixture[str],
+    small_judge: Judge,
+    kind: str,
+    again: bool,
+) -> None:
+    given: list[object] = ["--run", padded, "--state", "latest", "--out", out]
+    right = ["--fit", "pad", "--genres", "Horror"]
+    if again:
+        assert export(*given, "--data", oblong, *right) == 0
+        given = ["--again", out]
+    before = contents(out)
+    small_judge.sizes.clear()
+    capsys.readouterr()
+    wrong = {"--fit": ["--fit", "crop"], "--genres": ["--genres", ""]}.get(kind, [])
+    assert export(*given, "--data", others(oblong, tmp_path, kind), *right, *wrong) == 2
+    where = out if again else padded
+    told = f"{where} was trained on other posters; name the --data, --genres and --fit of its training."
+    assert one_sentence(capsys) == told
+    assert contents(out) == before
+    assert not small_judge.sizes
+
+
+def test_a_conditional_run_is_not_judged_by_posters_of_other_genres(
+    export: Callable[..., int],
+    tiny: gan.ModelConfig,
+    oblong: Path,
+    out: Path,
+    tmp_path: Path,
+    capsys: pytest.CaptureFixture[str],
+) -> None:
+    posters = gan.load_posters(oblong, 8, progress=False)
+    asked = replace(tiny, genres=("Drama", "Horror"))
+    train(posters, tmp_path / "asked", asked, config_of(1), progress=False)
+    given = ["--run", tmp_path / "asked", "--state", "latest", "--out", out]
+    assert export(*given, "--data", others(oblong, tmp_path, "genres")) == 2
+    assert " was trained on other posters; " in one_sentence(capsys)
+    assert not out.exists()
+    assert export(*given, "--data", oblong) == 0
+
+
+def test_an_older_run_whose_options_have_no_hashes_is_judged_by_as_many_posters(
+    export: Callable[..., int], run: Path, oblong: Path, out: Path, capsys: pytest.CaptureFixture[str]
+) -> None:
+    options = json.loads((run / "options.json").read_text())
+    (run / "options.json").write_text(json.dumps(options | {"data": {"posters": 20}}))
+    assert export("--run", run, "--out", out, "--data", oblong, "--genres", "Horror") == 2
+    assert " was trained on other posters; " in one_sentence(capsys)
+    assert export("--run", run, "--out", out, "--data", oblong) == 0
+    assert export("--again", out, "--data", oblong, "--genres", "Horror") == 2
 
 
 # ---- bad input -------------------------------------------------------------------------------------------
