@@ -45,14 +45,18 @@ LEVELS, LOGIT = 2, 0.01  # the largest changes that half precision may make
 NOTES = "<!-- notes -->"
 UNKNOWN = "not recorded"
 REMEMBERED = "default: what the checkpoint remembers, else "
+FITTED = {  # gan.images.fit_image; posters of 2:3 that are brought to 2:3 are only resized
+    "crop": "resized, and centre-cropped to {} where their shape is another",
+    "pad": "resized whole, and padded with black to {} where their shape is another",
+}
 CARD = """# {name}
 
-A DCGAN that paints {height} x {width} movie posters (height x width){asked}: the exponential moving average of the
+A DCGAN that paints {height} x {width} movie posters (height x width){asked}: the{average}
 generator with recalibrated BatchNorm, and the discriminator of the same moment.
 
 | | |
 | --- | --- |
-| data | {posters:,} real movie posters, resized and centre-cropped; 5 % held out by file name |
+| data | {posters:,} real movie posters{only}, {fitted}; 5 % held out by file name |
 | preset | {preset}{start} |
 | command | {command} |
 | length | {kimg:.0f} thousand posters shown, {updates:,} updates of each network, batch {batch} |
@@ -71,7 +75,7 @@ generator with recalibrated BatchNorm, and the discriminator of the same moment.
 
 `fd_lite1` is the Frechet distance on EfficientNet-Lite1 features. It is not FID and cannot be compared with one. All
 figures with their intervals stand in `evaluate.json`; they are measured again by
-`python scripts/evaluate.py --checkpoint {path} --data POSTERS --samples {samples}`.
+`python scripts/evaluate.py --checkpoint {path} --data POSTERS --samples {samples}{some}`.
 
 """
 
@@ -273,7 +277,10 @@ def card(checkpoint: gan.Checkpoint, found: Evaluation, path: Path) -> str:
         height=height,
         width=width,
         asked=f" and can be asked for {len(genres)} genres ({', '.join(genres)})" if genres else "",
+        average=" exponential moving average of the" if info["train"].get("ema_kimg") else "",
         posters=info["posters"],
+        only=f" (only those of {info['only_genres'].replace(',', ', ')})" if info["only_genres"] else "",
+        fitted=FITTED[info["fit"]].format(checkpoint.config.aspect),
         preset=coded(info.get("preset", "")),
         start=f", begun with `{info['start']}`" if info.get("start") else "",
         command=coded(info.get("command", "")),
@@ -284,6 +291,7 @@ def card(checkpoint: gan.Checkpoint, found: Evaluation, path: Path) -> str:
         hours=info["hours"],
         rate=f", {info['kimg'] / (info['hours'] * 3.6):.0f} posters a second on average" if info["hours"] else "",
         samples=found.samples,
+        some=f" --training {found.training}" if found.training < info["posters"] else "",
         held_out=found.held_out,
         weights=weights_of(checkpoint),
     )

@@ -207,6 +207,60 @@ def test_what_nobody_told_is_not_made_up(export: Callable[..., int], run: Path, 
     assert "| time | 0.00 hours |" in card  # too short for posters a second
 
 
+@pytest.mark.parametrize(
+    ("aspect", "fit", "genres", "row"),
+    [
+        ("1:1", "crop", [], "20 real movie posters, resized, and centre-cropped to 1:1 where their shape is another;"),
+        ("2:3", "crop", [], "20 real movie posters, resized, and centre-cropped to 2:3 where their shape is another;"),
+        (
+            "1:1",
+            "pad",
+            ["Horror", "War"],
+            "17 real movie posters (only those of Horror, War), "
+            "resized whole, and padded with black to 1:1 where their shape is another;",
+        ),
+    ],
+)
+def test_the_card_says_which_posters_there_were_and_how_they_were_brought_to_size(
+    export: Callable[..., int],
+    tiny: gan.ModelConfig,
+    oblong: Path,
+    out: Path,
+    tmp_path: Path,
+    aspect: str,
+    fit: str,
+    genres: list[str],
+    row: str,
+) -> None:
+    table = (oblong / "metadata.csv").read_text().replace("Drama", "War", 1)
+    folder = Path(shutil.copytree(oblong, tmp_path / "posters"))
+    (folder / "metadata.csv").write_text(table)
+    model = replace(tiny, aspect=aspect)
+    posters = gan.load_posters(folder, model.size, fit, genres, progress=False)
+    train(posters, tmp_path / "run", model, config_of(1), progress=False)
+    given = ["--data", folder, "--fit", fit, "--genres", ",".join(genres)]
+    assert export("--run", tmp_path / "run", "--state", "latest", "--out", out, *given) == 0
+    assert f"| data | {row} 5 % held out by file name |" in (out / "README.md").read_text()
+
+
+@pytest.mark.parametrize(
+    ("kimg", "words"), [(10, ": the exponential moving average of the generator with"), (0, ": the generator with")]
+)
+def test_the_card_speaks_of_an_average_only_where_there_is_one(
+    export: Callable[..., int], tiny: gan.ModelConfig, data: Path, out: Path, tmp_path: Path, kimg: int, words: str
+) -> None:
+    posters = gan.load_posters(data, 8, progress=False)
+    train(posters, tmp_path / "run", tiny, config_of(1, ema_kimg=kimg), progress=False)
+    assert export("--run", tmp_path / "run", "--state", "latest", "--out", out) == 0
+    assert f"(height x width){words} recalibrated BatchNorm" in (out / "README.md").read_text().replace("\n", " ")
+
+
+def test_the_cards_command_measures_by_as_many_training_posters(export: Callable[..., int], shipped: Path) -> None:
+    assert "--data POSTERS --samples 16`" in (shipped / "README.md").read_text()
+    assert export("--again", shipped, "--training", 13) == 0
+    assert "--data POSTERS --samples 16 --training 13`" in (shipped / "README.md").read_text()
+
+
 def test_the_checkpoint_that_a_run_began_with_is_named(export: Callable[..., int], run: Path, out: Path) -> None:
     options = json.loads((run / "options.json").read_text())
     (run / "options.json").write_text(json.dumps(options | {"start": {"name": "dcgan-64", "digest": "0"}}))
