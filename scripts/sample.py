@@ -2,6 +2,7 @@
 
     python scripts/sample.py --checkpoint checkpoints/dcgan-64 --seeds 0-63 --out grid.png
     python scripts/sample.py --checkpoint checkpoints/dcgan-64 --seeds 1,5,10-20 --out posters --single
+    python scripts/sample.py --checkpoint checkpoints/genres-64 --genres Horror,Comedy=0.5 --out horror.png
 
 The same seed is the same poster, today and tomorrow; --scale 4 enlarges each pixel to 4 x 4. --upscale adds, beside
 each file, one enlarged 4 times by a network, whose detail is invented (NAME-network.png), and one by Lanczos
@@ -29,6 +30,7 @@ from gan.console import exit_code
 from gan.files import write_file
 from gan.images import grid_size
 from gan.seeds import parse_seeds
+from xai.genres import asked_for
 
 Way = Callable[[NDArray[np.uint8]], NDArray[np.uint8]]
 
@@ -45,6 +47,7 @@ def parse(arguments: list[str] | None = None) -> argparse.Namespace:
     parser.add_argument("--seeds", default="0-63", help="numbers and ranges, such as 1,5,10-20")
     parser.add_argument("--out", required=True, type=Path, help="the grid's PNG; with --single a folder")
     parser.add_argument("--single", action="store_true", help="one PNG a seed, named seed-000012.png")
+    parser.add_argument("--genres", default="", help="asked for where there are genres, such as Horror,Comedy=0.5")
     parser.add_argument("--columns", type=int, help="posters in a row of the grid (default: near square)")
     parser.add_argument("--scale", type=int, default=1, help="enlarge each pixel to so many, unsmoothed")
     parser.add_argument(
@@ -67,7 +70,7 @@ def sample(chosen: argparse.Namespace) -> list[Path]:
     if chosen.scale < 1 or (chosen.columns is not None and chosen.columns < 1):
         raise ValueError("--scale and --columns must be at least 1.")
     seeds = parse_seeds(chosen.seeds)
-    checkpoint = load(chosen.checkpoint)
+    checkpoint = asked_for(load(chosen.checkpoint), chosen.genres)
     if checkpoint.generator is None:
         raise CheckpointError(f"{chosen.checkpoint} holds no generator, only a discriminator.")
     ways = versions(chosen.upscale)

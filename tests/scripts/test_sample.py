@@ -167,6 +167,54 @@ def test_a_failed_write_leaves_the_old_grid_whole(
     assert [path.name for path in tmp_path.iterdir()] == ["grid.png"]
 
 
+# ---- genres ------------------------------------------------------------------------------------------
+
+
+@pytest.fixture
+def asked(tmp_path: Path) -> Path:
+    """A checkpoint that can be asked for three genres."""
+    config = gan.ModelConfig(8, latent=4, width=4, genres=("Comedy", "Horror", "War"))
+    networks = (scramble(lambda: gan.Generator(config)).eval(), scramble(lambda: gan.Discriminator(config)).eval())
+    gan.save(tmp_path / "asked", *networks)
+    return tmp_path / "asked"
+
+
+@pytest.mark.parametrize(
+    ("genres", "labels"),
+    [([], (0, 0, 0)), (["--genres= horror , Comedy=-0.5"], (-0.5, 1, 0)), (["--genres=War"], (0, 0, 1))],
+)
+def test_posters_are_drawn_as_the_generator_draws_them_with_these_labels(
+    asked: Path, tmp_path: Path, genres: list[str], labels: tuple[float, ...]
+) -> None:
+    given = ["--checkpoint", str(asked), "--seeds=0-5", "--single", "--out", str(tmp_path / "out")]
+    assert script("sample").main([*given, *genres]) == 0
+    checkpoint = load(asked)
+    with torch.no_grad():
+        z = latents(range(6), checkpoint.config)
+        expected = to_uint8(checkpoint.generator(z, torch.tensor([labels]).float().expand(6, -1)))
+    drawn = np.stack([np.asarray(Image.open(path), int) for path in sorted((tmp_path / "out").iterdir())])
+    assert np.abs(drawn - expected).max() <= 1  # sums may be taken in another order
+    assert expected.std(0).max() > 1
+
+
+def test_genres_change_what_is_drawn(asked: Path, tmp_path: Path) -> None:
+    for genres in ("", "Horror", "War"):
+        given = ["--checkpoint", str(asked), "--seeds=0-5", f"--genres={genres}"]
+        assert script("sample").main([*given, "--out", str(tmp_path / f"{genres}.png")]) == 0
+    assert len({np.asarray(Image.open(path)).tobytes() for path in tmp_path.glob("*.png")}) == 3
+
+
+def test_a_genre_that_cannot_be_asked_for_is_one_sentence_and_writes_nothing(
+    sample: Callable[..., int], asked: Path, tmp_path: Path, capsys: pytest.CaptureFixture[str]
+) -> None:
+    out = tmp_path / "grid.png"
+    assert script("sample").main(["--checkpoint", str(asked), "--genres=Western", "--out", str(out)]) == 2
+    assert one_sentence(capsys) == "This checkpoint knows no genre 'Western'; it knows Comedy, Horror, War."
+    assert sample("--genres=Horror", "--out", out) == 2
+    assert "for it was trained without genres" in one_sentence(capsys)
+    assert not out.exists()
+
+
 # ---- posters that are not square ---------------------------------------------------------------------
 
 
