@@ -12,10 +12,12 @@ from __future__ import annotations
 
 import argparse
 import json
+import os
 import sys
 from collections.abc import Sequence
 from dataclasses import replace
 from pathlib import Path
+from urllib.parse import quote
 
 import torch
 from tqdm import tqdm
@@ -43,6 +45,7 @@ from gan.pages import around, put
 
 D_COLUMNS = ("accuracy_held_out", "accuracy_generated", "ranking_held_out")
 REMEMBERED = "default: what the checkpoint remembers, else "
+PAGE = Path(__file__).parents[1] / "docs/training.md"  # where the table is, unless it is written to another page
 BEGIN, END = "<!-- checkpoints -->", "<!-- /checkpoints -->"
 
 
@@ -213,8 +216,8 @@ def verdict(one: GenreFigure) -> str:
     return f"not followed beyond doubt: asking {share}"
 
 
-def comparison(folders: Sequence[Path]) -> str:
-    """Markdown: one line for each checkpoint that was judged.
+def comparison(folders: Sequence[Path], page: Path) -> str:
+    """Markdown for ``page``: one line for each checkpoint that was judged.
 
     Raises
     ------
@@ -232,7 +235,7 @@ def comparison(folders: Sequence[Path]) -> str:
             raise gan.CheckpointError(f"{folder} was not judged as it is now; run this script on it first.")
         info, made, knows = checkpoint.info, found.generated, found.discriminator or {}
         cells = [
-            f"[{checkpoint.name}](../{folder.as_posix()}/README.md)", info.get("preset", ""),
+            f"[{checkpoint.name}]({link(folder / 'README.md', page)})", info.get("preset", ""),
             f"{info.get('kimg', 0):.0f}", f"{info.get('hours', 0):.1f}", info.get("hardware", ""),
             shown("fd_lite1", made["fd_lite1"]), f"{found.floor['fd_lite1'].value:.1f}",
             f"{made['kid_lite1'].value:.4f}",
@@ -243,11 +246,16 @@ def comparison(folders: Sequence[Path]) -> str:
     return "\n".join(lines)
 
 
+def link(target: Path, page: Path) -> str:
+    """What a Markdown page calls a file: its path from the page's folder, with spaces and the like quoted."""
+    return quote(Path(os.path.relpath(target, page.parent)).as_posix())
+
+
 def compare(chosen: argparse.Namespace) -> None:
     """Print the table of :func:`comparison`, and put it into a page where one is named."""
     if chosen.write:
         around(chosen.write, BEGIN, END)
-    found = comparison(chosen.compare)
+    found = comparison(chosen.compare, chosen.write or PAGE)
     print(found)
     if chosen.write:
         put(chosen.write, BEGIN, END, found)

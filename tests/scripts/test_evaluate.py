@@ -234,7 +234,7 @@ def test_the_table_of_checkpoints_takes_the_place_of_the_old_one_and_leaves_the_
     assert head.count("|") == rule.count("|") == lines[0].count("|") == 15
     cells = [cell.strip() for cell in lines[0].split("|")[1:-1]]
     fd, knows = found.generated["fd_lite1"], found.discriminator
-    assert cells[:5] == [f"[tiny](../{judged.as_posix()}/README.md)", "projected", "12", "0.3", "a laptop"]
+    assert cells[:5] == ["[tiny](tiny/README.md)", "projected", "12", "0.3", "a laptop"]
     assert cells[5:8] == [
         f"{fd.value:.1f} [{fd.low:.1f}, {fd.high:.1f}]",
         f"{found.floor['fd_lite1'].value:.1f}",
@@ -244,6 +244,38 @@ def test_the_table_of_checkpoints_takes_the_place_of_the_old_one_and_leaves_the_
     right = ("accuracy_held_out", "accuracy_generated", "ranking_held_out")
     assert cells[11:] == [f"{knows[key].value:.1%}" for key in right]
     assert page.read_text() == PAGE.replace("an old table", printed.rstrip("\n"))
+
+
+@pytest.mark.parametrize("absolute", [False, True])
+@pytest.mark.parametrize(
+    ("place", "link"), [(".", "my%20nets/tiny/"), ("docs/deep", "../../my%20nets/tiny/"), ("my nets/tiny", "")]
+)
+def test_the_table_links_each_card_from_the_page_that_it_stands_on(
+    script: ModuleType, judged: Path, tmp_path: Path, monkeypatch: pytest.MonkeyPatch, place: str, link: str,
+    absolute: bool,
+) -> None:  # fmt: skip
+    (tmp_path / "my nets").mkdir()
+    judged.rename(tmp_path / "my nets/tiny")
+    page = tmp_path / place / "page.md"
+    page.parent.mkdir(parents=True, exist_ok=True)
+    page.write_text(PAGE)
+    monkeypatch.chdir(tmp_path)
+    root = tmp_path if absolute else Path()
+    assert script.main(["--compare", str(root / "my nets/tiny"), "--write", str(page)]) == 0
+    assert f"| [tiny]({link}README.md) | projected |" in page.read_text()
+
+
+def test_a_table_that_is_only_printed_links_from_the_projects_own_page(
+    script: ModuleType, judged: Path, monkeypatch: pytest.MonkeyPatch, capsys: pytest.CaptureFixture[str]
+) -> None:
+    monkeypatch.setattr(script, "PAGE", judged.parent / "docs/training.md")
+    monkeypatch.chdir(judged.parent)
+    capsys.readouterr()
+    for folder in (judged, Path("tiny")):
+        assert script.main(["--compare", str(folder)]) == 0
+        assert "| [tiny](../tiny/README.md) | projected |" in capsys.readouterr().out
+    own: Path = load_script("evaluate").PAGE
+    assert own == Path(__file__).parents[2] / "docs/training.md"
 
 
 def test_a_checkpoint_that_was_not_judged_as_it_is_now_is_not_compared(
