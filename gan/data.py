@@ -47,6 +47,7 @@ class PosterSet:
     broken : names of files that could not be read, each with the reason.
     complete : for each poster whether all of its genres are known; where it is not, a genre that is not named may
         still apply. Unless told: those that name a genre.
+    fit : how they were brought to size (gan.images.FITS). only_genres : those that they were chosen by; () for all.
     """
 
     images: NDArray[np.uint8]
@@ -54,6 +55,8 @@ class PosterSet:
     genres: tuple[tuple[str, ...], ...]
     broken: tuple[tuple[str, str], ...] = ()
     complete: tuple[bool, ...] = ()
+    fit: Fit = "crop"
+    only_genres: tuple[str, ...] = ()
 
     def __post_init__(self) -> None:
         if not self.complete:
@@ -101,7 +104,8 @@ class PosterSet:
             there = f"known are {', '.join(known)}" if known else "the data set names no genres"
             raise DataError(f"No poster has the genre {', '.join(unknown)}; {there}.")
         chosen = {by_lower[genre.lower()] for genre in wanted}
-        return self.select([i for i, genres in enumerate(self.genres) if chosen & set(genres)])
+        some = self.select([i for i, genres in enumerate(self.genres) if chosen & set(genres)])
+        return replace(some, only_genres=tuple(sorted(chosen)))
 
     def split(self) -> tuple[PosterSet, PosterSet]:
         """(training, held out): by file name alone, so the same on every machine, in any folder and format."""
@@ -200,6 +204,7 @@ def _cached(files: Source, shape: tuple[int, int], fit: Fit, cache: Path, progre
         tuple(genres for genres, _ in labels),
         tuple((name, reason) for name, reason in record["broken"]),
         tuple(complete for _, complete in labels),
+        fit,
     )
 
 

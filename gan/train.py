@@ -220,7 +220,7 @@ def write_tick(
     if save:
         networks = shown, calibrated(state.discriminator, shown, feed.posters)
         figures = judge_and_keep_best(state, *networks, feed.posters, held_out, run, config) if judge else {}
-        checkpoint.save(run / LATEST, *networks, info(state, run, config))
+        checkpoint.save(run / LATEST, *networks, info(state, feed.posters, run, config))
         save_state(state, run)
     if draw:
         log.grid(draw_grid(shown), now)
@@ -303,10 +303,12 @@ def refuse_changes(run: Path, options: dict[str, Any]) -> dict[str, Any]:
     return before
 
 
-def info(state: State, run: Path, config: TrainConfig) -> dict[str, Any]:
+def info(state: State, training: PosterSet, run: Path, config: TrainConfig) -> dict[str, Any]:
     """What a checkpoint tells of its training."""
     return {
         "run": run.resolve().name,
+        "fit": training.fit,
+        "only_genres": ",".join(training.only_genres),
         "kimg": round(kimg(state, config), 3),
         "updates": state.steps,
         "hours": round(state.seconds / 3600, 3),
@@ -344,7 +346,7 @@ def judge_and_keep_best(
         state.best = figures["fd_lite1"]
         checkpoint.check_replaceable(run / BEST)
         with write_directory(run / BEST) as folder:
-            checkpoint.fill(folder, shown, judging, info(state, run, config) | figures)
+            checkpoint.fill(folder, shown, judging, info(state, training, run, config) | figures)
             write_json(folder / judgement.FILE, found.to_json())
     return figures
 
