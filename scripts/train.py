@@ -82,6 +82,7 @@ def parse(arguments: list[str] | None = None) -> argparse.Namespace:
     parser.add_argument("--resolution", type=int, help="width in pixels, a power of two")
     parser.add_argument("--aspect", choices=BASES, help="square pictures, or whole posters")
     parser.add_argument("--width", type=int, help="channels next to the picture")
+    parser.add_argument("--max-width", type=int, help="most channels of a layer")
     parser.add_argument("--latent", type=int, help="number of noise values")
     parser.add_argument("--fit", choices=FITS, default="crop", help="cut to a square, or pad")
     parser.add_argument("--genres", default="", help="only these, joined by commas")

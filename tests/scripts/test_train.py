@@ -105,6 +105,19 @@ def test_a_run_grows_from_a_smaller_checkpoint(
     assert not (tmp_path / "other").exists()
 
 
+def test_a_start_whose_channels_were_capped_is_held_by_networks_with_the_same_cap(
+    poster_folder: Path, tmp_path: Path, capsys: pytest.CaptureFixture[str]
+) -> None:
+    config = ModelConfig(16, 8, 12, max_width=16)
+    save(tmp_path / "capped", Generator(config), Discriminator(config))
+    where = ["--data", poster_folder, "--from", tmp_path / "capped", "--out", tmp_path / "run"]
+    larger = [*TINY, "--resolution=32", "--width=6", "--kimg=0.004", *SHORT]
+    assert script("train").main([str(a) for a in (*where, *larger)]) == 2
+    assert one_sentence(capsys).endswith("Another --width or --max-width does.")
+    assert script("train").main([str(a) for a in (*where, *larger, "--max-width=16")]) == 0
+    assert load(tmp_path / "run/latest").config.channels == (6, 12, 16)
+
+
 def test_every_training_option_has_a_switch_with_an_explanation(capsys: pytest.CaptureFixture[str]) -> None:
     module = script("train")
     assert set(module.HELP) == {field.name for field in module.fields(module.TrainConfig)}
