@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import math
 from dataclasses import dataclass, fields, replace
 from typing import Any, Self
 
@@ -123,6 +124,11 @@ class TrainConfig(_Config):
     tick_kimg, grid_kimg, snapshot_kimg, eval_kimg : how often a line is logged, a grid is drawn, the
         state is saved and the generator is judged (0: never).
     eval_samples : generated posters that a judgement draws.
+
+    Raises
+    ------
+    ValueError
+        If a number is infinite, NaN or out of its range, or a word is unknown.
     """
 
     kimg: float = 450.0
@@ -154,6 +160,9 @@ class TrainConfig(_Config):
     eval_samples: int = 1000
 
     def __post_init__(self) -> None:
+        for field in fields(self):
+            if isinstance(field.default, float) and not math.isfinite(getattr(self, field.name)):
+                raise ValueError(f"{field.name} must be a finite number, not {getattr(self, field.name)}")
         for name in ("kimg", "lr_g", "lr_d", "tick_kimg", "grid_kimg", "snapshot_kimg"):
             if not getattr(self, name) > 0:
                 raise ValueError(f"{name} must be above 0, not {getattr(self, name)}")
@@ -175,8 +184,9 @@ class TrainConfig(_Config):
                 raise ValueError(f"{name} must not be negative, but is {getattr(self, name)}")
         if self.penalty_every < 1:
             raise ValueError(f"penalty_every must be at least 1, not {self.penalty_every}")
-        if not 0 <= self.label_dropout <= 1:
-            raise ValueError(f"label_dropout must be from 0 to 1, not {self.label_dropout}")
+        for name in ("label_dropout", "decay_from"):
+            if not 0 <= getattr(self, name) <= 1:
+                raise ValueError(f"{name} must be from 0 to 1, not {getattr(self, name)}")
         if self.loss not in LOSSES:
             raise ValueError(f"loss must be {' or '.join(LOSSES)}, not {self.loss}")
         if self.features not in FEATURES:

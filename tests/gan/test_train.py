@@ -220,11 +220,21 @@ def test_a_finished_run_is_not_overwritten(go: Callable[..., State], run: Path) 
         {"ema_kimg": -1}, {"tick_kimg": 0}, {"seed": -1}, {"seed": 2**32}, {"eval_samples": 1}, {"penalty": -1},
         {"lecam": math.nan}, {"critic": -1}, {"penalty_every": 0}, {"label_dropout": 1.1}, {"loss": "wgan"},
         {"guard": "pray"}, {"label_ramp_kimg": -1},
+        {"decay_from": -1}, {"decay_from": 1.5},
     ],
 )  # fmt: skip
 def test_impossible_options_are_refused_by_name(wrong: dict[str, Any]) -> None:
     with pytest.raises(ValueError, match=next(iter(wrong))):
         TrainConfig(**wrong)
+
+
+@pytest.mark.parametrize("value", [math.inf, -math.inf, math.nan])
+def test_no_number_of_a_training_may_be_infinite_or_missing(value: float) -> None:
+    names = [name for name, default in asdict(TrainConfig()).items() if isinstance(default, float)]
+    assert {"kimg", "lr_g", "beta1", "decay_from", "eval_kimg"} < set(names)
+    for name in names:
+        with pytest.raises(ValueError, match=f"^{name} must be a finite number, not {value}$"):
+            TrainConfig(**{name: value})
 
 
 def test_a_multiple_is_crossed_once_despite_float_noise() -> None:
