@@ -124,16 +124,25 @@ def asked_genres(training: PosterSet, least: int) -> tuple[str, ...]:
     return tuple(found)
 
 
+def set_threads(count: int) -> None:
+    """So many CPU threads; ValueError below 1."""
+    if count < 1:
+        raise ValueError(f"--threads must be at least 1, not {count}.")
+    torch.set_num_threads(count)
+
+
 def check_device(name: str) -> None:
-    """ValueError where this machine has no such device."""
+    """ValueError where this machine has no such device, or one that holds no numbers."""
     try:
-        torch.empty(0, device=name)
-    except (RuntimeError, AssertionError) as error:  # AssertionError: built without CUDA
+        torch.zeros(1, device=name).item()
+    except (RuntimeError, AssertionError, ImportError) as error:  # torch raises the latter two for what it lacks
         raise ValueError(f"The device {name!r} cannot be used here.") from error
 
 
 def run(chosen: argparse.Namespace, first: bool) -> None:
     """Do what the command line asks; only the ``first`` of several processes says anything."""
+    if chosen.threads is not None:
+        set_threads(chosen.threads)
     check_device(chosen.device)
     model, config = options(chosen)
     if chosen.graph:
@@ -163,8 +172,6 @@ def main(arguments: list[str] | None = None) -> int:
     chosen = parse(arguments)
     first = os.environ.get("RANK", "0") == "0"  # of the processes that torchrun started
     chosen.quiet |= not first
-    if chosen.threads:
-        torch.set_num_threads(chosen.threads)
     return exit_code(lambda: run(chosen, first), chosen.out)
 
 

@@ -181,13 +181,22 @@ def test_no_picture_is_one_sentence_and_exit_code_2(
     assert one_sentence(capsys) == "No usable JPEG, PNG or WebP picture was found."
 
 
-def test_an_unknown_device_is_one_sentence_and_exit_code_2(
-    train: Callable[..., int], poster_folder: Path, tmp_path: Path, capsys: pytest.CaptureFixture[str]
+@pytest.mark.parametrize("device", ["warp", "meta", "cuda:99", "hpu"])
+def test_a_device_that_cannot_train_is_one_sentence_and_exit_code_2(
+    device: str, poster_folder: Path, tmp_path: Path, capsys: pytest.CaptureFixture[str]
 ) -> None:
     module = script("train")
     arguments = ["--data", str(poster_folder), "--out", str(tmp_path / "run"), *TINY]
-    assert module.main([*arguments, "--device=warp"]) == 2
-    assert one_sentence(capsys) == "The device 'warp' cannot be used here."
+    assert module.main([*arguments, f"--device={device}"]) == 2
+    assert one_sentence(capsys) == f"The device {device!r} cannot be used here."
+
+
+@pytest.mark.parametrize("count", [0, -1])
+def test_less_than_one_thread_is_one_sentence_and_exit_code_2(
+    count: int, train: Callable[..., int], poster_folder: Path, tmp_path: Path, capsys: pytest.CaptureFixture[str]
+) -> None:
+    assert train("--data", poster_folder, "--out", tmp_path / "run", f"--threads={count}", "--dry-run") == 2
+    assert one_sentence(capsys) == f"--threads must be at least 1, not {count}."
 
 
 def test_an_impossible_option_is_one_line_and_exit_code_2(
