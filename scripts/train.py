@@ -31,6 +31,7 @@ from gan import (
     ModelConfig,
     PosterSet,
     TrainConfig,
+    TrainingError,
     load,
     load_posters,
 )
@@ -39,6 +40,8 @@ from gan.console import exit_code, tell_unread
 from gan.graph import require_graphs
 from gan.train import train
 
+PRESET, MIN_POSTERS = "dcgan-stable", 100  # of a new run, where nothing else is typed
+KEPT = {"preset": "--preset", "conditional": "--conditional", "min_posters": "--min-posters", "start": "--from"}
 HELP = {
     "kimg": "length of the run in thousands of posters shown",
     "batch": "posters a step",
@@ -75,10 +78,10 @@ def parse(arguments: list[str] | None = None) -> argparse.Namespace:
     parser.add_argument("--data", required=True, type=Path, help="folder or zip of posters")
     parser.add_argument("--out", required=True, type=Path, help="folder of the run")
     about = "; ".join(f"{name}: {preset.about}" for name, preset in PRESETS.items())
-    parser.add_argument("--preset", choices=PRESETS, default="dcgan-stable", help=about)
+    parser.add_argument("--preset", choices=PRESETS, help=f"{about} Default: {PRESET}.")
     parser.add_argument("--from", dest="start", type=Path, metavar="DIR", help="begin with this checkpoint's weights")
     parser.add_argument("--conditional", choices=["genres"], help="networks that can be asked for genres")
-    parser.add_argument("--min-posters", type=int, default=100, help="training posters that a genre needs")
+    parser.add_argument("--min-posters", type=int, help=f"training posters that a genre needs, default {MIN_POSTERS}")
     parser.add_argument("--resolution", type=int, help="width in pixels, a power of two")
     parser.add_argument("--aspect", choices=BASES, help="square pictures, or whole posters")
     parser.add_argument("--width", type=int, help="channels next to the picture")
@@ -100,13 +103,12 @@ def parse(arguments: list[str] | None = None) -> argparse.Namespace:
 
 
 def options(chosen: argparse.Namespace) -> tuple[ModelConfig, TrainConfig]:
-    """The preset (or the resumed run's own options), changed by what was given on the command line."""
-    model, config = PRESETS[chosen.preset].model, PRESETS[chosen.preset].train
-    stored = chosen.out / "options.json"
-    if chosen.resume and stored.exists():
-        record = json.loads(stored.read_text())
-        model = ModelConfig.from_dict(record["model"])
-        config = TrainConfig.from_dict(record["train"])
+    """The preset, or the resumed run's own options, changed by what was given on the command line."""
+    if chosen.resume:
+        model, config = stored_options(chosen.out / "options.json")
+    else:
+        preset = PRESETS[chosen.preset or PRESET]
+        model, config = preset.model, preset.train
     if chosen.lr is not None:
         config = replace(config, lr_g=chosen.lr, lr_d=chosen.lr)
     given = {name: value for name, value in vars(chosen).items() if value is not None and name != "genres"}
@@ -114,6 +116,21 @@ def options(chosen: argparse.Namespace) -> tuple[ModelConfig, TrainConfig]:
         replace(model, **{f.name: given[f.name] for f in fields(model) if f.name in given}),
         replace(config, **{f.name: given[f.name] for f in fields(config) if f.name in given}),
     )
+
+
+def stored_options(path: Path) -> tuple[ModelConfig, TrainConfig]:
+    """Those of a run; TrainingError where they are not there."""
+    if not path.exists():
+        raise TrainingError(f"{path} is not there, and a resumed run needs it.")
+    record = json.loads(path.read_text())
+    return ModelConfig.from_dict(record["model"]), TrainConfig.from_dict(record["train"])
+
+
+def refuse_kept(chosen: argparse.Namespace) -> None:
+    """ValueError naming what was typed and would not change a resumed run."""
+    typed = [switch for name, switch in KEPT.items() if getattr(chosen, name) is not None]
+    if chosen.resume and typed:
+        raise ValueError(f"A resumed run keeps its preset, genres and start; leave {' and '.join(typed)} away.")
 
 
 def asked_genres(training: PosterSet, least: int) -> tuple[str, ...]:
@@ -144,21 +161,23 @@ def run(chosen: argparse.Namespace, first: bool) -> None:
     if chosen.threads is not None:
         set_threads(chosen.threads)
     check_device(chosen.device)
+    refuse_kept(chosen)
     model, config = options(chosen)
     if chosen.graph:
         require_graphs(config, torch.device(chosen.device))  # before posters are read, which can take long
     genres = [name.strip() for name in chosen.genres.split(",") if name.strip()]
     posters = load_posters(chosen.data, model.size, chosen.fit, genres, progress=not chosen.quiet)
     training, held_out = posters.split()
-    if chosen.conditional and not chosen.resume:
-        model = replace(model, genres=asked_genres(training, chosen.min_posters))
+    if chosen.conditional:
+        least = MIN_POSTERS if chosen.min_posters is None else chosen.min_posters
+        model = replace(model, genres=asked_genres(training, least))
     if first:
         print(f"{len(training)} posters to train on, {len(held_out)} held out; device {chosen.device}")
     if chosen.dry_run:
         sizes = {net.__name__: sum(p.numel() for p in net(model).parameters()) for net in (Generator, Discriminator)}
         print(json.dumps({"model": asdict(model), "train": asdict(config), "parameters": sizes}, indent=2))
     else:
-        start = load(chosen.start) if chosen.start and not chosen.resume else None
+        start = load(chosen.start) if chosen.start else None
         state = train(
             posters, chosen.out, model, config, chosen.device, chosen.resume, not chosen.quiet, start, chosen.graph
         )

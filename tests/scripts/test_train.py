@@ -150,6 +150,39 @@ def test_a_resumed_run_remembers_its_options(train: Callable[..., int], poster_f
     assert torch.load(tmp_path / "run/state.pt", weights_only=True)["steps"] == 3
 
 
+@pytest.mark.parametrize(
+    ("typed", "named"),
+    [
+        (["--preset=projected"], "--preset"),
+        (["--conditional=genres", "--min-posters=2"], "--conditional and --min-posters"),
+        (["--from=small"], "--from"),
+    ],
+)
+def test_a_resumed_run_refuses_what_would_not_change_it(
+    typed: list[str],
+    named: str,
+    train: Callable[..., int],
+    poster_folder: Path,
+    tmp_path: Path,
+    capsys: pytest.CaptureFixture[str],
+) -> None:
+    where = ["--data", poster_folder, "--out", tmp_path / "run"]
+    assert train(*where, "--kimg=0.004", *SHORT) == 0
+    capsys.readouterr()
+    assert train(*where, "--kimg=0.008", "--resume", *typed) == 2
+    assert one_sentence(capsys) == f"A resumed run keeps its preset, genres and start; leave {named} away."
+    assert torch.load(tmp_path / "run/state.pt", weights_only=True)["steps"] == 1
+
+
+def test_there_must_be_a_run_to_resume(
+    train: Callable[..., int], poster_folder: Path, tmp_path: Path, capsys: pytest.CaptureFixture[str]
+) -> None:
+    options = tmp_path / "run/options.json"
+    assert train("--data", poster_folder, "--out", tmp_path / "run", "--resume", "--dry-run") == 2
+    assert one_sentence(capsys) == f"{options} is not there, and a resumed run needs it."
+    assert not list(tmp_path.iterdir())
+
+
 def test_only_posters_of_the_genres_are_trained_on(
     train: Callable[..., int], poster_folder: Path, tmp_path: Path, capsys: pytest.CaptureFixture[str]
 ) -> None:
