@@ -290,16 +290,24 @@ def name_of(start: Checkpoint) -> str:
 
 
 def refuse_changes(run: Path, options: dict[str, Any]) -> dict[str, Any]:
-    """The options of the run so far; TrainingError if it would go on with other posters, genres or batches."""
+    """The options of the run so far; TrainingError if it would go on with other posters, genres or batches.
+
+    They are damaged, and that is a TrainingError too, where they are no JSON or JSON of another kind.
+    """
+    path = run / "options.json"
     try:
-        before: dict[str, Any] = json.loads((run / "options.json").read_text())
-    except (OSError, ValueError):
+        before: dict[str, Any] = json.loads(path.read_text())
+        data = dict(before.get("data", {}))
+        kept = {key: before["train"][key] for key in ("batch", "seed")}
+    except OSError:
         return {}  # nothing to compare with; load_state says if there is no run at all
-    if any(options["data"].get(key) != value for key, value in before.get("data", {}).items()):
+    except (ValueError, LookupError, TypeError, AttributeError) as error:
+        raise TrainingError(f"{path} is damaged.") from error
+    if any(options["data"].get(key) != value for key, value in data.items()):
         raise TrainingError(f"{run} was trained on other posters; resume it with the same --data, --genres and --fit.")
-    for key in ("batch", "seed"):
-        if before["train"][key] != options["train"][key]:
-            raise TrainingError(f"{run} was trained with {key} {before['train'][key]}; keep it to resume.")
+    for key, value in kept.items():
+        if options["train"][key] != value:
+            raise TrainingError(f"{run} was trained with {key} {value}; keep it to resume.")
     return before
 
 

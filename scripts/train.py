@@ -119,11 +119,14 @@ def options(chosen: argparse.Namespace) -> tuple[ModelConfig, TrainConfig]:
 
 
 def stored_options(path: Path) -> tuple[ModelConfig, TrainConfig]:
-    """Those of a run; TrainingError where they are not there."""
+    """Those of a run; TrainingError where they are not there, or damaged."""
     if not path.exists():
         raise TrainingError(f"{path} is not there, and a resumed run needs it.")
-    record = json.loads(path.read_text())
-    return ModelConfig.from_dict(record["model"]), TrainConfig.from_dict(record["train"])
+    try:
+        record = json.loads(path.read_text())
+        return ModelConfig.from_dict(record["model"]), TrainConfig.from_dict(record["train"])
+    except (ValueError, LookupError, TypeError, AttributeError) as error:  # no JSON, or JSON of another kind
+        raise TrainingError(f"{path} is damaged.") from error
 
 
 def refuse_kept(chosen: argparse.Namespace) -> None:

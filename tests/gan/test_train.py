@@ -415,6 +415,20 @@ def test_a_damaged_state_is_told_in_one_sentence(content: bytes | None, go: Call
         go(config_of(2), resume=True)
 
 
+@pytest.mark.parametrize(
+    "content",
+    [b"", b"{", b"\xff\xfe", b"[]", b"7", b"{}", b'{"train": {"batch": 4}}', b'{"train": 1}', b'{"data": 1, "train": {}}'],
+)
+def test_damaged_options_of_a_run_are_told_in_one_sentence(content: bytes, go: Callable[..., State], run: Path) -> None:
+    go(config_of(1))
+    (run / "options.json").write_bytes(content)
+    before = (run / "state.pt").read_bytes()
+    with pytest.raises(TrainingError, match=r"^.*options\.json is damaged\.$"):
+        go(config_of(2), resume=True)
+    assert (run / "options.json").read_bytes() == content
+    assert (run / "state.pt").read_bytes() == before
+
+
 def test_there_must_be_a_state_to_resume(go: Callable[..., State]) -> None:
     with pytest.raises(TrainingError, match="holds no state to resume"):
         go(config_of(1), resume=True)

@@ -183,6 +183,26 @@ def test_there_must_be_a_run_to_resume(
     assert not list(tmp_path.iterdir())
 
 
+@pytest.mark.parametrize(
+    "content",
+    [
+        "", "{", "[]", "7", "{}", '{"model": 1, "train": {}}', '{"model": {}, "train": null}',
+        '{"model": {"width": "8"}, "train": {}}', '{"model": {}, "train": {"kimg": "long"}}',
+        '{"model": {}, "train": {"batch": 1}}', '{"model": {}, "train": {"augment": 1}}',
+        '{"model": {"generator_channels": 8}, "train": {}}',
+    ],
+)  # fmt: skip
+def test_damaged_options_of_a_run_are_one_sentence(
+    content: str, train: Callable[..., int], poster_folder: Path, tmp_path: Path, capsys: pytest.CaptureFixture[str]
+) -> None:
+    (tmp_path / "run").mkdir()
+    (tmp_path / "run/options.json").write_text(content)
+    (tmp_path / "run/state.pt").touch()
+    assert train("--data", poster_folder, "--out", tmp_path / "run", "--resume") == 2
+    assert one_sentence(capsys) == f"{tmp_path / 'run/options.json'} is damaged."
+    assert (tmp_path / "run/options.json").read_text() == content
+
+
 def test_only_posters_of_the_genres_are_trained_on(
     train: Callable[..., int], poster_folder: Path, tmp_path: Path, capsys: pytest.CaptureFixture[str]
 ) -> None:
