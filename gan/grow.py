@@ -33,14 +33,10 @@ SLOPE = 0.2  # of the LeakyReLU
 def grown(start: Checkpoint, model: ModelConfig) -> tuple[Generator, Discriminator]:
     """Networks of ``model`` that do what the checkpoint's do; new weights come from torch's random state.
 
-    Raises
-    ------
-    TrainingError
-        If a network is missing, ``model`` is smaller, its channels do not hold the old ones, or genres differ.
+    Raises TrainingError as :func:`refuse_unfit` does.
     """
-    if start.generator is None or start.discriminator is None:
-        raise TrainingError(f"{start.name} does not hold both networks to start from.")
-    _check(start.config, model, start.name)
+    refuse_unfit(start, model)
+    assert start.generator is not None and start.discriminator is not None  # else it was refused
     generator, discriminator = copy.deepcopy(start.generator), copy.deepcopy(start.discriminator)
     if model.norm_d:
         _as_trained(discriminator)
@@ -56,13 +52,26 @@ def grown(start: Checkpoint, model: ModelConfig) -> tuple[Generator, Discriminat
     return generator, discriminator
 
 
-def _check(old: ModelConfig, new: ModelConfig, name: str) -> None:
+def refuse_unfit(start: Checkpoint, model: ModelConfig) -> None:
+    """Say why networks of ``model`` cannot begin with this checkpoint's, if they cannot; nothing is built.
+
+    Raises
+    ------
+    TrainingError
+        If a network is missing or was pruned, ``model`` is smaller, its channels do not hold the old ones or a new
+        layer has fewer than 6, the noise or the genres differ, or D would get a BatchNorm.
+    """
+    old, new, name = start.config, model, start.name
+    if start.generator is None or start.discriminator is None:
+        raise TrainingError(f"{name} does not hold both networks to start from.")
     added = len(new.channels) - len(old.channels)
     if added < 0 or new.channels[added:] != old.channels:
         raise TrainingError(
             f"{name} has channels {old.channels} from the picture to the noise; a network with {new.channels} does not "
             f"hold them. Another --width or --max-width does."
         )
+    if min(new.channels[:added], default=6) < 6:
+        raise TrainingError("A new layer needs at least 6 channels to pass the picture on.")
     if old.latent != new.latent:
         raise TrainingError(f"{name} has {old.latent} noise values, not {new.latent}.")
     if old.given or old.generator_channels:
@@ -96,8 +105,6 @@ def _with_octave(
     generator: Generator, discriminator: Discriminator, config: ModelConfig
 ) -> tuple[Generator, Discriminator]:
     taller, wiser = Generator(config), Discriminator(config)
-    if config.width < 6:
-        raise TrainingError("A new layer needs at least 6 channels to pass the picture on.")
     kept = len(generator.layers) - 2
     _copy(generator.layers[:kept], taller.layers[:kept])
     _draw_through(generator.layers[kept], *taller.layers[kept : kept + 4])  # type: ignore[arg-type]  # as built
