@@ -38,7 +38,8 @@ from gan import (
 from gan.config import BASES
 from gan.console import exit_code, tell_unread
 from gan.graph import require_graphs
-from gan.train import train
+from gan.grow import refuse_unfit
+from gan.train import describe, refuse_changes, train
 
 PRESET, MIN_POSTERS = "dcgan-stable", 100  # of a new run, where nothing else is typed
 KEPT = {"preset": "--preset", "conditional": "--conditional", "min_posters": "--min-posters", "start": "--from"}
@@ -120,11 +121,11 @@ def options(chosen: argparse.Namespace) -> tuple[ModelConfig, TrainConfig]:
 
 def stored_options(path: Path) -> tuple[ModelConfig, TrainConfig]:
     """Those of a run; TrainingError where they are not there, or damaged."""
-    if not path.exists():
-        raise TrainingError(f"{path} is not there, and a resumed run needs it.")
     try:
         record = json.loads(path.read_text())
         return ModelConfig.from_dict(record["model"]), TrainConfig.from_dict(record["train"])
+    except FileNotFoundError as error:
+        raise TrainingError(f"{path} is not there, and a resumed run needs it.") from error
     except (ValueError, LookupError, TypeError, AttributeError) as error:  # no JSON, or JSON of another kind
         raise TrainingError(f"{path} is damaged.") from error
 
@@ -151,6 +152,20 @@ def set_threads(count: int) -> None:
     torch.set_num_threads(count)
 
 
+def check_folder(out: Path, resume: bool) -> None:
+    """TrainingError where a run cannot begin in this folder, or has no state there to go on from."""
+    place = next(place for place in (out, *out.absolute().parents) if place.exists())
+    if not place.is_dir():
+        raise TrainingError(f"{out} cannot be written: {place} is a file.")
+    if not os.access(place, os.W_OK):
+        raise TrainingError(f"{out} cannot be written: {place} is read-only.")
+    begun = (out / "state.pt").exists()
+    if resume and not begun:
+        raise TrainingError(f"{out} holds no state to resume.")
+    if begun and not resume:
+        raise TrainingError(f"{out} holds a run already; resume it, or choose another folder.")
+
+
 def check_device(name: str) -> None:
     """ValueError where this machine has no such device, or one that holds no numbers."""
     try:
@@ -165,22 +180,27 @@ def run(chosen: argparse.Namespace, first: bool) -> None:
         set_threads(chosen.threads)
     check_device(chosen.device)
     refuse_kept(chosen)
+    check_folder(chosen.out, chosen.resume)
     model, config = options(chosen)
     if chosen.graph:
         require_graphs(config, torch.device(chosen.device))  # before posters are read, which can take long
+    start = load(chosen.start) if chosen.start else None
     genres = [name.strip() for name in chosen.genres.split(",") if name.strip()]
     posters = load_posters(chosen.data, model.size, chosen.fit, genres, progress=not chosen.quiet)
     training, held_out = posters.split()
     if chosen.conditional:
         least = MIN_POSTERS if chosen.min_posters is None else chosen.min_posters
         model = replace(model, genres=asked_genres(training, least))
+    if start is not None:
+        refuse_unfit(start, model)
+    if chosen.resume:
+        refuse_changes(chosen.out, describe(model, config, training))
     if first:
         print(f"{len(training)} posters to train on, {len(held_out)} held out; device {chosen.device}")
     if chosen.dry_run:
         sizes = {net.__name__: sum(p.numel() for p in net(model).parameters()) for net in (Generator, Discriminator)}
         print(json.dumps({"model": asdict(model), "train": asdict(config), "parameters": sizes}, indent=2))
     else:
-        start = load(chosen.start) if chosen.start else None
         state = train(
             posters, chosen.out, model, config, chosen.device, chosen.resume, not chosen.quiet, start, chosen.graph
         )

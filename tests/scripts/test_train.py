@@ -1,6 +1,7 @@
 from __future__ import annotations
 
 import json
+import os
 from collections.abc import Callable
 from dataclasses import replace
 from pathlib import Path
@@ -177,10 +178,43 @@ def test_a_resumed_run_refuses_what_would_not_change_it(
 def test_there_must_be_a_run_to_resume(
     train: Callable[..., int], poster_folder: Path, tmp_path: Path, capsys: pytest.CaptureFixture[str]
 ) -> None:
-    options = tmp_path / "run/options.json"
-    assert train("--data", poster_folder, "--out", tmp_path / "run", "--resume", "--dry-run") == 2
-    assert one_sentence(capsys) == f"{options} is not there, and a resumed run needs it."
+    resume = ["--data", poster_folder, "--out", tmp_path / "run", "--resume"]
+    assert train(*resume) == 2
+    assert one_sentence(capsys) == f"{tmp_path / 'run'} holds no state to resume."
     assert not list(tmp_path.iterdir())
+    (tmp_path / "run").mkdir()
+    (tmp_path / "run/state.pt").touch()
+    assert train(*resume) == 2
+    assert one_sentence(capsys) == f"{tmp_path / 'run/options.json'} is not there, and a resumed run needs it."
+
+
+def test_a_dry_run_looks_at_the_folder(
+    train: Callable[..., int], poster_folder: Path, tmp_path: Path, capsys: pytest.CaptureFixture[str]
+) -> None:
+    where = ["--data", poster_folder, "--out", tmp_path / "run"]
+    assert train(*where, "--resume", "--dry-run") == 2
+    assert one_sentence(capsys) == f"{tmp_path / 'run'} holds no state to resume."
+    assert train(*where, "--kimg=0.004", *SHORT) == 0
+    capsys.readouterr()
+    assert train(*where, "--dry-run") == 2
+    assert one_sentence(capsys).endswith("run holds a run already; resume it, or choose another folder.")
+    assert train(*where, "--resume", "--dry-run", "--seed=1") == 2
+    assert one_sentence(capsys).endswith("run was trained with seed 0; keep it to resume.")
+    assert train(*where, "--resume", "--dry-run") == 0
+
+
+def test_a_dry_run_looks_at_the_start(
+    train: Callable[..., int], poster_folder: Path, tmp_path: Path, capsys: pytest.CaptureFixture[str]
+) -> None:
+    config = ModelConfig(8, 8, 12)
+    save(tmp_path / "small", Generator(config), Discriminator(config))
+    dry = ["--data", poster_folder, "--out", tmp_path / "run", "--dry-run"]
+    assert train(*dry, "--from", tmp_path / "none") == 2
+    assert one_sentence(capsys) == f"{tmp_path / 'none'} is not there."
+    assert train(*dry, "--from", tmp_path / "small") == 2  # of width 4
+    assert one_sentence(capsys).startswith("small has channels (12,) from the picture to the noise; ")
+    fitting = ["--data", poster_folder, "--out", tmp_path / "run", "--from", tmp_path / "small", *TINY, "--width=12"]
+    assert script("train").main([*map(str, fitting), "--dry-run"]) == 0
 
 
 @pytest.mark.parametrize(
@@ -262,9 +296,24 @@ def test_an_impossible_option_is_one_line_and_exit_code_2(
 def test_an_unwritable_run_is_one_sentence_and_exit_code_2(
     train: Callable[..., int], poster_folder: Path, tmp_path: Path, capsys: pytest.CaptureFixture[str]
 ) -> None:
-    (tmp_path / "file").touch()
-    assert train("--data", poster_folder, "--out", tmp_path / "file/run", "--kimg=0.004") == 2
-    assert "cannot be written" in one_sentence(capsys)
+    file = tmp_path / "file"
+    file.touch()
+    for out in (file, file / "run"):
+        for more in ([], ["--dry-run"], ["--resume"]):
+            assert train("--data", poster_folder, "--out", out, "--kimg=0.004", *more) == 2
+            assert one_sentence(capsys) == f"{out} cannot be written: {file} is a file."
+
+
+@pytest.mark.skipif(os.access("/", os.W_OK), reason="root may write everywhere")
+def test_a_read_only_folder_is_one_sentence_and_exit_code_2(
+    train: Callable[..., int], poster_folder: Path, tmp_path: Path, capsys: pytest.CaptureFixture[str]
+) -> None:
+    tmp_path.chmod(0o555)
+    try:
+        assert train("--data", poster_folder, "--out", tmp_path / "new/run", "--dry-run") == 2
+    finally:
+        tmp_path.chmod(0o755)
+    assert one_sentence(capsys) == f"{tmp_path / 'new/run'} cannot be written: {tmp_path} is read-only."
 
 
 @pytest.mark.parametrize("more", [[], ["--dry-run"]])
