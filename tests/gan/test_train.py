@@ -417,8 +417,11 @@ def test_a_damaged_state_is_told_in_one_sentence(content: bytes | None, go: Call
 
 @pytest.mark.parametrize(
     "content",
-    [b"", b"{", b"\xff\xfe", b"[]", b"7", b"{}", b'{"train": {"batch": 4}}', b'{"train": 1}', b'{"data": 1, "train": {}}'],
-)
+    [
+        b"", b"{", b"\xff\xfe", b"[]", b"7", b"{}", b'{"train": {"batch": 4}}', b'{"train": 1}',
+        b'{"data": 1, "train": {"batch": 4, "seed": 0}}',
+    ],
+)  # fmt: skip
 def test_damaged_options_of_a_run_are_told_in_one_sentence(content: bytes, go: Callable[..., State], run: Path) -> None:
     go(config_of(1))
     (run / "options.json").write_bytes(content)
