@@ -65,7 +65,7 @@ def forgiving(what: str, slot: Any = None) -> Iterator[None]:
         if slot is not None:
             slot.empty()
         st.warning(str(error), icon=":material/error:")
-    except (RuntimeError, ValueError, TypeError, ArithmeticError, LookupError, AssertionError) as error:
+    except (RuntimeError, ValueError, TypeError, ArithmeticError, LookupError, AssertionError, OSError) as error:
         if slot is not None:
             slot.empty()
         LOG.exception("%s failed", what)

@@ -325,6 +325,30 @@ def test_what_a_crash_or_a_person_left_in_a_run_costs_neither_its_curves_nor_its
 
 
 @pytest.mark.parametrize(
+    ("share", "error"), [(0.5, "OSError"), (0, "UnidentifiedImageError"), (None, "FileNotFoundError")]
+)
+def test_a_grid_that_is_half_written_or_gone_costs_neither_the_page_nor_the_curves(
+    open_app: OpenApp, tmp_path: Path, share: float | None, error: str
+) -> None:
+    run = tmp_path / "runs/first"
+    (run / "grids").mkdir(parents=True)
+    (run / "stats.jsonl").write_text('{"kimg": 1, "step": 10, "seconds": 60, "loss_d": 1, "loss_g": 2}\n')
+    grid = run / "grids/000001.000.png"
+    if share is None:
+        grid.symlink_to("gone.png")  # listed, and not there when it is read
+    else:
+        Image.fromarray(np.random.default_rng(0).integers(0, 256, (64, 64, 3), np.uint8)).save(grid)
+        whole = grid.read_bytes()
+        grid.write_bytes(whole[: int(share * len(whole))])
+    app = open_app("training")
+    assert not app.exception
+    sentence = f"Reading runs/first failed ({error}). The other parts of this page still work."
+    assert [element.value for element in app.error] == [sentence]
+    assert {metric.label: metric.value for metric in app.metric}["Updates"] == "10"
+    assert len(app.get("plotly_chart")) == 1
+
+
+@pytest.mark.parametrize(
     ("kimgs", "told"),
     [((5.008, 5.52, 45.008), ["5", "5.5", "45"]), ((0.004, 0.008), ["0.004", "0.008"]), ((1.0, 1.04), ["1", "1.04"])],
 )
