@@ -324,6 +324,16 @@ def test_what_a_crash_or_a_person_left_in_a_run_costs_neither_its_curves_nor_its
     assert "after 1 thousand posters" in captions(app)
 
 
+@pytest.mark.parametrize(("kimg", "told"), [(0.32, "320"), (0.004, "4"), (0.992, "992"), (1, "1 thousand")])
+def test_a_young_run_tells_its_posters_one_by_one(open_app: OpenApp, tmp_path: Path, kimg: float, told: str) -> None:
+    (tmp_path / "runs/first").mkdir(parents=True)
+    row = {"kimg": kimg, "step": 20, "seconds": 60, "loss_d": 1, "loss_g": 2}
+    (tmp_path / "runs/first/stats.jsonl").write_text(json.dumps(row) + "\n")
+    app = open_app("training")
+    assert not app.exception
+    assert {metric.label: metric.value for metric in app.metric}["Posters shown"] == told
+
+
 @pytest.mark.parametrize(
     ("share", "error"), [(0.5, "OSError"), (0, "UnidentifiedImageError"), (None, "FileNotFoundError")]
 )
