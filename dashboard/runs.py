@@ -102,7 +102,7 @@ def show_state(run: Run) -> None:
     last = run.rows[-1]
     judged = [row["fd_lite1"] for row in run.rows if "fd_lite1" in row]
     with st.container(horizontal=True):
-        st.metric("Posters shown", f"{last['kimg']:.0f} thousand" if last["kimg"] >= 1 else f"{1e3 * last['kimg']:.0f}")
+        st.metric("Posters shown", ui.posters_shown(last["kimg"]))
         st.metric("Updates", f"{last['step']:,}")
         st.metric("Hours", f"{last['seconds'] / 3600:.2f}")
         st.metric("Best fd_lite1", f"{min(judged):.0f}" if judged else "not judged")

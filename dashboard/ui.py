@@ -18,6 +18,7 @@ if TYPE_CHECKING:
 
 LOG = logging.getLogger(__name__)
 PATIENCE = 3.0  # seconds before a bar tells how long it will still take
+OFTEN = 0.2  # seconds between two messages of a bar: each one goes to the browser
 PICTURE_SIDE = 256  # the browser enlarges on, without smoothing
 MOST_CELL = 96  # pixels across a cell of a sheet that is larger than its cells look
 ACTIVATIONS = ("LeakyReLU", "ReLU")
@@ -54,6 +55,11 @@ def verdict(logit: float | None, probability: float | None) -> None:
     st.markdown(f"D finds it :{colour}[**{word}**]: logit **{logit:+.2f}**, probability **{probability:.1%}**")
 
 
+def posters_shown(kimg: float) -> str:
+    """How many posters a training has shown: in thousands, from the first thousand on."""
+    return f"{kimg:.0f} thousand" if kimg >= 1 else f"{1000 * kimg:.0f}"
+
+
 @contextmanager
 def forgiving(what: str, slot: Any = None) -> Iterator[None]:
     """An error inside shows one sentence, empties ``slot``, and leaves the rest of the page standing."""
@@ -85,10 +91,14 @@ def needs(subject: Any, network: str) -> Any:
 
 def progress(slot: Any, text: str) -> Progress:
     """A bar in ``slot`` that is told the finished fraction; it says how long what is slow will still take."""
-    bar, started = slot.progress(0.0, text), time.monotonic()
+    bar, started, told = slot.progress(0.0, text), time.monotonic(), 0.0
 
     def tell(part: float) -> None:
+        nonlocal told
         share, passed = min(max(part, 0.0), 1.0), time.monotonic() - started
+        if share < 1 and passed - told < OFTEN:
+            return
+        told = passed
         known = passed > PATIENCE and share > 0.02
         bar.progress(share, f"{text}: {_duration(passed / share - passed)} left" if known else text)
 

@@ -387,6 +387,5 @@ def _writing(run: Path) -> Iterator[None]:
     try:
         yield
     except OSError as error:
-        raise TrainingError(
-            f"{run} cannot be written ({error.strerror or error}); an earlier state there is intact."
-        ) from error
+        intact = "; an earlier state there is intact" if (run / "state.pt").exists() else ""
+        raise TrainingError(f"{run} cannot be written ({error.strerror or error}){intact}.") from error

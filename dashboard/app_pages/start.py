@@ -69,7 +69,7 @@ info, config = checkpoint.info, checkpoint.config
 columns = st.columns(4)
 columns[0].metric("Checkpoint", checkpoint.name)
 columns[1].metric("Pictures, width × height", f"{config.size[1]} × {config.size[0]}")
-columns[2].metric("Posters shown in training", f"{info['kimg']:.0f} thousand" if "kimg" in info else "unknown")
+columns[2].metric("Posters shown in training", ui.posters_shown(info["kimg"]) if "kimg" in info else "unknown")
 columns[3].metric("Genres it can be asked for", len(state.base().config.genres) or "none")
 if "start" in info:
     st.caption(f"Its training began with the weights of {info['start']}; what those had been shown is not counted.")
