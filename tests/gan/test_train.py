@@ -572,8 +572,10 @@ def test_a_loss_that_is_never_a_number_ends_the_run_at_a_good_state(
     after = torch.load(run / "state.pt", weights_only=True)
     assert all(equal(before[part], after[part]) for part in PARTS)
     assert (after["restores"], after["rate"]) == (attempts - 1, 0.5 ** (attempts - 1))
-    assert [row["step"] for row in read_stats(run)] == [1, 2, 3, 4]
-    assert read_stats(run)[:3] == rows
+    *good, last = read_stats(run)
+    assert [row["step"] for row in good] == [1, 2, 3, 4]
+    assert good[:3] == rows
+    assert (last["step"], last["note"]) == (5, "A loss or a weight is not a finite number at 0.02 kimg.")
 
     monkeypatch.undo()
     resumed = go(config_of(6, lr_g=1e-4), resume=True)
