@@ -24,9 +24,10 @@ def images(shipped: gan.Checkpoint) -> torch.Tensor:
         return shipped.generator(gan.latents(range(32), shipped.config))
 
 
-def test_the_shipped_networks_are_the_tutorials(shipped: gan.Checkpoint) -> None:
+def test_the_shipped_networks_are_the_tutorials_but_for_ds_zero(shipped: gan.Checkpoint) -> None:
     counts = [sum(p.numel() for p in net.parameters()) for net in (shipped.generator, shipped.discriminator)]
-    assert counts == [3_576_704, 2_765_568]
+    assert counts == [3_576_704, 2_765_568 + 1]
+    assert shipped.config.calibrated
 
 
 def test_the_shipped_generator_has_not_collapsed(images: torch.Tensor) -> None:
