@@ -15,14 +15,13 @@ from __future__ import annotations
 import copy
 from dataclasses import replace
 
-import numpy as np
 import torch
 from torch import nn
 
 from gan.data import PosterSet
 from gan.discriminator_figures import Floats, logits, own_labels
 from gan.features import draw, poster_batches, random_labels
-from gan.metrics import evenly
+from gan.metrics import spread
 from gan.models import Discriminator, Generator
 
 SAMPLES = 256  # posters of each kind; other ones move the zero by 0.03 (standard deviation), its accuracy by 0.2 %
@@ -39,7 +38,7 @@ def calibrated(
     """
     judging = copy.deepcopy(discriminator).eval()
     genres = generator.config.genres
-    some = training.select(evenly(np.arange(len(training)), samples))
+    some = spread(training, samples)
     asked = random_labels(training, genres, samples, FIRST_SEED)
     real = logits(judging, poster_batches(some), own_labels(some, genres))
     made = logits(judging, draw(generator, samples, FIRST_SEED, asked), asked)
@@ -65,7 +64,7 @@ def zero(real: Floats, made: Floats) -> float:
 def moved(discriminator: Discriminator, by: float) -> Discriminator:
     """A copy with ``by`` added to every logit, as the bias of its last convolution."""
     shifted = copy.deepcopy(discriminator)
-    last: nn.Conv2d = shifted.layers[-2]  # type: ignore[assignment]  # as gan.models has it
+    last = shifted.last
     if last.bias is None:
         last.bias = nn.Parameter(last.weight.new_zeros(1), last.weight.requires_grad)
     last.bias += by

@@ -19,7 +19,7 @@ from torch import Tensor
 from gan.checkpoint import Checkpoint
 from gan.data import PosterSet
 from gan.features import draw, poster_batches, random_labels
-from gan.metrics import Figure, evenly, with_intervals
+from gan.metrics import Figure, spread, with_intervals
 from gan.models import Discriminator, Generator
 
 Figures = Mapping[str, Figure]
@@ -123,7 +123,7 @@ def what_d_knows(
         return None, None
     discriminator = copy.deepcopy(checkpoint.discriminator).to(next(generator.parameters()).device)
     genres = generator.config.genres
-    some = training.select(evenly(np.arange(len(training)), samples))
+    some = spread(training, samples)
     other = random_labels(training, genres, len(some), OTHER_SEEDS)
     asked = [
         (poster_batches(some), own_labels(some, genres)),

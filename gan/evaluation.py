@@ -27,6 +27,7 @@ from gan.discriminator_figures import Figures, Told, what_d_knows
 from gan.errors import CheckpointError, DataError
 from gan.features import Device, draw, generated_features, poster_batches, poster_features, random_labels
 from gan.genre_figures import GenreFigure, genre_figures
+from gan.images import Fit
 from gan.logger import write_json
 from gan.metrics import Figure, compare, evenly, with_intervals
 from gan.models import Generator
@@ -208,6 +209,16 @@ def some_of(posters: PosterSet, count: int | None) -> PosterSet:
     if count < 1:
         raise DataError(f"At least 1 training poster is needed to judge by, not {count}.")
     return posters.select(np.linspace(0, len(posters) - 1, count).astype(np.intp))
+
+
+def taken_as(checkpoint: Checkpoint, fit: Fit | None = None, genres: str | None = None) -> tuple[Fit, list[str]]:
+    """How posters are brought to size and which are taken: as told or, where it is None, as the checkpoint remembers.
+
+    genres : joined by commas, as ``info["only_genres"]`` has them; "" for all posters.
+    """
+    known: Fit = checkpoint.info.get("fit", "crop") if fit is None else fit
+    wanted = checkpoint.info.get("only_genres", "") if genres is None else genres
+    return known, [name.strip() for name in str(wanted).split(",") if name.strip()]
 
 
 def generator_of(checkpoint: Checkpoint) -> Generator:

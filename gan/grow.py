@@ -96,8 +96,7 @@ def _steps_between(old: ModelConfig, new: ModelConfig) -> Iterator[ModelConfig]:
 def _as_trained(discriminator: Discriminator) -> None:
     """Take the zero back that was set for eval mode: in training each batch has its own BatchNorm statistics."""
     if discriminator.config.calibrated and discriminator.config.norm_d:
-        last: nn.Conv2d = discriminator.layers[-2]  # type: ignore[assignment]  # as gan.models has it
-        last.bias = None
+        discriminator.last.bias = None
         discriminator.config = replace(discriminator.config, calibrated=False)
 
 

@@ -15,13 +15,11 @@ from dataclasses import asdict, dataclass
 from pathlib import Path
 from typing import Any
 
-import numpy as np
-
 from gan.copies import Pair, closest_pairs, nearest
 from gan.data import PosterSet
 from gan.errors import CheckpointError, MetricsUnavailableError
 from gan.features import generated_features, poster_features, random_labels
-from gan.metrics import compare, evenly
+from gan.metrics import compare, spread
 from gan.models import Generator
 
 FILE = "judgement.json"  # in the checkpoint folder of a run's best state
@@ -65,7 +63,7 @@ def judge(
     if min(len(training), len(held_out)) < 2:
         raise MetricsUnavailableError("At least two held-out posters and two to train on are needed to judge by.")
     device = next(generator.parameters()).device
-    some = training.select(evenly(np.arange(len(training)), samples))
+    some = spread(training, samples)
     real, known = poster_features(held_out, device), poster_features(some, device)
     labels = random_labels(training, generator.config.genres, samples, first_seed)
     made = generated_features(generator, samples, first_seed, labels)

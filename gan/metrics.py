@@ -18,6 +18,7 @@ import torch
 from numpy.typing import NDArray
 from torch import Tensor
 
+from gan.data import PosterSet
 from gan.features import Features
 
 Array = NDArray[Any]
@@ -130,6 +131,11 @@ def distances(a: Tensor, b: Tensor) -> Tensor:
 def radii(among: Tensor, neighbours: int) -> Tensor:
     """Each point's distance (N,) to its k-th neighbour, from the distances (N, N) among the points."""
     return among.kthvalue(min(neighbours, len(among) - 1) + 1).values  # the point itself is the first
+
+
+def spread(posters: PosterSet, count: int) -> PosterSet:
+    """``count`` of the posters, as :func:`evenly` takes them."""
+    return posters.select(evenly(np.arange(len(posters)), count))
 
 
 def with_intervals(

@@ -98,6 +98,11 @@ class Discriminator(nn.Module):
     def forward(self, images: Tensor, labels: Tensor | None = None) -> Tensor:
         return self.layers[-1:](self.logit(images, labels))  # type: ignore[no-any-return]  # as above
 
+    @property
+    def last(self) -> nn.Conv2d:
+        """The convolution whose output is the logit."""
+        return self.layers[-2]  # type: ignore[return-value]  # as _discriminator_layers has it
+
     def logit(self, images: Tensor, labels: Tensor | None = None) -> Tensor:
         """Log-odds of "real", shape (N,): the output before the Sigmoid, which saturates."""
         maps = self.layers[:-2](images)
@@ -113,9 +118,8 @@ class Discriminator(nn.Module):
         plain = copy.deepcopy(self)
         plain.config = replace(self.config, genres=())
         del plain.embed
-        last: nn.Conv2d = plain.layers[-2]  # type: ignore[assignment]  # as _discriminator_layers has it
         height, width = self.config.base
-        last.weight += self.embed(label)[None, :, None, None] / (height * width)
+        plain.last.weight += self.embed(label)[None, :, None, None] / (height * width)
         return plain
 
 

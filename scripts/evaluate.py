@@ -35,6 +35,7 @@ from gan.evaluation import (
     evaluate,
     read,
     some_of,
+    taken_as,
     write,
 )
 from gan.genre_figures import GenreFigure
@@ -93,9 +94,7 @@ def judge(chosen: argparse.Namespace) -> None:
 
 def posters_for(checkpoint: gan.Checkpoint, chosen: argparse.Namespace) -> gan.PosterSet:
     """Posters as they were in training: as the command line says or, where it does not, as the checkpoint remembers."""
-    fit = checkpoint.info.get("fit", "crop") if chosen.fit is None else chosen.fit
-    wanted = checkpoint.info.get("only_genres", "") if chosen.genres is None else chosen.genres
-    genres = [name.strip() for name in str(wanted).split(",") if name.strip()]
+    fit, genres = taken_as(checkpoint, chosen.fit, chosen.genres)
     return gan.load_posters(chosen.data, checkpoint.config.size, fit, genres, progress=not chosen.quiet)
 
 

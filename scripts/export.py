@@ -32,7 +32,7 @@ from gan.calibration import calibrated
 from gan.checkpoint import check_replaceable, fill, stored
 from gan.console import exit_code
 from gan.data import PosterSet
-from gan.evaluation import FIRST_SEED, Evaluation, evaluate, some_of, write
+from gan.evaluation import FIRST_SEED, Evaluation, evaluate, some_of, taken_as, write
 from gan.files import write_directory
 from gan.images import FITS
 from gan.logger import read_stats, write_json
@@ -144,8 +144,8 @@ def export(chosen: argparse.Namespace) -> None:
     both(checkpoint)
     told, data = told_of(chosen)
     notes = chosen.notes.read_text() if chosen.notes else ""
-    taken = taken_as(checkpoint, chosen)
-    training, held_out = posters_for(checkpoint, chosen, taken, data)
+    taken = remembered(checkpoint, chosen)
+    training, held_out = posters_for(checkpoint, chosen, data)
     checkpoint = with_zero(checkpoint, training, chosen.samples)
     with write_directory(chosen.out) as folder:
         info = (
@@ -178,9 +178,9 @@ def again(chosen: argparse.Namespace) -> None:
     if missing:
         raise gan.CheckpointError(f"{path} does not say how it was trained ({', '.join(missing)} missing).")
     notes = chosen.notes.read_text() if chosen.notes else notes_of(path / "README.md")
-    taken = taken_as(checkpoint, chosen)
+    taken = remembered(checkpoint, chosen)
     data = {"posters": checkpoint.info["posters"]} | checkpoint.info.get("data", {})
-    training, held_out = posters_for(checkpoint, chosen, taken, data)
+    training, held_out = posters_for(checkpoint, chosen, data)
     with write_directory(path) as folder:
         shutil.copytree(path, folder, dirs_exist_ok=True)
         record = json.loads((folder / "config.json").read_text())
@@ -205,28 +205,22 @@ def notes_of(page: Path) -> str:
     return notes.strip()
 
 
-def taken_as(checkpoint: gan.Checkpoint, chosen: argparse.Namespace) -> dict[str, Any]:
-    """How posters are brought to size and which are taken, as ``info`` of a checkpoint remembers it."""
-    fit = checkpoint.info.get("fit", "crop") if chosen.fit is None else chosen.fit
-    genres = checkpoint.info.get("only_genres", "") if chosen.genres is None else chosen.genres
-    return {"fit": fit, "only_genres": ",".join(names_in(genres))}
-
-
-def names_in(text: str) -> list[str]:
-    """The genres of a list that is joined by commas."""
-    return [name.strip() for name in str(text).split(",") if name.strip()]
+def remembered(checkpoint: gan.Checkpoint, chosen: argparse.Namespace) -> dict[str, str]:
+    """How posters are taken, as ``info`` of a checkpoint remembers it."""
+    fit, genres = taken_as(checkpoint, chosen.fit, chosen.genres)
+    return {"fit": fit, "only_genres": ",".join(genres)}
 
 
 def posters_for(
-    checkpoint: gan.Checkpoint, chosen: argparse.Namespace, taken: Mapping[str, Any], data: Mapping[str, Any]
+    checkpoint: gan.Checkpoint, chosen: argparse.Namespace, data: Mapping[str, Any]
 ) -> tuple[PosterSet, PosterSet]:
     """Training posters, or as many as were asked for, and held-out ones.
 
     DataError where the training posters are not those of the fingerprint ``data``, as far as it goes: older runs have
     fewer hashes.
     """
-    genres = names_in(taken["only_genres"])
-    training, held_out = gan.load_posters(chosen.data, checkpoint.config.size, taken["fit"], genres).split()
+    fit, genres = taken_as(checkpoint, chosen.fit, chosen.genres)
+    training, held_out = gan.load_posters(chosen.data, checkpoint.config.size, fit, genres).split()
     found = fingerprint(training, checkpoint.config.genres)
     if any(data.get(key, value) != value for key, value in found.items()):
         where = chosen.again or chosen.run

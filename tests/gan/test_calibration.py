@@ -94,6 +94,8 @@ def test_every_logit_is_moved_by_one_number_and_nothing_else_changes(pair: tuple
 class Brightness(nn.Module):
     """A D that sees nothing but how bright a picture is."""
 
+    last = Discriminator.last
+
     def __init__(self, config: ModelConfig) -> None:
         super().__init__()
         self.config = config
