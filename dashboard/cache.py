@@ -25,8 +25,8 @@ if TYPE_CHECKING:
     from torch import Tensor
 
     import gan
-    from gan.evaluation import Evaluation
-    from gan.upscale import Upscaler
+    from gan.evaluation.report import Evaluation
+    from gan.upscaling.network import Upscaler
     from xai.memory import Memory
     from xai.units import Layer
 
@@ -91,7 +91,7 @@ def folder(name: str) -> Path:
 
 def measured_folder(digest: str) -> Path:
     """Where what was measured here of these weights is kept; it need not be there."""
-    from gan.data import cache_directory
+    from gan.data.decoding import cache_directory
 
     return cache_directory() / "filters" / digest[:24]
 
@@ -105,16 +105,16 @@ def folder_to_measure_into(digest: str) -> Path:
 
 @st.cache_resource(max_entries=16, show_spinner=False)
 def _evaluation(path: Path, changed: float) -> Evaluation:
-    from gan import evaluation
+    from gan.evaluation import report
 
-    found = evaluation.read(path)
+    found = report.read(path)
     assert found is not None  # it was there a moment ago
     return found
 
 
 def evaluation(path: Path) -> Evaluation | None:
     """What was measured of the checkpoint in this folder, or None; CheckpointError where it cannot be read."""
-    from gan.evaluation import FILE
+    from gan.evaluation.report import FILE
 
     try:
         return _evaluation(path, (path / FILE).stat().st_mtime)
@@ -138,7 +138,7 @@ def followed(checkpoint: gan.Checkpoint) -> dict[str, float]:
 
 def upscaler_folder() -> Path | None:
     """Where a network that enlarges posters is: among the checkpoints, or shipped; None where there is none."""
-    from gan.upscale import CONFIG
+    from gan.upscaling.network import CONFIG
 
     places = (settings().checkpoints, HOUSE / "checkpoints")
     return next((place / "upscaler" for place in places if (place / "upscaler" / CONFIG).is_file()), None)
@@ -146,7 +146,7 @@ def upscaler_folder() -> Path | None:
 
 @st.cache_resource(max_entries=2, show_spinner=False)
 def _upscaler(path: Path) -> Upscaler:
-    from gan import upscale
+    from gan.upscaling import network as upscale
 
     return upscale.load(path)
 
@@ -156,10 +156,10 @@ def enlarged(path: Path, image_key: str, _image: Tensor) -> tuple[Tensor, Tensor
     """A poster four times as large: by Lanczos, and by the network in this folder."""
     import torch
 
-    from gan import upscale
+    from gan.upscaling import resampling
 
     with torch.no_grad():
-        return upscale.lanczos(_image), _upscaler(path)(_image)
+        return resampling.lanczos(_image), _upscaler(path)(_image)
 
 
 @st.cache_resource(show_spinner=False)

@@ -16,7 +16,7 @@ if TYPE_CHECKING:
     from torch import Tensor
 
     import gan
-    from gan.console import Progress
+    from gan.progress import Progress
     from xai.attribution import Attribution, Explanation
     from xai.blame import Blame
     from xai.reference import Reference

@@ -12,8 +12,8 @@ if TYPE_CHECKING:
     from collections.abc import Callable
 
     import gan
-    from gan.evaluation import Evaluation
-    from gan.metrics import Figure
+    from gan.evaluation.estimates import Figure
+    from gan.evaluation.report import Evaluation
 
 QUALITY = {
     "fd_lite1": (

@@ -17,7 +17,7 @@ if TYPE_CHECKING:
     from torch import Tensor
 
     import gan
-    from gan.console import Progress
+    from gan.progress import Progress
     from xai.anatomy import Anatomy
     from xai.filter_table import Table
     from xai.memory import Memory

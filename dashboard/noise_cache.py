@@ -17,7 +17,7 @@ if TYPE_CHECKING:
     from torch import Tensor
 
     import gan
-    from gan.console import Progress
+    from gan.progress import Progress
     from xai.genres import GenreEffects, GenreSweep
     from xai.inversion import Inversion
     from xai.latent import Sensitivity

@@ -11,14 +11,13 @@ import streamlit as st
 
 import gan
 from dashboard import cache, ui
-from gan import judgement
-from gan.logger import read_grids, read_stats
-from gan.train import BEST, STATES
+from gan.evaluation import validation
+from gan.training.run_folder import BEST, STATES, read_grids, read_stats
 
 if TYPE_CHECKING:
-    from gan.copies import Pair
-    from gan.evaluation import Evaluation
-    from gan.judgement import Judgement
+    from gan.evaluation.memorization import Pair
+    from gan.evaluation.report import Evaluation
+    from gan.evaluation.validation import Judgement
 
 Row = dict[str, Any]
 CURVES = {
@@ -67,7 +66,7 @@ def read(name: str, folder: Path) -> Run:
 
 def _floor(folder: Path) -> tuple[dict[str, float], int]:
     """That of the run's own judgements, whose counts its curves have, or else of its evaluation; with the count."""
-    going = judgement.read(folder / BEST)
+    going = validation.read(folder / BEST)
     if going is not None:
         return dict(going.floor), going.samples
     judged = _judged(folder)
@@ -90,7 +89,7 @@ def _looked_at(folder: Path) -> tuple[Path, Evaluation | Judgement] | None:
     judged = _judged(folder)
     if judged is not None:
         return judged
-    going = judgement.read(folder / BEST)
+    going = validation.read(folder / BEST)
     return None if going is None else (folder / BEST, going)
 
 

@@ -244,7 +244,7 @@ def _from_noise(checkpoint: gan.Checkpoint, name: str, z: Tensor) -> Subject:
 
 
 def _from_folder(checkpoint: gan.Checkpoint, found: gan.PosterSet) -> Subject:
-    from gan.data import is_held_out
+    from gan.data.posters import is_held_out
 
     index = _number_with_dice("Poster number", "poster", len(found) - 1, f"0 to {len(found) - 1}, by file name.")
     genres = ", ".join(found.genres[index])

@@ -11,7 +11,7 @@ from typing import TYPE_CHECKING, Any
 import streamlit as st
 
 from dashboard.components.sprite_grid import sprite_grid
-from gan.console import Progress
+from gan.progress import Progress
 
 if TYPE_CHECKING:
     from xai.units import Layer

@@ -4,19 +4,14 @@ checkpoint = gan.load("checkpoints/dcgan-64")
 images = checkpoint.generator(gan.latents([0, 1, 2], checkpoint.config))
 """
 
-from gan.checkpoint import Checkpoint, list_checkpoints, load, save
-from gan.config import PRESETS, ModelConfig, TrainConfig
-from gan.data import PosterSet, load_posters
-from gan.errors import (
-    CheckpointError,
-    DataError,
-    ImageError,
-    MetricsUnavailableError,
-    PosterLensError,
-    TrainingError,
-)
-from gan.images import FITS, fit_image, from_uint8, image_grid, open_image, read_poster, to_uint8
-from gan.models import Discriminator, Generator, latents
+from gan.checkpoints.folder import list_checkpoints, load, save
+from gan.checkpoints.record import Checkpoint
+from gan.data.images import FITS, fit_image, from_uint8, image_grid, open_image, read_poster, to_uint8
+from gan.data.posters import PosterSet, load_posters
+from gan.errors import CheckpointError, DataError, ImageError, MetricsUnavailableError, PosterLensError, TrainingError
+from gan.networks.config import ModelConfig
+from gan.networks.dcgan import Discriminator, Generator, latents
+from gan.training.config import PRESETS, TrainConfig
 
 __all__ = [
     "FITS",

@@ -2,10 +2,11 @@
 
 from __future__ import annotations
 
+import json
 import os
 import shutil
 import tempfile
-from collections.abc import Callable, Iterator
+from collections.abc import Callable, Iterator, Mapping
 from contextlib import contextmanager
 from pathlib import Path
 from typing import IO, Any
@@ -74,3 +75,8 @@ def _sync(path: Path) -> None:
 def _sync_directory(path: Path) -> None:
     if os.name == "posix":  # Windows cannot open a folder
         _sync(path)
+
+
+def write_json(path: Path, record: Mapping[str, Any]) -> None:
+    """Write JSON, complete or not at all."""
+    write_file(path, (json.dumps(record, indent=2) + "\n").encode())

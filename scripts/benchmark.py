@@ -30,10 +30,10 @@ from torch import Tensor
 
 import gan
 import xai
-from gan import pages
-from gan.console import exit_code
+from gan import cli
+from gan.cli import exit_code
+from gan.data.synthetic import draw_poster
 from gan.files import write_file
-from gan.synthetic import draw_poster
 from xai.peers import PEERS
 from xai.timing import REFERENCES, Bench, Row, elapsed, table, turns
 
@@ -204,10 +204,10 @@ JOBS: dict[str, Callable[[Bench], Iterator[Row]]] = {
 def resident(pid: int) -> float:
     """Memory of a process in MB; 0 where the system does not say."""
     try:
-        pages = int(Path(f"/proc/{pid}/statm").read_text().split()[1])
+        zz_pages = int(Path(f"/proc/{pid}/statm").read_text().split()[1])
     except (OSError, IndexError):
         return 0.0
-    return pages * 4096 / 1e6
+    return zz_pages * 4096 / 1e6
 
 
 def parse(arguments: list[str] | None = None) -> argparse.Namespace:
@@ -246,7 +246,7 @@ def prepared(options: argparse.Namespace) -> Bench:
 def run(options: argparse.Namespace) -> None:
     """Measure, print each row as soon as it is there, and write what the command line asks for."""
     if options.write:
-        pages.around(options.write, BEGIN, END)  # a wrong page is said now, not after minutes of measuring
+        cli.around(options.write, BEGIN, END)  # a wrong page is said now, not after minutes of measuring
     bench = prepared(options)
     rows: list[Row] = []
     for name in options.only:
@@ -264,7 +264,7 @@ def run(options: argparse.Namespace) -> None:
         write_file(options.json, (json.dumps(record, indent=2) + "\n").encode())
     if options.write:
         about = ", ".join(f"{key} {value}" for key, value in machine.items())
-        pages.put(options.write, BEGIN, END, f"{table(rows)}\n\nMeasured with {about}.")
+        cli.put(options.write, BEGIN, END, f"{table(rows)}\n\nMeasured with {about}.")
 
 
 def main(arguments: list[str] | None = None) -> int:

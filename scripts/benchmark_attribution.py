@@ -29,21 +29,10 @@ from tqdm import tqdm
 
 import gan
 import xai
-from gan.console import exit_code
+from gan.cli import around, exit_code, put
 from gan.files import write_file
-from gan.pages import around, put
 from xai.known_truth import KINDS, Case, Found, find, parts, patches, strips
-from xai.localisation import (
-    CONTROLS,
-    MEASURES,
-    Estimate,
-    Measures,
-    Standing,
-    control,
-    measure,
-    relevance,
-    standings,
-)
+from xai.localisation import CONTROLS, MEASURES, Estimate, Measures, Standing, control, measure, relevance, standings
 
 BEGIN, END = "<!-- benchmark: begin -->", "<!-- benchmark: end -->"
 HOSTS, DONORS = 1000, 256  # posters to choose from, at most

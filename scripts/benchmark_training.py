@@ -6,7 +6,7 @@
 Also ``python scripts/benchmark.py --train``. All rungs train the same networks on the same posters at the same batch
 and take turns, so that a machine that slows down slows all of them. Peak is what a matrix product reaches here in
 single precision on a CPU and in bfloat16 on a GPU. On CUDA there are rungs more: posters kept on the device, bfloat16,
-and the step as a CUDA graph (gan.graph).
+and the step as a CUDA graph (gan.training.cuda_graph).
 """
 
 from __future__ import annotations
@@ -24,19 +24,20 @@ import torch
 from torch import Tensor, nn
 
 import gan
-from gan.console import exit_code
-from gan.feed import Feed
-from gan.graph import WARM_UP, graphed
-from gan.pages import around, put
-from gan.state import State, new_state
-from gan.step import step
-from gan.synthetic import draw_poster
+from gan.cli import around, exit_code, put
+from gan.data.synthetic import draw_poster
+from gan.training.batches import Feed
+from gan.training.cuda_graph import WARM_UP, graphed
+from gan.training.state import State, new_state
+from gan.training.step import step
 
 MARKS = {"cpu": ("<!-- speed -->", "<!-- /speed -->"), "cuda": ("<!-- speed cuda -->", "<!-- /speed cuda -->")}
 POSTERS = 256
 TURNS = 3
 Job = Callable[[], None]  # one step
-Advance = Callable[[State, Tensor, Tensor | None, gan.TrainConfig], Tensor]  # gan.step.step, or recordings of it
+Advance = Callable[
+    [State, Tensor, Tensor | None, gan.TrainConfig], Tensor
+]  # gan.training.step.step, or recordings of it
 
 
 @dataclass(frozen=True)

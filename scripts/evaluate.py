@@ -23,9 +23,12 @@ import torch
 from tqdm import tqdm
 
 import gan
-from gan.console import exit_code
-from gan.discriminator_figures import Figures
-from gan.evaluation import (
+from gan.cli import around, exit_code, put
+from gan.data.images import FITS
+from gan.evaluation.conditioning import GenreFigure
+from gan.evaluation.estimates import Figure, Figures
+from gan.evaluation.fid import inception_fid
+from gan.evaluation.report import (
     FILE,
     FIRST_SEED,
     IN_UNITS,
@@ -38,11 +41,6 @@ from gan.evaluation import (
     taken_as,
     write,
 )
-from gan.genre_figures import GenreFigure
-from gan.images import FITS
-from gan.inception import inception_fid
-from gan.metrics import Figure
-from gan.pages import around, put
 
 D_COLUMNS = ("accuracy_held_out", "accuracy_generated", "ranking_held_out")
 REMEMBERED = "default: what the checkpoint remembers, else "

@@ -27,8 +27,7 @@ from typing import Any
 
 import gan
 import xai
-from gan.console import exit_code, tell_unread
-from gan.seeds import parse_seeds
+from gan.cli import exit_code, parse_seeds, tell_unread
 from xai import explain_job
 from xai.explain_job import Job, processes
 from xai.genres import asked_for

@@ -10,7 +10,7 @@ them. The last line measures a checkpoint again and renews its card.
 
 Weights are stored in half precision, the generator's where that changes no displayed picture by more than two of 255
 levels, the discriminator's where no logit changes by 0.01 (two digits are shown). D's zero is set with --samples
-posters of each kind (gan.calibration).
+posters of each kind (gan.evaluation.calibration).
 """
 
 from __future__ import annotations
@@ -28,15 +28,14 @@ import numpy as np
 import torch
 
 import gan
-from gan.calibration import calibrated
-from gan.checkpoint import check_replaceable, fill, stored
-from gan.console import exit_code
-from gan.data import PosterSet
-from gan.evaluation import FIRST_SEED, Evaluation, evaluate, some_of, taken_as, write
-from gan.files import write_directory
-from gan.images import FITS
-from gan.logger import read_stats, write_json
-from gan.train import fingerprint
+from gan.checkpoints.folder import check_replaceable, fill, stored
+from gan.cli import exit_code
+from gan.data.images import FITS
+from gan.data.posters import PosterSet
+from gan.evaluation.calibration import calibrated
+from gan.evaluation.report import FIRST_SEED, Evaluation, evaluate, some_of, taken_as, write
+from gan.files import write_directory, write_json
+from gan.training.run_folder import fingerprint, read_stats
 
 SAMPLES = 2000
 NEEDED = ("posters", "kimg", "updates", "hours", "train")  # of config.json, for a card
@@ -45,7 +44,7 @@ LEVELS, LOGIT = 2, 0.01  # the largest changes that half precision may make
 NOTES = "<!-- notes -->"
 UNKNOWN = "not recorded"
 REMEMBERED = "default: what the checkpoint remembers, else "
-FITTED = {  # gan.images.fit_image; posters of 2:3 that are brought to 2:3 are only resized
+FITTED = {  # gan.data.images.fit_image; posters of 2:3 that are brought to 2:3 are only resized
     "crop": "resized, and centre-cropped to {} where their shape is another",
     "pad": "resized whole, and padded with black to {} where their shape is another",
 }

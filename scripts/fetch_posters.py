@@ -15,13 +15,13 @@ import os
 import sys
 from pathlib import Path
 
-from gan.collect import Collected, Options
-from gan.console import exit_code
-from gan.data import cache_directory
+from gan.cli import exit_code
+from gan.data.decoding import cache_directory
 from gan.errors import FetchError
-from gan.fetch import fetch_celeba, fetch_csv, fetch_kaggle, fetch_omdb
-from gan.tables import ADDRESS_COLUMNS, GENRE_COLUMNS, ID_COLUMNS
-from gan.web import Manners, Web
+from gan.fetching.csv_tables import ADDRESS_COLUMNS, GENRE_COLUMNS, ID_COLUMNS
+from gan.fetching.folder import Collected, Options
+from gan.fetching.http import Manners, Web
+from gan.fetching.providers import fetch_celeba, fetch_csv, fetch_kaggle, fetch_omdb
 
 
 def parse(arguments: list[str] | None = None) -> argparse.Namespace:

@@ -33,11 +33,12 @@ from PIL import Image
 from tqdm import tqdm
 
 from gan import FITS, DataError, PosterSet, load_posters, open_image
-from gan.console import exit_code, tell_unread
-from gan.data import ahead, is_held_out
-from gan.duplicates import MAX_DISTANCE, MIN_CORRELATION, Pair, near_duplicates, without_duplicates
+from gan.cli import exit_code, tell_unread
+from gan.curation.near_duplicates import MAX_DISTANCE, MIN_CORRELATION, Pair, near_duplicates, without_duplicates
+from gan.data.archives import METADATA, open_source, read_metadata
+from gan.data.decoding import ahead
+from gan.data.posters import is_held_out
 from gan.files import write_file
-from gan.sources import METADATA, open_source, read_metadata
 
 LOWEST = 20  # quality; what is below is not worth training on
 USUAL = 90

@@ -15,7 +15,7 @@ import sys
 from pathlib import Path
 
 from gan import CheckpointError, latents, load, to_uint8
-from gan.console import exit_code
+from gan.cli import exit_code
 from gan.files import write_file
 from xai.genres import asked_for
 from xai.paint import from_json, paint

@@ -33,11 +33,8 @@ from PIL import Image
 from tqdm import tqdm
 
 from gan import DataError, ImageError, PosterLensError, fit_image, image_grid, open_image
-from gan.console import exit_code, tell_unread
-from gan.data import ahead
-from gan.files import write_file
-from gan.sources import METADATA, Source, is_picture, open_source
-from gan.text import (
+from gan.cli import exit_code, tell_unread
+from gan.curation.text_removal import (
     COVERS,
     DETECT_AT,
     METHODS,
@@ -50,6 +47,9 @@ from gan.text import (
     remove_text,
     text_detector,
 )
+from gan.data.archives import METADATA, Source, is_picture, open_source
+from gan.data.decoding import ahead
+from gan.files import write_file
 
 RECORD = ".remove_text.json"  # in the folder that is written: with which settings
 FAILED = "failed.csv"

@@ -25,11 +25,13 @@ from PIL import Image
 from PIL.PngImagePlugin import PngInfo
 from torch import Tensor
 
-from gan import CheckpointError, Generator, from_uint8, image_grid, latents, load, to_uint8, upscale
-from gan.console import exit_code
+from gan import CheckpointError, Generator, from_uint8, image_grid, latents, load, to_uint8
+from gan.cli import exit_code, parse_seeds
+from gan.data.images import grid_size
 from gan.files import write_file
-from gan.images import grid_size
-from gan.seeds import parse_seeds
+from gan.upscaling import network as upscale
+from gan.upscaling import resampling
+from gan.upscaling.resampling import FACTOR
 from xai.genres import asked_for
 
 Way = Callable[[NDArray[np.uint8]], NDArray[np.uint8]]
@@ -94,7 +96,7 @@ def sample(chosen: argparse.Namespace) -> list[Path]:
 def area(way: str, count: int, size: tuple[int, int], columns: int | None, scale: int) -> int:
     """Pixels of one PNG with ``count`` posters of ``size`` (height, width) and the gaps between them."""
     if way:  # posters are enlarged before they are laid out, so the gaps are not
-        size, scale = (size[0] * upscale.FACTOR, size[1] * upscale.FACTOR), 1
+        size, scale = (size[0] * FACTOR, size[1] * FACTOR), 1
     return math.prod(grid_size(count, size, columns)) * scale**2
 
 
@@ -104,7 +106,7 @@ def versions(upscaler: Path | None) -> dict[str, Way]:
     if upscaler is not None:
         network = upscale.load(upscaler)
         ways["network"] = lambda pixels: enlarged(network, pixels)
-        ways["lanczos"] = lambda pixels: enlarged(upscale.lanczos, pixels)
+        ways["lanczos"] = lambda pixels: enlarged(resampling.lanczos, pixels)
     return ways
 
 

@@ -14,7 +14,8 @@ import time
 from pathlib import Path
 
 from gan import CheckpointError, load
-from gan.console import exit_code, progress_bar
+from gan.cli import exit_code
+from gan.progress import progress_bar
 from xai.direction_families import CONTROL
 from xai.genres import asked_for
 from xai.latent_study import FILE, LatentStudy, latent_study

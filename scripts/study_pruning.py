@@ -17,10 +17,11 @@ from dataclasses import asdict
 from pathlib import Path
 
 import gan
-from gan.console import exit_code, progress_bar
-from gan.features import generated_features, poster_features
+from gan.cli import exit_code
+from gan.evaluation.features import generated_features, poster_features
 from gan.files import write_file
-from gan.state import recalibrate
+from gan.progress import progress_bar
+from gan.training.state import recalibrate
 from xai import ExplanationError
 from xai.filter_table import FILE, Table
 from xai.filters import filters_table

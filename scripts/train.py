@@ -35,11 +35,12 @@ from gan import (
     load,
     load_posters,
 )
-from gan.config import BASES
-from gan.console import exit_code, tell_unread
-from gan.graph import require_graphs
-from gan.grow import refuse_unfit
-from gan.train import describe, refuse_changes, train
+from gan.cli import exit_code, tell_unread
+from gan.networks.config import BASES
+from gan.training.cuda_graph import require_graphs
+from gan.training.growing import refuse_unfit
+from gan.training.loop import train
+from gan.training.run_folder import describe, refuse_changes
 
 PRESET, MIN_POSTERS = "dcgan-stable", 100  # of a new run, where nothing else is typed
 KEPT = {"preset": "--preset", "conditional": "--conditional", "min_posters": "--min-posters", "start": "--from"}

@@ -13,7 +13,8 @@ import time
 from pathlib import Path
 
 from gan import CheckpointError, load
-from gan.console import exit_code, progress_bar
+from gan.cli import exit_code
+from gan.progress import progress_bar
 from xai.genres import asked_for
 from xai.inversion import ENCODER_STEPS, encoder_r2, save_encoder, train_encoder
 

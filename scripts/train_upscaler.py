@@ -23,11 +23,11 @@ from typing import Any
 import torch
 
 from gan import PosterSet, load_posters
-from gan.checkpoint import check_replaceable
-from gan.console import exit_code
-from gan.train import StopRequest
-from gan.upscale import CONFIG, Upscaler, UpscalerConfig, load, save
-from gan.upscale_training import UpscalerTraining, measure, train
+from gan.checkpoints.folder import check_replaceable
+from gan.cli import StopRequest, exit_code
+from gan.upscaling.network import CONFIG, Upscaler, UpscalerConfig, load, save
+from gan.upscaling.quality import measure
+from gan.upscaling.training import UpscalerTraining, train
 
 SIDE = 128  # posters are read as squares of this size
 HELP = {
@@ -95,7 +95,7 @@ def settings(chosen: argparse.Namespace) -> tuple[UpscalerConfig, UpscalerTraini
 
 
 def table(rows: list[dict[str, Any]]) -> str:
-    """The figures of :func:`gan.upscale_training.measure` as a Markdown table."""
+    """The figures of :func:`gan.upscaling.quality.measure` as a Markdown table."""
     lines = [
         "| from | by | PSNR | gain | worse than Lanczos on | SSIM | feature distance |",
         "| --- | --- | --- | --- | --- | --- | --- |",

@@ -8,8 +8,8 @@ import pytest
 import torch
 
 import gan
-from gan.synthetic import write_folder
-from tests.gan.judging import Judge, judge_by
+from gan.data.synthetic import write_folder
+from tests.gan.small_judge import Judge, judge_by
 
 
 @pytest.fixture(scope="session", autouse=True)

@@ -28,7 +28,7 @@ from safetensors.numpy import load_file
 
 import gan
 import xai
-from gan.synthetic import write_folder
+from gan.data.synthetic import write_folder
 from tests.scripting import script
 
 ROOT = Path(__file__).parents[1]

@@ -18,7 +18,7 @@ from dataclasses import dataclass
 import torch
 from torch import Tensor
 
-from gan.models import Generator, latents
+from gan.networks.dcgan import Generator, latents
 from xai.chain import Bend, Chain, Convolution, Trace
 from xai.errors import ExplanationError
 from xai.hooks import check_given, private_copy

@@ -23,9 +23,9 @@ from numpy.typing import NDArray
 from torch import Tensor, nn
 from torch.nn.functional import avg_pool2d
 
-from gan.console import Progress
-from gan.images import to_uint8
-from gan.models import Generator
+from gan.data.images import to_uint8
+from gan.networks.dcgan import Generator
+from gan.progress import Progress
 from xai.chain import Chain, Convolution
 from xai.errors import ExplanationError
 from xai.hooks import private_copy

@@ -22,8 +22,8 @@ import numpy as np
 import torch
 from torch import Tensor
 
-from gan.console import Progress
 from gan.files import write_directory
+from gan.progress import Progress
 from xai.errors import ExplanationError
 from xai.reference import Reference, reference
 from xai.score import Score

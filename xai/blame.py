@@ -16,7 +16,7 @@ from dataclasses import dataclass
 
 from torch import Tensor
 
-from gan.models import Discriminator, Generator
+from gan.networks.dcgan import Discriminator, Generator
 from xai.chain import Chain
 from xai.errors import ExplanationError
 from xai.score import Score

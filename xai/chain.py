@@ -25,7 +25,7 @@ import torch
 from torch import Tensor, nn
 from torch.nn import functional
 
-from gan.models import ConditionedConvTranspose2d
+from gan.networks.dcgan import ConditionedConvTranspose2d
 
 MANY = 16  # rows from which channels_last is the faster format for every step
 FEW_PLACES = 256  # up to here a picture of few places is faster in the contiguous format, if rows are few

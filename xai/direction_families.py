@@ -21,7 +21,7 @@ import torch
 from numpy.typing import NDArray
 from torch import Tensor, nn
 
-from gan.models import Generator
+from gan.networks.dcgan import Generator
 from xai.atlas import AT_ONCE, check_latents, size_of
 from xai.chain import Chain, Convolution
 from xai.errors import ExplanationError

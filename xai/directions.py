@@ -20,8 +20,8 @@ import torch
 from numpy.typing import NDArray
 from torch import Tensor
 
-from gan.console import Progress
-from gan.models import Generator, latents
+from gan.networks.dcgan import Generator, latents
+from gan.progress import Progress
 from xai import statistics
 from xai.atlas import AT_ONCE, check_latents, painter, size_of
 from xai.direction_families import (

@@ -29,11 +29,11 @@ import torch
 from torch import Tensor, distributed
 from tqdm import tqdm
 
-from gan.checkpoint import Checkpoint
-from gan.console import Progress
-from gan.data import ahead
+from gan.checkpoints.record import Checkpoint
+from gan.data.decoding import ahead
 from gan.errors import ImageError, PosterLensError
 from gan.files import write_file
+from gan.progress import Progress
 from xai import report
 from xai.attribution import Attribution
 from xai.errors import ExplanationError

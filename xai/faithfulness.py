@@ -18,7 +18,7 @@ import torch
 from numpy.typing import NDArray
 from torch import Tensor
 
-from gan.console import Progress
+from gan.progress import Progress
 from xai.agreement import Map, coarse, rank_correlation
 from xai.attribution import Attribution, Explanation
 from xai.game import Game, Masks

@@ -17,9 +17,9 @@ import torch
 from numpy.typing import NDArray
 from torch import Tensor
 
-from gan.checkpoint import Checkpoint
-from gan.console import Progress
-from gan.models import latents as latents_of
+from gan.checkpoints.record import Checkpoint
+from gan.networks.dcgan import latents as latents_of
+from gan.progress import Progress
 from xai.anatomy import Anatomy
 from xai.chain import Trace
 from xai.errors import ExplanationError

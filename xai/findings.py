@@ -15,8 +15,8 @@ from dataclasses import dataclass, field, replace
 
 from torch import Tensor
 
-from gan.console import Progress
-from gan.images import SUFFIXES
+from gan.data.images import SUFFIXES
+from gan.progress import Progress
 from xai.attribution import Attribution, Explanation
 from xai.trust import Trust, examine
 

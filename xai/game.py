@@ -20,7 +20,7 @@ import torch
 from numpy.typing import NDArray
 from torch import Tensor
 
-from gan.console import Progress
+from gan.progress import Progress
 from xai.errors import ExplanationError
 from xai.memory import at_once
 from xai.score import Score, digest

@@ -28,10 +28,10 @@ import torch
 from numpy.typing import NDArray
 from torch import Tensor
 
-from gan.checkpoint import Checkpoint
-from gan.console import Progress
-from gan.images import to_uint8
-from gan.models import Generator
+from gan.checkpoints.record import Checkpoint
+from gan.data.images import to_uint8
+from gan.networks.dcgan import Generator
+from gan.progress import Progress
 from xai import statistics
 from xai.atlas import AT_ONCE, check_latents
 from xai.errors import ExplanationError

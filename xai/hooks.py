@@ -25,7 +25,7 @@ from typing import Any, TypeVar
 import torch
 from torch import Tensor, nn
 
-from gan.models import Discriminator, Generator
+from gan.networks.dcgan import Discriminator, Generator
 from xai.errors import ExplanationError
 
 Network = TypeVar("Network", bound=nn.Module)

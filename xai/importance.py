@@ -25,8 +25,8 @@ from numpy.typing import NDArray
 from torch import Tensor
 from torch.nn.functional import adaptive_avg_pool2d
 
-from gan.console import Progress
-from gan.models import Generator
+from gan.networks.dcgan import Generator
+from gan.progress import Progress
 from xai import statistics
 from xai.atlas import check_latents, painter
 from xai.errors import ExplanationError

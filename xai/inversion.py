@@ -27,10 +27,10 @@ from safetensors.torch import save as to_bytes
 from torch import Tensor, nn
 from torch.nn.functional import mse_loss
 
-from gan.config import ModelConfig
-from gan.console import Progress
 from gan.files import write_file
-from gan.models import Generator, latents
+from gan.networks.config import ModelConfig
+from gan.networks.dcgan import Generator, latents
+from gan.progress import Progress
 from xai.atlas import AT_ONCE, Paint, painter
 from xai.errors import ExplanationError
 from xai.memory import at_once

@@ -17,8 +17,8 @@ import torch
 from numpy.typing import NDArray
 from torch import Tensor
 
-from gan.images import Size, from_uint8, height_width
-from gan.synthetic import PARTS, SyntheticPoster, draw_poster
+from gan.data.images import Size, from_uint8, height_width
+from gan.data.synthetic import PARTS, SyntheticPoster, draw_poster
 from xai.errors import ExplanationError
 from xai.score import Score
 

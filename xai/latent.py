@@ -14,7 +14,7 @@ from dataclasses import dataclass
 import torch
 from torch import Tensor
 
-from gan.models import Generator
+from gan.networks.dcgan import Generator
 from xai.anatomy import Anatomy
 from xai.atlas import chain_of, size_of
 from xai.errors import ExplanationError

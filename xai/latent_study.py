@@ -19,10 +19,10 @@ import numpy as np
 import torch
 from numpy.typing import NDArray
 
-from gan.checkpoint import Checkpoint
-from gan.console import Progress
+from gan.checkpoints.record import Checkpoint
 from gan.files import write_file
-from gan.models import latents
+from gan.networks.dcgan import latents
+from gan.progress import Progress
 from xai.direction_families import CONTROL, Direction, Effect
 from xai.directions import STUDY_SEED, Directions, agreement, study
 from xai.errors import ExplanationError

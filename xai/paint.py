@@ -19,7 +19,7 @@ from typing import Any, Literal, get_args
 import torch
 from torch import Tensor
 
-from gan.models import Generator
+from gan.networks.dcgan import Generator
 from xai.errors import ExplanationError
 from xai.hooks import check_given, private_copy
 from xai.units import usual_maps

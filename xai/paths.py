@@ -19,9 +19,9 @@ import torch
 from numpy.typing import NDArray
 from torch import Tensor
 
-from gan.console import Progress
-from gan.images import to_uint8
-from gan.models import Generator
+from gan.data.images import to_uint8
+from gan.networks.dcgan import Generator
+from gan.progress import Progress
 from xai.atlas import AT_ONCE, check_latents, painter, size_of
 from xai.errors import ExplanationError
 from xai.memory import at_once

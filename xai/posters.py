@@ -18,9 +18,9 @@ import numpy as np
 import torch
 from torch import Tensor
 
-from gan.images import Size, fit_image, from_uint8, open_image
-from gan.models import Generator, latents
-from gan.sources import FolderSource, Source, is_picture, open_source  # the one safe way into folders and zips
+from gan.data.archives import FolderSource, Source, is_picture, open_source  # the one safe way into folders and zips
+from gan.data.images import Size, fit_image, from_uint8, open_image
+from gan.networks.dcgan import Generator, latents
 
 
 @dataclass(frozen=True)

@@ -29,7 +29,7 @@ import torch
 from torch import Tensor, nn
 from torch.utils.flop_counter import FlopCounterMode
 
-from gan.models import ConditionedConvTranspose2d, Generator, latents
+from gan.networks.dcgan import ConditionedConvTranspose2d, Generator, latents
 from xai.errors import ExplanationError
 from xai.hooks import activations, check_given, edit, private_copy
 

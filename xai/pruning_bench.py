@@ -5,7 +5,7 @@
     unnoticed(points)                                   # 0.1: the share that can go before the judge notices
 
 The judge is anything that turns pictures into features, and not the discriminator that the generator was
-trained against: by default EfficientNet-Lite1 (gan.features), whose distance is called fd_lite1.
+trained against: by default EfficientNet-Lite1 (gan.evaluation.features), whose distance is called fd_lite1.
 """
 
 from __future__ import annotations
@@ -17,11 +17,11 @@ import numpy as np
 import torch
 from numpy.typing import NDArray
 
-from gan.console import Progress
-from gan.features import Features
-from gan.metrics import frechet_distance
-from gan.models import Generator, latents
-from gan.state import recalibrate
+from gan.evaluation.distances import frechet_distance
+from gan.evaluation.features import Features
+from gan.networks.dcgan import Generator, latents
+from gan.progress import Progress
+from gan.training.state import recalibrate
 from xai.prune import Moments, Order, costs, first_of, moments, prune
 
 RESAMPLES = 20

@@ -14,8 +14,8 @@ import torch
 from torch import Tensor
 from torchvision.transforms.functional import gaussian_blur
 
-from gan.data import PosterSet
-from gan.models import Generator, latents
+from gan.data.posters import PosterSet
+from gan.networks.dcgan import Generator, latents
 from xai.errors import ExplanationError
 from xai.hooks import private_copy
 from xai.memory import at_once

@@ -16,9 +16,9 @@ from typing import Literal
 import torch
 from torch import Tensor
 
-from gan.config import ModelConfig
-from gan.console import Progress
-from gan.models import latents
+from gan.networks.config import ModelConfig
+from gan.networks.dcgan import latents
+from gan.progress import Progress
 from xai.anatomy import Anatomy
 from xai.chain import Trace
 from xai.errors import ExplanationError

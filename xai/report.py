@@ -29,9 +29,9 @@ import numpy as np
 import torch
 from torch import Tensor
 
-from gan.checkpoint import Checkpoint
+from gan.checkpoints.record import Checkpoint
+from gan.data.images import to_uint8
 from gan.files import write_directory
-from gan.images import to_uint8
 from xai import report_page
 from xai.attribution import Attribution
 from xai.colours import full_colours, heats

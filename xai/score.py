@@ -18,7 +18,7 @@ from typing import Any
 import torch
 from torch import Tensor, nn
 
-from gan.models import Discriminator, Generator
+from gan.networks.dcgan import Discriminator, Generator
 from xai.chain import Chain, Trace
 from xai.errors import ExplanationError
 from xai.hooks import activations, check_given, find_layer, private_copy

@@ -17,7 +17,7 @@ from typing import Any
 
 from torch import Tensor
 
-from gan.checkpoint import Checkpoint
+from gan.checkpoints.record import Checkpoint
 from xai.score import Score
 
 REFERENCES = 16

@@ -20,7 +20,7 @@ import numpy as np
 from numpy.typing import NDArray
 from torch import Tensor
 
-from gan.console import Progress
+from gan.progress import Progress
 from xai.agreement import coarse
 from xai.attribution import Attribution, Explanation
 from xai.faithfulness import (

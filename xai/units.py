@@ -14,7 +14,7 @@ from typing import Literal
 import torch
 from torch import Tensor, nn
 
-from gan.models import Generator, latents
+from gan.networks.dcgan import Generator, latents
 from xai.errors import ExplanationError
 from xai.hooks import activations, check_given, edit, private_copy
 from xai.memory import at_once

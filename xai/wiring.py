@@ -26,7 +26,7 @@ from typing import Literal
 import torch
 from torch import Tensor
 
-from gan.console import Progress
+from gan.progress import Progress
 from xai.anatomy import Anatomy
 from xai.chain import Trace
 from xai.errors import ExplanationError

@@ -5,7 +5,7 @@ import streamlit as st
 import gan
 from dashboard import cache, figures, state, ui
 from dashboard.components.sprite_grid import sprite_grid
-from gan.upscale import LABEL
+from gan.upscaling.network import LABEL
 from xai.render import data_uri, sprite
 
 SEEDS = range(12)

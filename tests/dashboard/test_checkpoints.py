@@ -16,11 +16,12 @@ from streamlit.testing.v1 import AppTest
 
 import gan
 from dashboard import cache
-from gan import judgement, upscale
-from gan.evaluation import Evaluation, Figure, Pair, write
-from gan.genre_figures import GenreFigure
-from gan.judgement import Judgement
-from gan.synthetic import draw_poster
+from gan.data.synthetic import draw_poster
+from gan.evaluation import validation
+from gan.evaluation.conditioning import GenreFigure
+from gan.evaluation.report import Evaluation, Figure, Pair, write
+from gan.evaluation.validation import Judgement
+from gan.upscaling import network
 from tests.dashboard.conftest import PAGES
 from tests.dashboard.test_pages import captions, texts
 from xai.genres import asked_for
@@ -387,7 +388,7 @@ def test_a_run_that_is_going_shows_its_own_floor_and_the_nearest_training_poster
     shutil.copytree(kinds / "plain", run / "best")
     name = sorted(path.name for path in poster_folder.glob("*.*") if path.suffix in {".png", ".jpg"})[0]
     found = Judgement({"fd_lite1": 250.0}, {"fd_lite1": 23.5}, (Pair(1_000_007, name, 1.5, 0.25),), 500, 400, 12, 0)
-    (run / "best" / judgement.FILE).write_text(json.dumps(found.to_json()))
+    (run / "best" / validation.FILE).write_text(json.dumps(found.to_json()))
     app = open_app("training", {"run": "runs/first"}, "--posters", str(poster_folder))
     assert not app.exception and not app.error and not app.warning
     shapes = next(spec for title, spec in figures_of(app).items() if "fd_lite1" in title)["layout"]["shapes"]  # type: ignore[index]
@@ -403,7 +404,7 @@ def test_a_run_that_is_going_shows_its_own_floor_and_the_nearest_training_poster
     assert {"seed 2000007"} <= set(captions(app))
     shapes = next(spec for title, spec in figures_of(app).items() if "fd_lite1" in title)["layout"]["shapes"]  # type: ignore[index]
     assert [shape["y0"] for shape in shapes] == [23.5]
-    (run / "best" / judgement.FILE).write_text("{}")
+    (run / "best" / validation.FILE).write_text("{}")
     app.run()
     assert not app.exception
     assert "is not a judgement" in app.warning[0].value
@@ -416,11 +417,11 @@ def test_a_poster_of_64_pixels_is_enlarged_for_show_and_labelled(open_app: OpenA
     make(tmp_path, "small", gan.ModelConfig(64, latent=8, width=4))
     app = open_app("start", {"enlarged": "true"}, "--checkpoints", str(tmp_path))
     assert not app.exception and not app.error
-    upscaler = upscale.Upscaler(upscale.UpscalerConfig(width=4, blocks=1))
-    upscale.save(tmp_path / "upscaler", upscaler)
+    upscaler = network.Upscaler(network.UpscalerConfig(width=4, blocks=1))
+    network.save(tmp_path / "upscaler", upscaler)
     app = open_app("start", {"enlarged": "true"}, "--checkpoints", str(tmp_path))
     assert not app.exception and not app.error
-    assert {"by Lanczos: nothing is added", upscale.LABEL} <= set(captions(app))
+    assert {"by Lanczos: nothing is added", network.LABEL} <= set(captions(app))
     assert "upscaler" not in app.selectbox(key="checkpoint").options
 
 

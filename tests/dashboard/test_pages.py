@@ -17,7 +17,7 @@ from PIL import Image
 from streamlit.testing.v1 import AppTest
 
 import gan
-from gan.synthetic import draw_poster
+from gan.data.synthetic import draw_poster
 from tests.dashboard.conftest import PAGES
 from xai.filter_table import Table
 from xai.filters import filters_table

@@ -12,7 +12,7 @@ from pathlib import Path
 import pytest
 from playwright.sync_api import Page, expect
 
-from gan.synthetic import draw_poster
+from gan.data.synthetic import draw_poster
 from tests.e2e.conftest import go_to, settle, upload
 
 pytestmark = pytest.mark.browser

@@ -6,9 +6,9 @@ from pathlib import Path
 import pytest
 from PIL import Image
 
-from gan.data import is_held_out
-from gan.synthetic import write_folder
-from tests.gan.judging import write_posters
+from gan.data.posters import is_held_out
+from gan.data.synthetic import write_folder
+from tests.gan.small_judge import write_posters
 from tests.scripting import script
 
 

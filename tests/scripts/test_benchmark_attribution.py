@@ -13,7 +13,7 @@ import torch
 
 import gan
 import xai
-from gan.synthetic import write_folder
+from gan.data.synthetic import write_folder
 from tests.scripting import script
 from tests.xai.nets import discriminator, generator, oblong, scramble
 

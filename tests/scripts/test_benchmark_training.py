@@ -10,10 +10,10 @@ import torch
 from torch.utils.flop_counter import FlopCounterMode
 
 import gan
-from gan.graph import WARM_UP, GraphedStep
-from gan.state import new_state
-from gan.step import step
-from tests.gan.recording import CpuCapture
+from gan.training.cuda_graph import WARM_UP, GraphedStep
+from gan.training.state import new_state
+from gan.training.step import step
+from tests.gan.training.recording import CpuCapture
 from tests.scripting import one_sentence
 from tests.scripting import script as load_script
 

@@ -11,11 +11,11 @@ from types import ModuleType
 import pytest
 
 import gan
-from gan import evaluation
-from gan.data import is_held_out
-from gan.genre_figures import GenreFigure
-from gan.metrics import Figure
-from tests.gan.judging import Judge
+from gan.data.posters import is_held_out
+from gan.evaluation import report
+from gan.evaluation.conditioning import GenreFigure
+from gan.evaluation.estimates import Figure
+from tests.gan.small_judge import Judge
 from tests.scripting import one_sentence
 from tests.scripting import script as load_script
 
@@ -42,7 +42,7 @@ def test_the_figures_are_written_into_the_checkpoint_and_shown_in_plain_words(
     run: Callable[..., int], checkpoint: Path, capsys: pytest.CaptureFixture[str]
 ) -> None:
     assert run("--checkpoint", checkpoint) == 0
-    found = evaluation.read(checkpoint)
+    found = report.read(checkpoint)
     assert found is not None
     assert (found.digest, found.training, found.held_out) == (gan.load(checkpoint).digest, 20, 12)
     shown = capsys.readouterr().out
@@ -75,7 +75,7 @@ def test_without_inception_the_other_figures_are_still_written(
     monkeypatch.setitem(sys.modules, "torch_fidelity", None)
     assert run("--checkpoint", checkpoint, "--inception") == 0
     assert "No true FID: For the true FID torch-fidelity is needed" in capsys.readouterr().err
-    assert evaluation.read(checkpoint).inception is None
+    assert report.read(checkpoint).inception is None
 
 
 def test_the_true_fid_is_never_asked_for_unasked(
@@ -86,7 +86,7 @@ def test_the_true_fid_is_never_asked_for_unasked(
     assert run("--checkpoint", checkpoint) == 0
     assert not asked
     assert run("--checkpoint", checkpoint, "--inception") == 0
-    assert evaluation.read(checkpoint).inception == 12.5
+    assert report.read(checkpoint).inception == 12.5
 
 
 @pytest.mark.parametrize(
@@ -114,7 +114,7 @@ def test_bad_input_gets_one_sentence_and_writes_nothing(
 ) -> None:
     assert run("--checkpoint", checkpoint, *arguments) == 2
     assert one_sentence(capsys) == sentence
-    assert evaluation.read(checkpoint) is None
+    assert report.read(checkpoint) is None
 
 
 def test_figures_that_cannot_be_written_are_a_sentence_and_leave_the_old_file(
@@ -124,7 +124,7 @@ def test_figures_that_cannot_be_written_are_a_sentence_and_leave_the_old_file(
         raise OSError(28, "No space left on device")
 
     (checkpoint / "evaluate.json").write_text("old")
-    monkeypatch.setattr(evaluation, "write_json", full)
+    monkeypatch.setattr(report, "write_json", full)
     assert run("--checkpoint", checkpoint) == 2
     assert one_sentence(capsys) == "the figures cannot be written: No space left on device."
     assert (checkpoint / "evaluate.json").read_text() == "old"
@@ -171,7 +171,7 @@ def test_a_run_on_some_genres_is_judged_by_posters_of_these(
     table = "".join(f"{name},{'Drama' if name in training[:4] else 'Horror'}\n" for name in files)
     (tmp_path / "data" / "metadata.csv").write_text(f"file_name,genres\n{table}")
     assert run("--checkpoint", checkpoint, "--data", tmp_path / "data", "--genres", "horror, ") == 0
-    found = evaluation.read(checkpoint)
+    found = report.read(checkpoint)
     assert found is not None
     assert (found.training, found.held_out) == (16, 12)
     assert not {pair.poster for pair in found.closest} & set(training[:4])
@@ -186,20 +186,20 @@ def test_what_a_checkpoint_remembers_of_its_posters_need_not_be_said_again(
     for said, fit, genres in (([], "pad", ["Horror"]), (["--fit", "crop", "--genres", ""], "crop", [])):
         assert run("--checkpoint", checkpoint, "--data", oblong, *said) == 0
         posters = gan.load_posters(oblong, 8, fit, genres, progress=False).split()
-        assert evaluation.read(checkpoint) == evaluation.evaluate(gan.load(checkpoint), *posters, 16)
+        assert report.read(checkpoint) == report.evaluate(gan.load(checkpoint), *posters, 16)
 
 
 def test_so_many_training_posters_are_chosen_evenly(run: Callable[..., int], checkpoint: Path, data: Path) -> None:
     training, _ = gan.load_posters(data, 8, progress=False).split()
     assert run("--checkpoint", checkpoint, "--training", 13) == 0
-    found = evaluation.read(checkpoint)
+    found = report.read(checkpoint)
     assert found.training == 13
-    assert len({pair.poster for pair in found.closest} - set(evaluation.some_of(training, 13).names)) == 0
-    chosen = [training.names.index(name) for name in evaluation.some_of(training, 13).names]
+    assert len({pair.poster for pair in found.closest} - set(report.some_of(training, 13).names)) == 0
+    chosen = [training.names.index(name) for name in report.some_of(training, 13).names]
     assert (chosen[0], chosen[-1], len(set(chosen))) == (0, 19, 13)
     assert max(b - a for a, b in itertools.pairwise(chosen)) == 2
     assert run("--checkpoint", checkpoint, "--training", 100) == 0
-    assert evaluation.read(checkpoint).training == 20
+    assert report.read(checkpoint).training == 20
 
 
 PAGE = "# Title\n\nbefore\n\n<!-- checkpoints -->\nan old table\n<!-- /checkpoints -->\n\nafter\n"
@@ -225,7 +225,7 @@ def judged(run: Callable[..., int], checkpoint: Path) -> Path:
 def test_the_table_of_checkpoints_takes_the_place_of_the_old_one_and_leaves_the_rest_of_the_page(
     script: ModuleType, judged: Path, page: Path, capsys: pytest.CaptureFixture[str]
 ) -> None:
-    found = evaluation.read(judged)
+    found = report.read(judged)
     capsys.readouterr()
     assert script.main(["--compare", str(judged), str(judged), "--write", str(page)]) == 0
     printed = capsys.readouterr().out

@@ -14,13 +14,13 @@ from PIL import Image
 from safetensors.torch import load_file
 
 import gan
-from gan import evaluation
-from gan.calibration import calibrated, moved
-from gan.data import is_held_out
-from gan.logger import read_stats
-from gan.train import train
-from tests.gan.judging import Judge, judge_by
-from tests.gan.training import config_of, equal
+from gan.data.posters import is_held_out
+from gan.evaluation import report
+from gan.evaluation.calibration import calibrated, moved
+from gan.training.loop import train
+from gan.training.run_folder import read_stats
+from tests.gan.short_runs import config_of, equal
+from tests.gan.small_judge import Judge, judge_by
 from tests.scripting import script as load_script
 
 TOLD = ["--preset", "projected", "--command", "python scripts/train.py --kimg 1", "--hardware", "one H100"]
@@ -144,10 +144,10 @@ def test_an_older_checkpoints_zero_is_set_when_it_is_measured_again(
 
 
 def test_the_figures_are_those_of_the_weights_as_they_are_stored(shipped: Path, data: Path) -> None:
-    stored, found = gan.load(shipped), evaluation.read(shipped)
+    stored, found = gan.load(shipped), report.read(shipped)
     training, held_out = gan.load_posters(data, 8, progress=False).split()
     assert found.digest == stored.digest
-    assert found == evaluation.evaluate(stored, training, held_out, 16)
+    assert found == report.evaluate(stored, training, held_out, 16)
 
 
 def test_a_run_on_some_genres_or_padded_posters_is_judged_by_such_posters_and_its_checkpoint_remembers_them(
@@ -157,7 +157,7 @@ def test_a_run_on_some_genres_or_padded_posters_is_judged_by_such_posters_and_it
     assert export("--run", padded, "--out", out, *given) == 0
     training, held_out = gan.load_posters(oblong, 8, "pad", ["Horror"], progress=False).split()
     stored = gan.load(out)
-    assert evaluation.read(out) == evaluation.evaluate(stored, training, held_out, 16)
+    assert report.read(out) == report.evaluate(stored, training, held_out, 16)
     assert len(training) == 16
     assert (stored.info["fit"], stored.info["only_genres"]) == ("pad", "horror")
     before = contents(out)
@@ -175,7 +175,7 @@ def test_how_an_older_checkpoint_was_trained_can_be_told_when_it_is_measured_aga
     training, held_out = gan.load_posters(oblong, 8, "pad", progress=False).split()
     stored = gan.load(shipped)
     assert (stored.info["fit"], stored.info["only_genres"]) == ("pad", "")
-    assert evaluation.read(shipped) == evaluation.evaluate(stored, training, held_out, 16)
+    assert report.read(shipped) == report.evaluate(stored, training, held_out, 16)
 
 
 def test_the_card_shows_the_measured_figures_and_leaves_nothing_open(
@@ -183,7 +183,7 @@ def test_the_card_shows_the_measured_figures_and_leaves_nothing_open(
 ) -> None:
     change_info(run / "best", hours=2.0, kimg=36.0)
     assert export("--run", run, "--out", out, *TOLD) == 0
-    card, found = (out / "README.md").read_text(), evaluation.read(out)
+    card, found = (out / "README.md").read_text(), report.read(out)
     fd, floor = found.generated["fd_lite1"], found.floor["fd_lite1"]
     assert card.startswith("# tiny-8\n")
     assert f"**{fd.value:.1f}** ({fd.low:.1f} to {fd.high:.1f})" in card
@@ -382,7 +382,7 @@ def test_a_card_that_was_lost_is_written_anew_and_notes_can_be_replaced(
 
 def test_fewer_training_posters_can_be_judged_by(export: Callable[..., int], shipped: Path) -> None:
     assert export("--again", shipped, "--training", 13) == 0
-    assert evaluation.read(shipped).training == 13
+    assert report.read(shipped).training == 13
 
 
 # ---- complete or absent ----------------------------------------------------------------------------------

@@ -12,8 +12,8 @@ from types import SimpleNamespace
 import pytest
 
 import gan
-from gan.collect import LOCK, Collected
-from tests.gan.local_server import Server, picture, send, serving, table
+from gan.fetching.folder import LOCK, Collected
+from tests.gan.fetching.local_server import Server, picture, send, serving, table
 from tests.scripting import one_sentence, script
 
 

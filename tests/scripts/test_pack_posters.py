@@ -11,8 +11,8 @@ import pytest
 from PIL import Image
 
 from gan import load_posters
-from gan.data import is_held_out
-from gan.synthetic import draw_poster
+from gan.data.posters import is_held_out
+from gan.data.synthetic import draw_poster
 from scripts import pack_posters
 from scripts.pack_posters import main, packed_names
 

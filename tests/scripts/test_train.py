@@ -10,7 +10,7 @@ import pytest
 import torch
 
 from gan import PRESETS, Discriminator, Generator, ModelConfig, TrainConfig, latents, load, load_posters, save
-from gan.synthetic import write_folder
+from gan.data.synthetic import write_folder
 from tests.scripting import one_sentence, script
 
 TINY = ["--resolution=8", "--latent=8", "--width=4", "--batch=4", "--quiet", "--device=cpu"]

@@ -13,19 +13,12 @@ import pytest
 import torch
 from PIL import Image
 
-from gan import (
-    CheckpointError,
-    PosterSet,
-    TrainingError,
-    from_uint8,
-    load_posters,
-    to_uint8,
-    upscale,
-    upscale_training,
-)
-from gan.synthetic import write_folder
-from gan.upscale import Upscaler, UpscalerConfig, lanczos, load, save
-from gan.upscale_training import UpscalerTraining, train
+from gan import CheckpointError, PosterSet, TrainingError, from_uint8, load_posters, to_uint8
+from gan.data.synthetic import write_folder
+from gan.upscaling import network, training
+from gan.upscaling.network import Upscaler, UpscalerConfig, load, save
+from gan.upscaling.resampling import lanczos
+from gan.upscaling.training import UpscalerTraining, train
 from tests.scripting import one_sentence, running, script, wait_for
 
 TINY = ["--factor=2", "--width=4", "--blocks=1", "--batch=2", "--crop=8", "--quiet"]
@@ -238,7 +231,7 @@ def test_a_loss_that_is_no_number_stops_the_run_at_the_last_good_state(
     asked = iter([False, True])
     train(posters, tmp_path, MODEL, config(6), progress=False, stop=lambda: next(asked))
     before = (tmp_path / "state.pt").read_bytes()
-    monkeypatch.setattr(upscale_training, "distance", lambda large, *_: large.mean() * float("nan"))
+    monkeypatch.setattr(training, "distance", lambda large, *_: large.mean() * float("nan"))
     with pytest.raises(TrainingError, match="diverged at step 4"):
         train(posters, tmp_path, MODEL, config(6), resume=True, progress=False)
     assert (tmp_path / "state.pt").read_bytes() == before
@@ -257,7 +250,7 @@ def test_what_ships_carries_its_figures(
     card = (shipped / "README.md").read_text()
     printed = capsys.readouterr().out
     assert printed.split("\n", 1)[1].strip() in card
-    assert upscale.LABEL in card
+    assert network.LABEL in card
     assert "--width 4 --blocks 1 --steps 2 --batch 2 --crop 8`" in card
     figures = json.loads((shipped / "upscaler.json").read_text())["info"]["figures"]
     assert f"| 32 → 128 | network | {figures[3]['psnr']:.2f} dB | {figures[3]['gain']:+.2f} ±" in card

@@ -7,9 +7,8 @@ import torch
 
 import gan
 import xai
+from tests.xai.nets import discriminator, pictures, quick, scramble
 from xai.methods._quiet import quiet
-
-from .nets import discriminator, pictures, quick, scramble
 
 LAYER = {"activation": {"layer": "layers.1"}}
 

@@ -14,7 +14,7 @@ from torch import Tensor, nn
 
 import gan
 import xai
-from gan.synthetic import draw_poster
+from gan.data.synthetic import draw_poster
 
 T = TypeVar("T")
 Network = TypeVar("Network", bound=nn.Module)

@@ -17,16 +17,7 @@ from torch import Tensor
 
 import xai
 from tests.xai.nets import affine, discriminator, in_threads, one_sentence, pictures, weights
-from xai.game import (
-    Game,
-    Masks,
-    every_mask,
-    foldover,
-    kernel_pairs,
-    kernel_sizes,
-    parts_agree,
-    shapley,
-)
+from xai.game import Game, Masks, every_mask, foldover, kernel_pairs, kernel_sizes, parts_agree, shapley
 from xai.methods.kernelshap import kernel_density, solve
 from xai.segments import grid, spread
 

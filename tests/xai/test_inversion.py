@@ -15,14 +15,7 @@ import gan
 import xai
 from tests.xai.latent_nets import painted
 from tests.xai.nets import discriminator, generator, given_generator, hooks, in_threads, one_sentence, snapshot
-from xai.inversion import (
-    Encoder,
-    encoder_r2,
-    invert,
-    load_encoder,
-    save_encoder,
-    train_encoder,
-)
+from xai.inversion import Encoder, encoder_r2, invert, load_encoder, save_encoder, train_encoder
 
 
 @functools.cache

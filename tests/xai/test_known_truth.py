@@ -5,7 +5,7 @@ import pytest
 import torch
 
 import xai
-from gan.synthetic import draw_poster
+from gan.data.synthetic import draw_poster
 from tests.xai.masks import SIDE, box, brighter, looking_at
 from tests.xai.nets import discriminator, noise, one_sentence, pictures, tall_pictures
 from xai.known_truth import KINDS, REMOVABLE, RIVAL, Trial, find, painted_over, parts, patches, strips

@@ -15,17 +15,7 @@ import xai
 from tests.xai.masks import SIDE, box, brighter, looking_at
 from tests.xai.nets import affine, discriminator, noise, one_sentence, pictures
 from xai.known_truth import find, patches
-from xai.localisation import (
-    CONTROLS,
-    MEASURES,
-    RESAMPLES,
-    Measures,
-    bootstrap,
-    control,
-    measure,
-    relevance,
-    standings,
-)
+from xai.localisation import CONTROLS, MEASURES, RESAMPLES, Measures, bootstrap, control, measure, relevance, standings
 
 whole_maps = arrays(np.int64, (8, 8), elements=st.integers(-9, 9))  # few values, so that many are equal
 masks = arrays(np.bool_, (8, 8)).filter(lambda mask: bool(mask.any() and not mask.all()))

@@ -14,7 +14,7 @@ from torch import Tensor, nn
 from torch.nn.functional import conv2d, conv_transpose2d, leaky_relu
 
 import xai
-from gan.calibration import moved
+from gan.evaluation.calibration import moved
 from tests.xai.nets import (
     affine,
     discriminator,

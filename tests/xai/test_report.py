@@ -12,12 +12,11 @@ from PIL import Image
 
 import gan
 import xai
+from tests.xai.archives import Page, archive
 from xai import report
 from xai.errors import ExplanationError
 from xai.findings import explain
 from xai.render import overlay
-
-from .archives import Page, archive
 
 
 def test_the_archive_holds_what_the_methods_said(

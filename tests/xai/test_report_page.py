@@ -7,10 +7,9 @@ import torch
 
 import gan
 import xai
+from tests.xai.archives import archive
 from xai.findings import explain
 from xai.trust import RULE
-
-from .archives import archive
 
 
 def test_the_page_stands_alone_and_escapes_names(

@@ -17,7 +17,7 @@ from torch import Tensor, nn
 
 import gan
 import xai
-from gan.console import Progress
+from gan.progress import Progress
 from tests.xai.nets import affine, discriminator, generator, noise, pictures, quick, weights
 from xai.agreement import coarse, rank_correlation, similarity, top_overlap
 from xai.attribution import Attribution, Share

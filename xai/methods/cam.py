@@ -15,7 +15,7 @@ import torch
 from torch import Tensor
 from torch.nn.functional import interpolate
 
-from gan.console import Progress
+from gan.progress import Progress
 from xai.attribution import Attribution, Share
 from xai.errors import ExplanationError
 

@@ -12,7 +12,7 @@ from dataclasses import dataclass
 import torch
 from torch import Tensor
 
-from gan.console import Progress
+from gan.progress import Progress
 from xai.attribution import Attribution, Share
 from xai.chain import Trace
 from xai.memory import at_once

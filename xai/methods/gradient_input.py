@@ -11,7 +11,7 @@ from dataclasses import dataclass
 
 from torch import Tensor
 
-from gan.console import Progress
+from gan.progress import Progress
 from xai.attribution import Attribution, Share
 
 

@@ -13,7 +13,7 @@ from typing import ClassVar
 import torch
 from torch import Tensor
 
-from gan.console import Progress
+from gan.progress import Progress
 from xai.attribution import Attribution, Share
 from xai.errors import ExplanationError
 from xai.memory import at_once

@@ -18,7 +18,7 @@ import torch
 from numpy.typing import NDArray
 from torch import Tensor
 
-from gan.console import Progress
+from gan.progress import Progress
 from xai.attribution import Attribution, Share
 from xai.errors import ExplanationError
 from xai.game import BATCH, Game, Masks, foldover, parts_agree

@@ -1,0 +1,158 @@
+"""Checkpoints: a folder of safetensors and JSON, and the safe import of foreign ``.pth`` files.
+
+    checkpoint = load("checkpoints/dcgan-64")
+    checkpoint.generator(latents([0], checkpoint.config))
+
+A ``.pth`` is a pickle and may hold code: it is only ever read with ``weights_only=True``, and its keys and
+shapes are checked before anything is loaded.
+"""
+
+from __future__ import annotations
+
+import hashlib
+import json
+from collections.abc import Collection, Mapping
+from dataclasses import asdict, replace
+from pathlib import Path
+from typing import Any
+
+from safetensors import SafetensorError
+from safetensors.torch import load_file
+from safetensors.torch import save as to_bytes
+from torch import nn
+
+from gan.checkpoints.foreign import load_foreign
+from gan.checkpoints.record import Checkpoint, Weights, instantiate
+from gan.errors import CheckpointError
+from gan.files import write_directory
+from gan.networks.config import ModelConfig
+from gan.networks.dcgan import Discriminator, Generator
+
+RECORD = "config.json"
+
+
+def save(
+    directory: str | Path,
+    generator: Generator,
+    discriminator: Discriminator,
+    info: Mapping[str, Any] | None = None,
+    half: Collection[str] = (),
+) -> None:
+    """Write a checkpoint folder, complete or not at all; one that is there is replaced.
+
+    Networks named in ``half`` ("generator", "discriminator") are stored in half precision.
+
+    Raises
+    ------
+    CheckpointError
+        If something else is there, which is left as it is.
+    """
+    check_replaceable(directory)
+    with write_directory(Path(directory)) as folder:
+        fill(folder, generator, discriminator, info, half)
+
+
+def check_replaceable(directory: str | Path, record: str = RECORD) -> None:
+    """Make sure that nothing but a checkpoint is lost when one is written to ``directory``.
+
+    record : name of the JSON file that every such checkpoint holds, with the networks' shape under ``model``.
+
+    Raises
+    ------
+    CheckpointError
+        If a file is there, or a folder that is not empty and holds no such record.
+    """
+    path = Path(directory)
+    if not path.exists() or (path.is_dir() and not any(path.iterdir())):
+        return
+    try:
+        known = isinstance(json.loads((path / record).read_text())["model"], dict)
+    except (OSError, ValueError, KeyError, TypeError):
+        known = False
+    if not known:
+        raise CheckpointError(f"{path} is there and is no checkpoint; it is not replaced.")
+
+
+def fill(
+    folder: Path,
+    generator: Generator,
+    discriminator: Discriminator,
+    info: Mapping[str, Any] | None = None,
+    half: Collection[str] = (),
+) -> None:
+    """Write a checkpoint's files into a folder that is there."""
+    for name, network in (("generator", generator), ("discriminator", discriminator)):
+        # Not save_file: on a full disk it raises an error of its own, which is no OSError.
+        (folder / f"{name}.safetensors").write_bytes(stored(network, name in half))
+    model = replace(generator.config, calibrated=discriminator.config.calibrated)
+    config = {"model": asdict(model), "info": dict(info or {})}
+    (folder / RECORD).write_text(json.dumps(config, indent=2) + "\n")
+
+
+def stored(network: nn.Module, half: bool = False) -> bytes:
+    """A network's weights as the content of a safetensors file, in half precision if so wanted."""
+    return to_bytes(
+        {
+            key: (value.half() if half and value.is_floating_point() else value).detach().cpu().contiguous()
+            for key, value in network.state_dict().items()
+        }
+    )
+
+
+def load(path: str | Path) -> Checkpoint:
+    """Load a checkpoint folder, or a foreign ``.pth`` of the tutorial's or of this architecture.
+
+    Raises
+    ------
+    CheckpointError
+        With one sentence that says whether the file is missing, damaged, holds code, or is of another
+        architecture; in the last case it names the keys or shapes.
+    """
+    path = Path(path)
+    if not path.exists():
+        raise CheckpointError(f"{path} is not there.")
+    return _load_folder(path) if path.is_dir() else load_foreign(path)
+
+
+def list_checkpoints(directory: str | Path) -> list[str]:
+    """Names in ``directory`` that :func:`load` can try: checkpoint folders and ``.pth`` files, sorted."""
+    root = Path(directory)
+    if not root.is_dir():
+        return []
+    return sorted(
+        path.name
+        for path in root.iterdir()
+        if not path.name.startswith(".") and ((path / RECORD).is_file() or path.suffix in {".pth", ".pt"})
+    )
+
+
+def _load_folder(path: Path) -> Checkpoint:
+    try:
+        record = json.loads((path / RECORD).read_text())
+        config = ModelConfig.from_dict(record["model"])
+    except FileNotFoundError:
+        raise CheckpointError(f"{path} holds no {RECORD}.") from None
+    except (ValueError, KeyError, TypeError, AttributeError, OSError) as error:
+        raise CheckpointError(f"{path / RECORD} is not a valid configuration.") from error
+    files = {name: path / f"{name}.safetensors" for name in ("generator", "discriminator")}
+    weights = {name: _read_safetensors(file) for name, file in files.items() if file.exists()}
+    if not weights:
+        raise CheckpointError(f"{path} holds neither generator.safetensors nor discriminator.safetensors.")
+    digest = hashlib.sha256()
+    for name in weights:
+        digest.update(files[name].read_bytes())
+    return Checkpoint(
+        instantiate(Generator, config, weights.get("generator"), path.name),
+        instantiate(Discriminator, config, weights.get("discriminator"), path.name),
+        config,
+        record.get("info", {}),
+        path.name,
+        digest.hexdigest(),
+    )
+
+
+def _read_safetensors(path: Path) -> Weights:
+    try:
+        return dict(load_file(path))
+    except (SafetensorError, OSError) as error:
+        raise CheckpointError(f"{path} is truncated or is not a safetensors file.") from error

@@ -1,0 +1,62 @@
+"""A checkpoint in memory: both networks, their shape, and what is known of their training.
+
+Checkpoint(generator, discriminator, config, {"kimg": 450.0})
+"""
+
+from __future__ import annotations
+
+from collections.abc import Mapping
+from dataclasses import dataclass, field
+from typing import Any, TypeVar
+
+import torch
+from torch import Tensor
+
+from gan.errors import CheckpointError
+from gan.networks.config import ModelConfig
+from gan.networks.dcgan import Discriminator, Generator
+
+Weights = dict[str, Tensor]
+Network = TypeVar("Network", Generator, Discriminator)
+
+
+@dataclass(frozen=True)
+class Checkpoint:
+    """Networks in eval mode on the CPU.
+
+    generator, discriminator : None where the file holds only the other one.
+    config : the networks' shape.
+    info : what is known of the training (kimg, command, figures ...).
+    name : folder or file name.
+    digest : SHA-256 of the weights, for cache keys.
+    """
+
+    generator: Generator | None
+    discriminator: Discriminator | None
+    config: ModelConfig
+    info: Mapping[str, Any] = field(default_factory=dict)
+    name: str = ""
+    digest: str = ""
+
+
+def instantiate(kind: type[Network], config: ModelConfig, weights: Weights | None, name: str) -> Network | None:
+    if weights is None:
+        return None
+    with torch.device("meta"):  # shapes only: a small file can ask for more memory than there is
+        network = kind(config)
+    wanted = network.state_dict()
+    counters = {key for key in wanted if key.endswith("num_batches_tracked")}  # absent in old files
+    missing = sorted(wanted.keys() - weights.keys() - counters)
+    unknown = sorted(weights.keys() - wanted.keys())
+    wrong = [
+        f"{key} is {tuple(weights[key].shape)} instead of {tuple(value.shape)}"
+        for key, value in wanted.items()
+        if key in weights and weights[key].shape != value.shape
+    ]
+    if missing or unknown or wrong:
+        parts = [f"missing {', '.join(missing)}"] * bool(missing)
+        parts += [f"unknown {', '.join(unknown)}"] * bool(unknown) + wrong
+        raise CheckpointError(f"{name} is of another architecture: {'; '.join(parts)}.")
+    network = network.to_empty(device="cpu")
+    network.load_state_dict({key: torch.zeros(()) for key in counters} | weights)
+    return network.eval()

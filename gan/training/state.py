@@ -1,0 +1,173 @@
+"""Everything that changes while training: made, averaged, saved and loaded."""
+
+from __future__ import annotations
+
+import copy
+import io
+import math
+import pickle
+import struct
+import zipfile
+from dataclasses import dataclass
+from pathlib import Path
+
+import torch
+from torch import Tensor, nn
+
+from gan.checkpoints.record import Checkpoint
+from gan.errors import TrainingError
+from gan.files import write_file
+from gan.networks.config import ModelConfig
+from gan.networks.dcgan import Discriminator, Generator, latents
+from gan.networks.projected import BACKBONES, ProjectedCritic
+from gan.training.config import TrainConfig
+from gan.training.growing import grown
+
+RECALIBRATION_SEED = 3_000_000
+RECALIBRATION_IMAGES = 2048
+NUMBERS = ("steps", "seconds", "best", "rate", "rate_d", "overpowered", "diverse", "restores", "summed")
+TENSORS = ("averages", "sums")
+
+
+@dataclass
+class State:
+    """Everything that changes while training.
+
+    critic : the projected critic, or None. averages : running means of D's logits of real and generated posters.
+    rate, rate_d : what the guard rails have left of both learning rates, and of D's. overpowered, diverse, restores :
+    see :mod:`gan.training.guard_rails`. sums, summed : of the steps' figures since the last whole tick, and how many steps these are.
+    """
+
+    generator: Generator
+    discriminator: Discriminator
+    ema: Generator
+    optimizer_g: torch.optim.Optimizer
+    optimizer_d: torch.optim.Optimizer
+    critic: ProjectedCritic | None
+    averages: Tensor
+    sums: Tensor
+    summed: int = 0
+    steps: int = 0
+    seconds: float = 0.0
+    best: float = math.inf
+    rate: float = 1.0
+    rate_d: float = 1.0
+    overpowered: int = 0
+    diverse: bool = False
+    restores: int = 0
+
+    def parts(self) -> dict[str, nn.Module | torch.optim.Optimizer]:
+        """What has a state dict, by name."""
+        names = ("generator", "discriminator", "ema", "optimizer_g", "optimizer_d", "critic")
+        return {name: part for name in names if (part := getattr(self, name)) is not None}
+
+
+def new_state(
+    model: ModelConfig,
+    config: TrainConfig,
+    device: str | torch.device = "cpu",
+    start: Checkpoint | None = None,
+) -> State:
+    """Networks with the seed's first weights, or grown from a checkpoint's, and their optimizers, on the device.
+
+    Raises
+    ------
+    TrainingError
+        If the checkpoint's networks cannot become these, or the critic's network is not installed.
+    """
+    with torch.random.fork_rng(devices=[]):
+        torch.manual_seed(config.seed)
+        generator, discriminator = grown(start, model) if start else (Generator(model), Discriminator(model))
+    critic = None
+    if config.critic:
+        critic = ProjectedCritic(model.size, config.seed, len(model.genres), backbone=BACKBONES[config.features]())
+    judges: list[nn.Module] = [discriminator] if critic is None else [discriminator, critic]
+    for network in (generator, *judges):
+        network.train().to(device, memory_format=torch.channels_last)  # type: ignore[call-overload]  # torch types no format for modules
+    ema = copy.deepcopy(generator).eval().requires_grad_(False)
+    betas = (config.beta1, config.beta2)
+    learnt = [weight for judge in judges for weight in judge.parameters() if weight.requires_grad]
+    return State(
+        generator,
+        discriminator,
+        ema,
+        torch.optim.Adam(generator.parameters(), config.lr_g, betas, fused=True),
+        torch.optim.Adam(learnt, config.lr_d, betas, fused=True),
+        critic,
+        averages=torch.zeros(2, device=device),
+        sums=torch.zeros((), device=device),
+    )
+
+
+def kimg(state: State, config: TrainConfig) -> float:
+    """Thousands of real posters shown so far."""
+    return state.steps * config.batch / 1000
+
+
+@torch.no_grad()
+def update_ema(state: State, follow: float | Tensor) -> None:
+    """Move the average of G, BatchNorm's buffers included, this far towards G: from 0, not at all, to 1."""
+    averaged, current = state.ema.state_dict(), state.generator.state_dict()
+    names = [name for name, value in averaged.items() if value.is_floating_point()]
+    share = [follow] * len(names) if isinstance(follow, Tensor) else follow
+    torch._foreach_lerp_([averaged[name] for name in names], [current[name] for name in names], share)
+
+
+@torch.no_grad()
+def recalibrate(generator: Generator, labels: Tensor | None = None, images: int = RECALIBRATION_IMAGES) -> Generator:
+    """A copy in eval mode whose BatchNorm statistics are those of its own weights.
+
+    Averaged weights have other statistics than averaged statistics say. They are measured anew as plain
+    means over ``images`` pictures of fixed seeds, in batches of 64; of a generator with genres under ``labels``
+    (64, genres), each batch the same.
+    """
+    copied = copy.deepcopy(generator).train()
+    norms = [module for module in copied.modules() if isinstance(module, nn.BatchNorm2d)]
+    momenta = [norm.momentum for norm in norms]
+    for norm in norms:
+        norm.reset_running_stats()
+        norm.momentum = None  # cumulative mean
+    device = next(copied.parameters()).device
+    for first in range(RECALIBRATION_SEED, RECALIBRATION_SEED + images, 64):
+        copied(latents(range(first, first + 64), copied.config, device), labels)
+    for norm, momentum in zip(norms, momenta, strict=True):
+        norm.momentum = momentum
+    return copied.eval()
+
+
+def weights_are_finite(state: State) -> bool:
+    """Whether no weight of either network is NaN or infinite."""
+    parameters = [*state.generator.parameters(), *state.discriminator.parameters()]
+    return bool(torch.stack([weight.detach().sum() for weight in parameters]).isfinite().all())
+
+
+def save_state(state: State, run: Path) -> None:
+    """Write ``state.pt``, complete or not at all."""
+    record = {name: part.state_dict() for name, part in state.parts().items()}
+    record |= {name: getattr(state, name) for name in (*NUMBERS, *TENSORS)}
+    buffer = io.BytesIO()  # torch.save to a full disk raises anything; to memory it does not fail
+    torch.save(record, buffer)
+    write_file(run / "state.pt", lambda file: file.write(buffer.getbuffer()))
+
+
+def load_state(state: State, run: Path, device: torch.device) -> None:
+    """Fill ``state`` from ``run/state.pt``; TrainingError if there is none or it does not fit."""
+    path = run / "state.pt"
+    if not path.exists():
+        raise TrainingError(f"{run} holds no state to resume.")
+    try:
+        with zipfile.ZipFile(path) as file:  # torch.load does not look at the checksums
+            if file.testzip() is not None:
+                raise zipfile.BadZipFile
+        record = torch.load(path, map_location=device, weights_only=True)
+        if not isinstance(record, dict):
+            raise TypeError
+        for name, part in state.parts().items():
+            part.load_state_dict(record[name])
+        for name in (*NUMBERS, *TENSORS):
+            setattr(state, name, record[name])
+    except (
+        RuntimeError, ValueError, LookupError, TypeError, AttributeError, EOFError, OSError, pickle.UnpicklingError,
+        struct.error, zipfile.BadZipFile,
+    ) as error:  # fmt: skip
+        raise TrainingError(f"{path} does not fit these options, or is damaged.") from error

@@ -1,0 +1,122 @@
+from __future__ import annotations
+
+import json
+from dataclasses import replace
+from pathlib import Path
+
+import numpy as np
+import pytest
+import torch
+
+import gan
+from gan.evaluation import conditioning, report
+from gan.evaluation.distances import compare, frechet_distance
+from gan.evaluation.estimates import evenly, with_intervals
+from gan.evaluation.features import generated_features, poster_features
+from gan.evaluation.report import Evaluation, evaluate, read, write
+from tests.gan.small_judge import normal
+
+pytestmark = pytest.mark.usefixtures("small_judge")
+
+
+@pytest.fixture
+def checkpoint(checkpoints: Path) -> gan.Checkpoint:
+    return gan.load(checkpoints / "tiny")
+
+
+@pytest.fixture
+def halves(posters: gan.PosterSet) -> tuple[gan.PosterSet, gan.PosterSet]:
+    """24 posters to train on and 16 held out."""
+    return posters.select(range(24)), posters.select(range(24, 40))
+
+
+def test_a_checkpoint_is_measured_the_same_on_every_run(
+    checkpoint: gan.Checkpoint, halves: tuple[gan.PosterSet, gan.PosterSet], tmp_path: Path
+) -> None:
+    told: list[tuple[str, float]] = []
+    found = evaluate(checkpoint, *halves, samples=20, progress=lambda what, part: told.append((what, part)))
+    assert found == evaluate(checkpoint, *halves, samples=20)
+    assert (found.name, found.digest) == ("tiny", checkpoint.digest)
+    assert (found.training, found.held_out, found.samples) == (24, 16, 20)
+    assert all(0 <= part <= 1 for _, part in told)
+    assert {"training posters", "generated posters", "copies", "collapse"} <= {what for what, _ in told}
+
+    training, held_out = halves
+    made = generated_features(checkpoint.generator, 20, report.FIRST_SEED)
+    real, known = poster_features(held_out), poster_features(training)
+    assert found.generated["fd_lite1"].value == frechet_distance(real, made)
+    assert found.floor["fd_lite1"].value == frechet_distance(real, evenly(known, 20))
+    assert found.floor.keys() == found.generated.keys()
+    with torch.no_grad():
+        judged = checkpoint.discriminator.logit(held_out.tensor(range(16)))
+    assert found.discriminator["accuracy_held_out"].value == pytest.approx(float((judged > 0).float().mean()))
+    assert {pair.poster for pair in found.closest} <= set(training.names)
+    assert all(key in report.WORDS for part in (found.generated, found.discriminator) for key in part)
+    assert all(key in report.WORDS for part in (found.memorisation, found.collapse) for key in part)
+
+    write(found, tmp_path)
+    assert read(tmp_path) == found
+    assert "NaN" not in (tmp_path / "evaluate.json").read_text()
+
+
+def test_real_posters_alone_stand_at_the_floor() -> None:
+    """Two sets of the real distribution cannot be told apart by any figure; a shifted one can."""
+    real, floor, other = normal(1, 300), normal(2, 300), normal(3, 300)
+    one, again = (with_intervals(compare, real, rows) for rows in (floor, other))
+    shifted = with_intervals(compare, real, floor + 0.7)
+    assert all(one[key].low < again[key].high and again[key].low < one[key].high for key in one)
+    assert one["kid_lite1"].low < 0 < one["kid_lite1"].high
+    assert shifted["fd_lite1"].low > one["fd_lite1"].high
+    assert shifted["coverage"].high < one["coverage"].low
+
+
+def test_a_conditional_checkpoint_is_measured_with_genres(
+    halves: tuple[gan.PosterSet, gan.PosterSet], monkeypatch: pytest.MonkeyPatch
+) -> None:
+    monkeypatch.setattr(conditioning, "FEWEST", 3)
+    monkeypatch.setattr(conditioning, "GENRE_SAMPLES", 12)
+    training, held_out = halves
+    genres = tuple(held_out.genre_counts())[:2]
+    config = gan.ModelConfig(resolution=8, latent=8, width=4, genres=genres)
+    torch.manual_seed(0)
+    networks = gan.Generator(config).eval(), gan.Discriminator(config).eval()
+    found = evaluate(gan.Checkpoint(*networks, config, digest="c"), training, held_out, samples=16)
+    with_it = training.genre_labels(genres)
+    wanted = [g for i, g in enumerate(genres) if (with_it[:, i] == 1).sum() >= 3 and (with_it[:, i] == -1).sum() >= 3]
+    assert [one.genre for one in found.genres] == wanted != []
+    assert Evaluation.from_json(json.loads(json.dumps(found.to_json()))) == found
+
+
+def test_a_generator_alone_is_judged_without_d(
+    checkpoint: gan.Checkpoint, halves: tuple[gan.PosterSet, gan.PosterSet], tmp_path: Path
+) -> None:
+    found = evaluate(replace(checkpoint, discriminator=None), *halves, samples=16)
+    assert found.discriminator is found.threshold is None
+    assert read(write(found, tmp_path).parent) == found
+
+
+def test_what_cannot_be_judged_is_said_in_a_sentence(
+    checkpoint: gan.Checkpoint, halves: tuple[gan.PosterSet, gan.PosterSet]
+) -> None:
+    training, held_out = halves
+    with pytest.raises(gan.CheckpointError, match="tiny has no generator to judge"):
+        evaluate(replace(checkpoint, generator=None), *halves)
+    wide = replace(held_out, images=np.zeros((16, 12, 8, 3), np.uint8))
+    with pytest.raises(gan.DataError, match="The generator draws 8 x 8; the posters are 12 x 8"):
+        evaluate(checkpoint, training, wide)
+    with pytest.raises(gan.DataError, match=r"At least 10 held-out posters .* not 9 and 24"):
+        evaluate(checkpoint, training, held_out.select(range(9)))
+    with pytest.raises(gan.DataError, match=r"At least 10 generated posters .* not 3"):
+        evaluate(checkpoint, training, held_out, samples=3)
+
+
+def test_where_nothing_was_measured_there_is_nothing_to_read(tmp_path: Path) -> None:
+    assert read(tmp_path) is None
+    assert read(tmp_path / "nowhere") is None
+
+
+@pytest.mark.parametrize("text", ["", "[]", "{}", '{"closest": 3}', "{"])
+def test_a_damaged_evaluation_is_named(tmp_path: Path, text: str) -> None:
+    (tmp_path / "evaluate.json").write_text(text)
+    with pytest.raises(gan.CheckpointError, match=r"evaluate\.json is not an evaluation"):
+        read(tmp_path)

@@ -1,0 +1,78 @@
+from __future__ import annotations
+
+from dataclasses import replace
+from itertools import islice
+
+import numpy as np
+import torch
+
+from gan import PosterSet
+from gan.training.batches import Feed, batch_indices
+from tests.gan.short_runs import config_of
+
+CPU = torch.device("cpu")
+
+
+def test_a_resumed_stream_of_batches_is_the_tail_of_the_uninterrupted() -> None:
+    config = config_of(1, seed=3)
+    whole = list(islice(batch_indices(11, config, 0), 9))
+    for first in range(9):
+        tail = list(islice(batch_indices(11, config, first), 9 - first))
+        assert np.array_equal(tail, whole[first:])
+
+
+def test_every_poster_is_shown_at_most_once_an_epoch_and_in_a_new_order_each() -> None:
+    batches = list(islice(batch_indices(11, config_of(1), 0), 20))
+    epochs = [np.concatenate(batches[start : start + 2]).tolist() for start in range(0, 20, 2)]
+    for epoch in epochs:
+        assert len(set(epoch)) == 8
+        assert set(epoch) <= set(range(11))
+    assert len({tuple(epoch) for epoch in epochs}) == 10
+    assert set(np.concatenate(epochs).tolist()) == set(range(11))
+
+
+def test_the_order_of_posters_follows_the_seed() -> None:
+    orders = [next(batch_indices(100, config_of(1, seed=seed), 0)).tolist() for seed in (0, 0, 1)]
+    assert orders[0] == orders[1] != orders[2]
+
+
+def test_two_processes_share_the_very_batch_of_one() -> None:
+    """Each takes rows of the same indices, so that no poster is seen twice in a batch."""
+    batch = next(batch_indices(11, config_of(1), 0))
+    assert np.array_equal(np.concatenate([batch[:2], batch[2:]]), batch)
+    assert len(set(batch.tolist())) == 4
+
+
+def test_a_batch_is_the_posters_and_their_labels(posters: PosterSet) -> None:
+    genres = list(posters.genre_counts())[:2]
+    images, labels = Feed(posters, genres, CPU)([3, 0, 7])
+    assert torch.equal(images, posters.tensor([3, 0, 7]))
+    assert images.is_contiguous(memory_format=torch.channels_last)
+    assert labels is not None and labels.dtype == torch.int8
+    for row, index in zip(labels.tolist(), [3, 0, 7], strict=True):
+        assert row == [1 if genre in posters.genres[index] else -1 for genre in genres]
+
+
+def test_a_partial_poster_has_unknown_labels(posters: PosterSet) -> None:
+    partial = replace(posters, complete=(False,) * len(posters))
+    genres = list(posters.genre_counts())
+    _, labels = Feed(partial, genres, CPU)(range(40))
+    assert labels is not None
+    assert set(labels.flatten().tolist()) == {0, 1}
+
+
+def test_without_genres_there_are_no_labels(posters: PosterSet) -> None:
+    feed = Feed(posters, (), CPU)
+    assert feed([0, 1])[1] is None
+    assert feed.some_labels(0.1) is None
+
+
+def test_some_labels_are_parts_of_those_of_posters_from_first_to_last(posters: PosterSet) -> None:
+    genres = list(posters.genre_counts())
+    labels = Feed(posters, genres, CPU).some_labels(0.0, 5)
+    whole = torch.from_numpy(posters.genre_labels(genres))[[0, 9, 19, 29, 39]].float()
+    assert labels is not None
+    assert torch.equal(labels[labels != 0], whole[labels != 0])
+    assert 0 < (labels != 0).sum() < (whole != 0).sum()
+    nothing = Feed(posters, genres, CPU).some_labels(1.0, 5)
+    assert nothing is not None and not nothing.any()

@@ -1,0 +1,313 @@
+from __future__ import annotations
+
+import copy
+import os
+import signal
+import socket
+import subprocess
+import sys
+import time
+from dataclasses import replace
+from datetime import timedelta
+from pathlib import Path
+
+import pytest
+import torch
+import torch.distributed as dist
+from torch import nn
+
+from gan import ModelConfig, PosterSet, TrainConfig, TrainingError, load
+from gan.training import distributed as several
+from gan.training.distributed import World, joined, synchronised
+from gan.training.loop import train
+from gan.training.run_folder import read_stats
+from gan.training.state import new_state
+from gan.training.step import step
+from tests.gan.short_runs import config_of, equal
+
+ROOT = Path(__file__).parents[2]
+
+
+def free_port() -> int:
+    with socket.socket() as found:
+        found.bind(("127.0.0.1", 0))
+        return int(found.getsockname()[1])
+
+
+def processes(code: str, *arguments: object, size: int = 2) -> list[subprocess.Popen[str]]:
+    """Python with torchrun's environment, once for each rank."""
+    environment = os.environ | {
+        "PYTHONPATH": str(ROOT), "OMP_NUM_THREADS": "1", "WORLD_SIZE": str(size),
+        "MASTER_ADDR": "127.0.0.1", "MASTER_PORT": str(free_port()),
+    }  # fmt: skip
+    command = [sys.executable, "-c", code, *map(str, arguments)]
+    return [
+        subprocess.Popen(
+            command, cwd=ROOT, env=environment | {"RANK": str(rank), "LOCAL_RANK": str(rank)}, text=True,
+            stdout=subprocess.PIPE, stderr=subprocess.PIPE,
+        )
+        for rank in range(size)
+    ]  # fmt: skip
+
+
+def finish(started: list[subprocess.Popen[str]], seconds: float = 240) -> list[tuple[str, str]]:
+    try:
+        return [process.communicate(timeout=seconds) for process in started]
+    finally:
+        for process in started:
+            process.kill()
+
+
+# ---- The parts ---------------------------------------------------------------------------------------
+
+
+def test_alone_there_is_nobody_to_wait_for(monkeypatch: pytest.MonkeyPatch) -> None:
+    monkeypatch.delenv("WORLD_SIZE", raising=False)
+    with joined(torch.device("cpu")) as world:
+        assert world == World(0, 1)
+        assert world.first
+        assert world.rows(8) == slice(0, 8)
+        assert world.mean(torch.tensor(3.0)) == 3
+    assert not dist.is_initialized()
+
+
+def test_processes_share_a_batch_without_gap_or_overlap() -> None:
+    assert [World(rank, 3).rows(12) for rank in range(3)] == [slice(0, 4), slice(4, 8), slice(8, 12)]
+    assert [World(rank, 3).first for rank in range(3)] == [True, False, False]
+
+
+@pytest.mark.parametrize(("batch", "size"), [(4, 3), (4, 4)])
+def test_a_batch_that_cannot_be_shared_is_refused(
+    batch: int, size: int, posters: PosterSet, tiny: ModelConfig, tmp_path: Path
+) -> None:
+    from gan.training.loop import _begin
+
+    with pytest.raises(TrainingError, match=rf"^A batch of {batch} cannot be shared by {size} processes\.$"):
+        _begin(posters, tmp_path, tiny, config_of(1), torch.device("cpu"), False, None, World(0, size))
+
+
+BATCHNORM = """
+import sys, torch
+from torch import nn
+from datetime import timedelta
+from gan.training.distributed import joined, synchronised
+given = torch.load(sys.argv[1])
+with joined(torch.device("cpu"), timedelta(seconds=60)) as world:
+    for number, (images, target, weights) in enumerate(given):
+        network = nn.Sequential(nn.BatchNorm2d(3))
+        network.load_state_dict(weights)
+        held = list(network.parameters())
+        synchronised(network)
+        assert [id(weight) for weight in network.parameters()] == [id(weight) for weight in held]
+        rows = world.rows(len(images))
+        part = images[rows].requires_grad_(True)
+        result = network(part)
+        ((result - target[rows]) ** 2).mean().backward()
+        world.average_gradients(held)
+        found = [result.detach(), part.grad, *(weight.grad for weight in held), *network.buffers()]
+        torch.save(found, f"{sys.argv[2]}/{number}-{world.rank}.pt")
+"""
+
+
+def test_shared_batchnorm_is_batchnorm_of_the_joined_batch(tmp_path: Path) -> None:
+    """Outputs, slopes of pictures and weights, running statistics; also far from zero, where digits are scarce."""
+    given = []
+    for centre, spread in ((0.0, 1.0), (100.0, 0.1)):
+        random = torch.Generator().manual_seed(1)
+        images = torch.randn(6, 3, 5, 4, generator=random) * spread + centre
+        images[:3] += spread  # the processes' own statistics differ
+        norm = nn.Sequential(nn.BatchNorm2d(3))
+        with torch.no_grad():
+            norm[0].weight.copy_(torch.tensor([0.5, 1.0, 2.0]))
+            norm[0].bias.copy_(torch.tensor([0.1, 0.0, -1.0]))
+        given.append((images, torch.randn(6, 3, 5, 4, generator=random), norm.state_dict()))
+    torch.save(given, tmp_path / "given.pt")
+    started = processes(BATCHNORM, tmp_path / "given.pt", tmp_path)
+    told = finish(started)
+    assert [process.returncode for process in started] == [0, 0], told
+
+    for number, (images, target, weights) in enumerate(given):
+        norm = nn.Sequential(nn.BatchNorm2d(3)).double()
+        norm.load_state_dict(weights)
+        images = images.double().requires_grad_(True)
+        result = norm(images)
+        ((result - target) ** 2).mean().backward()
+        parts = [torch.load(tmp_path / f"{number}-{rank}.pt") for rank in range(2)]
+        assert torch.allclose(torch.cat([part[0] for part in parts]).double(), result, atol=2e-3 if number else 1e-5)
+        # Each process's loss is the mean over its own half: slopes of pictures are twice those of the whole's mean.
+        slopes = torch.cat([part[1] for part in parts]).double() / 2
+        assert torch.allclose(slopes, images.grad, rtol=1e-2, atol=1e-3 * images.grad.abs().max().item())
+        expected = [*(weight.grad for weight in norm.parameters()), *norm.buffers()]
+        for part in parts:
+            for mine, theirs in zip(part[2:], expected, strict=True):
+                assert torch.allclose(mine.double(), theirs.double(), rtol=1e-3, atol=1e-4)
+        assert all(torch.equal(a, b) for a, b in zip(parts[0][2:], parts[1][2:], strict=True))
+
+
+def test_a_synchronised_network_keeps_its_weights_names_and_optimizer(tiny: ModelConfig) -> None:
+    state = new_state(replace(tiny, resolution=16), config_of(1))
+    before = copy.deepcopy(state.generator.state_dict())
+    synchronised(state.generator)
+    assert equal(state.generator.state_dict(), before)
+    held = {id(weight) for group in state.optimizer_g.param_groups for weight in group["params"]}
+    assert held == {id(weight) for weight in state.generator.parameters()}
+    norms = [layer for layer in state.generator.layers if isinstance(layer, nn.BatchNorm2d)]
+    assert len(norms) == 2 and all(type(norm) is several._SharedBatchNorm and norm.training for norm in norms)
+
+
+# ---- A run -------------------------------------------------------------------------------------------
+
+STEPS = """
+import sys, torch
+from datetime import timedelta
+from gan.training.distributed import SMALL_BATCH, joined, synchronised
+from gan.training.state import new_state
+from gan.training.step import step
+runs = torch.load(sys.argv[1], weights_only=False)
+with joined(torch.device("cpu"), timedelta(seconds=60)) as world:
+    for number, (model, config, real, labels) in enumerate(runs):
+        state = new_state(model, config)
+        synchronised(state.generator), synchronised(state.discriminator)
+        rows = world.rows(config.batch)
+        part = None if labels is None else labels[rows]
+        figures = [world.mean(step(state, real[rows], part, config, world)) for _ in range(4)]
+        weights = [state.generator.state_dict(), state.discriminator.state_dict(), state.ema.state_dict()]
+        torch.save((figures, weights, state.averages), f"{sys.argv[2]}/{number}-{world.rank}.pt")
+"""
+
+
+def test_two_processes_are_one_with_the_doubled_batch(posters: PosterSet, tiny: ModelConfig, tmp_path: Path) -> None:
+    """With BatchNorm and without, with genres, augmentation, LeCam, R1 and R2."""
+    changes = {"batch": 8, "augment": "color,translation,cutout", "lr_g": 1e-3, "lr_d": 1e-3}
+    deep = replace(tiny, resolution=16)
+    images = torch.nn.functional.interpolate(posters.tensor(range(8)), scale_factor=2)
+    labels = torch.randint(-1, 2, (8, 2), generator=torch.Generator().manual_seed(0)).to(torch.int8)
+    runs = [
+        (deep, config_of(100, lecam=0.3, **changes), images, None),
+        (
+            replace(deep, norm_d=False, genres=("Comedy", "Drama"), embedding=3),
+            config_of(100, loss="relativistic", penalty=1.0, penalty_every=2, label_ramp_kimg=0, **changes),
+            images,
+            labels,
+        ),
+    ]
+    torch.save(runs, tmp_path / "runs.pt")
+    started = processes(STEPS, tmp_path / "runs.pt", tmp_path)
+    told = finish(started)
+    assert [process.returncode for process in started] == [0, 0], told
+    for number, (model, config, real, known) in enumerate(runs):
+        state = new_state(model, config)
+        first = copy.deepcopy(state.discriminator.state_dict())
+        alone = [step(state, real, known, config) for _ in range(4)]
+        weights = [state.generator.state_dict(), state.discriminator.state_dict(), state.ema.state_dict()]
+        assert not torch.allclose(first["layers.0.weight"], weights[1]["layers.0.weight"], atol=1e-3)
+        results = [torch.load(tmp_path / f"{number}-{rank}.pt") for rank in range(2)]
+        for figures, shared, averages in results:
+            for mine, theirs in zip(figures, alone, strict=True):
+                assert torch.allclose(mine[[0, 1, 3, 4]], theirs[[0, 1, 3, 4]], atol=1e-4)
+            for mine, theirs in zip(shared, weights, strict=True):
+                for key, value in theirs.items():
+                    # Adam divides by the slope's own size: where that is nothing but rounding, so is its direction.
+                    far = (mine[key].double() - value.double()).abs() > 1e-4
+                    assert far.double().mean() < 0.02, (number, key, far.sum())
+            assert torch.allclose(averages, state.averages, atol=1e-5)
+        assert equal(results[0][1], results[1][1])  # among themselves, to the last bit
+
+
+def torchrun(data: Path, run: Path, *options: str, **settings: str) -> subprocess.Popen[str]:
+    """The literal command, on the smallest networks."""
+    command = [str(Path(sys.executable).with_name("torchrun")), "--nproc-per-node", "2", "--master-port"]
+    command += [str(free_port()), "scripts/train.py", "--data", str(data), "--out", str(run), "--device=cpu"]
+    command += ["--resolution=8", "--latent=8", "--width=4", "--batch=4", "--threads=1", "--eval-kimg=0"]
+    environment = os.environ | {"PYTHONPATH": str(ROOT), "OMP_NUM_THREADS": "1"} | settings
+    return subprocess.Popen(
+        [*command, *options], cwd=ROOT, env=environment, text=True, stdout=subprocess.PIPE, stderr=subprocess.PIPE
+    )
+
+
+def test_the_same_command_under_torchrun_is_the_same_run(
+    poster_folder: Path, posters: PosterSet, tiny: ModelConfig, tmp_path: Path
+) -> None:
+    process = torchrun(poster_folder, tmp_path / "run", "--kimg=0.04", "--tick-kimg=0.02", "--lecam=0.3", "--quiet")
+    [(out, err)] = finish([process])
+    assert process.returncode == 0, err
+    assert len([line for line in out.splitlines() if line.startswith("37 posters to train on")]) == 1
+    assert len([line for line in out.splitlines() if line.startswith("10 steps in")]) == 1
+
+    config = TrainConfig(kimg=0.04, batch=4, tick_kimg=0.02, lecam=0.3, eval_kimg=0)
+    state = train(posters, tmp_path / "alone", tiny, config, progress=False)
+    record = torch.load(tmp_path / "run/state.pt", weights_only=True)
+    assert record["steps"] == state.steps == 10
+    for part in ("generator", "discriminator", "ema"):
+        for key, value in getattr(state, part).state_dict().items():
+            assert torch.allclose(record[part][key].double(), value.double(), atol=1e-3), key
+    rows = [read_stats(tmp_path / name) for name in ("run", "alone")]
+    assert [row["step"] for row in rows[0]] == [row["step"] for row in rows[1]] == [5, 10]
+    for name in ("loss_d", "loss_g", "logit_gap", "diversity"):
+        assert [row[name] for row in rows[0]] == pytest.approx([row[name] for row in rows[1]], abs=1e-3)
+    assert load(tmp_path / "run/latest").info["updates"] == 10
+
+
+LOST = """
+import sys
+from datetime import timedelta
+from pathlib import Path
+import torch
+from gan import ModelConfig, TrainConfig, TrainingError, distributed, load_posters
+from gan import train as loop
+torch.set_num_threads(1)
+joined = loop.joined
+loop.joined = lambda device: joined(device, timedelta(seconds=30))
+posters = load_posters(sys.argv[1], 8, progress=False)
+config = TrainConfig(kimg=4000, batch=4, tick_kimg=0.02, snapshot_kimg=0.02, grid_kimg=1000, eval_kimg=0, augment="")
+try:
+    loop.train(posters, Path(sys.argv[2]), ModelConfig(8, 8, 4), config, progress=False)
+except TrainingError as error:
+    print(f"error: {error}")
+    sys.exit(2)
+"""
+
+
+@pytest.mark.parametrize("victim", [0, 1])
+def test_a_lost_process_ends_the_other_with_one_sentence_and_a_state_to_go_on_from(
+    victim: int, poster_folder: Path, posters: PosterSet, tiny: ModelConfig, tmp_path: Path
+) -> None:
+    run = tmp_path / "run"
+    started = processes(LOST, poster_folder, run)
+    try:
+        for _ in range(2400):
+            if (run / "state.pt").exists():
+                break
+            assert all(process.poll() is None for process in started), [p.communicate() for p in started]
+            time.sleep(0.05)
+        started[victim].send_signal(signal.SIGKILL)
+        started[victim].wait()
+        out, err = started[1 - victim].communicate(timeout=60)
+    finally:
+        for process in started:
+            process.kill()
+    assert started[1 - victim].returncode == 2, err
+    assert out.splitlines()[-1] == "error: Another process was lost; go on from the last saved state with --resume."
+    steps = torch.load(run / "state.pt", weights_only=True)["steps"]
+    config = config_of(steps + 3, tick_kimg=0.02)
+    assert train(posters, run, tiny, config, resume=True, progress=False).steps == steps + 3
+
+
+def test_a_process_that_never_comes_is_a_lost_one(monkeypatch: pytest.MonkeyPatch) -> None:
+    settings = {"WORLD_SIZE": "2", "RANK": "0", "MASTER_ADDR": "127.0.0.1", "MASTER_PORT": str(free_port())}
+    for name, value in settings.items():
+        monkeypatch.setenv(name, value)
+    with (
+        pytest.raises(TrainingError, match=r"^Another process was lost; go on from the last saved state"),
+        joined(torch.device("cpu"), timedelta(seconds=1)),
+    ):
+        pass
+    assert not dist.is_initialized()
+
+
+def test_other_errors_are_not_hidden(monkeypatch: pytest.MonkeyPatch) -> None:
+    monkeypatch.setattr(dist, "init_process_group", lambda *_, **__: None)
+    monkeypatch.setattr(dist, "get_rank", lambda: 0)
+    monkeypatch.setenv("WORLD_SIZE", "2")
+    with pytest.raises(RuntimeError, match="shapes"), joined(torch.device("cpu")):
+        raise RuntimeError("shapes cannot be multiplied")
