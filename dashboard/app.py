@@ -6,7 +6,8 @@ streamlit run dashboard/app.py -- --posters posters.zip --checkpoints checkpoint
 
 import streamlit as st
 
-from dashboard import cache, state, ui
+from dashboard import sidebar, ui
+from dashboard.cached import networks
 from dashboard.settings import settings
 
 PAGES = {
@@ -34,10 +35,10 @@ page = st.navigation(
 )
 st.html(ui.STYLE)
 with st.spinner("Waking up the networks"):
-    cache.warm_up()
-subject = state.choose()
+    networks.warm_up()
+subject = sidebar.choose()
 st.session_state["_subject"] = subject
-if subject is None and not cache.checkpoint_names():
+if subject is None and not networks.checkpoint_names():
     st.info(
         f"There is no checkpoint in {settings().checkpoints}. Train one with scripts/train.py, or name a folder: "
         "streamlit run dashboard/app.py -- --checkpoints DIR",

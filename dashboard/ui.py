@@ -14,7 +14,7 @@ from dashboard.components.sprite_grid import sprite_grid
 from gan.progress import Progress
 
 if TYPE_CHECKING:
-    from xai.units import Layer
+    from xai.networks.layers import Layer
 
 LOG = logging.getLogger(__name__)
 PATIENCE = 3.0  # seconds before a bar tells how long it will still take

@@ -34,8 +34,8 @@ from gan import cli
 from gan.cli import exit_code
 from gan.data.synthetic import draw_poster
 from gan.files import write_file
-from xai.peers import PEERS
-from xai.timing import REFERENCES, Bench, Row, elapsed, table, turns
+from xai.bench.library_timings import PEERS
+from xai.bench.timing import REFERENCES, Bench, Row, elapsed, table, turns
 
 HOUSE = Path(__file__).resolve().parent.parent
 BEGIN, END = "<!-- benchmark -->", "<!-- /benchmark -->"
@@ -140,10 +140,10 @@ def folder(bench: Bench) -> Iterator[Row]:
 
 def generator(bench: Bench) -> Iterator[Row]:
     """The generator's laboratory: all sweeps of one seed, the Jacobian, the picture without every filter."""
-    from xai.anatomy import Anatomy
-    from xai.atlas import atlas
-    from xai.latent import jacobian
-    from xai.removal import removals
+    from xai.generator.ablation import removals
+    from xai.generator.folded import Anatomy
+    from xai.latents.sensitivity import jacobian
+    from xai.latents.sweeps import atlas
 
     network = bench.checkpoint.generator
     assert network is not None  # checked by main
@@ -161,7 +161,7 @@ def generator(bench: Bench) -> Iterator[Row]:
 
 def noise(bench: Bench) -> Iterator[Row]:
     """Sobol's total index of every noise value, on a small sample."""
-    from xai.importance import POINTS, importance
+    from xai.latents.sobol import POINTS, importance
 
     network, samples = bench.checkpoint.generator, 4
     assert network is not None  # checked by main
@@ -173,7 +173,7 @@ def noise(bench: Bench) -> Iterator[Row]:
 
 def pruning(bench: Bench) -> Iterator[Row]:
     """What the Prune page asks for: a smaller generator, and twelve posters before and after."""
-    from xai.prune import first_of, moments, prune, ranking
+    from xai.generator.pruning import first_of, moments, prune, ranking
 
     network = bench.checkpoint.generator
     assert network is not None  # checked by main

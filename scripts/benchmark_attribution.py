@@ -31,8 +31,18 @@ import gan
 import xai
 from gan.cli import around, exit_code, put
 from gan.files import write_file
-from xai.known_truth import KINDS, Case, Found, find, parts, patches, strips
-from xai.localisation import CONTROLS, MEASURES, Estimate, Measures, Standing, control, measure, relevance, standings
+from xai.bench.localisation import (
+    CONTROLS,
+    MEASURES,
+    Estimate,
+    Measures,
+    Standing,
+    control,
+    measure,
+    relevance,
+    standings,
+)
+from xai.bench.planted import KINDS, Case, Found, find, parts, patches, strips
 
 BEGIN, END = "<!-- benchmark: begin -->", "<!-- benchmark: end -->"
 HOSTS, DONORS = 1000, 256  # posters to choose from, at most

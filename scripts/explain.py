@@ -28,10 +28,10 @@ from typing import Any
 import gan
 import xai
 from gan.cli import exit_code, parse_seeds, tell_unread
-from xai import explain_job
-from xai.explain_job import Job, processes
-from xai.genres import asked_for
-from xai.posters import Poster, drawn, in_files
+from xai.latents.genres import asked_for
+from xai.report import job
+from xai.report.inputs import Poster, drawn, in_files
+from xai.report.job import Job, processes
 
 USUAL = "deeplift,deepshap,lime,activation"
 
@@ -193,7 +193,7 @@ def plan(chosen: argparse.Namespace, open_files: ExitStack) -> Job:
     checkpoint = asked_for(gan.load(chosen.checkpoint), chosen.genres)
     posters = posters_of(chosen, checkpoint, open_files)
     methods = methods_of(chosen, checkpoint)
-    return explain_job.plan(checkpoint, posters, methods, out, chosen.trust, chosen.batch, chosen.overwrite)
+    return job.plan(checkpoint, posters, methods, out, chosen.trust, chosen.batch, chosen.overwrite)
 
 
 def _check_out(out: Path, overwrite: bool) -> None:
@@ -222,7 +222,7 @@ def stoppable() -> Iterator[None]:
 def run(chosen: argparse.Namespace) -> None:
     """Do what the command line asks; of several processes the first one says what was done."""
     with stoppable(), processes() as (rank, world), ExitStack() as open_files:
-        summary = explain_job.run(plan(chosen, open_files), rank, world)
+        summary = job.run(plan(chosen, open_files), rank, world)
     if summary is not None:
         print(f"{summary.posters} posters explained; open {chosen.out / 'index.html'}")
         tell_unread(summary.skipped)

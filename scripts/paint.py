@@ -17,8 +17,8 @@ from pathlib import Path
 from gan import CheckpointError, latents, load, to_uint8
 from gan.cli import exit_code
 from gan.files import write_file
-from xai.genres import asked_for
-from xai.paint import from_json, paint
+from xai.generator.painting import from_json, paint
+from xai.latents.genres import asked_for
 from xai.render import enlarge, png
 
 MOST_SCALE = 64

@@ -32,7 +32,7 @@ from gan.files import write_file
 from gan.upscaling import network as upscale
 from gan.upscaling import resampling
 from gan.upscaling.resampling import FACTOR
-from xai.genres import asked_for
+from xai.latents.genres import asked_for
 
 Way = Callable[[NDArray[np.uint8]], NDArray[np.uint8]]
 

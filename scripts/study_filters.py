@@ -16,9 +16,9 @@ from pathlib import Path
 from gan import CheckpointError, load
 from gan.cli import exit_code
 from gan.progress import progress_bar
-from xai.filter_table import FILE
-from xai.filters import FIRST_SEED, filters_table
-from xai.genres import asked_for
+from xai.generator.filter_study import FIRST_SEED, filters_table
+from xai.generator.filter_table import FILE
+from xai.latents.genres import asked_for
 
 
 def parse(arguments: list[str] | None = None) -> argparse.Namespace:

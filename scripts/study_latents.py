@@ -16,9 +16,9 @@ from pathlib import Path
 from gan import CheckpointError, load
 from gan.cli import exit_code
 from gan.progress import progress_bar
-from xai.direction_families import CONTROL
-from xai.genres import asked_for
-from xai.latent_study import FILE, LatentStudy, latent_study
+from xai.latents.directions import CONTROL
+from xai.latents.genres import asked_for
+from xai.latents.study import FILE, LatentStudy, latent_study
 
 
 def parse(arguments: list[str] | None = None) -> argparse.Namespace:

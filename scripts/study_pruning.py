@@ -23,10 +23,10 @@ from gan.files import write_file
 from gan.progress import progress_bar
 from gan.training.state import recalibrate
 from xai import ExplanationError
-from xai.filter_table import FILE, Table
-from xai.filters import filters_table
-from xai.prune import RANKINGS, costs, effects, first_of, moments, prune, ranking
-from xai.pruning_bench import RULE, bench, unnoticed
+from xai.bench.pruning import RULE, bench, unnoticed
+from xai.generator.filter_study import filters_table
+from xai.generator.filter_table import FILE, Table
+from xai.generator.pruning import RANKINGS, costs, effects, first_of, moments, prune, ranking
 
 SHARES = (0.0, 0.02, 0.05, 0.1, 0.2, 0.3, 0.5, 0.7)
 

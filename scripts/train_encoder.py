@@ -15,8 +15,8 @@ from pathlib import Path
 from gan import CheckpointError, load
 from gan.cli import exit_code
 from gan.progress import progress_bar
-from xai.genres import asked_for
-from xai.inversion import ENCODER_STEPS, encoder_r2, save_encoder, train_encoder
+from xai.latents.genres import asked_for
+from xai.latents.inversion import ENCODER_STEPS, encoder_r2, save_encoder, train_encoder
 
 
 def parse(arguments: list[str] | None = None) -> argparse.Namespace:

@@ -7,15 +7,15 @@ explanation = method.attribute(images)
 trust = xai.examine(method, images, explanation)     # whether to believe it
 """
 
-from xai.agreement import Agreement, compare
-from xai.attribution import Attribution, Explanation
-from xai.blame import Blame, blame
 from xai.errors import ExplanationError
-from xai.hooks import activations, capture, edit, private_copy, run_from
+from xai.generator.blame import Blame, blame
 from xai.methods import METHODS, attribution
-from xai.reference import REFERENCES, Reference, reference
-from xai.score import Score
-from xai.trust import Trust, examine
+from xai.methods.base import Attribution, Explanation
+from xai.methods.references import REFERENCES, Reference, reference
+from xai.networks.hooks import activations, capture, edit, private_copy, run_from
+from xai.networks.score import Score
+from xai.trust.agreement import Agreement, compare
+from xai.trust.verdict import Trust, examine
 
 __all__ = [
     "METHODS",

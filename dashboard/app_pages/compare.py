@@ -6,9 +6,11 @@ from typing import Any
 import numpy as np
 import streamlit as st
 
-from dashboard import cache, evidence, explanation_cache, state, ui
+from dashboard import sidebar, ui
+from dashboard.cached import explanations, networks
+from dashboard.panels import trust
 from xai import METHODS, REFERENCES, compare
-from xai.colours import full_colours, heats
+from xai.methods.colours import full_colours, heats
 from xai.render import limit, overlay
 
 COLUMNS = 3
@@ -17,8 +19,8 @@ EVIDENCE_OF_FAKE = "What gave this fake away"
 ui.head("Compare", "Which parts of this poster speak for real, which for fake, and which map can be believed?")
 subject = ui.needs(st.session_state["_subject"], "discriminator")
 checkpoint = subject.checkpoint
-own, own_key = state.own_references(checkpoint)
-available = explanation_cache.references(checkpoint, own is not None)
+own, own_key = sidebar.own_references(checkpoint)
+available = explanations.references(checkpoint, own is not None)
 usual = next(kind for kind in ("posters", "generated", "grey") if kind in available)
 
 with st.container(horizontal=True, vertical_alignment="bottom"):
@@ -33,13 +35,13 @@ with st.container(horizontal=True, vertical_alignment="bottom"):
     )  # fmt: skip
     with st.popover("Settings", icon=":material/settings:"):
         count = st.slider("Pictures in a reference of several", 1, 32, 16, key="references", bind="query-params")
-        state.upload_references()
+        sidebar.upload_references()
         seed = st.number_input("Seed of methods that draw at random", 0, 999, key="lime_seed", bind="query-params")
         samples = st.select_slider(
             "LIME and KernelSHAP: at most so many masked posters", [256, 512, 1024, 2048], 2048, key="samples",
             bind="query-params", help="They stop earlier when the two halves of the masks say the same.",
         )  # fmt: skip
-        layers = cache.layers(checkpoint.digest, "discriminator", checkpoint)[:-2]
+        layers = networks.layers(checkpoint.digest, "discriminator", checkpoint)[:-2]
         layer = ui.choose_layer(layers, "map_layer", "Layer of activation maps and CAMs")
         ui.clamp("map_unit", layer.units - 1)
         unit = st.number_input(
@@ -78,7 +80,7 @@ if not methods:
     st.stop()
 
 of_unit = (target_layer.name, int(target)) if explained == "one filter" else None
-question = explanation_cache.Question(checkpoint, subject.image, subject.key, reference, count, of_unit, own, own_key)
+question = explanations.Question(checkpoint, subject.image, subject.key, reference, count, of_unit, own, own_key)
 OPTIONS: dict[str, dict[str, Any]] = {
     "lime": {"samples": samples, "seed": int(seed)},
     "kernelshap": {"samples": samples, "seed": int(seed)},
@@ -111,7 +113,7 @@ def sums(found: Any) -> str:
     return f"Score {float(found.score):+.2f}{against}; the shares add up to {float(found.values.sum()):+.2f}."
 
 
-order = state.ranked(methods) if sort == "trust" and check else methods
+order = sidebar.ranked(methods) if sort == "trust" and check else methods
 count_of_cards = len(order) + 1
 columns = [column for _ in range(0, count_of_cards, COLUMNS) for column in st.columns(COLUMNS)]
 cards = [column.container(border=True, height="stretch") for column in columns[:count_of_cards]]
@@ -131,7 +133,7 @@ for name, card in zip(order, cards[1:], strict=True):
         badges[name] = st.empty()
 for name, card in zip(order, cards[1:], strict=True):
     with card, ui.forgiving(METHODS[name].title, pictures[name]):
-        found[name] = explanation_cache.explanation(
+        found[name] = explanations.explanation(
             question, name, OPTIONS.get(name, {}), ui.progress(pictures[name], "computing")
         )
 
@@ -154,12 +156,12 @@ trusted: dict[str, Any] = {}
 for name in found if check else ():
     with ui.forgiving(f"The check of {METHODS[name].title}", badges[name]):
         tell = ui.progress(badges[name], "checking whether to believe it")
-        trusted[name] = explanation_cache.trust(question, name, OPTIONS.get(name, {}), tell)
+        trusted[name] = explanations.trust(question, name, OPTIONS.get(name, {}), tell)
         with badges[name].container():
-            evidence.badge(trusted[name])
+            trust.badge(trusted[name])
             if st.button("Evidence", key=f"evidence_{name}", icon=":material/fact_check:"):
-                evidence.show_evidence(name, trusted[name])
-state.rank(trusted, order, sort == "trust")
+                trust.show_evidence(name, trusted[name])
+sidebar.rank(trusted, order, sort == "trust")
 
 names = ["Agreement", "References", "Take it home"] + [EVIDENCE_OF_FAKE] * (subject.z is not None)
 chosen = st.segmented_control("More", names, key="more", bind="query-params", label_visibility="collapsed")
@@ -168,7 +170,7 @@ if chosen == "Agreement":
     if len(found) < 2:
         st.info("Choose two methods or more to see how far they agree.")
     else:
-        evidence.show_agreement(compare(heats(found, 1)), subject.pixels)
+        trust.show_agreement(compare(heats(found, 1)), subject.pixels)
 elif chosen == "References":
     able = [name for name in found if METHODS[name].needs_reference]
     if not able:
@@ -177,7 +179,7 @@ elif chosen == "References":
         name = st.selectbox("Method", able, format_func=lambda name: METHODS[name].title, key="by", bind="query-params")
         st.markdown("The same method, the same poster, other references. Signs and places that stay can be relied on.")
         with ui.forgiving("The comparison of references"):
-            answers = explanation_cache.by_reference(question, name, OPTIONS.get(name, {}), available)
+            answers = explanations.by_reference(question, name, OPTIONS.get(name, {}), available)
             alike = compare(heats(answers, 1)).rank[available.index(reference)]
             against = heats(answers, block)
             end = limit(np.stack(list(against.values())))
@@ -185,7 +187,7 @@ elif chosen == "References":
                 if place % 4 == 0:
                     row = st.columns(4)
                 with row[place % 4]:
-                    evidence.show_reference(REFERENCES[kind], answer, against[kind], subject.pixels, end, alike[place])
+                    trust.show_reference(REFERENCES[kind], answer, against[kind], subject.pixels, end, alike[place])
 elif chosen == "Take it home":
     st.markdown(
         "All maps as numbers (`.npz`), their overlays, one JSON with settings, scores and checks, and a page that "
@@ -194,13 +196,13 @@ elif chosen == "Take it home":
     with ui.forgiving("The download"):
         taken = {name: OPTIONS.get(name, {}) for name in found}
         st.download_button(
-            "Download", lambda: explanation_cache.archive(question, subject.name.split(" · ")[0], taken, check),
+            "Download", lambda: explanations.archive(question, subject.name.split(" · ")[0], taken, check),
             "explanation.zip", "application/zip", on_click="ignore", icon=":material/download:",
         )  # fmt: skip
 elif chosen == EVIDENCE_OF_FAKE:
     ui.needs(subject, "generator")
     with ui.forgiving("The way back to the noise"):
-        blamed = explanation_cache.blame(checkpoint.digest, subject.seed, 16, checkpoint, subject.z)
+        blamed = explanations.blame(checkpoint.digest, subject.seed, 16, checkpoint, subject.z)
         blamed_layer = st.selectbox(
             "Layer of the generator",
             list(blamed.units),
@@ -208,5 +210,5 @@ elif chosen == EVIDENCE_OF_FAKE:
             key="blame",
             bind="query-params",
         )
-        evidence.show_blame(blamed, blamed_layer)
+        trust.show_blame(blamed, blamed_layer)
         st.page_link("app_pages/latent.py", label="Turn these noise values on the Latent page", icon=":material/tune:")

@@ -3,9 +3,10 @@
 import streamlit as st
 
 import gan
-from dashboard import cache, state, ui
+from dashboard import sidebar, ui
+from dashboard.cached import networks
 from dashboard.components.sprite_grid import sprite_grid
-from xai import similarity
+from xai.collection import similarity
 from xai.render import data_uri, diverging, enlarge_map, limit, overlay, sprite
 
 ui.head("Discriminator", "What does each filter see in this poster, from edges to whole parts?")
@@ -14,10 +15,10 @@ checkpoint = subject.checkpoint
 
 left, right = st.columns([11, 9], gap="large")
 with left:
-    found = cache.layers(checkpoint.digest, "discriminator", checkpoint)[:-2]
+    found = networks.layers(checkpoint.digest, "discriminator", checkpoint)[:-2]
     layer = ui.choose_layer(found, "d_layer")
     sort, shared = ui.map_controls("d")
-    maps = cache.maps(
+    maps = networks.maps(
         checkpoint.digest, "discriminator", subject.key, layer.name, checkpoint.discriminator, subject.image
     )
     unit = ui.choose_unit(maps, "d_unit", ui.order_units(maps, sort), shared)
@@ -40,10 +41,10 @@ with right:
 
 def show_alike(real: bool) -> None:
     """The six candidates most like this poster to the chosen layer."""
-    numbers, images = cache.candidates(checkpoint.digest, real, checkpoint)
+    numbers, images = networks.candidates(checkpoint.digest, real, checkpoint)
     mine = similarity.layer_features(checkpoint.discriminator, subject.image, layer.name)
-    alike = similarity.nearest(cache.features(checkpoint.digest, real, layer.name, checkpoint), mine, 6)
-    kind, show = ("poster", state.show_poster) if real else ("seed", state.show_seed)
+    alike = similarity.nearest(networks.features(checkpoint.digest, real, layer.name, checkpoint), mine, 6)
+    kind, show = ("poster", sidebar.show_poster) if real else ("seed", sidebar.show_seed)
     sheet = sprite(gan.to_uint8(images[alike.indices]), columns=6)
     found = zip(alike.indices, alike.similarity, strict=True)
     sprite_grid(
@@ -61,7 +62,7 @@ def show_alike(real: bool) -> None:
 alike = st.expander(f"Posters that look alike to {layer.name}", key="alike", on_change="rerun")
 if alike.open:
     with alike, ui.forgiving("The search"):
-        sources = ["real posters"] * (cache.posters(checkpoint.config.size) is not None)
+        sources = ["real posters"] * (networks.posters(checkpoint.config.size) is not None)
         sources += ["generated"] * (checkpoint.generator is not None)
         among = st.radio("Among", sources, horizontal=True, key="among", bind="query-params")
         show_alike(among == "real posters")

@@ -3,23 +3,25 @@
 import streamlit as st
 
 import gan
-from dashboard import cache, filter_cache, laboratory, state, ui
+from dashboard import sidebar, ui
+from dashboard.cached import filters, networks
+from dashboard.panels import filters as laboratory
 from xai.render import diverging, enlarge_map, grey, limit, overlay
 
 ui.head("Generator", "What does each filter draw, and what is the poster without it?")
 subject = ui.needs(st.session_state["_subject"], "generator")
 checkpoint = subject.checkpoint
-seed, z = state.latent_of(subject)
+seed, z = sidebar.latent_of(subject)
 
 left, right = st.columns([11, 9], gap="large")
 with left:
-    found = cache.layers(checkpoint.digest, "generator", checkpoint)[:-1]
+    found = networks.layers(checkpoint.digest, "generator", checkpoint)[:-1]
     layer = ui.choose_layer(found, "g_layer")
-    table = filter_cache.filters_table(checkpoint.digest, checkpoint)
+    table = filters.filters_table(checkpoint.digest, checkpoint)
     effects = None if table is None else table.effect[table.layer == layer.name]
     studied = effects is not None and len(effects) > 0
     sort, shared = ui.map_controls("g", ["index", "activation"] + ["effect"] * studied)
-    maps = cache.maps(checkpoint.digest, "generator", f"seed {seed}", layer.name, checkpoint.generator, z)
+    maps = networks.maps(checkpoint.digest, "generator", f"seed {seed}", layer.name, checkpoint.generator, z)
     unit = ui.choose_unit(maps, "g_unit", ui.order_units(maps, sort, effects), shared, effects if studied else None)
     st.caption("★ marks the activation layers. White is a strong response after a ReLU; before it, red and blue.")
 with right:
@@ -32,7 +34,7 @@ with right:
         "Another's: as it is in the poster of another seed.",
     )  # fmt: skip
     with ui.forgiving("Taking the filter away"):
-        effect = filter_cache.effect(checkpoint.digest, seed, layer.name, unit, removal, checkpoint, z)
+        effect = filters.effect(checkpoint.digest, seed, layer.name, unit, removal, checkpoint, z)
         before, after = gan.to_uint8(effect.before)[0], gan.to_uint8(effect.after)[0]
         difference = effect.difference[0].mean(0).numpy()
         chosen = effect.unit_map.numpy()
@@ -72,8 +74,8 @@ section = st.segmented_control(
 )
 if section:
     st.caption(SECTIONS[section])
-    pixels = gan.to_uint8(cache.drawn(checkpoint.digest, seed, checkpoint))[0]
-    wired = filter_cache.anatomy(checkpoint.digest, checkpoint).layers
+    pixels = gan.to_uint8(networks.drawn(checkpoint.digest, seed, checkpoint))[0]
+    wired = filters.anatomy(checkpoint.digest, checkpoint).layers
 with ui.forgiving("This part of the laboratory"):
     if section in ("Strongest and weakest", "All filters"):
         if table is None:

@@ -3,17 +3,19 @@
 import pandas as pd
 import streamlit as st
 
-from dashboard import noise, noise_cache, state, ui
+from dashboard import sidebar, ui
+from dashboard.cached import latents
 from dashboard.components.scrubber import scrubber
+from dashboard.panels import latents as noise
 from xai.render import grey, limit
 
 ui.head("Latent", "What does each of the noise values control?")
 subject = ui.needs(st.session_state["_subject"], "generator")
 checkpoint = subject.checkpoint
-seed, z = state.latent_of(subject)
+seed, z = sidebar.latent_of(subject)
 count = checkpoint.config.latent
 
-measured = noise_cache.sensitivity(checkpoint.digest, seed, checkpoint, z)
+measured = latents.sensitivity(checkpoint.digest, seed, checkpoint, z)
 strongest = measured.rms.argsort(descending=True).tolist()
 if "latent" not in st.session_state and "latent" not in st.query_params:
     st.session_state["latent"] = strongest[0]
@@ -63,7 +65,7 @@ with left:
     )  # fmt: skip
 with right:
     st.subheader(f"Where value {index} acts")
-    where = noise_cache.where(checkpoint.digest, seed, index, checkpoint, z).numpy()
+    where = latents.where(checkpoint.digest, seed, index, checkpoint, z).numpy()
     ui.picture(grey(where, limit(where, 1.0)), "white: changes most; black: stays")
     st.markdown(
         "**Shows** the exact slope of every pixel at this poster. **But** far from it, and for another seed, the same "
@@ -75,13 +77,13 @@ with right:
 
 
 st.subheader("Laboratory")
-answers = noise.sections(subject.z is None, bool(state.base().config.genres))
+answers = noise.sections(subject.z is None, bool(sidebar.base().config.genres))
 section = st.segmented_control("More", list(answers), key="noise", bind="query-params", label_visibility="collapsed")
 if section:
     st.caption(answers[section])
 with ui.forgiving("This part of the page"):
     studied = section in ("Importance", "Directions")
-    study = noise_cache.noise_study(checkpoint.digest, checkpoint) if studied else None
+    study = latents.noise_study(checkpoint.digest, checkpoint) if studied else None
     if studied and study is None:
         noise.measure_button(checkpoint)
     elif section == "Importance" and study:
@@ -102,7 +104,7 @@ def keep(value: int) -> None:
 
 with place.container(), ui.forgiving("The atlas"):
     slot = st.empty()
-    found = noise_cache.atlas(checkpoint, seed, z, ui.progress(slot, "Painting every noise value at eleven steps"))
+    found = latents.atlas(checkpoint, seed, z, ui.progress(slot, "Painting every noise value at eleven steps"))
     slot.empty()
     scrubber(
         found.uri, found.columns, found.cell, found.steps, found.now, found.heat, index, keep, key="atlas"

@@ -4,9 +4,10 @@ import plotly.graph_objects as go
 import streamlit as st
 
 import gan
-from dashboard import cache, filter_cache, prune_cache, state, ui
+from dashboard import sidebar, ui
+from dashboard.cached import filters, networks, pruning
 from dashboard.components.sprite_grid import sprite_grid
-from xai.prune import percent_below
+from xai.generator.pruning import percent_below
 from xai.render import data_uri, sprite
 
 RANKINGS = {
@@ -23,8 +24,8 @@ USUAL, MOST = 20, 90  # percent
 ui.head("Prune", "Which filters of the generator can go, and when does it show?")
 subject = ui.needs(st.session_state["_subject"], "generator")
 checkpoint = subject.checkpoint
-study = prune_cache.pruning_study(checkpoint.digest, checkpoint)
-table = filter_cache.filters_table(checkpoint.digest, checkpoint)
+study = pruning.pruning_study(checkpoint.digest, checkpoint)
+table = filters.filters_table(checkpoint.digest, checkpoint)
 rankings = [name for name in RANKINGS if name != "effect" or table is not None]
 
 
@@ -34,7 +35,7 @@ def carry_over() -> None:
     if shown == "threshold":
         other, value = "percent", share
     else:
-        other, value = "threshold", 0.0 if table is None else prune_cache.threshold(table, share)
+        other, value = "threshold", 0.0 if table is None else pruning.threshold(table, share)
     st.session_state[other] = value
     st.query_params[other] = str(value)  # which a slider that is not on the page leaves as it is
 
@@ -50,10 +51,10 @@ with st.container(horizontal=True, vertical_alignment="bottom"):
     )  # fmt: skip
     by_threshold = told == THRESHOLD
     if studied is not None and by_threshold:
-        most = max(5.0, prune_cache.threshold(studied, MOST))
+        most = max(5.0, pruning.threshold(studied, MOST))
         ui.clamp("threshold", most)
         threshold = st.slider(
-            "All that change the poster by less than", 0.0, most, prune_cache.threshold(studied, USUAL), 0.01,
+            "All that change the poster by less than", 0.0, most, pruning.threshold(studied, USUAL), 0.01,
             "%.2f grey levels", key="threshold", bind="query-params", width=300,
             help="Rounded to a whole percent of the filters.",
         )  # fmt: skip
@@ -65,14 +66,14 @@ st.session_state["_taken"] = percent, "threshold" if by_threshold else "percent"
 if by_threshold:
     st.caption(f"That is {percent}% of the filters" + (", the most that can be taken away." if below > MOST else "."))
 elif studied is not None and percent:
-    least = prune_cache.strongest(studied, percent)
+    least = pruning.strongest(studied, percent)
     st.caption(f"That is all filters that change the poster by {least:.2f} grey levels or less.")
 if table is None:
     st.caption(
         "Least effect first, the usual order, comes when the filters are measured: Generator page, *All filters*."
     )
-smaller = prune_cache.pruned(checkpoint.digest, ranking, percent, checkpoint)
-before, after = prune_cache.costs(checkpoint.digest, ranking, percent, checkpoint)
+smaller = pruning.pruned(checkpoint.digest, ranking, percent, checkpoint)
+before, after = pruning.costs(checkpoint.digest, ranking, percent, checkpoint)
 
 
 def change(key: str) -> str:
@@ -94,12 +95,12 @@ for column, title, network, taken in (
 ):
     with column:
         st.subheader(title)
-        posters = prune_cache.posters_of_seeds(checkpoint.digest, ranking, taken, SEEDS, network)
+        posters = pruning.posters_of_seeds(checkpoint.digest, ranking, taken, SEEDS, network)
         sheet = sprite(gan.to_uint8(posters), columns=4)
         sprite_grid(
             data_uri(sheet.pixels), labels=[f"seed {seed}" for seed in range(SEEDS)], columns=4, per_row=4,
             cell=sheet.cell, selected=subject.seed if subject.seed is not None and subject.seed < SEEDS else -1,
-            on_pick=state.show_seed, key=f"{title[:3]}_grid", title=title, smallest=90, most="none",
+            on_pick=sidebar.show_seed, key=f"{title[:3]}_grid", title=title, smallest=90, most="none",
         )  # fmt: skip
 with st.expander("Where they are taken from"):
     st.dataframe(
@@ -146,25 +147,25 @@ if study:
 else:
     st.info(
         "The study is not made yet: "
-        f"`python scripts/study_pruning.py --checkpoint {cache.folder(checkpoint.name)} --data POSTERS`"
+        f"`python scripts/study_pruning.py --checkpoint {networks.folder(checkpoint.name)} --data POSTERS`"
     )
 
 
 def keep() -> None:
     with ui.forgiving("Keeping it"):
-        kept = prune_cache.keep_pruned(checkpoint, ranking, percent)
+        kept = pruning.keep_pruned(checkpoint, ranking, percent)
         st.toast(f"{kept} can now be chosen in the sidebar.", icon=":material/check:")
 
 
 with st.container(horizontal=True):
     st.button(
         "Keep it as a checkpoint", on_click=keep, icon=":material/save:", type="primary",
-        help=f"Saves it as {prune_cache.pruned_name(checkpoint, ranking, percent)} beside the other checkpoints; "
+        help=f"Saves it as {pruning.pruned_name(checkpoint, ranking, percent)} beside the other checkpoints; "
         "all pages and scripts read it.",
     )  # fmt: skip
     st.download_button(
-        "Download it", lambda: prune_cache.pruned_archive(checkpoint, ranking, percent),
-        f"{prune_cache.pruned_name(checkpoint, ranking, percent)}.zip", "application/zip", on_click="ignore",
+        "Download it", lambda: pruning.pruned_archive(checkpoint, ranking, percent),
+        f"{pruning.pruned_name(checkpoint, ranking, percent)}.zip", "application/zip", on_click="ignore",
         icon=":material/download:", help="The same checkpoint folder, zipped.",
     )  # fmt: skip
 st.markdown(

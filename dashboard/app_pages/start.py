@@ -3,8 +3,10 @@
 import streamlit as st
 
 import gan
-from dashboard import cache, figures, state, ui
+from dashboard import sidebar, ui
+from dashboard.cached import networks
 from dashboard.components.sprite_grid import sprite_grid
+from dashboard.panels import quality
 from gan.upscaling.network import LABEL
 from xai.render import data_uri, sprite
 
@@ -20,7 +22,7 @@ checkpoint = st.session_state["_checkpoint"]
 if checkpoint is None or checkpoint.generator is None:
     st.stop()
 
-pictures = gan.to_uint8(cache.paint(checkpoint.generator, SEEDS))
+pictures = gan.to_uint8(networks.paint(checkpoint.generator, SEEDS))
 st.subheader("Twelve posters that do not exist")
 sheet = sprite(pictures, columns=6)
 current = int(st.session_state.get("seed", 0)) if subject is not None and subject.z is not None else -1
@@ -30,7 +32,7 @@ sprite_grid(
     columns=6,
     cell=sheet.cell,
     selected=current if current in SEEDS else -1,
-    on_pick=state.show_seed,
+    on_pick=sidebar.show_seed,
     key="start_grid",
     title="generated posters",
     smallest=110,
@@ -39,11 +41,11 @@ sprite_grid(
 )
 st.caption("Click one: every page is then about it.")
 
-upscaler = cache.upscaler_folder()
+upscaler = networks.upscaler_folder()
 able = subject is not None and checkpoint.config.resolution == ENLARGED_FROM
 if upscaler and able and st.toggle("The chosen poster, enlarged 4 times", key="enlarged", bind="query-params"):
     with ui.forgiving("Enlarging"), st.container(key="smooth"):
-        plain, invented = cache.enlarged(upscaler, subject.key, subject.image)
+        plain, invented = networks.enlarged(upscaler, subject.key, subject.image)
         shown = ((plain, "by Lanczos: nothing is added"), (invented, LABEL))
         for column, (picture, caption) in zip(st.columns(2), shown, strict=True):
             with column:
@@ -70,11 +72,11 @@ columns = st.columns(4)
 columns[0].metric("Checkpoint", checkpoint.name)
 columns[1].metric("Pictures, width × height", f"{config.size[1]} × {config.size[0]}")
 columns[2].metric("Posters shown in training", ui.posters_shown(info["kimg"]) if "kimg" in info else "unknown")
-columns[3].metric("Genres it can be asked for", len(state.base().config.genres) or "none")
+columns[3].metric("Genres it can be asked for", len(sidebar.base().config.genres) or "none")
 if "start" in info:
     st.caption(f"Its training began with the weights of {info['start']}; what those had been shown is not counted.")
-found = cache.posters(config.size)
-if cache.posters_wait(config.size):
+found = networks.posters(config.size)
+if networks.posters_wait(config.size):
     st.caption("The real posters are not read at this size yet: there is a button in the sidebar.")
 elif found is None:
     st.caption("No real posters are loaded; name a folder or a zip after `-- --posters`. All pages work without.")
@@ -83,4 +85,4 @@ else:
 
 st.subheader("How good it is")
 with ui.forgiving("Reading the evaluation"):
-    figures.show_quality(state.base())
+    quality.show_quality(sidebar.base())

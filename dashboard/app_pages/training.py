@@ -2,12 +2,14 @@
 
 import streamlit as st
 
-from dashboard import cache, runs, ui
+from dashboard import ui
+from dashboard.cached import networks
+from dashboard.panels import training
 
 ALONE = "no other run"
 
 ui.head("Training", "How did the two networks learn, from noise to posters?")
-found = cache.runs()
+found = networks.runs()
 if not found:
     st.info("No training log was found. Start a run with scripts/train.py; it shows here while it goes on.")
     st.stop()
@@ -21,18 +23,18 @@ chosen = [name] + [compared] * (compared != ALONE)
 
 @st.fragment(run_every="10s" if live else None)
 def show() -> None:
-    read = [runs.read(one, found[one]) for one in chosen]
+    read = [training.read(one, found[one]) for one in chosen]
     for column, run in zip(st.columns(len(read), gap="large"), read, strict=True):
         with column, ui.forgiving(f"Reading {run.name}"):
             if len(read) > 1:
                 st.subheader(run.name)
-            runs.show_state(run)
-            runs.show_grids(run)
-            runs.show_notes(run)
-    runs.show_curves(read)
+            training.show_state(run)
+            training.show_grids(run)
+            training.show_notes(run)
+    training.show_curves(read)
 
 
 show()
 for one in chosen:
     with ui.forgiving("The nearest training posters"):
-        runs.show_closest(one, found[one])
+        training.show_closest(one, found[one])

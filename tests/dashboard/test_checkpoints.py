@@ -15,7 +15,7 @@ from PIL import Image
 from streamlit.testing.v1 import AppTest
 
 import gan
-from dashboard import cache
+from dashboard.cached import networks
 from gan.data.synthetic import draw_poster
 from gan.evaluation import validation
 from gan.evaluation.conditioning import GenreFigure
@@ -24,7 +24,7 @@ from gan.evaluation.validation import Judgement
 from gan.upscaling import network
 from tests.dashboard.conftest import PAGES
 from tests.dashboard.test_pages import captions, texts
-from xai.genres import asked_for
+from xai.latents.genres import asked_for
 
 OpenApp = Callable[..., AppTest]
 GENRES = ("Comedy", "Horror", "Sci-Fi")
@@ -112,7 +112,7 @@ def test_a_real_poster_comes_in_the_checkpoints_shape(
 def test_posters_of_a_large_size_are_read_only_when_asked_for(
     open_app: OpenApp, kinds: Path, poster_folder: Path, monkeypatch: pytest.MonkeyPatch
 ) -> None:
-    monkeypatch.setattr(cache, "LARGE", 16 * 16)
+    monkeypatch.setattr(networks, "LARGE", 16 * 16)
     given = ("--checkpoints", str(kinds), "--posters", str(poster_folder))
     app = open_app("start", {"checkpoint": "whole"}, *given)
     assert app.radio(key="source").options == ["Seed", "Upload"]
@@ -165,8 +165,8 @@ def test_genres_that_a_checkpoint_does_not_know_are_left_out(open_app: OpenApp, 
 def test_tables_shipped_for_a_checkpoint_are_for_posters_that_nothing_is_asked_of(
     open_app: OpenApp, kinds: Path, tmp_path: Path
 ) -> None:
-    from xai.filter_table import FILE
-    from xai.filters import filters_table
+    from xai.generator.filter_study import filters_table
+    from xai.generator.filter_table import FILE
 
     copied = tmp_path / "kinds"
     shutil.copytree(kinds, copied)

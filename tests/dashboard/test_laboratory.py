@@ -11,9 +11,10 @@ import torch
 from streamlit.testing.v1 import AppTest
 
 import gan
-from dashboard import filter_cache, laboratory
+from dashboard.cached import filters as filter_cache
+from dashboard.panels import filters as laboratory
 from tests.dashboard.test_pages import captions, texts
-from xai.paint import Edit, to_json
+from xai.generator.painting import Edit, to_json
 
 OpenApp = Callable[..., AppTest]
 LAB = ("What feeds it", "What a value drives", "Who made this region", "Paint with it")
@@ -27,10 +28,12 @@ def test_every_part_of_the_laboratory_opens(open_app: OpenApp, section: str, lay
 
 
 def test_filters_are_measured_when_asked_for_and_kept(open_app: OpenApp, monkeypatch: pytest.MonkeyPatch) -> None:
-    from xai import filters
+    from xai.generator import filter_study
 
-    whole = filters.filters_table
-    monkeypatch.setattr(filters, "filters_table", lambda checkpoint, progress: whole(checkpoint, 4, progress=progress))
+    whole = filter_study.filters_table
+    monkeypatch.setattr(
+        filter_study, "filters_table", lambda checkpoint, progress: whole(checkpoint, 4, progress=progress)
+    )
     app = open_app("generator", {"lab": "All filters"})
     assert "have not been measured" in texts(app)
     app.button(key="measure").click().run()
@@ -82,12 +85,10 @@ def test_edits_that_are_none_are_one_sentence(open_app: OpenApp, text: str) -> N
 
 
 def test_noise_is_measured_when_asked_for(open_app: OpenApp, monkeypatch: pytest.MonkeyPatch) -> None:
-    from xai import latent_study
+    from xai.latents import study
 
-    whole = latent_study.latent_study
-    monkeypatch.setattr(
-        latent_study, "latent_study", lambda checkpoint, progress: whole(checkpoint, 8, 4, progress=progress)
-    )
+    whole = study.latent_study
+    monkeypatch.setattr(study, "latent_study", lambda checkpoint, progress: whole(checkpoint, 8, 4, progress=progress))
     app = open_app("latent", {"noise": "Importance"})
     assert "have not been measured" in texts(app)
     app.button(key="measure_noise").click().run()

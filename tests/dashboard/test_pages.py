@@ -19,8 +19,8 @@ from streamlit.testing.v1 import AppTest
 import gan
 from gan.data.synthetic import draw_poster
 from tests.dashboard.conftest import PAGES
-from xai.filter_table import Table
-from xai.filters import filters_table
+from xai.generator.filter_study import filters_table
+from xai.generator.filter_table import Table
 
 OpenApp = Callable[..., AppTest]
 FAST = {"methods": ["DeepLIFT", "Gradient × input", "Activation map"]}
@@ -110,7 +110,7 @@ def test_compare_shows_a_card_for_each_method(open_app: OpenApp) -> None:
 
 
 def test_one_method_that_fails_leaves_the_others_standing(open_app: OpenApp, monkeypatch: pytest.MonkeyPatch) -> None:
-    from xai.methods.deepshap import DeepShap
+    from xai.methods.gradient.deepshap import DeepShap
 
     def explode(*_: object) -> None:
         raise RuntimeError("secret path /tmp/x")
@@ -125,7 +125,7 @@ def test_one_method_that_fails_leaves_the_others_standing(open_app: OpenApp, mon
 
 
 def test_looks_change_without_computing_again(open_app: OpenApp, monkeypatch: pytest.MonkeyPatch) -> None:
-    from xai.attribution import Attribution
+    from xai.methods.base import Attribution
 
     calls: list[str] = []
     attribute = Attribution.attribute
@@ -170,7 +170,7 @@ def test_the_evidence_is_one_click_away(open_app: OpenApp) -> None:
 
 
 def test_sorting_by_trust_puts_the_best_verdict_first(open_app: OpenApp, monkeypatch: pytest.MonkeyPatch) -> None:
-    from xai.trust import Trust
+    from xai.trust.verdict import Trust
 
     verdicts = iter(["do not trust", "caution", "trust"])
     seen: dict[int, str] = {}
@@ -439,10 +439,10 @@ def test_a_kept_smaller_generator_can_be_chosen_and_is_not_replaced(
 
 
 def test_a_smaller_generator_taken_home_is_a_checkpoint(checkpoints: Path, tmp_path: Path) -> None:
-    from dashboard import prune_cache
+    from dashboard.cached import pruning
 
     checkpoint = gan.load(checkpoints / "tiny")
-    with zipfile.ZipFile(io.BytesIO(prune_cache.pruned_archive(checkpoint, "norm", 40))) as archive:
+    with zipfile.ZipFile(io.BytesIO(pruning.pruned_archive(checkpoint, "norm", 40))) as archive:
         archive.extractall(tmp_path)
     (folder,) = tmp_path.iterdir()
     smaller = gan.load(folder)

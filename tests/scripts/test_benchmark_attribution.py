@@ -157,7 +157,7 @@ def test_a_page_without_one_pair_of_marks_is_refused_and_left_alone(
 
 
 def test_intervals_above_zero_stand_out_and_minus_is_a_minus(module: ModuleType) -> None:
-    from xai.localisation import Estimate
+    from xai.bench.localisation import Estimate
 
     assert module.beyond(Estimate(0.1, 0.02, 0.2)) == "**0.10 (0.02 to 0.20)**"
     assert module.beyond(Estimate(0.1, -0.02, 0.2)) == "0.10 (−0.02 to 0.20)"

@@ -16,7 +16,8 @@ import gan
 import xai
 from tests.scripting import one_sentence
 from tests.scripts.explaining import QUICK, contents, record, timeless, values
-from xai import findings, report
+from xai.report import archive as report
+from xai.report import findings
 
 # ---- what is written ---------------------------------------------------------------------------------
 

@@ -14,7 +14,7 @@ import pytest
 
 from tests.scripting import SCRIPTS, one_sentence, running, wait_for
 from tests.scripts.explaining import QUICK, contents, record
-from xai import explain_job, report
+from xai.report import archive, job
 
 SCRIPT = SCRIPTS / "explain.py"
 
@@ -22,7 +22,7 @@ SCRIPT = SCRIPTS / "explain.py"
 def stop_after(chunks: int, monkeypatch: pytest.MonkeyPatch) -> list[int]:
     """From now on Ctrl-C comes when so many chunks are explained; the list counts them."""
     calls: list[int] = []
-    original = explain_job.findings_of
+    original = job.findings_of
 
     def counted(*arguments: Any) -> Any:
         if len(calls) == chunks:
@@ -30,7 +30,7 @@ def stop_after(chunks: int, monkeypatch: pytest.MonkeyPatch) -> list[int]:
         calls.append(1)
         return original(*arguments)
 
-    monkeypatch.setattr(explain_job, "findings_of", counted)
+    monkeypatch.setattr(job, "findings_of", counted)
     return calls
 
 
@@ -89,7 +89,7 @@ def test_a_failing_disk_leaves_what_is_finished(
     capsys: pytest.CaptureFixture[str],
 ) -> None:
     arguments = ["--images", folder, "--batch=2", "--methods=deeplift", "--out", tmp_path / "out"]
-    original = report.write_chunk
+    original = archive.write_chunk
 
     def full(path: Path, index: int, *rest: Any) -> None:
         if index == 3:
@@ -97,7 +97,7 @@ def test_a_failing_disk_leaves_what_is_finished(
         original(path, index, *rest)
 
     with monkeypatch.context() as patch:
-        patch.setattr(report, "write_chunk", full)
+        patch.setattr(archive, "write_chunk", full)
         assert explain(*arguments) == 2
         assert one_sentence(capsys) == f"{tmp_path / 'out'} cannot be written: No space left on device."
     assert not (tmp_path / "out").exists()

@@ -8,7 +8,7 @@ from PIL import Image
 
 import gan
 from tests.scripting import script
-from xai.paint import Edit, paint, to_json
+from xai.generator.painting import Edit, paint, to_json
 
 WHOLE = (0.0, 0.0, 1.0, 1.0)
 

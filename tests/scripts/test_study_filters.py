@@ -7,7 +7,7 @@ import pytest
 
 import gan
 from tests.scripting import script
-from xai.filter_table import FILE, Table
+from xai.generator.filter_table import FILE, Table
 
 
 def test_the_study_writes_the_table_into_the_checkpoint_which_still_loads(

@@ -9,8 +9,8 @@ import pytest
 import gan
 from tests.scripting import script
 from tests.xai.nets import discriminator, generator
-from xai.inversion import load_encoder
-from xai.latent_study import LatentStudy
+from xai.latents.inversion import load_encoder
+from xai.latents.study import LatentStudy
 
 study_latents, train_encoder = script("study_latents"), script("train_encoder")
 

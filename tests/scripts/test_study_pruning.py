@@ -12,9 +12,9 @@ import torch
 import gan
 from tests.scripting import script as load_script
 from tests.xai import built
-from xai import prune
-from xai.filter_table import Table
-from xai.filters import filters_table
+from xai.generator import pruning
+from xai.generator.filter_study import filters_table
+from xai.generator.filter_table import Table
 
 
 @pytest.fixture
@@ -59,7 +59,7 @@ def test_the_study_is_written_beside_the_weights_with_the_table_that_it_ranks_by
     found, checkpoint = json.loads((folder / "pruning.json").read_text()), gan.load(folder)
     assert found["digest"] == checkpoint.digest
     assert (found["samples"], found["orders"]) == (16, 2)
-    assert list(found["rankings"]) == list(found["unnoticed"]) == list(prune.RANKINGS)
+    assert list(found["rankings"]) == list(found["unnoticed"]) == list(pruning.RANKINGS)
     for points in found["rankings"].values():
         assert [point["share"] for point in points] == [0, 0.15, 0.6]
     assert found["rankings"]["effect"][1]["worse"] == pytest.approx(0, abs=1e-5)  # the dead filter
@@ -85,7 +85,7 @@ def test_the_smaller_generator_is_saved_and_what_it_saves_is_said(
     arguments = ["--checkpoint", folder, "--save", tmp_path / "smaller", "--ranking", "duplicates", "--share", "0.3"]
     assert script.main([*map(str, arguments)]) == 0
     smaller = gan.load(tmp_path / "smaller").generator
-    assert smaller is not None and prune.activation_layers(smaller) == {built.LAYER: 5}
+    assert smaller is not None and pruning.activation_layers(smaller) == {built.LAYER: 5}
     assert torch.allclose(drawn(smaller), drawn(built.generator()), atol=0.05)  # a dead filter, and a twin
     counts = [sum(weight.numel() for weight in network.parameters()) for network in (built.generator(), smaller)]
     assert f"parameters: {counts[0]} -> {counts[1]}" in capsys.readouterr().out

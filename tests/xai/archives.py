@@ -11,8 +11,8 @@ from typing import Any
 
 import gan
 import xai
-from xai import report
-from xai.findings import Finding
+from xai.report import archive as report
+from xai.report.findings import Finding
 
 
 class Page(HTMLParser):

@@ -8,7 +8,7 @@ import torch
 import gan
 import xai
 from tests.xai.nets import discriminator, pictures, quick, scramble
-from xai.methods._quiet import quiet
+from xai.methods.quiet import quiet
 
 LAYER = {"activation": {"layer": "layers.1"}}
 

@@ -7,7 +7,7 @@ import torch
 from torch import Tensor, nn
 
 from tests.xai.nets import affine
-from xai.known_truth import Trial
+from xai.bench.planted import Trial
 
 SIDE = 16
 BOX = (slice(4, 12), slice(0, 8))

@@ -56,7 +56,7 @@ def test_the_shares_of_the_shipped_discriminator_add_up(
 
 
 def test_lime_sees_enough_segments_on_every_shipped_poster(images: torch.Tensor) -> None:
-    from xai.segments import segment
+    from xai.methods.perturbation.segments import segment
 
     counts = [int(segment(image.permute(1, 2, 0).double().numpy()).max()) + 1 for image in images]
     assert all(30 <= count <= 60 for count in counts)

@@ -6,21 +6,21 @@ import difflib
 from dataclasses import fields
 from typing import Any
 
-from xai.attribution import Attribution
 from xai.errors import ExplanationError
 from xai.methods.activation import Activation
-from xai.methods.cam import GradCam, LayerCam
-from xai.methods.deeplift import DeepLift
-from xai.methods.deepshap import DeepShap
-from xai.methods.expected_gradients import ExpectedGradients
-from xai.methods.gradient_input import GradientInput
-from xai.methods.integrated_gradients import IntegratedGradients
-from xai.methods.kernelshap import KernelShap
-from xai.methods.lime import Lime
-from xai.methods.occlusion import Occlusion
-from xai.methods.shapley import Shapley
-from xai.methods.smoothgrad import SmoothGrad
-from xai.score import Score
+from xai.methods.base import Attribution
+from xai.methods.gradient.cam import GradCam, LayerCam
+from xai.methods.gradient.deeplift import DeepLift
+from xai.methods.gradient.deepshap import DeepShap
+from xai.methods.gradient.expected_gradients import ExpectedGradients
+from xai.methods.gradient.gradient_input import GradientInput
+from xai.methods.gradient.integrated_gradients import IntegratedGradients
+from xai.methods.gradient.smoothgrad import SmoothGrad
+from xai.methods.perturbation.kernelshap import KernelShap
+from xai.methods.perturbation.lime import Lime
+from xai.methods.perturbation.occlusion import Occlusion
+from xai.methods.perturbation.shapley import Shapley
+from xai.networks.score import Score
 
 METHODS: dict[str, type[Attribution]] = {
     method.name: method

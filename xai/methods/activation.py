@@ -15,9 +15,9 @@ from torch import Tensor
 from torch.nn.functional import interpolate
 
 from gan.progress import Progress
-from xai.attribution import Attribution, Share
 from xai.errors import ExplanationError
-from xai.hooks import capture
+from xai.methods.base import Attribution, Share
+from xai.networks.hooks import capture
 
 
 @dataclass(frozen=True, eq=False)

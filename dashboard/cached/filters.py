@@ -1,0 +1,125 @@
+"""What the filters of a generator do, computed once and kept: the poster without one, the table of all, wires, paint.
+
+What every page needs stands in cache.py, and so do the rules for keys.
+"""
+
+from __future__ import annotations
+
+from typing import TYPE_CHECKING, Any
+
+import streamlit as st
+
+from dashboard.cached import networks
+
+if TYPE_CHECKING:
+    from collections.abc import Callable
+
+    from torch import Tensor
+
+    import gan
+    from gan.progress import Progress
+    from xai.generator.contributions import By, Parts, Wiring
+    from xai.generator.filter_table import Table
+    from xai.generator.folded import Anatomy
+    from xai.generator.one_ablation import Effect
+    from xai.networks.batches import Memory
+
+
+@st.cache_resource(max_entries=256, show_spinner="Drawing the poster without this filter")
+def effect(
+    digest: str, seed: int, layer: str, unit: int, removal: str, _checkpoint: gan.Checkpoint, _z: Tensor
+) -> Effect:
+    """The poster of a seed without one generator filter."""
+    from xai.generator import one_ablation
+
+    judge, network = networks.judge(digest, _checkpoint), networks.generator(_checkpoint)
+    means = _unit_means(digest, layer, _checkpoint) if removal == "mean" else None
+    return one_ablation.ablate(network, _z, layer, unit, removal, judge, means)  # type: ignore[arg-type]  # the page offers all
+
+
+@st.cache_resource(max_entries=32, show_spinner=False)
+def _unit_means(digest: str, layer: str, _checkpoint: gan.Checkpoint) -> Tensor:
+    """What each filter of a layer answers on average; the same for every card."""
+    from xai.networks import layers
+
+    return layers.unit_means(networks.generator(_checkpoint), layer)
+
+
+@st.cache_resource(max_entries=4, show_spinner=False)
+def anatomy(digest: str, _checkpoint: gan.Checkpoint) -> Anatomy:
+    """The generator, cut after each activation layer."""
+    from xai.generator.folded import Anatomy
+
+    return Anatomy.of(networks.generator(_checkpoint))
+
+
+@st.cache_resource(max_entries=8, show_spinner=False)
+def filters_table(digest: str, _checkpoint: gan.Checkpoint) -> Table | None:
+    """The verdicts on all filters: those that came with the checkpoint, or those measured here before."""
+    from xai.generator.filter_table import Table
+
+    shipped = Table.beside(networks.folder(_checkpoint.name), digest)
+    return shipped or Table.beside(networks.measured_folder(digest), digest)
+
+
+def measure_filters(checkpoint: gan.Checkpoint, progress: Progress) -> None:
+    """Measure all filters, and keep the table on disk."""
+    from xai.generator import filter_study
+    from xai.generator.filter_table import FILE
+
+    table = filter_study.filters_table(checkpoint, progress=progress)
+    table.save(networks.folder_to_measure_into(checkpoint.digest) / FILE)
+    filters_table.clear()
+
+
+@st.cache_resource(show_spinner=False)
+def _slopes(pixels: int) -> Memory:
+    """For what is as large as a layer's filters times a picture of so many pixels: fewer of large ones."""
+    from xai.networks.batches import Memory
+
+    return Memory(max(4, 32 * 64 * 64 // pixels))
+
+
+def _kept(kind: str, key: Any, checkpoint: gan.Checkpoint, doing: str, find: Callable[[], Any]) -> Any:
+    """The answer that was found before, or found now under a spinner that says what is done."""
+    height, width = checkpoint.config.size
+    memory = _slopes(height * width)
+    if (kind, *key) in memory:
+        return memory.get((kind, *key), find)
+    with st.spinner(doing):
+        return memory.get((kind, *key), find)
+
+
+def wiring(digest: str, seed: int, checkpoint: gan.Checkpoint, z: Tensor) -> Wiring:
+    """Which filters and pixels each noise value drives, for one poster."""
+    from xai.generator.contributions import wiring as trace
+
+    found: Wiring = _kept(
+        "wiring", (digest, seed), checkpoint, "Following the wires", lambda: trace(anatomy(digest, checkpoint), z)
+    )
+    return found
+
+
+def parts(digest: str, seed: int, layer: str, by: By, checkpoint: gan.Checkpoint, z: Tensor) -> Parts:
+    """What each filter of a layer, or each noise value, adds to one poster."""
+    from xai.generator.contributions import parts as find
+
+    doing = "Taking everything away, one at a time" if by == "ablation" else "Following the slopes"
+    found: Parts = _kept(
+        "parts", (digest, seed, layer, by), checkpoint, doing, lambda: find(anatomy(digest, checkpoint), z, layer, by)
+    )
+    return found
+
+
+@st.cache_resource(max_entries=64, show_spinner=False)
+def painted(digest: str, seed: int, edits: str, _checkpoint: gan.Checkpoint, _z: Tensor) -> Tensor:
+    """The poster of a seed with edits, given as JSON."""
+    from xai.generator.painting import from_json, paint
+
+    return paint(networks.generator(_checkpoint), _z, from_json(edits))
+
+
+@st.cache_resource(max_entries=64, show_spinner=False)
+def seed_posters(digest: str, seeds: tuple[int, ...], _checkpoint: gan.Checkpoint) -> Tensor:
+    """The posters (N, 3, H, W) of these seeds."""
+    return networks.paint(networks.generator(_checkpoint), seeds)

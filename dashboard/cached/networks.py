@@ -1,0 +1,325 @@
+"""What all pages need and is computed once and kept: networks, posters, layers and their maps.
+
+What only some pages need stands beside it: explanation_cache.py, filter_cache.py, noise_cache.py, prune_cache.py.
+Nothing heavy is imported before a function needs it, so that the first page paints at once. Keys are digests and
+plain settings; arguments with a leading underscore do not take part.
+"""
+
+from __future__ import annotations
+
+import gc
+import hashlib
+from pathlib import Path
+from typing import TYPE_CHECKING, Any
+
+import streamlit as st
+
+from dashboard.settings import HOUSE, settings
+
+CANDIDATES = 512
+LARGE = 128 * 192  # pixels; twenty thousand posters above this take minutes to read, and gigabytes on the disk
+
+if TYPE_CHECKING:
+    from collections.abc import Iterable
+
+    from torch import Tensor
+
+    import gan
+    from gan.evaluation.report import Evaluation
+    from gan.upscaling.network import Upscaler
+    from xai.networks.batches import Memory
+    from xai.networks.layers import Layer
+
+
+@st.cache_resource(show_spinner=False)
+def warm_up() -> None:
+    """Import what the pages need, then take it out of the garbage collector's sight.
+
+    Streamlit collects after every rerun; with torch loaded that costs a quarter of a second each time.
+    """
+    import pandas
+    import plotly.graph_objects
+
+    import gan
+    import xai
+
+    # pandas too: plotly looks into it when it is half imported by another session's thread, and fails.
+    del gan, pandas, plotly, xai
+    gc.collect()
+    gc.freeze()
+
+
+def checkpoint_names() -> list[str]:
+    """Checkpoints that can be chosen; first those whose filters have been studied, so that every page opens at once."""
+    import gan
+
+    names = gan.list_checkpoints(settings().checkpoints)
+    return sorted(names, key=lambda name: not (folder(name) / "filters.npz").exists())
+
+
+@st.cache_resource(max_entries=4, show_spinner="Loading the networks")
+def _checkpoint(name: str, changed: float) -> gan.Checkpoint:
+    import gan
+
+    return gan.load(settings().checkpoints / name)
+
+
+def checkpoint(name: str) -> gan.Checkpoint:
+    """Load a checkpoint from the listing; reloaded when it changes on disk."""
+    import gan
+
+    if name not in checkpoint_names():  # looked up, never joined to a path unseen
+        raise gan.CheckpointError(f"There is no checkpoint {name!r}.")
+    path = folder(name)
+    newest = max(file.stat().st_mtime for file in [path, *path.glob("*.safetensors")])
+    return _checkpoint(name, newest)
+
+
+@st.cache_resource(max_entries=16, show_spinner=False)
+def asked(digest: str, genres: tuple[str, ...], _checkpoint: gan.Checkpoint) -> gan.Checkpoint:
+    """Plain networks for posters of these genres, or of none in particular: the same name, a digest of their own."""
+    from xai.latents.genres import conditioned
+
+    known = _checkpoint.config.genres
+    return conditioned(_checkpoint, [float(genre in genres) for genre in known])
+
+
+def folder(name: str) -> Path:
+    """Where the checkpoint of this name, and what was measured of it, is kept."""
+    return settings().checkpoints / name
+
+
+def measured_folder(digest: str) -> Path:
+    """Where what was measured here of these weights is kept; it need not be there."""
+    from gan.data.decoding import cache_directory
+
+    return cache_directory() / "filters" / digest[:24]
+
+
+def folder_to_measure_into(digest: str) -> Path:
+    """The same, there."""
+    folder = measured_folder(digest)
+    folder.mkdir(parents=True, exist_ok=True)
+    return folder
+
+
+@st.cache_resource(max_entries=16, show_spinner=False)
+def _evaluation(path: Path, changed: float) -> Evaluation:
+    from gan.evaluation import report
+
+    found = report.read(path)
+    assert found is not None  # it was there a moment ago
+    return found
+
+
+def evaluation(path: Path) -> Evaluation | None:
+    """What was measured of the checkpoint in this folder, or None; CheckpointError where it cannot be read."""
+    from gan.evaluation.report import FILE
+
+    try:
+        return _evaluation(path, (path / FILE).stat().st_mtime)
+    except (FileNotFoundError, NotADirectoryError):
+        return None
+
+
+def followed(checkpoint: gan.Checkpoint) -> dict[str, float]:
+    """How far asking for each genre was measured to move posters towards it, 1 being as far as real ones are.
+
+    {} where nothing was measured of these weights.
+    """
+    try:
+        found = evaluation(folder(checkpoint.name))
+    except gan.CheckpointError:  # the pages about quality say so
+        return {}
+    if found is None or found.digest != checkpoint.digest:
+        return {}
+    return {one.genre: one.followed.value for one in found.genres}
+
+
+def upscaler_folder() -> Path | None:
+    """Where a network that enlarges posters is: among the checkpoints, or shipped; None where there is none."""
+    from gan.upscaling.network import CONFIG
+
+    places = (settings().checkpoints, HOUSE / "checkpoints")
+    return next((place / "upscaler" for place in places if (place / "upscaler" / CONFIG).is_file()), None)
+
+
+@st.cache_resource(max_entries=2, show_spinner=False)
+def _upscaler(path: Path) -> Upscaler:
+    from gan.upscaling import network as upscale
+
+    return upscale.load(path)
+
+
+@st.cache_resource(max_entries=16, show_spinner="Enlarging")
+def enlarged(path: Path, image_key: str, _image: Tensor) -> tuple[Tensor, Tensor]:
+    """A poster four times as large: by Lanczos, and by the network in this folder."""
+    import torch
+
+    from gan.upscaling import resampling
+
+    with torch.no_grad():
+        return resampling.lanczos(_image), _upscaler(path)(_image)
+
+
+@st.cache_resource(show_spinner=False)
+def _posters() -> Memory:
+    from xai.networks.batches import Memory
+
+    return Memory(2)  # not st.cache_resource itself, for the same reason as ``answers``
+
+
+def posters(size: tuple[int, int]) -> gan.PosterSet | None:
+    """The posters named on the command line at this (height, width), or None; a bar is shown while they are read."""
+    import gan
+    from dashboard import ui
+
+    source = settings().posters
+    if source is None or posters_wait(size):
+        return None
+
+    def read() -> gan.PosterSet:
+        slot = st.empty()
+        try:
+            return gan.load_posters(source, size, progress=ui.progress(slot, "Reading the posters, once"))
+        finally:
+            slot.empty()
+
+    found: gan.PosterSet = _posters().get((source, size), read)
+    return found
+
+
+def posters_wait(size: tuple[int, int]) -> bool:
+    """Whether posters of this size are so large that they are read only when a person asks for it."""
+    height, width = size
+    return settings().posters is not None and height * width > LARGE and (settings().posters, size) not in _wanted()
+
+
+def read_posters(size: tuple[int, int]) -> None:
+    """Read the posters of this size from now on."""
+    _wanted().add((settings().posters, size))
+
+
+@st.cache_resource(show_spinner=False)
+def _wanted() -> set[tuple[Path | None, tuple[int, int]]]:
+    return set()
+
+
+@st.cache_resource(max_entries=16, show_spinner=False)
+def score(digest: str, _checkpoint: gan.Checkpoint, unit: tuple[str, int] | None = None) -> Any:
+    """D's logit, or the mean of one unit's map (layer, index), as something to explain."""
+    import xai
+
+    if _checkpoint.discriminator is None:
+        raise xai.ExplanationError("This checkpoint has no discriminator to explain.")
+    layer, index = unit or (None, 0)
+    return xai.Score(_checkpoint.discriminator, layer, index)
+
+
+def generator(checkpoint: gan.Checkpoint) -> gan.Generator:
+    """The generator; the pages ask for one first (ui.needs), so its absence is only a sentence."""
+    import gan
+
+    if checkpoint.generator is None:
+        raise gan.CheckpointError("This checkpoint has no generator.")
+    return checkpoint.generator
+
+
+def discriminator(checkpoint: gan.Checkpoint) -> gan.Discriminator:
+    """The discriminator, likewise."""
+    import gan
+
+    if checkpoint.discriminator is None:
+        raise gan.CheckpointError("This checkpoint has no discriminator.")
+    return checkpoint.discriminator
+
+
+def judge(digest: str, checkpoint: gan.Checkpoint) -> Any:
+    """D's logit, or None where the checkpoint has no discriminator."""
+    return None if checkpoint.discriminator is None else score(digest, checkpoint)
+
+
+@st.cache_resource(show_spinner=False)
+def answers() -> Memory:
+    """Answers that show a bar while they are found: st.cache_resource would record it, and replay it."""
+    from xai.networks.batches import Memory
+
+    return Memory(512)
+
+
+@st.cache_resource(max_entries=256, show_spinner=False)
+def drawn(digest: str, seed: int, _checkpoint: gan.Checkpoint) -> Tensor:
+    """The poster (1, 3, H, W) of a seed."""
+    return paint(generator(_checkpoint), [seed])
+
+
+def paint(network: gan.Generator, seeds: Iterable[int]) -> Tensor:
+    """The posters (N, 3, H, W) of these seeds, as many at a time as the memory bears."""
+    import torch
+
+    import gan
+    from xai.networks.batches import at_once
+
+    latents = gan.latents(seeds, network.config)
+    with torch.no_grad():
+        return torch.cat([network(part) for part in torch.split(latents, at_once(64, network.config.size))])
+
+
+@st.cache_resource(max_entries=8, show_spinner=False)
+def layers(digest: str, network: str, _checkpoint: gan.Checkpoint) -> list[Layer]:
+    """Layers of ``generator`` or ``discriminator`` with their shapes."""
+    import torch
+
+    from xai.networks import layers as units
+
+    config = _checkpoint.config
+    shape = (1, config.latent, 1, 1) if network == "generator" else (1, 3, *config.size)
+    return units.layers(getattr(_checkpoint, network), torch.zeros(shape))
+
+
+@st.cache_resource(max_entries=64, show_spinner=False)
+def maps(digest: str, network: str, input_key: str, layer: str, _network: Any, _input: Tensor) -> Any:
+    """All unit maps (U, h, w) of a layer as a numpy array."""
+    import xai
+
+    return xai.activations(_network, _input, [layer])[layer][0].numpy()
+
+
+@st.cache_resource(max_entries=4, show_spinner=False)
+def candidates(digest: str, real: bool, _checkpoint: gan.Checkpoint) -> tuple[list[int], Tensor]:
+    """Pictures to search for ones that look alike: numbers (posters or seeds), and (N, 3, H, W)."""
+    import gan
+    from xai.networks.batches import at_once
+
+    found = posters(_checkpoint.config.size) if real else None
+    most = at_once(CANDIDATES, [side // 2 for side in _checkpoint.config.size])  # all of them up to 128 x 128
+    if found is not None:
+        numbers = list(range(0, len(found), max(1, len(found) // most)))
+        return numbers, found.tensor(numbers)
+    if _checkpoint.generator is None:
+        raise gan.CheckpointError("Without posters and without a generator there is nothing to compare with.")
+    return list(range(most)), paint(generator(_checkpoint), range(most))
+
+
+@st.cache_resource(max_entries=16, show_spinner="Looking at hundreds of posters")
+def features(digest: str, real: bool, layer: str, _checkpoint: gan.Checkpoint) -> Tensor:
+    """What a layer of D answers to every candidate on average."""
+    from xai.collection import similarity
+
+    _, images = candidates(digest, real, _checkpoint)
+    return similarity.layer_features(discriminator(_checkpoint), images, layer)
+
+
+def runs() -> dict[str, Path]:
+    """Folders with a training log by the name shown: shipped checkpoints first, then own runs."""
+    found: dict[str, Path] = {}
+    for root, prefix in ((settings().checkpoints, ""), (settings().runs, "runs/")):
+        if root.is_dir():
+            logs = sorted([*root.glob("*/stats.jsonl"), *root.glob("*/*/stats.jsonl")])
+            found |= {prefix + log.parent.relative_to(root).as_posix(): log.parent for log in logs}
+    return found
+
+
+def digest_of(pixels: bytes) -> str:
+    """SHA-256 of a picture's bytes: the key under which everything about it is kept."""
+    return hashlib.sha256(pixels).hexdigest()

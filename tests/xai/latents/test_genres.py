@@ -1,0 +1,229 @@
+from __future__ import annotations
+
+from dataclasses import replace
+
+import numpy as np
+import pytest
+import torch
+from torch import Tensor
+
+import gan
+import xai
+from tests.xai.nets import (
+    GENRES,
+    conditional,
+    discriminator,
+    generator,
+    hooks,
+    oblong,
+    one_sentence,
+    scramble,
+    snapshot,
+)
+from xai.latents import picture_statistics
+from xai.latents.genres import STRENGTHS, asked_for, conditioned, genre_effects, genre_sweep, labels_of
+
+DARK, RED, NOTHING = "Horror", "Romance", "Drama"
+BUILT = (DARK, RED, NOTHING)
+ALWAYS_ON = 20.0  # keeps every unit above 0, where the ReLU is straight
+AMOUNT = 0.02  # of colour for one unit; small, for there the Tanh is straight
+
+
+@torch.no_grad()
+def built() -> gan.Generator:
+    """12 x 8 pictures, tanh of: AMOUNT * noise 0 on all colours, - 5 AMOUNT for Horror, + 10 AMOUNT red for Romance."""
+    with torch.random.fork_rng():
+        config = gan.ModelConfig(8, 2, 4, 4, aspect="2:3", genres=BUILT, embedding=3)
+        network = gan.Generator(config).eval()
+    network.embed.weight.copy_(torch.diag(torch.tensor([5.0, 10.0, 0.0])))
+    first, norm, _, last, _ = network.layers
+    first.weight.zero_()
+    first.weight[0, 0] = 1.0  # the noise, to unit 0
+    first.weight[2, 0] = -1.0  # Horror, to unit 0
+    first.weight[3, 1] = 1.0  # Romance, to unit 1
+    norm.weight.fill_(1.0)
+    norm.bias.fill_(ALWAYS_ON)
+    norm.running_var.fill_(1.0 - norm.eps)
+    last.weight.zero_()
+    last.weight[0, :, 1:3, 1:3] = AMOUNT
+    last.weight[1, 0, 1:3, 1:3] = AMOUNT
+    last.weight[2, :, 1:3, 1:3] = -AMOUNT  # units 2 and 3 are constant and take the others' constants away again
+    last.weight[3, 0, 1:3, 1:3] = -AMOUNT
+    return network
+
+
+def latent(value: float = 0.0) -> Tensor:
+    return torch.tensor([value, 0.0]).reshape(1, 2, 1, 1)
+
+
+# ---- where the truth is known --------------------------------------------------------------------------
+
+
+def test_a_genre_changes_the_picture_as_it_was_built_to() -> None:
+    found = genre_sweep(built(), latent())
+    dark = np.tanh(-5 * AMOUNT * np.array(STRENGTHS))
+    red = np.tanh(10 * AMOUNT * np.array(STRENGTHS))
+    assert found.genres == BUILT and found.strengths == STRENGTHS
+    assert found.pixels.shape == (3, 5, 12, 8, 3)
+    assert np.allclose(found.change[0], -dark / 2, atol=1e-6)
+    assert np.allclose(found.change[1], red / 2 / 3**0.5, atol=1e-6)  # of one colour among three
+    assert np.array_equal(found.change[2], np.zeros(5))
+    brightness, warmth = (found.names.index(name) for name in ("brightness", "warmth"))
+    assert np.allclose(found.statistics[0, :, brightness], dark / 2, atol=1e-6)
+    assert np.allclose(found.statistics[1, :, warmth], red / 2, atol=1e-6)
+    assert np.allclose(found.statistics[0, :, warmth], 0, atol=1e-6)
+
+
+def test_the_pictures_are_those_of_a_generator_with_the_genre_built_in() -> None:
+    network = conditional()
+    z = gan.latents([4], network.config)
+    found = genre_sweep(network, z, ["Western", "Comedy"], (-1.0, 0.0, 0.5))
+    assert found.genres == ("Western", "Comedy")
+    for row, place in enumerate((2, 0)):
+        for column, strength in enumerate(found.strengths):
+            labels = [strength if index == place else 0.0 for index in range(3)]
+            with torch.no_grad():
+                expected = gan.to_uint8(network.given(labels)(z))[0]
+            assert np.abs(found.pixels[row, column].astype(int) - expected).max() <= 1  # rounding
+    assert found.change[:, 1].max() < 1e-6 < 0.01 < found.change[:, [0, 2]].min()
+
+
+def test_the_sheet_has_a_row_a_genre_and_a_column_a_strength() -> None:
+    found = genre_sweep(conditional(), gan.latents([4], conditional().config), strengths=(0.0, 1.0))
+    sheet = found.sheet()
+    assert (sheet.columns, sheet.count, sheet.cell) == (2, 6, (48, 32))
+    assert np.array_equal(sheet.pixels[48:96, 32:], found.pixels[1, 1])
+
+
+def test_effects_over_posters_are_the_means_of_those_of_each() -> None:
+    z = torch.cat([latent(value) for value in (-1.0, 0.0, 2.0)])
+    found = genre_effects(built(), z)
+    each = [genre_sweep(built(), one[None], strengths=(1.0,)) for one in z]
+    rms = np.array([one.change[:, 0] for one in each])
+    moved = np.array([one.statistics[:, 0] for one in each])
+    assert np.allclose(found.rms, rms.mean(0), atol=1e-6)
+    assert np.allclose(found.rms_error, rms.std(0, ddof=1) / 3**0.5, atol=1e-6)
+    assert np.allclose(found.statistics, moved.mean(0), atol=1e-6)
+    assert np.allclose(found.statistics_error, moved.std(0, ddof=1) / 3**0.5, atol=1e-6)
+    noise = np.tanh(AMOUNT * np.array([-1.0, 0.0, 2.0])) / 2
+    assert found.spread[found.names.index("brightness")] == pytest.approx(noise.std(ddof=1), abs=1e-6)
+    assert found.rms.argsort().tolist() == [2, 0, 1]
+
+
+def test_with_a_score_the_logit_is_the_last_statistic() -> None:
+    network = conditional()
+    judge = scramble(lambda: gan.Discriminator(oblong())).eval().given([0.0] * 3)
+    score, z = xai.Score(judge), gan.latents([4], network.config)
+    found = genre_sweep(network, z, strengths=(1.0,), score=score)
+    assert found.names == picture_statistics.names(score)
+    with torch.no_grad():
+        expected = score(network.given([0.0, 1.0, 0.0])(z)) - score(network.given([0.0] * 3)(z))
+    assert found.statistics[1, 0, -1] == pytest.approx(float(expected), abs=1e-4)
+
+
+def test_the_generator_is_left_alone_and_progress_ends_at_one() -> None:
+    network, told = conditional().train(), []
+    before = snapshot(network)
+    genre_sweep(network, gan.latents([4], network.config), progress=told.append)
+    genre_effects(network, gan.latents(range(2), network.config), progress=told.append)
+    assert snapshot(network) == before and hooks(network) == 0
+    assert told[-1] == 1 and told == sorted(told)
+
+
+@pytest.mark.parametrize(
+    ("settings", "word"),
+    [
+        ({"genres": ["Western", "Noir"]}, "'Noir'"),
+        ({"genres": []}, "empty"),
+        ({"strengths": (0.0, 1.5)}, "-1 to 1"),
+        ({"strengths": ()}, "at least one strength"),
+        ({"z": torch.zeros(2, 6, 1, 1)}, "shape (1, latent, 1, 1)"),
+        ({"generator": generator()}, "knows no genres"),
+    ],
+)
+def test_what_cannot_be_swept_is_refused_in_one_sentence(settings: dict, word: str) -> None:
+    given = {"generator": conditional(), "z": torch.zeros(1, 6, 1, 1)} | settings
+    with pytest.raises(xai.ExplanationError) as caught:
+        genre_sweep(**given)
+    assert word in one_sentence(caught.value)
+
+
+def test_effects_need_two_posters() -> None:
+    with pytest.raises(xai.ExplanationError, match="two latents"):
+        genre_effects(conditional(), torch.zeros(1, 6, 1, 1))
+
+
+# ---- choosing ------------------------------------------------------------------------------------------
+
+
+@pytest.mark.parametrize(
+    ("asked", "labels"),
+    [
+        ([], (0, 0, 0)),
+        (["Horror"], (0, 1, 0)),
+        ([" western = -0.5", "COMEDY=1"], (1, 0, -0.5)),
+    ],
+)
+def test_genres_are_asked_for_by_name_and_strength(asked: list[str], labels: tuple[float, ...]) -> None:
+    assert labels_of(GENRES, asked) == labels
+
+
+@pytest.mark.parametrize(
+    ("asked", "word"),
+    [
+        (["Noir"], "'Noir'"),
+        (["Horror", "horror=0"], "twice"),
+        (["Horror=2"], "-1 to 1"),
+        (["Horror=much"], "'much'"),
+        (["Horror=nan"], "-1 to 1"),
+        (["Horror="], "-1 to 1"),
+    ],
+)
+def test_genres_that_make_no_sense_are_refused_in_one_sentence(asked: list[str], word: str) -> None:
+    with pytest.raises(xai.ExplanationError) as caught:
+        labels_of(GENRES, asked)
+    assert word in one_sentence(caught.value)
+
+
+def checkpoint() -> gan.Checkpoint:
+    made = conditional()
+    judge = scramble(lambda: gan.Discriminator(oblong())).eval()
+    return gan.Checkpoint(made, judge, made.config, {"kimg": 1}, "genres", "0" * 64)
+
+
+def test_a_conditioned_checkpoint_draws_and_judges_as_the_networks_do_with_these_labels() -> None:
+    given, labels = checkpoint(), torch.tensor([[0.0, 1.0, -0.5]])
+    found = asked_for(given, "Horror, Western=-0.5")
+    z = gan.latents([3], found.config)
+    with torch.no_grad():
+        picture = found.generator(z)
+        assert torch.allclose(picture, given.generator(z, labels), atol=1e-5)
+        logit = given.discriminator.logit(picture, labels)
+    assert torch.allclose(xai.Score(found.discriminator)(picture), logit, atol=1e-4)
+    assert found.config == found.generator.config and found.info["asked_for"] == {"Horror": 1, "Western": -0.5}
+
+
+def test_the_digest_tells_genres_apart_and_nothing_asked_for_is_a_choice_too() -> None:
+    digests = [conditioned(checkpoint(), labels).digest for labels in ((), (0, 1, 0), (0, 0, 1), (0, 0.5, 0))]
+    assert len({*digests, checkpoint().digest}) == 5
+    assert conditioned(checkpoint(), (0, 0, 0)).digest == digests[0]
+    other = replace(checkpoint(), digest="1" * 64)
+    assert conditioned(other).digest != digests[0]
+
+
+def test_a_checkpoint_without_genres_stays_as_it_is_and_cannot_be_asked_for_any() -> None:
+    made = generator(32)
+    plain = gan.Checkpoint(made, discriminator(32), made.config)
+    assert asked_for(plain) is plain
+    with pytest.raises(xai.ExplanationError) as caught:
+        asked_for(plain, "Horror")
+    assert "without genres" in one_sentence(caught.value)
+    with pytest.raises(xai.ExplanationError):
+        conditioned(plain, (1.0,))
+
+
+def test_labels_of_another_number_or_size_are_refused() -> None:
+    for labels in ((1.0,), (0.0, 0.0, 2.0), (0.0, 0.0, float("nan"))):
+        with pytest.raises(xai.ExplanationError) as caught:
+            conditioned(checkpoint(), labels)
+        assert "3 values from -1 to 1" in one_sentence(caught.value)

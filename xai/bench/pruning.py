@@ -1,0 +1,181 @@
+"""How far a generator can be pruned before a judge notices: quality and diversity for several rankings.
+
+    points = bench(generator, [ranking(generator, "norm")], [0, 0.1, 0.2], describe=features, real=held_out_features)
+    points[1].quality, points[1].low, points[1].high
+    unnoticed(points)                                   # 0.1: the share that can go before the judge notices
+
+The judge is anything that turns pictures into features, and not the discriminator that the generator was
+trained against: by default EfficientNet-Lite1 (gan.evaluation.features), whose distance is called fd_lite1.
+"""
+
+from __future__ import annotations
+
+from collections.abc import Callable, Sequence
+from dataclasses import dataclass
+
+import numpy as np
+import torch
+from numpy.typing import NDArray
+
+from gan.evaluation.distances import frechet_distance
+from gan.evaluation.features import Features
+from gan.networks.dcgan import Generator, latents
+from gan.progress import Progress
+from gan.training.state import recalibrate
+from xai.generator.pruning import Moments, Order, costs, first_of, moments, prune
+
+RESAMPLES = 20
+PAIRS = 2000
+WIDTH = 1.96  # standard errors: intervals of 95 %
+RULE = (
+    "The judge notices a share of filters when its 95 % interval of the difference from the whole generator's distance "
+    "lies above 0, and so do those of all larger shares: damage grows with the share, so what is not noticed at a "
+    "larger one is chance at a smaller one. Both generators draw the same seeds; the interval comes from drawing these "
+    "again with replacement, and, where there are several random orders, from the spread between them."
+)
+
+Describe = Callable[[Generator], Features]
+Floats = NDArray[np.float64]
+
+
+@dataclass(frozen=True)
+class Point:
+    """One share of filters taken out; of several orders the mean. Intervals are of 95 %.
+
+    share : of all filters, 0 to 1.
+    quality : Frechet distance from real posters (lower is better), with ``low`` to ``high``: over the posters that
+        are drawn, and over the orders if there are several.
+    worse : quality minus that of the whole network on the same seeds, with ``worse_low`` to ``worse_high``.
+    diversity : mean distance of two posters' features, as a share of that of the whole network, with
+        ``diversity_low`` to ``diversity_high``.
+    change : RMS difference of the pictures of the same seeds, in [-1, 1].
+    parameters, multiply_adds, milliseconds : what a picture costs.
+    speed : milliseconds of the whole network, measured in turns with this one, divided by this one's.
+    """
+
+    share: float
+    quality: float
+    low: float
+    high: float
+    worse: float
+    worse_low: float
+    worse_high: float
+    diversity: float
+    diversity_low: float
+    diversity_high: float
+    change: float
+    parameters: int
+    multiply_adds: int
+    milliseconds: float
+    speed: float
+
+
+def bench(
+    generator: Generator,
+    orders: Sequence[Order],
+    shares: Sequence[float],
+    describe: Describe,
+    real: Features,
+    recalibrated: bool = False,
+    known: Moments | None = None,
+    whole: Features | None = None,
+    progress: Progress | None = None,
+) -> list[Point]:
+    """Prune by a ranking at each of ``shares`` and judge; 0 is the whole network and gives the base line.
+
+    Parameters
+    ----------
+    orders : rankings of the same kind; several where the ranking is random.
+    describe : draws posters of fixed seeds and gives features (N, D). ``real`` (M, D) are those of real posters.
+    recalibrated : measure BatchNorm's statistics anew after pruning.
+    known, whole : the generator's ``moments`` and ``describe(generator)``, where they are there already.
+    """
+    known = known or moments(generator)
+    judge = _Judge(real, describe(generator) if whole is None else whole)
+    points = []
+    for index, share in enumerate(shares):
+        verdicts = []
+        for order in orders if share else orders[:1]:
+            smaller = prune(generator, first_of(generator, order, share), known=known)
+            smaller = recalibrate(smaller) if recalibrated and share else smaller
+            found = describe(smaller) if share else judge.whole
+            verdicts.append(judge.look(found) | _price(generator, smaller))
+        points.append(_point(share, verdicts))
+        if progress:
+            progress((index + 1) / len(shares))
+    return points
+
+
+def unnoticed(points: Sequence[Point]) -> float:
+    """The largest measured share that the judge does not notice, by RULE."""
+    return max((point.share for point in points if point.worse_low <= 0), default=0.0)
+
+
+class _Judge:
+    """Compares features with those of real posters, and with those of the whole network on the same seeds."""
+
+    def __init__(self, real: Features, whole: Features) -> None:
+        random = np.random.default_rng(0)
+        self.real, self.whole = real, whole
+        self._drawn = random.integers(0, len(whole), (RESAMPLES, len(whole)))
+        self._distance = frechet_distance(real, whole)
+        self._resampled = self._distances(whole)
+        self._spread = _spreads(whole).mean()
+
+    def look(self, found: Features) -> dict[str, tuple[float, float]]:
+        """Each figure with its standard error over posters."""
+        distance, resampled = frechet_distance(self.real, found), self._distances(found)
+        spreads = _spreads(found) / self._spread
+        # Drawing with replacement leaves fewer different posters, which alone raises the distance: keep the width only.
+        return {
+            "quality": (distance, float(resampled.std(ddof=1))),
+            "worse": (distance - self._distance, float((resampled - self._resampled).std(ddof=1))),
+            "diversity": (float(spreads.mean()), float(spreads.std(ddof=1)) / len(found) ** 0.5),
+        }
+
+    def _distances(self, found: Features) -> Floats:
+        return np.array([frechet_distance(self.real, found[drawn]) for drawn in self._drawn])
+
+
+def _price(generator: Generator, smaller: Generator) -> dict[str, tuple[float, float]]:
+    """What it changes and costs; nothing of it has an error over posters."""
+    before, after = costs(generator, smaller)
+    figures = {
+        "change": _change(generator, smaller), "parameters": after.parameters, "multiply_adds": after.multiply_adds,
+        "milliseconds": after.milliseconds, "speed": before.milliseconds / after.milliseconds,
+    }  # fmt: skip
+    return {name: (float(value), 0.0) for name, value in figures.items()}
+
+
+def _point(share: float, verdicts: Sequence[dict[str, tuple[float, float]]]) -> Point:
+    middle, half = {}, {}
+    for name in verdicts[0]:
+        values, errors = np.array([verdict[name] for verdict in verdicts]).T
+        between = values.var(ddof=1) if len(values) > 1 else 0.0
+        middle[name] = float(values.mean())
+        half[name] = WIDTH * float(np.sqrt((errors**2).mean() + between))
+    ends = {
+        end: middle[name] + sign * half[name]
+        for name, low, high in (
+            ("quality", "low", "high"),
+            ("worse", "worse_low", "worse_high"),
+            ("diversity", "diversity_low", "diversity_high"),
+        )
+        for end, sign in ((low, -1), (high, 1))
+    }
+    parameters, multiply_adds = (round(middle.pop(name)) for name in ("parameters", "multiply_adds"))
+    return Point(share, parameters=parameters, multiply_adds=multiply_adds, **middle, **ends)
+
+
+def _spreads(features: Features) -> Floats:
+    """Distances of random pairs of posters."""
+    random = np.random.default_rng(0)
+    one, other = random.integers(0, len(features), (2, PAIRS))
+    different = one != other
+    return np.asarray(np.linalg.norm(features[one[different]] - features[other[different]], axis=1), np.float64)
+
+
+@torch.no_grad()
+def _change(generator: Generator, smaller: Generator, seeds: int = 64) -> float:
+    z = latents(range(seeds), generator.config)
+    return float((generator(z) - smaller(z)).square().mean().sqrt())

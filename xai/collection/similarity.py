@@ -1,0 +1,59 @@
+"""Which pictures look alike to a network, and at which depth.
+
+features = layer_features(discriminator, candidates, "layers.7")
+alike = nearest(features, layer_features(discriminator, image, "layers.7"), count=6)
+alike.indices, alike.similarity
+"""
+
+from __future__ import annotations
+
+from dataclasses import dataclass
+
+import torch
+from torch import Tensor, nn
+
+from xai.errors import ExplanationError
+from xai.networks.batches import at_once
+from xai.networks.hooks import capture, private_copy
+
+BATCH = 64  # pictures at once, fewer of large ones
+
+
+@dataclass(frozen=True, eq=False)
+class Alike:
+    """The most similar candidates, best first: their indices (K,), and the similarity (K,) in [-1, 1]."""
+
+    indices: list[int]
+    similarity: list[float]
+
+
+@torch.no_grad()
+def layer_features(network: nn.Module, images: Tensor, layer: str) -> Tensor:
+    """Mean response (N, C) of every unit of a layer over the picture (N, 3, H, W): what, not where."""
+    private = private_copy(network)
+    found = []
+    for batch in torch.split(images, at_once(BATCH, images.shape[2:])):
+        with capture(private, [layer]) as maps:
+            private(batch)
+        found.append(maps[layer].mean((2, 3)))
+    return torch.cat(found)
+
+
+def nearest(features: Tensor, query: Tensor, count: int) -> Alike:
+    """The ``count`` rows of ``features`` (N, C) most like ``query`` (1, C).
+
+    Cosine similarity of the units' deviations from their mean over the N candidates, each unit in units of
+    its own spread, so that a unit that is always strong does not rule.
+
+    Raises
+    ------
+    ExplanationError
+        If there are fewer than two candidates.
+    """
+    if len(features) < 2:
+        raise ExplanationError("At least two pictures are needed to compare with.")
+    mean, spread = features.mean(0), features.std(0).clamp_min(1e-6)
+    standard = nn.functional.normalize((features - mean) / spread)
+    cosine = standard @ nn.functional.normalize((query - mean) / spread)[0]
+    best = cosine.topk(min(count, len(features)))
+    return Alike(best.indices.tolist(), best.values.tolist())

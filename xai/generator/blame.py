@@ -1,0 +1,71 @@
+"""What gave this fake away: D's verdict on a generated poster, shared out among the noise and G's filters.
+
+    found = blame(generator, discriminator, latents([7], config), latents(range(100, 116), config))
+    found.latents            # (100,) what each noise value adds to the logit, compared with the other posters
+    found.units["layers.5"]  # (256,) what each filter of a layer adds
+
+G and D are one chain, so DeepLIFT's multipliers reach every layer of G in one pass backwards, and in every
+layer the shares add up to the same difference (Shrikumar et al. 2017; averaged over references as by
+Lundberg and Lee 2017).
+"""
+
+from __future__ import annotations
+
+from collections.abc import Mapping
+from dataclasses import dataclass
+
+from torch import Tensor
+
+from gan.networks.dcgan import Discriminator, Generator
+from xai.errors import ExplanationError
+from xai.networks.chain import Chain
+from xai.networks.score import Score
+
+
+@dataclass(frozen=True, eq=False)
+class Blame:
+    """Signed shares of the logit's difference from the references' mean, negative where they speak for fake.
+
+    latents : (latent,). units : by layer of G (after its activation function), (U,).
+    gaps : by layer, and "latents": what the shares miss of ``score`` - ``base_score``.
+    """
+
+    latents: Tensor
+    units: Mapping[str, Tensor]
+    score: float
+    base_score: float
+    gaps: Mapping[str, float]
+
+
+def blame(generator: Generator, discriminator: Discriminator, z: Tensor, references: Tensor) -> Blame:
+    """Share D's logit of the poster of ``z`` (1, latent, 1, 1) out; ``references`` (K, latent, 1, 1).
+
+    Raises
+    ------
+    ExplanationError
+        If shapes do not fit, or a network holds modules that a chain does not know.
+    """
+    score = Score.of_latents(generator, discriminator)
+    score.check(z)
+    score.check(references)
+    if score.chain is None:
+        raise ExplanationError("These networks hold modules that shares cannot be traced through.")
+    trace, base = score.chain.trace(z), score.chain.trace(references)
+    places = {"latents": 0} | _after_activations(score.chain)
+    multipliers = score.chain.multipliers(trace, base, list(places.values()))
+    shares = {
+        name: (multipliers[place] * (trace.before[place] - base.before[place])).mean(0).sum((1, 2))
+        for name, place in places.items()
+    }
+    logit, usual = float(trace.output), float(base.output.mean())
+    gaps = {name: logit - usual - float(share.sum()) for name, share in shares.items()}
+    return Blame(shares.pop("latents"), shares, logit, usual, gaps)
+
+
+def _after_activations(chain: Chain) -> dict[str, int]:
+    """G's activation layers, by the name that they have in G, and the step that takes what they give."""
+    return {
+        name.replace("generator.", "layers."): index + 1
+        for index, name in enumerate(chain.names)
+        if name.startswith("generator.") and chain.is_bend(index) and not chain.names[index + 1].endswith("layers.0")
+    }

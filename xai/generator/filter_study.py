@@ -1,0 +1,217 @@
+"""What every filter (unit) of a generator is for: measured over hundreds of latents, with a verdict each.
+
+    table = filters_table(gan.load("checkpoints/dcgan-64"), latents=256)
+    table.rows()[0]                     # {"layer": "layers.2", "unit": 0, "verdict": "useful", ...}
+
+A unit is taken away as in ``xai.generator.ablation``, from each poster. So it is judged for what it changes from poster to
+poster and from place to place, not for what it adds to all alike.
+"""
+
+from __future__ import annotations
+
+from collections.abc import Iterator
+from typing import Any
+
+import numpy as np
+import torch
+from numpy.typing import NDArray
+from torch import Tensor
+
+from gan.checkpoints.record import Checkpoint
+from gan.networks.dcgan import latents as latents_of
+from gan.progress import Progress
+from xai.errors import ExplanationError
+from xai.generator.ablation import compared, without
+from xai.generator.filter_table import COLUMNS, SHOWN, Table
+from xai.generator.filter_verdicts import (
+    DEAD,
+    RULE,
+    VERDICTS,
+    Effects,
+    Moments,
+    Twins,
+    interval_of,
+    spread_of,
+    verdicts,
+)
+from xai.generator.folded import Anatomy
+from xai.networks.batches import at_once
+from xai.networks.chain import Trace
+from xai.networks.score import Score
+
+FIRST_SEED = 3_000_000  # the study's latents are those of this seed and the next ones
+SHOWN_SEEDS = range(1000)  # among which the strongest and weakest posters of a unit are looked for
+AT_ONCE = 32  # posters of which everything between noise and picture is kept, fewer of large ones
+REPLACED = 64  # latents over which the folded replacement is tried
+GREY_LEVEL = 2 / 255  # one of 255 steps of a picture's range -1 to 1
+
+
+def filters_table(
+    checkpoint: Checkpoint,
+    latents: int = 256,
+    first_seed: int = FIRST_SEED,
+    progress: Progress | None = None,
+) -> Table:
+    """Measure all units of all activation layers of the checkpoint's generator.
+
+    Parameters
+    ----------
+    latents : how many posters; those of ``first_seed`` and the seeds after it.
+    progress : told the share that is done; it calls the study off by raising.
+
+    Raises
+    ------
+    ExplanationError
+        If there is no generator or it waits for genres, fewer than 2 latents are asked for, or there are no such seeds.
+    """
+    if checkpoint.generator is None:
+        raise ExplanationError("This checkpoint has no generator, only a discriminator.")
+    if latents < 2:
+        raise ExplanationError(f"A study needs at least 2 latents, not {latents}.")
+    if not 0 <= first_seed <= 2**32 - latents:
+        raise ExplanationError(f"Seeds run from 0 to {2**32 - 1}; {latents} from {first_seed} on do not fit.")
+    tell = progress or (lambda part: None)
+    anatomy = Anatomy.of(checkpoint.generator)
+    score = None if checkpoint.discriminator is None else Score(checkpoint.discriminator)
+    z = latents_of(range(first_seed, first_seed + latents), checkpoint.config)
+    shown = latents_of(SHOWN_SEEDS, checkpoint.config)
+    moments = _moments(anatomy, z, lambda part: tell(0.02 * part))
+    strengths = _strengths(anatomy, shown, lambda part: tell(0.02 + 0.03 * part))
+    twins = {layer: _twins(found) for layer, found in moments.items()}
+    effects = _effects(anatomy, z, score, twins, lambda part: tell(0.05 + 0.94 * part))
+    columns: dict[str, list[NDArray[Any]]] = {name: [] for name in COLUMNS}
+    for layer in anatomy.layers:
+        rows = _columns(layer, moments[layer], twins[layer], effects[layer], strengths[layer])
+        for name, values in rows.items():
+            columns[name].append(values)
+    tell(1.0)
+    joined = {name: np.concatenate(parts) for name, parts in columns.items()}
+    return Table(**joined, digest=checkpoint.digest, latents=latents, first_seed=first_seed, rule=RULE)
+
+
+@torch.no_grad()
+def _moments(anatomy: Anatomy, z: Tensor, tell: Progress) -> dict[str, Moments]:
+    by_latent: dict[str, list[Tensor]] = {layer: [] for layer in anatomy.layers}
+    products = {layer: torch.zeros(1, dtype=torch.double) for layer in anatomy.layers}
+    for trace in _traces(anatomy, z, tell):
+        for layer in anatomy.layers:
+            maps = anatomy.maps(trace, layer)
+            about = (maps - anatomy.means[layer][:, None, None]).double().flatten(2)
+            active = (maps > 0).double().mean((2, 3))
+            largest = maps.amax((2, 3)).double()
+            by_latent[layer].append(torch.stack([about.mean(2), about.square().mean(2), largest, active]))
+            places = about.transpose(0, 1).flatten(1)
+            products[layer] = products[layer] + places @ places.T / about.shape[2]
+    found = {}
+    for layer, parts in by_latent.items():
+        mean, square, largest, active = torch.cat(parts, 1)
+        covariance = products[layer] / len(z) - mean.mean(0)[:, None] * mean.mean(0)
+        found[layer] = Moments(anatomy.means[layer].double(), mean, square, largest, active, covariance)
+    return found
+
+
+def _traces(anatomy: Anatomy, z: Tensor, tell: Progress) -> Iterator[Trace]:
+    rows = at_once(AT_ONCE, anatomy.size)
+    for start in range(0, len(z), rows):
+        yield anatomy.chain.trace(z[start : start + rows], many=True)
+        tell(min(1.0, (start + rows) / len(z)))
+
+
+def _strengths(anatomy: Anatomy, z: Tensor, tell: Progress) -> dict[str, Tensor]:
+    """By layer, mean activation (N, U) of each latent's maps."""
+    found: dict[str, list[Tensor]] = {layer: [] for layer in anatomy.layers}
+    for trace in _traces(anatomy, z, tell):
+        for layer in anatomy.layers:
+            found[layer].append(anatomy.maps(trace, layer).mean((2, 3)))
+    return {layer: torch.cat(parts) for layer, parts in found.items()}
+
+
+def _twins(moments: Moments) -> Twins:
+    """The most correlated other unit of each, and the least-squares line from it."""
+    variance = moments.products.diagonal().clamp_min(0)
+    size = variance.sqrt()
+    still = size <= DEAD
+    correlation = moments.products / (size[:, None] * size).clamp_min(DEAD**2)
+    correlation[still] = 0
+    correlation[:, still] = 0
+    correlation.fill_diagonal_(0)  # a unit is no twin of its own
+    partner = correlation.abs().argmax(1)
+    found = correlation.gather(1, partner[:, None])[:, 0].clamp(-1, 1)
+    none = found == 0
+    factor = torch.where(none, 0.0, found * size / size[partner].clamp_min(DEAD))
+    centre = moments.usual + moments.mean.mean(0)
+    offset = centre - factor * centre[partner]
+    return Twins(torch.where(none, -1, partner), found, factor, offset)
+
+
+@torch.no_grad()
+def _effects(
+    anatomy: Anatomy, z: Tensor, score: Score | None, twins: dict[str, Twins], tell: Progress
+) -> dict[str, Effects]:
+    found: dict[str, list[list[Tensor]]] = {layer: [[], [], []] for layer in anatomy.layers}
+    logits = []
+    for index in range(len(z)):
+        trace = anatomy.trace(z[index : index + 1])
+        logits.append(torch.nan if score is None else float(score(trace.output)))
+        for place, layer in enumerate(anatomy.layers):
+            pictures, changes, replaced = found[layer]
+            one = compared(anatomy, trace, layer, without(anatomy, trace, layer), score)
+            pictures.append(one.effects)
+            changes.append(torch.full_like(one.effects, torch.nan) if score is None else one.logit_changes)  # type: ignore[arg-type]
+            if index < REPLACED:
+                by_twin = _replacement(anatomy.maps(trace, layer)[0], twins[layer])
+                replaced.append(compared(anatomy, trace, layer, by_twin).effects)
+            tell((index + (place + 1) / len(anatomy.layers)) / len(z))
+    of_posters = torch.tensor(logits, dtype=torch.double)
+    return {layer: _stacked(parts, of_posters) for layer, parts in found.items()}
+
+
+def _stacked(parts: list[list[Tensor]], logits: Tensor) -> Effects:
+    pictures, changes, replaced = (torch.stack(part).double() for part in parts)
+    return Effects(pictures / GREY_LEVEL, changes, replaced / GREY_LEVEL, logits)
+
+
+def _replacement(maps: Tensor, twins: Twins) -> Tensor:
+    """What putting factor * partner + offset in a unit's place adds to its map (U, h, w)."""
+    factor, offset = twins.factor.float()[:, None, None], twins.offset.float()[:, None, None]
+    return factor * maps[twins.partner] + offset - maps  # the factor is 0 where the partner is -1
+
+
+def _columns(
+    layer: str, moments: Moments, twins: Twins, effects: Effects, strengths: Tensor
+) -> dict[str, NDArray[Any]]:
+    """The table's rows of one layer, by column."""
+    count, units = effects.picture.shape
+    once = torch.ones(1, count, dtype=torch.double)
+    verdict, confidence = verdicts(moments, twins, effects)
+    change, half = (value[0] for value in interval_of(once, effects.logit))
+    numbers = {
+        "mean": moments.usual + moments.mean.mean(0),
+        "spread": spread_of(once, moments)[0],
+        "largest": moments.largest.amax(0),
+        "active": moments.active.mean(0),
+        "effect": effects.picture.mean(0),
+        "logit_change": change,
+        "logit_low": change - half,
+        "logit_high": change + half,
+        "correlation": twins.correlation,
+        "factor": twins.factor,
+        "offset": twins.offset,
+        "replaced": effects.replaced.mean(0),
+    }
+    return {
+        "layer": np.full(units, layer),
+        "unit": np.arange(units, dtype=np.int32),
+        **{name: values.numpy().astype(np.float32) for name, values in numbers.items()},
+        "partner": twins.partner.numpy().astype(np.int32),
+        "verdict": np.array(VERDICTS)[verdict],
+        "confidence": confidence.astype(np.float32),
+        "strongest": _first(strengths, descending=True),
+        "weakest": _first(strengths, descending=False),
+    }
+
+
+def _first(strengths: Tensor, descending: bool) -> NDArray[np.int32]:
+    """The seeds (U, 8) that come first; of equal ones the lower seed does."""
+    order = strengths.argsort(dim=0, descending=descending, stable=True)[:SHOWN]
+    return order.T.numpy().astype(np.int32)

@@ -1,0 +1,168 @@
+"""The table of all filters (units) of a generator, kept beside its weights.
+
+    table = Table.beside("checkpoints/dcgan-64", checkpoint.digest)    # None where it is of other weights
+    table.rows()[0]                     # {"layer": "layers.2", "unit": 0, "verdict": "useful", ...}
+    table.save("checkpoints/dcgan-64/filters.npz")
+
+``xai.generator.filter_study`` measures it.
+"""
+
+from __future__ import annotations
+
+import json
+import zipfile
+import zlib
+from dataclasses import dataclass, fields
+from pathlib import Path
+from typing import Any
+
+import numpy as np
+from numpy.typing import NDArray
+
+from gan.files import write_file
+from xai.errors import ExplanationError
+from xai.generator.filter_verdicts import RULE, VERDICTS, Verdict
+
+Floats = NDArray[np.float32]
+
+FILE = "filters.npz"
+MOST_BYTES = 50_000_000  # of a table, unpacked
+SHOWN = 8  # of a unit's strongest and weakest posters
+
+
+@dataclass(frozen=True, eq=False)
+class Table:
+    """Every unit of every activation layer, in the network's order; U units in all.
+
+    layer, unit : (U,) where it is.
+    mean, spread, largest, active : (U,) of its activation over latents and places: mean, standard deviation,
+        maximum, share of places above 0.
+    effect : (U,) grey levels, mean over latents of the RMS change of the picture without it.
+    logit_change, logit_low, logit_high : (U,), mean of D's logit without it minus with it, and its interval;
+        NaN without a discriminator.
+    partner, correlation : (U,), the most correlated other unit of the layer; -1 and 0 where there is none.
+    factor, offset : (U,), the unit is replaced by factor * partner + offset (least squares).
+    replaced : (U,) grey levels, what the replacement changes.
+    verdict : (U,) one of VERDICTS, by RULE. confidence : (U,), share of bootstrap resamples over latents
+        with the same verdict.
+    strongest, weakest : (U, 8) seeds below 1000 with the highest and lowest mean activation, in that order.
+    digest : of the weights. latents : how many were drawn. first_seed : of the first of them. rule : RULE at the
+        time.
+    """
+
+    layer: NDArray[np.str_]
+    unit: NDArray[np.int32]
+    mean: Floats
+    spread: Floats
+    largest: Floats
+    active: Floats
+    effect: Floats
+    logit_change: Floats
+    logit_low: Floats
+    logit_high: Floats
+    partner: NDArray[np.int32]
+    correlation: Floats
+    factor: Floats
+    offset: Floats
+    replaced: Floats
+    verdict: NDArray[np.str_]
+    confidence: Floats
+    strongest: NDArray[np.int32]
+    weakest: NDArray[np.int32]
+    digest: str
+    latents: int
+    first_seed: int
+    rule: str
+
+    def __len__(self) -> int:
+        return len(self.unit)
+
+    def rows(self) -> list[dict[str, Any]]:
+        """One dict a unit for a data frame; plain Python values."""
+        columns = {name: getattr(self, name).tolist() for name in COLUMNS}
+        return [{name: values[index] for name, values in columns.items()} for index in range(len(self))]
+
+    def find(self, layer: str, unit: int) -> dict[str, Any]:
+        """The row of one unit; ExplanationError where there is none."""
+        [places] = np.nonzero((self.layer == layer) & (self.unit == unit))
+        if not len(places):
+            raise ExplanationError(f"The table has no unit {unit} of {layer}.")
+        return {name: getattr(self, name)[places[0]].tolist() for name in COLUMNS}
+
+    def counts(self, layer: str | None = None) -> dict[Verdict, int]:
+        """How many units have each verdict, in one layer or in all."""
+        chosen = self.verdict if layer is None else self.verdict[self.layer == layer]
+        return {verdict: int((chosen == verdict).sum()) for verdict in VERDICTS}
+
+    def save(self, path: str | Path) -> None:
+        """Write one .npz, complete or not at all."""
+        arrays = {name: getattr(self, name) for name in COLUMNS}
+        facts = {name: getattr(self, name) for name in FACTS}
+        write_file(Path(path), lambda file: np.savez_compressed(file, facts=np.array(json.dumps(facts)), **arrays))
+
+    @staticmethod
+    def load(path: str | Path) -> Table:
+        """Read what ``save`` wrote.
+
+        Raises
+        ------
+        ExplanationError
+            If the file is missing, damaged, or something else.
+        """
+        path = Path(path)
+        try:
+            with zipfile.ZipFile(path) as archive:
+                size = sum(entry.file_size for entry in archive.infolist())
+            if size > MOST_BYTES:
+                raise ExplanationError(f"{path} is too large for a table of filters.")
+            with np.load(path, allow_pickle=False) as file:
+                facts = json.loads(str(file["facts"]))
+                table = Table(**{name: file[name] for name in COLUMNS}, **{name: facts[name] for name in FACTS})
+        except FileNotFoundError:
+            raise ExplanationError(f"{path} is not there.") from None
+        except (
+            OSError,
+            EOFError,
+            KeyError,
+            TypeError,
+            ValueError,
+            MemoryError,
+            zipfile.BadZipFile,
+            zlib.error,
+        ) as error:
+            raise ExplanationError(f"{path} is truncated or is no table of filters.") from error
+        if not table._is_whole():
+            raise ExplanationError(f"{path} is truncated or is no table of filters.")
+        return table
+
+    def _is_whole(self) -> bool:
+        """Whether every column has a value of its kind for every unit."""
+        if set(self.verdict.ravel().tolist()) - set(VERDICTS):
+            return False
+        for name in COLUMNS:
+            column = getattr(self, name)
+            kind = "U" if name in ("layer", "verdict") else "i" if name in INTEGERS else "f"
+            shape = (self.unit.size, SHOWN) if name in ("strongest", "weakest") else (self.unit.size,)
+            if (column.dtype.kind, column.shape) != (kind, shape):
+                return False
+        return True
+
+    @staticmethod
+    def beside(folder: str | Path, digest: str) -> Table | None:
+        """The table in a checkpoint's folder; None where there is none, or where the weights or the rule are others.
+
+        Raises
+        ------
+        ExplanationError
+            If it is damaged.
+        """
+        path = Path(folder) / FILE
+        if not path.is_file():
+            return None
+        table = Table.load(path)
+        return table if (table.digest, table.rule) == (digest, RULE) else None
+
+
+FACTS = ("digest", "latents", "first_seed", "rule")
+COLUMNS = tuple(field.name for field in fields(Table) if field.name not in FACTS)
+INTEGERS = ("unit", "partner", "strongest", "weakest")

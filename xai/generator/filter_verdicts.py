@@ -1,0 +1,122 @@
+"""The rule by which a filter (unit) of a generator is called essential, useful, redundant, constant, dead or harmful.
+
+    places, confidence = verdicts(moments, twins, effects)             # of one layer's units
+    VERDICTS[places[0]], confidence[0]                                 # "useful", 0.98
+
+``xai.generator.filter_study`` measures the evidence; RULE says the rule in words.
+"""
+
+from __future__ import annotations
+
+from dataclasses import dataclass
+from typing import Literal
+
+import numpy as np
+import torch
+from numpy.typing import NDArray
+from torch import Tensor
+
+Verdict = Literal["essential", "useful", "redundant", "constant", "dead", "harmful"]
+
+VERDICTS: tuple[Verdict, ...] = ("dead", "constant", "harmful", "redundant", "essential", "useful")
+RESAMPLES = 400  # of the bootstrap
+
+DEAD = 1e-6  # a unit that never gets above this
+STILL = 0.02  # a constant unit's spread, as a part of the layer's, root mean square
+ALIKE = 0.7  # a redundant unit's correlation with another, at least, without regard to sign
+INVISIBLE = 1.0  # grey levels: what a redundant unit's replacement may cost
+ESSENTIAL = 4.0  # grey levels
+HARM = 0.02  # of the spread of D's logits
+LEVEL = 0.99  # of the intervals
+RULE = (
+    f"Dead: never above {DEAD:g}. Constant: its standard deviation over posters and places is below {STILL:.0%} of "
+    f"what is usual in its layer (root mean square). Harmful: D's logit is higher without it, by more than {HARM:.0%} "
+    f"of the logits' spread, and the {LEVEL:.0%} interval does not reach 0. Redundant: correlation of at least {ALIKE} "
+    f"with another unit of the layer, and with a multiple of that one in its place the picture differs by at most "
+    f"{INVISIBLE:g} grey level. Essential: the picture changes by {ESSENTIAL:g} grey levels or more without it. "
+    "Useful: all others. The first that fits is taken. A unit is away when it is held at its mean; differences of "
+    "pictures are root mean squares."
+)
+
+
+@dataclass(frozen=True, eq=False)
+class Moments:
+    """Of a layer's activations.
+
+    usual : (U,), a number near each mean; moments are taken about it, so that nothing is lost of the variance of a
+        unit that is always on. mean, square, largest, active : (N, U) by latent. products : (U, U) covariances.
+    """
+
+    usual: Tensor
+    mean: Tensor
+    square: Tensor
+    largest: Tensor
+    active: Tensor
+    products: Tensor
+
+
+@dataclass(frozen=True, eq=False)
+class Twins:
+    """By unit (U,): the most correlated other one, the correlation, and the line from the other to it."""
+
+    partner: Tensor
+    correlation: Tensor
+    factor: Tensor
+    offset: Tensor
+
+
+@dataclass(frozen=True, eq=False)
+class Effects:
+    """By latent and unit: changes of the picture (grey levels) and of the logit (N, U); with the twin (R, U).
+
+    logits : (N,) of the posters as they are; NaN, as their changes, without a discriminator.
+    """
+
+    picture: Tensor
+    logit: Tensor
+    replaced: Tensor
+    logits: Tensor
+
+
+def verdicts(moments: Moments, twins: Twins, effects: Effects) -> tuple[NDArray[np.intp], NDArray[np.floating]]:
+    """Places in VERDICTS (U,) by RULE, and the share (U,) of bootstrap resamples over latents with the same."""
+    count = len(effects.logits)
+    drawn = torch.as_tensor(np.random.default_rng(0).multinomial(count, np.full(count, 1 / count), RESAMPLES))
+    [found] = judged(torch.ones(1, count, dtype=torch.double), moments, twins, effects)
+    return found, (judged(drawn.double(), moments, twins, effects) == found).mean(0)
+
+
+def judged(weights: Tensor, moments: Moments, twins: Twins, effects: Effects) -> NDArray[np.intp]:
+    """Places in VERDICTS (B, U) by RULE, where latent n counts ``weights`` (B, N) times."""
+    tried = weights[:, : len(effects.replaced)]
+    spread = spread_of(weights, moments)
+    effect = weights @ effects.picture / weights.sum(1, keepdim=True)
+    replaced = tried @ effects.replaced / tried.sum(1, keepdim=True).clamp_min(1)
+    change, half = interval_of(weights, effects.logit)
+    usual = spread.square().mean(1, keepdim=True).sqrt()
+    tests = [
+        weights @ (moments.largest > DEAD).double() == 0,
+        spread <= STILL * usual,
+        (change - half > 0) & (change > HARM * effects.logits.std()),
+        (twins.correlation.abs() >= ALIKE) & (replaced <= INVISIBLE),
+        effect >= ESSENTIAL,
+        torch.ones_like(effect, dtype=torch.bool),
+    ]
+    return torch.stack(tests).double().argmax(0).numpy()  # the first that is true
+
+
+def spread_of(weights: Tensor, moments: Moments) -> Tensor:
+    """Standard deviations (B, U) over latents and places."""
+    total = weights.sum(1, keepdim=True)
+    variance = weights @ moments.square / total - (weights @ moments.mean / total).square()
+    return variance.clamp_min(0).sqrt()
+
+
+def interval_of(weights: Tensor, changes: Tensor) -> tuple[Tensor, Tensor]:
+    """Mean (B, U) of paired changes (N, U), and half the width of its t interval."""
+    from scipy.stats import t
+
+    count = len(changes)
+    mean = weights @ changes / count
+    variance = (weights @ changes.square() / count - mean.square()).clamp_min(0) * count / (count - 1)
+    return mean, (variance / count).sqrt() * float(t.ppf((1 + LEVEL) / 2, count - 1))

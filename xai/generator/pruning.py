@@ -1,0 +1,359 @@
+"""Take filters out of a generator for good: a smaller network that draws nearly the same posters.
+
+    smaller = prune(generator, {"layers.5": [3, 17, 40]})        # these filters go
+    order = ranking(generator, "duplicates")                     # or "norm", "random", "effect" with effects(table)
+    smaller = prune(generator, first_of(generator, order, 0.1))  # the first tenth of a ranking goes
+    whole, less = costs(generator, smaller)                      # parameters, multiply-adds, milliseconds
+    gan.save(directory, smaller, discriminator)                  # a normal checkpoint
+
+A filter of an activation layer is cut out of the transposed convolution before it, its BatchNorm, and the
+transposed convolution after it. What it did need not be lost (``fold``): "regression" gives its part to the
+filters that stay, as far as they foretell it at the same place (He, Zhang, Sun 2017), and its mean to the next
+BatchNorm; "mean" folds the mean only; "none" is the network with these filters held at 0. After the last layer
+there is no BatchNorm to take a mean, so there the regression runs through the origin and foretells the mean too, as
+well as it can. A BatchNorm has one constant for all places, while a strided transposed convolution reads other
+weights at odd places than at even ones, and fewer at the border: ``fold_error`` measures what that costs in the
+picture.
+"""
+
+from __future__ import annotations
+
+import time
+from collections.abc import Mapping, Sequence
+from dataclasses import dataclass, replace
+from itertools import accumulate
+from statistics import median
+from typing import TYPE_CHECKING, Literal
+
+import torch
+from torch import Tensor, nn
+from torch.utils.flop_counter import FlopCounterMode
+
+from gan.networks.dcgan import ConditionedConvTranspose2d, Generator, latents
+from xai.errors import ExplanationError
+from xai.networks.hooks import activations, check_given, edit, private_copy
+
+if TYPE_CHECKING:
+    from xai.generator.filter_table import Table
+
+Removed = Mapping[str, Sequence[int]]
+Order = Sequence[tuple[str, int]]
+Fold = Literal["regression", "mean", "none"]
+RANKINGS = ("effect", "duplicates", "norm", "random")
+FOLD_SEEDS = range(2_000_000, 2_000_256)  # with 64 the 512 filters of a 4 x 4 layer foretell each other too well
+AT_ONCE = 32  # posters, so that the maps of a layer fit into memory
+RIDGE = 1e-3  # of the filters' mean variance (in the last layer, energy)
+
+
+@dataclass(frozen=True)
+class Cost:
+    """parameters : count. multiply_adds : of one picture. milliseconds : for one picture, median of 9, measured."""
+
+    parameters: int
+    multiply_adds: int
+    milliseconds: float
+
+
+@dataclass(frozen=True, eq=False)
+class Moments:
+    """By activation layer, over all places of ``FOLD_SEEDS``: mean (U,) and covariance (U, U) of its U filters."""
+
+    mean: Mapping[str, Tensor]
+    covariance: Mapping[str, Tensor]
+
+
+def activation_layers(generator: Generator) -> dict[str, int]:
+    """Names of the layers whose filters can be pruned, first to last, with their numbers of filters."""
+    count = len(generator.layers) // 3
+    return {f"layers.{3 * index + 2}": _convolution(generator, index).weight.shape[1] for index in range(count)}
+
+
+@torch.no_grad()
+def moments(generator: Generator) -> Moments:
+    """What folding and the ranking by duplicates need to know of a generator; measure it once for many of them."""
+    layers = activation_layers(generator)
+    places = dict.fromkeys(layers, 0)
+    total = {layer: torch.zeros(count, dtype=torch.double) for layer, count in layers.items()}
+    square = {layer: torch.zeros(count, count, dtype=torch.double) for layer, count in layers.items()}
+    for start in range(0, len(FOLD_SEEDS), AT_ONCE):
+        found = activations(generator, latents(FOLD_SEEDS[start : start + AT_ONCE], generator.config), list(layers))
+        for layer, maps in found.items():
+            flat = maps.transpose(0, 1).flatten(1).double()
+            places[layer] += flat.shape[1]
+            total[layer] += flat.sum(1)
+            square[layer] += flat @ flat.T
+    mean = {layer: total[layer] / places[layer] for layer in layers}
+    return Moments(mean, {layer: square[layer] / places[layer] - mean[layer].outer(mean[layer]) for layer in layers})
+
+
+@torch.no_grad()
+def prune(generator: Generator, removed: Removed, fold: Fold = "regression", known: Moments | None = None) -> Generator:
+    """A new generator without these filters, by activation layer; the given one stays as it is.
+
+    ``known`` are the generator's ``moments``, where they have been measured already.
+
+    Raises
+    ------
+    ExplanationError
+        If a layer or filter does not exist, or a layer would be left without any.
+    """
+    check_given(generator)
+    kept = _kept(generator, removed)
+    if known is None and fold != "none" and any(removed.values()):
+        known = moments(generator)
+    widths = tuple(len(units) for units in kept)
+    pruned = Generator(replace(generator.config, generator_channels=widths[::-1])).eval()
+    weight, constant = _convolution(generator, 0).weight, torch.zeros(())
+    for index, units in enumerate(kept):
+        _convolution(pruned, index).weight.copy_(weight[:, units])
+        _keep_constant(_convolution(generator, index), _convolution(pruned, index), units)
+        old, new = _norm(generator, index), _norm(pruned, index)
+        for name, tensor in old.state_dict().items():
+            new.state_dict()[name].copy_(tensor[units] if tensor.ndim else tensor)
+        new.bias.add_((_scale(old) * constant).expand(len(old.bias))[units])
+        weight, constant = _folded(generator, index, units, fold, known)
+    _convolution(pruned, len(kept)).weight.copy_(weight)
+    return pruned
+
+
+def _keep_constant(old: nn.ConvTranspose2d, new: nn.ConvTranspose2d, units: Tensor) -> None:
+    """Genres that were built into the first layer stay built in."""
+    if isinstance(old, ConditionedConvTranspose2d) and isinstance(new, ConditionedConvTranspose2d):
+        new.constant.copy_(old.constant[:, units])
+
+
+@torch.no_grad()
+def fold_error(generator: Generator, layer: str, unit: int, seeds: Sequence[int] = range(16)) -> float:
+    """RMS difference of pictures in [-1, 1]: this filter held at its mean everywhere, against its mean folded."""
+    z, known = latents(seeds, generator.config), moments(generator)
+    held = private_copy(generator)
+    with edit(held, layer, [unit], float(known.mean[_known(generator, layer)][unit])):
+        exact = held(z)
+    return float((prune(generator, {layer: [unit]}, "mean", known)(z) - exact).square().mean().sqrt())
+
+
+@torch.no_grad()
+def replacements(generator: Generator, layer: str, known: Moments | None = None) -> tuple[list[int], list[float]]:
+    """All filters of a layer in the order in which the others can best take their place, and what each one costs.
+
+    One after the other that filter goes that adds least to the error with which ``prune`` foretells all that are
+    gone from those that stay (ridge regression, its penalty included). An error counts by the squared norm of the
+    weights that read the filter, and a cost is a share of the variance that the next layer reads (in the last
+    layer, of the energy: there a mean is lost with its filter). Of two equal filters one goes for nearly nothing, and
+    then the other one only at its full price.
+
+    Backward elimination (Couvreur and Bresler 2000). With P the inverse of covariance + ridge and b the
+    coefficients of a filter that is gone, the loss of filter u adds b_u^2 / P_uu to that one's error, and leaves
+    1 / P_uu - ridge of its own; both matrices are downdated, so that a layer costs one inverse.
+    """
+    index = list(activation_layers(generator)).index(_known(generator, layer))
+    covariance = _to_foretell(generator, layer, known or moments(generator))
+    reads = _convolution(generator, index + 1).weight.detach().double().flatten(1).square().sum(1)
+    reads = reads / (reads @ covariance.diagonal()).clamp_min(1e-30)
+    ridge, count = _ridge(covariance), len(covariance)
+    inverse = torch.linalg.inv(covariance + ridge * torch.eye(count, dtype=torch.double))
+    foretold = torch.eye(count, dtype=torch.double)  # each filter (row) from those that stay (columns)
+    stays = torch.ones(count, dtype=torch.bool)
+    order: list[int] = []
+    costs: list[float] = []
+    for _ in range(count):
+        pivots = torch.where(stays, inverse.diagonal(), 1.0)
+        price = torch.where(stays, (reads @ foretold.square()) / pivots - ridge * reads, torch.inf)
+        unit = int(price.argmin())
+        order.append(unit)
+        costs.append(max(float(price[unit]), 0.0))
+        step = inverse[unit] / inverse[unit, unit]
+        foretold -= foretold[:, unit].outer(step)
+        inverse -= inverse[unit].outer(step)
+        stays[unit] = False
+    return order, costs
+
+
+def weight_norms(generator: Generator, layer: str) -> Tensor:
+    """Norm (U,) of the weights that read each filter, times the scale that its BatchNorm gives it (Li et al. 2017)."""
+    index = list(activation_layers(generator)).index(_known(generator, layer))
+    following = _convolution(generator, index + 1).weight.detach()
+    scale = _norm(generator, index).weight.detach().abs()
+    return following.flatten(1).norm(dim=1) * scale  # type: ignore[no-any-return]
+
+
+def effects(table: Table) -> dict[str, Tensor]:
+    """What ``ranking`` sorts by as "effect": by layer (U,), grey levels by which posters change without each filter."""
+    layers = dict.fromkeys(table.layer.tolist())
+    return {layer: torch.from_numpy(table.effect[table.layer == layer]) for layer in layers}
+
+
+def percent_below(table: Table, threshold: float) -> int:
+    """Percent (0 to 100) of the filters whose effect on the picture is below ``threshold`` grey levels."""
+    return round(100 * float((table.effect < threshold).mean()))
+
+
+def ranking(
+    generator: Generator,
+    by: str,
+    effects: Mapping[str, Tensor] | None = None,
+    seed: int = 0,
+    known: Moments | None = None,
+) -> list[tuple[str, int]]:
+    """All filters as (layer, unit), those to go first: by "effect", "duplicates", "norm" or "random".
+
+    "effect" needs ``effects``, (U,) by layer: how much the picture changes without each filter. "duplicates" takes
+    first what the other filters of its layer can replace best (``replacements``; ``known`` spares it the measuring).
+    "norm" goes by the weights that read a filter, "random" by ``seed``.
+
+    Raises
+    ------
+    ExplanationError
+        If the ranking is unknown, or effects are missing or of another generator.
+    """
+    layers = activation_layers(generator)
+    if by == "random":
+        units = [(layer, unit) for layer, count in layers.items() for unit in range(count)]
+        order = torch.randperm(len(units), generator=torch.Generator().manual_seed(seed)).tolist()
+        return [units[place] for place in order]
+    if by == "duplicates":
+        return _replaceable_first(generator, known or moments(generator))
+    if by == "effect":
+        worth = _fitting(layers, effects)
+    elif by == "norm":
+        # Norms of different layers do not compare; their size within the layer does.
+        norms = {layer: weight_norms(generator, layer) for layer in layers}
+        worth = {layer: norm / norm.mean() for layer, norm in norms.items()}
+    else:
+        raise ExplanationError(f"There is no ranking {by!r}; there are {', '.join(RANKINGS)}.")
+    flat = [(float(value), layer, unit) for layer in layers for unit, value in enumerate(worth[layer])]
+    return [(layer, unit) for _, layer, unit in sorted(flat)]
+
+
+def _replaceable_first(generator: Generator, known: Moments) -> list[tuple[str, int]]:
+    """The layers' orders merged by cost; within a layer none overtakes one that has to go before it."""
+    found = []
+    for layer in activation_layers(generator):
+        order, costs = replacements(generator, layer, known)
+        found += [(dearest, layer, unit) for dearest, unit in zip(accumulate(costs, max), order, strict=True)]
+    return [(layer, unit) for _, layer, unit in sorted(found, key=lambda one: one[0])]
+
+
+def _fitting(layers: Mapping[str, int], effects: Mapping[str, Tensor] | None) -> Mapping[str, Tensor]:
+    if not effects:
+        raise ExplanationError("Ranking by effect needs the effects.")
+    if {layer: len(values) for layer, values in effects.items()} != layers:
+        raise ExplanationError("These effects are those of another generator.")
+    return effects
+
+
+def first_of(generator: Generator, order: Order, share: float) -> dict[str, list[int]]:
+    """The first ``share`` (0 to 1) of a ranking, by layer; the last filter of a layer always stays."""
+    left = activation_layers(generator)
+    chosen: dict[str, list[int]] = {}
+    for layer, unit in order[: round(share * len(order))]:
+        if left[layer] > 1:
+            left[layer] -= 1
+            chosen.setdefault(layer, []).append(unit)
+    return chosen
+
+
+def cost(generator: Generator) -> Cost:
+    """What one picture costs."""
+    return costs(generator)[0]
+
+
+def costs(*generators: Generator) -> list[Cost]:
+    """What one picture of each costs; they take turns, so that a machine that slows down slows all of them."""
+    times = _milliseconds(generators)
+    return [Cost(*_counts(generator), spent) for generator, spent in zip(generators, times, strict=True)]
+
+
+def _counts(generator: Generator) -> tuple[int, int]:
+    """Parameters, and multiply-adds of one picture."""
+    z = latents([0], generator.config, next(generator.parameters()).device)
+    with torch.no_grad(), FlopCounterMode(display=False) as counter:
+        generator(z)
+    return sum(weight.numel() for weight in generator.parameters()), counter.get_total_flops() // 2
+
+
+@torch.inference_mode()
+def _milliseconds(generators: Sequence[Generator], turns: int = 9) -> list[float]:
+    spent: list[list[float]] = [[] for _ in generators]
+    for _ in range(turns + 2):
+        for generator, times in zip(generators, spent, strict=True):
+            z = latents([0], generator.config, next(generator.parameters()).device)
+            start = time.perf_counter()
+            generator(z)
+            times.append(time.perf_counter() - start)
+    return [1000 * median(times[2:]) for times in spent]  # the first turns warm up
+
+
+def _kept(generator: Generator, removed: Removed) -> list[Tensor]:
+    layers = activation_layers(generator)
+    for layer in removed:
+        _known(generator, layer)
+    kept = []
+    for layer, count in layers.items():
+        gone = set(removed.get(layer, ()))
+        outside = [unit for unit in gone if not 0 <= unit < count]
+        if outside:
+            raise ExplanationError(f"{layer} has units 0 to {count - 1}; {outside[0]} is none of them.")
+        left = [unit for unit in range(count) if unit not in gone]
+        if not left:
+            raise ExplanationError(f"{layer} would be left without any filter.")
+        kept.append(torch.tensor(left))
+    return kept
+
+
+def _known(generator: Generator, layer: str) -> str:
+    layers = activation_layers(generator)
+    if layer not in layers:
+        raise ExplanationError(f"{layer!r} has no filters to prune; there are {', '.join(layers)}.")
+    return layer
+
+
+def _folded(generator: Generator, index: int, kept: Tensor, fold: Fold, known: Moments | None) -> tuple[Tensor, Tensor]:
+    """The next layer's weight for the kept filters of this one, and the constant that it gains (per output)."""
+    following = _convolution(generator, index + 1)
+    weight, count = following.weight, following.weight.shape[0]
+    gone = torch.tensor([unit for unit in range(count) if unit not in set(kept.tolist())], dtype=torch.long)
+    if known is None or fold == "none" or not len(gone):
+        return weight[kept], torch.zeros(weight.shape[1])
+    layer = f"layers.{3 * index + 2}"
+    means = known.mean[layer]
+    shares = torch.zeros(len(kept), len(gone), dtype=torch.double)
+    if fold == "regression":
+        shares = _regression(_to_foretell(generator, layer, known), kept, gone)
+    constant = torch.zeros(count)
+    constant[gone] = (means[gone] - means[kept] @ shares).float()
+    inner: Tensor = following(constant[None, :, None, None].expand(1, -1, 3, 3).contiguous())
+    gained = weight[kept] + torch.einsum("kg,gohw->kohw", shares.float(), weight[gone])
+    return gained, inner[0, :, 2:4, 2:4].mean((1, 2))  # every phase of the stride once
+
+
+def _to_foretell(generator: Generator, layer: str, known: Moments) -> Tensor:
+    """What regressions are made of (U, U): covariances, or second moments where no BatchNorm takes the means."""
+    covariance, mean = known.covariance[layer], known.mean[layer]
+    last = list(activation_layers(generator))[-1]
+    return covariance + mean.outer(mean) if layer == last else covariance
+
+
+def _regression(covariance: Tensor, kept: Tensor, gone: Tensor) -> Tensor:
+    """Ridge regression (K, G) of the filters that go on those that stay."""
+    inner = covariance[kept][:, kept] + _ridge(covariance) * torch.eye(len(kept), dtype=covariance.dtype)
+    return torch.linalg.solve(inner, covariance[kept][:, gone])  # type: ignore[no-any-return]  # torch.linalg has no types
+
+
+def _ridge(covariance: Tensor) -> float:
+    """The same for every choice of filters that stay, so that rankings foresee what folding does."""
+    return RIDGE * float(covariance.diagonal().mean().clamp_min(1e-12))
+
+
+def _scale(norm: nn.BatchNorm2d) -> Tensor:
+    """What an eval-mode BatchNorm multiplies each channel by."""
+    assert norm.running_var is not None  # a generator's BatchNorm keeps statistics
+    return norm.weight * (norm.running_var + norm.eps).rsqrt()
+
+
+def _convolution(generator: Generator, index: int) -> nn.ConvTranspose2d:
+    return generator.layers[3 * index]  # type: ignore[return-value]  # every third module is one
+
+
+def _norm(generator: Generator, index: int) -> nn.BatchNorm2d:
+    return generator.layers[3 * index + 1]  # type: ignore[return-value]  # and the next is its BatchNorm

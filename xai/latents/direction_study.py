@@ -1,0 +1,234 @@
+"""Directions in the space of noise, measured: what each does to a poster, and a name only where that is certain.
+
+    found = study(generator, score, seed=0)
+    for direction in found.directions:
+        direction.family, direction.name, direction.label      # "measured", "warmth", "warmth"
+        direction.effects                                      # what +-2 along it does to every statistic
+    found.agreement.overlap                                    # do the families find the same?
+
+``xai.latents.directions`` finds them. Random directions go through the same measurement and are the control.
+"""
+
+from __future__ import annotations
+
+import time
+from collections.abc import Mapping, Sequence
+from dataclasses import dataclass, replace
+
+import numpy as np
+import torch
+from numpy.typing import NDArray
+from torch import Tensor
+
+from gan.networks.dcgan import Generator, latents
+from gan.progress import Progress
+from xai.errors import ExplanationError
+from xai.latents import picture_statistics
+from xai.latents.directions import (
+    CONTROL,
+    LEAST,
+    Direction,
+    Effect,
+    closed_form,
+    jacobian_directions,
+    measured,
+    pca,
+    random_directions,
+)
+from xai.latents.sobol import local
+from xai.latents.sweeps import AT_ONCE
+from xai.networks.batches import at_once
+from xai.networks.fast_generator import check_latents, painter, size_of
+from xai.networks.score import Score
+
+MOVE = 2.0  # units of noise to either side
+CONTROL_QUANTILE = 0.95  # of the largest effects of random directions, which a label must exceed too
+STUDY_SEED = 1_000_000  # seeds from here on: nobody's favourite posters
+
+
+@dataclass(frozen=True, eq=False)
+class Agreement:
+    """Do the families find the same?
+
+    families : in the order of the rows and columns.
+    overlap : (F, F), mean squared cosine of the principal angles of two spans of ``top`` directions each: 1 the
+        same span, ``chance`` on average for random spans.
+    top : directions of each family that were compared.
+    matches : for each direction of a family ("pca", 0) and each other family the direction most like it and
+        the size of their cosine.
+    """
+
+    families: tuple[str, ...]
+    overlap: NDArray[np.float64]
+    chance: float
+    top: int
+    matches: Mapping[tuple[str, str], tuple[tuple[str, str, float], ...]]
+
+
+@dataclass(frozen=True, eq=False)
+class Directions:
+    """All families, measured.
+
+    directions : in the order of the families, the control last.
+    threshold : certain effect that a label needs: the larger of ``LEAST`` and what random directions reach.
+    spread : standard deviation of each statistic over random posters.
+    seconds : wall time.
+    """
+
+    directions: tuple[Direction, ...]
+    threshold: float
+    spread: Mapping[str, float]
+    agreement: Agreement
+    seconds: float
+
+    def of(self, family: str) -> tuple[Direction, ...]:
+        """The directions of one family."""
+        return tuple(one for one in self.directions if one.family == family)
+
+
+def study(
+    generator: Generator,
+    score: Score | None = None,
+    count: int = 10,
+    samples: int = 2000,
+    held_out: int = 48,
+    posters: int = 16,
+    controls: int = 20,
+    seed: int = 0,
+    gram: Tensor | None = None,
+    progress: Progress | None = None,
+) -> Directions:
+    """Find ``count`` directions in each of four ways, measure what each does, and name those that deserve it.
+
+    samples : posters for the regression and, half of them, for the PCA.
+    held_out : latents from which each direction is walked; no family has seen them.
+    posters : for the averaged Jacobian, unless ``gram`` (of :class:`xai.latents.sobol.Local`) is given.
+    controls : random directions.
+
+    Raises
+    ------
+    ExplanationError
+        If a count is too small to measure anything.
+    """
+    started, report = time.perf_counter(), progress or (lambda share: None)
+    width = generator.config.latent
+    if count < 1 or held_out < 3 or controls < 5 or samples < width + 20:
+        raise ExplanationError(
+            f"A study needs at least 1 direction, 3 held-out latents, 5 controls and {width + 20} samples."
+        )
+    count = min(count, width)
+    first = STUDY_SEED * (seed + 1)
+    z = latents(range(first, first + samples), generator.config)
+    away = latents(range(first + samples, first + samples + held_out), generator.config)
+    values = sample_statistics(generator, z, score, _part(report, 0.0, 0.3))
+    if gram is None:
+        gram = local(generator, z[:posters], _part(report, 0.3, 0.5)).gram
+    found = [
+        *pca(generator, z[: max(samples // 2, width + 10)], count=count),
+        *closed_form(generator, count),
+        *jacobian_directions(gram, count),
+        *measured(z, values, picture_statistics.names(score)),
+    ]
+    report(0.6)
+    control = random_directions(width, controls, seed)
+    spread = values.std(0, correction=1)
+    effects = walk(generator, [*found, *control], away, spread, score, _part(report, 0.6, 1.0))
+    threshold = max(LEAST, _of_chance(effects[len(found) :]))
+    directions = tuple(
+        named(direction, effect, threshold) for direction, effect in zip([*found, *control], effects, strict=True)
+    )
+    return Directions(
+        directions,
+        threshold,
+        dict(zip(picture_statistics.names(score), spread.tolist(), strict=True)),
+        agreement([one for one in directions if one.family != CONTROL], min(count, len(values[0]))),
+        time.perf_counter() - started,
+    )
+
+
+@torch.no_grad()
+def sample_statistics(
+    generator: Generator, z: Tensor, score: Score | None = None, progress: Progress | None = None
+) -> Tensor:
+    """Statistics (N, S) of the posters of ``z`` (N, latent, 1, 1); no picture is kept."""
+    check_latents(z)
+    paint, report = painter(generator), progress or (lambda share: None)
+    found: list[Tensor] = []
+    rows = at_once(AT_ONCE, size_of(generator, z))
+    for number, part in enumerate(torch.split(z, rows), 1):
+        found.append(picture_statistics.measure(paint(part), score))
+        report(min(1.0, number * rows / len(z)))
+    return torch.cat(found)
+
+
+def walk(
+    generator: Generator,
+    directions: Sequence[Direction],
+    z: Tensor,
+    spread: Tensor,
+    score: Score | None = None,
+    progress: Progress | None = None,
+) -> list[dict[str, Effect]]:
+    """For each direction what the statistics gain on the way from z - 2 v to z + 2 v, over z (N, latent, 1, 1).
+
+    spread : (S,), the unit of each statistic: its standard deviation over random posters. A statistic
+        without any has the effect 0.
+    """
+    check_latents(z)
+    report = progress or (lambda share: None)
+    unit = torch.where(spread > 1e-9, spread, torch.inf).double()
+    found = []
+    for number, direction in enumerate(directions, 1):
+        way = MOVE * torch.from_numpy(direction.vector).to(z)[None, :, None, None]
+        ends = sample_statistics(generator, torch.cat([z + way, z - way]), score).double()
+        change = (ends[: len(z)] - ends[len(z) :]) / unit
+        mean, error = change.mean(0), change.std(0) / len(z) ** 0.5
+        found.append(
+            {
+                name: Effect(float(m), float(m - 1.96 * e), float(m + 1.96 * e))
+                for name, m, e in zip(picture_statistics.names(score), mean, error, strict=True)
+            }
+        )
+        report(number / len(directions))
+    return found
+
+
+def named(direction: Direction, effects: Mapping[str, Effect], threshold: float) -> Direction:
+    """The direction with its effects and, if the largest is certainly above the threshold, its label.
+
+    A direction with a label is turned so that the statistic grows along it. A control never has one.
+    """
+    largest = max(effects, key=lambda name: abs(effects[name].value))
+    if direction.family == CONTROL or effects[largest].certain < threshold:
+        return replace(direction, effects=dict(effects))
+    if effects[largest].value < 0:
+        turned = {name: Effect(-one.value, -one.high, -one.low) for name, one in effects.items()}
+        return replace(direction, vector=-direction.vector, label=largest, effects=turned)
+    return replace(direction, label=largest, effects=dict(effects))
+
+
+def agreement(directions: Sequence[Direction], top: int) -> Agreement:
+    """Compare the spans of the first ``top`` directions of each family, and their directions one by one."""
+    families = tuple(dict.fromkeys(one.family for one in directions))
+    groups = {name: [one for one in directions if one.family == name] for name in families}
+    top = min(top, *(len(group) for group in groups.values()))
+    spans = [np.linalg.qr(np.stack([one.vector for one in groups[name][:top]], 1))[0] for name in families]
+    overlap = np.array([[np.square(a.T @ b).sum() / top for b in spans] for a in spans])
+    matches = {(a, b): tuple(_match(one, groups[b]) for one in groups[a]) for a in families for b in families if a != b}
+    return Agreement(families, overlap, top / len(directions[0].vector), top, matches)
+
+
+def _match(direction: Direction, others: Sequence[Direction]) -> tuple[str, str, float]:
+    cosines = [abs(float(direction.vector @ other.vector)) for other in others]
+    best = int(np.argmax(cosines))
+    return direction.name, others[best].name, cosines[best]
+
+
+def _of_chance(effects: Sequence[Mapping[str, Effect]]) -> float:
+    """What the largest effect of a random direction exceeds only once in twenty."""
+    largest = [max(abs(one.value) for one in of_direction.values()) for of_direction in effects]
+    return float(np.quantile(largest, CONTROL_QUANTILE))
+
+
+def _part(report: Progress, start: float, end: float) -> Progress:
+    return lambda share: report(start + (end - start) * share)

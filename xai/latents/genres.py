@@ -1,0 +1,299 @@
+"""What asking for a genre does: a network with the genres built in, and each genre swept for one poster.
+
+    labels = labels_of(checkpoint.config.genres, ["Horror", "Comedy=-1"])
+    horror = conditioned(checkpoint, labels)                # a checkpoint for all that xai can do
+    horror = asked_for(checkpoint, "Horror, Comedy=-1")     # the same
+    score = Score(horror.discriminator)
+
+    found = genre_sweep(checkpoint.generator, z)            # each genre alone, from not asked for to fully asked for
+    found.pixels[2, -1]                                     # uint8 (H, W, 3): the third genre, fully asked for
+    found.sheet().pixels                                    # one row a genre, one column a strength
+    found.statistics[2, -1]                                 # what that does to brightness, warmth, ...
+
+    genre_effects(checkpoint.generator, latents(range(64), checkpoint.config)).rms     # over many posters
+
+Labels run from -1 (asked not to be of the genre) over 0 (nothing said) to 1 (asked to be of it).
+"""
+
+from __future__ import annotations
+
+import hashlib
+import json
+import time
+from collections.abc import Callable, Iterator, Sequence
+from dataclasses import dataclass, replace
+
+import numpy as np
+import torch
+from numpy.typing import NDArray
+from torch import Tensor
+
+from gan.checkpoints.record import Checkpoint
+from gan.data.images import to_uint8
+from gan.networks.dcgan import Generator
+from gan.progress import Progress
+from xai.errors import ExplanationError
+from xai.latents import picture_statistics
+from xai.latents.sweeps import AT_ONCE
+from xai.networks.batches import at_once
+from xai.networks.fast_generator import check_latents
+from xai.networks.hooks import private_copy
+from xai.networks.score import Score
+from xai.render import Sprite, sprite
+
+Asked = Callable[[Tensor, Tensor], Tensor]
+Floats = NDArray[np.float64]
+
+STRENGTHS = (0.0, 0.25, 0.5, 0.75, 1.0)
+
+
+# ---- choosing ------------------------------------------------------------------------------------------
+
+
+def labels_of(genres: Sequence[str], asked: Sequence[str]) -> tuple[float, ...]:
+    """Labels, one for each of ``genres``, from what is asked for: "Horror", or "Horror=0.5"; the others are 0.
+
+    Capitals and spaces around a name do not matter.
+
+    Raises
+    ------
+    ExplanationError
+        If a genre is unknown or named twice, or a strength is not from -1 to 1.
+    """
+    places = {genre.casefold(): place for place, genre in enumerate(genres)}
+    found: dict[int, float] = {}
+    for text in asked:
+        name, equals, strength = text.partition("=")
+        place = places.get(name.strip().casefold())
+        if place is None:
+            known = ", ".join(genres) if genres else "none, for it was trained without genres"
+            raise ExplanationError(f"This checkpoint knows no genre {name.strip()!r}; it knows {known}.")
+        if place in found:
+            raise ExplanationError(f"The genre {genres[place]} is asked for twice.")
+        found[place] = _strength(strength if equals else "1")
+    return tuple(found.get(place, 0.0) for place in range(len(genres)))
+
+
+def _strength(text: str) -> float:
+    try:
+        value = float(text)
+    except ValueError:
+        value = float("nan")
+    if not -1 <= value <= 1:
+        raise ExplanationError(f"A genre is asked for with a strength from -1 to 1, not {text.strip()!r}.")
+    return value
+
+
+def conditioned(checkpoint: Checkpoint, labels: Sequence[float] = ()) -> Checkpoint:
+    """The checkpoint with these genres built into both networks; without labels nothing is asked for.
+
+    Its digest is of the weights and the labels, so that what was computed for one choice of genres is never taken
+    for that of another. A checkpoint without genres stays as it is.
+
+    Raises
+    ------
+    ExplanationError
+        If there are labels but no genres, or the labels are not one from -1 to 1 for each genre.
+    """
+    genres = checkpoint.config.genres
+    if not genres and not labels:
+        return checkpoint
+    chosen = [float(label) for label in labels] or [0.0] * len(genres)
+    if len(chosen) != len(genres) or not all(-1 <= label <= 1 for label in chosen):
+        raise ExplanationError(f"Labels are {len(genres)} values from -1 to 1, one for each genre of the checkpoint.")
+    generator, discriminator = checkpoint.generator, checkpoint.discriminator
+    asked = {genre: label for genre, label in zip(genres, chosen, strict=True) if label}
+    digest = hashlib.sha256(f"{checkpoint.digest} {json.dumps(asked)}".encode()).hexdigest()
+    return replace(
+        checkpoint,
+        generator=None if generator is None else generator.given(chosen).eval(),
+        discriminator=None if discriminator is None else discriminator.given(chosen).eval(),
+        config=replace(checkpoint.config, genres=(), given=True),
+        info={**checkpoint.info, "asked_for": asked},
+        digest=digest,
+    )
+
+
+def asked_for(checkpoint: Checkpoint, text: str = "") -> Checkpoint:
+    """The checkpoint conditioned on what a person wrote: "Horror, Comedy=0.5"; on nothing for an empty text.
+
+    Raises
+    ------
+    ExplanationError
+        As :func:`labels_of`, also where a checkpoint without genres is asked for some.
+    """
+    asked = [part for part in text.split(",") if part.strip()]
+    return conditioned(checkpoint, labels_of(checkpoint.config.genres, asked))
+
+
+# ---- one poster ----------------------------------------------------------------------------------------
+
+
+@dataclass(frozen=True, eq=False)
+class GenreSweep:
+    """Each genre asked for alone, at every strength, for one poster.
+
+    genres : G names. strengths : S labels. names : T statistics, those of :mod:`xai.latents.picture_statistics`.
+    pixels : uint8 (G, S, H, W, 3).
+    change : (G, S), root mean square distance from the poster that nothing is asked for, 0 to 1 (black to white).
+    statistics : (G, S, T), each statistic minus that of the poster that nothing is asked for.
+    seconds : wall time.
+    """
+
+    genres: tuple[str, ...]
+    strengths: tuple[float, ...]
+    names: tuple[str, ...]
+    pixels: NDArray[np.uint8]
+    change: Floats
+    statistics: Floats
+    seconds: float
+
+    def sheet(self) -> Sprite:
+        """One picture of all: row g is genre g, column s is strength s."""
+        return sprite(self.pixels.reshape(-1, *self.pixels.shape[2:]), columns=len(self.strengths))
+
+
+@torch.no_grad()
+def genre_sweep(
+    generator: Generator,
+    z: Tensor,
+    genres: Sequence[str] | None = None,
+    strengths: Sequence[float] = STRENGTHS,
+    score: Score | None = None,
+    progress: Progress | None = None,
+) -> GenreSweep:
+    """Ask for each of ``genres`` (or of all) alone, at each of ``strengths``, with the noise ``z`` (1, latent, 1, 1).
+
+    With ``score``, for instance of a discriminator that is given no genre, D's logit is the last statistic.
+    ``progress`` is told the share that is done, 0 to 1; an exception in it ends the work.
+
+    Raises
+    ------
+    ExplanationError
+        If the generator knows no genres, or not these; if ``z`` is not one latent, or a strength is not from -1 to 1.
+    """
+    started, report = time.perf_counter(), progress or (lambda share: None)
+    check_latents(z, 1)
+    paint, places = _asking(generator), _places(generator, genres)
+    if not strengths or not all(-1 <= strength <= 1 for strength in strengths):
+        raise ExplanationError("A sweep needs at least one strength, each from -1 to 1.")
+    labels = torch.zeros(len(places), len(strengths), len(generator.config.genres))
+    for row, place in enumerate(places):
+        labels[row, :, place] = torch.tensor(strengths)
+    plain = paint(z, torch.zeros(1, labels.shape[2]))
+    usual = picture_statistics.measure(plain, score)
+    cells, change, moved = [], [], []
+    for done, part in _parts(labels.flatten(0, 1), generator):
+        pictures = paint(z.expand(len(part), -1, -1, -1), part)
+        cells.append(to_uint8(pictures))
+        change.append(_distance(pictures, plain))
+        moved.append(picture_statistics.measure(pictures, score) - usual)
+        report(done)
+    pixels, shape = np.concatenate(cells), (len(places), len(strengths))
+    return GenreSweep(
+        tuple(generator.config.genres[place] for place in places),
+        tuple(float(strength) for strength in strengths),
+        picture_statistics.names(score),
+        pixels.reshape(*shape, *pixels.shape[1:]),
+        torch.cat(change).double().numpy().reshape(shape),
+        torch.cat(moved).double().numpy().reshape(*shape, -1),
+        time.perf_counter() - started,
+    )
+
+
+# ---- many posters --------------------------------------------------------------------------------------
+
+
+@dataclass(frozen=True, eq=False)
+class GenreEffects:
+    """What asking for each genre alone does, averaged over N posters.
+
+    genres : G names. names : T statistics.
+    rms, rms_error : (G,), mean over posters of the root mean square change of the picture, 0 to 1 (black to white),
+        and its standard error.
+    statistics, statistics_error : (G, T), mean change of each statistic, and its standard error.
+    spread : (T,), standard deviation of each statistic over posters that nothing is asked for: how much noise alone
+        changes it.
+    """
+
+    genres: tuple[str, ...]
+    names: tuple[str, ...]
+    rms: Floats
+    rms_error: Floats
+    statistics: Floats
+    statistics_error: Floats
+    spread: Floats
+
+
+@torch.no_grad()
+def genre_effects(
+    generator: Generator,
+    z: Tensor,
+    genres: Sequence[str] | None = None,
+    strength: float = 1.0,
+    score: Score | None = None,
+    progress: Progress | None = None,
+) -> GenreEffects:
+    """Compare the posters of ``z`` (N, latent, 1, 1), N at least 2, with and without each genre asked for.
+
+    Raises
+    ------
+    ExplanationError
+        As for :func:`genre_sweep`, and for fewer than two latents.
+    """
+    report = progress or (lambda share: None)
+    check_latents(z)
+    paint, places = _asking(generator), _places(generator, genres)
+    if len(z) < 2 or not -1 <= strength <= 1:
+        raise ExplanationError("Effects need at least two latents, and a strength from -1 to 1.")
+    labels = torch.zeros(len(places), len(generator.config.genres))
+    labels[torch.arange(len(places)), places] = strength
+    usual, distances, changes = [], [], []
+    for done, part in _parts(z, generator):
+        plain = paint(part, torch.zeros(len(part), labels.shape[1]))
+        usual.append(picture_statistics.measure(plain, score))
+        asked = [paint(part, label.expand(len(part), -1)) for label in labels]
+        distances.append(torch.stack([_distance(pictures, plain) for pictures in asked], 1))
+        changes.append(torch.stack([picture_statistics.measure(pictures, score) - usual[-1] for pictures in asked], 1))
+        report(done)
+    rms, rms_error = _mean(torch.cat(distances))
+    moved, moved_error = _mean(torch.cat(changes))
+    spread: Floats = torch.cat(usual).double().std(0).numpy()
+    names = tuple(generator.config.genres[place] for place in places)
+    return GenreEffects(names, picture_statistics.names(score), rms, rms_error, moved, moved_error, spread)
+
+
+def _asking(generator: Generator) -> Asked:
+    """Noise and labels to pictures, in eval mode."""
+    if not generator.config.genres:
+        raise ExplanationError("This generator knows no genres, so none can be asked for.")
+    return private_copy(generator, labels_come=True)
+
+
+def _places(generator: Generator, genres: Sequence[str] | None) -> list[int]:
+    known = generator.config.genres
+    chosen = known if genres is None else tuple(genres)
+    unknown = [genre for genre in chosen if genre not in known]
+    if unknown or not chosen:
+        wrong = f"no genre {unknown[0]!r}" if unknown else "no empty choice of genres"
+        raise ExplanationError(f"This generator knows {wrong}; it knows {', '.join(known)}.")
+    return [known.index(genre) for genre in chosen]
+
+
+def _parts(rows: Tensor, generator: Generator) -> Iterator[tuple[float, Tensor]]:
+    """Rows that fit into memory together, with the share that is done after them."""
+    done = 0
+    for part in torch.split(rows, at_once(AT_ONCE, generator.config.size)):
+        done += len(part)
+        yield done / len(rows), part
+
+
+def _distance(pictures: Tensor, plain: Tensor) -> Tensor:
+    """Root mean square (N,), 0 to 1."""
+    return ((pictures - plain) / 2).square().mean((1, 2, 3)).sqrt()
+
+
+def _mean(values: Tensor) -> tuple[Floats, Floats]:
+    """Mean over the first dimension, and its standard error."""
+    exact = values.double()
+    return exact.mean(0).numpy(), (exact.std(0) / len(exact) ** 0.5).numpy()

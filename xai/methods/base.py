@@ -1,0 +1,221 @@
+"""The one interface for all attribution methods.
+
+    method = xai.attribution("deepshap", Score(discriminator), reference=xai.reference("grey"))
+    explanation = method.attribute(images)
+    explanation.values            # (N, 3, 64, 64), signed, in logit units
+
+A method is a frozen dataclass whose fields are its settings, with one function that explains one
+picture. Everything around it (rows, sums, time, progress, checks) is done here, once.
+"""
+
+from __future__ import annotations
+
+import json
+import time
+from abc import ABC, abstractmethod
+from collections.abc import Mapping
+from dataclasses import dataclass, field, fields, replace
+from pathlib import Path
+from typing import Any, ClassVar, Literal, Self
+
+import numpy as np
+import torch
+from torch import Tensor
+
+from gan.files import write_directory
+from gan.progress import Progress
+from xai.errors import ExplanationError
+from xai.methods.references import Reference, reference
+from xai.networks.score import Score
+
+
+@dataclass(frozen=True, eq=False)
+class Share:
+    """What a method says of one picture.
+
+    values : (1, C, H, W), C = 3 for pixel methods and 1 for spatial ones.
+    base_score : score of the reference, where the method has one.
+    segments : (1, H, W) integers from 0, for segment methods.
+    diagnostics : named tensors with a leading dimension of 1.
+    score : of the picture, where the method has asked for it anyway.
+    """
+
+    values: Tensor
+    base_score: float = float("nan")
+    segments: Tensor | None = None
+    diagnostics: Mapping[str, Tensor] = field(default_factory=dict)
+    score: float | None = None
+
+
+@dataclass(frozen=True, eq=False)
+class Explanation:
+    """Why each of N pictures has its score.
+
+    method : registered name.
+    values : float32 (N, C, H, W), signed, in the score's units where the method promises so.
+    score, base_score : (N,), of the picture and of its reference (NaN where there is none).
+    gap : (N,), score - base_score - sum of values; NaN where the method does not promise completeness.
+    segments : (N, H, W) integers, or None.
+    diagnostics : named tensors with a leading dimension of N.
+    config : the settings that gave this answer.
+    seconds : wall time for all N.
+    """
+
+    method: str
+    values: Tensor
+    score: Tensor
+    base_score: Tensor
+    gap: Tensor
+    segments: Tensor | None
+    diagnostics: Mapping[str, Tensor]
+    config: Mapping[str, Any]
+    seconds: float
+
+    def save(self, directory: str | Path) -> None:
+        """Write ``values.npz`` and ``explanation.json`` to a new folder, complete or not at all.
+
+        Raises
+        ------
+        ExplanationError
+            If the folder exists already.
+        """
+        target = Path(directory)
+        if target.exists():
+            raise ExplanationError(f"{target} exists already; choose another folder.")
+        arrays = {"values": self.values, **{f"diagnostic_{k}": v for k, v in self.diagnostics.items()}}
+        if self.segments is not None:
+            arrays["segments"] = self.segments
+        record = {
+            "method": self.method,
+            "config": dict(self.config),
+            "score": self.score.tolist(),
+            "base_score": [None if value != value else value for value in self.base_score.tolist()],
+            "gap": [None if value != value else value for value in self.gap.tolist()],
+            "seconds": self.seconds,
+        }
+        with write_directory(target) as folder:
+            np.savez_compressed(folder / "values.npz", **{k: v.numpy() for k, v in arrays.items()})  # type: ignore[arg-type]
+            (folder / "explanation.json").write_text(json.dumps(record, indent=2) + "\n")
+
+
+@dataclass(frozen=True, eq=False)
+class Attribution(ABC):
+    """Base of all methods. What is explained is bound once; row i never depends on other rows.
+
+    Class attributes say what a method promises: ``complete`` (shares add up to the score's difference
+    from the reference), ``stochastic`` (depends on ``seed``), ``needs_reference``, ``granularity``, and
+    whether its values are in the score's units (``in_logits``). ``promise`` and ``caveat`` are one sentence
+    each for people: what the map shows, and what it does not. ``engines`` are the ways to compute it, our
+    own first, then the libraries that it is checked against. ``enough`` bounds settings for ``rough``.
+    """
+
+    name: ClassVar[str]
+    title: ClassVar[str]
+    complete: ClassVar[bool] = False
+    stochastic: ClassVar[bool] = False
+    needs_reference: ClassVar[bool] = False
+    granularity: ClassVar[Literal["pixel", "segment", "layer"]] = "pixel"
+    in_logits: ClassVar[bool] = True
+    engines: ClassVar[tuple[str, ...]] = ()
+    enough: ClassVar[Mapping[str, int]] = {}
+    promise: ClassVar[str]
+    caveat: ClassVar[str]
+
+    score: Score
+    reference: Reference = field(default_factory=reference)
+    seed: int = 0
+
+    def __post_init__(self) -> None:
+        engine = getattr(self, "engine", None)
+        if engine is not None and engine not in self.engines:
+            raise ExplanationError(
+                f"{self.title} has the engines {', '.join(self.engines)}; {engine!r} is none of them."
+            )
+
+    def attribute(self, images: Tensor, progress: Progress | None = None) -> Explanation:
+        """Explain pictures (N, 3, H, W) in [-1, 1]; ``progress`` is told the finished fraction.
+
+        Pixel methods explain any input of the score, for instance noise (N, latent, 1, 1). Same seed, same
+        answer, bit for bit; no global random state is touched; the network that was given stays as it is,
+        also when a library raises.
+
+        Raises
+        ------
+        ExplanationError
+            If the inputs are not (N >= 1, C, H, W), are not finite, or are no pictures where the method needs
+            them; if the score is not finite, which damaged weights are the reason of.
+        """
+        images = _checked(images, self.score.of_pictures or self.granularity != "pixel")
+        tell = progress or (lambda fraction: None)
+        start = time.perf_counter()
+        with torch.inference_mode(False), torch.enable_grad():
+            self.score.check(images)
+            shares = self._attribute_all(images, tell)
+            score = torch.tensor([
+                float(self.score(image[None])) if share.score is None else share.score
+                for image, share in zip(images, shares, strict=True)
+            ], dtype=torch.float32)  # fmt: skip
+        if not score.isfinite().all():
+            raise ExplanationError("The network's answer is not finite: its weights are damaged.")
+        seconds = time.perf_counter() - start
+        tell(1.0)
+        values = torch.cat([share.values for share in shares]).detach().float()
+        base_score = torch.tensor([share.base_score for share in shares], dtype=torch.float32)
+        gap = score - base_score - values.sum((1, 2, 3))
+        return Explanation(
+            self.name,
+            values,
+            score,
+            base_score,
+            gap if self.complete else torch.full_like(gap, float("nan")),
+            _stacked([share.segments for share in shares]),
+            {key: torch.cat([s.diagnostics[key] for s in shares]) for key in shares[0].diagnostics},
+            self.config,
+            seconds,
+        )
+
+    @property
+    def config(self) -> dict[str, Any]:
+        """The settings as plain values: the same config on the same picture gives the same answer."""
+        settings = {f.name: getattr(self, f.name) for f in fields(self) if f.name != "score"}
+        if self.engines:
+            settings["engine"] = self.used_engine
+        return {"method": self.name} | settings | {"reference": self.reference.name}
+
+    def rough(self) -> Self:
+        """The same method at bounded cost, for maps that are only compared with others.
+
+        On a network that has learned nothing, sampling until all is settled can take for ever.
+        """
+        return replace(self, **{name: min(getattr(self, name), most) for name, most in self.enough.items()})
+
+    @property
+    def used_engine(self) -> str:
+        """Who computes: a network that is no chain is left to the library."""
+        chosen: str = getattr(self, "engine", "")
+        return self.engines[1] if chosen == "chain" and self.score.chain is None else chosen
+
+    def _attribute_all(self, images: Tensor, progress: Progress) -> list[Share]:
+        """Explain each of the pictures (N, C, H, W)."""
+        return [
+            self._attribute(image[None], lambda part, row=row: progress((row + part) / len(images)))  # type: ignore[misc]
+            for row, image in enumerate(images)
+        ]
+
+    @abstractmethod
+    def _attribute(self, image: Tensor, progress: Progress) -> Share:
+        """Explain one picture (1, C, H, W)."""
+
+
+def _checked(images: Tensor, pictures: bool) -> Tensor:
+    if images.ndim != 4 or len(images) < 1 or (pictures and images.shape[1] != 3):
+        raise ExplanationError(f"Pictures have the shape (N, 3, H, W), not {tuple(images.shape)}.")
+    if not images.isfinite().all():
+        raise ExplanationError("The picture holds values that are not finite.")
+    with torch.inference_mode(False):
+        return images.detach().clone().float()  # methods need gradients, which pictures drawn in inference mode refuse
+
+
+def _stacked(segments: list[Tensor | None]) -> Tensor | None:
+    present = [segment for segment in segments if segment is not None]
+    return torch.cat(present) if present else None

@@ -1,0 +1,77 @@
+"""Class activation maps at any layer of D: which places of a layer speak for real.
+
+    GradCam(Score(discriminator), layer="layers.7").attribute(images)
+
+Grad-CAM: Selvaraju et al. 2017. Layer-CAM: Jiang et al. 2021. Both show evidence for a class and cut off
+what speaks against it; a discriminator has two classes, so here the evidence against is kept, as negative.
+"""
+
+from __future__ import annotations
+
+from abc import abstractmethod
+from dataclasses import dataclass
+
+import torch
+from torch import Tensor
+from torch.nn.functional import interpolate
+
+from gan.progress import Progress
+from xai.errors import ExplanationError
+from xai.methods.base import Attribution, Share
+
+
+@dataclass(frozen=True, eq=False)
+class Cam(Attribution):
+    """A map from ``layer``'s outputs and slopes, enlarged without smoothing; diagnostics: the native ``map``.
+
+    Without a ``layer`` it is the third activation function, whose maps are an eighth of the poster's size.
+    """
+
+    granularity = "layer"
+    in_logits = False
+
+    layer: str | None = None
+
+    def __post_init__(self) -> None:
+        super().__post_init__()
+        object.__setattr__(self, "layer", self.layer if self.layer is not None else self.score.usual_layer(2))
+
+    def _attribute(self, image: Tensor, progress: Progress) -> Share:
+        assert self.layer is not None  # by __post_init__
+        maps, slopes = self.score.layer_gradient(image, self.layer)
+        if maps.ndim != 4:
+            raise ExplanationError(f"{self.layer} answers with numbers, not with maps.")
+        native = self._weighted(maps, slopes)
+        return Share(interpolate(native, image.shape[-2:], mode="nearest"), diagnostics={"map": native[:, 0]})
+
+    @abstractmethod
+    def _weighted(self, maps: Tensor, slopes: Tensor) -> Tensor:
+        """One map (1, 1, h, w) from those of all units (1, U, h, w) and their slopes."""
+
+
+@dataclass(frozen=True, eq=False)
+class GradCam(Cam):
+    """Each unit's map times its mean slope, added up."""
+
+    name = "gradcam"
+    title = "Grad-CAM"
+    promise = "Where the units that raise the logit on the whole (red), or lower it (blue), respond."
+    caveat = "A unit has one weight for all places, and the map is as coarse as its layer."
+
+    def _weighted(self, maps: Tensor, slopes: Tensor) -> Tensor:
+        return (slopes.mean((2, 3), keepdim=True) * maps).sum(1, keepdim=True)
+
+
+@dataclass(frozen=True, eq=False)
+class LayerCam(Cam):
+    """Each unit's map times its slope at each place, where it is positive; for fake likewise, as negative."""
+
+    name = "layercam"
+    title = "Layer-CAM"
+    promise = "Where units respond and would raise the logit (red), or lower it (blue), by responding more."
+    caveat = "The slopes hold near this poster only, and the map is as coarse as its layer."
+
+    def _weighted(self, maps: Tensor, slopes: Tensor) -> Tensor:
+        real = torch.relu((torch.relu(slopes) * maps).sum(1, keepdim=True))
+        fake = torch.relu((torch.relu(-slopes) * maps).sum(1, keepdim=True))
+        return real - fake

@@ -1,0 +1,74 @@
+"""DeepLIFT: share the logit's difference from a reference among the pixels.
+
+    DeepLift(Score(discriminator), reference("grey")).attribute(images)
+
+Shrikumar, Greenside, Kundaje 2017, rescale rule.
+"""
+
+from __future__ import annotations
+
+from dataclasses import dataclass
+
+import torch
+from torch import Tensor
+
+from gan.progress import Progress
+from xai.methods.base import Attribution, Share
+from xai.methods.quiet import quiet
+from xai.networks.batches import at_once
+from xai.networks.chain import Trace
+
+ROWS = 32  # pictures at once, fewer of large ones: enough for the fast formats, little enough for the caches
+
+
+@dataclass(frozen=True, eq=False)
+class DeepLift(Attribution):
+    """Multipliers along the network between the picture and one reference (several are averaged).
+
+    ``engine`` "chain" runs the network backwards by transposed convolutions, without hooks; "captum" asks
+    captum, and is what answers for a network that is no chain (``config`` says who did).
+    """
+
+    name = "deeplift"
+    title = "DeepLIFT"
+    complete = True
+    needs_reference = True
+    engines = ("chain", "captum")
+    promise = "How much each pixel adds to or takes from the logit, compared with the reference picture."
+    caveat = "Another reference gives another map, and neighbouring pixels may cancel each other out."
+
+    engine: str = "chain"
+
+    def _attribute_all(self, images: Tensor, progress: Progress) -> list[Share]:
+        if self.used_engine != "chain":
+            return super()._attribute_all(images, progress)
+        shares: list[Share] = []
+        for batch in torch.split(images, at_once(ROWS, images.shape[2:])):
+            shares += self._by_chain(batch)
+            progress(len(shares) / len(images))
+        return shares
+
+    def _by_chain(self, images: Tensor) -> list[Share]:
+        chain = self.score.chain
+        assert chain is not None  # or another engine is used
+        references = torch.cat([self.reference.single(image[None]) for image in images])
+        base = self._traced(references)
+        trace = chain.trace(images)
+        values = chain.multipliers(trace, base)[0] * (images - references)
+        scores, base_scores = trace.output[:, 0].tolist(), base.output[:, 0].expand(len(images)).tolist()
+        return [Share(v[None], b, score=s) for v, b, s in zip(values, base_scores, scores, strict=True)]
+
+    def _traced(self, references: Tensor) -> Trace:
+        """The references' trace; one row, remembered, where they are all the same."""
+        if bool((references == references[:1]).all()):
+            return self.score.trace(references[:1])
+        assert self.score.chain is not None
+        return self.score.chain.trace(references)
+
+    def _attribute(self, image: Tensor, progress: Progress) -> Share:
+        quiet()
+        from captum.attr import DeepLift as CaptumDeepLift
+
+        base = self.reference.single(image)
+        values = CaptumDeepLift(self.score.module()).attribute(image, base)
+        return Share(values, float(self.score(base)))

@@ -1,0 +1,98 @@
+"""Integrated gradients: add up the slopes on the straight way from the reference to the picture.
+
+    IntegratedGradients(Score(discriminator), reference("grey")).attribute(images)
+
+Sundararajan, Taly, Yan 2017, equation 1.
+"""
+
+from __future__ import annotations
+
+from dataclasses import dataclass
+from typing import ClassVar
+
+import torch
+from torch import Tensor
+
+from gan.progress import Progress
+from xai.errors import ExplanationError
+from xai.methods.base import Attribution, Share
+from xai.networks.batches import at_once
+
+BATCH = 32  # points at once, fewer of large pictures
+
+
+@dataclass(frozen=True, eq=False)
+class IntegratedGradients(Attribution):
+    """Trapezoids on ``steps`` points, both ends included; halved until the shares add up.
+
+    Every point is used again when the pieces are halved. It stops when the completeness gap is at most
+    ``tolerance`` of the range of the scores on the way, or before there would be more than ``most_steps``
+    points (diagnostics: ``steps``). ``engine`` "captum" asks captum for ``most_steps`` points of Gauss-Legendre
+    quadrature, which is no better here: the slopes jump wherever a LeakyReLU bends.
+    """
+
+    name = "integrated_gradients"
+    title = "Integrated gradients"
+    complete = True
+    needs_reference = True
+    engines = ("direct", "captum")
+    enough: ClassVar = {"most_steps": 65}
+    promise = "The logit's slope for each pixel, added up while the reference turns into the poster."
+    caveat = "The pictures on the way are blends that no network was trained on."
+
+    engine: str = "direct"
+    steps: int = 33
+    most_steps: int = 1025
+    tolerance: float = 0.02
+
+    def __post_init__(self) -> None:
+        super().__post_init__()
+        if not 2 <= self.steps <= self.most_steps:
+            raise ExplanationError(f"steps run from 2 to most_steps ({self.most_steps}), not {self.steps}.")
+
+    def _attribute(self, image: Tensor, progress: Progress) -> Share:
+        base = self.reference.single(image)
+        if self.used_engine == "captum":
+            return self._by_captum(image, base)
+        between = torch.linspace(0, 1, self.steps)[1:-1]
+        end_scores, ends = self._looked_at(torch.tensor([0.0, 1.0]), image, base)
+        inner_scores, inner = self._looked_at(between, image, base)
+        scores = torch.cat([end_scores[:1], inner_scores, end_scores[1:]])
+        while True:
+            values = ((ends / 2 + inner) / (len(scores) - 1)).to(image) * (image - base)
+            missed = float(scores[-1] - scores[0] - values.sum()) / max(float(scores.max() - scores.min()), 1e-6)
+            if abs(missed) <= self.tolerance or 2 * len(scores) - 1 > self.most_steps:
+                steps = torch.tensor([len(scores)])
+                return Share(values, float(scores[0]), score=float(scores[-1]), diagnostics={"steps": steps})
+            at = torch.linspace(0, 1, len(scores))
+            middle_scores, middles = self._looked_at((at[1:] + at[:-1]) / 2, image, base)
+            scores, inner = _woven(scores, middle_scores), inner + middles
+            progress(len(scores) / self.most_steps)
+
+    def _looked_at(self, points: Tensor, image: Tensor, base: Tensor) -> tuple[Tensor, Tensor]:
+        """Scores (P,) at these points of the way, and the sum of their slopes; 0 is the reference, 1 the picture."""
+        scores, total = [torch.empty(0)], torch.zeros_like(image, dtype=torch.double)
+        for share in torch.split(points, at_once(BATCH, image.shape[2:])) if len(points) else ():
+            found, slopes = self.score.gradient(base + share[:, None, None, None] * (image - base))
+            scores.append(found)
+            total += slopes.double().sum(0, keepdim=True)  # kept, a thousand slopes of a large picture fill the memory
+        return torch.cat(scores), total
+
+    def _by_captum(self, image: Tensor, base: Tensor) -> Share:
+        from captum.attr import IntegratedGradients as CaptumIntegratedGradients
+
+        explainer = CaptumIntegratedGradients(self.score.module())
+        values = explainer.attribute(
+            image,
+            base,
+            n_steps=self.most_steps,
+            method="gausslegendre",
+            internal_batch_size=at_once(BATCH, image.shape[2:]),
+        )
+        return Share(values.float(), float(self.score(base)), diagnostics={"steps": torch.tensor([self.most_steps])})
+
+
+def _woven(ends: Tensor, middles: Tensor) -> Tensor:
+    """end, middle, end, middle, ..., end."""
+    pairs = torch.stack([ends[:-1], middles], 1).flatten(0, 1)
+    return torch.cat([pairs, ends[-1:]])

@@ -1,0 +1,52 @@
+"""SmoothGrad: the logit's slope, averaged over noisy copies of the poster.
+
+    SmoothGrad(Score(discriminator), samples=48, seed=0).attribute(images)
+
+Smilkov, Thorat, Kim, Viegas, Wattenberg 2017.
+"""
+
+from __future__ import annotations
+
+from dataclasses import dataclass
+
+import torch
+from torch import Tensor
+
+from gan.progress import Progress
+from xai.errors import ExplanationError
+from xai.methods.base import Attribution, Share
+from xai.networks.batches import at_once
+
+BATCH = 32  # copies at once, fewer of large pictures
+
+
+@dataclass(frozen=True, eq=False)
+class SmoothGrad(Attribution):
+    """``samples`` copies with normal noise of ``noise`` times the poster's range; each also with the noise turned."""
+
+    name = "smoothgrad"
+    title = "SmoothGrad"
+    stochastic = True
+    in_logits = False
+    promise = "In which direction each pixel would have to change to raise the logit, near this poster."
+    caveat = "It says what a change would do, not what the pixel does now: a pixel at its best place is silent."
+
+    samples: int = 64
+    noise: float = 0.15
+
+    def __post_init__(self) -> None:
+        super().__post_init__()
+        if self.samples < 1 or not self.noise >= 0:
+            raise ExplanationError("SmoothGrad needs at least 1 sample, and noise of 0 or more.")
+
+    def _attribute(self, image: Tensor, progress: Progress) -> Share:
+        random = torch.Generator().manual_seed(self.seed)
+        size = self.noise * float(image.max() - image.min())
+        total, most = torch.zeros_like(image), max(2, at_once(BATCH, image.shape[2:]) // 2 * 2)  # in pairs
+        for start in range(0, self.samples, most):
+            rows = min(most, self.samples - start)
+            drawn = torch.randn((rows + 1) // 2, *image.shape[1:], generator=random)
+            pairs = torch.stack([drawn, -drawn], 1).flatten(0, 1)[:rows]
+            total += self.score.gradient(image + size * pairs)[1].sum(0, keepdim=True)
+            progress((start + rows) / self.samples)
+        return Share(total / self.samples)

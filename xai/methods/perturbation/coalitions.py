@@ -1,0 +1,210 @@
+"""A picture as a cooperative game: segments are the players, the score is what they win together.
+
+    game = Game.of(score, image, hidden, labels)     # labels (H, W): which segment a pixel belongs to
+    game.value(masks)                                # scores with only these segments in sight
+    game.shared(("pairs", 0), lambda: masks)         # asked once, whoever asks: LIME, KernelSHAP, infidelity
+
+A segment out of sight shows ``hidden`` instead, the reference's pixels.
+"""
+
+from __future__ import annotations
+
+import math
+from collections.abc import Callable
+from dataclasses import dataclass, field
+from functools import cached_property
+from typing import Any
+
+import numpy as np
+import torch
+from numpy.typing import NDArray
+from torch import Tensor
+
+from gan.progress import Progress
+from xai.errors import ExplanationError
+from xai.networks.batches import at_once
+from xai.networks.score import Score, digest
+
+BATCH = 64  # pictures at once, fewer of large ones
+MOST_PLAYERS = 16  # of an exact table: 65,536 pictures
+
+Masks = NDArray[np.bool_]
+
+
+@dataclass(frozen=True, eq=False)
+class Game:
+    """``image`` and ``hidden`` (1, C, H, W), ``labels`` (H, W) integers from 0 without a hole."""
+
+    score: Score
+    image: Tensor
+    hidden: Tensor
+    labels: NDArray[np.int64]
+    _answers: dict[Any, tuple[Masks, NDArray[np.float64]]] = field(default_factory=dict)
+
+    @staticmethod
+    def of(score: Score, image: Tensor, hidden: Tensor, labels: NDArray[np.int64]) -> Game:
+        """This game, with all that was asked in it before."""
+        key = ("game", digest(image), digest(hidden), digest(torch.from_numpy(labels)))
+        found: Game = score.remembered(key, lambda: Game(score, image, hidden, labels))
+        return found
+
+    @property
+    def players(self) -> int:
+        """How many segments there are."""
+        return int(self.labels.max()) + 1
+
+    @cached_property
+    def whole(self) -> float:
+        """Score of the picture."""
+        return float(self.score(self.image))
+
+    @cached_property
+    def empty(self) -> float:
+        """Score with everything hidden."""
+        return float(self.score(self.hidden))
+
+    def value(self, masks: Masks, progress: Progress | None = None) -> NDArray[np.float64]:
+        """Scores (M,) of the picture with only the segments of each row of ``masks`` (M, players) in sight."""
+        sight = torch.from_numpy(masks)
+        places = torch.from_numpy(self.labels)
+        image, hidden = (x.contiguous(memory_format=torch.channels_last) for x in (self.image, self.hidden))
+        scores, most = [], at_once(BATCH, places.shape)
+        for start in range(0, len(masks), most):
+            keep = sight[start : start + most].index_select(1, places.flatten()).reshape(-1, 1, *places.shape)
+            scores.append(self.score(torch.where(keep, image, hidden)))
+            if progress:
+                progress(min(1.0, (start + most) / len(masks)))
+        return torch.cat(scores).double().numpy()
+
+    def shared(
+        self, key: Any, draw: Callable[[], Masks], progress: Progress | None = None
+    ) -> tuple[Masks, NDArray[np.float64]]:
+        """Masks and scores under this key; drawn and asked about only once."""
+        if key not in self._answers:
+            masks = draw()
+            self._answers[key] = masks, self.value(masks, progress)
+        return self._answers[key]
+
+    def table(self, progress: Progress | None = None) -> NDArray[np.float64]:
+        """Scores of all 2 ** players coalitions; player p is in sight where bit p of the index is set.
+
+        Raises
+        ------
+        ExplanationError
+            If there are more than 16 players.
+        """
+        if self.players > MOST_PLAYERS:
+            raise ExplanationError(
+                f"All coalitions of {self.players} segments are too many; {MOST_PLAYERS} is the most."
+            )
+        return self.shared("table", lambda: every_mask(self.players), progress)[1]
+
+
+def every_mask(players: int) -> Masks:
+    """All coalitions (2 ** players, players) in the order of their binary numbers."""
+    bits: Masks = (np.arange(2**players)[:, None] >> np.arange(players)) & 1 == 1
+    return bits
+
+
+def shapley(table: NDArray[np.float64]) -> NDArray[np.float64]:
+    """Exact Shapley values (players,) of a table of 2 ** players scores (Shapley 1953)."""
+    players = int(math.log2(len(table)))
+    index = np.arange(len(table))
+    size = every_mask(players).sum(1)
+    weight = 1 / (players * np.array([math.comb(players - 1, s) for s in range(players)]))
+    shares = []
+    for player in range(players):
+        without = index[index >> player & 1 == 0]
+        shares.append((weight[size[without]] * (table[without | 1 << player] - table[without])).sum())
+    return np.array(shares)
+
+
+def foldover(players: int, most: int, random: np.random.Generator) -> Masks:
+    """A balanced block of masks: rows of a Hadamard matrix and their complements, at most ``most`` rows.
+
+    Each row by itself hides every segment with probability 1/2, independently, as LIME does. Together the
+    rows show every segment equally often with and without every other one, and each mask comes with its
+    complement, so that neither chance correlations nor pairwise interactions disturb what a linear
+    model says of one segment (Plackett and Burman 1946; Box and Wilson 1951, foldover). Columns are
+    chosen, and turned over, at random.
+    """
+    order = 2 ** max(1, math.ceil(math.log2(players)))
+    signs = np.array([[1]])
+    while len(signs) < order:
+        signs = np.block([[signs, signs], [signs, -signs]])
+    columns = random.permutation(order)[:players]
+    turned = (signs[random.permutation(order)][:, columns] > 0) ^ (random.random(players) < 0.5)
+    return np.stack([turned, ~turned], 1).reshape(-1, players)[:most]
+
+
+def kernel_sizes(players: int) -> NDArray[np.float64]:
+    """Probability of each coalition size 1 .. players - 1 under the Shapley kernel (Lundberg and Lee 2017)."""
+    size = np.arange(1, players)
+    weight = 1 / (size * (players - size))
+    return np.asarray(weight / weight.sum())
+
+
+def kernel_pairs(players: int, rows: int, random: np.random.Generator) -> Masks:
+    """Coalitions drawn from the Shapley kernel, each followed by its complement; sizes are stratified."""
+    half = rows // 2
+    cumulated = np.cumsum(kernel_sizes(players))
+    even = (np.arange(half) + random.random()) / half  # systematic: each size comes as often as it should
+    size = 1 + np.minimum(np.searchsorted(cumulated, even), players - 2)
+    rank = random.random((half, players)).argsort(1).argsort(1)
+    chosen = rank < size[:, None]
+    return np.stack([chosen, ~chosen], 1).reshape(-1, players)
+
+
+def parts_agree(*parts: NDArray[np.float64]) -> float:
+    """Expected rank correlation of the whole's shares with those of another such whole, from N equal parts of it.
+
+    The parts' mean rank correlation (Spearman 1904), corrected for their length (Spearman-Brown); 1 where
+    nothing varies.
+    """
+    from scipy.stats import rankdata
+
+    ranks = np.stack([rankdata(shares) for shares in parts])
+    still = np.ptp(ranks, 1) == 0
+    if still.any():
+        return 1.0 if still.all() else 0.0
+    correlation = float(np.corrcoef(ranks)[np.triu_indices(len(parts), 1)].mean())
+    return len(parts) * correlation / (1 + (len(parts) - 1) * correlation) if correlation > 0 else correlation
+
+
+class Blocks:
+    """Balanced blocks of masks with their scores, one at a time, two at least and at most ``most`` masks.
+
+    Block ``index`` of a seed is the same for all who ask in this game, and asked about only once.
+    """
+
+    def __init__(self, game: Game, seed: int, most: int) -> None:
+        self.game, self.seed, self.most = game, seed, most
+        self.rows: int = min(2 * 2 ** max(1, (game.players - 1).bit_length()), most // 4 * 2)
+        self.taken: list[tuple[Masks, NDArray[np.float64]]] = []
+
+    @property
+    def count(self) -> int:
+        """Masks so far."""
+        return len(self.taken) * self.rows
+
+    @property
+    def exhausted(self) -> bool:
+        """Whether one more block would be too many."""
+        return self.count + self.rows > self.most
+
+    def take(self, progress: Progress) -> tuple[Masks, NDArray[np.float64]]:
+        """One block more."""
+        index = len(self.taken)
+        random = np.random.default_rng([self.seed, index])
+        self.taken.append(
+            self.game.shared(
+                ("foldover", self.seed, index, self.rows),
+                lambda: foldover(self.game.players, self.rows, random),
+                lambda part: progress(min(1.0, (index + part) * self.rows / self.most)),
+            )
+        )
+        return self.taken[-1]
+
+    def all(self) -> tuple[Masks, NDArray[np.float64]]:
+        """Masks and scores of all blocks."""
+        return np.concatenate([masks for masks, _ in self.taken]), np.concatenate([scores for _, scores in self.taken])

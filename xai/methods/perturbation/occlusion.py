@@ -1,0 +1,76 @@
+"""Occlusion: cover a window with the reference, and see what the logit loses.
+
+    Occlusion(Score(discriminator), reference("grey"), window=8, stride=4).attribute(images)
+
+Zeiler and Fergus 2014, section 4.3.
+"""
+
+from __future__ import annotations
+
+from dataclasses import dataclass
+
+import torch
+from torch import Tensor
+
+from gan.progress import Progress
+from xai.errors import ExplanationError
+from xai.methods.base import Attribution, Share
+from xai.networks.batches import at_once
+
+BATCH = 64  # windows at once, fewer of large pictures
+
+
+@dataclass(frozen=True, eq=False)
+class Occlusion(Attribution):
+    """A window of ``window`` pixels, moved by ``stride``; a pixel gets the mean of its windows' losses.
+
+    By default an eighth of the poster's width, moved by half of that; 8 and 4 pixels up to a width of 64.
+
+    A window's loss is divided by its area, so that the sum over a region is in logits.
+    """
+
+    name = "occlusion"
+    title = "Occlusion"
+    needs_reference = True
+    granularity = "segment"
+    promise = "What the logit loses when a small window is covered by the reference."
+    caveat = "It takes one window at a time: what two places say only together, it does not see."
+
+    window: int | None = None
+    stride: int | None = None
+
+    def __post_init__(self) -> None:
+        super().__post_init__()
+        scale = 1 if self.score.size is None else max(1, self.score.size[1] // 64)
+        window = 8 * scale if self.window is None else self.window
+        stride = min(window, 4 * scale) if self.stride is None else self.stride
+        object.__setattr__(self, "window", window)
+        object.__setattr__(self, "stride", stride)
+        if not 1 <= stride <= window:
+            raise ExplanationError("Occlusion's stride runs from 1 to the window: no pixel may be left out.")
+
+    def _attribute(self, image: Tensor, progress: Progress) -> Share:
+        assert self.window is not None and self.stride is not None  # by __post_init__
+        base, side, stride = self.reference.single(image), self.window, self.stride
+        rows, columns = (_starts(length, side, stride) for length in image.shape[2:])
+        windows = [(row, column) for row in rows for column in columns]
+        score = float(self.score(image))
+        losses, times = torch.zeros(image.shape[-2:]), torch.zeros(image.shape[-2:])
+        most = at_once(BATCH, image.shape[2:])
+        for start in range(0, len(windows), most):
+            batch = windows[start : start + most]
+            covered = image.repeat(len(batch), 1, 1, 1)
+            for picture, (row, column) in zip(covered, batch, strict=True):
+                window = slice(row, row + side), slice(column, column + side)
+                picture[:, *window] = base[0][:, *window]
+            for loss, (row, column) in zip(score - self.score(covered), batch, strict=True):
+                window = slice(row, row + side), slice(column, column + side)
+                losses[window] += loss / losses[window].numel()
+                times[window] += 1
+            progress((start + len(batch)) / len(windows))
+        return Share((losses / times)[None, None], float(self.score(base)), score=score)
+
+
+def _starts(length: int, window: int, stride: int) -> list[int]:
+    """First pixels of the windows; the last window ends with the picture."""
+    return sorted({*range(0, max(1, length - window + 1), stride), max(0, length - window)})

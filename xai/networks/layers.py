@@ -1,0 +1,64 @@
+"""Units (filters) of a network: their maps, their shapes, and what happens without one.
+
+layers(generator)[1].label                         # "layers.1 - 512 x 4 x 4 - BatchNorm2d"
+effect = ablate(generator, z, "layers.5", 7, score=Score(discriminator))
+effect.score_change                                # D's logit without the unit, minus with it
+"""
+
+from __future__ import annotations
+
+from collections.abc import Sequence
+from dataclasses import dataclass
+
+import torch
+from torch import Tensor, nn
+
+from gan.networks.dcgan import Generator, latents
+from xai.errors import ExplanationError
+from xai.networks.batches import at_once
+from xai.networks.hooks import activations, check_given, private_copy
+
+MEAN_SEEDS = range(2_000_000, 2_000_064)
+
+
+@dataclass(frozen=True)
+class Layer:
+    """One entry of a network's ``layers``: dotted name, kind, and output shape for one input."""
+
+    name: str
+    kind: str
+    units: int
+    height: int
+    width: int
+
+    @property
+    def label(self) -> str:
+        return f"{self.name} - {self.units} x {self.height} x {self.width} - {self.kind}"
+
+
+def layers(network: nn.Module, example: Tensor) -> list[Layer]:
+    """All entries of ``network.layers`` with their output shapes for ``example`` (1, ...)."""
+    check_given(network)
+    sequence = network.layers
+    if not isinstance(sequence, nn.Sequential):
+        raise ExplanationError("The network has no Sequential named layers.")
+    names = [f"layers.{index}" for index in range(len(sequence))]
+    private = private_copy(sequence)
+    found, h = [], example
+    with torch.no_grad():
+        for name, module in zip(names, private, strict=True):
+            h = module(h)
+            found.append(Layer(name, type(module).__name__, h.shape[1], h.shape[2], h.shape[3]))
+    return found
+
+
+def unit_means(generator: Generator, layer: str) -> Tensor:
+    """Mean activation (U,) of every unit of a layer over 64 fixed seeds."""
+    return usual_maps(generator, [layer])[layer].mean((0, 2, 3))
+
+
+def usual_maps(generator: Generator, layers: Sequence[str]) -> dict[str, Tensor]:
+    """Outputs (64, U, h, w) of these layers for 64 fixed seeds."""
+    z = latents(MEAN_SEEDS, generator.config)
+    batches = [activations(generator, part, layers) for part in torch.split(z, at_once(64, generator.config.size))]
+    return {layer: torch.cat([found[layer] for found in batches]) for layer in layers}

@@ -1,0 +1,239 @@
+"""Many posters explained in chunks, by one process or several; a job that was stopped goes on where it was.
+
+    job = plan(checkpoint, posters, methods, out, trust=False, batch=32)          # nothing is written yet
+    with processes() as (rank, world):                                            # torchrun's, or only this one
+        summary = run(job, rank, world)                                           # None but in the first process
+
+Finished chunks are kept in a folder beside ``out`` until all are there. The archive is the same to the last bit for
+any number of processes, and for any number of stops.
+"""
+
+from __future__ import annotations
+
+import hashlib
+import json
+import os
+import shutil
+import time
+from collections import deque
+from collections.abc import Iterator, Sequence
+from concurrent.futures import Future, ThreadPoolExecutor
+from contextlib import contextmanager
+from dataclasses import dataclass
+from datetime import timedelta
+from itertools import islice
+from pathlib import Path
+from typing import Any
+
+import torch
+from torch import Tensor, distributed
+from tqdm import tqdm
+
+from gan.checkpoints.record import Checkpoint
+from gan.data.decoding import ahead
+from gan.errors import ImageError, PosterLensError
+from gan.files import write_file
+from gan.progress import Progress
+from xai.errors import ExplanationError
+from xai.methods.base import Attribution
+from xai.report import archive as report
+from xai.report.findings import Finding, explain, stems
+from xai.report.inputs import Poster
+
+READERS, WRITERS = 4, 2
+MOST_WAITING = 2  # chunks that wait to be written; more would only fill the memory
+TIMEOUT = timedelta(days=30)  # for the slowest of the processes
+
+
+@dataclass(frozen=True, eq=False)
+class Job:
+    """All that is to be done, and where. ``order`` is what another run must agree with to continue."""
+
+    posters: list[Poster]
+    stems: list[str]
+    methods: list[Attribution]
+    settings: dict[str, Any]
+    order: dict[str, Any]
+    trust: bool
+    batch: int
+    out: Path
+    overwrite: bool
+
+    @property
+    def work(self) -> Path:
+        """Where finished chunks wait for the others."""
+        return self.out.with_name(f".{self.out.name}.partial")
+
+    @property
+    def chunks(self) -> list[Path]:
+        """Folders of all chunks, finished or not."""
+        return [self.work / f"{index:05d}" for index in range(-(-len(self.posters) // self.batch))]
+
+
+def plan(
+    checkpoint: Checkpoint,
+    posters: list[Poster],
+    methods: list[Attribution],
+    out: Path,
+    trust: bool = False,
+    batch: int = 32,
+    overwrite: bool = False,
+) -> Job:
+    """The job of explaining these posters by these methods into the folder ``out``, ``batch`` posters a chunk.
+
+    ``overwrite`` replaces what is at ``out``, and what another job has begun.
+    """
+    settings = report.settings(checkpoint, methods, trust)
+    listing = json.dumps([[poster.name, poster.stamp] for poster in posters])
+    order = {
+        "settings": settings,
+        "versions": report.versions(),
+        "posters": hashlib.sha256(listing.encode()).hexdigest(),
+        "batch": batch,
+    }
+    names = stems(poster.name for poster in posters)
+    return Job(posters, names, methods, settings, order, trust, batch, out, overwrite)
+
+
+def run(job: Job, rank: int = 0, world: int = 1) -> report.Summary | None:
+    """Do this process's part; the first one waits for the others and gives the summary.
+
+    Raises
+    ------
+    ExplanationError
+        If another job has begun in this place, no poster can be read, a method cannot explain, or another process
+        has stopped.
+    OSError
+        If the archive cannot be written; finished chunks are kept.
+    """
+    if rank == 0:
+        _begin(job)
+    _wait_for_all(world)
+    _agree(job)
+    try:
+        _compute(job, rank, world)
+        _wait_for_all(world)
+        return _finish(job) if rank == 0 else None
+    except PosterLensError:
+        if world == 1 and not any(chunk.exists() for chunk in job.chunks):
+            shutil.rmtree(job.work, ignore_errors=True)
+        raise
+
+
+def _begin(job: Job) -> None:
+    """Make the folder for chunks, or find it as the same job has left it."""
+    record = job.work / "settings.json"
+    if record.exists() and job.overwrite and json.loads(record.read_text()) != job.order:
+        shutil.rmtree(job.work)
+    if not record.exists():
+        shutil.rmtree(job.work, ignore_errors=True)
+        job.work.mkdir(parents=True)
+        write_file(record, json.dumps(job.order, indent=1).encode())
+    _agree(job)
+
+
+def _agree(job: Job) -> None:
+    """ExplanationError where the folder for chunks belongs to another job."""
+    found = json.loads((job.work / "settings.json").read_text())
+    others = [key for key, value in job.order.items() if found.get(key) != value]
+    if others:
+        raise ExplanationError(
+            f"{job.work} was begun with other {' and '.join(others)}: give the same command to continue it, or "
+            "--overwrite to begin anew."
+        )
+
+
+def _compute(job: Job, rank: int, world: int) -> None:
+    """Explain this process's chunks, all but those that are there: read ahead, explain, write behind."""
+    mine = [index for index in range(len(job.chunks)) if index % world == rank and not job.chunks[index].exists()]
+    rows = {index: range(index * job.batch, min((index + 1) * job.batch, len(job.posters))) for index in mine}
+    wanted = (job.posters[row] for index in mine for row in rows[index])
+    bar = tqdm(desc="Explaining", total=sum(map(len, rows.values())), unit="poster", disable=rank > 0 or None)
+    with ThreadPoolExecutor(READERS) as readers, ThreadPoolExecutor(WRITERS) as writers, bar:
+        read = ahead(readers, _picture_of, wanted, 2 * job.batch)
+        waiting: deque[Future[None]] = deque()
+        for index in mine:
+            pictures = list(islice(read, len(rows[index])))
+            found, skipped = findings_of(job, rows[index], pictures, _within(bar, len(pictures)))
+            folder = job.chunks[index]
+            waiting.append(writers.submit(report.write_chunk, folder, index, found, job.methods, skipped))
+            while len(waiting) > MOST_WAITING:
+                waiting.popleft().result()
+        for written in waiting:
+            written.result()
+
+
+def _within(bar: tqdm[Any], count: int) -> Progress:
+    """Move the bar while ``count`` posters are explained."""
+    start = bar.n
+
+    def tell(fraction: float) -> None:
+        bar.update(start + round(fraction * count) - bar.n)
+
+    return tell
+
+
+def findings_of(
+    job: Job, rows: range, pictures: Sequence[Tensor | str], progress: Progress
+) -> tuple[list[Finding], list[tuple[str, str]]]:
+    """What is found about the posters of one chunk, and which of them were skipped."""
+    read = [(job.posters[row].name, job.stems[row], picture) for row, picture in zip(rows, pictures, strict=True)]
+    skipped = [(name, picture) for name, _, picture in read if isinstance(picture, str)]
+    good = [(name, file, picture) for name, file, picture in read if isinstance(picture, Tensor)]
+    if not good:
+        progress(1.0)
+        return [], skipped
+    names, files, images = zip(*good, strict=True)
+    return explain(job.methods, names, torch.cat(images), files, job.trust, progress), skipped
+
+
+def _picture_of(poster: Poster) -> Tensor | str:
+    """The picture, or why there is none."""
+    try:
+        return poster.read()
+    except ImageError as error:
+        return str(error)
+
+
+def _finish(job: Job) -> report.Summary:
+    """Make the archive of all chunks, put it in its place, and clear the rest away."""
+    archive = job.work / "archive"
+    try:
+        summary = report.assemble(archive, job.chunks, job.settings)
+    except PosterLensError:
+        shutil.rmtree(job.work)  # no poster in any chunk: there is nothing to continue
+        raise
+    if job.out.exists():
+        job.out.rename(job.work / "old")
+    archive.rename(job.out)
+    shutil.rmtree(job.work)
+    return summary
+
+
+# ---- one process or several --------------------------------------------------------------------------
+
+
+@contextmanager
+def processes() -> Iterator[tuple[int, int]]:
+    """(rank, world size) under torchrun; (0, 1) without it."""
+    world = int(os.environ.get("WORLD_SIZE", "1"))
+    if world == 1:
+        yield 0, 1
+        return
+    distributed.init_process_group("gloo", timeout=TIMEOUT)
+    try:
+        yield distributed.get_rank(), world
+    finally:
+        distributed.destroy_process_group()
+
+
+def _wait_for_all(world: int) -> None:
+    """Until every process is here. It asks again and again, for a wait within torch hears no signal."""
+    if world > 1:
+        arrived = distributed.barrier(async_op=True)
+        while not arrived.is_completed():
+            time.sleep(0.02)
+        try:
+            arrived.wait()
+        except RuntimeError as error:
+            raise ExplanationError("Another process has stopped; the same command continues.") from error
