@@ -45,7 +45,7 @@ def measure(upscaler: Upscaler, posters: PosterSet, progress: bool = True) -> li
         small = shrink(truth, factor)
         network = functools.partial(enlarge_by, upscaler, factor=factor)
         results = {"lanczos": functools.partial(lanczos, factor=factor), "network": network}
-        enlarged = {name: enlarged(method, small, progress) for name, method in results.items()}
+        enlarged = {name: enlarge_all(method, small, progress) for name, method in results.items()}
         scores = {name: psnr(truth, pictures) for name, pictures in enlarged.items()}
         for name, pictures in enlarged.items():
             row = {"factor": factor, "method": name, "psnr": scores[name].mean(), "ssim": ssim(truth, pictures).mean()}
@@ -121,6 +121,6 @@ def _feature_distance(truth: Pixels, enlarged: Pixels) -> dict[str, float]:
 
 
 @torch.inference_mode()
-def enlarged(method: Callable[[Tensor], Tensor], small: Pixels, progress: bool = False) -> Pixels:
+def enlarge_all(method: Callable[[Tensor], Tensor], small: Pixels, progress: bool = False) -> Pixels:
     starts = tqdm(range(0, len(small), 16), "Enlarging", leave=False, disable=not progress)
     return np.concatenate([to_uint8(method(from_uint8(small[start : start + 16]))) for start in starts])

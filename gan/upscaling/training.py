@@ -31,7 +31,7 @@ from gan.data.posters import PosterSet
 from gan.errors import TrainingError
 from gan.files import write_file
 from gan.upscaling.network import Upscaler, UpscalerConfig, save
-from gan.upscaling.quality import enlarged, psnr, shrink
+from gan.upscaling.quality import enlarge_all, psnr, shrink
 from gan.upscaling.resampling import FACTOR, lanczos, resample
 
 # ---- training ------------------------------------------------------------------------------------------
@@ -275,8 +275,8 @@ def _validate(upscaler: Upscaler, held_out: PosterSet) -> dict[str, float]:
         return {}
     small = shrink(truth, FACTOR)
     return {
-        "psnr": float(psnr(truth, enlarged(upscaler, small)).mean()),
-        "psnr_lanczos": float(psnr(truth, enlarged(lanczos, small)).mean()),
+        "psnr": float(psnr(truth, enlarge_all(upscaler, small)).mean()),
+        "psnr_lanczos": float(psnr(truth, enlarge_all(lanczos, small)).mean()),
     }
 
 

@@ -15,8 +15,7 @@ from hypothesis import strategies as st
 from PIL import Image
 
 from gan import DataError, PosterSet, fit_image, load_posters, open_image
-from gan.data import archives
-from gan.data import posters as decoding
+from gan.data import archives, decoding
 from gan.data.decoding import ahead
 from gan.data.posters import is_held_out
 from gan.files import write_file

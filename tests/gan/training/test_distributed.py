@@ -25,7 +25,7 @@ from gan.training.state import new_state
 from gan.training.step import step
 from tests.gan.short_runs import config_of, equal
 
-ROOT = Path(__file__).parents[2]
+ROOT = Path(__file__).parents[3]
 
 
 def free_port() -> int:

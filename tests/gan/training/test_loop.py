@@ -35,7 +35,7 @@ from tests.gan.short_runs import PARTS, Pyramid, config_of, equal, weights
 from tests.gan.small_judge import Judge
 from tests.scripting import running, wait_for
 
-ROOT = Path(__file__).parents[2]
+ROOT = Path(__file__).parents[3]
 
 
 @pytest.fixture
@@ -679,7 +679,7 @@ def test_the_best_checkpoint_is_kept_and_not_the_last(
         judged.append((len(training), len(held_out), samples, first))
         return Judgement({"fd_lite1": next(figures), "kid_lite1": 0.1}, {}, (), samples, 0, 0, first)
 
-    monkeypatch.setattr(loop.judgement, "judge", judge)
+    monkeypatch.setattr(loop.validation, "judge", judge)
     go(config_of(6, eval_kimg=0.008, eval_samples=20))
     assert load(run / "best").info["updates"] == 4
     assert load(run / "best").info["fd_lite1"] == 5
@@ -711,7 +711,7 @@ def test_a_run_without_the_judge_goes_on_without_its_figures(
     def missing(*_: object) -> None:
         raise loop.MetricsUnavailableError("not installed")
 
-    monkeypatch.setattr(loop.judgement, "judge", missing)
+    monkeypatch.setattr(loop.validation, "judge", missing)
     with pytest.warns(RuntimeWarning, match=r"^The run is not judged, and has no best state: not installed$"):
         assert go(config_of(2, eval_kimg=0.004)).steps == 2
     assert not (run / "best").exists()

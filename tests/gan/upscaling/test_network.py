@@ -18,7 +18,7 @@ from gan.upscaling.quality import enlarge_by, psnr, shrink
 from gan.upscaling.resampling import KERNELS, lanczos, resample
 from tests.gan.upscaling.small_upscaler import both, network, noise, synthetic
 
-SHIPPED = Path(__file__).parents[2] / "checkpoints/upscaler"
+SHIPPED = Path(__file__).parents[3] / "checkpoints/upscaler"
 
 
 # ---- Lanczos and the other kernels ----------------------------------------------------------------------

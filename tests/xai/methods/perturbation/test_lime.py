@@ -20,7 +20,7 @@ from xai.methods.perturbation.lime import KERNEL_WIDTH, fit
 from xai.methods.perturbation.segments import segment
 
 EVERY = {"agreement": 2.0}  # which no two halves reach: every sample is taken
-REAL = Path(__file__).parents[3] / "shared" / "posters" / "posters-128.zip"
+REAL = Path(__file__).parents[4] / "shared" / "posters" / "posters-128.zip"
 
 
 def lime(network: nn.Module, images: Tensor, **settings: object) -> xai.Explanation:
