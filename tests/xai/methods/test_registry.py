@@ -490,7 +490,7 @@ def test_the_given_discriminator_is_untouched_wherever_the_network_fails_within_
         ("layercam", None, "torch.autograd.grad"),
         ("gradcam", None, "torch.nn.BatchNorm2d.forward"),
         ("lime", "direct", "numpy.linalg.solve"),
-        ("lime", "direct", "xai.methods.perturbation.lime.foldover"),
+        ("lime", "direct", "xai.methods.perturbation.coalitions.foldover"),
         ("kernelshap", None, "numpy.linalg.solve"),
         ("kernelshap", None, "xai.methods.perturbation.kernelshap.kernel_pairs"),
         ("shapley", None, "xai.methods.perturbation.coalitions.every_mask"),
