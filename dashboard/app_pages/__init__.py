@@ -1,0 +1,1 @@
+"""One thin script a page: it asks :mod:`dashboard.cached` and lays out the answer."""

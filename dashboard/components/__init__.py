@@ -1,0 +1,1 @@
+"""Components of our own: a grid of sprites, a scrubber."""

@@ -1,0 +1,1 @@
+"""Checkpoints: in memory, as a folder of safetensors, and the safe import of foreign ``.pth`` files."""

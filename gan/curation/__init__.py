@@ -1,0 +1,1 @@
+"""Cleaning a collection: near-duplicates, text on posters, one small zip."""

@@ -1,0 +1,1 @@
+"""The networks: their shape, the DCGAN, its conditioning, and the pretrained ones beside it."""

@@ -1,0 +1,1 @@
+"""What every latent dimension does: gradients, sweeps, Sobol indices, directions, paths, inversion, genres."""

@@ -1,0 +1,1 @@
+"""What explanations stand on: networks as chains of steps, safe hooks, scores, layers, the fast generator."""

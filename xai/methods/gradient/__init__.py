@@ -1,0 +1,1 @@
+"""Attribution methods that use gradients or DeepLIFT's multipliers, one file a method."""
