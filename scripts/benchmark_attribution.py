@@ -148,7 +148,7 @@ def benchmark(chosen: argparse.Namespace) -> Study:
     reference = xai.reference(kind, posters=training, generator=checkpoint.generator, seed=chosen.seed)
     methods = [xai.attribution(name, score, reference=reference, seed=chosen.seed) for name in chosen.methods]
     if chosen.quick:
-        methods = [method.rough() for method in methods]
+        methods = [method.cheap() for method in methods]
     measures, seconds = explained([case for kind in KINDS for case in found[kind].cases], methods, chosen.seed)
 
     settings = {

@@ -8,6 +8,7 @@ from __future__ import annotations
 import base64
 import io
 import math
+from collections.abc import Collection, Mapping
 from dataclasses import dataclass
 from typing import Literal, TypeVar
 
@@ -41,6 +42,15 @@ def pool(values: NDArray[np.float32], block: int) -> NDArray[np.float32]:
         return values
     tiles = values.reshape(height // block, block, width // block, block).mean((1, 3))
     return np.kron(tiles, np.ones((block, block), values.dtype))
+
+
+def full_colours(maps: Mapping[str, NDArray[np.float32]], shared: Collection[str]) -> dict[str, float]:
+    """Where the colours of each map end; maps named in ``shared`` have one end together, the others their own."""
+    ends = {name: limit(values) for name, values in maps.items()}
+    together = {name: values.ravel() for name, values in maps.items() if name in shared}
+    if together:
+        ends |= dict.fromkeys(together, limit(np.concatenate(list(together.values()))))
+    return ends
 
 
 def diverging(values: ArrayLike, end: float) -> Pixels:

@@ -10,8 +10,7 @@ from dashboard import sidebar, ui
 from dashboard.cached import explanations, networks
 from dashboard.panels import trust
 from xai import METHODS, REFERENCES, compare
-from xai.methods.colours import full_colours, heats
-from xai.render import limit, overlay
+from xai.render import full_colours, limit, overlay, pool
 
 COLUMNS = 3
 EVIDENCE_OF_FAKE = "What gave this fake away"
@@ -137,8 +136,8 @@ for name, card in zip(order, cards[1:], strict=True):
             question, name, OPTIONS.get(name, {}), ui.progress(pictures[name], "computing")
         )
 
-maps = heats(found, block)
-ends = full_colours(maps, scale == "shared")
+maps = {name: pool(one.heat(), block) for name, one in found.items()}
+ends = full_colours(maps, [name for name, one in found.items() if one.in_logits] if scale == "shared" else [])
 for name, card in zip(order, cards[1:], strict=True):
     if name not in found:
         continue
@@ -170,7 +169,7 @@ if chosen == "Agreement":
     if len(found) < 2:
         st.info("Choose two methods or more to see how far they agree.")
     else:
-        trust.show_agreement(compare(heats(found, 1)), subject.pixels)
+        trust.show_agreement(compare({name: one.heat() for name, one in found.items()}), subject.pixels)
 elif chosen == "References":
     able = [name for name in found if METHODS[name].needs_reference]
     if not able:
@@ -180,8 +179,8 @@ elif chosen == "References":
         st.markdown("The same method, the same poster, other references. Signs and places that stay can be relied on.")
         with ui.forgiving("The comparison of references"):
             answers = explanations.by_reference(question, name, OPTIONS.get(name, {}), available)
-            alike = compare(heats(answers, 1)).rank[available.index(reference)]
-            against = heats(answers, block)
+            alike = compare({kind: one.heat() for kind, one in answers.items()}).rank[available.index(reference)]
+            against = {kind: pool(one.heat(), block) for kind, one in answers.items()}
             end = limit(np.stack(list(against.values())))
             for place, (kind, answer) in enumerate(answers.items()):
                 if place % 4 == 0:

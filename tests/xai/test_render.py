@@ -235,3 +235,13 @@ def test_an_oblong_map_is_enlarged_to_an_oblong_picture() -> None:
     found = render.enlarge_map(np.arange(6.0).reshape(3, 2), (6, 4))
     assert np.array_equal(found, np.kron(np.arange(6.0).reshape(3, 2), np.ones((2, 2))))
     assert np.array_equal(render.enlarge_map(np.eye(2), 4), np.kron(np.eye(2), np.ones((2, 2))))
+
+
+def test_maps_that_share_a_scale_have_one_end_and_the_others_their_own() -> None:
+    weak, strong, other = (size * np.random.default_rng(0).normal(size=(8, 8)).astype(np.float32) for size in (1, 4, 9))
+    maps = {"weak": weak, "strong": strong, "other": other}
+    ends = render.full_colours(maps, ["weak", "strong"])
+    assert ends["weak"] == ends["strong"] == render.limit(np.concatenate([weak, strong]))
+    assert ends["other"] == render.limit(other)
+    assert list(ends) == list(maps)
+    assert render.full_colours(maps, []) == {name: render.limit(values) for name, values in maps.items()}

@@ -18,7 +18,6 @@ from xai.methods import attribution
 from xai.methods.references import reference
 from xai.networks.score import Score
 from xai.trust.agreement import coarse, rank_correlation
-from xai.trust.faithfulness import heat_of
 
 
 class AsItIs(torch.nn.Module):
@@ -116,7 +115,7 @@ def lime(bench: Bench) -> Iterator[Row]:
                 method = attribution("lime", score, engine=engine, seed=seed, **settings)
                 found = method.attribute(image)
                 rows[engine].append(1000 * found.seconds)
-                maps[engine].append(coarse(heat_of(found)))
+                maps[engine].append(coarse(found.heat()))
                 samples += [int(found.diagnostics["samples"])] * (engine == "direct")
         for engine, each in maps.items():
             pairs = [rank_correlation(each[i], each[j]) for i in range(seeds) for j in range(i)]

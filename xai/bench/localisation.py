@@ -19,7 +19,6 @@ from xai.bench.planted import Mask
 from xai.errors import ExplanationError
 from xai.methods.base import Explanation
 from xai.trust.agreement import Map
-from xai.trust.faithfulness import heat_of
 
 CONTROLS = ("random", "edges", "centre")
 
@@ -88,7 +87,7 @@ def relevance(explanation: Explanation, delta: float) -> Map:
 
     Where the thing lowered the score, ``delta`` < 0, a right map is negative there.
     """
-    return np.asarray(heat_of(explanation), np.float64) * float(np.sign(delta))
+    return np.asarray(explanation.heat(), np.float64) * float(np.sign(delta))
 
 
 def relevance_mass(values: Map, mask: Mask) -> float:

@@ -16,7 +16,7 @@ from torch.nn.functional import interpolate
 
 from gan.progress import Progress
 from xai.errors import ExplanationError
-from xai.methods.base import Attribution, Share
+from xai.methods.base import Attribution, Result
 from xai.networks.hooks import capture
 
 
@@ -33,6 +33,7 @@ class Activation(Attribution):
     title = "Activation map"
     granularity = "layer"
     in_logits = False
+    claims = "response"
     promise = "Where one filter of the discriminator responds (red) or is held back (blue)."
     caveat = "A strong response may speak for real, for fake, or not matter to the verdict at all."
 
@@ -43,7 +44,7 @@ class Activation(Attribution):
         super().__post_init__()
         object.__setattr__(self, "layer", self.layer if self.layer is not None else self.score.usual_layer(1))
 
-    def _attribute(self, image: Tensor, progress: Progress) -> Share:
+    def _attribute(self, image: Tensor, progress: Progress) -> Result:
         assert self.layer is not None  # by __post_init__
         network = self.score.module()
         with torch.no_grad(), capture(network, [self.layer]) as maps:
@@ -56,7 +57,7 @@ class Activation(Attribution):
             raise ExplanationError(f"{self.layer} has units 0 to {count - 1}; {self.unit} is none of them.")
         unit = int(found.var((2, 3), correction=0).argmax()) if self.unit is None else self.unit
         native = found[:, [unit]]
-        return Share(
+        return Result(
             interpolate(native, image.shape[-2:], mode="nearest"),
             diagnostics={"map": native[:, 0], "unit": torch.tensor([unit])},
         )

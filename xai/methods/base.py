@@ -20,6 +20,7 @@ from typing import Any, ClassVar, Literal, Self
 
 import numpy as np
 import torch
+from numpy.typing import NDArray
 from torch import Tensor
 
 from gan.files import write_directory
@@ -28,16 +29,18 @@ from xai.errors import ExplanationError
 from xai.methods.references import Reference, reference
 from xai.networks.score import Score
 
+Claim = Literal["score", "gradient", "response"]
+
 
 @dataclass(frozen=True, eq=False)
-class Share:
-    """What a method says of one picture.
+class Result:
+    """A method's answer for one picture.
 
     values : (1, C, H, W), C = 3 for pixel methods and 1 for spatial ones.
     base_score : score of the reference, where the method has one.
     segments : (1, H, W) integers from 0, for segment methods.
     diagnostics : named tensors with a leading dimension of 1.
-    score : of the picture, where the method has asked for it anyway.
+    score : of the picture, where the method has computed it anyway.
     """
 
     values: Tensor
@@ -59,6 +62,8 @@ class Explanation:
     diagnostics : named tensors with a leading dimension of N.
     config : the settings that gave this answer.
     seconds : wall time for all N.
+    title, in_logits, claims : what the method says of itself (see Attribution), so that a map can be coloured and
+        reported without it.
     """
 
     method: str
@@ -70,6 +75,13 @@ class Explanation:
     diagnostics: Mapping[str, Tensor]
     config: Mapping[str, Any]
     seconds: float
+    title: str
+    in_logits: bool
+    claims: Claim
+
+    def heat(self, row: int = 0) -> NDArray[np.float32]:
+        """The map (H, W) of one picture: its channels added up."""
+        return np.asarray(self.values[row].sum(0).numpy())
 
     def save(self, directory: str | Path) -> None:
         """Write ``values.npz`` and ``explanation.json`` to a new folder, complete or not at all.
@@ -102,11 +114,13 @@ class Explanation:
 class Attribution(ABC):
     """Base of all methods. What is explained is bound once; row i never depends on other rows.
 
-    Class attributes say what a method promises: ``complete`` (shares add up to the score's difference
+    Class attributes say what a method promises: ``complete`` (attributions add up to the score's difference
     from the reference), ``stochastic`` (depends on ``seed``), ``needs_reference``, ``granularity``, and
-    whether its values are in the score's units (``in_logits``). ``promise`` and ``caveat`` are one sentence
+    whether its values are in the score's units (``in_logits``). ``claims`` says what kind of statement a map
+    makes: "score" (the values divide up the score's difference from the reference), "gradient" (how the score
+    changes near the picture) or "response" (where a unit responds). ``promise`` and ``caveat`` are one sentence
     each for people: what the map shows, and what it does not. ``engines`` are the ways to compute it, our
-    own first, then the libraries that it is checked against. ``enough`` bounds settings for ``rough``.
+    own first, then the libraries that it is checked against. ``budget`` bounds settings for ``cheap``.
     """
 
     name: ClassVar[str]
@@ -117,7 +131,8 @@ class Attribution(ABC):
     granularity: ClassVar[Literal["pixel", "segment", "layer"]] = "pixel"
     in_logits: ClassVar[bool] = True
     engines: ClassVar[tuple[str, ...]] = ()
-    enough: ClassVar[Mapping[str, int]] = {}
+    claims: ClassVar[Claim] = "score"
+    budget: ClassVar[Mapping[str, int]] = {}
     promise: ClassVar[str]
     caveat: ClassVar[str]
 
@@ -133,7 +148,7 @@ class Attribution(ABC):
             )
 
     def attribute(self, images: Tensor, progress: Progress | None = None) -> Explanation:
-        """Explain pictures (N, 3, H, W) in [-1, 1]; ``progress`` is told the finished fraction.
+        """Explain pictures (N, 3, H, W) in [-1, 1]; ``progress`` is called with the finished fraction.
 
         Pixel methods explain any input of the score, for instance noise (N, latent, 1, 1). Same seed, same
         answer, bit for bit; no global random state is touched; the network that was given stays as it is,
@@ -143,24 +158,24 @@ class Attribution(ABC):
         ------
         ExplanationError
             If the inputs are not (N >= 1, C, H, W), are not finite, or are no pictures where the method needs
-            them; if the score is not finite, which damaged weights are the reason of.
+            them; if the score is not finite, which means damaged weights.
         """
         images = _checked(images, self.score.of_pictures or self.granularity != "pixel")
-        tell = progress or (lambda fraction: None)
+        report = progress or (lambda fraction: None)
         start = time.perf_counter()
         with torch.inference_mode(False), torch.enable_grad():
             self.score.check(images)
-            shares = self._attribute_all(images, tell)
+            results = self._attribute_all(images, report)
             score = torch.tensor([
-                float(self.score(image[None])) if share.score is None else share.score
-                for image, share in zip(images, shares, strict=True)
+                float(self.score(image[None])) if result.score is None else result.score
+                for image, result in zip(images, results, strict=True)
             ], dtype=torch.float32)  # fmt: skip
         if not score.isfinite().all():
             raise ExplanationError("The network's answer is not finite: its weights are damaged.")
         seconds = time.perf_counter() - start
-        tell(1.0)
-        values = torch.cat([share.values for share in shares]).detach().float()
-        base_score = torch.tensor([share.base_score for share in shares], dtype=torch.float32)
+        report(1.0)
+        values = torch.cat([result.values for result in results]).detach().float()
+        base_score = torch.tensor([result.base_score for result in results], dtype=torch.float32)
         gap = score - base_score - values.sum((1, 2, 3))
         return Explanation(
             self.name,
@@ -168,10 +183,13 @@ class Attribution(ABC):
             score,
             base_score,
             gap if self.complete else torch.full_like(gap, float("nan")),
-            _stacked([share.segments for share in shares]),
-            {key: torch.cat([s.diagnostics[key] for s in shares]) for key in shares[0].diagnostics},
+            _stacked([result.segments for result in results]),
+            {key: torch.cat([s.diagnostics[key] for s in results]) for key in results[0].diagnostics},
             self.config,
             seconds,
+            self.title,
+            self.in_logits,
+            self.claims,
         )
 
     @property
@@ -182,20 +200,20 @@ class Attribution(ABC):
             settings["engine"] = self.used_engine
         return {"method": self.name} | settings | {"reference": self.reference.name}
 
-    def rough(self) -> Self:
+    def cheap(self) -> Self:
         """The same method at bounded cost, for maps that are only compared with others.
 
-        On a network that has learned nothing, sampling until all is settled can take for ever.
+        On a network with random weights, sampling until the estimate converges can take for ever.
         """
-        return replace(self, **{name: min(getattr(self, name), most) for name, most in self.enough.items()})
+        return replace(self, **{name: min(getattr(self, name), most) for name, most in self.budget.items()})
 
     @property
     def used_engine(self) -> str:
-        """Who computes: a network that is no chain is left to the library."""
+        """The engine that computes: a network that is no chain is left to the library."""
         chosen: str = getattr(self, "engine", "")
         return self.engines[1] if chosen == "chain" and self.score.chain is None else chosen
 
-    def _attribute_all(self, images: Tensor, progress: Progress) -> list[Share]:
+    def _attribute_all(self, images: Tensor, progress: Progress) -> list[Result]:
         """Explain each of the pictures (N, C, H, W)."""
         return [
             self._attribute(image[None], lambda part, row=row: progress((row + part) / len(images)))  # type: ignore[misc]
@@ -203,7 +221,7 @@ class Attribution(ABC):
         ]
 
     @abstractmethod
-    def _attribute(self, image: Tensor, progress: Progress) -> Share:
+    def _attribute(self, image: Tensor, progress: Progress) -> Result:
         """Explain one picture (1, C, H, W)."""
 
 

@@ -34,9 +34,8 @@ from gan.data.images import to_uint8
 from gan.files import write_directory
 from xai.errors import ExplanationError
 from xai.methods.base import Attribution
-from xai.methods.colours import full_colours, heats
 from xai.networks.score import digest
-from xai.render import enlarge, overlay, png
+from xai.render import enlarge, full_colours, overlay, png, pool
 from xai.report import page as report_page
 from xai.report.findings import Finding
 from xai.trust.verdict import Trust
@@ -122,8 +121,9 @@ def write_chunk(
         records = []
         with (chunk / "posters.html").open("w", encoding="utf-8") as page:
             for row, finding in enumerate(findings):
-                maps = heats(finding.explanations, max(1, finding.image.shape[-1] // CELLS))
-                ends = full_colours(maps)
+                block = max(1, finding.image.shape[-1] // CELLS)
+                maps = {name: pool(found.heat(), block) for name, found in finding.explanations.items()}
+                ends = full_colours(maps, [name for name, found in finding.explanations.items() if found.in_logits])
                 pixels = to_uint8(finding.image)[0]
                 pictures = {name: overlay(pixels, values, ends[name], STRENGTH) for name, values in maps.items()}
                 for name, picture in pictures.items():

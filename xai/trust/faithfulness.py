@@ -18,7 +18,6 @@ from numpy.typing import NDArray
 from torch import Tensor
 
 from gan.progress import Progress
-from xai.methods.base import Explanation
 from xai.methods.perturbation.coalitions import Game, Masks
 from xai.methods.perturbation.segments import grid
 from xai.networks.score import Score
@@ -29,11 +28,6 @@ RANDOM_ORDERS = 4
 GRID = 3
 
 Heat = NDArray[np.float32]
-
-
-def heat_of(explanation: Explanation, row: int = 0) -> Heat:
-    """The map (H, W) of one picture: channels added up."""
-    return np.asarray(explanation.values[row].sum(0).numpy())
 
 
 @dataclass(frozen=True, eq=False)

@@ -16,7 +16,7 @@ from torch import Tensor
 from gan.progress import Progress
 from xai.methods.base import Attribution, Explanation
 from xai.trust.agreement import Map, coarse, rank_correlation
-from xai.trust.faithfulness import _sizes, heat_of
+from xai.trust.faithfulness import _sizes
 
 RADIUS = 0.04  # of pictures in [-1, 1]: 2 % of the range, 5 of 255 grey levels
 
@@ -40,7 +40,7 @@ def sensitivity(
     largest = 0.0
     for index in range(samples):
         moved = (image + radius * (2 * torch.rand(image.shape, generator=random) - 1)).clamp(-1, 1)
-        values = method.rough().attribute(moved).values
+        values = method.cheap().attribute(moved).values
         largest = max(largest, float((values - explanation.values).norm()) / size)
         if progress:
             progress((index + 1) / samples)
@@ -55,12 +55,12 @@ def cascade(
     Entry k is with the weights of the last k + 1 linear layers shuffled; the last entry is a network that has
     learned nothing. A map that stays the same does not depend on what was learned.
     """
-    original = _sizes(heat_of(explanation))
+    original = _sizes(explanation.heat())
     layers = method.score.linear_layers
     correlations = []
     for count in range(1, layers + 1):
-        forgetful = replace(method.rough(), score=method.score.randomised(count))
-        correlations.append(rank_correlation(original, _sizes(heat_of(forgetful.attribute(image)))))
+        forgetful = replace(method.cheap(), score=method.score.randomised(count))
+        correlations.append(rank_correlation(original, _sizes(forgetful.attribute(image).heat())))
         if progress:
             progress(count / layers)
     return correlations
@@ -79,9 +79,9 @@ def stability(
     method: Attribution, image: Tensor, explanation: Explanation, seeds: int = 4, progress: Progress | None = None
 ) -> Stability:
     """Explain again with ``seeds`` - 1 other seeds and compare all maps on the common grid."""
-    maps = [coarse(heat_of(explanation))]
+    maps = [coarse(explanation.heat())]
     for index in range(1, seeds):
-        maps.append(coarse(heat_of(replace(method, seed=method.seed + index).attribute(image))))
+        maps.append(coarse(replace(method, seed=method.seed + index).attribute(image).heat()))
         if progress:
             progress(index / (seeds - 1))
     return interval(np.array([[rank_correlation(one, other) for other in maps] for one in maps]))

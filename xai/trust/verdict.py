@@ -35,7 +35,7 @@ from xai.trust.checks import (
     _sanity,
     _size,
 )
-from xai.trust.faithfulness import GRID, Curves, curves, grid_correlation, heat_of, share_of_best
+from xai.trust.faithfulness import GRID, Curves, curves, grid_correlation, share_of_best
 from xai.trust.robustness import cascade, sensitivity, stability
 
 Verdict = Literal["trust", "caution", "do not trust"]
@@ -88,7 +88,7 @@ def examine(method: Attribution, image: Tensor, explanation: Explanation, progre
     """
     tell = progress or (lambda part: None)
     start = time.perf_counter()
-    heat = heat_of(explanation)
+    heat = explanation.heat()
     fills = {"reference": method.reference, "blur": reference("blur")}
     if method.reference.name == "blur":
         fills["blur"] = reference("grey")

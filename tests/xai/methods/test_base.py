@@ -275,6 +275,22 @@ def test_a_saved_record_is_strict_json_and_says_what_was_explained(
         assert np.array_equal(numbers, getattr(explanation, key).double().numpy(), equal_nan=True)
 
 
+def test_a_heat_map_adds_up_the_channels(score: xai.Score, images: Tensor) -> None:
+    explanation = quick("deeplift", score).attribute(images)
+    assert np.array_equal(explanation.heat(), explanation.values[0].sum(0).numpy())
+    assert np.array_equal(explanation.heat(1), explanation.values[1].sum(0).numpy())
+
+
+@every_method
+def test_an_explanation_carries_what_is_needed_to_colour_and_report_it(
+    name: str, score: xai.Score, images: Tensor
+) -> None:
+    method = quick(name, score)
+    explanation = method.attribute(images)
+    carried = explanation.title, explanation.in_logits, explanation.claims
+    assert carried == (method.title, method.in_logits, method.claims)
+
+
 def an_explanation() -> xai.Explanation:
     return xai.attribution("deeplift", xai.Score(affine())).attribute(noise(1, 3, 8, 8))
 

@@ -19,12 +19,12 @@ import gan
 import xai
 from gan.progress import Progress
 from tests.xai.nets import affine, discriminator, generator, noise, pictures, quick, weights
-from xai.methods.base import Attribution, Share
+from xai.methods.base import Attribution, Result
 from xai.methods.perturbation.coalitions import Game, every_mask, shapley
 from xai.methods.perturbation.segments import grid
 from xai.trust.agreement import coarse, rank_correlation, similarity, top_overlap
 from xai.trust.checks import Check
-from xai.trust.faithfulness import curves, grid_correlation, heat_of, share_of_best, unexplained
+from xai.trust.faithfulness import curves, grid_correlation, share_of_best, unexplained
 from xai.trust.robustness import cascade, interval, sensitivity, stability
 from xai.trust.verdict import Trust
 
@@ -38,8 +38,8 @@ class Edges(Attribution):
 
     name, title, promise, caveat = "edges", "Edges", "", ""
 
-    def _attribute(self, image: Tensor, progress: Progress) -> Share:
-        return Share(image.diff(dim=-1, prepend=image[..., :1]).abs())
+    def _attribute(self, image: Tensor, progress: Progress) -> Result:
+        return Result(image.diff(dim=-1, prepend=image[..., :1]).abs())
 
 
 @dataclass(frozen=True, eq=False)
@@ -48,8 +48,8 @@ class Chance(Attribution):
 
     name, title, promise, caveat, stochastic = "chance", "Chance", "", "", True
 
-    def _attribute(self, image: Tensor, progress: Progress) -> Share:
-        return Share(torch.randn(image.shape, generator=torch.Generator().manual_seed(self.seed)))
+    def _attribute(self, image: Tensor, progress: Progress) -> Result:
+        return Result(torch.randn(image.shape, generator=torch.Generator().manual_seed(self.seed)))
 
 
 def judged(seed: int = 0) -> tuple[nn.Sequential, xai.Score, Tensor]:
@@ -403,9 +403,3 @@ def test_networks_that_do_not_fit_are_refused() -> None:
     painter, judge = generator(side=16), discriminator(side=32)
     with pytest.raises(xai.ExplanationError, match="16 pixels"):
         xai.blame(painter, judge, drawn(painter, 1), drawn(painter, 2))
-
-
-def test_a_map_of_heat_adds_up_the_channels() -> None:
-    _, score, image = judged()
-    explanation = xai.attribution("deeplift", score).attribute(image)
-    assert np.array_equal(heat_of(explanation), explanation.values[0].sum(0).numpy())

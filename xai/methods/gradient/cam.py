@@ -17,7 +17,7 @@ from torch.nn.functional import interpolate
 
 from gan.progress import Progress
 from xai.errors import ExplanationError
-from xai.methods.base import Attribution, Share
+from xai.methods.base import Attribution, Result
 
 
 @dataclass(frozen=True, eq=False)
@@ -29,6 +29,7 @@ class Cam(Attribution):
 
     granularity = "layer"
     in_logits = False
+    claims = "gradient"
 
     layer: str | None = None
 
@@ -36,13 +37,13 @@ class Cam(Attribution):
         super().__post_init__()
         object.__setattr__(self, "layer", self.layer if self.layer is not None else self.score.usual_layer(2))
 
-    def _attribute(self, image: Tensor, progress: Progress) -> Share:
+    def _attribute(self, image: Tensor, progress: Progress) -> Result:
         assert self.layer is not None  # by __post_init__
         maps, slopes = self.score.layer_gradient(image, self.layer)
         if maps.ndim != 4:
             raise ExplanationError(f"{self.layer} answers with numbers, not with maps.")
         native = self._weighted(maps, slopes)
-        return Share(interpolate(native, image.shape[-2:], mode="nearest"), diagnostics={"map": native[:, 0]})
+        return Result(interpolate(native, image.shape[-2:], mode="nearest"), diagnostics={"map": native[:, 0]})
 
     @abstractmethod
     def _weighted(self, maps: Tensor, slopes: Tensor) -> Tensor:

@@ -13,7 +13,7 @@ import torch
 from torch import Tensor
 
 from gan.progress import Progress
-from xai.methods.base import Attribution, Share
+from xai.methods.base import Attribution, Result
 from xai.methods.quiet import quiet
 from xai.networks.batches import at_once
 from xai.networks.chain import Trace
@@ -39,16 +39,16 @@ class DeepLift(Attribution):
 
     engine: str = "chain"
 
-    def _attribute_all(self, images: Tensor, progress: Progress) -> list[Share]:
+    def _attribute_all(self, images: Tensor, progress: Progress) -> list[Result]:
         if self.used_engine != "chain":
             return super()._attribute_all(images, progress)
-        shares: list[Share] = []
+        shares: list[Result] = []
         for batch in torch.split(images, at_once(ROWS, images.shape[2:])):
             shares += self._by_chain(batch)
             progress(len(shares) / len(images))
         return shares
 
-    def _by_chain(self, images: Tensor) -> list[Share]:
+    def _by_chain(self, images: Tensor) -> list[Result]:
         chain = self.score.chain
         assert chain is not None  # or another engine is used
         references = torch.cat([self.reference.single(image[None]) for image in images])
@@ -56,7 +56,7 @@ class DeepLift(Attribution):
         trace = chain.trace(images)
         values = chain.multipliers(trace, base)[0] * (images - references)
         scores, base_scores = trace.output[:, 0].tolist(), base.output[:, 0].expand(len(images)).tolist()
-        return [Share(v[None], b, score=s) for v, b, s in zip(values, base_scores, scores, strict=True)]
+        return [Result(v[None], b, score=s) for v, b, s in zip(values, base_scores, scores, strict=True)]
 
     def _traced(self, references: Tensor) -> Trace:
         """The references' trace; one row, remembered, where they are all the same."""
@@ -65,10 +65,10 @@ class DeepLift(Attribution):
         assert self.score.chain is not None
         return self.score.chain.trace(references)
 
-    def _attribute(self, image: Tensor, progress: Progress) -> Share:
+    def _attribute(self, image: Tensor, progress: Progress) -> Result:
         quiet()
         from captum.attr import DeepLift as CaptumDeepLift
 
         base = self.reference.single(image)
         values = CaptumDeepLift(self.score.module()).attribute(image, base)
-        return Share(values, float(self.score(base)))
+        return Result(values, float(self.score(base)))

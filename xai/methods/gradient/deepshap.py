@@ -13,7 +13,7 @@ import torch
 from torch import Tensor
 
 from gan.progress import Progress
-from xai.methods.base import Attribution, Share
+from xai.methods.base import Attribution, Result
 from xai.methods.quiet import quiet
 from xai.networks.batches import at_once
 
@@ -39,15 +39,15 @@ class DeepShap(Attribution):
 
     engine: str = "chain"
 
-    def _attribute(self, image: Tensor, progress: Progress) -> Share:
+    def _attribute(self, image: Tensor, progress: Progress) -> Result:
         references = self.reference.of(image)
         if self.used_engine == "chain":
             return self._by_chain(image, references)
         quiet()
         ask = _by_shap if self.used_engine == "shap" else _by_captum
-        return Share(ask(self.score.module(), image, references), float(self.score(references).mean()))
+        return Result(ask(self.score.module(), image, references), float(self.score(references).mean()))
 
-    def _by_chain(self, image: Tensor, references: Tensor) -> Share:
+    def _by_chain(self, image: Tensor, references: Tensor) -> Result:
         chain = self.score.chain
         assert chain is not None  # or another engine is used
         base, trace = self.score.trace(references), chain.trace(image)
@@ -55,7 +55,7 @@ class DeepShap(Attribution):
         for start in range(0, len(references), count):
             rows = slice(start, start + count)
             shares += (chain.multipliers(trace, base.rows(rows))[0] * (image - references[rows])).sum(0, keepdim=True)
-        return Share(shares / len(references), float(base.output.mean()), score=float(trace.output))
+        return Result(shares / len(references), float(base.output.mean()), score=float(trace.output))
 
 
 def _by_shap(network: torch.nn.Module, image: Tensor, references: Tensor) -> Tensor:

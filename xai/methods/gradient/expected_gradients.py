@@ -14,7 +14,7 @@ from torch import Tensor
 
 from gan.progress import Progress
 from xai.errors import ExplanationError
-from xai.methods.base import Attribution, Share
+from xai.methods.base import Attribution, Result
 from xai.networks.batches import at_once
 
 BATCH = 32  # points at once, fewer of large pictures
@@ -43,7 +43,7 @@ class ExpectedGradients(Attribution):
         if self.samples < 1:
             raise ExplanationError("Expected gradients need at least 1 sample.")
 
-    def _attribute(self, image: Tensor, progress: Progress) -> Share:
+    def _attribute(self, image: Tensor, progress: Progress) -> Result:
         references = self.reference.of(image)
         random = torch.Generator().manual_seed(self.seed)
         chosen = torch.arange(self.samples) % len(references)
@@ -60,7 +60,7 @@ class ExpectedGradients(Attribution):
             progress((start + len(base)) / self.samples)
         score, base_score = float(self.score(image)), float(self.score(references[: self.samples]).mean())
         gap = score - base_score - float(total.sum())
-        return Share(
+        return Result(
             total, base_score, score=score,
             diagnostics={"sampling_gap": torch.tensor([gap]), "steps": torch.tensor([self.samples])},
         )  # fmt: skip

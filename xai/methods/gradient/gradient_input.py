@@ -12,7 +12,7 @@ from dataclasses import dataclass
 from torch import Tensor
 
 from gan.progress import Progress
-from xai.methods.base import Attribution, Share
+from xai.methods.base import Attribution, Result
 
 
 @dataclass(frozen=True, eq=False)
@@ -25,7 +25,7 @@ class GradientInput(Attribution):
     promise = "What the logit would lose if each pixel went to the reference and the logit were a straight line."
     caveat = "The logit is no straight line: the slope at the poster says little about the way to the reference."
 
-    def _attribute(self, image: Tensor, progress: Progress) -> Share:
+    def _attribute(self, image: Tensor, progress: Progress) -> Result:
         base = self.reference.single(image)
         score, slopes = self.score.gradient(image)
-        return Share(slopes * (image - base), float(self.score(base)), score=float(score))
+        return Result(slopes * (image - base), float(self.score(base)), score=float(score))

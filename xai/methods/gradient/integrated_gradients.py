@@ -15,7 +15,7 @@ from torch import Tensor
 
 from gan.progress import Progress
 from xai.errors import ExplanationError
-from xai.methods.base import Attribution, Share
+from xai.methods.base import Attribution, Result
 from xai.networks.batches import at_once
 
 BATCH = 32  # points at once, fewer of large pictures
@@ -36,7 +36,7 @@ class IntegratedGradients(Attribution):
     complete = True
     needs_reference = True
     engines = ("direct", "captum")
-    enough: ClassVar = {"most_steps": 65}
+    budget: ClassVar = {"most_steps": 65}
     promise = "The logit's slope for each pixel, added up while the reference turns into the poster."
     caveat = "The pictures on the way are blends that no network was trained on."
 
@@ -50,7 +50,7 @@ class IntegratedGradients(Attribution):
         if not 2 <= self.steps <= self.most_steps:
             raise ExplanationError(f"steps run from 2 to most_steps ({self.most_steps}), not {self.steps}.")
 
-    def _attribute(self, image: Tensor, progress: Progress) -> Share:
+    def _attribute(self, image: Tensor, progress: Progress) -> Result:
         base = self.reference.single(image)
         if self.used_engine == "captum":
             return self._by_captum(image, base)
@@ -63,7 +63,7 @@ class IntegratedGradients(Attribution):
             missed = float(scores[-1] - scores[0] - values.sum()) / max(float(scores.max() - scores.min()), 1e-6)
             if abs(missed) <= self.tolerance or 2 * len(scores) - 1 > self.most_steps:
                 steps = torch.tensor([len(scores)])
-                return Share(values, float(scores[0]), score=float(scores[-1]), diagnostics={"steps": steps})
+                return Result(values, float(scores[0]), score=float(scores[-1]), diagnostics={"steps": steps})
             at = torch.linspace(0, 1, len(scores))
             middle_scores, middles = self._looked_at((at[1:] + at[:-1]) / 2, image, base)
             scores, inner = _woven(scores, middle_scores), inner + middles
@@ -78,7 +78,7 @@ class IntegratedGradients(Attribution):
             total += slopes.double().sum(0, keepdim=True)  # kept, a thousand slopes of a large picture fill the memory
         return torch.cat(scores), total
 
-    def _by_captum(self, image: Tensor, base: Tensor) -> Share:
+    def _by_captum(self, image: Tensor, base: Tensor) -> Result:
         from captum.attr import IntegratedGradients as CaptumIntegratedGradients
 
         explainer = CaptumIntegratedGradients(self.score.module())
@@ -89,7 +89,7 @@ class IntegratedGradients(Attribution):
             method="gausslegendre",
             internal_batch_size=at_once(BATCH, image.shape[2:]),
         )
-        return Share(values.float(), float(self.score(base)), diagnostics={"steps": torch.tensor([self.most_steps])})
+        return Result(values.float(), float(self.score(base)), diagnostics={"steps": torch.tensor([self.most_steps])})
 
 
 def _woven(ends: Tensor, middles: Tensor) -> Tensor:

@@ -14,7 +14,7 @@ from torch import Tensor
 
 from gan.progress import Progress
 from xai.errors import ExplanationError
-from xai.methods.base import Attribution, Share
+from xai.methods.base import Attribution, Result
 from xai.networks.batches import at_once
 
 BATCH = 32  # copies at once, fewer of large pictures
@@ -28,6 +28,7 @@ class SmoothGrad(Attribution):
     title = "SmoothGrad"
     stochastic = True
     in_logits = False
+    claims = "gradient"
     promise = "In which direction each pixel would have to change to raise the logit, near this poster."
     caveat = "It says what a change would do, not what the pixel does now: a pixel at its best place is silent."
 
@@ -39,7 +40,7 @@ class SmoothGrad(Attribution):
         if self.samples < 1 or not self.noise >= 0:
             raise ExplanationError("SmoothGrad needs at least 1 sample, and noise of 0 or more.")
 
-    def _attribute(self, image: Tensor, progress: Progress) -> Share:
+    def _attribute(self, image: Tensor, progress: Progress) -> Result:
         random = torch.Generator().manual_seed(self.seed)
         size = self.noise * float(image.max() - image.min())
         total, most = torch.zeros_like(image), max(2, at_once(BATCH, image.shape[2:]) // 2 * 2)  # in pairs
@@ -49,4 +50,4 @@ class SmoothGrad(Attribution):
             pairs = torch.stack([drawn, -drawn], 1).flatten(0, 1)[:rows]
             total += self.score.gradient(image + size * pairs)[1].sum(0, keepdim=True)
             progress((start + rows) / self.samples)
-        return Share(total / self.samples)
+        return Result(total / self.samples)

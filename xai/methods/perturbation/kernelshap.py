@@ -18,7 +18,7 @@ from torch import Tensor
 
 from gan.progress import Progress
 from xai.errors import ExplanationError
-from xai.methods.base import Attribution, Share
+from xai.methods.base import Attribution, Result
 from xai.methods.perturbation.coalitions import Blocks, Game, Masks, every_mask, kernel_pairs, kernel_sizes, parts_agree
 from xai.methods.perturbation.segments import segment, spread
 
@@ -41,7 +41,7 @@ class KernelShap(Attribution):
     stochastic = True
     needs_reference = True
     granularity = "segment"
-    enough: ClassVar = {"samples": 768}
+    budget: ClassVar = {"samples": 768}
     promise = "Each segment's fair share: what it adds to the logit, averaged over all orders of uncovering them."
     caveat = "Estimated from some of the orders: another seed gives slightly other shares."
 
@@ -54,7 +54,7 @@ class KernelShap(Attribution):
         if self.samples < 8 or self.segments < 1:
             raise ExplanationError("KernelSHAP needs at least 8 samples and 1 segment.")
 
-    def _attribute(self, image: Tensor, progress: Progress) -> Share:
+    def _attribute(self, image: Tensor, progress: Progress) -> Result:
         labels = segment(image[0].permute(1, 2, 0).double().numpy(), self.segments)
         game = Game.of(self.score, image, self.reference.single(image), labels)
         whole, empty = game.whole, game.empty
@@ -66,7 +66,7 @@ class KernelShap(Attribution):
             shares, count, agreement = solve(masks, scores, kernel_density(masks), whole, empty), len(masks), 1.0
         else:
             shares, count, agreement = self._estimated(game, whole, empty, progress)
-        return Share(
+        return Result(
             spread(shares, labels), empty, torch.from_numpy(labels)[None],
             {
                 "segment_count": torch.tensor([game.players]),

@@ -20,7 +20,7 @@ from torch import Tensor
 
 from gan.progress import Progress
 from xai.errors import ExplanationError
-from xai.methods.base import Attribution, Share
+from xai.methods.base import Attribution, Result
 from xai.methods.perturbation.coalitions import BATCH, Blocks, Game, Masks, parts_agree
 from xai.methods.perturbation.segments import segment, spread
 
@@ -43,7 +43,7 @@ class Lime(Attribution):
     needs_reference = True
     granularity = "segment"
     engines = ("direct", "lime")
-    enough: ClassVar = {"samples": 512}
+    budget: ClassVar = {"samples": 512}
     promise = "What each segment adds to the logit, by a linear model of what happens when segments are hidden."
     caveat = "Only as good as the linear model fits (R2), and another seed hides other segments."
 
@@ -57,7 +57,7 @@ class Lime(Attribution):
         if self.samples < 4 or self.segments < 1:
             raise ExplanationError("LIME needs at least 4 samples and 1 segment.")
 
-    def _attribute(self, image: Tensor, progress: Progress) -> Share:
+    def _attribute(self, image: Tensor, progress: Progress) -> Result:
         labels = segment(image[0].permute(1, 2, 0).double().numpy(), self.segments)
         hidden = self.reference.single(image)
         if self.used_engine == "lime":
@@ -70,7 +70,7 @@ class Lime(Attribution):
             parts.append(fit(*blocks.take(progress), game.whole)[0])
             agreement = parts_agree(*parts)
         shares, r2 = fit(*blocks.all(), game.whole)
-        return Share(
+        return Result(
             spread(shares, labels), game.empty, torch.from_numpy(labels)[None],
             {
                 "r2": torch.tensor([r2]),
@@ -81,7 +81,7 @@ class Lime(Attribution):
             score=game.whole,
         )  # fmt: skip
 
-    def _by_lime(self, image: Tensor, hidden: Tensor, labels: NDArray[np.int64], progress: Progress) -> Share:
+    def _by_lime(self, image: Tensor, hidden: Tensor, labels: NDArray[np.int64], progress: Progress) -> Result:
         from lime import lime_image
 
         lime_image.tqdm = iter  # it draws a bar on stderr that cannot be switched off
@@ -117,7 +117,7 @@ class Lime(Attribution):
             "segment_count": torch.tensor([len(shares)]),
             "samples": torch.tensor([self.samples]),
         }
-        return Share(spread(shares, labels), float(self.score(hidden)), torch.from_numpy(labels)[None], diagnostics)
+        return Result(spread(shares, labels), float(self.score(hidden)), torch.from_numpy(labels)[None], diagnostics)
 
 
 def fit(masks: Masks, scores: NDArray[np.float64], whole: float) -> tuple[NDArray[np.float64], float]:

@@ -14,7 +14,7 @@ from torch import Tensor
 
 from gan.progress import Progress
 from xai.errors import ExplanationError
-from xai.methods.base import Attribution, Share
+from xai.methods.base import Attribution, Result
 from xai.networks.batches import at_once
 
 BATCH = 64  # windows at once, fewer of large pictures
@@ -49,7 +49,7 @@ class Occlusion(Attribution):
         if not 1 <= stride <= window:
             raise ExplanationError("Occlusion's stride runs from 1 to the window: no pixel may be left out.")
 
-    def _attribute(self, image: Tensor, progress: Progress) -> Share:
+    def _attribute(self, image: Tensor, progress: Progress) -> Result:
         assert self.window is not None and self.stride is not None  # by __post_init__
         base, side, stride = self.reference.single(image), self.window, self.stride
         rows, columns = (_starts(length, side, stride) for length in image.shape[2:])
@@ -68,7 +68,7 @@ class Occlusion(Attribution):
                 losses[window] += loss / losses[window].numel()
                 times[window] += 1
             progress((start + len(batch)) / len(windows))
-        return Share((losses / times)[None, None], float(self.score(base)), score=score)
+        return Result((losses / times)[None, None], float(self.score(base)), score=score)
 
 
 def _starts(length: int, window: int, stride: int) -> list[int]:

@@ -14,7 +14,7 @@ from torch import Tensor
 
 from gan.progress import Progress
 from xai.errors import ExplanationError
-from xai.methods.base import Attribution, Share
+from xai.methods.base import Attribution, Result
 from xai.methods.perturbation import segments
 from xai.methods.perturbation.coalitions import Game, shapley
 
@@ -38,12 +38,12 @@ class Shapley(Attribution):
         if not 1 <= self.grid <= 4:
             raise ExplanationError(f"Exact Shapley values are for grids of 1 x 1 to 4 x 4 tiles, not of {self.grid}.")
 
-    def _attribute(self, image: Tensor, progress: Progress) -> Share:
+    def _attribute(self, image: Tensor, progress: Progress) -> Result:
         height, width = image.shape[-2:]
         labels = segments.grid(height, width, self.grid)
         table = Game.of(self.score, image, self.reference.single(image), labels).table(progress)
         diagnostics = {"segment_count": torch.tensor([self.grid**2])}
-        return Share(
+        return Result(
             segments.spread(shapley(table), labels),
             table[0],
             torch.from_numpy(labels)[None],
