@@ -142,8 +142,8 @@ def generator(bench: Bench) -> Iterator[Row]:
     """The generator's laboratory: all sweeps of one seed, the Jacobian, the picture without every filter."""
     from xai.generator.ablation import removals
     from xai.generator.folded import Anatomy
-    from xai.latents.sensitivity import jacobian
     from xai.latents.sweeps import atlas
+    from xai.networks.jacobian import jacobian
 
     network = bench.checkpoint.generator
     assert network is not None  # checked by main

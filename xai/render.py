@@ -19,7 +19,7 @@ from PIL import Image
 Float = TypeVar("Float", np.float32, np.float64)
 Pixels = NDArray[np.uint8]
 BLUE, RED = np.array([0.13, 0.36, 0.75]), np.array([0.80, 0.10, 0.14])
-GREY_WEIGHTS = np.array([0.299, 0.587, 0.114])
+LUMINANCE_WEIGHTS = np.array([0.299, 0.587, 0.114])  # of red, green and blue (ITU-R BT.601)
 
 
 def limit(values: ArrayLike, quantile: float = 0.995) -> float:
@@ -73,7 +73,7 @@ def overlay(picture: Pixels, values: NDArray[Float], end: float, strength: float
     """
     share = np.clip(values / end, -1, 1)[..., None]
     colour = np.where(share < 0, BLUE, RED)
-    base = np.repeat((picture / 255) @ GREY_WEIGHTS, 3).reshape(*picture.shape)
+    base = np.repeat((picture / 255) @ LUMINANCE_WEIGHTS, 3).reshape(*picture.shape)
     alpha = strength * np.abs(share)
     return _bytes(base * (1 - alpha) + colour * alpha)
 

@@ -18,7 +18,7 @@ from torch import Tensor
 
 from gan.networks.dcgan import Discriminator, Generator
 from xai.errors import ExplanationError
-from xai.networks.chain import Chain
+from xai.generator.folded import activation_outputs
 from xai.networks.score import Score
 
 
@@ -51,7 +51,7 @@ def blame(generator: Generator, discriminator: Discriminator, z: Tensor, referen
     if score.chain is None:
         raise ExplanationError("These networks hold modules that shares cannot be traced through.")
     trace, base = score.chain.trace(z), score.chain.trace(references)
-    places = {"latents": 0} | _after_activations(score.chain)
+    places = {"latents": 0} | activation_outputs(score.chain, "generator.")
     multipliers = score.chain.multipliers(trace, base, list(places.values()))
     shares = {
         name: (multipliers[place] * (trace.before[place] - base.before[place])).mean(0).sum((1, 2))
@@ -60,12 +60,3 @@ def blame(generator: Generator, discriminator: Discriminator, z: Tensor, referen
     logit, usual = float(trace.output), float(base.output.mean())
     gaps = {name: logit - usual - float(share.sum()) for name, share in shares.items()}
     return Blame(shares.pop("latents"), shares, logit, usual, gaps)
-
-
-def _after_activations(chain: Chain) -> dict[str, int]:
-    """G's activation layers, by the name that they have in G, and the step that takes what they give."""
-    return {
-        name.replace("generator.", "layers."): index + 1
-        for index, name in enumerate(chain.names)
-        if name.startswith("generator.") and chain.is_bend(index) and not chain.names[index + 1].endswith("layers.0")
-    }

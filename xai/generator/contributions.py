@@ -31,11 +31,10 @@ from xai.errors import ExplanationError
 from xai.generator.ablation import DONOR_SEED, Removal, donated, one_trace, without
 from xai.generator.folded import Anatomy
 from xai.generator.regions import Box, cells
-from xai.networks.batches import at_once
 from xai.networks.chain import Trace
+from xai.networks.jacobian import derivative, in_parts, unit_vectors
 
 LATENT = "latent"  # in the place of a layer: the noise values
-AT_ONCE = 128  # noise values pushed through together, fewer for large pictures
 ENOUGH = 1e-12  # below this, squared changes are nothing to share out
 
 By = Literal["jacobian", "ablation"]
@@ -104,8 +103,8 @@ def wiring(anatomy: Anatomy, z: Tensor) -> Wiring:
     names = {place: name for name, place in anatomy.places.items()}
     drives: dict[str, list[Tensor]] = {name: [] for name in anatomy.layers}
     slopes = []
-    for steps in torch.split(_directions(anatomy), _rows(anatomy)):
-        for place, tangents in enumerate(anatomy.push(trace, 0, steps), 1):
+    for part in in_parts(unit_vectors(z), anatomy.size):
+        for place, tangents in enumerate(anatomy.chain.push(trace, 0, part), 1):
             if place in names:
                 drives[names[place]].append(tangents.mean((2, 3)))
         slopes.append(tangents)
@@ -185,22 +184,12 @@ def _of_noise(
         raise ExplanationError(f"A noise value is removed by its mean, zero or resample, not by {removal!r}.")
     absent = donated(anatomy, donor) if removal == "resample" else torch.zeros_like(z)
     done = 0
-    for moved in torch.split(_directions(anatomy) * (absent - z), _rows(anatomy)):
+    for moved in in_parts(unit_vectors(z) * (absent - z), anatomy.size):
         done += len(moved)
         if by == "jacobian":
-            *_, slopes = anatomy.push(trace, 0, -moved)
-            yield done / anatomy.latent, slopes
+            yield done / anatomy.latent, derivative(anatomy.chain, trace, 0, -moved)
         else:
             yield done / anatomy.latent, trace.output - anatomy.chain(z + moved)
-
-
-def _rows(anatomy: Anatomy) -> int:
-    return at_once(AT_ONCE, anatomy.size)
-
-
-def _directions(anatomy: Anatomy) -> Tensor:
-    """One unit step along each noise value (latent, latent, 1, 1)."""
-    return torch.eye(anatomy.latent)[:, :, None, None]
 
 
 def _within(index: int, count: int, what: str) -> int:

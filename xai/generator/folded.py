@@ -21,8 +21,9 @@ from torch import Tensor
 from gan.networks.dcgan import Generator, latents
 from xai.errors import ExplanationError
 from xai.networks.batches import at_once
-from xai.networks.chain import Bend, Chain, Convolution, Trace
+from xai.networks.chain import Chain, Convolution, Trace
 from xai.networks.hooks import check_given, private_copy
+from xai.networks.jacobian import derivative
 from xai.networks.layers import MEAN_SEEDS
 
 # Units at once, fewer for large pictures; always the same blocks, so that an answer does not depend on what else is
@@ -62,7 +63,7 @@ class Anatomy:
         check_given(generator)
         size = generator.config.size
         chain = Chain.of(private_copy(generator.layers))
-        places = {} if chain is None else _after_activations(chain)
+        places = {} if chain is None else activation_outputs(chain)
         if chain is None or not places:
             raise ExplanationError("This generator holds modules that filters cannot be traced through.")
         seeds = latents(MEAN_SEEDS, generator.config)
@@ -115,30 +116,12 @@ class Anatomy:
         """The picture's slope along each unit's ``changes`` (U, h, w): what ``redraw`` adds, to first order."""
         after = self.places[self._known(layer)] + 1
         for units in self._blocks(len(changes)):
-            *_, slopes = self.push(trace, after, self._parts(layer, changes, units))
-            yield units, slopes
-
-    @torch.no_grad()
-    def push(self, trace: Trace, start: int, tangents: Tensor) -> Iterator[Tensor]:
-        """Carry tangents (T, ...) at the input of step ``start`` forwards: at each later input, and the output.
-
-        Exact forward-mode differentiation of one latent's trace: linear steps without their bias, bends by
-        their slope.
-        """
-        for index in range(start, len(self.chain.steps)):
-            step = self.chain.steps[index]
-            if isinstance(step, Bend):
-                tangents = tangents * step.slope(trace.before[index])
-            elif isinstance(step, Convolution):
-                tangents = step.straight().forward(tangents, True)
-            else:  # linear, with an offset of an unknown kind
-                tangents = step.forward(tangents, True) - step.forward(torch.zeros_like(tangents[:1]), True)
-            yield tangents
+            yield units, derivative(self.chain, trace, after, self._parts(layer, changes, units))
 
     def _parts(self, layer: str, changes: Tensor, units: slice) -> Tensor:
         """What the changes of a block of units add to the next step's output, each alone: (n, U', h', w')."""
         step = self.chain.steps[self.places[layer]]
-        assert isinstance(step, Convolution)  # by _after_activations
+        assert isinstance(step, Convolution)  # by activation_outputs
         chosen = changes[units]
         parts = torch.convolution(
             chosen[None], step.weight[units], None, step.stride, step.padding, step.dilation,
@@ -163,11 +146,16 @@ class Anatomy:
         return layer
 
 
-def _after_activations(chain: Chain) -> dict[str, int]:
-    """Activation layers whose maps go into a transposed convolution without groups: all but the last Tanh."""
-    found = {}
+def activation_outputs(chain: Chain, prefix: str = "") -> dict[str, int]:
+    """G's activation layers, by the name that they have in G, and where their output stands in a trace of ``chain``.
+
+    Those whose output goes into a transposed convolution without groups: all but the last Tanh. ``prefix`` is what the
+    names of G's modules begin with in the chain.
+    """
+    outputs = {}
     for index, name in enumerate(chain.names[:-1]):
         after = chain.steps[index + 1]
-        if chain.is_bend(index) and isinstance(after, Convolution) and after.transposed and after.groups == 1:
-            found[f"layers.{name}"] = index + 1
-    return found
+        read_by_one = isinstance(after, Convolution) and after.transposed and after.groups == 1
+        if name.startswith(prefix) and chain.is_nonlinearity(index) and read_by_one:
+            outputs[f"layers.{name.removeprefix(prefix)}"] = index + 1
+    return outputs

@@ -36,7 +36,7 @@ from xai.latents.sweeps import AT_ONCE
 from xai.networks.batches import at_once
 from xai.networks.fast_generator import Paint, painter
 from xai.networks.score import Score
-from xai.render import GREY_WEIGHTS
+from xai.render import LUMINANCE_WEIGHTS
 
 WIDTHS = (32, 64, 96, 128)  # channels of the encoder, the last three for small pictures
 BATCH, LEAST_BATCH = 64, 8
@@ -86,7 +86,7 @@ class Inversion:
     @property
     def residual_map(self) -> NDArray[np.float32]:
         """(H, W), signed: luminance of the residual; above 0 where the poster is lighter than the picture."""
-        return np.asarray(self.residual @ GREY_WEIGHTS, np.float32)
+        return np.asarray(self.residual @ LUMINANCE_WEIGHTS, np.float32)
 
 
 # ---- the encoder ---------------------------------------------------------------------------------------

@@ -14,8 +14,8 @@ from collections.abc import Callable
 import torch
 from torch import Tensor
 
-from xai.latents.sensitivity import GREY
 from xai.networks.score import Score
+from xai.render import LUMINANCE_WEIGHTS
 
 LOGIT = "logit"
 TITLE_BAND = (0.68, 0.94)  # rows, in shares of the square in the middle, in which most posters have their title
@@ -126,7 +126,7 @@ def measure(images: Tensor, score: Score | None = None) -> Tensor:
 
 def luminance(images: Tensor) -> Tensor:
     """(N, H, W), 0 black to 1 white (ITU-R BT.601)."""
-    return torch.einsum("nchw,c->nhw", _unit(images), GREY.to(images))
+    return torch.einsum("nchw,c->nhw", _unit(images), images.new_tensor(LUMINANCE_WEIGHTS))
 
 
 def _unit(images: Tensor) -> Tensor:

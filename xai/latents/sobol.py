@@ -29,9 +29,9 @@ from gan.networks.dcgan import Generator
 from gan.progress import Progress
 from xai.errors import ExplanationError
 from xai.latents import picture_statistics
-from xai.latents.sensitivity import jacobian
 from xai.networks.batches import at_once
 from xai.networks.fast_generator import check_latents, painter
+from xai.networks.jacobian import jacobian
 from xai.networks.score import Score
 
 Outputs = Callable[[Tensor], Sequence[Tensor]]

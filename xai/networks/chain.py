@@ -1,13 +1,14 @@
-"""A network as a chain of linear steps and bends, run forwards and backwards without a hook.
+"""A network as a chain of linear steps and nonlinearities, differentiated in both modes without a hook.
 
     chain = Chain.of(network)                  # None where the network is not such a chain
-    chain(images)                              # what the network answers
-    chain.gradient(images)                     # (answers, slopes)
+    chain(images)                              # the network's outputs
+    chain.gradient(images)                     # (outputs, gradients at the input): reverse mode
     trace, base = chain.trace(images), chain.trace(references)
+    *_, change = chain.push(trace, 0, steps)   # Jacobian-vector products: forward mode
     chain.multipliers(trace, base)             # DeepLIFT's multipliers at the input
 
-A bend is an activation function that looks at each number alone; everything else is linear and is
-turned round by its transpose. Both networks of a DCGAN are chains, each alone and one after the other.
+A nonlinearity is an elementwise activation function; everything else is linear and is
+reversed by its transpose. Both networks of a DCGAN are chains, each alone and one after the other.
 BatchNorm is folded into the convolution before it; genres that are built in are a constant of the first step. No
 state is kept between calls, so a chain is safe in any number of threads.
 Bias, stride, padding, dilation, groups and output padding are taken from the
@@ -29,7 +30,7 @@ from gan.networks.dcgan import ConditionedConvTranspose2d
 
 MANY = 16  # rows from which channels_last is the faster format for every step
 FEW_PLACES = 256  # up to here a picture of few places is faster in the contiguous format, if rows are few
-TINY = 1e-10  # captum's: below this difference of a bend's inputs its slope takes the place of the ratio
+TINY = 1e-10  # captum's: below this difference of the inputs the local gradient takes the place of the ratio
 
 
 class Step(ABC):
@@ -40,7 +41,7 @@ class Step(ABC):
 
 
 class Linear(Step):
-    """A linear step knows how multipliers (or slopes) of its output become those of its input."""
+    """A linear step knows how multipliers (or gradients) of its output become those of its input."""
 
     @abstractmethod
     def backward(self, m: Tensor, shape: torch.Size) -> Tensor:
@@ -77,19 +78,19 @@ class Convolution(Linear):
         y = y if self.constant is None else y + self.constant
         return y.contiguous(memory_format=torch.channels_last)  # the format of multipliers on their way back
 
-    def straight(self) -> Convolution:
-        """The same step without what it adds to any input alike: how changes pass."""
+    def without_bias(self) -> Convolution:
+        """The same step without bias and constant: how tangents pass."""
         return replace(self, bias=None, constant=None)
 
     def backward(self, m: Tensor, shape: torch.Size) -> Tensor:
         # The transpose leaves open how many places the stride has skipped at the end.
         skipped = (0, 0) if self.transposed else self._skipped(m.shape[-2:], shape[-2:])
         m = m.contiguous(memory_format=torch.channels_last)
-        found = torch.convolution(
+        at_input = torch.convolution(
             m, self.weight_last, None, self.stride, self.padding, self.dilation,
             not self.transposed, skipped, self.groups,
         )  # fmt: skip
-        return found[..., : shape[-2], : shape[-1]]  # an output padding beyond the stride has no input
+        return at_input[..., : shape[-2], : shape[-1]]  # an output padding beyond the stride has no input
 
     def _skipped(self, small: Sequence[int], large: Sequence[int]) -> tuple[int, ...]:
         kernel = self.weight.shape[-2:]
@@ -139,27 +140,27 @@ class Flatten(Linear):
 
 
 @dataclass(frozen=True, eq=False)
-class Bend(Step):
-    """An activation function, its slope d function(x) / dx, and the function in place."""
+class Nonlinearity(Step):
+    """An activation function, its local gradient d function(x) / dx, and the function in place."""
 
     function: Callable[[Tensor], Tensor]
-    slope: Callable[[Tensor], Tensor]
-    replace: Callable[[Tensor], Tensor]
+    local_gradient: Callable[[Tensor], Tensor]
+    in_place: Callable[[Tensor], Tensor]
 
     def forward(self, x: Tensor, many: bool) -> Tensor:
         return self.function(x)
 
-    def ratio(self, x: Tensor, y: Tensor, x0: Tensor, y0: Tensor) -> Tensor:
+    def rescale(self, x: Tensor, y: Tensor, x0: Tensor, y0: Tensor) -> Tensor:
         """Change of the output over change of the input: DeepLIFT's rescale rule."""
         change = x - x0
-        still = change.abs() < TINY
+        unchanged = change.abs() < TINY
         ratio = (y - y0).div_(change)
-        return torch.where(still, self.slope(x), ratio) if bool(still.any()) else ratio
+        return torch.where(unchanged, self.local_gradient(x), ratio) if bool(unchanged.any()) else ratio
 
 
 @dataclass(frozen=True, eq=False)
 class Trace:
-    """What a forward pass went through: ``before[i]`` is the input of step i, ``before[-1]`` the output."""
+    """The intermediate values of a forward pass: ``before[i]`` is the input of step i, ``before[-1]`` the output."""
 
     before: list[Tensor]
 
@@ -174,7 +175,7 @@ class Trace:
 
 @dataclass(frozen=True, eq=False)
 class Chain:
-    """See the module's page. ``names`` are the modules' dotted names, one a step."""
+    """The steps of a network in the order in which they run; ``names`` are the modules' dotted names, one a step."""
 
     steps: tuple[Step, ...]
     names: tuple[str, ...]
@@ -187,22 +188,22 @@ class Chain:
             step = None if module is None else _step(module)
             if step is None:
                 return None
-            links += [(name, step)] if not isinstance(step, _Nothing) else []
+            links += [(name, step)] if not isinstance(step, _Identity) else []
         links = _folded(links)
         return Chain(tuple(step for _, step in links), tuple(name for name, _ in links)) if links else None
 
-    def is_bend(self, index: int) -> bool:
+    def is_nonlinearity(self, index: int) -> bool:
         """Whether a step is an activation function."""
-        return isinstance(self.steps[index], Bend)
+        return isinstance(self.steps[index], Nonlinearity)
 
     @torch.no_grad()
     def __call__(self, x: Tensor) -> Tensor:
-        """The network's answer to ``x`` (N, ...), without gradients."""
+        """The network's output for ``x`` (N, ...), without gradients."""
         many, ours = len(x) >= MANY, False
         for step in self.steps:
-            # In place where the numbers are ours: asking the system for new memory takes as long as the bend.
-            x = step.replace(x) if ours and isinstance(step, Bend) else step.forward(x, many)
-            ours = isinstance(step, Convolution) or (ours and isinstance(step, Bend))
+            # In place where the tensor is ours: allocating costs as much as the activation.
+            x = step.in_place(x) if ours and isinstance(step, Nonlinearity) else step.forward(x, many)
+            ours = isinstance(step, Convolution) or (ours and isinstance(step, Nonlinearity))
         return x
 
     @torch.no_grad()
@@ -226,35 +227,52 @@ class Chain:
         """
         return self._backward(
             trace.before,
-            lambda i, bend: bend.ratio(trace.before[i], trace.before[i + 1], base.before[i], base.before[i + 1]),
+            lambda i, step: step.rescale(trace.before[i], trace.before[i + 1], base.before[i], base.before[i + 1]),
             max(len(trace.output), len(base.output)),
             places,
         )
 
     @torch.no_grad()
     def gradient(self, x: Tensor) -> tuple[Tensor, Tensor]:
-        """(answers (N,), slopes d answer / d x). The output is one number a row."""
+        """Reverse mode: (outputs (N,), d output / d x in the shape of ``x``). The output is one number a row."""
         before = self.trace(x, len(x) >= MANY).before
-        slopes = self._backward(before, lambda i, bend: bend.slope(before[i]), len(x), (0,))
-        return before[-1].reshape(-1), slopes[0]
+        gradients = self._backward(before, lambda i, step: step.local_gradient(before[i]), len(x), (0,))
+        return before[-1].reshape(-1), gradients[0]
+
+    @torch.no_grad()
+    def push(self, trace: Trace, start: int, tangents: Tensor) -> Iterator[Tensor]:
+        """Forward mode: carry tangents (T, ...) at the input of step ``start`` to each later input and the output.
+
+        Exact Jacobian-vector products at the one row of ``trace``: linear steps without their bias, nonlinearities
+        by their local gradient.
+        """
+        for index in range(start, len(self.steps)):
+            step = self.steps[index]
+            if isinstance(step, Nonlinearity):
+                tangents = tangents * step.local_gradient(trace.before[index])
+            elif isinstance(step, Convolution):
+                tangents = step.without_bias().forward(tangents, True)
+            else:  # linear, with an offset of an unknown kind
+                tangents = step.forward(tangents, True) - step.forward(torch.zeros_like(tangents[:1]), True)
+            yield tangents
 
     def _backward(
-        self, before: list[Tensor], bent: Callable[[int, Bend], Tensor], rows: int, places: Sequence[int]
+        self, before: list[Tensor], factor: Callable[[int, Nonlinearity], Tensor], rows: int, places: Sequence[int]
     ) -> dict[int, Tensor]:
         m = torch.ones_like(before[-1][:1]).expand(rows, *before[-1].shape[1:])
-        found: dict[int, Tensor] = {len(self.steps): m} if len(self.steps) in places else {}
+        multipliers: dict[int, Tensor] = {len(self.steps): m} if len(self.steps) in places else {}
         for i in range(len(self.steps) - 1, min(places) - 1, -1):
             step = self.steps[i]
             if isinstance(step, Linear):
                 m = step.backward(m, before[i].shape[1:])
-            elif isinstance(step, Bend):
-                m = m * bent(i, step)
+            elif isinstance(step, Nonlinearity):
+                m = m * factor(i, step)
             if i in places:
-                found[i] = m
-        return found
+                multipliers[i] = m
+        return multipliers
 
 
-class _Nothing(Step):
+class _Identity(Step):
     """Modules that do nothing in eval mode."""
 
     def forward(self, x: Tensor, many: bool) -> Tensor:
@@ -284,8 +302,8 @@ def _step(module: nn.Module) -> Step | None:
     if isinstance(module, nn.Flatten) and (module.start_dim, module.end_dim) == (1, -1):
         return Flatten()
     if kind in (nn.Identity, nn.Dropout, nn.Dropout2d):
-        return _Nothing()
-    return _bend(module)
+        return _Identity()
+    return _nonlinearity(module)
 
 
 def _convolution(module: nn.Conv2d | nn.ConvTranspose2d) -> Convolution | None:
@@ -315,29 +333,29 @@ def _scale(module: nn.BatchNorm2d) -> Scale:
     return Scale(factor[:, None, None], offset[:, None, None])
 
 
-def _bend(module: nn.Module) -> Bend | None:
+def _nonlinearity(module: nn.Module) -> Nonlinearity | None:
     """The activation functions that captum's and shap's DeepLIFT know too."""
     kind = type(module)
     if kind is nn.ReLU:
-        return Bend(torch.relu, lambda x: (x > 0).to(x.dtype), torch.relu_)
+        return Nonlinearity(torch.relu, lambda x: (x > 0).to(x.dtype), torch.relu_)
     if kind is nn.LeakyReLU:
         low: Any = module.negative_slope
-        return Bend(
+        return Nonlinearity(
             lambda x: functional.leaky_relu(x, low),
             lambda x: torch.where(x > 0, x.new_ones(()), low),
             lambda x: functional.leaky_relu_(x, low),
         )
     if kind is nn.ELU:
         alpha: Any = module.alpha
-        return Bend(
+        return Nonlinearity(
             lambda x: functional.elu(x, alpha),
             lambda x: torch.where(x > 0, 1.0, alpha * x.exp()),
             lambda x: functional.elu_(x, alpha),
         )
     if kind is nn.Sigmoid:
-        return Bend(torch.sigmoid, lambda x: x.sigmoid() * (1 - x.sigmoid()), torch.sigmoid_)
+        return Nonlinearity(torch.sigmoid, lambda x: x.sigmoid() * (1 - x.sigmoid()), torch.sigmoid_)
     if kind is nn.Tanh:
-        return Bend(torch.tanh, lambda x: 1 - x.tanh() ** 2, torch.tanh_)
+        return Nonlinearity(torch.tanh, lambda x: 1 - x.tanh() ** 2, torch.tanh_)
     return None
 
 

@@ -15,7 +15,7 @@ from tests.xai.nets import in_threads, one_sentence, snapshot
 from xai.generator import one_ablation
 from xai.generator.contributions import LATENT, By, Parts, agreement, parts, wiring
 from xai.generator.folded import Anatomy
-from xai.latents import sensitivity as latent_
+from xai.networks.jacobian import jacobian
 
 WHOLE = (0.0, 0.0, 1.0, 1.0)
 TOP_LEFT = (0.0, 0.0, 0.375, 0.375)  # 3 x 3 pixels: kernels of the other quarters reach one pixel across the border
@@ -136,7 +136,7 @@ def test_a_filter_owns_the_pixels_that_change_without_it(hand_built: Anatomy) ->
 def test_slopes_are_those_of_torchs_forward_mode(random_generator: gan.Generator, random_anatomy: Anatomy) -> None:
     for number in range(3):
         found = wiring(random_anatomy, seed(number))
-        expected = latent_.jacobian(random_generator, seed(number))
+        expected = jacobian(random_generator, seed(number))
         torch.testing.assert_close(found.slopes, expected, atol=1e-5, rtol=1e-4)
         assert torch.equal(found.picture, random_anatomy.chain.trace(seed(number)).output)
 
@@ -195,7 +195,7 @@ def test_noise_values_that_do_not_fit_at_once_are_pushed_through_in_parts(
     random_anatomy: Anatomy, monkeypatch: pytest.MonkeyPatch
 ) -> None:
     whole = wiring(random_anatomy, seed(5)), parts(random_anatomy, seed(5), LATENT)
-    monkeypatch.setattr("xai.generator.contributions.AT_ONCE", 4)  # of 6
+    monkeypatch.setattr("xai.networks.jacobian.AT_ONCE", 4)  # of 6
     told: list[float] = []
     found = wiring(random_anatomy, seed(5)), parts(random_anatomy, seed(5), LATENT, progress=told.append)
     torch.testing.assert_close(found[0].slopes, whole[0].slopes)

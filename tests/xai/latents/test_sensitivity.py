@@ -21,6 +21,7 @@ from tests.xai.nets import (
 )
 from xai.latents import sensitivity
 from xai.networks.fast_generator import chain_of
+from xai.networks.jacobian import jacobian
 
 
 def affine_generator(weight: Tensor) -> nn.Module:
@@ -45,13 +46,13 @@ def differences(function: nn.Module, z: Tensor, step: float = 1e-5) -> Tensor:
 def test_the_jacobian_agrees_with_finite_differences() -> None:
     network = generator(16).double()
     z = gan.latents([3], network.config).double()
-    assert torch.allclose(sensitivity.jacobian(network, z), differences(network, z), atol=1e-7)
+    assert torch.allclose(jacobian(network, z), differences(network, z), atol=1e-7)
 
 
 def test_the_jacobian_of_a_genre_and_of_oblong_posters_agrees_with_finite_differences() -> None:
     network = given_generator().double()
     z = gan.latents([3], network.config).double()
-    found = sensitivity.jacobian(network, z)
+    found = jacobian(network, z)
     assert found.shape == (6, 3, 48, 32)
     assert torch.allclose(found, differences(network, z), atol=1e-7)
 
@@ -59,9 +60,9 @@ def test_the_jacobian_of_a_genre_and_of_oblong_posters_agrees_with_finite_differ
 def test_the_jacobian_is_the_same_in_parts(monkeypatch: pytest.MonkeyPatch) -> None:
     network = given_generator().double()
     z = gan.latents([3], network.config).double()
-    whole = sensitivity.jacobian(network, z)
-    monkeypatch.setattr(sensitivity, "AT_ONCE", 4)  # of 6 noise values
-    assert torch.allclose(sensitivity.jacobian(network, z), whole, atol=1e-12)
+    whole = jacobian(network, z)
+    monkeypatch.setattr("xai.networks.jacobian.AT_ONCE", 4)  # of 6 noise values
+    assert torch.allclose(jacobian(network, z), whole, atol=1e-12)
 
 
 def odd_generator() -> nn.Module:
@@ -72,44 +73,44 @@ def odd_generator() -> nn.Module:
 def test_the_jacobian_of_a_network_that_is_no_chain_agrees_with_finite_differences() -> None:
     network, z = odd_generator().double(), noise(1, 6, 1, 1).double()
     assert chain_of(network) is None
-    assert torch.allclose(sensitivity.jacobian(network, z), differences(network, z), atol=1e-7)
+    assert torch.allclose(jacobian(network, z), differences(network, z), atol=1e-7)
 
 
 def test_twelve_threads_get_the_slopes_of_a_network_that_is_no_chain_that_one_gets() -> None:
     network, latents = odd_generator(), [noise(1, 6, 1, 1, seed=seed) for seed in range(12)]
-    expected = [sensitivity.jacobian(network, z) for z in latents]
-    found = in_threads(12, lambda index: sensitivity.jacobian(network, latents[index]))
+    expected = [jacobian(network, z) for z in latents]
+    found = in_threads(12, lambda index: jacobian(network, latents[index]))
     assert all(torch.equal(slopes, one) for slopes, one in zip(found, expected, strict=True))
 
 
 def test_the_jacobian_of_single_precision_agrees_with_that_of_double_precision() -> None:
     network = generator(16)
     z = gan.latents([3], network.config)
-    exact = sensitivity.jacobian(generator(16).double(), z.double())
-    assert torch.allclose(sensitivity.jacobian(network, z).double(), exact, atol=1e-4 * float(exact.abs().max()))
+    exact = jacobian(generator(16).double(), z.double())
+    assert torch.allclose(jacobian(network, z).double(), exact, atol=1e-4 * float(exact.abs().max()))
 
 
 def test_the_jacobian_of_an_affine_generator_is_its_weight() -> None:
     weight = noise(5, 3, 9, 9)
     for seed in range(3):
-        assert torch.equal(sensitivity.jacobian(affine_generator(weight), noise(1, 5, 1, 1, seed=seed)), weight)
+        assert torch.equal(jacobian(affine_generator(weight), noise(1, 5, 1, 1, seed=seed)), weight)
 
 
 def test_differentiating_a_generator_in_train_mode_is_done_in_eval_mode_and_leaves_it_alone() -> None:
     network = generator(16)
     z = gan.latents([3], network.config)
-    expected = sensitivity.jacobian(network, z)
+    expected = jacobian(network, z)
     network.train()
     before = snapshot(network)
-    assert torch.equal(sensitivity.jacobian(network, z), expected)
+    assert torch.equal(jacobian(network, z), expected)
     assert snapshot(network) == before and hooks(network) == 0
 
 
 def test_twelve_threads_get_the_slopes_that_one_gets() -> None:
     network = generator()
     latents = [gan.latents([seed], network.config) for seed in range(12)]
-    expected = [sensitivity.jacobian(network, z) for z in latents]
-    found = in_threads(12, lambda index: [sensitivity.jacobian(network, latents[index]) for _ in range(5)])
+    expected = [jacobian(network, z) for z in latents]
+    found = in_threads(12, lambda index: [jacobian(network, latents[index]) for _ in range(5)])
     assert all(torch.equal(slopes, expected[index]) for index in range(12) for slopes in found[index])
 
 
@@ -192,7 +193,7 @@ def test_the_map_of_a_value_says_where_it_acts() -> None:
 def test_the_map_of_a_value_is_that_of_its_row_of_the_jacobian() -> None:
     network = generator(16).double()
     z = gan.latents([3], network.config).double()
-    rows = sensitivity.jacobian(network, z).square().mean(1).sqrt()
+    rows = jacobian(network, z).square().mean(1).sqrt()
     assert all(torch.allclose(sensitivity.where(network, z, index), rows[index], atol=1e-12) for index in range(6))
 
 
@@ -205,10 +206,10 @@ def test_there_is_no_map_of_a_noise_value_that_does_not_exist(index: int) -> Non
 
 
 def test_the_sensitivity_is_that_of_the_jacobian_also_in_parts(monkeypatch: pytest.MonkeyPatch) -> None:
-    monkeypatch.setattr(sensitivity, "AT_ONCE", 4)  # of 6 noise values
+    monkeypatch.setattr("xai.networks.jacobian.AT_ONCE", 4)  # of 6 noise values
     network, score = generator(32).double(), xai.Score(discriminator(32).double())
     z = gan.latents([4], network.config).double()
-    found, slopes = sensitivity.sensitivity(network, z, score), sensitivity.jacobian(network, z)
+    found, slopes = sensitivity.sensitivity(network, z, score), jacobian(network, z)
     assert torch.allclose(found.rms, slopes.square().mean((1, 2, 3)).sqrt())
     gradient = score.gradient(network(z).detach())[1]
     assert found.score is not None and torch.allclose(found.score, (slopes * gradient).sum((1, 2, 3)))
@@ -223,7 +224,7 @@ def test_the_slopes_are_not_kept_all_at_once(monkeypatch: pytest.MonkeyPatch) ->
         parts.append(weakref.ref(slopes))
         return summary(slopes, gradient)
 
-    monkeypatch.setattr(sensitivity, "AT_ONCE", 1)
+    monkeypatch.setattr("xai.networks.jacobian.AT_ONCE", 1)
     monkeypatch.setattr(sensitivity, "_summary", watch)
     network = generator()
     sensitivity.sensitivity(network, gan.latents([4], network.config))

@@ -480,7 +480,7 @@ def test_the_given_discriminator_is_untouched_wherever_the_network_fails_within_
     [
         ("deeplift", "chain", "xai.networks.chain.Convolution.forward"),
         ("deeplift", "chain", "xai.networks.chain.Convolution.backward"),
-        ("deeplift", "chain", "xai.networks.chain.Bend.ratio"),
+        ("deeplift", "chain", "xai.networks.chain.Nonlinearity.rescale"),
         ("deepshap", "chain", "xai.networks.chain.Trace.rows"),
         ("deepshap", "chain", "xai.networks.chain.Convolution.backward"),
         ("integrated_gradients", "direct", "xai.networks.chain.Convolution.backward"),

@@ -28,7 +28,7 @@ from tests.xai.nets import (
 )
 from xai.networks.chain import MANY, Chain, Convolution, Scale
 
-BENDS: list[Callable[[], nn.Module]] = [
+NONLINEARITIES: list[Callable[[], nn.Module]] = [
     nn.ReLU,
     lambda: nn.ReLU(inplace=True),
     lambda: nn.LeakyReLU(0.2, inplace=True),
@@ -98,7 +98,7 @@ def networks(draw: st.DrawFn) -> tuple[nn.Sequential, Tensor]:
         if draw(st.booleans()):
             layers.append(nn.BatchNorm2d(after, affine=draw(st.booleans()), eps=draw(st.sampled_from([1e-5, 0.1]))))
         if draw(st.booleans()):
-            layers.append(draw(st.sampled_from(BENDS))())
+            layers.append(draw(st.sampled_from(NONLINEARITIES))())
     x = noise(3, widths[0], *side, seed=seed).double()
     try:
         shape = nn.Sequential(*layers).double().eval()(x.clone()).shape
@@ -176,7 +176,7 @@ def test_between_an_input_and_itself_multipliers_are_slopes(drawn: tuple[nn.Sequ
     assert close(chain.multipliers(trace, trace)[0], gradient(network, x)[1])
 
 
-@pytest.mark.parametrize("bend", BENDS)
+@pytest.mark.parametrize("bend", NONLINEARITIES)
 def test_a_bend_has_the_slope_that_torch_gives_it_also_at_its_kink_and_far_out(bend: Callable[[], nn.Module]) -> None:
     network = nn.Sequential(nn.Flatten(), bend(), nn.Linear(7, 1, bias=False))
     nn.init.ones_(network[2].weight)
@@ -297,7 +297,7 @@ def test_genres_that_are_built_in_shift_the_first_step_and_nothing_else() -> Non
     assert isinstance(first, Convolution) and first.constant is not None and first.constant.shape == (1, 16, 6, 4)
     zero = torch.zeros(1, 6, 1, 1)
     assert torch.allclose(first.forward(zero, False), asked.layers[:2](zero), atol=1e-6)
-    assert torch.equal(first.straight().forward(zero, False), torch.zeros(1, 16, 6, 4))
+    assert torch.equal(first.without_bias().forward(zero, False), torch.zeros(1, 16, 6, 4))
     assert all(step.constant is None for step in chain.steps[1:] if isinstance(step, Convolution))
 
 

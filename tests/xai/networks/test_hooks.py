@@ -27,10 +27,11 @@ from xai.generator.folded import Anatomy
 from xai.generator.painting import paint
 from xai.latents.directions import closed_form
 from xai.latents.inversion import invert
-from xai.latents.sensitivity import jacobian, sweep
+from xai.latents.sensitivity import sweep
 from xai.latents.sobol import importance
 from xai.latents.sweeps import atlas
 from xai.networks import layers
+from xai.networks.jacobian import jacobian
 
 NETWORKS = ["generator", "discriminator", "generator of a genre", "discriminator without BatchNorm"]
 
