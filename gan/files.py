@@ -1,4 +1,4 @@
-"""Writing that is complete or absent, whatever happens in between."""
+"""Writing that is complete or absent, whatever happens in between; settings that are read back from JSON."""
 
 from __future__ import annotations
 
@@ -8,8 +8,9 @@ import shutil
 import tempfile
 from collections.abc import Callable, Iterator, Mapping
 from contextlib import contextmanager
+from dataclasses import dataclass, fields
 from pathlib import Path
-from typing import IO, Any
+from typing import IO, Any, Self
 
 
 def write_file(path: Path, content: bytes | Callable[[IO[bytes]], Any]) -> None:
@@ -80,3 +81,14 @@ def _sync_directory(path: Path) -> None:
 def write_json(path: Path, record: Mapping[str, Any]) -> None:
     """Write JSON, complete or not at all."""
     write_file(path, (json.dumps(record, indent=2) + "\n").encode())
+
+
+@dataclass(frozen=True)
+class FromDict:
+    """Base of settings that are stored as JSON, by ``dataclasses.asdict``, and read back."""
+
+    @classmethod
+    def from_dict(cls, values: Mapping[str, Any]) -> Self:
+        """Build from JSON; keys that this version does not have are ignored."""
+        names = {field.name for field in fields(cls)}
+        return cls(**{name: value for name, value in values.items() if name in names})

@@ -1,45 +1,47 @@
-"""Frozen settings: what the networks look like, and how they are trained."""
+"""The shape of both networks.
+
+    config = ModelConfig(resolution=128, aspect="2:3")
+    config.size                                     # (192, 128), height and width
+    config.channels                                 # (64, 128, 256, 512, 512), from the picture inwards
+
+Frozen settings, stored in a checkpoint's ``config.json``.
+"""
 
 from __future__ import annotations
 
-from dataclasses import dataclass, fields
+from collections.abc import Mapping
+from dataclasses import dataclass
 from typing import Any, Self
+
+from gan.files import FromDict
 
 BASES = {"1:1": (4, 4), "2:3": (6, 4)}
 
 
 @dataclass(frozen=True)
-class _Config:
-    @classmethod
-    def from_dict(cls, values: dict[str, Any]) -> Self:
-        """Build from JSON; keys that this version does not know are ignored."""
-        known = {field.name for field in fields(cls)}
-        return cls(**{key: value for key, value in values.items() if key in known})
-
-
-@dataclass(frozen=True)
-class ModelConfig(_Config):
+class ModelConfig(FromDict):
     """Shape of a DCGAN (Radford, Metz, Chintala 2015).
 
     Parameters
     ----------
     resolution : width of the picture in pixels, a power of two from 8.
-    latent : number of noise values.
+    latent : number of latent dimensions.
     width : channels of the layer next to the picture; doubled towards the 4 x 4 layer.
     max_width : cap on the channels, so that deep networks stay affordable.
     generator_channels : G's own channels in the order of ``channels`` where filters were pruned away; () otherwise.
     aspect : "1:1" for squares, "2:3" for whole posters, half as high again; the first layer is then 6 x 4.
     norm_d : whether D has BatchNorm; without it, biases.
-    genres : what both networks can be asked for; () for none.
-    embedding : values that the genres are embedded into, beside the noise.
-    given : whether genres were built into the first layer (Generator.given).
-    calibrated : whether D's zero was set after training (gan.evaluation.calibration); its last layer then has a bias in any case.
+    genres : names of the labels that both networks take; () for none.
+    embedding : width of the labels' embedding, which is joined to the noise.
+    conditioned : whether fixed genres are built into G's first layer (Generator.with_genres).
+    calibrated : whether D's logit was shifted after training (gan.evaluation.calibration); its last layer then has a
+        bias in any case.
 
     Raises
     ------
     ValueError
         If the resolution is not a power of two of at least 8, a count is below 1, ``generator_channels`` has
-        another length than ``channels``, the aspect is unknown, or a genre is there twice.
+        another length than ``channels``, the aspect is unknown, or a genre is named twice.
     """
 
     resolution: int = 64
@@ -51,7 +53,7 @@ class ModelConfig(_Config):
     norm_d: bool = True
     genres: tuple[str, ...] = ()
     embedding: int = 32
-    given: bool = False
+    conditioned: bool = False
     calibrated: bool = False
 
     def __post_init__(self) -> None:
@@ -68,7 +70,12 @@ class ModelConfig(_Config):
             raise ValueError(f"aspect must be {' or '.join(BASES)}, not {self.aspect}")
         object.__setattr__(self, "genres", tuple(self.genres))
         if len(set(self.genres)) < len(self.genres):
-            raise ValueError("genres must not name one twice")
+            raise ValueError("genres must be distinct")
+
+    @classmethod
+    def from_dict(cls, values: Mapping[str, Any]) -> Self:
+        """As FromDict. Until version 0.2 ``conditioned`` was called ``given``."""
+        return super().from_dict({"conditioned": values.get("given", False)} | dict(values))
 
     @property
     def channels(self) -> tuple[int, ...]:

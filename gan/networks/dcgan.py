@@ -7,10 +7,10 @@
 
 Radford, Metz, Chintala 2015: strided convolutions instead of pooling, BatchNorm, no biases.
 
-Where the configuration names genres, both networks take labels as well, +1 for a genre that a poster has, -1 for one
-that it has not, 0 for "not known"; ``given(labels)`` is then the plain network for posters of these genres.
+Where the configuration names genres, both networks take labels as well: +1 for a genre that a poster has, -1 for one
+that it has not, 0 for "not known". ``with_genres(labels)`` is the plain network for posters of these genres.
 
-    horror = generator.given([1.0 if genre == "Horror" else 0.0 for genre in generator.config.genres])
+    horror = generator.with_genres([1.0 if genre == "Horror" else 0.0 for genre in generator.config.genres])
 """
 
 from __future__ import annotations
@@ -27,7 +27,7 @@ from gan.networks.config import ModelConfig
 
 
 class ConditionedConvTranspose2d(nn.ConvTranspose2d):
-    """A transposed convolution whose output is shifted by a constant map (1, C, h, w): a condition built in."""
+    """A transposed convolution of (N, latent, 1, 1) plus a constant map (1, C, h, w): fixed genres, built in."""
 
     def __init__(self, inputs: int, outputs: int, kernel: tuple[int, int]) -> None:
         super().__init__(inputs, outputs, kernel, 1, 0, bias=False)
@@ -41,8 +41,8 @@ class ConditionedConvTranspose2d(nn.ConvTranspose2d):
 class Generator(nn.Module):
     """Noise (N, latent, 1, 1) to pictures (N, 3, H, W) in [-1, 1].
 
-    With genres: noise and labels (N, genres) in -1 to 1; without labels nothing is asked for. The labels are embedded
-    and joined to the noise (Mirza, Osindero 2014).
+    With genres: noise and labels (N, genres) in -1 to 1; None stands for zeros, no genre requested. The labels are
+    embedded and joined to the noise (Mirza, Osindero 2014).
     """
 
     def __init__(self, config: ModelConfig | None = None) -> None:
@@ -52,24 +52,29 @@ class Generator(nn.Module):
         if config.genres:
             self.embed = nn.Linear(len(config.genres), config.embedding, bias=False)
         self.apply(_initialise)
-        if config.genres:  # the few values of the labels must be told apart from the start
+        if config.genres:  # labels are few and small: at 0.02 the noise would drown them
             nn.init.normal_(self.embed.weight, 0.0, 0.3)
 
     def forward(self, z: Tensor, labels: Tensor | None = None) -> Tensor:
         if self.config.genres:
-            embedded = self.embed(_asked(labels, self.config, z))
+            embedded = self.embed(_labels_or_zeros(labels, self.config, z))
             z = torch.cat([z, embedded[:, :, None, None]], 1)
         return self.layers(z)  # type: ignore[no-any-return]  # nn.Module.__call__ returns Any
 
     @torch.no_grad()
-    def given(self, labels: Sequence[float]) -> Generator:
-        """The plain generator for these labels, one for each genre: ``given(labels)(z)`` is ``self(z, labels)``.
+    def with_genres(self, labels: Sequence[float]) -> Generator:
+        """The plain generator for these labels, one for each genre: ``with_genres(x)(z)`` equals ``self(z, x)``.
 
         What the embedded labels add to the first layer does not depend on the noise, and becomes its constant.
+
+        Raises
+        ------
+        ValueError
+            If the network has no genres, or the labels are not one value from -1 to 1 for each.
         """
-        label = _one(labels, self.config).to(next(self.parameters()).device)
+        label = _one_label(labels, self.config).to(next(self.parameters()).device)
         plain = copy.deepcopy(self)
-        plain.config = replace(self.config, genres=(), given=True)
+        plain.config = replace(self.config, genres=(), conditioned=True)
         del plain.embed
         first: nn.ConvTranspose2d = self.layers[0]  # type: ignore[assignment]  # as _generator_layers has it
         noise, condition = first.weight[: self.config.latent], first.weight[self.config.latent :]
@@ -104,17 +109,23 @@ class Discriminator(nn.Module):
         return self.layers[-2]  # type: ignore[return-value]  # as _discriminator_layers has it
 
     def logit(self, images: Tensor, labels: Tensor | None = None) -> Tensor:
-        """Log-odds of "real", shape (N,): the output before the Sigmoid, which saturates."""
+        """Log-odds (N,) of "real" for images (N, 3, H, W): the output before the Sigmoid, which saturates."""
         maps = self.layers[:-2](images)
         logit = self.layers[-2:-1](maps).flatten(1).squeeze(1)
         if self.config.genres:
-            logit = logit + (self.embed(_asked(labels, self.config, images)) * maps.mean((2, 3))).sum(1)
+            logit = logit + (self.embed(_labels_or_zeros(labels, self.config, images)) * maps.mean((2, 3))).sum(1)
         return logit  # type: ignore[no-any-return]  # nn.Module.__call__ returns Any
 
     @torch.no_grad()
-    def given(self, labels: Sequence[float]) -> Discriminator:
-        """The plain discriminator for these labels: the projection is a part of its last convolution."""
-        label = _one(labels, self.config).to(next(self.parameters()).device)
+    def with_genres(self, labels: Sequence[float]) -> Discriminator:
+        """The plain discriminator for these labels: the projection becomes a part of its last convolution.
+
+        Raises
+        ------
+        ValueError
+            As :meth:`Generator.with_genres`.
+        """
+        label = _one_label(labels, self.config).to(next(self.parameters()).device)
         plain = copy.deepcopy(self)
         plain.config = replace(self.config, genres=())
         del plain.embed
@@ -142,11 +153,11 @@ def latents(seeds: Iterable[int], config: ModelConfig, device: str | torch.devic
     return flat[:, :, None, None].to(device)
 
 
-def _asked(labels: Tensor | None, config: ModelConfig, like: Tensor) -> Tensor:
+def _labels_or_zeros(labels: Tensor | None, config: ModelConfig, like: Tensor) -> Tensor:
     return like.new_zeros(len(like), len(config.genres)) if labels is None else labels
 
 
-def _one(labels: Sequence[float], config: ModelConfig) -> Tensor:
+def _one_label(labels: Sequence[float], config: ModelConfig) -> Tensor:
     if not config.genres:
         raise ValueError("This network was not trained with genres.")
     label = torch.as_tensor(labels, dtype=torch.float32).flatten()
@@ -157,11 +168,11 @@ def _one(labels: Sequence[float], config: ModelConfig) -> Tensor:
 
 def _generator_layers(config: ModelConfig) -> Iterator[nn.Module]:
     widths = (config.generator_channels or config.channels)[::-1]
-    if config.given:
+    if config.conditioned:
         yield ConditionedConvTranspose2d(config.latent, widths[0], config.base)
     else:
-        asked = config.embedding if config.genres else 0
-        yield nn.ConvTranspose2d(config.latent + asked, widths[0], config.base, 1, 0, bias=False)
+        embedded = config.embedding if config.genres else 0
+        yield nn.ConvTranspose2d(config.latent + embedded, widths[0], config.base, 1, 0, bias=False)
     yield nn.BatchNorm2d(widths[0])
     yield nn.ReLU(inplace=True)
     for narrow, wide in pairwise(widths):
@@ -196,7 +207,7 @@ def _initialise(module: nn.Module) -> None:
 
 
 def _initialise_without_norm(module: nn.Module) -> None:
-    """Nothing brings the maps back to one size here, so the weights must keep it (He et al. 2015)."""
+    """No BatchNorm rescales the maps here, so the weights must keep their variance (He et al. 2015)."""
     if isinstance(module, nn.Conv2d):
         nn.init.kaiming_normal_(module.weight, 0.2)
         nn.init.zeros_(module.bias)  # type: ignore[arg-type]  # there is one, without BatchNorm

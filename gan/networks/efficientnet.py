@@ -1,4 +1,4 @@
-"""EfficientNet-Lite (Tan et al. 2020) as plain convolutions with BatchNorm folded into them: a frozen feature extractor.
+"""EfficientNet-Lite (Tan et al. 2020) as a frozen feature extractor, BatchNorm folded into its convolutions.
 
     network = efficientnet_lite(1, head=True)           # needs the packages of an extra; nothing is downloaded
     network(images)                                     # maps at 1/4, 1/8, 1/16 and 1/32 of (N, 3, h, w)

@@ -1,21 +1,21 @@
-"""A projected critic: small trainable heads on a frozen ImageNet network, for GANs that learn from few updates.
+"""A projected critic: small trainable heads on frozen ImageNet features, for GANs trained with few updates.
 
-    critic = ProjectedCritic(size=(64, 64), seed=0)       # needs the extra ``projected``; nothing is fetched
+    critic = ProjectedCritic(size=(64, 64), seed=0)       # needs the extra ``projected``; nothing is downloaded
     logits = critic(images)                               # (N, K * P): P patch logits from each of K scales
     loss = relu(1 - critic(real)).mean() + relu(1 + critic(fake.detach())).mean()
 
 All scales have the same patches, so that a plain mean over dimension 1 weighs the scales equally. The forward pass
-falls into two parts, so that one pass of the frozen network over the fakes can serve D's step and G's step:
+has two parts, so that one pass of the frozen network over the fakes serves D's step and G's step:
 
-    maps = critic.features(fake)                          # frozen; slopes flow to ``fake``
-    d_loss = relu(1 + critic.judge([m.detach() for m in maps])).mean() + ...
-    g_loss = -critic.judge(maps).mean()                   # after D's update, with the same maps
+    maps = critic.features(fake)                          # frozen; gradients flow to ``fake``
+    d_loss = relu(1 + critic.logits([m.detach() for m in maps])).mean() + ...
+    g_loss = -critic.logits(maps).mean()                  # after D's update, with the same maps
 
 Sauer, Chitta, Mueller, Geiger 2021 (Projected GANs): frozen features, random cross-channel and cross-scale mixing.
 Kumari, Zhang, Shechtman, Zhu 2022 (Vision-aided GAN): pretrained features in a critic. Miyato et al. 2018: spectral
-norm. Odena, Olah, Shlens 2017: a classifier of genres beside the critic, which here learns from real posters alone.
-What differs from Sauer et al.: EfficientNet-Lite0 at a small side, no BatchNorm in the heads (a logit depends on its
-own picture only), and mixing weights scaled to features of unit size.
+norm. Odena, Olah, Shlens 2017: an auxiliary classifier of genres, here trained on real posters only.
+Differences from Sauer et al.: EfficientNet-Lite0 at a small resolution, no BatchNorm in the heads (a logit depends on
+its own picture only), and mixing weights scaled to features of unit size.
 """
 
 from __future__ import annotations
@@ -34,38 +34,39 @@ from torch.nn.utils.parametrizations import spectral_norm
 from gan.errors import TrainingError
 from gan.networks.efficientnet import efficientnet_lite
 
-STEP = 32  # pixels a position of the deepest map: the reading size is a multiple of it
-SMALL = 128  # smaller posters are enlarged until their shorter edge is this: their features are read too coarsely else
-LARGE = 256  # larger posters are shrunk to it: the frozen network was trained at 224
+STEP = 32  # total stride of the backbone: the input size is a multiple of it
+SMALL = 128  # smaller posters are enlarged to this shorter edge: their maps would be too coarse
+LARGE = 256  # larger posters are shrunk to it: the backbone was trained at 224
 WIDTH, MAX_WIDTH = 32, 256  # channels of the mixed maps: doubled from the finest scale on, up to the cap
-PROBES = 8  # pictures of noise by which the random mixing is scaled
+PROBES = 8  # noise images by which the random mixing is scaled
 
 
 class ProjectedCritic(nn.Module):
     """Pictures (N, 3, H, W) in [-1, 1] to patch logits (N, K * P), above 0 for "real"; not bounded.
 
-    The frozen part has no parameters: its weights are buffers that are not stored. ``parameters()`` and
-    ``state_dict()`` hold the heads only, and the rest is rebuilt from the package and the seed. It stays in eval
-    mode. In train mode each call moves the heads' spectral norm by one step of the power iteration.
+    The frozen part has no parameters: its weights are non-persistent buffers. ``parameters()`` and ``state_dict()``
+    hold the heads only; the rest is rebuilt from the package and the seed, and stays in eval mode. In train mode each
+    call runs one step of the power iteration of the heads' spectral norm.
 
     Parameters
     ----------
     size : height and width of the posters in pixels; other sizes are accepted and resized all the same.
-    seed : names the random mixing and the heads' first weights; no global random state is touched.
-    genres : how many genres G it tells apart (Odena, Olah, Shlens 2017); 0 for none. With them, ``balance``
-        (2, G) is what it weighs that a poster has a genre, and that it has not (gan.training.losses); 1 until it is set.
-    side : shorter edge, in pixels, at which the features are read, rounded to a multiple of 32; None: the posters'
-        own, but from 128 to 256.
+    seed : of the random mixing and the heads' initial weights; no global random state is touched.
+    genres : number G of genres of the auxiliary classifier (Odena, Olah, Shlens 2017); 0 for none. The buffer
+        ``balance`` (2, G) then holds the class weights of "has the genre" and "has it not" (gan.training.losses); ones
+        until they are set.
+    side : shorter edge of the backbone's input in pixels, rounded to a multiple of 32; None: the posters' own, clipped
+        to 128 to 256.
     head_width : channels inside the heads.
     backbone : another frozen network in place of EfficientNet-Lite0: pictures (N, 3, h, w) in [-1, 1] to maps,
-        each half the height and width of the one before. A copy of it is kept.
+        each half the height and width of the one before. It is copied.
 
     Raises
     ------
     TrainingError
         If the extra ``projected`` is not installed (and no backbone is given).
     ValueError
-        If a length is below 1, or the backbone's maps are not each half of the one before.
+        If a size is below 1, or the backbone's maps are not each half of the one before.
     """
 
     def __init__(
@@ -81,17 +82,17 @@ class ProjectedCritic(nn.Module):
         if min(size) < 1 or head_width < 1 or genres < 0 or (side is not None and side < 1):
             raise ValueError(f"size, side and head_width must be at least 1, genres 0: {size}, {side}, {head_width}")
         self.genres = genres
-        self.read_size = reading_size(size, side)
+        self.input_size = input_size(size, side)
         with torch.random.fork_rng(devices=[]):
-            network = backbone if backbone is not None else efficientnet_lite0()  # making it draws numbers, too
+            network = backbone if backbone is not None else efficientnet_lite0()
             torch.default_generator.manual_seed(seed)  # torch.manual_seed would seed the accelerator as well
-            mixing = _Mixing(network, self.read_size)
+            mixing = _Mixing(network, self.input_size)
             widths, octaves = mixing.widths, range(len(mixing.widths))
             self.heads = nn.ModuleList(
                 _Head(width, head_width, octave) for width, octave in zip(widths, reversed(octaves), strict=True)
             )
         self.classifier = nn.Linear(sum(widths), genres) if genres else None
-        if self.classifier is not None:  # from nothing: it asks nothing of G before it has learned
+        if self.classifier is not None:  # zeros: no gradient for G before the classifier has learned
             nn.init.zeros_(self.classifier.weight)
             nn.init.zeros_(self.classifier.bias)
             self.balance: Tensor
@@ -100,19 +101,19 @@ class ProjectedCritic(nn.Module):
 
     def forward(self, images: Tensor) -> Tensor:
         """Patch logits (N, K * P) of pictures (N, 3, H, W)."""
-        return self.judge(self.features(images))
+        return self.logits(self.features(images))
 
     def features(self, images: Tensor) -> list[Tensor]:
-        """The frozen, mixed maps (N, C_k, h_k, w_k), finest first; slopes flow to the pictures."""
-        maps: list[Tensor] = self.frozen(_resized(images, self.read_size))
+        """The frozen, mixed maps (N, C_k, h_k, w_k), finest first; gradients flow to the pictures."""
+        maps: list[Tensor] = self.frozen(_resized(images, self.input_size))
         return maps
 
-    def judge(self, maps: Sequence[Tensor]) -> Tensor:
-        """Patch logits (N, K * P), above 0 for "real", of what ``features`` gave; trainable."""
+    def logits(self, maps: Sequence[Tensor]) -> Tensor:
+        """Patch logits (N, K * P), above 0 for "real", of the maps of :meth:`features`; trainable."""
         return torch.cat([head(values) for head, values in zip(self.heads, maps, strict=True)], 1)
 
-    def genres_of(self, maps: Sequence[Tensor]) -> Tensor:
-        """Log-odds (N, G) that a picture has each genre, of what ``features`` gave; learned from real posters.
+    def genre_logits(self, maps: Sequence[Tensor]) -> Tensor:
+        """Log-odds (N, G) of each genre, of the maps of :meth:`features`; learned from real posters.
 
         Raises
         ------
@@ -125,14 +126,14 @@ class ProjectedCritic(nn.Module):
         return logits
 
     def train(self, mode: bool = True) -> Self:
-        """As usual, but the frozen part stays in eval mode."""
+        """As nn.Module.train, except that the frozen part stays in eval mode."""
         super().train(mode)
         self.frozen.eval()
         return self
 
 
-def reading_size(size: tuple[int, int], side: int | None = None) -> tuple[int, int]:
-    """Height and width, multiples of 32, at which the features of posters of this size are read."""
+def input_size(size: tuple[int, int], side: int | None = None) -> tuple[int, int]:
+    """Height and width, multiples of 32, to which posters of this size are resized for the backbone."""
     shorter = min(size)
     scale = (side if side is not None else min(max(shorter, SMALL), LARGE)) / shorter
     height, width = (max(1, round(edge * scale / STEP)) * STEP for edge in size)
@@ -156,15 +157,15 @@ def efficientnet_lite0() -> nn.Module:
 
 
 def vgg16() -> nn.Module:
-    """VGG16 (Simonyan, Zisserman 2015), the features that the first projects used: maps at 1/4, 1/8, 1/16 and 1/32.
+    """VGG16 (Simonyan, Zisserman 2015) up to its last pooling: maps at 1/4, 1/8, 1/16 and 1/32.
 
-    Pictures (N, 3, h, w) in [-1, 1] to maps of 128, 256, 512 and 512 channels. The weights (550 MB) come with no
-    package and are not fetched here: they must be where torchvision keeps them.
+    Pictures (N, 3, h, w) in [-1, 1] to maps of 128, 256, 512 and 512 channels. The weights (550 MB) are in no
+    package and are not downloaded here: they must be in torchvision's cache.
 
     Raises
     ------
     TrainingError
-        If they are not there.
+        If they are missing.
     """
     from torchvision.models import VGG16_Weights
     from torchvision.models import vgg16 as network
@@ -172,7 +173,9 @@ def vgg16() -> nn.Module:
     name = VGG16_Weights.IMAGENET1K_V1.url.rsplit("/", 1)[1]
     path = Path(torch.hub.get_dir(), "checkpoints", name)
     if not path.exists():
-        raise TrainingError(f"VGG16's weights are not at {path}; torchvision puts them there when it is asked to.")
+        raise TrainingError(
+            f"VGG16's weights are not at {path}; torchvision.models.vgg16(weights='DEFAULT') downloads them to it."
+        )
     whole = network()
     whole.load_state_dict(torch.load(path, weights_only=True, map_location="cpu"))
     return _VGG(whole.features)
@@ -206,8 +209,8 @@ class _VGG(nn.Module):
 class _Mixing(nn.Module):
     """Random mixing of a backbone's maps: 1 x 1 across channels, then top-down across scales (Sauer et al. 2021).
 
-    Every mixing convolution is scaled so that its map has unit mean square on pictures of smooth noise: a head's
-    spectral norm bounds its slope, not its input, and the raw maps differ by an order of magnitude.
+    Every mixing convolution is scaled so that its map has unit mean square on smooth noise: a head's spectral norm
+    bounds its gradient, not its input, and the raw maps differ by an order of magnitude.
     """
 
     def __init__(self, backbone: nn.Module, size: tuple[int, int]) -> None:
@@ -229,20 +232,20 @@ class _Mixing(nn.Module):
     def _mix(self, maps: Sequence[Tensor], prepare: Callable[[nn.Conv2d, Tensor], None] | None = None) -> list[Tensor]:
         def mixed(conv: nn.Module, values: Tensor) -> Tensor:
             if prepare is not None:
-                prepare(conv, values)  # type: ignore[arg-type]  # a ModuleList forgets what it holds
+                prepare(conv, values)  # type: ignore[arg-type]  # ModuleList is not generic
             return conv(values)  # type: ignore[no-any-return]  # nn.Module.__call__ returns Any
 
-        found = [mixed(self.across_channels[-1], maps[-1])]
+        mixed_maps = [mixed(self.across_channels[-1], maps[-1])]
         for scale in reversed(range(len(maps) - 1)):
             own = mixed(self.across_channels[scale], maps[scale])
-            coarse = mixed(self.across_scales[scale], found[0])
+            coarse = mixed(self.across_scales[scale], mixed_maps[0])
             coarse = interpolate(coarse, own.shape[2:], mode="bilinear", align_corners=False)
-            found.insert(0, (own + coarse) * 0.5**0.5)
-        return found
+            mixed_maps.insert(0, (own + coarse) * 0.5**0.5)
+        return mixed_maps
 
 
 class _Head(nn.Module):
-    """One scale's trainable part: halved ``octaves`` times, then one logit a patch. Spectral norm, no BatchNorm."""
+    """The trainable part of one scale: ``octaves`` strided convolutions, then one logit a patch. Spectral norm."""
 
     def __init__(self, channels: int, width: int, octaves: int) -> None:
         super().__init__()
@@ -257,10 +260,10 @@ class _Head(nn.Module):
 
 
 def _freeze(module: nn.Module) -> nn.Module:
-    """Turn parameters and buffers into buffers that no optimiser sees and no checkpoint stores."""
+    """Turn parameters and buffers into non-persistent buffers: no optimiser sees them, no checkpoint stores them."""
     for part in module.modules():
-        held = [*part.named_parameters(recurse=False), *part.named_buffers(recurse=False)]
-        for name, values in held:
+        tensors = [*part.named_parameters(recurse=False), *part.named_buffers(recurse=False)]
+        for name, values in tensors:
             delattr(part, name)
             layout = torch.channels_last if values.ndim == 4 else torch.contiguous_format
             part.register_buffer(name, values.detach().contiguous(memory_format=layout), persistent=False)
@@ -285,7 +288,7 @@ def _scale_to_unit(conv: nn.Conv2d, values: Tensor) -> None:
 
 
 def _probes(size: tuple[int, int]) -> Tensor:
-    """Pictures (8, 3, h, w) in [-1, 1]: noise with as much power in every octave, as photographs have."""
+    """Pictures (8, 3, h, w) in [-1, 1]: noise with equal power in every octave, as photographs have."""
     octaves = [
         torch.randn(PROBES, 3, max(1, size[0] // step), max(1, size[1] // step)) for step in (1, 2, 4, 8, 16, 32)
     ]

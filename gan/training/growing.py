@@ -74,7 +74,7 @@ def refuse_unfit(start: Checkpoint, model: ModelConfig) -> None:
         raise TrainingError("A new layer needs at least 6 channels to pass the picture on.")
     if old.latent != new.latent:
         raise TrainingError(f"{name} has {old.latent} noise values, not {new.latent}.")
-    if old.given or old.generator_channels:
+    if old.conditioned or old.generator_channels:
         raise TrainingError(f"{name} was pruned, or has genres built in; start from the whole networks.")
     if old.genres and (old.genres, old.embedding) != (new.genres, new.embedding):
         raise TrainingError(

@@ -65,10 +65,10 @@ def updates(
         total_d = loss_d + regularisers(state, seen_real, still, logit_real, logit_fake, labels, config, world)
         if critic is not None:
             maps_real, maps = critic.features(seen_real), critic.features(seen_fake)  # for D's step and for G's
-            judged = critic.judge(maps_real), critic.judge([m.detach() for m in maps])
+            judged = critic.logits(maps_real), critic.logits([m.detach() for m in maps])
             total_d = total_d + critic_loss(*(logits.float() for logits in judged))
             if known is not None:
-                total_d = total_d + genre_loss(critic.genres_of(maps_real).float(), known.float(), critic.balance)
+                total_d = total_d + genre_loss(critic.genre_logits(maps_real).float(), known.float(), critic.balance)
     correct = world.mean(loss.accuracy(logit_real, logit_fake).detach())
     skip = config.skip_d_above < 1 and correct.item() > config.skip_d_above
     if not skip:
@@ -77,9 +77,9 @@ def updates(
     # G: generated posters up. It needs the slopes of D and of the critic, not those of their weights.
     with frozen(discriminator), frozen(critic), autocast:
         loss_g = loss.generator(logit_real.detach(), discriminator.logit(seen_fake, labels).float())
-        total_g = loss_g if critic is None else loss_g - config.critic * critic.judge(maps).float().mean()
+        total_g = loss_g if critic is None else loss_g - config.critic * critic.logits(maps).float().mean()
         if critic is not None and labels is not None:
-            total_g = total_g + config.classifier * genre_loss(critic.genres_of(maps).float(), labels, critic.balance)
+            total_g = total_g + config.classifier * genre_loss(critic.genre_logits(maps).float(), labels, critic.balance)
         update(state.optimizer_g, total_g, world)
 
     update_ema(state, now.follow)

@@ -22,7 +22,7 @@ def generator(aspect: str = "1:1") -> gan.Generator:
     the third HATED, bottom right; the fourth WEAK, top right, whose trace in the picture is faint.
     """
     by_genre = aspect != "1:1"
-    network = gan.Generator(gan.ModelConfig(8, 5, 7, aspect=aspect, given=by_genre)).eval()
+    network = gan.Generator(gan.ModelConfig(8, 5, 7, aspect=aspect, conditioned=by_genre)).eval()
     first, norm, _, last, _ = network.layers
     first.weight.zero_()
     middle = network.config.base[0] // 2

@@ -84,14 +84,14 @@ def conditional(side: int = 32, seed: int = 0, latent: int = 6) -> gan.Generator
 
 def given_generator(side: int = 32, seed: int = 0, latent: int = 6) -> gan.Generator:
     """The same with genres built in: its first layer adds a constant."""
-    made = conditional(side, seed, latent).given(LABELS)
+    made = conditional(side, seed, latent).with_genres(LABELS)
     assert made.layers[0].constant.abs().max() > 0.1
     return made
 
 
 def given_discriminator(side: int = 32, seed: int = 0) -> gan.Discriminator:
     """2:3, no BatchNorm but biases, genres built into its last layer."""
-    return scramble(lambda: gan.Discriminator(oblong(side=side)), seed).eval().given(LABELS)
+    return scramble(lambda: gan.Discriminator(oblong(side=side)), seed).eval().with_genres(LABELS)
 
 
 def tall_pictures(count: int, width: int, first: int = 0) -> Tensor:

@@ -106,9 +106,9 @@ def conditioned(checkpoint: Checkpoint, labels: Sequence[float] = ()) -> Checkpo
     digest = hashlib.sha256(f"{checkpoint.digest} {json.dumps(asked)}".encode()).hexdigest()
     return replace(
         checkpoint,
-        generator=None if generator is None else generator.given(chosen).eval(),
-        discriminator=None if discriminator is None else discriminator.given(chosen).eval(),
-        config=replace(checkpoint.config, genres=(), given=True),
+        generator=None if generator is None else generator.with_genres(chosen).eval(),
+        discriminator=None if discriminator is None else discriminator.with_genres(chosen).eval(),
+        config=replace(checkpoint.config, genres=(), conditioned=True),
         info={**checkpoint.info, "asked_for": asked},
         digest=digest,
     )

@@ -36,7 +36,7 @@ def check_given(network: nn.Module) -> None:
     if isinstance(network, Generator | Discriminator) and network.config.genres:
         kind = type(network).__name__.lower()
         raise ExplanationError(
-            f"This {kind} was trained with genres; look into {kind}.given(labels), which has them built in."
+            f"This {kind} was trained with genres; look into {kind}.with_genres(labels), which has them built in."
         )
 
 

@@ -88,7 +88,7 @@ def test_every_logit_is_moved_by_one_number_and_nothing_else_changes(pair: tuple
         labels = torch.tensor([[1.0, -1.0]]).expand(6, 2)
         expected = discriminator.logit(images, labels) + 1.25
         assert torch.allclose(shifted.logit(images, labels), expected, atol=1e-5)
-        assert torch.allclose(shifted.given([1.0, -1.0]).logit(images), expected, atol=1e-5)
+        assert torch.allclose(shifted.with_genres([1.0, -1.0]).logit(images), expected, atol=1e-5)
 
 
 class Brightness(nn.Module):

@@ -1,7 +1,7 @@
 from __future__ import annotations
 
 import copy
-from dataclasses import replace
+from dataclasses import asdict, replace
 from pathlib import Path
 
 import pytest
@@ -182,79 +182,81 @@ def pair(config: ModelConfig) -> tuple[Generator, Discriminator]:
 
 
 @pytest.fixture(params=["1:1", "2:3"])
-def told(request: pytest.FixtureRequest) -> ModelConfig:
+def conditional(request: pytest.FixtureRequest) -> ModelConfig:
     return ModelConfig(16, 8, 4, aspect=request.param, genres=GENRES, embedding=5)
 
 
 @torch.no_grad()
 @pytest.mark.parametrize("label", LABELS)
-def test_given_genres_it_is_the_plain_network_for_them(label: list[float], told: ModelConfig, tmp_path: Path) -> None:
-    generator, discriminator = pair(told)
-    z, labels = latents(range(6), told), torch.tensor([label] * 6, dtype=torch.float32)
-    images = torch.rand(6, 3, *told.size) * 2 - 1
+def test_with_genres_built_in_it_is_the_plain_network_for_them(
+    label: list[float], conditional: ModelConfig, tmp_path: Path
+) -> None:
+    generator, discriminator = pair(conditional)
+    z, labels = latents(range(6), conditional), torch.tensor([label] * 6, dtype=torch.float32)
+    images = torch.rand(6, 3, *conditional.size) * 2 - 1
     logits = discriminator.logit(images, labels)
-    plain_g, plain_d = generator.given(label), discriminator.given(label)
+    plain_g, plain_d = generator.with_genres(label), discriminator.with_genres(label)
     assert torch.allclose(plain_g(z), generator(z, labels), atol=1e-5)
     assert torch.allclose(plain_d.logit(images), logits, atol=1e-4)
     assert torch.allclose(plain_d(images), torch.sigmoid(logits), atol=1e-5)
     assert plain_g.config.genres == plain_d.config.genres == ()
 
-    save(tmp_path / "given", plain_g, plain_d)
-    found = load(tmp_path / "given")
+    save(tmp_path / "conditioned", plain_g, plain_d)
+    found = load(tmp_path / "conditioned")
     assert found.generator is not None and found.discriminator is not None
-    assert found.config.given
+    assert found.config.conditioned
     assert torch.equal(found.generator(z), plain_g(z))
     assert torch.equal(found.discriminator.logit(images), plain_d.logit(images))
 
 
 @torch.no_grad()
-def test_labels_change_the_pictures_and_the_verdicts(told: ModelConfig) -> None:
+def test_labels_change_the_images_and_the_logits(conditional: ModelConfig) -> None:
     """Else the test above would show nothing."""
-    generator, discriminator = pair(told)
-    z = latents(range(6), told)
+    generator, discriminator = pair(conditional)
+    z = latents(range(6), conditional)
     first, second = (torch.tensor([label] * 6, dtype=torch.float32) for label in LABELS[:2])
     assert (generator(z, first) - generator(z, second)).abs().max() > 0.1
-    images = torch.rand(6, 3, *told.size) * 2 - 1
+    images = torch.rand(6, 3, *conditional.size) * 2 - 1
     assert (discriminator.logit(images, first) - discriminator.logit(images, second)).abs().max() > 0.1
 
 
 @torch.no_grad()
-def test_without_labels_nothing_is_asked_for(told: ModelConfig) -> None:
-    generator, discriminator = pair(told)
-    z, zeros = latents(range(4), told), torch.zeros(4, 3)
+def test_missing_labels_are_zeros(conditional: ModelConfig) -> None:
+    generator, discriminator = pair(conditional)
+    z, zeros = latents(range(4), conditional), torch.zeros(4, 3)
     assert torch.equal(generator(z), generator(z, zeros))
     assert torch.equal(discriminator.logit(generator(z)), discriminator.logit(generator(z), zeros))
 
 
 @torch.no_grad()
-def test_given_leaves_the_conditional_networks_as_they_were(told: ModelConfig) -> None:
-    for network in pair(told):
+def test_with_genres_leaves_the_conditional_networks_as_they_were(conditional: ModelConfig) -> None:
+    for network in pair(conditional):
         before = copy.deepcopy(network.state_dict())
-        plain = network.given([1, 0, -1])
+        plain = network.with_genres([1, 0, -1])
         for value in plain.state_dict().values():
             value.add_(1)
-        assert network.config == told
+        assert network.config == conditional
         assert all(torch.equal(before[key], value) for key, value in network.state_dict().items())
         assert not plain.training and not any(module.training for module in plain.modules())
-        assert network.train().given([1, 0, -1]).training
+        assert network.train().with_genres([1, 0, -1]).training
 
 
 @torch.no_grad()
-def test_a_conditional_checkpoint_comes_back_exactly(told: ModelConfig, tmp_path: Path) -> None:
-    config = replace(told, norm_d=False)
+def test_a_conditional_checkpoint_comes_back_exactly(conditional: ModelConfig, tmp_path: Path) -> None:
+    config = replace(conditional, norm_d=False)
     generator, discriminator = pair(config)
-    save(tmp_path / "told", generator, discriminator)
-    found = load(tmp_path / "told")
+    save(tmp_path / "conditional", generator, discriminator)
+    found = load(tmp_path / "conditional")
     assert found.config == config
     for mine, back in ((generator, found.generator), (discriminator, found.discriminator)):
         assert all(torch.equal(back.state_dict()[key], value) for key, value in mine.state_dict().items())
 
 
 @torch.no_grad()
-def test_ds_verdict_on_genres_is_the_projection_of_the_last_maps(told: ModelConfig) -> None:
+def test_the_genre_term_of_the_logit_is_the_projection_of_the_last_maps(conditional: ModelConfig) -> None:
     """Miyato and Koyama 2018, eq. 3: unconditional logit, plus the embedded labels times the pooled features."""
-    _, discriminator = pair(told)
-    images = torch.rand(3, 3, *told.size) * 2 - 1
+    _, discriminator = pair(conditional)
+    images = torch.rand(3, 3, *conditional.size) * 2 - 1
     labels = torch.tensor([[1.0, 0.0, -1.0], [0.0, 0.0, 0.0], [0.5, 1.0, 1.0]])
     maps = discriminator.layers[:-2](images)
     plain = nn.functional.conv2d(maps, discriminator.layers[-2].weight)[:, 0, 0, 0]
@@ -267,13 +269,19 @@ def test_ds_verdict_on_genres_is_the_projection_of_the_last_maps(told: ModelConf
 
 
 @pytest.mark.parametrize("label", [[1, 0], [1, 0, 0, 0], [2, 0, 0], [float("nan"), 0, 0]])
-def test_labels_of_another_length_or_size_are_refused(label: list[float], told: ModelConfig) -> None:
-    for network in pair(told):
+def test_labels_of_another_length_or_size_are_refused(label: list[float], conditional: ModelConfig) -> None:
+    for network in pair(conditional):
         with pytest.raises(ValueError, match="Labels are 3 values from -1 to 1, one for each genre"):
-            network.given(label)
+            network.with_genres(label)
 
 
 def test_a_plain_network_cannot_be_given_genres(tiny: ModelConfig) -> None:
     for network in (Generator(tiny), Discriminator(tiny)):
         with pytest.raises(ValueError, match="was not trained with genres"):
-            network.given([1.0])
+            network.with_genres([1.0])
+
+
+def test_the_old_name_of_a_field_is_read(tiny: ModelConfig) -> None:
+    record = asdict(replace(tiny, conditioned=True))
+    record["given"] = record.pop("conditioned")
+    assert ModelConfig.from_dict(record) == replace(tiny, conditioned=True)

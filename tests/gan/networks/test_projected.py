@@ -11,7 +11,7 @@ from hypothesis import strategies as st
 from torch import Tensor, nn
 
 from gan import TrainingError
-from gan.networks.projected import ProjectedCritic, efficientnet_lite0, reading_size
+from gan.networks.projected import ProjectedCritic, efficientnet_lite0, input_size
 from gan.training.losses import genre_loss
 
 needs_weights = pytest.mark.skipif(
@@ -62,7 +62,7 @@ def test_every_scale_has_the_same_number_of_patches() -> None:
     critic = small_critic()
     maps = critic.features(pictures(2))
     assert [values.shape[2] for values in maps] == [8, 4, 2]
-    assert critic.judge(maps).shape == (2, 3 * 2 * 2)
+    assert critic.logits(maps).shape == (2, 3 * 2 * 2)
     wide = ProjectedCritic((32, 64), side=64, head_width=8, backbone=Small())
     assert wide(torch.zeros(1, 3, 32, 64)).shape == (1, 3 * 2 * 4)
 
@@ -96,7 +96,7 @@ def test_the_frozen_part_is_in_eval_mode_always() -> None:
     assert not any(part.training for part in critic.frozen.modules())
 
 
-def test_the_given_backbone_is_not_changed() -> None:
+def test_a_backbone_that_is_passed_in_is_not_changed() -> None:
     backbone = Small()
     ProjectedCritic((32, 32), side=64, backbone=backbone)
     assert all(weight.requires_grad for weight in backbone.parameters())
@@ -126,33 +126,33 @@ def test_a_row_does_not_depend_on_its_batch_mates(row: int, seed: int) -> None:
     torch.testing.assert_close(critic(images)[row], critic(images[row : row + 1])[0])
 
 
-def test_a_logit_has_no_slope_to_other_pictures_in_train_mode() -> None:
+def test_a_logit_has_no_gradient_to_other_pictures_in_train_mode() -> None:
     images = pictures(4).requires_grad_()
     small_critic().train()(images)[1].sum().backward()
     assert images.grad is not None
     assert [bool(row.any()) for row in images.grad] == [False, True, False, False]
 
 
-def test_the_slope_of_the_pictures_agrees_with_finite_differences() -> None:
+def test_the_gradient_agrees_with_finite_differences() -> None:
     critic = small_critic().double().eval().requires_grad_(False)
     images = pictures(1).double().requires_grad_()
-    (slope,) = torch.autograd.grad(critic(images).sum(), images)
+    (gradient,) = torch.autograd.grad(critic(images).sum(), images)
     direction = pictures(1, seed=7).double()
     step = 1e-6
     with torch.no_grad():
         rise = critic(images + step * direction).sum() - critic(images - step * direction).sum()
-    assert slope.abs().max() > 0
-    assert (slope * direction).sum().item() == pytest.approx(rise.item() / (2 * step), rel=1e-5)
+    assert gradient.abs().max() > 0
+    assert (gradient * direction).sum().item() == pytest.approx(rise.item() / (2 * step), rel=1e-5)
 
 
-def test_judging_features_is_the_same_as_calling_the_critic() -> None:
+def test_the_logits_of_the_features_are_the_same_as_calling_the_critic() -> None:
     critic, images = small_critic().eval(), pictures(2)
-    assert torch.equal(critic.judge(critic.features(images)), critic(images))
+    assert torch.equal(critic.logits(critic.features(images)), critic(images))
 
 
-def test_a_new_critic_has_no_opinion_on_genres() -> None:
+def test_genre_logits_are_zero_before_training() -> None:
     critic, images = small_critic(genres=2), pictures(2).requires_grad_()
-    logits = critic.genres_of(critic.features(images))
+    logits = critic.genre_logits(critic.features(images))
     logits.sum().backward()
     assert torch.equal(logits, torch.zeros(2, 2))
     assert images.grad is not None
@@ -166,18 +166,18 @@ def test_the_critic_learns_genres_that_can_be_seen() -> None:
     bright = torch.tensor([[1.0, -1.0, 0.0]] * 4 + [[-1.0, 1.0, 0.0]] * 4)
     for seed in range(30):
         images = 0.3 * pictures(8, seed) + 0.6 * bright[:, :1, None, None]
-        loss = genre_loss(critic.genres_of(critic.features(images)), bright, critic.balance)
+        loss = genre_loss(critic.genre_logits(critic.features(images)), bright, critic.balance)
         optimizer.zero_grad()
         loss.backward()
         optimizer.step()
-    found = critic.genres_of(critic.features(0.3 * pictures(8, 99) + 0.6 * bright[:, :1, None, None])).sign()
+    found = critic.genre_logits(critic.features(0.3 * pictures(8, 99) + 0.6 * bright[:, :1, None, None])).sign()
     assert torch.equal(found, bright)
 
 
-def test_a_critic_without_genres_tells_none() -> None:
+def test_a_critic_without_genres_gives_no_genre_logits() -> None:
     critic = small_critic()
     with pytest.raises(ValueError, match="built without genres"):
-        critic.genres_of(critic.features(pictures(1)))
+        critic.genre_logits(critic.features(pictures(1)))
 
 
 def test_maps_that_are_not_halved_are_refused() -> None:
@@ -191,21 +191,21 @@ def test_maps_that_are_not_halved_are_refused() -> None:
 
 @settings(max_examples=50)
 @given(height=st.integers(1, 1024), width=st.integers(1, 1024))
-def test_the_reading_size_is_in_whole_steps_and_near_the_posters_shape(height: int, width: int) -> None:
-    read = reading_size((height, width))
+def test_the_input_size_is_a_multiple_of_the_stride_and_near_the_posters_shape(height: int, width: int) -> None:
+    read = input_size((height, width))
     assert all(edge % 32 == 0 and edge > 0 for edge in read)
     scale = min(max(min(height, width), 128), 256) / min(height, width)
     assert all(abs(edge - scale * given_edge) <= 16 for edge, given_edge in zip(read, (height, width), strict=True))
 
 
-def test_the_reading_size_can_be_chosen() -> None:
-    assert [reading_size((edge, edge)) for edge in (64, 128, 256, 512)] == [
+def test_the_input_size_can_be_chosen() -> None:
+    assert [input_size((edge, edge)) for edge in (64, 128, 256, 512)] == [
         (128, 128),
         (128, 128),
         (256, 256),
         (256, 256),
     ]
-    assert reading_size((96, 64), side=128) == (192, 128)
+    assert input_size((96, 64), side=128) == (192, 128)
 
 
 def test_nothing_in_a_step_waits_for_a_value() -> None:
@@ -213,7 +213,7 @@ def test_nothing_in_a_step_waits_for_a_value() -> None:
     critic, images = small_critic(genres=2).to("meta").train(), torch.zeros(4, 3, 32, 32, device="meta")
     images.requires_grad_()
     maps = critic.features(images)
-    (critic.judge(maps).relu().mean() + critic.genres_of(maps).mean()).backward()
+    (critic.logits(maps).relu().mean() + critic.genre_logits(maps).mean()).backward()
     assert images.grad is not None
 
 
@@ -252,7 +252,7 @@ def test_a_missing_extra_is_named(monkeypatch: pytest.MonkeyPatch) -> None:
 
 
 @needs_weights
-def test_the_real_backbone_gives_four_scales_and_slopes() -> None:
+def test_the_real_backbone_gives_four_scales_and_gradients() -> None:
     critic = ProjectedCritic((64, 64), side=64)
     images = pictures(2, size=64).requires_grad_()
     logits = critic(images)
@@ -270,12 +270,12 @@ def test_the_real_mixed_maps_have_about_unit_size() -> None:
     assert all(0.3 < size < 3 for size in sizes)
 
 
-def test_the_pyramid_of_vgg16_ends_where_its_features_do_and_is_asked_in_its_own_scale() -> None:
-    from torchvision.models import vgg16 as network
+def test_vgg16_ends_where_its_features_do_and_reads_images_in_its_own_scale() -> None:
+    from torchvision.models.vgg import cfgs, make_layers
 
     from gan.networks.projected import _VGG
 
-    features = network().features.eval()
+    features = make_layers(cfgs["D"]).eval()
     images = torch.rand(1, 3, 32, 32)
     mean, deviation = (torch.tensor(v)[:, None, None] for v in ([0.485, 0.456, 0.406], [0.229, 0.224, 0.225]))
     with torch.no_grad():

@@ -218,7 +218,7 @@ def test_a_conditional_network_grows_with_what_it_knows_of_genres() -> None:
     assert torch.equal(generator.embed.weight, start.generator.embed.weight)
     assert torch.equal(discriminator.embed.weight, start.discriminator.embed.weight)
     labels = torch.tensor([[1.0, -1.0, 0.0]] * 16)
-    old = start.generator.given([1, -1, 0])
+    old = start.generator.with_genres([1, -1, 0])
     found, expected = generator.eval()(z_of(small), labels), enlarged(before_tanh(old, z_of(small))).tanh()
     assert (inside(found) - inside(expected)).std() < 0.1 * expected.std()
 
@@ -268,8 +268,8 @@ def test_half_a_checkpoint_is_no_start(start: Checkpoint) -> None:
             grown(replace(start, **missing), SMALL)
 
 
-def test_pruned_and_given_networks_are_no_start(start: Checkpoint) -> None:
-    for change in ({"generator_channels": (5,)}, {"given": True}):
+def test_pruned_and_conditioned_networks_are_no_start(start: Checkpoint) -> None:
+    for change in ({"generator_channels": (5,)}, {"conditioned": True}):
         with pytest.raises(TrainingError, match="was pruned, or has genres built in; start from the whole networks"):
             grown(replace(start, config=replace(SMALL, **change)), SMALL)
 

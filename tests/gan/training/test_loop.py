@@ -202,7 +202,7 @@ def test_a_conditional_run_leaves_a_checkpoint_that_can_be_asked(
     z = latents(range(2), model)
     with torch.no_grad():
         assert torch.equal(latest.generator(z, labels), recalibrate(state.ema, feed.some_labels(0.1))(z, labels))
-        asked = latest.generator.given([1.0, -1.0])
+        asked = latest.generator.with_genres([1.0, -1.0])
         assert torch.allclose(asked(z), latest.generator(z, labels), atol=1e-6)
 
 

@@ -34,7 +34,7 @@ def random_generator(request: pytest.FixtureRequest) -> gan.Generator:
     if request.param == "square":
         return nets.scramble(lambda: gan.Generator(config)).eval()
     asking = nets.scramble(lambda: gan.Generator(replace(config, aspect="2:3", genres=nets.GENRES))).eval()
-    return asking.given(nets.LABELS)
+    return asking.with_genres(nets.LABELS)
 
 
 @pytest.fixture(scope="module")

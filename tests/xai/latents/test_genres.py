@@ -83,7 +83,7 @@ def test_the_pictures_are_those_of_a_generator_with_the_genre_built_in() -> None
         for column, strength in enumerate(found.strengths):
             labels = [strength if index == place else 0.0 for index in range(3)]
             with torch.no_grad():
-                expected = gan.to_uint8(network.given(labels)(z))[0]
+                expected = gan.to_uint8(network.with_genres(labels)(z))[0]
             assert np.abs(found.pixels[row, column].astype(int) - expected).max() <= 1  # rounding
     assert found.change[:, 1].max() < 1e-6 < 0.01 < found.change[:, [0, 2]].min()
 
@@ -112,12 +112,12 @@ def test_effects_over_posters_are_the_means_of_those_of_each() -> None:
 
 def test_with_a_score_the_logit_is_the_last_statistic() -> None:
     network = conditional()
-    judge = scramble(lambda: gan.Discriminator(oblong())).eval().given([0.0] * 3)
+    judge = scramble(lambda: gan.Discriminator(oblong())).eval().with_genres([0.0] * 3)
     score, z = xai.Score(judge), gan.latents([4], network.config)
     found = genre_sweep(network, z, strengths=(1.0,), score=score)
     assert found.names == picture_statistics.names(score)
     with torch.no_grad():
-        expected = score(network.given([0.0, 1.0, 0.0])(z)) - score(network.given([0.0] * 3)(z))
+        expected = score(network.with_genres([0.0, 1.0, 0.0])(z)) - score(network.with_genres([0.0] * 3)(z))
     assert found.statistics[1, 0, -1] == pytest.approx(float(expected), abs=1e-4)
 
 

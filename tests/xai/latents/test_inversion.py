@@ -225,7 +225,7 @@ def test_a_poster_of_a_genre_is_found_again() -> None:
 
 @torch.no_grad()
 def test_the_planted_latent_is_found_behind_the_constant_of_a_genre() -> None:
-    config = gan.ModelConfig(8, 3, 4, 4, aspect="2:3", given=True)
+    config = gan.ModelConfig(8, 3, 4, 4, aspect="2:3", conditioned=True)
     network = gan.Generator(config).eval()
     first, norm, _, last, _ = network.layers
     first.weight.zero_()

@@ -328,4 +328,4 @@ def test_a_network_that_waits_for_genres_is_refused_with_the_way_out(asked: str)
     judge = scramble(lambda: gan.Discriminator(oblong())).eval()
     with pytest.raises(xai.ExplanationError) as caught:
         WAITING[asked](waiting, judge, gan.latents([1], waiting.config))
-    assert ".given(labels)" in one_sentence(caught.value)
+    assert ".with_genres(labels)" in one_sentence(caught.value)
