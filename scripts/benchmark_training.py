@@ -17,11 +17,12 @@ import sys
 import time
 from collections.abc import Callable, Sequence
 from dataclasses import dataclass, replace
+from itertools import count
 from pathlib import Path
 
 import numpy as np
 import torch
-from torch import Tensor, nn
+from torch import Tensor
 
 import gan
 from gan.cli import around, exit_code, put
@@ -30,6 +31,7 @@ from gan.training.batches import Feed
 from gan.training.cuda_graph import WARM_UP, graphed
 from gan.training.state import State, new_state
 from gan.training.step import step
+from gan.training.tutorial import train
 
 MARKS = {"cpu": ("<!-- speed -->", "<!-- /speed -->"), "cuda": ("<!-- speed cuda -->", "<!-- /speed cuda -->")}
 POSTERS = 256
@@ -82,50 +84,20 @@ def tutorial(
     resident: bool = False,
     bfloat16: bool = False,
 ) -> Job:
-    """The loop of the PyTorch DCGAN tutorial, its figures read after every step as it does."""
+    """The loop of the PyTorch DCGAN tutorial (gan.training.tutorial), which reads its losses after every step."""
     config = gan.ModelConfig()
-    net_g, net_d = gan.Generator(config).to(device), gan.Discriminator(config).to(device)
     layout = torch.channels_last if channels_last else torch.contiguous_format
-    for network in (net_g, net_d):
-        network.to(memory_format=layout)
-    optimizer_d = torch.optim.Adam(net_d.parameters(), 2e-4, (0.5, 0.999))
-    optimizer_g = torch.optim.Adam(net_g.parameters(), 2e-4, (0.5, 0.999))
-    criterion = nn.BCEWithLogitsLoss() if bfloat16 else nn.BCELoss()  # BCELoss refuses autocast
-    autocast = torch.autocast(device.type, torch.bfloat16, enabled=bfloat16)
-    held = posters.tensor(range(len(posters)))
-    held = held.to(device) if resident else held
+    net_g, net_d = gan.Generator(config).to(device), gan.Discriminator(config).to(device)
+    pixels = posters.tensor(range(len(posters))).to(device if resident else "cpu")
     numbers = np.random.default_rng(0)
-
-    def judged(images: Tensor) -> Tensor:
-        return net_d.logit(images) if bfloat16 else net_d(images)
+    indices = (torch.from_numpy(numbers.integers(0, len(pixels), batch)) for _ in count())
+    batches = (pixels[rows].to(device, memory_format=layout) for rows in indices)
+    steps = train(net_g.to(memory_format=layout), net_d.to(memory_format=layout), batches)
 
     def one_step() -> None:
-        real = held[torch.from_numpy(numbers.integers(0, len(held), batch))].to(device, memory_format=layout)
-        label = torch.full((batch,), 1.0, device=device)
-        net_d.zero_grad()
-        with autocast:
-            output = judged(real).float()
-            error_real = criterion(output, label)
-        error_real.backward()
-        d_x = output.mean().item()
-        noise = torch.randn(batch, config.latent, 1, 1, device=device)
-        with autocast:
-            fake = net_g(noise)
-            label.fill_(0.0)
-            output = judged(fake.detach()).float()
-            error_fake = criterion(output, label)
-        error_fake.backward()
-        d_g_z1 = output.mean().item()
-        optimizer_d.step()
-        net_g.zero_grad()
-        label.fill_(1.0)
-        with autocast:
-            output = judged(fake).float()
-            error_g = criterion(output, label)
-        error_g.backward()
-        d_g_z2 = output.mean().item()
-        optimizer_g.step()
-        _ = (error_real + error_fake).item(), error_g.item(), d_x, d_g_z1, d_g_z2
+        # Without the cache: it would hold the weights of D from before their update until the end of the step.
+        with torch.autocast(device.type, torch.bfloat16, enabled=bfloat16, cache_enabled=False):
+            next(steps)
 
     return one_step
 
