@@ -59,7 +59,7 @@ def main(data: str, out: str, epochs: int = 5) -> None:
     """Train on a folder or a zip of posters, in batches of 128, and save both networks."""
     generator, discriminator = Generator(), Discriminator()
     posters, _ = load_posters(data, generator.config.size).split()
-    batches = (posters.tensor(rows) for _ in range(epochs) for rows in torch.randperm(len(posters)).split(128))
+    batches = (posters.tensor(rows) for _ in range(epochs) for rows in torch.split(torch.randperm(len(posters)), 128))
     for number, (loss_d, loss_g, d_x, d_g_z) in enumerate(train(generator, discriminator, batches)):
         print(f"step {number}: loss_D {loss_d:.3f}, loss_G {loss_g:.3f}, D(x) {d_x:.3f}, D(G(z)) {d_g_z:.3f}")
     save(out, generator, discriminator)
