@@ -188,7 +188,7 @@ def _explain_verdict(subject: Subject) -> None:
     if subject.logit is None:
         return
     checkpoint = subject.checkpoint
-    asked = " and ".join(checkpoint.info.get("asked_for", ()))
+    asked = " and ".join(checkpoint.info.get("requested_genres", ()))
     if asked:
         st.caption(f"D was asked: is this a real poster of the genre {asked}?")
     if checkpoint.config.calibrated:

@@ -145,8 +145,7 @@ def generator(bench: Bench) -> Iterator[Row]:
     from xai.latents.sweeps import atlas
     from xai.networks.jacobian import jacobian
 
-    network = bench.checkpoint.generator
-    assert network is not None  # checked by main
+    network = bench.checkpoint.need_generator()
     z = gan.latents([7], bench.checkpoint.config)
     few = max(3, bench.turns // 3)
     (sweeps,) = turns(few, lambda turn: atlas(network, z))
@@ -163,8 +162,7 @@ def noise(bench: Bench) -> Iterator[Row]:
     """Sobol's total index of every noise value, on a small sample."""
     from xai.latents.sobol import POINTS, importance
 
-    network, samples = bench.checkpoint.generator, 4
-    assert network is not None  # checked by main
+    network, samples = bench.checkpoint.need_generator(), 4
     (spent,) = turns(3, lambda turn: importance(network, bench.score, samples, seed=turn))
     count = samples * (network.config.latent + POINTS)
     note = f"{samples} samples; time grows with their number, and the shipped study has 256"
@@ -175,8 +173,7 @@ def pruning(bench: Bench) -> Iterator[Row]:
     """What the Prune page asks for: a smaller generator, and twelve posters before and after."""
     from xai.generator.pruning import first_of, moments, prune, ranking
 
-    network = bench.checkpoint.generator
-    assert network is not None  # checked by main
+    network = bench.checkpoint.need_generator()
     z = gan.latents(range(12), bench.checkpoint.config)
 
     @torch.no_grad()
@@ -235,8 +232,7 @@ def some_posters(source: Path | None, side: int, count: int = 64) -> Tensor:
 def prepared(options: argparse.Namespace) -> Bench:
     """What all jobs measure on; PosterLensError where the checkpoint or the posters do not suffice."""
     checkpoint = gan.load(options.checkpoint)
-    if checkpoint.discriminator is None or checkpoint.generator is None:
-        raise gan.CheckpointError(f"{options.checkpoint} does not hold both networks.")
+    checkpoint.need_both()
     posters = some_posters(options.data, checkpoint.config.resolution)
     if len(posters) <= REFERENCES:
         raise gan.DataError(f"{options.data} holds {len(posters)} posters; more than {REFERENCES} are needed.")

@@ -129,14 +129,13 @@ def benchmark(chosen: argparse.Namespace) -> Study:
         raise ValueError("--cases must be at least 2, --least above 0, and --seed no negative number.")
     start = time.perf_counter()
     checkpoint = gan.load(chosen.checkpoint)
-    if checkpoint.generator is None or checkpoint.discriminator is None:
-        raise gan.CheckpointError(f"{chosen.checkpoint} does not hold both networks.")
+    generator, discriminator = checkpoint.need_both()
     training, kept = None, None
     if chosen.data:
         training, kept = gan.load_posters(chosen.data, checkpoint.config.size).split()
-    score = xai.Score(checkpoint.discriminator)
-    donors = drawn(checkpoint.generator, DONOR_SEEDS, DONORS)
-    hosts = sampled(kept, chosen.seed) if kept is not None else drawn(checkpoint.generator, HOST_SEEDS, HOSTS)
+    score = xai.Score(discriminator)
+    donors = drawn(generator, DONOR_SEEDS, DONORS)
+    hosts = sampled(kept, chosen.seed) if kept is not None else drawn(generator, HOST_SEEDS, HOSTS)
     logits = torch.cat([score(batch) for batch in torch.split(hosts, 64)])
     spread = float(logits.std())
     if not 0 < spread < float("inf"):
@@ -145,7 +144,7 @@ def benchmark(chosen: argparse.Namespace) -> Study:
     found = look(score, hosts, donors, chosen.cases, least, chosen.seed)
 
     kind = chosen.reference or ("generated" if training is None else "posters")
-    reference = xai.reference(kind, posters=training, generator=checkpoint.generator, seed=chosen.seed)
+    reference = xai.reference(kind, posters=training, generator=generator, seed=chosen.seed)
     methods = [xai.attribution(name, score, reference=reference, seed=chosen.seed) for name in chosen.methods]
     if chosen.quick:
         methods = [method.cheap() for method in methods]

@@ -27,8 +27,8 @@ from typing import Any
 
 import gan
 import xai
+from gan.checkpoints.conditioning import with_genres
 from gan.cli import exit_code, parse_seeds, tell_unread
-from xai.latents.genres import asked_for
 from xai.report import job
 from xai.report.inputs import Poster, drawn, in_files
 from xai.report.job import Job, processes
@@ -79,9 +79,7 @@ def posters_of(chosen: argparse.Namespace, checkpoint: gan.Checkpoint, open_file
         prefix = f"{path.name}/" if len(chosen.images) > 1 else ""  # two folders may hold posters of one name
         found += in_files(path, checkpoint.config.size, open_files, prefix)
     if chosen.seeds is not None:
-        if checkpoint.generator is None:
-            raise gan.CheckpointError(f"{chosen.checkpoint} holds no generator, only a discriminator.")
-        found += drawn(parse_seeds(chosen.seeds), checkpoint.generator)
+        found += drawn(parse_seeds(chosen.seeds), checkpoint.need_generator())
     if not found:
         raise gan.DataError("No JPEG, PNG or WebP picture was found.")
     return found
@@ -104,15 +102,14 @@ def methods_of(chosen: argparse.Namespace, checkpoint: gan.Checkpoint) -> list[x
 
 def score_of(chosen: argparse.Namespace, checkpoint: gan.Checkpoint) -> xai.Score:
     """D's logit, or a unit."""
-    if checkpoint.discriminator is None:
-        raise gan.CheckpointError(f"{chosen.checkpoint} holds no discriminator to explain.")
+    discriminator = checkpoint.need_discriminator()
     if chosen.layer is None:
         if chosen.unit is not None or chosen.place is not None:
             raise ValueError("--unit and --place need --layer.")
-        return xai.Score(checkpoint.discriminator)
+        return xai.Score(discriminator)
     if chosen.unit is None:
         raise ValueError("--layer needs --unit.")
-    return xai.Score(checkpoint.discriminator, chosen.layer, chosen.unit, _place(chosen.place))
+    return xai.Score(discriminator, chosen.layer, chosen.unit, _place(chosen.place))
 
 
 def _place(text: str | None) -> tuple[int, int] | None:
@@ -190,7 +187,7 @@ def plan(chosen: argparse.Namespace, open_files: ExitStack) -> Job:
         raise ValueError("--batch and --references must be at least 1, --seed at least 0.")
     out = chosen.out.resolve()
     _check_out(out, chosen.overwrite)
-    checkpoint = asked_for(gan.load(chosen.checkpoint), chosen.genres)
+    checkpoint = with_genres(gan.load(chosen.checkpoint), chosen.genres)
     posters = posters_of(chosen, checkpoint, open_files)
     methods = methods_of(chosen, checkpoint)
     return job.plan(checkpoint, posters, methods, out, chosen.trust, chosen.batch, chosen.overwrite)

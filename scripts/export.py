@@ -100,16 +100,9 @@ def parse(arguments: list[str] | None = None) -> argparse.Namespace:
     return parser.parse_args(arguments)
 
 
-def both(checkpoint: gan.Checkpoint) -> tuple[gan.Generator, gan.Discriminator]:
-    """The two networks; CheckpointError if one is missing."""
-    if checkpoint.generator is None or checkpoint.discriminator is None:
-        raise gan.CheckpointError(f"{checkpoint.name} does not hold both networks.")
-    return checkpoint.generator, checkpoint.discriminator
-
-
 def with_zero(checkpoint: gan.Checkpoint, training: PosterSet, samples: int) -> gan.Checkpoint:
     """The checkpoint with D's zero set by so many posters of each kind."""
-    generator, discriminator = both(checkpoint)
+    generator, discriminator = checkpoint.need_both()
     judging = calibrated(discriminator, generator, training, samples)
     return replace(checkpoint, discriminator=judging, config=replace(checkpoint.config, calibrated=True))
 
@@ -117,7 +110,7 @@ def with_zero(checkpoint: gan.Checkpoint, training: PosterSet, samples: int) -> 
 @torch.inference_mode()
 def harmless_halves(checkpoint: gan.Checkpoint) -> list[str]:
     """Networks whose weights can be stored in half precision without a change that is seen."""
-    generator, discriminator = both(checkpoint)
+    generator, discriminator = checkpoint.need_both()
     z = gan.latents(range(256), checkpoint.config)
     pictures = torch.cat([generator(part) for part in torch.split(z, 32)])
     changed = torch.cat([rounded(generator)(part) for part in torch.split(z, 32)])
@@ -140,7 +133,7 @@ def export(chosen: argparse.Namespace) -> None:
     """Write the checkpoint folder, complete or not at all."""
     check_replaceable(chosen.out)
     checkpoint = gan.load(chosen.run / chosen.state)
-    both(checkpoint)
+    checkpoint.need_both()
     told, data = told_of(chosen)
     notes = chosen.notes.read_text() if chosen.notes else ""
     taken = remembered(checkpoint, chosen)
@@ -150,7 +143,7 @@ def export(chosen: argparse.Namespace) -> None:
         info = (
             dict(checkpoint.info) | told | taken | {"data": data, "posters": data["posters"], "held_out": len(held_out)}
         )
-        fill(folder, *both(checkpoint), info, harmless_halves(checkpoint))
+        fill(folder, *checkpoint.need_both(), info, harmless_halves(checkpoint))
         (folder / "stats.jsonl").write_text("".join(json.dumps(row) + "\n" for row in read_stats(chosen.run)))
         copy_grids(chosen.run / "grids", folder / "grids", chosen.grids, checkpoint.info["kimg"])
         judge_and_describe(folder, chosen.out, training, held_out, chosen.samples, notes)
@@ -172,7 +165,7 @@ def again(chosen: argparse.Namespace) -> None:
     """Measure a checkpoint, and renew its card; what was told of it may be changed. D's zero is set if it was not."""
     path: Path = chosen.again
     checkpoint = gan.load(path)
-    both(checkpoint)
+    checkpoint.need_both()
     missing = [key for key in NEEDED if key not in checkpoint.info]
     if missing:
         raise gan.CheckpointError(f"{path} does not say how it was trained ({', '.join(missing)} missing).")
@@ -186,7 +179,7 @@ def again(chosen: argparse.Namespace) -> None:
         record["info"] |= {key: getattr(chosen, key) for key in TOLD if getattr(chosen, key) is not None} | taken
         if not checkpoint.config.calibrated:
             checkpoint = with_zero(checkpoint, training, chosen.samples)
-            _, discriminator = both(checkpoint)
+            _, discriminator = checkpoint.need_both()
             weights = folder / "discriminator.safetensors"
             weights.write_bytes(stored(discriminator, half="discriminator" in harmless_halves(checkpoint)))
             record["model"]["calibrated"] = True

@@ -14,11 +14,11 @@ import argparse
 import sys
 from pathlib import Path
 
-from gan import CheckpointError, latents, load, to_uint8
+from gan import latents, load, to_uint8
+from gan.checkpoints.conditioning import with_genres
 from gan.cli import exit_code
 from gan.files import write_file
 from xai.generator.painting import from_json, paint
-from xai.latents.genres import asked_for
 from xai.render import enlarge, png
 
 MOST_SCALE = 64
@@ -43,10 +43,8 @@ def draw(chosen: argparse.Namespace) -> None:
     if chosen.out.exists() and not chosen.force:
         raise ValueError(f"{chosen.out} exists already; --force replaces it.")
     edits = from_json(read(chosen.edits))
-    checkpoint = asked_for(load(chosen.checkpoint), chosen.genres)
-    if checkpoint.generator is None:
-        raise CheckpointError(f"{chosen.checkpoint} holds no generator, only a discriminator.")
-    picture = paint(checkpoint.generator, latents([chosen.seed], checkpoint.config), edits)
+    checkpoint = with_genres(load(chosen.checkpoint), chosen.genres)
+    picture = paint(checkpoint.need_generator(), latents([chosen.seed], checkpoint.config), edits)
     chosen.out.parent.mkdir(parents=True, exist_ok=True)
     write_file(chosen.out, png(enlarge(to_uint8(picture)[0], chosen.scale)))
     print(f"{chosen.out} written")

@@ -25,14 +25,14 @@ from PIL import Image
 from PIL.PngImagePlugin import PngInfo
 from torch import Tensor
 
-from gan import CheckpointError, Generator, from_uint8, image_grid, latents, load, to_uint8
+from gan import Generator, from_uint8, image_grid, latents, load, to_uint8
+from gan.checkpoints.conditioning import with_genres
 from gan.cli import exit_code, parse_seeds
 from gan.data.images import grid_size
 from gan.files import write_file
 from gan.upscaling import network as upscale
 from gan.upscaling import resampling
 from gan.upscaling.resampling import FACTOR
-from xai.latents.genres import asked_for
 
 Way = Callable[[NDArray[np.uint8]], NDArray[np.uint8]]
 
@@ -72,9 +72,8 @@ def sample(chosen: argparse.Namespace) -> list[Path]:
     if chosen.scale < 1 or (chosen.columns is not None and chosen.columns < 1):
         raise ValueError("--scale and --columns must be at least 1.")
     seeds = parse_seeds(chosen.seeds)
-    checkpoint = asked_for(load(chosen.checkpoint), chosen.genres)
-    if checkpoint.generator is None:
-        raise CheckpointError(f"{chosen.checkpoint} holds no generator, only a discriminator.")
+    checkpoint = with_genres(load(chosen.checkpoint), chosen.genres)
+    generator = checkpoint.need_generator()
     ways = versions(chosen.upscale)
     columns = min(chosen.columns, len(seeds)) if chosen.columns else None
     count, across = (1, 1) if chosen.single else (len(seeds), columns)
@@ -84,7 +83,7 @@ def sample(chosen: argparse.Namespace) -> list[Path]:
     paths = {way: [named(path, way) for path in plain] for way in ways}
     make_room([path for one in paths.values() for path in one], chosen)
     for way, change in ways.items():  # posters are drawn again for each way: that costs less than keeping them all
-        drawn = map(change, draw(checkpoint.generator, seeds))
+        drawn = map(change, draw(generator, seeds))
         if chosen.single:
             for path, picture in zip(paths[way], chain.from_iterable(drawn), strict=True):
                 write(path, Image.fromarray(picture), chosen.scale, way)

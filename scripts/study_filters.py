@@ -14,11 +14,11 @@ import time
 from pathlib import Path
 
 from gan import CheckpointError, load
+from gan.checkpoints.conditioning import with_genres
 from gan.cli import exit_code
 from gan.progress import progress_bar
 from xai.generator.filter_study import FIRST_SEED, filters_table
 from xai.generator.filter_table import FILE
-from xai.latents.genres import asked_for
 
 
 def parse(arguments: list[str] | None = None) -> argparse.Namespace:
@@ -33,7 +33,7 @@ def parse(arguments: list[str] | None = None) -> argparse.Namespace:
 
 def study(chosen: argparse.Namespace) -> Path:
     """Do what the command line asks; the file written."""
-    checkpoint = asked_for(load(chosen.checkpoint), chosen.genres)
+    checkpoint = with_genres(load(chosen.checkpoint), chosen.genres)
     out: Path | None = chosen.out
     if out is None:
         if not chosen.checkpoint.is_dir():

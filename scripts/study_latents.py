@@ -14,10 +14,10 @@ import time
 from pathlib import Path
 
 from gan import CheckpointError, load
+from gan.checkpoints.conditioning import with_genres
 from gan.cli import exit_code
 from gan.progress import progress_bar
 from xai.latents.directions import CONTROL
-from xai.latents.genres import asked_for
 from xai.latents.study import FILE, LatentStudy, latent_study
 
 
@@ -36,7 +36,7 @@ def run(chosen: argparse.Namespace) -> Path:
     """Do what the command line asks; the file written."""
     if not 0 <= chosen.seed < 1000:
         raise ValueError("--seed must be from 0 to 999.")
-    checkpoint = asked_for(load(chosen.checkpoint), chosen.genres)
+    checkpoint = with_genres(load(chosen.checkpoint), chosen.genres)
     folder: Path = chosen.out or chosen.checkpoint
     if not folder.is_dir():
         raise CheckpointError(f"{folder} is no folder; say with --out where the study goes.")

@@ -75,8 +75,7 @@ def table_of(checkpoint: gan.Checkpoint, options: argparse.Namespace) -> Table:
 
 def study(checkpoint: gan.Checkpoint, options: argparse.Namespace) -> dict[str, object]:
     """Points of all rankings, as plain values."""
-    generator = checkpoint.generator
-    assert generator is not None  # run has looked
+    generator = checkpoint.need_generator()
     shares = sorted({0.0, *options.shares})
     held_out = gan.load_posters(options.data, generator.config.resolution).split()[1]
     real = poster_features(held_out)
@@ -102,15 +101,14 @@ def study(checkpoint: gan.Checkpoint, options: argparse.Namespace) -> dict[str, 
 
 def save(checkpoint: gan.Checkpoint, options: argparse.Namespace) -> None:
     """Write the smaller generator, with the whole discriminator, as a checkpoint."""
-    generator = checkpoint.generator
-    assert generator is not None and checkpoint.discriminator is not None  # run has looked
+    generator, discriminator = checkpoint.need_both()
     known = moments(generator)
     measured = effects(table_of(checkpoint, options)) if options.ranking == "effect" else None
     order = ranking(generator, options.ranking, measured, known=known)
     smaller = prune(generator, first_of(generator, order, options.share), known=known)
     smaller = recalibrate(smaller) if options.recalibrate else smaller
     about = {"pruned_from": checkpoint.digest, "ranking": options.ranking, "share": options.share}
-    gan.save(options.save, smaller, checkpoint.discriminator, about)
+    gan.save(options.save, smaller, discriminator, about)
     before, after = (asdict(price) for price in costs(generator, smaller))
     print(f"{options.save}: {options.share:.0%} of the filters taken away, by {options.ranking}")
     for name, value in after.items():
@@ -121,8 +119,7 @@ def run(options: argparse.Namespace) -> None:
     """Do what the command line asks."""
     check(options)
     checkpoint = gan.load(options.checkpoint)
-    if checkpoint.generator is None or checkpoint.discriminator is None:
-        raise gan.CheckpointError(f"{options.checkpoint} does not hold both networks.")
+    checkpoint.need_both()
     out = options.out or options.checkpoint / "pruning.json"
     if not out.parent.is_dir():
         raise ExplanationError(f"There is no folder {out.parent}; say with --out where the study goes.")

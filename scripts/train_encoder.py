@@ -12,10 +12,10 @@ import sys
 import time
 from pathlib import Path
 
-from gan import CheckpointError, load
+from gan import load
+from gan.checkpoints.conditioning import with_genres
 from gan.cli import exit_code
 from gan.progress import progress_bar
-from xai.latents.genres import asked_for
 from xai.latents.inversion import ENCODER_STEPS, encoder_r2, save_encoder, train_encoder
 
 
@@ -31,17 +31,16 @@ def parse(arguments: list[str] | None = None) -> argparse.Namespace:
 
 def run(chosen: argparse.Namespace) -> Path:
     """Do what the command line asks; the file written."""
-    checkpoint = asked_for(load(chosen.checkpoint), chosen.genres)
+    checkpoint = with_genres(load(chosen.checkpoint), chosen.genres)
+    generator = checkpoint.need_generator()
     out: Path = chosen.out
-    if checkpoint.generator is None:
-        raise CheckpointError(f"{chosen.checkpoint} holds no generator, only a discriminator.")
     if out.is_dir() or not out.parent.is_dir():
         raise ValueError(f"{out} is not a file in a folder that exists.")
     start = time.perf_counter()
     with progress_bar() as tell:
-        encoder = train_encoder(checkpoint.generator, chosen.steps, chosen.seed, tell)
+        encoder = train_encoder(generator, chosen.steps, chosen.seed, tell)
     save_encoder(encoder, out, checkpoint.digest)
-    r2 = encoder_r2(encoder, checkpoint.generator)
+    r2 = encoder_r2(encoder, generator)
     print(f"{out}: {r2:.0%} of the noise found back on new posters, {time.perf_counter() - start:.0f} s")
     return out
 

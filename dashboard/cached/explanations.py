@@ -140,4 +140,4 @@ def blame(digest: str, seed: int, count: int, _checkpoint: gan.Checkpoint, _z: T
     import xai
 
     others = gan.latents([other for other in range(10_000, 10_000 + count) if other != seed], _checkpoint.config)
-    return xai.blame(networks.generator(_checkpoint), networks.discriminator(_checkpoint), _z, others)
+    return xai.blame(_checkpoint.need_generator(), _checkpoint.need_discriminator(), _z, others)

@@ -32,7 +32,7 @@ def effect(
     """The poster of a seed without one generator filter."""
     from xai.generator import one_ablation
 
-    judge, network = networks.judge(digest, _checkpoint), networks.generator(_checkpoint)
+    judge, network = networks.judge(digest, _checkpoint), _checkpoint.need_generator()
     means = _unit_means(digest, layer, _checkpoint) if removal == "mean" else None
     return one_ablation.ablate(network, _z, layer, unit, removal, judge, means)  # type: ignore[arg-type]  # the page offers all
 
@@ -42,7 +42,7 @@ def _unit_means(digest: str, layer: str, _checkpoint: gan.Checkpoint) -> Tensor:
     """What each filter of a layer answers on average; the same for every card."""
     from xai.networks import layers
 
-    return layers.unit_means(networks.generator(_checkpoint), layer)
+    return layers.unit_means(_checkpoint.need_generator(), layer)
 
 
 @st.cache_resource(max_entries=4, show_spinner=False)
@@ -50,7 +50,7 @@ def anatomy(digest: str, _checkpoint: gan.Checkpoint) -> Anatomy:
     """The generator, cut after each activation layer."""
     from xai.generator.folded import Anatomy
 
-    return Anatomy.of(networks.generator(_checkpoint))
+    return Anatomy.of(_checkpoint.need_generator())
 
 
 @st.cache_resource(max_entries=8, show_spinner=False)
@@ -116,10 +116,10 @@ def painted(digest: str, seed: int, edits: str, _checkpoint: gan.Checkpoint, _z:
     """The poster of a seed with edits, given as JSON."""
     from xai.generator.painting import from_json, paint
 
-    return paint(networks.generator(_checkpoint), _z, from_json(edits))
+    return paint(_checkpoint.need_generator(), _z, from_json(edits))
 
 
 @st.cache_resource(max_entries=64, show_spinner=False)
 def seed_posters(digest: str, seeds: tuple[int, ...], _checkpoint: gan.Checkpoint) -> Tensor:
     """The posters (N, 3, H, W) of these seeds."""
-    return networks.paint(networks.generator(_checkpoint), seeds)
+    return networks.paint(_checkpoint.need_generator(), seeds)

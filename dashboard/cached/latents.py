@@ -31,7 +31,7 @@ def sensitivity(digest: str, seed: int, _checkpoint: gan.Checkpoint, _z: Tensor)
     """Exact slopes of a seed's poster."""
     from xai.latents import sensitivity as latent
 
-    return latent.sensitivity(networks.generator(_checkpoint), _z, networks.judge(digest, _checkpoint))
+    return latent.sensitivity(_checkpoint.need_generator(), _z, networks.judge(digest, _checkpoint))
 
 
 @st.cache_resource(max_entries=64, show_spinner=False)
@@ -39,7 +39,7 @@ def where(digest: str, seed: int, index: int, _checkpoint: gan.Checkpoint, _z: T
     """Which pixels (H, W) of a seed's poster one noise value changes."""
     from xai.latents import sensitivity as latent
 
-    return latent.where(networks.generator(_checkpoint), _z, index)
+    return latent.where(_checkpoint.need_generator(), _z, index)
 
 
 @st.cache_resource(max_entries=8, show_spinner=False)
@@ -72,7 +72,7 @@ def along(
 
     direction = torch.as_tensor(_vector, dtype=torch.float32)[None, :, None, None]
     steps = torch.tensor(reach)[:, None, None, None]
-    return painter(networks.generator(_checkpoint))(_z + steps * direction)
+    return painter(_checkpoint.need_generator())(_z + steps * direction)
 
 
 @st.cache_resource(max_entries=64, show_spinner=False)
@@ -81,7 +81,7 @@ def walk(digest: str, seed: int, other: int, _checkpoint: gan.Checkpoint, _z: Te
     import gan
     from xai.latents.paths import path
 
-    return path(networks.generator(_checkpoint), _z, gan.latents([other], _checkpoint.config), 12)
+    return path(_checkpoint.need_generator(), _z, gan.latents([other], _checkpoint.config), 12)
 
 
 @st.cache_resource(max_entries=64, show_spinner=False)
@@ -89,7 +89,7 @@ def stretched(digest: str, seed: int, length: float, _checkpoint: gan.Checkpoint
     """The poster with its noise ``length`` times as long."""
     from xai.networks.fast_generator import painter
 
-    return painter(networks.generator(_checkpoint))(length * _z)
+    return painter(_checkpoint.need_generator())(length * _z)
 
 
 @st.cache_resource(max_entries=64, show_spinner="Asking for every genre")
@@ -97,7 +97,7 @@ def genre_sweep(digest: str, seed: int, _checkpoint: gan.Checkpoint, _z: Tensor)
     """Each genre asked for alone, for one poster; ``_checkpoint`` knows genres, and none is built in yet."""
     from xai.latents.genres import genre_sweep as sweep
 
-    return sweep(networks.generator(_checkpoint), _z, score=_open_judge(_checkpoint))
+    return sweep(_checkpoint.need_generator(), _z, score=_open_judge(_checkpoint))
 
 
 def has_genre_effects(checkpoint: gan.Checkpoint) -> bool:
@@ -112,7 +112,7 @@ def genre_effects(checkpoint: gan.Checkpoint, progress: Progress) -> GenreEffect
 
     def find() -> GenreEffects:
         z = gan.latents(range(64), checkpoint.config)
-        return measure(networks.generator(checkpoint), z, score=_open_judge(checkpoint), progress=progress)
+        return measure(checkpoint.need_generator(), z, score=_open_judge(checkpoint), progress=progress)
 
     found: GenreEffects = networks.answers().get(("genre effects", checkpoint.digest), find)
     return found
@@ -137,10 +137,10 @@ def inversion(subject: Any, progress: Progress) -> Inversion:
 
     def find() -> Inversion:
         path = networks.folder(checkpoint.name) / "encoder.safetensors"
-        asked = bool(checkpoint.info.get("asked_for"))  # an encoder was trained for posters that nothing is asked of
+        asked = bool(checkpoint.info.get("requested_genres"))  # the encoder was trained without requests
         encoder = load_encoder(path, checkpoint.digest) if path.is_file() and not asked else None
         judge = networks.judge(checkpoint.digest, checkpoint)
-        return invert(networks.generator(checkpoint), subject.image, judge, encoder, progress=progress)
+        return invert(checkpoint.need_generator(), subject.image, judge, encoder, progress=progress)
 
     found: Inversion = networks.answers().get(("inversion", checkpoint.digest, subject.key), find)
     return found
@@ -173,7 +173,7 @@ def atlas(checkpoint: gan.Checkpoint, seed: int, z: Tensor, progress: Progress) 
         from xai import render
         from xai.latents.sweeps import atlas as paint_all
 
-        found = paint_all(networks.generator(checkpoint), z, progress=progress)
+        found = paint_all(checkpoint.need_generator(), z, progress=progress)
         cells = smaller(found.pixels.reshape(-1, *found.pixels.shape[2:]))
         sheet = render.sprite(cells)  # nearly square: browsers do not take pictures of any height
         change = found.change.max(1)

@@ -78,10 +78,10 @@ def checkpoint(name: str) -> gan.Checkpoint:
 @st.cache_resource(max_entries=16, show_spinner=False)
 def asked(digest: str, genres: tuple[str, ...], _checkpoint: gan.Checkpoint) -> gan.Checkpoint:
     """Plain networks for posters of these genres, or of none in particular: the same name, a digest of their own."""
-    from xai.latents.genres import conditioned
+    from gan.checkpoints.conditioning import condition
 
     known = _checkpoint.config.genres
-    return conditioned(_checkpoint, [float(genre in genres) for genre in known])
+    return condition(_checkpoint, [float(genre in genres) for genre in known])
 
 
 def folder(name: str) -> Path:
@@ -210,28 +210,8 @@ def score(digest: str, _checkpoint: gan.Checkpoint, unit: tuple[str, int] | None
     """D's logit, or the mean of one unit's map (layer, index), as something to explain."""
     import xai
 
-    if _checkpoint.discriminator is None:
-        raise xai.ExplanationError("This checkpoint has no discriminator to explain.")
     layer, index = unit or (None, 0)
-    return xai.Score(_checkpoint.discriminator, layer, index)
-
-
-def generator(checkpoint: gan.Checkpoint) -> gan.Generator:
-    """The generator; the pages ask for one first (ui.needs), so its absence is only a sentence."""
-    import gan
-
-    if checkpoint.generator is None:
-        raise gan.CheckpointError("This checkpoint has no generator.")
-    return checkpoint.generator
-
-
-def discriminator(checkpoint: gan.Checkpoint) -> gan.Discriminator:
-    """The discriminator, likewise."""
-    import gan
-
-    if checkpoint.discriminator is None:
-        raise gan.CheckpointError("This checkpoint has no discriminator.")
-    return checkpoint.discriminator
+    return xai.Score(_checkpoint.need_discriminator(), layer, index)
 
 
 def judge(digest: str, checkpoint: gan.Checkpoint) -> Any:
@@ -250,7 +230,7 @@ def answers() -> Memory:
 @st.cache_resource(max_entries=256, show_spinner=False)
 def drawn(digest: str, seed: int, _checkpoint: gan.Checkpoint) -> Tensor:
     """The poster (1, 3, H, W) of a seed."""
-    return paint(generator(_checkpoint), [seed])
+    return paint(_checkpoint.need_generator(), [seed])
 
 
 def paint(network: gan.Generator, seeds: Iterable[int]) -> Tensor:
@@ -298,7 +278,7 @@ def candidates(digest: str, real: bool, _checkpoint: gan.Checkpoint) -> tuple[li
         return numbers, found.tensor(numbers)
     if _checkpoint.generator is None:
         raise gan.CheckpointError("Without posters and without a generator there is nothing to compare with.")
-    return list(range(most)), paint(generator(_checkpoint), range(most))
+    return list(range(most)), paint(_checkpoint.need_generator(), range(most))
 
 
 @st.cache_resource(max_entries=16, show_spinner="Looking at hundreds of posters")
@@ -307,7 +287,7 @@ def features(digest: str, real: bool, layer: str, _checkpoint: gan.Checkpoint) -
     from xai.collection import similarity
 
     _, images = candidates(digest, real, _checkpoint)
-    return similarity.layer_features(discriminator(_checkpoint), images, layer)
+    return similarity.layer_features(_checkpoint.need_discriminator(), images, layer)
 
 
 def runs() -> dict[str, Path]:

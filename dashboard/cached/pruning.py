@@ -53,7 +53,7 @@ def pruned(digest: str, ranking: str, percent: int, _checkpoint: gan.Checkpoint)
     """The generator without the first ``percent`` of a ranking."""
     from xai.generator import pruning
 
-    generator = networks.generator(_checkpoint)
+    generator = _checkpoint.need_generator()
     gone = pruning.first_of(generator, _ranking(digest, ranking, _checkpoint), percent / 100)
     layers = pruning.activation_layers(generator)
     smaller = pruning.prune(generator, gone, known=_moments(digest, _checkpoint))
@@ -77,14 +77,14 @@ def _ranking(digest: str, name: str, _checkpoint: gan.Checkpoint) -> list[tuple[
 
     table = filters.filters_table(digest, _checkpoint)
     effects = None if table is None else pruning.effects(table)
-    return pruning.ranking(networks.generator(_checkpoint), name, effects, known=_moments(digest, _checkpoint))
+    return pruning.ranking(_checkpoint.need_generator(), name, effects, known=_moments(digest, _checkpoint))
 
 
 @st.cache_resource(max_entries=4, show_spinner="Measuring how filters go together")
 def _moments(digest: str, _checkpoint: gan.Checkpoint) -> Moments:
     from xai.generator import pruning
 
-    return pruning.moments(networks.generator(_checkpoint))
+    return pruning.moments(_checkpoint.need_generator())
 
 
 @st.cache_resource(max_entries=64, show_spinner=False)
@@ -92,7 +92,7 @@ def costs(digest: str, ranking: str, percent: int, _checkpoint: gan.Checkpoint) 
     """What a poster costs with the whole generator and with a smaller one, timed in turns."""
     from xai.generator import pruning
 
-    return pruning.costs(networks.generator(_checkpoint), pruned(digest, ranking, percent, _checkpoint).generator)
+    return pruning.costs(_checkpoint.need_generator(), pruned(digest, ranking, percent, _checkpoint).generator)
 
 
 @st.cache_resource(max_entries=64, show_spinner=False)
@@ -103,7 +103,7 @@ def posters_of_seeds(digest: str, ranking: str, percent: int, count: int, _gener
 
 def pruned_name(checkpoint: gan.Checkpoint, ranking: str, percent: int) -> str:
     """What a smaller generator is called: after its checkpoint and the genres that are built in."""
-    genres = [re.sub(r"[^\w-]+", "_", genre) for genre in checkpoint.info.get("asked_for", ())]
+    genres = [re.sub(r"[^\w-]+", "_", genre) for genre in checkpoint.info.get("requested_genres", ())]
     return "-".join([checkpoint.name, *genres, ranking, str(percent)])
 
 
@@ -146,7 +146,7 @@ def keep_pruned(checkpoint: gan.Checkpoint, ranking: str, percent: int) -> str:
 def _save_pruned(folder: Path, checkpoint: gan.Checkpoint, ranking: str, percent: int) -> None:
     import gan
 
-    kept = {key: checkpoint.info[key] for key in ("asked_for", "train") if key in checkpoint.info}
+    kept = {key: checkpoint.info[key] for key in ("requested_genres", "train") if key in checkpoint.info}
     about = kept | {"pruned_from": checkpoint.digest, "ranking": ranking, "share": percent / 100}
     smaller = pruned(checkpoint.digest, ranking, percent, checkpoint).generator
-    gan.save(folder, smaller, networks.discriminator(checkpoint), about)
+    gan.save(folder, smaller, checkpoint.need_discriminator(), about)

@@ -218,7 +218,7 @@ def show_closest(name: str, folder: Path) -> None:
 
 def _show_pairs(place: Path, judged: Evaluation | Judgement) -> None:
     checkpoint = gan.load(place)
-    generator = networks.generator(checkpoint)
+    generator = checkpoint.need_generator()
     asked = bool(generator.config.genres)
     found = networks.posters(checkpoint.config.size)
     pairs = judged.closest[:PAIRS]

@@ -29,6 +29,7 @@ from gan.networks.config import ModelConfig
 from gan.networks.dcgan import Discriminator, Generator
 
 RECORD = "config.json"
+OLD_INFO = {"asked_for": "requested_genres"}  # keys of ``info`` under the names of version 0.1, read until 0.3
 
 
 def save(
@@ -145,7 +146,7 @@ def _load_folder(path: Path) -> Checkpoint:
         instantiate(Generator, config, weights.get("generator"), path.name),
         instantiate(Discriminator, config, weights.get("discriminator"), path.name),
         config,
-        record.get("info", {}),
+        {OLD_INFO.get(key, key): value for key, value in record.get("info", {}).items()},
         path.name,
         digest.hexdigest(),
     )

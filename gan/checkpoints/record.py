@@ -38,6 +38,22 @@ class Checkpoint:
     name: str = ""
     digest: str = ""
 
+    def need_generator(self) -> Generator:
+        """The generator; CheckpointError where there is none."""
+        if self.generator is None:
+            raise CheckpointError(f"{self.name or 'The checkpoint'} has no generator, only a discriminator.")
+        return self.generator
+
+    def need_discriminator(self) -> Discriminator:
+        """The discriminator; CheckpointError where there is none."""
+        if self.discriminator is None:
+            raise CheckpointError(f"{self.name or 'The checkpoint'} has no discriminator, only a generator.")
+        return self.discriminator
+
+    def need_both(self) -> tuple[Generator, Discriminator]:
+        """Both networks; CheckpointError where one is missing."""
+        return self.need_generator(), self.need_discriminator()
+
 
 def instantiate(kind: type[Network], config: ModelConfig, weights: Weights | None, name: str) -> Network | None:
     if weights is None:

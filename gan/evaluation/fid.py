@@ -23,7 +23,7 @@ from gan.errors import MetricsUnavailableError
 from gan.evaluation.distances import frechet_distance
 from gan.evaluation.estimates import evenly
 from gan.evaluation.features import Device, Features, draw, poster_batches, random_labels
-from gan.evaluation.report import FIRST_SEED, SAMPLES, generator_of
+from gan.evaluation.report import FIRST_SEED, SAMPLES
 
 
 def inception_fid(
@@ -44,7 +44,7 @@ def inception_fid(
         If torch-fidelity is not installed or its weights cannot be fetched.
     """
     network = _inception().to(device)
-    generator = copy.deepcopy(generator_of(checkpoint)).to(device)
+    generator = copy.deepcopy(checkpoint.need_generator()).to(device)
     some = training.select(evenly(np.arange(len(training)), samples))
     labels = random_labels(training, generator.config.genres, len(some), first_seed)
     real = _inception_features(network, poster_batches(some), device)

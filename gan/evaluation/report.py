@@ -160,7 +160,7 @@ def evaluate(
         If the extra ``metrics`` is not installed.
     """
     tell = progress or (lambda what, part: None)
-    generator = copy.deepcopy(generator_of(checkpoint)).to(device)
+    generator = copy.deepcopy(checkpoint.need_generator()).to(device)
     _check(generator, training, held_out, samples)
 
     real = poster_features(held_out, device, lambda part: tell("held-out posters", part))
@@ -222,13 +222,6 @@ def taken_as(checkpoint: Checkpoint, fit: Fit | None = None, genres: str | None 
     known: Fit = checkpoint.info.get("fit", "crop") if fit is None else fit
     wanted = checkpoint.info.get("only_genres", "") if genres is None else genres
     return known, [name.strip() for name in str(wanted).split(",") if name.strip()]
-
-
-def generator_of(checkpoint: Checkpoint) -> Generator:
-    """The checkpoint's generator; CheckpointError where it has none."""
-    if checkpoint.generator is None:
-        raise CheckpointError(f"{checkpoint.name} has no generator to judge.")
-    return checkpoint.generator
 
 
 def _check(generator: Generator, training: PosterSet, held_out: PosterSet, samples: int) -> None:

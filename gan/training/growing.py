@@ -33,11 +33,10 @@ SLOPE = 0.2  # of the LeakyReLU
 def grown(start: Checkpoint, model: ModelConfig) -> tuple[Generator, Discriminator]:
     """Networks of ``model`` that do what the checkpoint's do; new weights come from torch's random state.
 
-    Raises TrainingError as :func:`refuse_unfit` does.
+    Raises CheckpointError or TrainingError as :func:`refuse_unfit` does.
     """
     refuse_unfit(start, model)
-    assert start.generator is not None and start.discriminator is not None  # else it was refused
-    generator, discriminator = copy.deepcopy(start.generator), copy.deepcopy(start.discriminator)
+    generator, discriminator = copy.deepcopy(start.need_both())
     if model.norm_d:
         _as_trained(discriminator)
     for config in _steps_between(discriminator.config, model):
@@ -57,13 +56,14 @@ def refuse_unfit(start: Checkpoint, model: ModelConfig) -> None:
 
     Raises
     ------
+    CheckpointError
+        If a network is missing.
     TrainingError
-        If a network is missing or was pruned, ``model`` is smaller, its channels do not hold the old ones or a new
+        If one was pruned, ``model`` is smaller, its channels do not hold the old ones or a new
         layer has fewer than 6, the noise or the genres differ, or D would get a BatchNorm.
     """
     old, new, name = start.config, model, start.name
-    if start.generator is None or start.discriminator is None:
-        raise TrainingError(f"{name} does not hold both networks to start from.")
+    start.need_both()
     added = len(new.channels) - len(old.channels)
     if added < 0 or new.channels[added:] != old.channels:
         raise TrainingError(

@@ -16,6 +16,7 @@ from streamlit.testing.v1 import AppTest
 
 import gan
 from dashboard.cached import networks
+from gan.checkpoints.conditioning import with_genres
 from gan.data.synthetic import draw_poster
 from gan.evaluation import validation
 from gan.evaluation.conditioning import GenreFigure
@@ -24,7 +25,6 @@ from gan.evaluation.validation import Judgement
 from gan.upscaling import network
 from tests.dashboard.conftest import PAGES
 from tests.dashboard.test_pages import captions, texts
-from xai.latents.genres import asked_for
 
 OpenApp = Callable[..., AppTest]
 GENRES = ("Comedy", "Horror", "Sci-Fi")
@@ -134,7 +134,7 @@ def test_genres_are_chosen_in_the_sidebar_and_stand_in_the_address(open_app: Ope
     assert not app.exception
     assert app.query_params["genres"] == ["Sci-Fi", "Horror"]
     subject = app.session_state["_subject"]
-    asked = asked_for(gan.load(kinds / "asked"), "Horror, Sci-Fi")
+    asked = with_genres(gan.load(kinds / "asked"), "Horror, Sci-Fi")
     assert asked.generator is not None
     with torch.no_grad():
         assert torch.equal(subject.image, asked.generator(gan.latents([3], asked.config)))
@@ -148,7 +148,7 @@ def test_a_link_with_genres_brings_the_same_poster_back(open_app: OpenApp, kinds
     assert app.multiselect(key="genres").value == ["Horror", "Comedy"]
     turned = open_app("compare", FAST | query | {"genres": ["Comedy", "Horror"]}, "--checkpoints", str(kinds))
     digests = {one.session_state["_subject"].checkpoint.digest for one in (app, turned)}
-    assert digests == {asked_for(gan.load(kinds / "asked"), "Comedy, Horror").digest}
+    assert digests == {with_genres(gan.load(kinds / "asked"), "Comedy, Horror").digest}
 
 
 def test_genres_that_a_checkpoint_does_not_know_are_left_out(open_app: OpenApp, kinds: Path) -> None:
@@ -170,7 +170,7 @@ def test_tables_shipped_for_a_checkpoint_are_for_posters_that_nothing_is_asked_o
 
     copied = tmp_path / "kinds"
     shutil.copytree(kinds, copied)
-    table = filters_table(asked_for(gan.load(copied / "asked")), 4)
+    table = filters_table(with_genres(gan.load(copied / "asked")), 4)
     table.save(copied / "asked" / FILE)
     query = {"checkpoint": "asked", "lab": "All filters"}
     app = open_app("generator", query, "--checkpoints", str(copied))
@@ -188,7 +188,7 @@ def test_a_kept_smaller_generator_has_its_genres_built_in(open_app: OpenApp, kin
     next(button for button in app.button if button.label == "Keep it as a checkpoint").click().run()
     assert not app.exception and not app.error
     kept = gan.load(copied / "asked-Sci-Fi-norm-40")
-    assert kept.config.genres == () and kept.info["asked_for"] == {"Sci-Fi": 1.0}
+    assert kept.config.genres == () and kept.info["requested_genres"] == {"Sci-Fi": 1.0}
     app.selectbox(key="checkpoint").set_value("asked-Sci-Fi-norm-40").run()
     assert not app.exception and not app.error
 

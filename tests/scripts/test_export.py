@@ -521,7 +521,7 @@ def test_an_older_run_whose_options_have_no_hashes_is_judged_by_as_many_posters(
         (lambda run: (run / "options.json").write_text("{"), "{run}/options.json is not the options of a run."),
         (lambda run: (run / "options.json").write_text("[]"), "{run}/options.json is not the options of a run."),
         (lambda run: (run / "options.json").write_text("{}"), "{run}/options.json is not the options of a run."),
-        (lambda run: (run / "best/discriminator.safetensors").unlink(), "best does not hold both networks."),
+        (lambda run: (run / "best/discriminator.safetensors").unlink(), "best has no discriminator, only a generator."),
     ],
 )
 def test_a_run_that_cannot_be_exported_is_one_sentence(
@@ -581,5 +581,5 @@ def test_a_checkpoint_without_d_gets_no_card(
     before = contents(shipped)
     capsys.readouterr()
     assert export("--again", shipped) == 2
-    assert one_sentence(capsys) == "tiny-8 does not hold both networks."
+    assert one_sentence(capsys) == "tiny-8 has no discriminator, only a generator."
     assert contents(shipped) == before

@@ -113,7 +113,7 @@ def test_a_checkpoint_without_generator_is_one_sentence_and_exit_code_2(
     (tmp_path / "half/generator.safetensors").unlink()
     arguments = ["--checkpoint", str(tmp_path / "half"), "--out", str(tmp_path / "grid.png")]
     assert script("sample").main(arguments) == 2
-    assert one_sentence(capsys) == f"{tmp_path / 'half'} holds no generator, only a discriminator."
+    assert one_sentence(capsys) == "half has no generator, only a discriminator."
 
 
 def test_a_missing_checkpoint_is_one_sentence_and_exit_code_2(
@@ -209,7 +209,7 @@ def test_a_genre_that_cannot_be_asked_for_is_one_sentence_and_writes_nothing(
 ) -> None:
     out = tmp_path / "grid.png"
     assert script("sample").main(["--checkpoint", str(asked), "--genres=Western", "--out", str(out)]) == 2
-    assert one_sentence(capsys) == "This checkpoint knows no genre 'Western'; it knows Comedy, Horror, War."
+    assert one_sentence(capsys) == "This checkpoint has no genre 'Western'; its genres: Comedy, Horror, War."
     assert sample("--genres=Horror", "--out", out) == 2
     assert "for it was trained without genres" in one_sentence(capsys)
     assert not out.exists()

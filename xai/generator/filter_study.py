@@ -62,16 +62,15 @@ def filters_table(
     Raises
     ------
     ExplanationError
-        If there is no generator or it waits for genres, fewer than 2 latents are asked for, or there are no such seeds.
+        If the generator waits for genres, fewer than 2 latents are asked for, or there are no such seeds.
     """
-    if checkpoint.generator is None:
-        raise ExplanationError("This checkpoint has no generator, only a discriminator.")
+    generator = checkpoint.need_generator()
     if latents < 2:
         raise ExplanationError(f"A study needs at least 2 latents, not {latents}.")
     if not 0 <= first_seed <= 2**32 - latents:
         raise ExplanationError(f"Seeds run from 0 to {2**32 - 1}; {latents} from {first_seed} on do not fit.")
     tell = progress or (lambda part: None)
-    anatomy = Anatomy.of(checkpoint.generator)
+    anatomy = Anatomy.of(generator)
     score = None if checkpoint.discriminator is None else Score(checkpoint.discriminator)
     z = latents_of(range(first_seed, first_seed + latents), checkpoint.config)
     shown = latents_of(SHOWN_SEEDS, checkpoint.config)

@@ -1,9 +1,4 @@
-"""What asking for a genre does: a network with the genres built in, and each genre swept for one poster.
-
-    labels = labels_of(checkpoint.config.genres, ["Horror", "Comedy=-1"])
-    horror = conditioned(checkpoint, labels)                # a checkpoint for all that xai can do
-    horror = asked_for(checkpoint, "Horror, Comedy=-1")     # the same
-    score = Score(horror.discriminator)
+"""What conditioning on a genre does: each genre swept for one poster, and its effects over many.
 
     found = genre_sweep(checkpoint.generator, z)            # each genre alone, from not asked for to fully asked for
     found.pixels[2, -1]                                     # uint8 (H, W, 3): the third genre, fully asked for
@@ -17,18 +12,15 @@ Labels run from -1 (asked not to be of the genre) over 0 (nothing said) to 1 (as
 
 from __future__ import annotations
 
-import hashlib
-import json
 import time
 from collections.abc import Callable, Iterator, Sequence
-from dataclasses import dataclass, replace
+from dataclasses import dataclass
 
 import numpy as np
 import torch
 from numpy.typing import NDArray
 from torch import Tensor
 
-from gan.checkpoints.record import Checkpoint
 from gan.data.images import to_uint8
 from gan.networks.dcgan import Generator
 from gan.progress import Progress
@@ -45,85 +37,6 @@ Asked = Callable[[Tensor, Tensor], Tensor]
 Floats = NDArray[np.float64]
 
 STRENGTHS = (0.0, 0.25, 0.5, 0.75, 1.0)
-
-
-# ---- choosing ------------------------------------------------------------------------------------------
-
-
-def labels_of(genres: Sequence[str], asked: Sequence[str]) -> tuple[float, ...]:
-    """Labels, one for each of ``genres``, from what is asked for: "Horror", or "Horror=0.5"; the others are 0.
-
-    Capitals and spaces around a name do not matter.
-
-    Raises
-    ------
-    ExplanationError
-        If a genre is unknown or named twice, or a strength is not from -1 to 1.
-    """
-    places = {genre.casefold(): place for place, genre in enumerate(genres)}
-    found: dict[int, float] = {}
-    for text in asked:
-        name, equals, strength = text.partition("=")
-        place = places.get(name.strip().casefold())
-        if place is None:
-            known = ", ".join(genres) if genres else "none, for it was trained without genres"
-            raise ExplanationError(f"This checkpoint knows no genre {name.strip()!r}; it knows {known}.")
-        if place in found:
-            raise ExplanationError(f"The genre {genres[place]} is asked for twice.")
-        found[place] = _strength(strength if equals else "1")
-    return tuple(found.get(place, 0.0) for place in range(len(genres)))
-
-
-def _strength(text: str) -> float:
-    try:
-        value = float(text)
-    except ValueError:
-        value = float("nan")
-    if not -1 <= value <= 1:
-        raise ExplanationError(f"A genre is asked for with a strength from -1 to 1, not {text.strip()!r}.")
-    return value
-
-
-def conditioned(checkpoint: Checkpoint, labels: Sequence[float] = ()) -> Checkpoint:
-    """The checkpoint with these genres built into both networks; without labels nothing is asked for.
-
-    Its digest is of the weights and the labels, so that what was computed for one choice of genres is never taken
-    for that of another. A checkpoint without genres stays as it is.
-
-    Raises
-    ------
-    ExplanationError
-        If there are labels but no genres, or the labels are not one from -1 to 1 for each genre.
-    """
-    genres = checkpoint.config.genres
-    if not genres and not labels:
-        return checkpoint
-    chosen = [float(label) for label in labels] or [0.0] * len(genres)
-    if len(chosen) != len(genres) or not all(-1 <= label <= 1 for label in chosen):
-        raise ExplanationError(f"Labels are {len(genres)} values from -1 to 1, one for each genre of the checkpoint.")
-    generator, discriminator = checkpoint.generator, checkpoint.discriminator
-    asked = {genre: label for genre, label in zip(genres, chosen, strict=True) if label}
-    digest = hashlib.sha256(f"{checkpoint.digest} {json.dumps(asked)}".encode()).hexdigest()
-    return replace(
-        checkpoint,
-        generator=None if generator is None else generator.with_genres(chosen).eval(),
-        discriminator=None if discriminator is None else discriminator.with_genres(chosen).eval(),
-        config=replace(checkpoint.config, genres=(), conditioned=True),
-        info={**checkpoint.info, "asked_for": asked},
-        digest=digest,
-    )
-
-
-def asked_for(checkpoint: Checkpoint, text: str = "") -> Checkpoint:
-    """The checkpoint conditioned on what a person wrote: "Horror, Comedy=0.5"; on nothing for an empty text.
-
-    Raises
-    ------
-    ExplanationError
-        As :func:`labels_of`, also where a checkpoint without genres is asked for some.
-    """
-    asked = [part for part in text.split(",") if part.strip()]
-    return conditioned(checkpoint, labels_of(checkpoint.config.genres, asked))
 
 
 # ---- one poster ----------------------------------------------------------------------------------------

@@ -101,12 +101,12 @@ def latent_study(
 
     Raises
     ------
+    CheckpointError
+        If the checkpoint has no generator.
     ExplanationError
-        If the checkpoint holds no generator, or a number is too small.
+        If a number is too small.
     """
-    generator = checkpoint.generator
-    if generator is None:
-        raise ExplanationError("A study of noise values needs a generator; this checkpoint holds none.")
+    generator = checkpoint.need_generator()
     report = progress or (lambda share: None)
     score = None if checkpoint.discriminator is None else Score(checkpoint.discriminator)
     found = importance(generator, score, samples, grid, seed, lambda share: report(0.7 * share))

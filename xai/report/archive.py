@@ -69,7 +69,7 @@ def settings(checkpoint: Checkpoint, methods: Sequence[Attribution], trust: bool
         pictures = first.reference.of(torch.zeros(1, 3, *checkpoint.config.size))
         reference |= {"pictures": len(pictures), "sha256": digest(pictures)}
     made_by: dict[str, Any] = _plain({
-        "checkpoint": {"name": checkpoint.name, "digest": checkpoint.digest} | _asked_for(checkpoint),
+        "checkpoint": {"name": checkpoint.name, "digest": checkpoint.digest} | _requested_genres(checkpoint),
         "target": target,
         "reference": reference,
         "methods": {method.name: method.config for method in methods},
@@ -79,9 +79,9 @@ def settings(checkpoint: Checkpoint, methods: Sequence[Attribution], trust: bool
     return made_by
 
 
-def _asked_for(checkpoint: Checkpoint) -> dict[str, Any]:
+def _requested_genres(checkpoint: Checkpoint) -> dict[str, Any]:
     """The genres that were built in, where there are any (xai.latents.genres)."""
-    return {"genres": checkpoint.info["asked_for"]} if "asked_for" in checkpoint.info else {}
+    return {"genres": checkpoint.info["requested_genres"]} if "requested_genres" in checkpoint.info else {}
 
 
 def versions() -> dict[str, str]:

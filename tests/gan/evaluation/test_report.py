@@ -99,7 +99,7 @@ def test_what_cannot_be_judged_is_said_in_a_sentence(
     checkpoint: gan.Checkpoint, halves: tuple[gan.PosterSet, gan.PosterSet]
 ) -> None:
     training, held_out = halves
-    with pytest.raises(gan.CheckpointError, match="tiny has no generator to judge"):
+    with pytest.raises(gan.CheckpointError, match="tiny has no generator, only a discriminator"):
         evaluate(replace(checkpoint, generator=None), *halves)
     wide = replace(held_out, images=np.zeros((16, 12, 8, 3), np.uint8))
     with pytest.raises(gan.DataError, match="The generator draws 8 x 8; the posters are 12 x 8"):

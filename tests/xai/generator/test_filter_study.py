@@ -183,6 +183,6 @@ def test_a_study_that_cannot_be_made_says_why(latents: int, first_seed: int, say
 
 def test_a_checkpoint_without_a_generator_has_no_filters_to_study() -> None:
     made = built.checkpoint()
-    with pytest.raises(xai.ExplanationError) as caught:
+    with pytest.raises(gan.CheckpointError) as caught:
         filters_table(gan.Checkpoint(None, made.discriminator, made.config))
     assert "generator" in one_sentence(caught.value)

@@ -1,7 +1,5 @@
 from __future__ import annotations
 
-from dataclasses import replace
-
 import numpy as np
 import pytest
 import torch
@@ -10,9 +8,7 @@ from torch import Tensor
 import gan
 import xai
 from tests.xai.nets import (
-    GENRES,
     conditional,
-    discriminator,
     generator,
     hooks,
     oblong,
@@ -21,7 +17,7 @@ from tests.xai.nets import (
     snapshot,
 )
 from xai.latents import picture_statistics
-from xai.latents.genres import STRENGTHS, asked_for, conditioned, genre_effects, genre_sweep, labels_of
+from xai.latents.genres import STRENGTHS, genre_effects, genre_sweep
 
 DARK, RED, NOTHING = "Horror", "Romance", "Drama"
 BUILT = (DARK, RED, NOTHING)
@@ -151,79 +147,3 @@ def test_what_cannot_be_swept_is_refused_in_one_sentence(settings: dict, word: s
 def test_effects_need_two_posters() -> None:
     with pytest.raises(xai.ExplanationError, match="two latents"):
         genre_effects(conditional(), torch.zeros(1, 6, 1, 1))
-
-
-# ---- choosing ------------------------------------------------------------------------------------------
-
-
-@pytest.mark.parametrize(
-    ("asked", "labels"),
-    [
-        ([], (0, 0, 0)),
-        (["Horror"], (0, 1, 0)),
-        ([" western = -0.5", "COMEDY=1"], (1, 0, -0.5)),
-    ],
-)
-def test_genres_are_asked_for_by_name_and_strength(asked: list[str], labels: tuple[float, ...]) -> None:
-    assert labels_of(GENRES, asked) == labels
-
-
-@pytest.mark.parametrize(
-    ("asked", "word"),
-    [
-        (["Noir"], "'Noir'"),
-        (["Horror", "horror=0"], "twice"),
-        (["Horror=2"], "-1 to 1"),
-        (["Horror=much"], "'much'"),
-        (["Horror=nan"], "-1 to 1"),
-        (["Horror="], "-1 to 1"),
-    ],
-)
-def test_genres_that_make_no_sense_are_refused_in_one_sentence(asked: list[str], word: str) -> None:
-    with pytest.raises(xai.ExplanationError) as caught:
-        labels_of(GENRES, asked)
-    assert word in one_sentence(caught.value)
-
-
-def checkpoint() -> gan.Checkpoint:
-    made = conditional()
-    judge = scramble(lambda: gan.Discriminator(oblong())).eval()
-    return gan.Checkpoint(made, judge, made.config, {"kimg": 1}, "genres", "0" * 64)
-
-
-def test_a_conditioned_checkpoint_draws_and_judges_as_the_networks_do_with_these_labels() -> None:
-    given, labels = checkpoint(), torch.tensor([[0.0, 1.0, -0.5]])
-    found = asked_for(given, "Horror, Western=-0.5")
-    z = gan.latents([3], found.config)
-    with torch.no_grad():
-        picture = found.generator(z)
-        assert torch.allclose(picture, given.generator(z, labels), atol=1e-5)
-        logit = given.discriminator.logit(picture, labels)
-    assert torch.allclose(xai.Score(found.discriminator)(picture), logit, atol=1e-4)
-    assert found.config == found.generator.config and found.info["asked_for"] == {"Horror": 1, "Western": -0.5}
-
-
-def test_the_digest_tells_genres_apart_and_nothing_asked_for_is_a_choice_too() -> None:
-    digests = [conditioned(checkpoint(), labels).digest for labels in ((), (0, 1, 0), (0, 0, 1), (0, 0.5, 0))]
-    assert len({*digests, checkpoint().digest}) == 5
-    assert conditioned(checkpoint(), (0, 0, 0)).digest == digests[0]
-    other = replace(checkpoint(), digest="1" * 64)
-    assert conditioned(other).digest != digests[0]
-
-
-def test_a_checkpoint_without_genres_stays_as_it_is_and_cannot_be_asked_for_any() -> None:
-    made = generator(32)
-    plain = gan.Checkpoint(made, discriminator(32), made.config)
-    assert asked_for(plain) is plain
-    with pytest.raises(xai.ExplanationError) as caught:
-        asked_for(plain, "Horror")
-    assert "without genres" in one_sentence(caught.value)
-    with pytest.raises(xai.ExplanationError):
-        conditioned(plain, (1.0,))
-
-
-def test_labels_of_another_number_or_size_are_refused() -> None:
-    for labels in ((1.0,), (0.0, 0.0, 2.0), (0.0, 0.0, float("nan"))):
-        with pytest.raises(xai.ExplanationError) as caught:
-            conditioned(checkpoint(), labels)
-        assert "3 values from -1 to 1" in one_sentence(caught.value)

@@ -83,6 +83,6 @@ def test_a_study_with_a_discriminator_measures_the_logit_and_reports_progress() 
 
 def test_a_checkpoint_without_generator_is_refused() -> None:
     network = discriminator(8)
-    with pytest.raises(xai.ExplanationError) as caught:
+    with pytest.raises(gan.CheckpointError) as caught:
         latent_study(gan.Checkpoint(None, network, network.config))
     one_sentence(caught.value)
