@@ -9,7 +9,7 @@
 Posters are read as they are needed, and the work is done in chunks of --batch posters. Finished chunks are kept
 in a folder beside --out until all are there: a run that was stopped goes on where it was when the same command is
 given again. Under torchrun the processes share the chunks, and the result is the same to the last bit.
---set METHOD.SETTING=VALUE changes one setting of one method.
+--set METHOD.SETTING=VALUE changes one setting of one method; --list-settings shows them all.
 """
 
 from __future__ import annotations
@@ -17,11 +17,8 @@ from __future__ import annotations
 import argparse
 import signal
 import sys
-import types
-import typing
-from collections.abc import Iterator, Sequence
+from collections.abc import Iterator
 from contextlib import ExitStack, contextmanager
-from dataclasses import fields, replace
 from pathlib import Path
 from typing import Any
 
@@ -29,11 +26,20 @@ import gan
 import xai
 from gan.checkpoints.conditioning import with_genres
 from gan.cli import exit_code, parse_seeds, tell_unread
+from xai.methods import options
 from xai.report import job
 from xai.report.inputs import Poster, drawn, in_files
 from xai.report.job import Job, processes
 
-USUAL = "deeplift,deepshap,lime,activation"
+DEFAULT_METHODS = "deeplift,deepshap,lime,activation"
+
+
+class ListSettings(argparse.Action):
+    """Like --help: prints and ends, whatever else is missing."""
+
+    def __call__(self, parser: argparse.ArgumentParser, *_: Any) -> None:
+        print(options.listing())
+        parser.exit()
 
 
 def parse(arguments: list[str] | None = None) -> argparse.Namespace:
@@ -43,13 +49,16 @@ def parse(arguments: list[str] | None = None) -> argparse.Namespace:
     parser.add_argument("--images", type=Path, nargs="+", default=[], help="pictures, folders and zips of posters")
     parser.add_argument("--seeds", help="generated posters: numbers and ranges, such as 1,5,10-20")
     parser.add_argument("--out", required=True, type=Path, help="folder to write")
-    parser.add_argument("--methods", default=USUAL, help=f"joined by commas, or all: {', '.join(xai.METHODS)}")
+    parser.add_argument(
+        "--methods", default=DEFAULT_METHODS, help=f"joined by commas, or all: {', '.join(xai.METHODS)}"
+    )
     parser.add_argument(
         "--set", action="append", default=[], metavar="METHOD.SETTING=VALUE", help="such as lime.samples=512"
     )
+    parser.add_argument("--list-settings", action=ListSettings, nargs=0, help="show what --set can change, and exit")
     parser.add_argument(
         "--reference",
-        choices=[*xai.REFERENCES, "own"],
+        choices=list(xai.REFERENCES),
         help="what posters are compared with (default: grey, or posters where --reference-images are given); "
         "own takes all of --reference-images",
     )
@@ -93,7 +102,7 @@ def methods_of(chosen: argparse.Namespace, checkpoint: gan.Checkpoint) -> list[x
     score, reference = score_of(chosen, checkpoint), reference_of(chosen, checkpoint)
     names = list(xai.METHODS) if chosen.methods == "all" else chosen.methods.split(",")
     names = list(dict.fromkeys(name.strip() for name in names))
-    given = settings_of(chosen.set, names, score)
+    given = options.parse(chosen.set, names)
     return [
         xai.attribution(name, score, **{"reference": reference, "seed": chosen.seed} | given.get(name, {}))
         for name in names
@@ -138,44 +147,7 @@ def reference_of(chosen: argparse.Namespace, checkpoint: gan.Checkpoint) -> xai.
             f"{chosen.reference_images} holds {len(posters)} pictures; --references {len(posters)} takes them all, "
             "--reference posters chooses some."
         )
-    return replace(xai.reference("posters", images=posters.tensor(range(len(posters)))), name="own")
-
-
-def settings_of(texts: Sequence[str], methods: Sequence[str], score: xai.Score) -> dict[str, dict[str, Any]]:
-    """``lime.samples=512`` and the like, by method; values are of the type of the method's field."""
-    found: dict[str, dict[str, Any]] = {}
-    for text in texts:
-        path, equals, value = text.partition("=")
-        method, dot, setting = path.strip().partition(".")
-        if not (equals and dot and setting):
-            raise ValueError(f"--set takes METHOD.SETTING=VALUE, such as lime.samples=512, not {text!r}.")
-        if method not in xai.METHODS:
-            xai.attribution(method, score)  # says so, and names the nearest
-        if method not in methods:
-            raise ValueError(f"--set {text}: {method} is not among --methods.")
-        if setting == "reference":
-            raise ValueError("The reference is the same for all methods; --reference chooses it.")
-        found.setdefault(method, {})[setting] = typed(method, setting, value.strip())
-    return found
-
-
-def typed(method: str, setting: str, text: str) -> Any:
-    """A setting's text as the type of its field; that of an unknown setting stays, for xai.attribution to refuse."""
-    kind = xai.METHODS[method]
-    if setting not in {field.name for field in fields(kind)} - {"score"}:
-        return text
-    wanted = typing.get_type_hints(kind)[setting]
-    kinds = typing.get_args(wanted) if isinstance(wanted, types.UnionType) else (wanted,)
-    if types.NoneType in kinds and text.lower() == "none":
-        return None
-    for one in kinds:
-        try:
-            if one is not types.NoneType:
-                return one(text)
-        except ValueError:
-            continue
-    names = " or ".join("none" if one is types.NoneType else one.__name__ for one in kinds)
-    raise ValueError(f"{method}.{setting} is {names}, not {text!r}.")
+    return xai.reference("own", images=posters.tensor(range(len(posters))))
 
 
 # ---- the work ----------------------------------------------------------------------------------------

@@ -1,15 +1,17 @@
 """Explain what a DCGAN has learned.
 
-checkpoint = gan.load("checkpoints/dcgan-64")
-score = xai.Score(checkpoint.discriminator)
-method = xai.attribution("deepshap", score, reference=xai.reference("grey"))
-explanation = method.attribute(images)
-trust = xai.examine(method, images, explanation)     # whether to believe it
+    checkpoint = gan.load("checkpoints/dcgan-64")
+    score = xai.Score(checkpoint.discriminator)
+    method = xai.attribution("deepshap", score, reference=xai.reference("grey"))
+    explanation = method.attribute(image)               # (1, 3, 64, 64)
+    trust = xai.examine(method, image, explanation)     # whether to believe it
+
+A method, a reference, a check and a network of one's own fit in as well (docs/extending.md).
 """
 
 from xai.errors import ExplanationError
 from xai.generator.blame import Blame, blame
-from xai.methods import METHODS, attribution
+from xai.methods import METHODS, attribution, register
 from xai.methods.base import Attribution, Explanation
 from xai.methods.references import REFERENCES, Reference, reference
 from xai.networks.hooks import activations, capture, edit, private_copy, run_from
@@ -37,5 +39,6 @@ __all__ = [
     "examine",
     "private_copy",
     "reference",
+    "register",
     "run_from",
 ]

@@ -9,6 +9,7 @@ import streamlit as st
 from dashboard import sidebar, ui
 from dashboard.cached import explanations, networks
 from dashboard.panels import trust
+from dashboard.panels.methods import choose_settings
 from xai import METHODS, REFERENCES, compare
 from xai.render import full_colours, limit, overlay, pool
 
@@ -28,24 +29,15 @@ with st.container(horizontal=True, vertical_alignment="bottom"):
         format_func=lambda name: METHODS[name].title, key="methods", bind="query-params", width=540,
     )  # fmt: skip
     reference = st.selectbox(
-        "Compared with", available, available.index(usual), format_func=lambda kind: REFERENCES[kind],
+        "Compared with", available, available.index(usual), format_func=lambda kind: REFERENCES[kind].words,
         key="reference", bind="query-params", width=260,
         help="A map says why the logit differs from that of the reference. Another reference, another answer.",
     )  # fmt: skip
     with st.popover("Settings", icon=":material/settings:"):
         count = st.slider("Pictures in a reference of several", 1, 32, 16, key="references", bind="query-params")
         sidebar.upload_references()
-        seed = st.number_input("Seed of methods that draw at random", 0, 999, key="lime_seed", bind="query-params")
-        samples = st.select_slider(
-            "LIME and KernelSHAP: at most so many masked posters", [256, 512, 1024, 2048], 2048, key="samples",
-            bind="query-params", help="They stop earlier when the two halves of the masks say the same.",
-        )  # fmt: skip
         layers = networks.layers(checkpoint.digest, "discriminator", checkpoint)[:-2]
-        layer = ui.choose_layer(layers, "map_layer", "Layer of activation maps and CAMs")
-        ui.clamp("map_unit", layer.units - 1)
-        unit = st.number_input(
-            "Activation map: filter, -1 for the liveliest", -1, layer.units - 1, -1, key="map_unit", bind="query-params"
-        )
+        options = choose_settings(methods, layers)
         explained = st.radio(
             "Explain", ["D's verdict", "one filter"], horizontal=True, key="explain", bind="query-params",
             help="The maps can also say which parts of the poster drive the mean response of one filter of D.",
@@ -80,15 +72,6 @@ if not methods:
 
 of_unit = (target_layer.name, int(target)) if explained == "one filter" else None
 question = explanations.Question(checkpoint, subject.image, subject.key, reference, count, of_unit, own, own_key)
-OPTIONS: dict[str, dict[str, Any]] = {
-    "lime": {"samples": samples, "seed": int(seed)},
-    "kernelshap": {"samples": samples, "seed": int(seed)},
-    "expected_gradients": {"seed": int(seed)},
-    "smoothgrad": {"seed": int(seed)},
-    "activation": {"layer": layer.name, "unit": None if unit < 0 else int(unit)},
-    "gradcam": {"layer": layer.name},
-    "layercam": {"layer": layer.name},
-}
 
 
 def facts(name: str, found: Any, end: float) -> str:
@@ -101,7 +84,7 @@ def facts(name: str, found: Any, end: float) -> str:
     if "segment_count" in found.diagnostics:
         parts.append(f"{int(found.diagnostics['segment_count'])} segments")
     if "unit" in found.diagnostics:
-        parts.append(f"filter {int(found.diagnostics['unit'])} of {layer.name}")
+        parts.append(f"filter {int(found.diagnostics['unit'])} of {found.config['layer']}")
     parts.append(f"full colour: {end:.2g} {'logit' if METHODS[name].in_logits else 'activation'} a pixel")
     return " · ".join(parts)
 
@@ -132,9 +115,7 @@ for name, card in zip(order, cards[1:], strict=True):
         badges[name] = st.empty()
 for name, card in zip(order, cards[1:], strict=True):
     with card, ui.forgiving(METHODS[name].title, pictures[name]):
-        found[name] = explanations.explanation(
-            question, name, OPTIONS.get(name, {}), ui.progress(pictures[name], "computing")
-        )
+        found[name] = explanations.explanation(question, name, options[name], ui.progress(pictures[name], "computing"))
 
 maps = {name: pool(one.heat(), block) for name, one in found.items()}
 ends = full_colours(maps, [name for name, one in found.items() if one.in_logits] if scale == "shared" else [])
@@ -155,7 +136,7 @@ trusted: dict[str, Any] = {}
 for name in found if check else ():
     with ui.forgiving(f"The check of {METHODS[name].title}", badges[name]):
         tell = ui.progress(badges[name], "checking whether to believe it")
-        trusted[name] = explanations.trust(question, name, OPTIONS.get(name, {}), tell)
+        trusted[name] = explanations.trust(question, name, options[name], tell)
         with badges[name].container():
             trust.badge(trusted[name])
             if st.button("Evidence", key=f"evidence_{name}", icon=":material/fact_check:"):
@@ -178,7 +159,7 @@ elif chosen == "References":
         name = st.selectbox("Method", able, format_func=lambda name: METHODS[name].title, key="by", bind="query-params")
         st.markdown("The same method, the same poster, other references. Signs and places that stay can be relied on.")
         with ui.forgiving("The comparison of references"):
-            answers = explanations.by_reference(question, name, OPTIONS.get(name, {}), available)
+            answers = explanations.by_reference(question, name, options[name], available)
             alike = compare({kind: one.heat() for kind, one in answers.items()}).rank[available.index(reference)]
             against = {kind: pool(one.heat(), block) for kind, one in answers.items()}
             end = limit(np.stack(list(against.values())))
@@ -186,14 +167,16 @@ elif chosen == "References":
                 if place % 4 == 0:
                     row = st.columns(4)
                 with row[place % 4]:
-                    trust.show_reference(REFERENCES[kind], answer, against[kind], subject.pixels, end, alike[place])
+                    trust.show_reference(
+                        REFERENCES[kind].words, answer, against[kind], subject.pixels, end, alike[place]
+                    )
 elif chosen == "Take it home":
     st.markdown(
         "All maps as numbers (`.npz`), their overlays, one JSON with settings, scores and checks, and a page that "
         "opens without a network: the same files, to the last bit, as `scripts/explain.py` writes."
     )
     with ui.forgiving("The download"):
-        taken = {name: OPTIONS.get(name, {}) for name in found}
+        taken = {name: options[name] for name in found}
         st.download_button(
             "Download", lambda: explanations.archive(question, subject.name.split(" · ")[0], taken, check),
             "explanation.zip", "application/zip", on_click="ignore", icon=":material/download:",

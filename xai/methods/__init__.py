@@ -1,45 +1,33 @@
-"""The registry. A new method is one file here and one line below."""
+"""The registry of methods: a new one is a file here, with ``@register`` before its class, and its line below."""
 
 from __future__ import annotations
 
 import difflib
+import importlib
 from dataclasses import fields
 from typing import Any
 
 from xai.errors import ExplanationError
-from xai.methods.activation import Activation
-from xai.methods.base import Attribution
-from xai.methods.gradient.cam import GradCam, LayerCam
-from xai.methods.gradient.deeplift import DeepLift
-from xai.methods.gradient.deepshap import DeepShap
-from xai.methods.gradient.expected_gradients import ExpectedGradients
-from xai.methods.gradient.gradient_input import GradientInput
-from xai.methods.gradient.integrated_gradients import IntegratedGradients
-from xai.methods.gradient.smoothgrad import SmoothGrad
-from xai.methods.perturbation.kernelshap import KernelShap
-from xai.methods.perturbation.lime import Lime
-from xai.methods.perturbation.occlusion import Occlusion
-from xai.methods.perturbation.shapley import Shapley
+from xai.methods.base import METHODS, Attribution, register, settings_of
 from xai.networks.score import Score
 
-METHODS: dict[str, type[Attribution]] = {
-    method.name: method
-    for method in (
-        DeepLift,
-        DeepShap,
-        Lime,
-        KernelShap,
-        Shapley,
-        Occlusion,
-        IntegratedGradients,
-        ExpectedGradients,
-        GradientInput,
-        SmoothGrad,
-        GradCam,
-        LayerCam,
-        Activation,
-    )
-}
+__all__ = ["METHODS", "attribution", "find", "register", "settings_of", "unknown_setting"]
+
+for module in (
+    "gradient.deeplift",
+    "gradient.deepshap",
+    "perturbation.lime",
+    "perturbation.kernelshap",
+    "perturbation.shapley",
+    "perturbation.occlusion",
+    "gradient.integrated_gradients",
+    "gradient.expected_gradients",
+    "gradient.gradient_input",
+    "gradient.smoothgrad",
+    "gradient.cam",
+    "activation",
+):
+    importlib.import_module(f"{__name__}.{module}")
 
 
 def attribution(name: str, score: Score, **settings: Any) -> Attribution:
@@ -50,16 +38,29 @@ def attribution(name: str, score: Score, **settings: Any) -> Attribution:
     Raises
     ------
     ExplanationError
-        If the name or a setting is unknown; the nearest known one is suggested.
+        If the name or a setting is unknown (the nearest one is suggested), or a value is not allowed.
     """
+    method = find(name)
+    for setting in settings:
+        if setting not in _fields(method):
+            raise unknown_setting(method, setting)
+    return method(score, **settings)
+
+
+def find(name: str) -> type[Attribution]:
+    """The class of the method with this name; ExplanationError, which suggests the nearest, if there is none."""
     if name not in METHODS:
         raise ExplanationError(f"There is no method {name!r}; {_nearest(name, list(METHODS))}")
-    method = METHODS[name]
-    known = [field.name for field in fields(method) if field.name != "score"]
-    for setting in settings:
-        if setting not in known:
-            raise ExplanationError(f"{method.title} has no setting {setting!r}; {_nearest(setting, known)}")
-    return method(score, **settings)
+    return METHODS[name]
+
+
+def unknown_setting(method: type[Attribution], setting: str) -> ExplanationError:
+    """The error for a setting that the method does not have."""
+    return ExplanationError(f"{method.title} has no setting {setting!r}; {_nearest(setting, _fields(method))}")
+
+
+def _fields(method: type[Attribution]) -> list[str]:
+    return [field.name for field in fields(method) if field.name != "score"]
 
 
 def _nearest(word: str, known: list[str]) -> str:

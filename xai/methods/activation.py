@@ -8,24 +8,28 @@ to the logit.
 
 from __future__ import annotations
 
+from collections.abc import Mapping
 from dataclasses import dataclass
+from typing import Any
 
 import torch
 from torch import Tensor
 from torch.nn.functional import interpolate
 
 from gan.progress import Progress
+from gan.settings import setting
 from xai.errors import ExplanationError
-from xai.methods.base import Attribution, Result
+from xai.methods.base import Attribution, Result, register
 from xai.networks.hooks import capture
 
 
+@register
 @dataclass(frozen=True, eq=False)
 class Activation(Attribution):
     """Output of ``layer`` for one ``unit``, enlarged without smoothing.
 
     Without a ``layer`` it is the second activation function, whose maps are a quarter of the poster's size. Without a
-    ``unit`` the liveliest is taken: the one whose response varies most over the poster. Diagnostics:
+    ``unit`` the most variable is taken: the one whose response has the largest variance over the poster. Diagnostics:
     the ``unit`` that is shown, and its native ``map`` (h, w).
     """
 
@@ -37,26 +41,25 @@ class Activation(Attribution):
     promise = "Where one filter of the discriminator responds (red) or is held back (blue)."
     caveat = "A strong response may speak for real, for fake, or not matter to the verdict at all."
 
-    layer: str | None = None
-    unit: int | None = None
+    layer: str | None = setting(None, "the layer that is shown; by default the second activation function", kind=str)
+    unit: int | None = setting(None, "which of its units; by default the most variable one", kind=int)
 
-    def __post_init__(self) -> None:
-        super().__post_init__()
-        object.__setattr__(self, "layer", self.layer if self.layer is not None else self.score.usual_layer(1))
+    def _defaults(self) -> Mapping[str, Any]:
+        return {"layer": self.score.usual_layer(1)}
 
     def _attribute(self, image: Tensor, progress: Progress) -> Result:
-        assert self.layer is not None  # by __post_init__
+        assert self.layer is not None  # by _defaults
         network = self.score.module()
         with torch.no_grad(), capture(network, [self.layer]) as maps:
             network(image)
-        found = maps[self.layer]
-        if found.ndim != 4:
-            raise ExplanationError(f"{self.layer} answers with numbers, not with maps.")
-        count = found.shape[1]
+        outputs = maps[self.layer]
+        if outputs.ndim != 4:
+            raise ExplanationError(f"{self.layer} has no maps: its output has the shape {tuple(outputs.shape)}.")
+        count = outputs.shape[1]
         if self.unit is not None and not 0 <= self.unit < count:
             raise ExplanationError(f"{self.layer} has units 0 to {count - 1}; {self.unit} is none of them.")
-        unit = int(found.var((2, 3), correction=0).argmax()) if self.unit is None else self.unit
-        native = found[:, [unit]]
+        unit = int(outputs.var((2, 3), correction=0).argmax()) if self.unit is None else self.unit
+        native = outputs[:, [unit]]
         return Result(
             interpolate(native, image.shape[-2:], mode="nearest"),
             diagnostics={"map": native[:, 0], "unit": torch.tensor([unit])},

@@ -5,7 +5,8 @@
     explanation.values            # (N, 3, 64, 64), signed, in logit units
 
 A method is a frozen dataclass whose fields are its settings, with one function that explains one
-picture. Everything around it (rows, sums, time, progress, checks) is done here, once.
+picture. Everything around it (rows, sums, time, progress, checks) is done here, once. ``@register`` gives it a place
+in METHODS, by its name.
 """
 
 from __future__ import annotations
@@ -16,7 +17,7 @@ from abc import ABC, abstractmethod
 from collections.abc import Mapping
 from dataclasses import dataclass, field, fields, replace
 from pathlib import Path
-from typing import Any, ClassVar, Literal, Self
+from typing import Any, ClassVar, Literal, Self, TypeVar
 
 import numpy as np
 import torch
@@ -25,11 +26,14 @@ from torch import Tensor
 
 from gan.files import write_directory
 from gan.progress import Progress
+from gan.settings import Setting, describe, setting, validate
 from xai.errors import ExplanationError
 from xai.methods.references import Reference, reference
 from xai.networks.score import Score
 
 Claim = Literal["score", "gradient", "response"]
+ENGINE = "who computes: our own code, or a library that it is checked against"  # help of the setting
+Method = TypeVar("Method", bound="Attribution")
 
 
 @dataclass(frozen=True, eq=False)
@@ -138,14 +142,20 @@ class Attribution(ABC):
 
     score: Score
     reference: Reference = field(default_factory=reference)
-    seed: int = 0
+    seed: int = setting(0, "names the random draws: the same seed, the same map", label="Random seed", low=0)
 
     def __post_init__(self) -> None:
-        engine = getattr(self, "engine", None)
-        if engine is not None and engine not in self.engines:
-            raise ExplanationError(
-                f"{self.title} has the engines {', '.join(self.engines)}; {engine!r} is none of them."
-            )
+        for name, value in self._defaults().items():
+            if getattr(self, name) is None:
+                object.__setattr__(self, name, value)  # frozen, but this default follows from the score
+        try:
+            validate(self)
+        except ValueError as error:
+            raise ExplanationError(f"{self.title}: {error}.") from None
+
+    def _defaults(self) -> Mapping[str, Any]:
+        """Values of settings that were left at None, where they follow from the score."""
+        return {}
 
     def attribute(self, images: Tensor, progress: Progress | None = None) -> Explanation:
         """Explain pictures (N, 3, H, W) in [-1, 1]; ``progress`` is called with the finished fraction.
@@ -223,6 +233,20 @@ class Attribution(ABC):
     @abstractmethod
     def _attribute(self, image: Tensor, progress: Progress) -> Result:
         """Explain one picture (1, C, H, W)."""
+
+
+METHODS: dict[str, type[Attribution]] = {}
+
+
+def register(method: type[Method]) -> type[Method]:
+    """A decorator: the method is known by its name from now on, to ``xai.attribution``, the scripts and the pages."""
+    METHODS[method.name] = method
+    return method
+
+
+def settings_of(method: type[Attribution]) -> dict[str, Setting]:
+    """What can be set for a method, by name, in the order of its class; a seed only where it draws at random."""
+    return {name: one for name, one in describe(method).items() if name != "seed" or method.stochastic}
 
 
 def _checked(images: Tensor, pictures: bool) -> Tensor:

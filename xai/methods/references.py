@@ -1,7 +1,11 @@
-"""References: the pictures that a difference-from-reference method compares with.
+"""References (or baselines): the pictures that a difference-from-reference method compares with.
+
+    reference = xai.reference("posters", posters=training, count=16)
+    reference.of(image)           # (16, 3, H, W)
 
 "Why is this logit 3.1?" means little; "why 3.1 more than for a grey picture?" can be answered. Another
-reference gives another answer, so the choice is made in the open.
+reference gives another answer, so the choice is explicit. A new kind is a function that makes it and a line in
+REFERENCES.
 """
 
 from __future__ import annotations
@@ -19,17 +23,6 @@ from gan.networks.dcgan import Generator, latents
 from xai.errors import ExplanationError
 from xai.networks.batches import at_once
 from xai.networks.hooks import private_copy
-
-REFERENCES = {
-    "grey": "a plain grey picture",
-    "black": "a black picture",
-    "white": "a white picture",
-    "blur": "the poster itself, strongly blurred",
-    "mean": "the average poster",
-    "posters": "several real posters",
-    "generated": "several generated posters",
-    "own": "pictures of your own",
-}
 
 
 @dataclass(frozen=True, eq=False)
@@ -60,6 +53,28 @@ class Reference:
         return self.of(image).mean(0, keepdim=True)
 
 
+@dataclass(frozen=True, eq=False)
+class Sources:
+    """What references can be made from: ``images`` (K, 3, H, W) of one's own, posters to choose from, a generator."""
+
+    images: Tensor | None
+    posters: PosterSet | None
+    generator: Generator | None
+    count: int
+    seed: int
+
+
+Make = Callable[[Tensor], Tensor]  # the explained picture (1, 3, H, W) to its references (K, 3, H, W)
+
+
+@dataclass(frozen=True)
+class ReferenceKind:
+    """A kind of reference, in words, and how it is made; ``build`` gives None where it lacks what it needs."""
+
+    words: str
+    build: Callable[[Sources], Make | None]
+
+
 def reference(
     kind: str = "grey",
     *,
@@ -77,34 +92,21 @@ def reference(
     Raises
     ------
     ExplanationError
-        If the kind is unknown or lacks what it needs, or the generator waits for genres.
+        If the kind is unknown or lacks what it needs, or the generator needs genres.
     """
     if count < 1 or (posters is not None and not len(posters)):
         raise ExplanationError("A reference needs at least one picture.")
-    plain = {"grey": 0.0, "black": -1.0, "white": 1.0}
-    if kind in plain:
-        return Reference(kind, lambda image: torch.full_like(image[:1], plain[kind]))
-    if kind == "blur":
-        return Reference(kind, _blurred)
-    if kind == "mean" and (posters is not None or images is not None):
-        mean = _mean(posters) if images is None and posters is not None else _stack(images)
-        return Reference(kind, lambda image: mean.mean(0, keepdim=True))
-    if kind in ("posters", "own") and images is not None:
-        chosen = _stack(images)
-        return Reference(kind, lambda image: chosen)
-    if kind == "posters" and posters is not None:
-        picked = np.random.default_rng(seed).permutation(len(posters))[:count]
-        chosen = posters.tensor(np.sort(picked))
-        return Reference(kind, lambda image: chosen)
-    if kind == "generated" and generator is not None:
-        seeds = range(seed * 10_000 + 500_000, seed * 10_000 + 500_000 + count)
-        with torch.no_grad():
-            private, rows = private_copy(generator), at_once(64, generator.config.size)
-            chosen = torch.cat([private(part) for part in torch.split(latents(seeds, generator.config), rows)])
-        return Reference(kind, lambda image: chosen)
-    if kind in REFERENCES:
-        raise ExplanationError(f"The reference {kind!r} ({REFERENCES[kind]}) needs pictures to choose from.")
-    raise ExplanationError(f"There is no reference {kind!r}; there are {', '.join(REFERENCES)}.")
+    if kind not in REFERENCES:
+        raise ExplanationError(f"There is no reference {kind!r}; there are {', '.join(REFERENCES)}.")
+    make = REFERENCES[kind].build(Sources(images, posters, generator, count, seed))
+    if make is None:
+        raise ExplanationError(f"The reference {kind!r} ({REFERENCES[kind].words}) needs pictures to choose from.")
+    return Reference(kind, make)
+
+
+def _plain(level: float) -> Callable[[Sources], Make]:
+    """Every pixel at this level, -1 (black) to 1 (white)."""
+    return lambda sources: lambda image: torch.full_like(image[:1], level)
 
 
 def _blurred(image: Tensor) -> Tensor:
@@ -114,7 +116,18 @@ def _blurred(image: Tensor) -> Tensor:
     return blurred
 
 
-def _mean(posters: PosterSet) -> Tensor:
+def _mean(sources: Sources) -> Make | None:
+    if sources.images is not None:
+        mean = _stack(sources.images)
+    elif sources.posters is not None:
+        mean = _mean_poster(sources.posters)
+    else:
+        return None
+    return lambda image: mean.mean(0, keepdim=True)
+
+
+def _mean_poster(posters: PosterSet) -> Tensor:
+    """Mean (1, 3, H, W) of about 1,000 posters, spread evenly over the set."""
     chosen: Sequence[int] = range(0, len(posters), max(1, len(posters) // 1000))
     mean = torch.zeros(())
     for part in torch.split(torch.tensor(chosen), at_once(2000, posters.images.shape[1:3])):
@@ -122,7 +135,46 @@ def _mean(posters: PosterSet) -> Tensor:
     return mean
 
 
-def _stack(images: Tensor | None) -> Tensor:
-    if images is None or images.ndim != 4 or len(images) < 1:
-        raise ExplanationError("References are pictures of the shape (K, 3, H, W) with K at least 1.")
+def _own(sources: Sources) -> Make | None:
+    if sources.images is None:
+        return None
+    images = _stack(sources.images)
+    return lambda image: images
+
+
+def _posters(sources: Sources) -> Make | None:
+    if sources.images is not None or sources.posters is None:
+        return _own(sources)
+    picked = np.random.default_rng(sources.seed).permutation(len(sources.posters))[: sources.count]
+    chosen = sources.posters.tensor(np.sort(picked))
+    return lambda image: chosen
+
+
+def _generated(sources: Sources) -> Make | None:
+    if sources.generator is None:
+        return None
+    first, config = sources.seed * 10_000 + 500_000, sources.generator.config
+    private, z = private_copy(sources.generator), latents(range(first, first + sources.count), config)
+    with torch.no_grad():
+        chosen = torch.cat([private(part) for part in torch.split(z, at_once(64, config.size))])
+    return lambda image: chosen
+
+
+def _stack(images: Tensor) -> Tensor:
+    if images.ndim != 4 or len(images) < 1:
+        raise ExplanationError(
+            f"References are pictures of the shape (K, 3, H, W) with K at least 1, not {tuple(images.shape)}."
+        )
     return images.detach()
+
+
+REFERENCES = {
+    "grey": ReferenceKind("a plain grey picture", _plain(0.0)),
+    "black": ReferenceKind("a black picture", _plain(-1.0)),
+    "white": ReferenceKind("a white picture", _plain(1.0)),
+    "blur": ReferenceKind("the poster itself, strongly blurred", lambda sources: _blurred),
+    "mean": ReferenceKind("the average poster", _mean),
+    "posters": ReferenceKind("several real posters", _posters),
+    "generated": ReferenceKind("several generated posters", _generated),
+    "own": ReferenceKind("pictures of your own", _own),
+}

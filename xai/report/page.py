@@ -127,8 +127,9 @@ def _facts(made_by: Mapping[str, Any], versions: Mapping[str, str]) -> Iterator[
     else:
         place = "the mean of its map" if target["place"] is None else f"at row, column {target['place']}"
         yield "What is explained", f"{target['layer']}, unit {target['unit']}, {place}"
+    kind = reference["kind"]
     count = f" ({reference['pictures']})" if "pictures" in reference else ""
-    yield "Compared with", REFERENCES.get(reference["kind"], "pictures of one's own") + count
+    yield "Compared with", (REFERENCES[kind].words if kind in REFERENCES else kind) + count
     if made_by["trust"]:
         yield "Verdicts", RULE
     yield "Versions", ", ".join(f"{name} {version}" for name, version in versions.items())

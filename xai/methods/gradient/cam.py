@@ -9,15 +9,18 @@ what speaks against it; a discriminator has two classes, so here the evidence ag
 from __future__ import annotations
 
 from abc import abstractmethod
+from collections.abc import Mapping
 from dataclasses import dataclass
+from typing import Any
 
 import torch
 from torch import Tensor
 from torch.nn.functional import interpolate
 
 from gan.progress import Progress
+from gan.settings import setting
 from xai.errors import ExplanationError
-from xai.methods.base import Attribution, Result
+from xai.methods.base import Attribution, Result, register
 
 
 @dataclass(frozen=True, eq=False)
@@ -31,17 +34,18 @@ class Cam(Attribution):
     in_logits = False
     claims = "gradient"
 
-    layer: str | None = None
+    layer: str | None = setting(
+        None, "the layer whose units are weighted; by default the third activation function", kind=str
+    )
 
-    def __post_init__(self) -> None:
-        super().__post_init__()
-        object.__setattr__(self, "layer", self.layer if self.layer is not None else self.score.usual_layer(2))
+    def _defaults(self) -> Mapping[str, Any]:
+        return {"layer": self.score.usual_layer(2)}
 
     def _attribute(self, image: Tensor, progress: Progress) -> Result:
-        assert self.layer is not None  # by __post_init__
+        assert self.layer is not None  # by _defaults
         maps, slopes = self.score.layer_gradient(image, self.layer)
         if maps.ndim != 4:
-            raise ExplanationError(f"{self.layer} answers with numbers, not with maps.")
+            raise ExplanationError(f"{self.layer} has no maps: its output has the shape {tuple(maps.shape)}.")
         native = self._weighted(maps, slopes)
         return Result(interpolate(native, image.shape[-2:], mode="nearest"), diagnostics={"map": native[:, 0]})
 
@@ -50,6 +54,7 @@ class Cam(Attribution):
         """One map (1, 1, h, w) from those of all units (1, U, h, w) and their slopes."""
 
 
+@register
 @dataclass(frozen=True, eq=False)
 class GradCam(Cam):
     """Each unit's map times its mean slope, added up."""
@@ -63,6 +68,7 @@ class GradCam(Cam):
         return (slopes.mean((2, 3), keepdim=True) * maps).sum(1, keepdim=True)
 
 
+@register
 @dataclass(frozen=True, eq=False)
 class LayerCam(Cam):
     """Each unit's map times its slope at each place, where it is positive; for fake likewise, as negative."""

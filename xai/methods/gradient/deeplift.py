@@ -13,7 +13,8 @@ import torch
 from torch import Tensor
 
 from gan.progress import Progress
-from xai.methods.base import Attribution, Result
+from gan.settings import setting
+from xai.methods.base import ENGINE, Attribution, Result, register
 from xai.methods.quiet import quiet
 from xai.networks.batches import at_once
 from xai.networks.chain import Trace
@@ -21,6 +22,7 @@ from xai.networks.chain import Trace
 ROWS = 32  # pictures at once, fewer of large ones: enough for the fast formats, little enough for the caches
 
 
+@register
 @dataclass(frozen=True, eq=False)
 class DeepLift(Attribution):
     """Multipliers along the network between the picture and one reference (several are averaged).
@@ -37,7 +39,7 @@ class DeepLift(Attribution):
     promise = "How much each pixel adds to or takes from the logit, compared with the reference picture."
     caveat = "Another reference gives another map, and neighbouring pixels may cancel each other out."
 
-    engine: str = "chain"
+    engine: str = setting(engines[0], ENGINE, choices=engines)
 
     def _attribute_all(self, images: Tensor, progress: Progress) -> list[Result]:
         if self.used_engine != "chain":

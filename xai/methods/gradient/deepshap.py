@@ -13,13 +13,15 @@ import torch
 from torch import Tensor
 
 from gan.progress import Progress
-from xai.methods.base import Attribution, Result
+from gan.settings import setting
+from xai.methods.base import ENGINE, Attribution, Result, register
 from xai.methods.quiet import quiet
 from xai.networks.batches import at_once
 
 ROWS = 64  # references at once, fewer of large ones
 
 
+@register
 @dataclass(frozen=True, eq=False)
 class DeepShap(Attribution):
     """Average DeepLIFT shares over all K references; with one reference it is DeepLIFT itself.
@@ -37,7 +39,7 @@ class DeepShap(Attribution):
     promise = "Each pixel's fair share of the logit, averaged over several reference pictures."
     caveat = "Fair only approximately: pixels are treated as if they were independent of each other."
 
-    engine: str = "chain"
+    engine: str = setting(engines[0], ENGINE, choices=engines)
 
     def _attribute(self, image: Tensor, progress: Progress) -> Result:
         references = self.reference.of(image)

@@ -13,13 +13,14 @@ import torch
 from torch import Tensor
 
 from gan.progress import Progress
-from xai.errors import ExplanationError
-from xai.methods.base import Attribution, Result
+from gan.settings import setting
+from xai.methods.base import Attribution, Result, register
 from xai.networks.batches import at_once
 
 BATCH = 32  # points at once, fewer of large pictures
 
 
+@register
 @dataclass(frozen=True, eq=False)
 class ExpectedGradients(Attribution):
     """``samples`` points, each on the way from a reference to the picture.
@@ -36,12 +37,7 @@ class ExpectedGradients(Attribution):
     promise = "The logit's slope for each pixel, added up while each of many references turns into the poster."
     caveat = "Drawn at random: more samples, less noise; and the pictures on the way are blends."
 
-    samples: int = 128
-
-    def __post_init__(self) -> None:
-        super().__post_init__()
-        if self.samples < 1:
-            raise ExplanationError("Expected gradients need at least 1 sample.")
+    samples: int = setting(128, "points on the paths from the references to the picture", low=1)
 
     def _attribute(self, image: Tensor, progress: Progress) -> Result:
         references = self.reference.of(image)

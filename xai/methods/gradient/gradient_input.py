@@ -12,9 +12,10 @@ from dataclasses import dataclass
 from torch import Tensor
 
 from gan.progress import Progress
-from xai.methods.base import Attribution, Result
+from xai.methods.base import Attribution, Result, register
 
 
+@register
 @dataclass(frozen=True, eq=False)
 class GradientInput(Attribution):
     """First-order guess of what each pixel's difference from the reference (several are averaged) does."""

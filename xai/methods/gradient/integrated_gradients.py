@@ -14,13 +14,15 @@ import torch
 from torch import Tensor
 
 from gan.progress import Progress
+from gan.settings import setting
 from xai.errors import ExplanationError
-from xai.methods.base import Attribution, Result
+from xai.methods.base import ENGINE, Attribution, Result, register
 from xai.networks.batches import at_once
 
 BATCH = 32  # points at once, fewer of large pictures
 
 
+@register
 @dataclass(frozen=True, eq=False)
 class IntegratedGradients(Attribution):
     """Trapezoids on ``steps`` points, both ends included; halved until the shares add up.
@@ -40,15 +42,17 @@ class IntegratedGradients(Attribution):
     promise = "The logit's slope for each pixel, added up while the reference turns into the poster."
     caveat = "The pictures on the way are blends that no network was trained on."
 
-    engine: str = "direct"
-    steps: int = 33
-    most_steps: int = 1025
-    tolerance: float = 0.02
+    engine: str = setting(engines[0], ENGINE, choices=engines)
+    steps: int = setting(33, "points on the path at first, both ends included", low=2)
+    most_steps: int = setting(1025, "points on the path at most", label="maximum steps", low=2)
+    tolerance: float = setting(0.02, "completeness gap to stop at, as a proportion of the range of the scores", low=0)
 
     def __post_init__(self) -> None:
         super().__post_init__()
-        if not 2 <= self.steps <= self.most_steps:
-            raise ExplanationError(f"steps run from 2 to most_steps ({self.most_steps}), not {self.steps}.")
+        if self.steps > self.most_steps:
+            raise ExplanationError(
+                f"{self.title}: steps must be at most {self.most_steps} (most_steps), not {self.steps}."
+            )
 
     def _attribute(self, image: Tensor, progress: Progress) -> Result:
         base = self.reference.single(image)

@@ -13,13 +13,14 @@ import torch
 from torch import Tensor
 
 from gan.progress import Progress
-from xai.errors import ExplanationError
-from xai.methods.base import Attribution, Result
+from gan.settings import setting
+from xai.methods.base import Attribution, Result, register
 from xai.networks.batches import at_once
 
 BATCH = 32  # copies at once, fewer of large pictures
 
 
+@register
 @dataclass(frozen=True, eq=False)
 class SmoothGrad(Attribution):
     """``samples`` copies with normal noise of ``noise`` times the poster's range; each also with the noise turned."""
@@ -32,13 +33,8 @@ class SmoothGrad(Attribution):
     promise = "In which direction each pixel would have to change to raise the logit, near this poster."
     caveat = "It says what a change would do, not what the pixel does now: a pixel at its best place is silent."
 
-    samples: int = 64
-    noise: float = 0.15
-
-    def __post_init__(self) -> None:
-        super().__post_init__()
-        if self.samples < 1 or not self.noise >= 0:
-            raise ExplanationError("SmoothGrad needs at least 1 sample, and noise of 0 or more.")
+    samples: int = setting(64, "noisy copies", low=1)
+    noise: float = setting(0.15, "standard deviation of the noise, as a proportion of the picture's range", low=0)
 
     def _attribute(self, image: Tensor, progress: Progress) -> Result:
         random = torch.Generator().manual_seed(self.seed)

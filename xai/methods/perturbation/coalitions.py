@@ -28,6 +28,11 @@ from xai.networks.score import Score, digest
 BATCH = 64  # pictures at once, fewer of large ones
 MOST_PLAYERS = 16  # of an exact table: 65,536 pictures
 
+# Help of the settings that LIME and KernelSHAP share
+SAMPLES = "masked posters at most; it stops earlier where the estimates from parts of them agree"
+SEGMENTS = "SLIC segments, about"
+AGREEMENT = "rank correlation to be expected with another seed's map, at which it stops"
+
 Masks = NDArray[np.bool_]
 
 

@@ -17,14 +17,26 @@ from numpy.typing import NDArray
 from torch import Tensor
 
 from gan.progress import Progress
-from xai.errors import ExplanationError
-from xai.methods.base import Attribution, Result
-from xai.methods.perturbation.coalitions import Blocks, Game, Masks, every_mask, kernel_pairs, kernel_sizes, parts_agree
+from gan.settings import setting
+from xai.methods.base import Attribution, Result, register
+from xai.methods.perturbation.coalitions import (
+    AGREEMENT,
+    SAMPLES,
+    SEGMENTS,
+    Blocks,
+    Game,
+    Masks,
+    every_mask,
+    kernel_pairs,
+    kernel_sizes,
+    parts_agree,
+)
 from xai.methods.perturbation.segments import segment, spread
 
 BLOCK = 128
 
 
+@register
 @dataclass(frozen=True, eq=False)
 class KernelShap(Attribution):
     """Shares of about ``segments`` SLIC segments that add up exactly; at most ``samples`` masked posters.
@@ -45,14 +57,9 @@ class KernelShap(Attribution):
     promise = "Each segment's fair share: what it adds to the logit, averaged over all orders of uncovering them."
     caveat = "Estimated from some of the orders: another seed gives slightly other shares."
 
-    samples: int = 2048
-    segments: int = 50
-    agreement: float = 0.95
-
-    def __post_init__(self) -> None:
-        super().__post_init__()
-        if self.samples < 8 or self.segments < 1:
-            raise ExplanationError("KernelSHAP needs at least 8 samples and 1 segment.")
+    samples: int = setting(2048, SAMPLES, label="Sample budget", low=8)
+    segments: int = setting(50, SEGMENTS, low=1)
+    agreement: float = setting(0.95, AGREEMENT, label="Target agreement")
 
     def _attribute(self, image: Tensor, progress: Progress) -> Result:
         labels = segment(image[0].permute(1, 2, 0).double().numpy(), self.segments)

@@ -19,15 +19,17 @@ from numpy.typing import NDArray
 from torch import Tensor
 
 from gan.progress import Progress
+from gan.settings import setting
 from xai.errors import ExplanationError
-from xai.methods.base import Attribution, Result
-from xai.methods.perturbation.coalitions import BATCH, Blocks, Game, Masks, parts_agree
+from xai.methods.base import ENGINE, Attribution, Result, register
+from xai.methods.perturbation.coalitions import AGREEMENT, BATCH, SAMPLES, SEGMENTS, Blocks, Game, Masks, parts_agree
 from xai.methods.perturbation.segments import segment, spread
 
 KERNEL_WIDTH = 0.25  # lime's
 RIDGE = 1.0  # lime's
 
 
+@register
 @dataclass(frozen=True, eq=False)
 class Lime(Attribution):
     """About ``segments`` SLIC segments; at most ``samples`` masked posters.
@@ -47,15 +49,10 @@ class Lime(Attribution):
     promise = "What each segment adds to the logit, by a linear model of what happens when segments are hidden."
     caveat = "Only as good as the linear model fits (R2), and another seed hides other segments."
 
-    engine: str = "direct"
-    samples: int = 2048
-    segments: int = 50
-    agreement: float = 0.95
-
-    def __post_init__(self) -> None:
-        super().__post_init__()
-        if self.samples < 4 or self.segments < 1:
-            raise ExplanationError("LIME needs at least 4 samples and 1 segment.")
+    engine: str = setting(engines[0], ENGINE, choices=engines)
+    samples: int = setting(2048, SAMPLES, label="Sample budget", low=4)
+    segments: int = setting(50, SEGMENTS, low=1)
+    agreement: float = setting(0.95, AGREEMENT, label="Target agreement")
 
     def _attribute(self, image: Tensor, progress: Progress) -> Result:
         labels = segment(image[0].permute(1, 2, 0).double().numpy(), self.segments)

@@ -7,19 +7,23 @@ Zeiler and Fergus 2014, section 4.3.
 
 from __future__ import annotations
 
+from collections.abc import Mapping
 from dataclasses import dataclass
+from typing import Any
 
 import torch
 from torch import Tensor
 
 from gan.progress import Progress
+from gan.settings import setting
 from xai.errors import ExplanationError
-from xai.methods.base import Attribution, Result
+from xai.methods.base import Attribution, Result, register
 from xai.networks.batches import at_once
 
 BATCH = 64  # windows at once, fewer of large pictures
 
 
+@register
 @dataclass(frozen=True, eq=False)
 class Occlusion(Attribution):
     """A window of ``window`` pixels, moved by ``stride``; a pixel gets the mean of its windows' losses.
@@ -36,21 +40,24 @@ class Occlusion(Attribution):
     promise = "What the logit loses when a small window is covered by the reference."
     caveat = "It takes one window at a time: what two places say only together, it does not see."
 
-    window: int | None = None
-    stride: int | None = None
+    window: int | None = setting(None, "pixels a side; by default an eighth of the poster's width", kind=int, low=1)
+    stride: int | None = setting(None, "pixels from window to window; by default half a window", kind=int, low=1)
 
     def __post_init__(self) -> None:
         super().__post_init__()
+        assert self.window is not None and self.stride is not None  # by _defaults
+        if self.stride > self.window:
+            raise ExplanationError(
+                f"{self.title}: stride must be at most {self.window} (window), not {self.stride}; it skips pixels."
+            )
+
+    def _defaults(self) -> Mapping[str, Any]:
         scale = 1 if self.score.size is None else max(1, self.score.size[1] // 64)
         window = 8 * scale if self.window is None else self.window
-        stride = min(window, 4 * scale) if self.stride is None else self.stride
-        object.__setattr__(self, "window", window)
-        object.__setattr__(self, "stride", stride)
-        if not 1 <= stride <= window:
-            raise ExplanationError("Occlusion's stride runs from 1 to the window: no pixel may be left out.")
+        return {"window": window, "stride": min(window, 4 * scale)}
 
     def _attribute(self, image: Tensor, progress: Progress) -> Result:
-        assert self.window is not None and self.stride is not None  # by __post_init__
+        assert self.window is not None and self.stride is not None  # by _defaults
         base, side, stride = self.reference.single(image), self.window, self.stride
         rows, columns = (_starts(length, side, stride) for length in image.shape[2:])
         windows = [(row, column) for row in rows for column in columns]

@@ -13,12 +13,13 @@ import torch
 from torch import Tensor
 
 from gan.progress import Progress
-from xai.errors import ExplanationError
-from xai.methods.base import Attribution, Result
+from gan.settings import setting
+from xai.methods.base import Attribution, Result, register
 from xai.methods.perturbation import segments
 from xai.methods.perturbation.coalitions import Game, shapley
 
 
+@register
 @dataclass(frozen=True, eq=False)
 class Shapley(Attribution):
     """``grid`` x ``grid`` tiles; their shares add up exactly."""
@@ -31,12 +32,7 @@ class Shapley(Attribution):
     promise = "Each tile's fair share of the logit, exact: its mean gain over every order of uncovering the tiles."
     caveat = "Exact for this grid and this reference only, and it cannot look inside a tile."
 
-    grid: int = 3
-
-    def __post_init__(self) -> None:
-        super().__post_init__()
-        if not 1 <= self.grid <= 4:
-            raise ExplanationError(f"Exact Shapley values are for grids of 1 x 1 to 4 x 4 tiles, not of {self.grid}.")
+    grid: int = setting(3, "tiles a side; 4 takes 65,536 pictures", low=1, high=4)
 
     def _attribute(self, image: Tensor, progress: Progress) -> Result:
         height, width = image.shape[-2:]
