@@ -140,8 +140,8 @@ def folder(bench: Bench) -> Iterator[Row]:
 
 def generator(bench: Bench) -> Iterator[Row]:
     """The generator's laboratory: all sweeps of one seed, the Jacobian, the picture without every filter."""
-    from xai.generator.ablation import removals
-    from xai.generator.folded import Anatomy
+    from xai.generator.ablation import ablate_all
+    from xai.generator.folded import FoldedGenerator
     from xai.latents.sweeps import atlas
     from xai.networks.jacobian import jacobian
 
@@ -150,9 +150,9 @@ def generator(bench: Bench) -> Iterator[Row]:
     few = max(3, bench.turns // 3)
     (sweeps,) = turns(few, lambda turn: atlas(network, z))
     yield Row("Atlas: 100 values at 11 steps", sweeps, "", None, "under 8,000 ms")
-    anatomy, judge = Anatomy.of(network), bench.score
-    (without,) = turns(few, lambda turn: [removals(anatomy, z, layer, score=judge) for layer in anatomy.layers])
-    count = sum(anatomy.count(layer) for layer in anatomy.layers)
+    folded, judge = FoldedGenerator.of(network), bench.score
+    (without,) = turns(few, lambda turn: [ablate_all(folded, z, layer, score=judge) for layer in folded.layers])
+    count = sum(folded.count(layer) for layer in folded.layers)
     yield Row(f"The poster without each of {count} filters, and D's logit", without, "", None, "under 6,000 ms")
     (slopes,) = turns(few, lambda turn: jacobian(network, z))
     yield Row("Jacobian of one poster", slopes, "", None, "under 500 ms")

@@ -25,7 +25,7 @@ from gan.training.state import recalibrate
 from xai import ExplanationError
 from xai.bench.pruning import RULE, bench, unnoticed
 from xai.generator.filter_study import filters_table
-from xai.generator.filter_table import FILE, Table
+from xai.generator.filter_table import FILE, FilterTable
 from xai.generator.pruning import RANKINGS, costs, effects, first_of, moments, prune, ranking
 
 SHARES = (0.0, 0.02, 0.05, 0.1, 0.2, 0.3, 0.5, 0.7)
@@ -61,10 +61,10 @@ def check(options: argparse.Namespace) -> None:
         raise gan.DataError("The study needs real posters to measure by: --data PATH.")
 
 
-def table_of(checkpoint: gan.Checkpoint, options: argparse.Namespace) -> Table:
+def table_of(checkpoint: gan.Checkpoint, options: argparse.Namespace) -> FilterTable:
     """The table of filters beside the weights; measured, and put there, where it is missing or of other weights."""
     folder: Path = options.checkpoint
-    found = Table.beside(folder, checkpoint.digest)
+    found = FilterTable.beside(folder, checkpoint.digest)
     if found is None:
         with progress_bar("filters") as tell:
             found = filters_table(checkpoint, options.latents, progress=tell)

@@ -18,23 +18,24 @@ if TYPE_CHECKING:
 
     import gan
     from gan.progress import Progress
-    from xai.generator.contributions import By, Parts, Wiring
-    from xai.generator.filter_table import Table
-    from xai.generator.folded import Anatomy
-    from xai.generator.one_ablation import Effect
+    from xai.generator.ablation import AblatedPicture
+    from xai.generator.contributions import By, Contributions, LatentGradients
+    from xai.generator.filter_table import FilterTable
+    from xai.generator.folded import FoldedGenerator
     from xai.networks.batches import Memory
 
 
 @st.cache_resource(max_entries=256, show_spinner="Drawing the poster without this filter")
 def effect(
     digest: str, seed: int, layer: str, unit: int, removal: str, _checkpoint: gan.Checkpoint, _z: Tensor
-) -> Effect:
+) -> AblatedPicture:
     """The poster of a seed without one generator filter."""
-    from xai.generator import one_ablation
+    from xai.generator.ablation import Ablation, ablate
 
     judge, network = networks.judge(digest, _checkpoint), _checkpoint.need_generator()
     means = _unit_means(digest, layer, _checkpoint) if removal == "mean" else None
-    return one_ablation.ablate(network, _z, layer, unit, removal, judge, means)  # type: ignore[arg-type]  # the page offers all
+    ablation = Ablation("resample" if removal == "another's" else removal)  # type: ignore[arg-type]  # the page offers all
+    return ablate(network, _z, layer, unit, ablation, judge, means)
 
 
 @st.cache_resource(max_entries=32, show_spinner=False)
@@ -46,20 +47,20 @@ def _unit_means(digest: str, layer: str, _checkpoint: gan.Checkpoint) -> Tensor:
 
 
 @st.cache_resource(max_entries=4, show_spinner=False)
-def anatomy(digest: str, _checkpoint: gan.Checkpoint) -> Anatomy:
+def anatomy(digest: str, _checkpoint: gan.Checkpoint) -> FoldedGenerator:
     """The generator, cut after each activation layer."""
-    from xai.generator.folded import Anatomy
+    from xai.generator.folded import FoldedGenerator
 
-    return Anatomy.of(_checkpoint.need_generator())
+    return FoldedGenerator.of(_checkpoint.need_generator())
 
 
 @st.cache_resource(max_entries=8, show_spinner=False)
-def filters_table(digest: str, _checkpoint: gan.Checkpoint) -> Table | None:
+def filters_table(digest: str, _checkpoint: gan.Checkpoint) -> FilterTable | None:
     """The verdicts on all filters: those that came with the checkpoint, or those measured here before."""
-    from xai.generator.filter_table import Table
+    from xai.generator.filter_table import FilterTable
 
-    shipped = Table.beside(networks.folder(_checkpoint.name), digest)
-    return shipped or Table.beside(networks.measured_folder(digest), digest)
+    shipped = FilterTable.beside(networks.folder(_checkpoint.name), digest)
+    return shipped or FilterTable.beside(networks.measured_folder(digest), digest)
 
 
 def measure_filters(checkpoint: gan.Checkpoint, progress: Progress) -> None:
@@ -90,23 +91,31 @@ def _kept(kind: str, key: Any, checkpoint: gan.Checkpoint, doing: str, find: Cal
         return memory.get((kind, *key), find)
 
 
-def wiring(digest: str, seed: int, checkpoint: gan.Checkpoint, z: Tensor) -> Wiring:
+def wiring(digest: str, seed: int, checkpoint: gan.Checkpoint, z: Tensor) -> LatentGradients:
     """Which filters and pixels each noise value drives, for one poster."""
-    from xai.generator.contributions import wiring as trace
+    from xai.generator.contributions import latent_gradients
 
-    found: Wiring = _kept(
-        "wiring", (digest, seed), checkpoint, "Following the wires", lambda: trace(anatomy(digest, checkpoint), z)
+    found: LatentGradients = _kept(
+        "wiring",
+        (digest, seed),
+        checkpoint,
+        "Following the wires",
+        lambda: latent_gradients(anatomy(digest, checkpoint), z),
     )
     return found
 
 
-def parts(digest: str, seed: int, layer: str, by: By, checkpoint: gan.Checkpoint, z: Tensor) -> Parts:
+def parts(digest: str, seed: int, layer: str, by: By, checkpoint: gan.Checkpoint, z: Tensor) -> Contributions:
     """What each filter of a layer, or each noise value, adds to one poster."""
-    from xai.generator.contributions import parts as find
+    from xai.generator.contributions import contributions
 
     doing = "Taking everything away, one at a time" if by == "ablation" else "Following the slopes"
-    found: Parts = _kept(
-        "parts", (digest, seed, layer, by), checkpoint, doing, lambda: find(anatomy(digest, checkpoint), z, layer, by)
+    found: Contributions = _kept(
+        "parts",
+        (digest, seed, layer, by),
+        checkpoint,
+        doing,
+        lambda: contributions(anatomy(digest, checkpoint), z, layer, by),
     )
     return found
 

@@ -20,7 +20,7 @@ if TYPE_CHECKING:
     from torch import Tensor
 
     import gan
-    from xai.generator.filter_table import Table
+    from xai.generator.filter_table import FilterTable
     from xai.generator.pruning import Cost, Moments
 
 
@@ -60,13 +60,13 @@ def pruned(digest: str, ranking: str, percent: int, _checkpoint: gan.Checkpoint)
     return Pruned(smaller, layers, {layer: len(units) for layer, units in gone.items()})
 
 
-def strongest(table: Table, percent: int) -> float:
+def strongest(table: FilterTable, percent: int) -> float:
     """The greatest effect, in grey levels, among the ``percent`` (1 to 100) of the filters that have the least."""
     count = max(round(percent / 100 * len(table.effect)), 1)
     return float(sorted(table.effect)[count - 1])
 
 
-def threshold(table: Table, percent: int) -> float:
+def threshold(table: FilterTable, percent: int) -> float:
     """The least hundredth of a grey level that all of these filters stay below."""
     return 0.0 if percent == 0 else math.floor(100 * strongest(table, percent) + 1) / 100
 

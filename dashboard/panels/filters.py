@@ -12,7 +12,7 @@ import gan
 from dashboard import sidebar, ui
 from dashboard.cached import filters, networks
 from dashboard.components.sprite_grid import sprite_grid
-from xai.generator.contributions import LATENT, agreement
+from xai.generator.contributions import LATENT, correlation
 from xai.generator.filter_verdicts import RULE, VERDICTS
 from xai.generator.painting import Edit, from_json, to_json
 from xai.render import data_uri, enlarge, limit, overlay, sprite
@@ -22,7 +22,7 @@ if TYPE_CHECKING:
 
     from torch import Tensor
 
-    from xai.generator.filter_table import Table
+    from xai.generator.filter_table import FilterTable
 
 COLOURS = {
     "dead": "grey", "constant": "grey", "harmful": "red", "redundant": "orange", "essential": "green", "useful": "blue",
@@ -67,7 +67,7 @@ WIDTHS = {  # pixels; what stands in a column takes them, not its heading alone
 PINNED = ("layer", "unit")  # they stay where they are when the others are scrolled
 
 
-def show_verdict(table: Table | None, layer: str, unit: int) -> None:
+def show_verdict(table: FilterTable | None, layer: str, unit: int) -> None:
     """What the study says of one filter."""
     if table is None or layer not in table.layer:
         return
@@ -93,7 +93,7 @@ def measure_button(checkpoint: gan.Checkpoint) -> None:
     )
 
 
-def show_posters(checkpoint: gan.Checkpoint, table: Table, layer: str, unit: int) -> None:
+def show_posters(checkpoint: gan.Checkpoint, table: FilterTable, layer: str, unit: int) -> None:
     """The seeds on which a filter is strongest and weakest."""
     row = table.find(layer, unit)
     for kind in ("strongest", "weakest"):
@@ -108,7 +108,7 @@ def show_posters(checkpoint: gan.Checkpoint, table: Table, layer: str, unit: int
         )  # fmt: skip
 
 
-def show_table(table: Table, checkpoint: str) -> None:
+def show_table(table: FilterTable, checkpoint: str) -> None:
     """All filters with their verdicts; a click goes to one."""
     counts = table.counts()
     st.markdown(" ".join(f":{COLOURS[name]}-badge[{name} {counts[name]}]" for name in VERDICTS))
@@ -193,16 +193,16 @@ def show_feeders(checkpoint: gan.Checkpoint, seed: int, z: Tensor, layer: str, u
     found = filters.wiring(checkpoint.digest, seed, checkpoint, z)
     left, right = st.columns(2)
     with left:
-        bars(found.drives[layer][:, unit], "value", f"Noise values that feed filter {unit}", SLOPE, _follow_value)
+        bars(found.units[layer][:, unit], "value", f"Noise values that feed filter {unit}", SLOPE, _follow_value)
         st.caption("Click a bar to see what that value drives.")
     with right:
         owned = filters.parts(checkpoint.digest, seed, layer, "jacobian", checkpoint, z)
-        where = owned.map(unit).numpy()
+        where = owned.pixel_map(unit).numpy()
         ui.picture(overlay(pixels, where, limit(where, 1.0), 0.9), "the pixels that it owns")
         removed = filters.parts(checkpoint.digest, seed, layer, "ablation", checkpoint, z)
         st.caption(
             f"By the exact slope. Over all filters of {layer} the slopes and really taking filters away agree with a "
-            f"correlation of {agreement(owned, removed):.3f}."
+            f"correlation of {correlation(owned, removed):.3f}."
         )
 
 
@@ -213,16 +213,16 @@ def show_driven(checkpoint: gan.Checkpoint, seed: int, z: Tensor, layer: str, pi
     value = int(st.number_input("Noise value", 0, z.shape[1] - 1, key="wired_value", bind="query-params"))
     left, right = st.columns(2)
     with left:
-        bars(found.drives[layer][value], "filter", f"Filters of {layer} that value {value} drives", SLOPE, _follow_unit)
+        bars(found.units[layer][value], "filter", f"Filters of {layer} that value {value} drives", SLOPE, _follow_unit)
         st.caption("Click a bar to choose that filter.")
     with right:
-        where = found.moves(value).numpy()
+        where = found.pixel_map(value).numpy()
         ui.picture(overlay(pixels, where, limit(where, 1.0), 0.9), "the pixels that it moves")
         by_slope = filters.parts(checkpoint.digest, seed, LATENT, "jacobian", checkpoint, z)
         by_zero = filters.parts(checkpoint.digest, seed, LATENT, "ablation", checkpoint, z)
         st.caption(
             "By the exact slope. Over all noise values the slopes and really setting values to 0 agree with a "
-            f"correlation of {agreement(by_slope, by_zero):.3f}."
+            f"correlation of {correlation(by_slope, by_zero):.3f}."
         )
 
 
@@ -237,13 +237,13 @@ def show_makers(checkpoint: gan.Checkpoint, seed: int, z: Tensor, layer: str, pi
     without_values = filters.parts(checkpoint.digest, seed, LATENT, "ablation", checkpoint, z)
     with lists:
         share = "share of the changes inside the box"
-        bars(by_filter.shares(box), "filter", f"Filters of {layer} that made it", share, _follow_unit)
-        bars(by_value.shares(box), "value", "Noise values that made it", share, _follow_value)
+        bars(by_filter.proportions(box), "filter", f"Filters of {layer} that made it", share, _follow_unit)
+        bars(by_value.proportions(box), "value", "Noise values that made it", share, _follow_value)
         st.caption(
             "Click a bar to go to that filter or value. By exact slopes, compared with each filter's mean and with a "
             f"noise value of 0. Inside the box, really taking filters away agrees with a correlation of "
-            f"{agreement(by_filter, removed, box):.3f}, setting noise values to 0 with "
-            f"{agreement(by_value, without_values, box):.3f}."
+            f"{correlation(by_filter, removed, box):.3f}, setting noise values to 0 with "
+            f"{correlation(by_value, without_values, box):.3f}."
         )
 
 

@@ -20,7 +20,7 @@ import gan
 from gan.data.synthetic import draw_poster
 from tests.dashboard.conftest import PAGES
 from xai.generator.filter_study import filters_table
-from xai.generator.filter_table import Table
+from xai.generator.filter_table import FilterTable
 
 OpenApp = Callable[..., AppTest]
 FAST = {"methods": ["DeepLIFT", "Gradient × input", "Activation map"]}
@@ -452,7 +452,7 @@ def test_a_smaller_generator_taken_home_is_a_checkpoint(checkpoints: Path, tmp_p
 
 
 @pytest.fixture
-def studied(checkpoints: Path, tmp_path: Path) -> tuple[Path, Table]:
+def studied(checkpoints: Path, tmp_path: Path) -> tuple[Path, FilterTable]:
     """A folder of checkpoints whose first one's filters have been studied, and the table."""
     copied = tmp_path / "studied"
     shutil.copytree(checkpoints, copied)
@@ -466,7 +466,7 @@ def taken_away(app: AppTest) -> int:
 
 
 def test_a_threshold_takes_away_the_filters_whose_effect_is_below_it(
-    open_app: OpenApp, studied: tuple[Path, Table]
+    open_app: OpenApp, studied: tuple[Path, FilterTable]
 ) -> None:
     folder, table = studied
     app = open_app("prune", None, "--checkpoints", str(folder))
@@ -481,7 +481,7 @@ def test_a_threshold_takes_away_the_filters_whose_effect_is_below_it(
 
 
 def test_a_share_tells_the_effect_that_its_filters_do_not_exceed(
-    open_app: OpenApp, studied: tuple[Path, Table]
+    open_app: OpenApp, studied: tuple[Path, FilterTable]
 ) -> None:
     folder, table = studied
     app = open_app("prune", {"percent": "50"}, "--checkpoints", str(folder))
@@ -491,7 +491,7 @@ def test_a_share_tells_the_effect_that_its_filters_do_not_exceed(
 
 
 def test_share_and_threshold_are_never_on_the_page_together_and_carry_over(
-    open_app: OpenApp, studied: tuple[Path, Table]
+    open_app: OpenApp, studied: tuple[Path, FilterTable]
 ) -> None:
     folder, table = studied
     app = open_app("prune", {"percent": "60"}, "--checkpoints", str(folder))
@@ -507,7 +507,9 @@ def test_share_and_threshold_are_never_on_the_page_together_and_carry_over(
     assert app.slider(key="percent").value == 0
 
 
-def test_another_ranking_keeps_the_share_that_a_threshold_set(open_app: OpenApp, studied: tuple[Path, Table]) -> None:
+def test_another_ranking_keeps_the_share_that_a_threshold_set(
+    open_app: OpenApp, studied: tuple[Path, FilterTable]
+) -> None:
     folder, table = studied
     query = {"set": "threshold", "threshold": f"{np.median(table.effect):.2f}"}
     app = open_app("prune", query, "--checkpoints", str(folder))
@@ -518,7 +520,9 @@ def test_another_ranking_keeps_the_share_that_a_threshold_set(open_app: OpenApp,
     assert taken_away(app) == before
 
 
-def test_a_link_with_a_threshold_brings_the_same_generator_back(open_app: OpenApp, studied: tuple[Path, Table]) -> None:
+def test_a_link_with_a_threshold_brings_the_same_generator_back(
+    open_app: OpenApp, studied: tuple[Path, FilterTable]
+) -> None:
     folder, table = studied
     query = {"set": "threshold", "threshold": f"{np.median(table.effect):.2f}"}
     app = open_app("prune", query, "--checkpoints", str(folder))

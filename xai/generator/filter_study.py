@@ -3,8 +3,8 @@
     table = filters_table(gan.load("checkpoints/dcgan-64"), latents=256)
     table.rows()[0]                     # {"layer": "layers.2", "unit": 0, "verdict": "useful", ...}
 
-A unit is taken away as in ``xai.generator.ablation``, from each poster. So it is judged for what it changes from poster to
-poster and from place to place, not for what it adds to all alike.
+A unit is ablated as in ``xai.generator.ablation``, in each poster. So it is measured by what it changes from poster
+to poster and from place to place, not by what it adds everywhere.
 """
 
 from __future__ import annotations
@@ -21,20 +21,20 @@ from gan.checkpoints.record import Checkpoint
 from gan.networks.dcgan import latents as latents_of
 from gan.progress import Progress
 from xai.errors import ExplanationError
-from xai.generator.ablation import compared, without
-from xai.generator.filter_table import COLUMNS, SHOWN, Table
+from xai.generator.ablation import MEAN, effects_of
+from xai.generator.filter_table import COLUMNS, SHOWN, FilterTable
 from xai.generator.filter_verdicts import (
     DEAD,
     RULE,
     VERDICTS,
-    Effects,
-    Moments,
-    Twins,
+    ActivationMoments,
+    Partners,
+    UnitEffects,
     interval_of,
     spread_of,
     verdicts,
 )
-from xai.generator.folded import Anatomy
+from xai.generator.folded import FoldedGenerator
 from xai.networks.batches import at_once
 from xai.networks.chain import Trace
 from xai.networks.score import Score
@@ -51,7 +51,7 @@ def filters_table(
     latents: int = 256,
     first_seed: int = FIRST_SEED,
     progress: Progress | None = None,
-) -> Table:
+) -> FilterTable:
     """Measure all units of all activation layers of the checkpoint's generator.
 
     Parameters
@@ -70,32 +70,32 @@ def filters_table(
     if not 0 <= first_seed <= 2**32 - latents:
         raise ExplanationError(f"Seeds run from 0 to {2**32 - 1}; {latents} from {first_seed} on do not fit.")
     tell = progress or (lambda part: None)
-    anatomy = Anatomy.of(generator)
+    folded = FoldedGenerator.of(generator)
     score = None if checkpoint.discriminator is None else Score(checkpoint.discriminator)
     z = latents_of(range(first_seed, first_seed + latents), checkpoint.config)
     shown = latents_of(SHOWN_SEEDS, checkpoint.config)
-    moments = _moments(anatomy, z, lambda part: tell(0.02 * part))
-    strengths = _strengths(anatomy, shown, lambda part: tell(0.02 + 0.03 * part))
-    twins = {layer: _twins(found) for layer, found in moments.items()}
-    effects = _effects(anatomy, z, score, twins, lambda part: tell(0.05 + 0.94 * part))
+    moments = _moments(folded, z, lambda part: tell(0.02 * part))
+    strengths = _strengths(folded, shown, lambda part: tell(0.02 + 0.03 * part))
+    partners = {layer: _partners(found) for layer, found in moments.items()}
+    effects = _effects(folded, z, score, partners, lambda part: tell(0.05 + 0.94 * part))
     columns: dict[str, list[NDArray[Any]]] = {name: [] for name in COLUMNS}
-    for layer in anatomy.layers:
-        rows = _columns(layer, moments[layer], twins[layer], effects[layer], strengths[layer])
+    for layer in folded.layers:
+        rows = _columns(layer, moments[layer], partners[layer], effects[layer], strengths[layer])
         for name, values in rows.items():
             columns[name].append(values)
     tell(1.0)
     joined = {name: np.concatenate(parts) for name, parts in columns.items()}
-    return Table(**joined, digest=checkpoint.digest, latents=latents, first_seed=first_seed, rule=RULE)
+    return FilterTable(**joined, digest=checkpoint.digest, latents=latents, first_seed=first_seed, rule=RULE)
 
 
 @torch.no_grad()
-def _moments(anatomy: Anatomy, z: Tensor, tell: Progress) -> dict[str, Moments]:
-    by_latent: dict[str, list[Tensor]] = {layer: [] for layer in anatomy.layers}
-    products = {layer: torch.zeros(1, dtype=torch.double) for layer in anatomy.layers}
-    for trace in _traces(anatomy, z, tell):
-        for layer in anatomy.layers:
-            maps = anatomy.maps(trace, layer)
-            about = (maps - anatomy.means[layer][:, None, None]).double().flatten(2)
+def _moments(folded: FoldedGenerator, z: Tensor, tell: Progress) -> dict[str, ActivationMoments]:
+    by_latent: dict[str, list[Tensor]] = {layer: [] for layer in folded.layers}
+    products = {layer: torch.zeros(1, dtype=torch.double) for layer in folded.layers}
+    for trace in _traces(folded, z, tell):
+        for layer in folded.layers:
+            maps = folded.maps(trace, layer)
+            about = (maps - folded.means[layer][:, None, None]).double().flatten(2)
             active = (maps > 0).double().mean((2, 3))
             largest = maps.amax((2, 3)).double()
             by_latent[layer].append(torch.stack([about.mean(2), about.square().mean(2), largest, active]))
@@ -105,27 +105,27 @@ def _moments(anatomy: Anatomy, z: Tensor, tell: Progress) -> dict[str, Moments]:
     for layer, parts in by_latent.items():
         mean, square, largest, active = torch.cat(parts, 1)
         covariance = products[layer] / len(z) - mean.mean(0)[:, None] * mean.mean(0)
-        found[layer] = Moments(anatomy.means[layer].double(), mean, square, largest, active, covariance)
+        found[layer] = ActivationMoments(folded.means[layer].double(), mean, square, largest, active, covariance)
     return found
 
 
-def _traces(anatomy: Anatomy, z: Tensor, tell: Progress) -> Iterator[Trace]:
-    rows = at_once(AT_ONCE, anatomy.size)
+def _traces(folded: FoldedGenerator, z: Tensor, tell: Progress) -> Iterator[Trace]:
+    rows = at_once(AT_ONCE, folded.size)
     for start in range(0, len(z), rows):
-        yield anatomy.chain.trace(z[start : start + rows], many=True)
+        yield folded.chain.trace(z[start : start + rows], many=True)
         tell(min(1.0, (start + rows) / len(z)))
 
 
-def _strengths(anatomy: Anatomy, z: Tensor, tell: Progress) -> dict[str, Tensor]:
+def _strengths(folded: FoldedGenerator, z: Tensor, tell: Progress) -> dict[str, Tensor]:
     """By layer, mean activation (N, U) of each latent's maps."""
-    found: dict[str, list[Tensor]] = {layer: [] for layer in anatomy.layers}
-    for trace in _traces(anatomy, z, tell):
-        for layer in anatomy.layers:
-            found[layer].append(anatomy.maps(trace, layer).mean((2, 3)))
+    found: dict[str, list[Tensor]] = {layer: [] for layer in folded.layers}
+    for trace in _traces(folded, z, tell):
+        for layer in folded.layers:
+            found[layer].append(folded.maps(trace, layer).mean((2, 3)))
     return {layer: torch.cat(parts) for layer, parts in found.items()}
 
 
-def _twins(moments: Moments) -> Twins:
+def _partners(moments: ActivationMoments) -> Partners:
     """The most correlated other unit of each, and the least-squares line from it."""
     variance = moments.products.diagonal().clamp_min(0)
     size = variance.sqrt()
@@ -140,49 +140,49 @@ def _twins(moments: Moments) -> Twins:
     factor = torch.where(none, 0.0, found * size / size[partner].clamp_min(DEAD))
     centre = moments.usual + moments.mean.mean(0)
     offset = centre - factor * centre[partner]
-    return Twins(torch.where(none, -1, partner), found, factor, offset)
+    return Partners(torch.where(none, -1, partner), found, factor, offset)
 
 
 @torch.no_grad()
 def _effects(
-    anatomy: Anatomy, z: Tensor, score: Score | None, twins: dict[str, Twins], tell: Progress
-) -> dict[str, Effects]:
-    found: dict[str, list[list[Tensor]]] = {layer: [[], [], []] for layer in anatomy.layers}
+    folded: FoldedGenerator, z: Tensor, score: Score | None, partners: dict[str, Partners], tell: Progress
+) -> dict[str, UnitEffects]:
+    found: dict[str, list[list[Tensor]]] = {layer: [[], [], []] for layer in folded.layers}
     logits = []
     for index in range(len(z)):
-        trace = anatomy.trace(z[index : index + 1])
+        trace = folded.trace(z[index : index + 1])
         logits.append(torch.nan if score is None else float(score(trace.output)))
-        for place, layer in enumerate(anatomy.layers):
+        for place, layer in enumerate(folded.layers):
             pictures, changes, replaced = found[layer]
-            one = compared(anatomy, trace, layer, without(anatomy, trace, layer), score)
+            one = effects_of(folded, trace, layer, MEAN.changes(folded, trace, layer), score)
             pictures.append(one.effects)
             changes.append(torch.full_like(one.effects, torch.nan) if score is None else one.logit_changes)  # type: ignore[arg-type]
             if index < REPLACED:
-                by_twin = _replacement(anatomy.maps(trace, layer)[0], twins[layer])
-                replaced.append(compared(anatomy, trace, layer, by_twin).effects)
-            tell((index + (place + 1) / len(anatomy.layers)) / len(z))
+                by_partner = _replacement(folded.maps(trace, layer)[0], partners[layer])
+                replaced.append(effects_of(folded, trace, layer, by_partner).effects)
+            tell((index + (place + 1) / len(folded.layers)) / len(z))
     of_posters = torch.tensor(logits, dtype=torch.double)
     return {layer: _stacked(parts, of_posters) for layer, parts in found.items()}
 
 
-def _stacked(parts: list[list[Tensor]], logits: Tensor) -> Effects:
+def _stacked(parts: list[list[Tensor]], logits: Tensor) -> UnitEffects:
     pictures, changes, replaced = (torch.stack(part).double() for part in parts)
-    return Effects(pictures / GREY_LEVEL, changes, replaced / GREY_LEVEL, logits)
+    return UnitEffects(pictures / GREY_LEVEL, changes, replaced / GREY_LEVEL, logits)
 
 
-def _replacement(maps: Tensor, twins: Twins) -> Tensor:
+def _replacement(maps: Tensor, partners: Partners) -> Tensor:
     """What putting factor * partner + offset in a unit's place adds to its map (U, h, w)."""
-    factor, offset = twins.factor.float()[:, None, None], twins.offset.float()[:, None, None]
-    return factor * maps[twins.partner] + offset - maps  # the factor is 0 where the partner is -1
+    factor, offset = partners.factor.float()[:, None, None], partners.offset.float()[:, None, None]
+    return factor * maps[partners.partner] + offset - maps  # the factor is 0 where the partner is -1
 
 
 def _columns(
-    layer: str, moments: Moments, twins: Twins, effects: Effects, strengths: Tensor
+    layer: str, moments: ActivationMoments, partners: Partners, effects: UnitEffects, strengths: Tensor
 ) -> dict[str, NDArray[Any]]:
     """The table's rows of one layer, by column."""
     count, units = effects.picture.shape
     once = torch.ones(1, count, dtype=torch.double)
-    verdict, confidence = verdicts(moments, twins, effects)
+    verdict, confidence = verdicts(moments, partners, effects)
     change, half = (value[0] for value in interval_of(once, effects.logit))
     numbers = {
         "mean": moments.usual + moments.mean.mean(0),
@@ -193,16 +193,16 @@ def _columns(
         "logit_change": change,
         "logit_low": change - half,
         "logit_high": change + half,
-        "correlation": twins.correlation,
-        "factor": twins.factor,
-        "offset": twins.offset,
+        "correlation": partners.correlation,
+        "factor": partners.factor,
+        "offset": partners.offset,
         "replaced": effects.replaced.mean(0),
     }
     return {
         "layer": np.full(units, layer),
         "unit": np.arange(units, dtype=np.int32),
         **{name: values.numpy().astype(np.float32) for name, values in numbers.items()},
-        "partner": twins.partner.numpy().astype(np.int32),
+        "partner": partners.partner.numpy().astype(np.int32),
         "verdict": np.array(VERDICTS)[verdict],
         "confidence": confidence.astype(np.float32),
         "strongest": _first(strengths, descending=True),

@@ -1,6 +1,6 @@
 """The table of all filters (units) of a generator, kept beside its weights.
 
-    table = Table.beside("checkpoints/dcgan-64", checkpoint.digest)    # None where it is of other weights
+    table = FilterTable.beside("checkpoints/dcgan-64", checkpoint.digest)    # None where it is of other weights
     table.rows()[0]                     # {"layer": "layers.2", "unit": 0, "verdict": "useful", ...}
     table.save("checkpoints/dcgan-64/filters.npz")
 
@@ -31,7 +31,7 @@ SHOWN = 8  # of a unit's strongest and weakest posters
 
 
 @dataclass(frozen=True, eq=False)
-class Table:
+class FilterTable:
     """Every unit of every activation layer, in the network's order; U units in all.
 
     layer, unit : (U,) where it is.
@@ -101,7 +101,7 @@ class Table:
         write_file(Path(path), lambda file: np.savez_compressed(file, facts=np.array(json.dumps(facts)), **arrays))
 
     @staticmethod
-    def load(path: str | Path) -> Table:
+    def load(path: str | Path) -> FilterTable:
         """Read what ``save`` wrote.
 
         Raises
@@ -117,7 +117,7 @@ class Table:
                 raise ExplanationError(f"{path} is too large for a table of filters.")
             with np.load(path, allow_pickle=False) as file:
                 facts = json.loads(str(file["facts"]))
-                table = Table(**{name: file[name] for name in COLUMNS}, **{name: facts[name] for name in FACTS})
+                table = FilterTable(**{name: file[name] for name in COLUMNS}, **{name: facts[name] for name in FACTS})
         except FileNotFoundError:
             raise ExplanationError(f"{path} is not there.") from None
         except (
@@ -148,7 +148,7 @@ class Table:
         return True
 
     @staticmethod
-    def beside(folder: str | Path, digest: str) -> Table | None:
+    def beside(folder: str | Path, digest: str) -> FilterTable | None:
         """The table in a checkpoint's folder; None where there is none, or where the weights or the rule are others.
 
         Raises
@@ -159,10 +159,10 @@ class Table:
         path = Path(folder) / FILE
         if not path.is_file():
             return None
-        table = Table.load(path)
+        table = FilterTable.load(path)
         return table if (table.digest, table.rule) == (digest, RULE) else None
 
 
 FACTS = ("digest", "latents", "first_seed", "rule")
-COLUMNS = tuple(field.name for field in fields(Table) if field.name not in FACTS)
+COLUMNS = tuple(field.name for field in fields(FilterTable) if field.name not in FACTS)
 INTEGERS = ("unit", "partner", "strongest", "weakest")

@@ -1,6 +1,6 @@
 """The rule by which a filter (unit) of a generator is called essential, useful, redundant, constant, dead or harmful.
 
-    places, confidence = verdicts(moments, twins, effects)             # of one layer's units
+    places, confidence = verdicts(moments, partners, effects)             # of one layer's units
     VERDICTS[places[0]], confidence[0]                                 # "useful", 0.98
 
 ``xai.generator.filter_study`` measures the evidence; RULE says the rule in words.
@@ -22,25 +22,26 @@ VERDICTS: tuple[Verdict, ...] = ("dead", "constant", "harmful", "redundant", "es
 RESAMPLES = 400  # of the bootstrap
 
 DEAD = 1e-6  # a unit that never gets above this
-STILL = 0.02  # a constant unit's spread, as a part of the layer's, root mean square
-ALIKE = 0.7  # a redundant unit's correlation with another, at least, without regard to sign
-INVISIBLE = 1.0  # grey levels: what a redundant unit's replacement may cost
-ESSENTIAL = 4.0  # grey levels
-HARM = 0.02  # of the spread of D's logits
+CONSTANT_SPREAD = 0.02  # a constant unit's spread, as a part of the layer's, root mean square
+REDUNDANT_CORRELATION = 0.7  # a redundant unit's correlation with another, at least, without regard to sign
+INVISIBLE_EFFECT = 1.0  # grey levels: what a redundant unit's replacement may cost
+ESSENTIAL_EFFECT = 4.0  # grey levels
+HARMFUL_CHANGE = 0.02  # of the spread of D's logits
 LEVEL = 0.99  # of the intervals
-RULE = (
-    f"Dead: never above {DEAD:g}. Constant: its standard deviation over posters and places is below {STILL:.0%} of "
-    f"what is usual in its layer (root mean square). Harmful: D's logit is higher without it, by more than {HARM:.0%} "
-    f"of the logits' spread, and the {LEVEL:.0%} interval does not reach 0. Redundant: correlation of at least {ALIKE} "
-    f"with another unit of the layer, and with a multiple of that one in its place the picture differs by at most "
-    f"{INVISIBLE:g} grey level. Essential: the picture changes by {ESSENTIAL:g} grey levels or more without it. "
+RULE = (  # a table that was measured by another rule is not read (FilterTable.beside), so its wording stays
+    f"Dead: never above {DEAD:g}. Constant: its standard deviation over posters and places is below "
+    f"{CONSTANT_SPREAD:.0%} of what is usual in its layer (root mean square). Harmful: D's logit is higher without it, "
+    f"by more than {HARMFUL_CHANGE:.0%} of the logits' spread, and the {LEVEL:.0%} interval does not reach 0. "
+    f"Redundant: correlation of at least {REDUNDANT_CORRELATION} with another unit of the layer, and with a multiple "
+    f"of that one in its place the picture differs by at most {INVISIBLE_EFFECT:g} grey level. Essential: the picture "
+    f"changes by {ESSENTIAL_EFFECT:g} grey levels or more without it. "
     "Useful: all others. The first that fits is taken. A unit is away when it is held at its mean; differences of "
     "pictures are root mean squares."
 )
 
 
 @dataclass(frozen=True, eq=False)
-class Moments:
+class ActivationMoments:
     """Of a layer's activations.
 
     usual : (U,), a number near each mean; moments are taken about it, so that nothing is lost of the variance of a
@@ -56,7 +57,7 @@ class Moments:
 
 
 @dataclass(frozen=True, eq=False)
-class Twins:
+class Partners:
     """By unit (U,): the most correlated other one, the correlation, and the line from the other to it."""
 
     partner: Tensor
@@ -66,7 +67,7 @@ class Twins:
 
 
 @dataclass(frozen=True, eq=False)
-class Effects:
+class UnitEffects:
     """By latent and unit: changes of the picture (grey levels) and of the logit (N, U); with the twin (R, U).
 
     logits : (N,) of the posters as they are; NaN, as their changes, without a discriminator.
@@ -78,15 +79,19 @@ class Effects:
     logits: Tensor
 
 
-def verdicts(moments: Moments, twins: Twins, effects: Effects) -> tuple[NDArray[np.intp], NDArray[np.floating]]:
+def verdicts(
+    moments: ActivationMoments, partners: Partners, effects: UnitEffects
+) -> tuple[NDArray[np.intp], NDArray[np.floating]]:
     """Places in VERDICTS (U,) by RULE, and the share (U,) of bootstrap resamples over latents with the same."""
     count = len(effects.logits)
     drawn = torch.as_tensor(np.random.default_rng(0).multinomial(count, np.full(count, 1 / count), RESAMPLES))
-    [found] = judged(torch.ones(1, count, dtype=torch.double), moments, twins, effects)
-    return found, (judged(drawn.double(), moments, twins, effects) == found).mean(0)
+    [found] = apply_rule(torch.ones(1, count, dtype=torch.double), moments, partners, effects)
+    return found, (apply_rule(drawn.double(), moments, partners, effects) == found).mean(0)
 
 
-def judged(weights: Tensor, moments: Moments, twins: Twins, effects: Effects) -> NDArray[np.intp]:
+def apply_rule(
+    weights: Tensor, moments: ActivationMoments, partners: Partners, effects: UnitEffects
+) -> NDArray[np.intp]:
     """Places in VERDICTS (B, U) by RULE, where latent n counts ``weights`` (B, N) times."""
     tried = weights[:, : len(effects.replaced)]
     spread = spread_of(weights, moments)
@@ -96,16 +101,16 @@ def judged(weights: Tensor, moments: Moments, twins: Twins, effects: Effects) ->
     usual = spread.square().mean(1, keepdim=True).sqrt()
     tests = [
         weights @ (moments.largest > DEAD).double() == 0,
-        spread <= STILL * usual,
-        (change - half > 0) & (change > HARM * effects.logits.std()),
-        (twins.correlation.abs() >= ALIKE) & (replaced <= INVISIBLE),
-        effect >= ESSENTIAL,
+        spread <= CONSTANT_SPREAD * usual,
+        (change - half > 0) & (change > HARMFUL_CHANGE * effects.logits.std()),
+        (partners.correlation.abs() >= REDUNDANT_CORRELATION) & (replaced <= INVISIBLE_EFFECT),
+        effect >= ESSENTIAL_EFFECT,
         torch.ones_like(effect, dtype=torch.bool),
     ]
     return torch.stack(tests).double().argmax(0).numpy()  # the first that is true
 
 
-def spread_of(weights: Tensor, moments: Moments) -> Tensor:
+def spread_of(weights: Tensor, moments: ActivationMoments) -> Tensor:
     """Standard deviations (B, U) over latents and places."""
     total = weights.sum(1, keepdim=True)
     variance = weights @ moments.square / total - (weights @ moments.mean / total).square()

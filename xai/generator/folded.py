@@ -1,9 +1,9 @@
 """A generator laid open at its filters: what comes before a layer is run once, what comes after as often as needed.
 
-    anatomy = Anatomy.of(generator)            # once a checkpoint; safe in any number of threads
-    trace = anatomy.trace(z)                   # everything between the noise (1, latent, 1, 1) and the picture
-    maps = anatomy.maps(trace, "layers.5")     # (1, 256, 8, 8)
-    for units, pictures in anatomy.redraw(trace, "layers.5", changes):
+    folded = FoldedGenerator.of(generator)            # once a checkpoint; safe in any number of threads
+    trace = folded.trace(z)                   # everything between the noise (1, latent, 1, 1) and the picture
+    maps = folded.maps(trace, "layers.5")     # (1, 256, 8, 8)
+    for units, pictures in folded.redraw(trace, "layers.5", changes):
         ...                                    # the picture after each unit's map has changed, one unit at a time
 
 The step after a layer is linear, so a change of one unit changes its output by that unit's part alone: a
@@ -33,7 +33,7 @@ AT_ONCE = 64  # pictures, of which the means are taken
 
 
 @dataclass(frozen=True, eq=False)
-class Anatomy:
+class FoldedGenerator:
     """A generator as a chain of steps, cut after each activation function.
 
     Attributes
@@ -52,7 +52,7 @@ class Anatomy:
     size: tuple[int, int]
 
     @staticmethod
-    def of(generator: Generator) -> Anatomy:
+    def of(generator: Generator) -> FoldedGenerator:
         """Fold and cut the generator.
 
         Raises
@@ -74,7 +74,7 @@ class Anatomy:
             for name, place in places.items():
                 means[name] = means[name] + usual.before[place].mean((0, 2, 3)) * (len(part) / len(seeds))
                 largest[name] = torch.maximum(largest[name], usual.before[place].amax((0, 2, 3)))
-        return Anatomy(chain, places, means, largest, generator.config.latent, size)
+        return FoldedGenerator(chain, places, means, largest, generator.config.latent, size)
 
     @property
     def layers(self) -> list[str]:
@@ -112,8 +112,8 @@ class Anatomy:
             yield units, self._finish(after, trace.before[after] + self._parts(layer, changes, units))
 
     @torch.no_grad()
-    def gains(self, trace: Trace, layer: str, changes: Tensor) -> Iterator[tuple[slice, Tensor]]:
-        """The picture's slope along each unit's ``changes`` (U, h, w): what ``redraw`` adds, to first order."""
+    def derivatives(self, trace: Trace, layer: str, changes: Tensor) -> Iterator[tuple[slice, Tensor]]:
+        """The picture's derivative along each unit's ``changes`` (U, h, w): what ``redraw`` adds, to first order."""
         after = self.places[self._known(layer)] + 1
         for units in self._blocks(len(changes)):
             yield units, derivative(self.chain, trace, after, self._parts(layer, changes, units))

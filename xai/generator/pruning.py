@@ -34,7 +34,7 @@ from xai.errors import ExplanationError
 from xai.networks.hooks import activations, check_given, edit, private_copy
 
 if TYPE_CHECKING:
-    from xai.generator.filter_table import Table
+    from xai.generator.filter_table import FilterTable
 
 Removed = Mapping[str, Sequence[int]]
 Order = Sequence[tuple[str, int]]
@@ -177,13 +177,13 @@ def weight_norms(generator: Generator, layer: str) -> Tensor:
     return following.flatten(1).norm(dim=1) * scale  # type: ignore[no-any-return]
 
 
-def effects(table: Table) -> dict[str, Tensor]:
+def effects(table: FilterTable) -> dict[str, Tensor]:
     """What ``ranking`` sorts by as "effect": by layer (U,), grey levels by which posters change without each filter."""
     layers = dict.fromkeys(table.layer.tolist())
     return {layer: torch.from_numpy(table.effect[table.layer == layer]) for layer in layers}
 
 
-def percent_below(table: Table, threshold: float) -> int:
+def percent_below(table: FilterTable, threshold: float) -> int:
     """Percent (0 to 100) of the filters whose effect on the picture is below ``threshold`` grey levels."""
     return round(100 * float((table.effect < threshold).mean()))
 

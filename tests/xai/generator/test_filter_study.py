@@ -10,18 +10,18 @@ import gan
 import xai
 from tests.xai import built, nets
 from tests.xai.nets import one_sentence
-from xai.generator import one_ablation
+from xai.generator.ablation import Ablation, ablate
 from xai.generator.filter_study import GREY_LEVEL, filters_table
-from xai.generator.filter_table import Table
-from xai.generator.filter_verdicts import ESSENTIAL
+from xai.generator.filter_table import FilterTable
+from xai.generator.filter_verdicts import ESSENTIAL_EFFECT
 
 
 @pytest.fixture(scope="module", params=["1:1", "2:3"])
-def table(request: pytest.FixtureRequest) -> Table:
+def table(request: pytest.FixtureRequest) -> FilterTable:
     return filters_table(built.checkpoint(request.param), latents=64)
 
 
-def row(table: Table, unit: int) -> dict[str, Any]:
+def row(table: FilterTable, unit: int) -> dict[str, Any]:
     return table.find(built.LAYER, unit)
 
 
@@ -40,24 +40,24 @@ def row(table: Table, unit: int) -> dict[str, Any]:
         (built.WEAK, "useful"),
     ],
 )
-def test_every_filter_gets_the_verdict_that_it_was_built_for(table: Table, unit: int, verdict: str) -> None:
+def test_every_filter_gets_the_verdict_that_it_was_built_for(table: FilterTable, unit: int, verdict: str) -> None:
     found = row(table, unit)
     assert found["verdict"] == verdict
     assert found["confidence"] > 0.95
 
 
-def test_a_dead_filter_never_answers_and_is_not_missed(table: Table) -> None:
+def test_a_dead_filter_never_answers_and_is_not_missed(table: FilterTable) -> None:
     found = row(table, built.DEAD)
     assert [found[key] for key in ("mean", "spread", "largest", "active", "effect", "logit_change")] == [0] * 6
 
 
-def test_a_constant_filter_is_always_on_and_not_missed_at_its_mean(table: Table) -> None:
+def test_a_constant_filter_is_always_on_and_not_missed_at_its_mean(table: FilterTable) -> None:
     found = row(table, built.CONSTANT)
     assert (found["mean"], found["active"]) == (pytest.approx(2.0, abs=1e-4), 1.0)
     assert found["spread"] < 1e-5 and found["effect"] < 1e-3
 
 
-def test_twins_name_each_other_and_cost_nothing_to_replace(table: Table) -> None:
+def test_twins_name_each_other_and_cost_nothing_to_replace(table: FilterTable) -> None:
     for unit, other in ((built.TWIN, built.OTHER_TWIN), (built.OTHER_TWIN, built.TWIN)):
         found = row(table, unit)
         assert found["partner"] == other
@@ -66,18 +66,18 @@ def test_twins_name_each_other_and_cost_nothing_to_replace(table: Table) -> None
         assert found["replaced"] < 1e-3 < 1 < found["effect"]
 
 
-def test_a_filter_without_a_twin_is_not_replaced_for_free(table: Table) -> None:
+def test_a_filter_without_a_twin_is_not_replaced_for_free(table: FilterTable) -> None:
     found = row(table, built.PATCH)
-    assert abs(found["correlation"]) < 0.3 and found["replaced"] > ESSENTIAL
+    assert abs(found["correlation"]) < 0.3 and found["replaced"] > ESSENTIAL_EFFECT
     assert row(table, built.DEAD)["partner"] == row(table, built.CONSTANT)["partner"] == -1
 
 
-def test_only_the_filter_that_the_discriminator_dislikes_raises_the_logit_when_it_goes(table: Table) -> None:
+def test_only_the_filter_that_the_discriminator_dislikes_raises_the_logit_when_it_goes(table: FilterTable) -> None:
     assert row(table, built.HATED)["logit_low"] > 0
-    assert row(table, built.PATCH)["logit_high"] < 0  # its mean, held everywhere, reaches the place that is judged
+    assert row(table, built.PATCH)["logit_high"] < 0  # its mean, held everywhere, reaches the place that is apply_rule
 
 
-def test_the_strongest_seeds_are_those_whose_latent_drives_the_filter(table: Table) -> None:
+def test_the_strongest_seeds_are_those_whose_latent_drives_the_filter(table: FilterTable) -> None:
     drive = gan.latents(range(1000), built.generator().config)[:, built.DRIVES_PATCH, 0, 0]
     found = row(table, built.PATCH)
     assert found["strongest"] == drive.argsort(descending=True)[:8].tolist()
@@ -123,7 +123,7 @@ def test_the_tables_numbers_are_those_of_plain_arithmetic(
     assert one["correlation"] == pytest.approx(correlation[unit, other], abs=1e-5)
     factor, offset = np.polyfit(flat[other], flat[unit], 1)
     assert (one["factor"], one["offset"]) == (pytest.approx(factor, abs=1e-4), pytest.approx(offset, abs=1e-4))
-    slow = [one_ablation.ablate(random_generator, row[None], "layers.5", unit, "mean", random_score) for row in z]
+    slow = [ablate(random_generator, row[None], "layers.5", unit, Ablation("mean"), random_score) for row in z]
     effect = np.mean([float(one.difference.square().mean().sqrt()) for one in slow]) / GREY_LEVEL
     changes = [one.score_change for one in slow]
     assert one["effect"] == pytest.approx(effect, abs=1e-3)

@@ -12,18 +12,18 @@ from tests.xai import built
 from tests.xai.nets import one_sentence
 from xai.generator import filter_table
 from xai.generator.filter_study import FIRST_SEED, filters_table
-from xai.generator.filter_table import Table
+from xai.generator.filter_table import FilterTable
 from xai.generator.filter_verdicts import RULE
 
 
 @pytest.fixture(scope="module")
-def table() -> Table:
+def table() -> FilterTable:
     return filters_table(built.checkpoint(), latents=64)
 
 
-def test_a_table_comes_back_as_it_was_saved(table: Table, tmp_path: Path) -> None:
+def test_a_table_comes_back_as_it_was_saved(table: FilterTable, tmp_path: Path) -> None:
     table.save(tmp_path / "filters.npz")
-    again = Table.load(tmp_path / "filters.npz")
+    again = FilterTable.load(tmp_path / "filters.npz")
     assert again.rows() == table.rows()
     assert (again.digest, again.latents, again.first_seed, again.rule) == (
         "0" * 64,
@@ -34,7 +34,7 @@ def test_a_table_comes_back_as_it_was_saved(table: Table, tmp_path: Path) -> Non
     assert [path.name for path in tmp_path.iterdir()] == ["filters.npz"]
 
 
-def test_rows_are_plain_values_for_a_data_frame(table: Table) -> None:
+def test_rows_are_plain_values_for_a_data_frame(table: FilterTable) -> None:
     rows = table.rows()
     assert len(rows) == len(table) == 7
     json.dumps(rows)
@@ -45,22 +45,22 @@ def test_rows_are_plain_values_for_a_data_frame(table: Table) -> None:
 
 
 @pytest.mark.parametrize(("layer", "unit"), [("layers.2", 7), ("layers.2", -1), ("layers.9", 0)])
-def test_a_filter_that_is_not_in_the_table_is_not_found(table: Table, layer: str, unit: int) -> None:
+def test_a_filter_that_is_not_in_the_table_is_not_found(table: FilterTable, layer: str, unit: int) -> None:
     with pytest.raises(xai.ExplanationError) as caught:
         table.find(layer, unit)
     assert f"unit {unit} of {layer}" in one_sentence(caught.value)
 
 
 def test_only_the_table_of_these_weights_and_this_rule_is_taken(
-    table: Table, tmp_path: Path, monkeypatch: pytest.MonkeyPatch
+    table: FilterTable, tmp_path: Path, monkeypatch: pytest.MonkeyPatch
 ) -> None:
-    assert Table.beside(tmp_path, table.digest) is None
+    assert FilterTable.beside(tmp_path, table.digest) is None
     table.save(tmp_path / filter_table.FILE)
-    found = Table.beside(tmp_path, table.digest)
+    found = FilterTable.beside(tmp_path, table.digest)
     assert found is not None and found.rows() == table.rows()
-    assert Table.beside(tmp_path, "1" * 64) is None
+    assert FilterTable.beside(tmp_path, "1" * 64) is None
     monkeypatch.setattr(filter_table, "RULE", "another")
-    assert Table.beside(tmp_path, table.digest) is None
+    assert FilterTable.beside(tmp_path, table.digest) is None
 
 
 def _truncated(path: Path) -> None:
@@ -123,10 +123,10 @@ def _pickled(path: Path) -> None:
         Path.unlink,
     ],
 )
-def test_a_damaged_table_is_refused(table: Table, tmp_path: Path, damage: Any) -> None:
+def test_a_damaged_table_is_refused(table: FilterTable, tmp_path: Path, damage: Any) -> None:
     path = tmp_path / "filters.npz"
     table.save(path)
     damage(path)
     with pytest.raises(xai.ExplanationError) as caught:
-        Table.load(path)
+        FilterTable.load(path)
     assert "filters.npz" in str(caught.value) and str(caught.value).endswith(".")

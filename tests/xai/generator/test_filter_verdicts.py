@@ -8,7 +8,7 @@ import torch
 from xai.generator import filter_verdicts
 
 
-def judged(**evidence: float) -> str:
+def apply_rule(**evidence: float) -> str:
     """The verdict on a unit with this evidence, from 16 latents; beside it in its layer is a unit of spread 1."""
     given = {
         "largest": 1.0,
@@ -22,7 +22,7 @@ def judged(**evidence: float) -> str:
     given = {"replaced": 2.0, "effect": 2.0} | given
     even = torch.tensor([1.0, -1.0]).repeat(8).double()[:, None] * (15 / 16) ** 0.5  # standard deviation 1
     pair = torch.ones(16, 2).double()
-    moments = filter_verdicts.Moments(
+    moments = filter_verdicts.ActivationMoments(
         usual=torch.zeros(2).double(),
         mean=0 * pair,
         square=given["scale"] ** 2 * pair * torch.tensor([given["spread"] ** 2, 2 - given["spread"] ** 2]).double(),
@@ -30,16 +30,18 @@ def judged(**evidence: float) -> str:
         active=pair,
         products=torch.zeros(2, 2).double(),
     )
-    twins = filter_verdicts.Twins(
+    partners = filter_verdicts.Partners(
         torch.tensor([1, 0]), torch.full((2,), given["correlation"]), torch.zeros(2), torch.zeros(2)
     )
-    effects = filter_verdicts.Effects(
+    effects = filter_verdicts.UnitEffects(
         picture=pair * given["effect"],
         logit=pair * given["change"] + even * given["noise"],
         replaced=pair[:4] * given["replaced"],
         logits=even[:, 0] * given["logits"],
     )
-    return filter_verdicts.VERDICTS[filter_verdicts.judged(torch.ones(1, 16).double(), moments, twins, effects)[0, 0]]
+    return filter_verdicts.VERDICTS[
+        filter_verdicts.apply_rule(torch.ones(1, 16).double(), moments, partners, effects)[0, 0]
+    ]
 
 
 @pytest.mark.parametrize(
@@ -71,4 +73,4 @@ def judged(**evidence: float) -> str:
     ],
 )
 def test_verdicts_change_where_the_rule_says(evidence: dict[str, float], verdict: str) -> None:
-    assert judged(**evidence) == verdict
+    assert apply_rule(**evidence) == verdict

@@ -11,7 +11,7 @@ import gan
 import xai
 from tests.xai import built, nets
 from tests.xai.nets import in_threads, one_sentence, snapshot
-from xai.generator import one_ablation
+from xai.generator.ablation import Ablation, ablate
 from xai.generator.painting import Edit, from_json, levels, paint, to_json
 from xai.networks import layers
 
@@ -25,7 +25,7 @@ def test_off_inside_a_box_takes_away_the_patch_and_leaves_the_rest() -> None:
     changed = (before - after).abs().amax((0, 1)) > 1e-6
     assert changed[:4, :4].all()
     assert not changed[5:].any() and not changed[:, 5:].any()  # a kernel reaches one pixel beyond its cells
-    away = one_ablation.ablate(network, z, built.LAYER, built.PATCH, "zero").after
+    away = ablate(network, z, built.LAYER, built.PATCH, Ablation("zero")).after
     assert torch.equal(after, away)
 
 

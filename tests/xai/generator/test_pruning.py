@@ -21,7 +21,7 @@ from tests.xai.nets import discriminator, generator, snapshot
 from xai.bench.pruning import Point, bench, unnoticed
 from xai.generator import pruning
 from xai.generator.filter_study import filters_table
-from xai.generator.filter_table import Table
+from xai.generator.filter_table import FilterTable
 from xai.networks.layers import unit_means
 
 SIDE = 16
@@ -238,12 +238,12 @@ def test_the_least_effect_goes_first() -> None:
 
 
 @pytest.fixture(scope="module")
-def table() -> Table:
+def table() -> FilterTable:
     """Of the generator built by hand."""
     return filters_table(built.checkpoint(), latents=8)
 
 
-def test_the_table_of_filters_gives_the_effects(table: Table) -> None:
+def test_the_table_of_filters_gives_the_effects(table: FilterTable) -> None:
     network = built.generator()
     order = pruning.ranking(network, "effect", pruning.effects(table))
     assert {unit for _, unit in order[:2]} == {built.DEAD, built.CONSTANT}

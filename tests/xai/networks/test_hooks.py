@@ -22,8 +22,8 @@ from tests.xai.nets import (
     tall_pictures,
 )
 from xai.collection.similarity import layer_features
-from xai.generator import one_ablation
-from xai.generator.folded import Anatomy
+from xai.generator.ablation import ablate
+from xai.generator.folded import FoldedGenerator
 from xai.generator.painting import paint
 from xai.latents.directions import closed_form
 from xai.latents.inversion import invert
@@ -308,7 +308,7 @@ WAITING = {
     "score of latents": lambda g, d, z: xai.Score.of_latents(g, given_discriminator()),
     "blame": lambda g, d, z: xai.blame(given_generator(), d, z, z),
     "reference": lambda g, d, z: xai.reference("generated", generator=g),
-    "anatomy": lambda g, d, z: Anatomy.of(g),
+    "folded": lambda g, d, z: FoldedGenerator.of(g),
     "atlas": lambda g, d, z: atlas(g, z),
     "closed form": lambda g, d, z: closed_form(g),
     "inversion": lambda g, d, z: invert(g, torch.zeros(1, 3, 48, 32)),
@@ -317,7 +317,7 @@ WAITING = {
     "paint": lambda g, d, z: paint(g, z, []),
     "importance": lambda g, d, z: importance(g, samples=2, grid=4),
     "units": lambda g, d, z: layers.layers(d, torch.zeros(1, 3, 48, 32)),
-    "ablate": lambda g, d, z: one_ablation.ablate(g, z, "layers.2", 0),
+    "ablate": lambda g, d, z: ablate(g, z, "layers.2", 0),
     "features": lambda g, d, z: layer_features(d, torch.zeros(1, 3, 48, 32), "layers.1"),
 }
 

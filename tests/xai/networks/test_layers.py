@@ -7,7 +7,7 @@ from torch import Tensor, nn
 import gan
 import xai
 from tests.xai.nets import generator, hooks, noise, one_sentence, snapshot
-from xai.generator import one_ablation
+from xai.generator.ablation import Ablation, By, ablate
 from xai.networks import layers
 
 DRAWS_A_PATCH, DEAD, ALWAYS_ON = 0, 1, 2
@@ -88,7 +88,7 @@ def test_a_network_without_a_sequential_has_no_layers() -> None:
 
 @pytest.mark.parametrize("layer", ["layers.0", "layers.1", "layers.2"])
 def test_without_a_unit_only_the_patch_that_it_draws_changes(hand_built: gan.Generator, layer: str) -> None:
-    effect = one_ablation.ablate(hand_built, latent(1.0, 0.0, 0.0), layer, DRAWS_A_PATCH, "zero")
+    effect = ablate(hand_built, latent(1.0, 0.0, 0.0), layer, DRAWS_A_PATCH, Ablation("zero"))
     inside = torch.zeros(8, 8, dtype=torch.bool)
     inside[1:5, 1:5] = True
     assert (effect.difference[0, :, inside] > 0.01).all()
@@ -96,30 +96,30 @@ def test_without_a_unit_only_the_patch_that_it_draws_changes(hand_built: gan.Gen
 
 
 def test_the_effect_shows_the_units_own_map(hand_built: gan.Generator) -> None:
-    effect = one_ablation.ablate(hand_built, latent(3.0, 0.0, 0.0), "layers.0", DRAWS_A_PATCH, "zero")
+    effect = ablate(hand_built, latent(3.0, 0.0, 0.0), "layers.0", DRAWS_A_PATCH, Ablation("zero"))
     expected = torch.zeros(4, 4)
     expected[1, 1] = 3.0
     assert torch.equal(effect.unit_map, expected)
-    other = one_ablation.ablate(hand_built, latent(3.0, 0.0, 0.0), "layers.2", ALWAYS_ON, "zero")
+    other = ablate(hand_built, latent(3.0, 0.0, 0.0), "layers.2", ALWAYS_ON, Ablation("zero"))
     assert torch.equal(other.unit_map, torch.full((4, 4), 2.0))
 
 
 def test_a_unit_that_is_already_silent_for_this_picture_is_not_missed(hand_built: gan.Generator) -> None:
-    effect = one_ablation.ablate(hand_built, latent(-1.0, 0.0, 0.0), "layers.2", DRAWS_A_PATCH, "zero")
+    effect = ablate(hand_built, latent(-1.0, 0.0, 0.0), "layers.2", DRAWS_A_PATCH, Ablation("zero"))
     assert torch.equal(effect.before, effect.after)
 
 
-@pytest.mark.parametrize("removal", ["mean", "zero"])
-def test_a_dead_unit_changes_nothing(hand_built: gan.Generator, removal: one_ablation.Removal) -> None:
-    effect = one_ablation.ablate(hand_built, latent(1.0, 2.0, 3.0), "layers.2", DEAD, removal, brightness())
+@pytest.mark.parametrize("by", ["mean", "zero"])
+def test_a_dead_unit_changes_nothing(hand_built: gan.Generator, by: By) -> None:
+    effect = ablate(hand_built, latent(1.0, 2.0, 3.0), "layers.2", DEAD, Ablation(by), brightness())
     assert torch.equal(effect.before, effect.after)
     assert effect.removed == 0.0 and effect.score_change == 0.0
 
 
 def test_a_unit_that_never_varies_is_missed_at_zero_and_not_at_its_mean(hand_built: gan.Generator) -> None:
     z = latent(1.0, 2.0, 3.0)
-    at_mean = one_ablation.ablate(hand_built, z, "layers.2", ALWAYS_ON, "mean")
-    at_zero = one_ablation.ablate(hand_built, z, "layers.2", ALWAYS_ON, "zero")
+    at_mean = ablate(hand_built, z, "layers.2", ALWAYS_ON, Ablation("mean"))
+    at_zero = ablate(hand_built, z, "layers.2", ALWAYS_ON, Ablation("zero"))
     assert at_mean.removed == pytest.approx(2.0, abs=1e-6)
     assert at_mean.difference.abs().max() < 1e-6
     assert at_zero.difference.min() > 0.1
@@ -131,13 +131,13 @@ def test_the_mean_is_taken_over_many_seeds_and_all_places(hand_built: gan.Genera
     means = layers.unit_means(hand_built, "layers.2")
     assert means.shape == (3,) and torch.equal(means, expected)
     assert 0 < means[DRAWS_A_PATCH] < 0.1  # on for half of the seeds, at one place of 16
-    effect = one_ablation.ablate(hand_built, latent(1.0, 0.0, 0.0), "layers.2", DRAWS_A_PATCH)
+    effect = ablate(hand_built, latent(1.0, 0.0, 0.0), "layers.2", DRAWS_A_PATCH)
     assert effect.removed == pytest.approx(float(means[DRAWS_A_PATCH]))
 
 
 def test_the_score_falls_without_a_unit_that_speaks_for_it(hand_built: gan.Generator) -> None:
     score = brightness()
-    effect = one_ablation.ablate(hand_built, latent(1.0, 0.0, 0.0), "layers.2", DRAWS_A_PATCH, "zero", score)
+    effect = ablate(hand_built, latent(1.0, 0.0, 0.0), "layers.2", DRAWS_A_PATCH, Ablation("zero"), score)
     assert effect.score_before == pytest.approx(float(score(effect.before)))
     assert effect.score_after == pytest.approx(float(score(effect.after)))
     assert effect.score_change == pytest.approx(-float(effect.difference.sum()), rel=1e-4)
@@ -145,7 +145,7 @@ def test_the_score_falls_without_a_unit_that_speaks_for_it(hand_built: gan.Gener
 
 
 def test_without_a_score_there_is_no_change_of_it(hand_built: gan.Generator) -> None:
-    assert one_ablation.ablate(hand_built, latent(1.0, 0.0, 0.0), "layers.2", 0).score_change is None
+    assert ablate(hand_built, latent(1.0, 0.0, 0.0), "layers.2", 0).score_change is None
 
 
 def test_ablating_a_generator_in_train_mode_draws_in_eval_mode_and_leaves_it_alone() -> None:
@@ -154,7 +154,7 @@ def test_ablating_a_generator_in_train_mode_draws_in_eval_mode_and_leaves_it_alo
     expected = network(z)
     network.train()
     before = snapshot(network)
-    effect = one_ablation.ablate(network, z, "layers.2", 3)
+    effect = ablate(network, z, "layers.2", 3)
     assert torch.equal(effect.before, expected)
     assert snapshot(network) == before and hooks(network) == 0
 
@@ -162,11 +162,11 @@ def test_ablating_a_generator_in_train_mode_draws_in_eval_mode_and_leaves_it_alo
 @pytest.mark.parametrize("unit", [-1, 3])
 def test_a_unit_that_does_not_exist_cannot_be_ablated(hand_built: gan.Generator, unit: int) -> None:
     with pytest.raises(xai.ExplanationError) as caught:
-        one_ablation.ablate(hand_built, latent(1.0, 0.0, 0.0), "layers.2", unit)
+        ablate(hand_built, latent(1.0, 0.0, 0.0), "layers.2", unit)
     assert "units 0 to 2" in one_sentence(caught.value)
 
 
 def test_a_layer_that_does_not_exist_cannot_be_ablated(hand_built: gan.Generator) -> None:
     with pytest.raises(xai.ExplanationError) as caught:
-        one_ablation.ablate(hand_built, latent(1.0, 0.0, 0.0), "layers.5", 0)
+        ablate(hand_built, latent(1.0, 0.0, 0.0), "layers.5", 0)
     assert "layers.5" in one_sentence(caught.value)
