@@ -7,7 +7,6 @@ import gan
 from dashboard import sidebar, ui
 from dashboard.cached import filters, networks, pruning
 from dashboard.components.sprite_grid import sprite_grid
-from xai.generator.pruning import percent_below
 from xai.render import data_uri, sprite
 
 RANKINGS = {
@@ -35,7 +34,7 @@ def carry_over() -> None:
     if shown == "threshold":
         other, value = "percent", share
     else:
-        other, value = "threshold", 0.0 if table is None else pruning.threshold(table, share)
+        other, value = "threshold", 0.0 if table is None else table.threshold_at(share)
     st.session_state[other] = value
     st.query_params[other] = str(value)  # which a slider that is not on the page leaves as it is
 
@@ -51,14 +50,14 @@ with st.container(horizontal=True, vertical_alignment="bottom"):
     )  # fmt: skip
     by_threshold = told == THRESHOLD
     if studied is not None and by_threshold:
-        most = max(5.0, pruning.threshold(studied, MOST))
+        most = max(5.0, studied.threshold_at(MOST))
         ui.clamp("threshold", most)
         threshold = st.slider(
-            "All that change the poster by less than", 0.0, most, pruning.threshold(studied, USUAL), 0.01,
+            "All that change the poster by less than", 0.0, most, studied.threshold_at(USUAL), 0.01,
             "%.2f grey levels", key="threshold", bind="query-params", width=300,
             help="Rounded to a whole percent of the filters.",
         )  # fmt: skip
-        below = percent_below(studied, threshold)
+        below = studied.percent_below(threshold)
         percent = min(below, MOST)
     else:
         percent = st.slider("Percent of the filters", 0, MOST, USUAL, key="percent", bind="query-params", width=300)
@@ -66,7 +65,7 @@ st.session_state["_taken"] = percent, "threshold" if by_threshold else "percent"
 if by_threshold:
     st.caption(f"That is {percent}% of the filters" + (", the most that can be taken away." if below > MOST else "."))
 elif studied is not None and percent:
-    least = pruning.strongest(studied, percent)
+    least = studied.effect_at(percent)
     st.caption(f"That is all filters that change the poster by {least:.2f} grey levels or less.")
 if table is None:
     st.caption(

@@ -63,16 +63,12 @@ def measure_noise(checkpoint: gan.Checkpoint, progress: Progress) -> None:
 @st.cache_resource(max_entries=64, show_spinner=False)
 def along(
     digest: str, seed: int, family: str, place: int, reach: tuple[float, ...],
-    _checkpoint: gan.Checkpoint, _z: Tensor, _vector: Any,
+    _checkpoint: gan.Checkpoint, _z: Tensor, _direction: Any,
 ) -> Tensor:  # fmt: skip
     """Posters (N, 3, H, W) on the way along a direction, ``reach`` steps from this one."""
-    import torch
+    from xai.latents.directions import along as generate
 
-    from xai.networks.fast_generator import painter
-
-    direction = torch.as_tensor(_vector, dtype=torch.float32)[None, :, None, None]
-    steps = torch.tensor(reach)[:, None, None, None]
-    return painter(_checkpoint.need_generator())(_z + steps * direction)
+    return generate(_checkpoint.need_generator(), _z, _direction, reach)
 
 
 @st.cache_resource(max_entries=64, show_spinner=False)
@@ -87,9 +83,10 @@ def walk(digest: str, seed: int, other: int, _checkpoint: gan.Checkpoint, _z: Te
 @st.cache_resource(max_entries=64, show_spinner=False)
 def stretched(digest: str, seed: int, length: float, _checkpoint: gan.Checkpoint, _z: Tensor) -> Tensor:
     """The poster with its noise ``length`` times as long."""
+    from xai.latents.paths import scaled
     from xai.networks.fast_generator import painter
 
-    return painter(_checkpoint.need_generator())(length * _z)
+    return painter(_checkpoint.need_generator())(scaled(_z, length))
 
 
 @st.cache_resource(max_entries=64, show_spinner="Asking for every genre")
@@ -176,9 +173,8 @@ def atlas(checkpoint: gan.Checkpoint, seed: int, z: Tensor, progress: Progress) 
         found = paint_all(checkpoint.need_generator(), z, progress=progress)
         cells = smaller(found.pixels.reshape(-1, *found.pixels.shape[2:]))
         sheet = render.sprite(cells)  # nearly square: browsers do not take pictures of any height
-        change = found.change.max(1)
         uri = render.data_uri(sheet.pixels, "WEBP")
-        return Sheet(uri, sheet.columns, sheet.cell, found.steps, found.now.tolist(), (change / change.max()).tolist())
+        return Sheet(uri, sheet.columns, sheet.cell, found.steps, found.now.tolist(), found.reach.tolist())
 
     sheet: Sheet = _atlases().get((checkpoint.digest, seed), paint)
     return sheet

@@ -6,7 +6,6 @@ What every page needs stands in cache.py, and so do the rules for keys.
 from __future__ import annotations
 
 import json
-import math
 import re
 from dataclasses import dataclass
 from pathlib import Path
@@ -20,7 +19,6 @@ if TYPE_CHECKING:
     from torch import Tensor
 
     import gan
-    from xai.generator.filter_table import FilterTable
     from xai.generator.pruning import Cost, Moments
 
 
@@ -58,17 +56,6 @@ def pruned(digest: str, ranking: str, percent: int, _checkpoint: gan.Checkpoint)
     layers = pruning.activation_layers(generator)
     smaller = pruning.prune(generator, gone, known=_moments(digest, _checkpoint))
     return Pruned(smaller, layers, {layer: len(units) for layer, units in gone.items()})
-
-
-def strongest(table: FilterTable, percent: int) -> float:
-    """The greatest effect, in grey levels, among the ``percent`` (1 to 100) of the filters that have the least."""
-    count = max(round(percent / 100 * len(table.effect)), 1)
-    return float(sorted(table.effect)[count - 1])
-
-
-def threshold(table: FilterTable, percent: int) -> float:
-    """The least hundredth of a grey level that all of these filters stay below."""
-    return 0.0 if percent == 0 else math.floor(100 * strongest(table, percent) + 1) / 100
 
 
 @st.cache_resource(max_entries=16, show_spinner=False)

@@ -110,7 +110,7 @@ def show_directions(checkpoint: gan.Checkpoint, study: LatentStudy, seed: int, z
     names = [_title(one) for one in directions]
     place = st.selectbox("Direction", range(len(names)), format_func=lambda index: names[index], key=f"dir_{family}")
     chosen = directions[place]
-    pictures = latents.along(checkpoint.digest, seed, str(family), place, REACH, checkpoint, z, chosen.vector)
+    pictures = latents.along(checkpoint.digest, seed, str(family), place, REACH, checkpoint, z, chosen)
     sheet = sprite(gan.to_uint8(pictures), columns=len(REACH))
     sprite_grid(
         data_uri(sheet.pixels), labels=[f"{step:+.0f}" for step in REACH], columns=len(REACH), per_row=len(REACH),

@@ -99,6 +99,11 @@ class AblatedPicture:
         return self.before - self.after
 
     @property
+    def difference_map(self) -> Tensor:
+        """(H, W), mean of ``difference`` over colours, signed: above 0 where the unit makes the picture brighter."""
+        return self.difference[0].mean(0)
+
+    @property
     def score_change(self) -> float | None:
         """D's logit without the unit, minus with it; above 0 the picture looks more real without."""
         if self.score_before is None or self.score_after is None:

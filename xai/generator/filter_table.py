@@ -10,6 +10,7 @@
 from __future__ import annotations
 
 import json
+import math
 import zipfile
 import zlib
 from dataclasses import dataclass, fields
@@ -93,6 +94,19 @@ class FilterTable:
         """How many units have each verdict, in one layer or in all."""
         chosen = self.verdict if layer is None else self.verdict[self.layer == layer]
         return {verdict: int((chosen == verdict).sum()) for verdict in VERDICTS}
+
+    def effect_at(self, percent: int) -> float:
+        """The greatest effect, in grey levels, among the ``percent`` (1 to 100) of the filters that have the least."""
+        count = max(round(percent / 100 * len(self.effect)), 1)
+        return float(sorted(self.effect)[count - 1])
+
+    def threshold_at(self, percent: int) -> float:
+        """The least hundredth of a grey level above the effects of ``percent`` (0 to 100) of the filters."""
+        return 0.0 if percent == 0 else math.floor(100 * self.effect_at(percent) + 1) / 100
+
+    def percent_below(self, threshold: float) -> int:
+        """Percent (0 to 100) of the filters whose effect on the picture is below ``threshold`` grey levels."""
+        return round(100 * float((self.effect < threshold).mean()))
 
     def save(self, path: str | Path) -> None:
         """Write one .npz, complete or not at all."""

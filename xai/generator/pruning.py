@@ -183,11 +183,6 @@ def effects(table: FilterTable) -> dict[str, Tensor]:
     return {layer: torch.from_numpy(table.effect[table.layer == layer]) for layer in layers}
 
 
-def percent_below(table: FilterTable, threshold: float) -> int:
-    """Percent (0 to 100) of the filters whose effect on the picture is below ``threshold`` grey levels."""
-    return round(100 * float((table.effect < threshold).mean()))
-
-
 def ranking(
     generator: Generator,
     by: str,

@@ -26,7 +26,7 @@ from xai.errors import ExplanationError
 from xai.latents.sweeps import AT_ONCE
 from xai.networks.batches import at_once
 from xai.networks.chain import Chain, Convolution
-from xai.networks.fast_generator import check_latents, size_of
+from xai.networks.fast_generator import check_latents, painter, size_of
 from xai.networks.hooks import activations, check_given, private_copy
 
 FAMILIES = ("pca", "closed_form", "jacobian", "measured")
@@ -204,6 +204,15 @@ def ridge(x: Tensor, y: Tensor) -> Tensor:
         if error < best:
             best, answer = error, right.T @ (along * sizes / (sizes.square() + penalty))
     return answer
+
+
+@torch.no_grad()
+def along(generator: Generator, z: Tensor, direction: Direction, distances: Sequence[float]) -> Tensor:
+    """Pictures (N, 3, H, W) at these ``distances`` along a direction from ``z`` (1, latent, 1, 1)."""
+    check_latents(z, 1)
+    vector = torch.as_tensor(direction.vector, dtype=torch.float32)[None, :, None, None]
+    steps = torch.tensor(distances)[:, None, None, None]
+    return painter(generator)(z + steps * vector)
 
 
 def _largest(family: str, gram: Tensor, count: int) -> list[Direction]:

@@ -37,6 +37,7 @@ Asked = Callable[[Tensor, Tensor], Tensor]
 Floats = NDArray[np.float64]
 
 STRENGTHS = (0.0, 0.25, 0.5, 0.75, 1.0)
+NORMAL_95 = 1.96  # standard errors to either end of a 95 % interval
 
 
 # ---- one poster ----------------------------------------------------------------------------------------
@@ -136,6 +137,21 @@ class GenreEffects:
     statistics: Floats
     statistics_error: Floats
     spread: Floats
+
+    @property
+    def rms_margin(self) -> Floats:
+        """(G,), half the width of the 95 % interval of ``rms``."""
+        return NORMAL_95 * self.rms_error
+
+    @property
+    def standardised(self) -> Floats:
+        """(G, T), mean change of each statistic in standard deviations over posters without a genre asked for."""
+        return self.statistics / np.maximum(self.spread, 1e-9)
+
+    @property
+    def uncertain(self) -> NDArray[np.bool_]:
+        """(G, T), whether the 95 % interval of a statistic's change holds 0, one statistic at a time."""
+        return np.asarray(~(np.abs(self.statistics) > NORMAL_95 * self.statistics_error))
 
 
 @torch.no_grad()

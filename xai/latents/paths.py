@@ -1,7 +1,7 @@
 """Ways through the space of noise: between two posters, and towards the middle.
 
     found = path(generator, a, b, frames=16)       # pictures of an even walk from one latent to the other
-    shorter = scaled(z, 0.7 * expected_norm(100))  # truncation: nearer to what the generator has seen most
+    shorter = scaled(z, 0.7)                       # truncation: nearer to what the generator has seen most
     norm_of(z).share                               # how many random latents are shorter
 
 A normal latent of 100 values is about 10 long, nearly always between 8.6 and 11.4: straight lines between two of
@@ -66,6 +66,15 @@ class Path:
     steps: NDArray[np.float64]
     angle: float
 
+    @property
+    def angle_degrees(self) -> float:
+        return math.degrees(self.angle)
+
+    @property
+    def unevenness(self) -> float:
+        """The largest step of the picture over the mean one: 1 where all are equal."""
+        return float(self.steps.max() / max(self.steps.mean(), 1e-9))
+
 
 def slerp(start: Tensor, end: Tensor, shares: Tensor) -> Tensor:
     """Latents (T, latent, 1, 1) on the great circle from ``start`` to ``end`` (1, latent, 1, 1).
@@ -129,29 +138,20 @@ def path(generator: Generator, start: Tensor, end: Tensor, frames: int = 16, pro
     return Path(latents, pixels, torch.linalg.vector_norm(latents.flatten(1), dim=1), steps, angle_between(a, b))
 
 
-def scaled(z: Tensor, norm: float) -> Tensor:
-    """Each latent of ``z`` (N, latent, 1, 1) brought to this norm; its direction stays.
+def scaled(z: Tensor, factor: float) -> Tensor:
+    """The latents ``z`` (N, latent, 1, 1) with their norms times ``factor``; their direction stays.
 
-    Below :func:`expected_norm` this is truncation: pictures become more typical and less various.
+    Below 1 this is truncation: pictures become more typical and less various.
 
     Raises
     ------
     ExplanationError
-        If the norm is negative or not finite, or a latent of zeros is to be longer than 0.
+        If the factor is negative or not finite.
     """
     check_latents(z)
-    if not 0 <= norm < math.inf:
-        raise ExplanationError(f"A norm is a number from 0 up, not {norm}.")
-    lengths = torch.linalg.vector_norm(z, dim=1, keepdim=True)
-    if norm > 0 and not bool((lengths > 0).all()):
-        raise ExplanationError("A latent of zeros has no direction, so it cannot be made longer.")
-    found: Tensor = z * (norm / lengths.clamp_min(torch.finfo(z.dtype).tiny))
-    return found
-
-
-def expected_norm(latent: int) -> float:
-    """Root mean square norm of ``latent`` standard normal values."""
-    return math.sqrt(latent)
+    if not 0 <= factor < math.inf:
+        raise ExplanationError(f"A latent is scaled by a number from 0 up, not by {factor}.")
+    return factor * z
 
 
 def norm_of(z: Tensor) -> Norm:
@@ -161,4 +161,4 @@ def norm_of(z: Tensor) -> Norm:
     check_latents(z, 1)
     count, value = z.shape[1], float(torch.linalg.vector_norm(z))
     low, high = (float(end) for end in chi.ppf([0.025, 0.975], count))
-    return Norm(value, expected_norm(count), low, high, float(chi.cdf(value, count)))
+    return Norm(value, math.sqrt(count), low, high, float(chi.cdf(value, count)))

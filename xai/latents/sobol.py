@@ -3,7 +3,7 @@
     found = importance(generator, score, samples=256)
     found.picture.value                       # (latent,): share of all the variety that is lost without value k
     found.cells.value[:, 7, 2]                # the same for one cell of the picture
-    found.region(mask)                        # the same for a part of the picture, such as the title band
+    found.of("brightness").value              # the same for a statistic
     local(generator, z).rms                   # the slope instead: root mean square of dG/dz
 
 The Sobol total index of a value is the share of the variance that goes when all other values are known: its
@@ -42,6 +42,7 @@ RESAMPLES = 400
 LEVEL = 0.95
 AT_ONCE = 64  # points at once, or one row if it has more
 PAINTED = 128  # pictures painted together, fewer of large ones
+INDEX_PARTS = ("value", "low", "high", "variance")
 COLUMNS = 2**14  # parts of an output whose variance is taken together
 
 
@@ -83,6 +84,23 @@ class Importance:
     samples: int
     seconds: float
 
+    def of(self, statistic: str | None = None) -> Index:
+        """Indices (latent,) for one of ``names``; for the whole picture without a name."""
+        if statistic is None:
+            return self.picture
+        column = self.names.index(statistic)
+        value, low, high, variance = (getattr(self.statistics, part)[..., column] for part in INDEX_PARTS)
+        return Index(value, low, high, variance)
+
+    @property
+    def largest(self) -> Index:
+        """(1, grid, grid), the index of the dimension with the largest one in each cell."""
+        value, low, high = (
+            np.take_along_axis(part, self.owner[None], 0)
+            for part in (self.cells.value, self.cells.low, self.cells.high)
+        )
+        return Index(value, low, high, self.cells.variance)
+
     @property
     def owner(self) -> NDArray[np.intp]:
         """(grid, grid), the noise value with the largest index in each cell."""
@@ -94,22 +112,6 @@ class Importance:
         owned = np.arange(len(self.cells.value))[:, None, None] == self.owner
         others = np.where(owned, 0.0, self.cells.high).max(0)
         return np.asarray(np.where(owned, self.cells.low, 0.0).max(0) > others)
-
-    def region(self, mask: NDArray[np.bool_]) -> NDArray[np.float64]:
-        """(latent,), total indices of the cells in ``mask`` (grid, grid) together.
-
-        Raises
-        ------
-        ExplanationError
-            If the mask is of another shape or holds no cell.
-        """
-        if mask.shape != self.cells.variance.shape or not mask.any():
-            side = len(self.cells.variance)
-            raise ExplanationError(f"A region is a mask of {side} x {side} cells that holds at least one.")
-        weight = self.cells.variance[mask]
-        total = weight.sum()
-        shares: NDArray[np.float64] = self.cells.value[:, mask] @ weight
-        return shares / total if total > 0 else np.zeros_like(shares)
 
 
 def importance(

@@ -26,7 +26,7 @@ from gan.progress import Progress
 from xai.errors import ExplanationError
 from xai.latents.direction_study import STUDY_SEED, Directions, agreement, study
 from xai.latents.directions import CONTROL, Direction, Effect
-from xai.latents.sobol import Importance, Index, Local, importance, local
+from xai.latents.sobol import INDEX_PARTS, Importance, Index, Local, importance, local
 from xai.networks.score import Score
 
 Arrays = dict[str, NDArray[Any]]
@@ -124,7 +124,7 @@ def _packed(study: LatentStudy) -> tuple[Arrays, dict[str, Any]]:
     arrays["gram"] = study.local.gram.numpy()
     for part in ("statistics", "cells", "picture"):
         index: Index = getattr(study.importance, part)
-        for name in ("value", "low", "high", "variance"):
+        for name in INDEX_PARTS:
             arrays[f"{part}_{name}"] = getattr(index, name).astype(np.float32)
     directions = study.directions.directions
     names = list(study.directions.spread)
@@ -149,7 +149,7 @@ def _unpacked(arrays: Arrays, record: dict[str, Any]) -> LatentStudy:
     if record["format"] != FORMAT:
         raise ValueError(f"format {record['format']}")
     indices = [
-        Index(*(arrays[f"{part}_{name}"].astype(np.float64) for name in ("value", "low", "high", "variance")))
+        Index(*(arrays[f"{part}_{name}"].astype(np.float64) for name in INDEX_PARTS))
         for part in ("statistics", "cells", "picture")
     ]
     seconds = record["seconds"]

@@ -55,6 +55,12 @@ class Atlas:
     change: NDArray[np.float32]
     seconds: float
 
+    @property
+    def reach(self) -> NDArray[np.float32]:
+        """(latent,), each dimension's largest ``change``, relative to the largest of all, 0 to 1."""
+        largest = self.change.max(1)
+        return np.asarray(largest / largest.max())
+
     def sheet(self) -> Sprite:
         """One picture of all: row k is noise value k, column j is step j."""
         return sprite(self.pixels.reshape(-1, *self.pixels.shape[2:]), columns=len(self.steps))

@@ -9,8 +9,11 @@ from __future__ import annotations
 
 from collections.abc import Sequence
 from dataclasses import dataclass
+from typing import Literal
 
+import numpy as np
 import torch
+from numpy.typing import NDArray
 from torch import Tensor, nn
 
 from gan.networks.dcgan import Generator, latents
@@ -50,6 +53,27 @@ def layers(network: nn.Module, example: Tensor) -> list[Layer]:
             h = module(h)
             found.append(Layer(name, type(module).__name__, h.shape[1], h.shape[2], h.shape[3]))
     return found
+
+
+def mean_responses(maps: NDArray[np.float32]) -> NDArray[np.float32]:
+    """Mean (U,) of each unit's map (U, h, w), signed."""
+    return np.asarray(maps.mean((1, 2)))
+
+
+def active_fraction(unit_map: NDArray[np.float32]) -> float:
+    """Fraction of a map's positions that are above 0."""
+    return float((unit_map > 0).mean())
+
+
+def order_units(
+    maps: NDArray[np.float32], by: Literal["index", "activation", "effect"], effects: NDArray[np.float32] | None = None
+) -> list[int]:
+    """Units of maps (U, h, w) by index, by mean absolute activation, or by effect (U,), the largest first."""
+    if by == "effect" and effects is not None:
+        return [int(unit) for unit in np.argsort(-effects, kind="stable")]
+    if by == "activation":
+        return [int(unit) for unit in np.argsort(-np.abs(maps).mean((1, 2)), kind="stable")]
+    return list(range(len(maps)))
 
 
 def unit_means(generator: Generator, layer: str) -> Tensor:

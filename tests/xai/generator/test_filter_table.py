@@ -130,3 +130,13 @@ def test_a_damaged_table_is_refused(table: FilterTable, tmp_path: Path, damage: 
     with pytest.raises(xai.ExplanationError) as caught:
         FilterTable.load(path)
     assert "filters.npz" in str(caught.value) and str(caught.value).endswith(".")
+
+
+def test_a_threshold_takes_the_filters_that_its_percent_says(table: FilterTable) -> None:
+    ranked = sorted(table.effect.tolist())
+    assert table.effect_at(1) == ranked[0] and table.effect_at(100) == ranked[-1]
+    assert table.threshold_at(0) == 0 and table.percent_below(0.0) == 0
+    for percent in (14, 29, 43, 57, 71, 86, 100):  # of 7 filters
+        threshold = table.threshold_at(percent)
+        assert table.effect_at(percent) < threshold <= table.effect_at(percent) + 0.011
+        assert table.percent_below(threshold) >= percent - 1

@@ -127,3 +127,14 @@ def test_pca_and_regression_refuse_too_few_posters_and_unknown_layers() -> None:
         one_sentence(caught.value)
     with pytest.raises(xai.ExplanationError):
         d.pca(network, gan.latents(range(30), network.config), "layers.99")
+
+
+def test_pictures_along_a_direction_are_those_of_the_moved_latents() -> None:
+    network = corners()
+    [direction] = d.random_directions(6, 1)
+    z, distances = gan.latents([3], network.config), (-2.0, 0.0, 1.0)
+    found = d.along(network, z, direction, distances)
+    step = torch.from_numpy(direction.vector).float()[None, :, None, None]
+    with torch.no_grad():
+        expected = torch.cat([network(z + distance * step) for distance in distances])
+    assert torch.allclose(found, expected, atol=1e-6)

@@ -147,3 +147,13 @@ def test_what_cannot_be_swept_is_refused_in_one_sentence(settings: dict, word: s
 def test_effects_need_two_posters() -> None:
     with pytest.raises(xai.ExplanationError, match="two latents"):
         genre_effects(conditional(), torch.zeros(1, 6, 1, 1))
+
+
+def test_a_change_is_uncertain_where_its_interval_holds_zero() -> None:
+    found = genre_effects(built(), gan.latents(range(8), built().config))
+    low, high = (found.statistics + sign * 1.96 * found.statistics_error for sign in (-1, 1))
+    assert (found.uncertain == ((low <= 0) & (high >= 0))).all()
+    assert found.uncertain.any() and not found.uncertain.all()
+    assert found.rms_margin == pytest.approx(1.96 * found.rms_error)
+    moving = found.spread > 1e-9
+    assert found.standardised[:, moving] == pytest.approx(found.statistics[:, moving] / found.spread[moving])

@@ -131,6 +131,8 @@ def test_each_value_owns_the_quarter_that_it_paints() -> None:
     assert found.cells.value[:3, 1, 1] == pytest.approx([0, 16 / 17, 1 / 17], abs=0.1)
     assert found.cells.value[:3, 0, 1] == pytest.approx([0, 0, 1], abs=0.1)
     assert found.owner.tolist() == [[0, 2], [2, 1]] and found.clear.all()
+    assert (found.largest.value == found.cells.value.max(0, keepdims=True)).all()
+    assert (found.largest.low <= found.largest.value).all() and (found.largest.value <= found.largest.high).all()
     assert not found.cells.value[3:].any() and not found.picture.value[3:].any()
 
 
@@ -145,16 +147,12 @@ def test_where_two_values_paint_alike_no_owner_is_clear() -> None:
     assert not found.clear.any()
 
 
-def test_a_region_is_the_sum_of_its_cells() -> None:
-    found = importance(corners(), samples=100, grid=2)
-    left = np.array([[True, False], [True, False]])
-    value, variance = found.cells.value, found.cells.variance
-    by_hand = (value[:, 0, 0] * variance[0, 0] + value[:, 1, 0] * variance[1, 0]) / (variance[0, 0] + variance[1, 0])
-    assert found.region(left) == pytest.approx(by_hand)
-    for wrong in (np.zeros((2, 2), bool), np.ones((3, 3), bool)):
-        with pytest.raises(xai.ExplanationError) as caught:
-            found.region(wrong)
-        one_sentence(caught.value)
+def test_the_indices_of_one_statistic_are_its_column() -> None:
+    found = importance(corners(), samples=50, grid=2)
+    column = found.names.index("brightness")
+    assert (found.of("brightness").high == found.statistics.high[:, column]).all()
+    assert found.of("brightness").variance == found.statistics.variance[column]
+    assert found.of() is found.picture
 
 
 def test_a_value_that_makes_red_owns_the_warmth_and_one_that_makes_grey_the_brightness() -> None:

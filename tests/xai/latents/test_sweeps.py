@@ -20,6 +20,7 @@ def test_every_row_is_the_sweep_of_its_value() -> None:
     network = generator(16)
     z = gan.latents([3], network.config)
     found = atlas(network, z)
+    assert found.reach == pytest.approx(found.change.max(1) / found.change.max()) and found.reach.max() == 1
     for index in range(6):
         swept = gan.to_uint8(sensitivity.sweep(network, z, index, torch.tensor(STEPS)))
         off = np.abs(found.pixels[index].astype(int) - swept)

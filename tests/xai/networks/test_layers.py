@@ -1,5 +1,6 @@
 from __future__ import annotations
 
+import numpy as np
 import pytest
 import torch
 from torch import Tensor, nn
@@ -9,6 +10,7 @@ import xai
 from tests.xai.nets import generator, hooks, noise, one_sentence, snapshot
 from xai.generator.ablation import Ablation, By, ablate
 from xai.networks import layers
+from xai.networks.layers import active_fraction, mean_responses, order_units
 
 DRAWS_A_PATCH, DEAD, ALWAYS_ON = 0, 1, 2
 
@@ -170,3 +172,18 @@ def test_a_layer_that_does_not_exist_cannot_be_ablated(hand_built: gan.Generator
     with pytest.raises(xai.ExplanationError) as caught:
         ablate(hand_built, latent(1.0, 0.0, 0.0), "layers.5", 0)
     assert "layers.5" in one_sentence(caught.value)
+
+
+def test_units_are_ordered_by_index_by_activation_and_by_effect() -> None:
+    maps = np.array([[[1.0, -1.0]], [[-3.0, -3.0]], [[0.0, 0.5]]], np.float32)
+    assert order_units(maps, "index") == [0, 1, 2]
+    assert order_units(maps, "activation") == [1, 0, 2]
+    assert order_units(maps, "effect", np.array([0.1, 0.1, 0.5], np.float32)) == [2, 0, 1]
+    assert order_units(maps, "effect") == [0, 1, 2]  # not measured
+    assert mean_responses(maps).tolist() == [0, -3, 0.25]
+    assert [active_fraction(one) for one in maps] == [0.5, 0, 0.5]
+
+
+def test_the_difference_map_is_the_mean_over_colours(hand_built: gan.Generator) -> None:
+    effect = ablate(hand_built, latent(1.0, 0.0, 0.0), "layers.2", DRAWS_A_PATCH)
+    assert torch.equal(effect.difference_map, effect.difference[0].mean(0))
