@@ -10,6 +10,7 @@ sys.exit(exit_code(lambda: run(chosen), "the table"))
 
 from __future__ import annotations
 
+import argparse
 import re
 import signal
 import sys
@@ -17,10 +18,11 @@ from collections.abc import Callable, Iterator, Sequence
 from contextlib import contextmanager
 from itertools import chain
 from pathlib import Path
-from typing import Any
+from typing import Any, TypeVar
 
 from gan.errors import PosterLensError
 from gan.files import write_file
+from gan.settings import describe
 
 
 def exit_code(job: Callable[[], object], written: object, stopped: str | None = None) -> int:
@@ -40,7 +42,8 @@ def exit_code(job: Callable[[], object], written: object, stopped: str | None = 
         print(f"error: {written} cannot be written: {_reason(error, str(written))}.", file=sys.stderr)
         return 2
     except (PosterLensError, ValueError) as error:
-        print(f"error: {error}", file=sys.stderr)
+        text = str(error)
+        print(f"error: {text}{'' if text.endswith(('.', '?', '!')) else '.'}", file=sys.stderr)
         return 2
     return 0
 
@@ -88,6 +91,35 @@ def around(page: Path, begin: str, end: str) -> tuple[str, str]:
     if text.count(begin) != 1 or rest.count(end) != 1 or text.count(end) != 1:
         raise PosterLensError(f"{page} must hold the marks {begin} and {end}, once each and in this order.")
     return before, after
+
+
+T = TypeVar("T")
+
+
+def add_settings(parser: argparse.ArgumentParser, settings: type[Any]) -> None:
+    """An option for each setting of a dataclass (gan.settings), with its help, default and choices: ``--max-mb``."""
+    for name, each in describe(settings).items():
+        flag = f"--{name.replace('_', '-')}"
+        if each.kind is bool:
+            parser.add_argument(
+                flag, action=argparse.BooleanOptionalAction if each.default else "store_true", help=each.help
+            )
+            continue
+        default = "" if each.default is None else "; default %(default)s"
+        metavar = "N" if each.choices is None and each.kind in (int, float) else None
+        parser.add_argument(
+            flag,
+            type=each.kind,
+            default=each.default,
+            choices=each.choices,
+            metavar=metavar,
+            help=each.help + default,
+        )
+
+
+def settings_from(chosen: argparse.Namespace, settings: type[T], **others: Any) -> T:
+    """The dataclass of the options that :func:`add_settings` added; ``others`` are fields without an option."""
+    return settings(**{name: getattr(chosen, name) for name in describe(settings)}, **others)
 
 
 MAX_SEED = 2**32 - 1  # beyond, the random generator repeats itself

@@ -30,12 +30,12 @@ class MetricsUnavailableError(PosterLensError):
 
 
 class FetchError(PosterLensError):
-    """Something that could not be fetched; ``status`` is what the server answered, if it did."""
+    """Something that could not be fetched; ``status`` is the HTTP status, None without an answer."""
 
     def __init__(self, message: str, status: int | None = None) -> None:
         super().__init__(message)
         self.status = status
 
 
-class HaltError(PosterLensError):
-    """A reason for which nothing else can be fetched either: a refused key, a full disk."""
+class FatalFetchError(PosterLensError):
+    """An error after which nothing else can be fetched either: a refused key, a full disk."""

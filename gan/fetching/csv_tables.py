@@ -1,9 +1,11 @@
-"""Tables of posters as they are found on the web: CSV in any encoding, with columns under many names.
+"""Tables of posters as they are found on the web: CSV in UTF-8 or Latin-1, with columns under many names.
 
-table = read_table("MovieGenre.csv")
-table.columns                                       # ("imdbId", "Title", "Genre", "Poster")
-table.texts(table.find(None, GENRE_COLUMNS))        # the genres of each row, "" where there are none
-split_genres("Action|Drama")                        # ("Action", "Drama")
+    table = read_table("MovieGenre.csv")
+    table.columns                                   # ("imdbId", "Title", "Genre", "Poster")
+    table.texts(table.find(None, GENRE_COLUMNS))    # the genres of each row, "" where there are none
+    split_genres("Action|Drama")                    # ("Action", "Drama")
+
+Tables that this package writes have two columns (:func:`write_pairs`).
 """
 
 from __future__ import annotations
@@ -18,8 +20,8 @@ from pathlib import Path
 from gan.errors import DataError
 from gan.files import write_file
 
-# Column names that are recognised when none is given, whatever their case.
-ADDRESS_COLUMNS = ("poster", "poster_url", "image_url", "image", "url", "address")
+# Column names that are recognised when none is named, in any case.
+URL_COLUMNS = ("poster", "poster_url", "image_url", "image", "url", "address")
 ID_COLUMNS = ("imdbid", "imdb_id")
 GENRE_COLUMNS = ("genres", "genre")
 NO_GENRE = frozenset({"", "n/a", "(no genres listed)"})
@@ -29,33 +31,33 @@ Genres = tuple[str, ...]
 
 @dataclass(frozen=True)
 class Table:
-    """A CSV file: its columns, and rows in which every column has a text."""
+    """A CSV file: its columns, and its rows, in which every column has a text."""
 
     path: Path
     columns: tuple[str, ...]
     rows: tuple[dict[str, str], ...]
 
     def find(self, name: str | None, usual: Sequence[str]) -> str | None:
-        """The column of this name, whatever its case; without a name the first usual one, or None.
+        """The column of this name, in any case; for None the first of the usual names, or None.
 
-        DataError if there is no column of the name that was given.
+        DataError if ``name`` is not among the columns.
         """
         by_lower = {column.lower(): column for column in reversed(self.columns)}
         wanted = usual if name is None else (name.lower(),)
-        found = next((by_lower[column] for column in wanted if column in by_lower), None)
-        if found is None and name is not None:
+        column = next((by_lower[each] for each in wanted if each in by_lower), None)
+        if column is None and name is not None:
             raise self._lacks(f"column {name}")
-        return found
+        return column
 
     def need(self, name: str | None, usual: Sequence[str], what: str) -> str:
-        """As find; DataError where there is no such column. ``what`` says what stands in it."""
-        found = self.find(name, usual)
-        if found is None:
+        """As find; DataError where there is no such column. ``what`` says what it holds."""
+        column = self.find(name, usual)
+        if column is None:
             raise self._lacks(f"column with {what}")
-        return found
+        return column
 
     def texts(self, column: str | None) -> list[str]:
-        """What each row holds in a column, without spaces around it; "" for None."""
+        """The column's text in each row, stripped; "" in each row for None."""
         return ["" if column is None else row[column].strip() for row in self.rows]
 
     def _lacks(self, what: str) -> DataError:
@@ -63,7 +65,7 @@ class Table:
 
 
 def read_table(path: str | Path) -> Table:
-    """Read a CSV file with a header; UTF-8, or else Latin-1, in which well-known poster tables come."""
+    """Read a CSV file with a header; UTF-8, or else Latin-1, in which some well-known ones are."""
     path = Path(path)
     try:
         content = path.read_bytes()
@@ -83,7 +85,7 @@ def read_table(path: str | Path) -> Table:
 
 
 def read_pairs(path: Path, columns: tuple[str, str]) -> dict[str, str]:
-    """A table of just these two columns as a mapping, empty if it is not there; DataError if it is of another kind."""
+    """A table of just these two columns as a mapping, empty if it does not exist; DataError if it has other columns."""
     if not path.exists():
         return {}
     table = read_table(path)

@@ -1,13 +1,16 @@
-"""Ask servers for files: politely, and only those that anybody on the internet may ask.
+"""An HTTP client that is polite, and that connects to public addresses only.
 
-    web = Web(Manners(rate=2))
-    web.get("https://example.com/poster.jpg")     # bytes; FetchError with one sentence
-    web.stop.set()                                # ends all waiting and reading, in every thread
+    client = HttpClient(RequestPolicy(rate=2))
+    client.get("https://example.com/poster.jpg")     # bytes; FetchError with one sentence
+    client.stop.set()                                # ends all waiting and reading, in every thread
 
-What an address or a server says is not trusted. An address is http or https; its host is looked up once, every IP
-address found must be a public one, and the connection goes to just that address, so that a name that resolves
-differently a moment later (DNS rebinding) leads nowhere. Redirects are checked in the same way, one by one. Proxies
-named in the environment are not used, because what a proxy connects to cannot be checked.
+Neither URLs nor servers are trusted. A URL is http or https; its host is looked up once, every IP address of it must be
+public, and the connection goes to one of just these addresses, so that a name that resolves differently a moment later
+(DNS rebinding) gains nothing. Each redirect is checked in the same way. Proxies named in the environment are not used,
+because what a proxy connects to cannot be checked.
+
+Why not urllib3: its retries cannot be stopped and do not share a Retry-After between threads, its timeouts begin anew
+with every byte, and a pinned address needs connection classes of one's own: this file was longer with it, not shorter.
 """
 
 from __future__ import annotations
@@ -32,93 +35,95 @@ from typing import Any, TypeVar
 from urllib.parse import quote, urljoin
 
 from gan.errors import FetchError
-from gan.fetching.urls import Place, is_public, resolve
+from gan.fetching.urls import Url, is_public, resolve
+from gan.settings import Settings, setting
 
 USER_AGENT = "PosterLens/0.1 (fetch_posters; research on movie posters)"
-RETRIED = frozenset({429, 500, 502, 503, 504})
+RETRY_STATUSES = frozenset({429, 500, 502, 503, 504})
 REDIRECTS = frozenset({301, 302, 303, 307, 308})
-MOST_REDIRECTS = 5
-LONGEST_BACKOFF = 60.0  # seconds
-LONGEST_RETRY_AFTER = 120.0  # seconds, the most that a server is believed
-STOP_CHECK = 0.25  # seconds between two looks at Web.stop
+MAX_REDIRECTS = 5
+MAX_BACKOFF = 60.0  # seconds
+MAX_RETRY_AFTER = 120.0  # seconds, whatever a server asks for
+POLL_SECONDS = 0.25  # between two looks at HttpClient.stop
+LARGEST = 10**9  # what the system's clocks can count
 ASCII = "".join(map(chr, range(128)))
 
 T = TypeVar("T")
 
 
 class StoppedError(Exception):
-    """``Web.stop`` was set: nothing more is wanted."""
+    """``HttpClient.stop`` was set."""
 
 
 class _TemporaryError(FetchError):
-    """Worth another try."""
+    """Worth a retry."""
 
 
 @dataclass(frozen=True)
-class Manners:
-    """How to behave towards servers, and what to put up with from them.
+class RequestPolicy(Settings):
+    """How servers are treated, and what is accepted from them.
 
-    rate : requests a second to each host, shared by all workers. retries : after the first try. backoff : seconds
-    before the first retry, doubled for each further one. connect_timeout, timeout : seconds to look a host up, to
-    connect to an address and to agree on TLS (each), and for all of one request. max_bytes : of one file.
-    allow_private : also addresses of this machine and the local network.
+    rate : requests a second to each host, shared by all threads.
+    retries : further attempts after the first. backoff : seconds before the first of them, doubled for each next one.
+    connect_timeout : seconds each for the lookup of a host, the connection and the TLS handshake.
+    timeout : seconds for one whole request. max_mb : size of one file in MB.
+    allow_private : whether addresses of this machine and of the local network are allowed.
+
+    Raises
+    ------
+    ValueError
+        If a number is out of range.
     """
 
-    rate: float = 4.0
-    retries: int = 4
-    backoff: float = 1.0
-    connect_timeout: float = 10.0
-    timeout: float = 60.0
-    max_bytes: float = 20e6
-    allow_private: bool = False
-
-    def __post_init__(self) -> None:
-        for name in ("rate", "connect_timeout", "timeout", "max_bytes"):
-            if not 1e-6 <= getattr(self, name) <= 1e9:  # also what the system's own clocks can count
-                raise ValueError(f"{name} must be above 0 and at most a thousand million, not {getattr(self, name)}.")
-        for name in ("retries", "backoff"):
-            if not 0 <= getattr(self, name) <= 1e9:
-                raise ValueError(f"{name} must be 0 to a thousand million, not {getattr(self, name)}.")
+    rate: float = setting(4.0, "requests a second to each host", low=1e-6, high=LARGEST)
+    retries: int = setting(4, "further attempts after the first", low=0, high=LARGEST)
+    backoff: float = setting(1.0, "seconds before the first retry, doubled for each next one", low=0, high=LARGEST)
+    connect_timeout: float = setting(
+        10.0, "seconds each for lookup, connection and TLS handshake", low=1e-6, high=LARGEST
+    )
+    timeout: float = setting(60.0, "seconds for one whole request", low=1e-6, high=LARGEST)
+    max_mb: float = setting(20.0, "size of one file in MB", low=1e-6, high=LARGEST)
+    allow_private: bool = setting(False, "also connect to this machine and the local network")
 
 
-class Web:
-    """Fetches addresses; one object is shared by all threads, and keeps the pace for all of them.
+class HttpClient:
+    """GET requests by a policy; one object is shared by all threads.
 
     ``resolve`` (host, port -> IP addresses), ``connect`` ((IP address, port), seconds -> socket), ``limiter`` and
     ``tls`` are attributes that can be replaced before the first request.
     """
 
-    def __init__(self, manners: Manners | None = None) -> None:
-        self.manners = manners or Manners()
+    def __init__(self, policy: RequestPolicy | None = None) -> None:
+        self.policy = policy or RequestPolicy()
         self.stop = threading.Event()
-        self.limiter = Limiter(self.manners.rate, sleep=self._sleep)
+        self.limiter = Limiter(self.policy.rate, sleep=self._sleep)
         self.resolve: Callable[[str, int], Sequence[str]] = resolve
         self.connect: Callable[[tuple[str, int], float], socket.socket] = socket.create_connection
 
     @cached_property
     def tls(self) -> ssl.SSLContext:
-        """Made when it is first needed, because it reads all certificates of the system."""
+        """Made when first needed: it reads all certificates of the system."""
         return ssl.create_default_context()
 
-    def get(self, address: str) -> bytes:
-        """What stands at an address, after as many tries as the manners allow.
+    def get(self, url: str) -> bytes:
+        """The body of the answer, after at most ``retries`` further attempts.
 
         Raises
         ------
         FetchError
-            If the address is none that may be asked, or there is no complete answer of the size allowed. The message
-            names hosts only, so a key in an address stays secret.
+            If the URL is not allowed, or there is no complete answer of the allowed size. The message names hosts
+            only, so a key in a URL stays secret.
         StoppedError
             If ``stop`` is set before the answer is complete.
         """
-        for attempt in range(self.manners.retries + 1):
+        for attempt in range(self.policy.retries + 1):
             if attempt:
                 self._sleep(self._backoff(attempt))
             try:
-                return self._follow(address)
+                return self._follow(url)
             except _TemporaryError as error:
                 last = error
-        tries = "" if self.manners.retries == 0 else f" It was tried {self.manners.retries + 1} times."
+        tries = "" if self.policy.retries == 0 else f" It was tried {self.policy.retries + 1} times."
         raise FetchError(f"{last}{tries}", last.status)
 
     def _sleep(self, seconds: float) -> None:
@@ -127,70 +132,70 @@ class Web:
 
     def _backoff(self, attempt: int) -> float:
         """Seconds; with jitter, so that workers that failed together do not come back together."""
-        longest: float = self.manners.backoff * 2 ** min(attempt - 1, 10)
-        return min(longest, LONGEST_BACKOFF) * random.uniform(0.5, 1.0)
+        longest: float = self.policy.backoff * 2 ** min(attempt - 1, 10)
+        return min(longest, MAX_BACKOFF) * random.uniform(0.5, 1.0)
 
-    def _follow(self, address: str) -> bytes:
-        for _ in range(MOST_REDIRECTS + 1):
-            body, redirect = self._request(Place.parse(address))
+    def _follow(self, url: str) -> bytes:
+        for _ in range(MAX_REDIRECTS + 1):
+            body, redirect = self._request(Url.parse(url))
             if redirect is None:
                 return body
             try:
-                address = urljoin(address, redirect)
+                url = urljoin(url, redirect)
             except ValueError:
                 raise FetchError("A redirect leads to an address that is not well formed.") from None
-        raise FetchError(f"There are more than {MOST_REDIRECTS} redirects.")
+        raise FetchError(f"There are more than {MAX_REDIRECTS} redirects.")
 
-    def _request(self, place: Place) -> tuple[bytes, str | None]:
-        """One request: the body, or where else to ask."""
-        self.limiter.wait(place.host)
-        deadline = _Deadline(self.manners.timeout, self.stop)
+    def _request(self, url: Url) -> tuple[bytes, str | None]:
+        """One request: the body, or the location of a redirect."""
+        self.limiter.wait(url.host)
+        deadline = _Deadline(self.policy.timeout, self.stop)
         try:
-            with closing(self._open(place, deadline)) as connected:
-                connection = http.client.HTTPConnection(place.host, place.port)
-                if place.scheme == "https":  # the scheme's own port is left out of the Host header
+            with closing(self._open(url, deadline)) as connected:
+                connection = http.client.HTTPConnection(url.host, url.port)
+                if url.scheme == "https":  # else http.client writes :443 into the Host header
                     connection.default_port = http.client.HTTPS_PORT
                 connection.sock = _TimedSocket(connected, deadline)
                 headers = {"User-Agent": USER_AGENT, "Connection": "close"}
-                connection.request("GET", place.target, headers=headers)
-                return self._answer(connection.getresponse(), place.host)
+                connection.request("GET", url.target, headers=headers)
+                return self._answer(connection.getresponse(), url.host)
         except TimeoutError:
-            raise _TemporaryError(f"{place.host} did not answer in time.") from None
+            raise _TemporaryError(f"{url.host} did not answer in time.") from None
         except ssl.SSLCertVerificationError:
-            raise FetchError(f"{place.host} has no certificate that can be verified.") from None
+            raise FetchError(f"{url.host} has no certificate that can be verified.") from None
         except (OSError, http.client.HTTPException):
-            raise _TemporaryError(f"The connection to {place.host} failed or broke off.") from None
+            raise _TemporaryError(f"The connection to {url.host} failed or broke off.") from None
 
-    def _open(self, place: Place, deadline: _Deadline) -> socket.socket:
-        """A connection to an IP address that was checked, under TLS for https."""
-        connected = self._connect_to_any(self._look_up(place, deadline), place.port, deadline)
-        if place.scheme == "http":
+    def _open(self, url: Url, deadline: _Deadline) -> socket.socket:
+        """A connection to an IP address that was checked, with TLS for https."""
+        connected = self._connect_to_any(self._look_up(url, deadline), url.port, deadline)
+        if url.scheme == "http":
             return connected
         try:
-            connected.settimeout(deadline.left(self.manners.connect_timeout))
-            return self.tls.wrap_socket(connected, server_hostname=place.host)
+            connected.settimeout(deadline.left(self.policy.connect_timeout))
+            return self.tls.wrap_socket(connected, server_hostname=url.host)
         except BaseException:
             connected.close()
             raise
 
-    def _look_up(self, place: Place, deadline: _Deadline) -> Sequence[str]:
-        """IP addresses of a host; FetchError unless all of them may be asked."""
+    def _look_up(self, url: Url, deadline: _Deadline) -> Sequence[str]:
+        """IP addresses of a host; FetchError unless all of them are allowed."""
         try:
-            in_time = deadline.within(self.manners.connect_timeout)
-            found = _bounded(lambda: self.resolve(place.host, place.port), in_time)
+            by = deadline.within(self.policy.connect_timeout)
+            addresses = _bounded(lambda: self.resolve(url.host, url.port), by)
         except TimeoutError:
-            raise _TemporaryError(f"The host {place.host} could not be looked up in time.") from None
+            raise _TemporaryError(f"The host {url.host} could not be looked up in time.") from None
         except socket.gaierror as error:
             kind = _TemporaryError if error.errno == socket.EAI_AGAIN else FetchError
-            raise kind(f"The host {place.host} is not known.") from None
-        if not self.manners.allow_private and not all(map(is_public, found)):
-            raise FetchError(f"{place.host} is not a public address.")
-        return found
+            raise kind(f"The host {url.host} is unknown.") from None
+        if not self.policy.allow_private and not all(map(is_public, addresses)):
+            raise FetchError(f"{url.host} is not a public address.")
+        return addresses
 
     def _connect_to_any(self, addresses: Sequence[str], port: int, deadline: _Deadline) -> socket.socket:
         last: OSError | None = None
         for address in addresses:
-            seconds = deadline.left(self.manners.connect_timeout)
+            seconds = deadline.left(self.policy.connect_timeout)
             try:
                 return self.connect((address, port), seconds)
             except OSError as error:
@@ -200,18 +205,20 @@ class Web:
     def _answer(self, response: http.client.HTTPResponse, host: str) -> tuple[bytes, str | None]:
         status = response.status
         if status in REDIRECTS and (location := response.getheader("Location")):
-            return b"", quote(location, safe=ASCII, encoding="latin-1")  # the very bytes: http.client reads Latin-1
-        if status in RETRIED:
-            if (wanted := retry_after(response.getheader("Retry-After"))) is not None:
-                self.limiter.hold(host, min(wanted, LONGEST_RETRY_AFTER))
+            return b"", quote(
+                location, safe=ASCII, encoding="latin-1"
+            )  # its bytes as sent: http.client decodes Latin-1
+        if status in RETRY_STATUSES:
+            if (seconds := retry_after(response.getheader("Retry-After"))) is not None:
+                self.limiter.hold(host, min(seconds, MAX_RETRY_AFTER))
             raise _TemporaryError(f"{host} answered {_status(status)}.", status)
         if status != HTTPStatus.OK:
             raise FetchError(f"{host} answered {_status(status)}.", status)
         return self._body(response, host), None
 
     def _body(self, response: http.client.HTTPResponse, host: str) -> bytes:
-        limit, declared = self.manners.max_bytes, response.length
-        too_large = FetchError(f"The file is larger than {limit / 1e6:g} MB.")
+        limit, declared = self.policy.max_mb * 1e6, response.length
+        too_large = FetchError(f"The file is larger than {self.policy.max_mb:g} MB.")
         if declared is not None and declared > limit:
             raise too_large
         body = bytearray()
@@ -225,7 +232,7 @@ class Web:
 
 
 class Limiter:
-    """One pace for each host, kept by all threads together."""
+    """A rate limit for each host, shared by all threads."""
 
     def __init__(
         self,
@@ -235,16 +242,16 @@ class Limiter:
     ) -> None:
         self._interval = 1 / rate
         self._clock, self._sleep = clock, sleep
-        self._free: dict[str, float] = {}  # when each host may next be asked
+        self._free: dict[str, float] = {}  # when the next request to each host may start
         self._lock = threading.Lock()
 
     def wait(self, host: str) -> None:
-        """Sleep until it is this thread's turn to ask the host."""
-        while (pause := self._claim(host)) > 1e-6:  # another thread may have taken the turn meanwhile
+        """Sleep until this thread may send a request to the host."""
+        while (pause := self._claim(host)) > 1e-6:  # another thread may have been faster meanwhile
             self._sleep(pause)
 
     def hold(self, host: str, seconds: float) -> None:
-        """Nobody asks this host for so long."""
+        """No request to this host for this many seconds."""
         with self._lock:
             until = self._clock() + seconds
             self._free[host] = max(self._free.get(host, until), until)
@@ -258,11 +265,8 @@ class Limiter:
             return pause
 
 
-# ---- what a server says ------------------------------------------------------------------------------
-
-
 def retry_after(header: str | None) -> float | None:
-    """Seconds to wait by a Retry-After header, which is a number of seconds or a date (RFC 9110, 10.2.3)."""
+    """Seconds to wait by a Retry-After header (RFC 9110, 10.2.3): a number or a date; None where it is neither."""
     if header is None:
         return None
     if re.fullmatch(r"\d{1,9}", header.strip(), re.ASCII):
@@ -274,22 +278,19 @@ def retry_after(header: str | None) -> float | None:
 
 
 def _status(status: int) -> str:
-    """In our own words: what the server calls it could be anything."""
-    known = {entry.value: entry.phrase for entry in HTTPStatus}
-    return f"{status} {known.get(status, '')}".rstrip()
-
-
-# ---- one time for all of a request -------------------------------------------------------------------
+    """With the standard phrase: the server's own could be anything."""
+    phrases = {entry.value: entry.phrase for entry in HTTPStatus}
+    return f"{status} {phrases.get(status, '')}".rstrip()
 
 
 class _Deadline:
-    """The time that all steps of a request share; setting ``stop`` ends it at once."""
+    """The time limit that all steps of one request share; setting ``stop`` ends it at once."""
 
     def __init__(self, seconds: float, stop: threading.Event) -> None:
         self._end, self._stop = time.monotonic() + seconds, stop
 
     def left(self, at_most: float = math.inf) -> float:
-        """Seconds left, or ``at_most``; TimeoutError if there are none, StoppedError if nothing more is wanted."""
+        """Seconds left, or ``at_most``; TimeoutError if there are none, StoppedError if ``stop`` is set."""
         if self._stop.is_set():
             raise StoppedError
         left = self._end - time.monotonic()
@@ -298,15 +299,14 @@ class _Deadline:
         return min(left, at_most)
 
     def within(self, seconds: float) -> _Deadline:
-        """A deadline for one step, not after this one."""
+        """A deadline for one step, at most as late as this one."""
         return _Deadline(self.left(seconds), self._stop)
 
 
 def _bounded(work: Callable[[], T], deadline: _Deadline) -> T:
-    """What a call gives that can neither be interrupted nor told a time-out, as the system's look-up of names.
+    """The result of a call that has no timeout of its own and cannot be interrupted, as the system's name lookup.
 
-    It runs in a thread of its own, which is left behind when the time is over; as a daemon it does not keep the program
-    from ending.
+    It runs in a daemon thread, which is abandoned at the deadline and does not keep the program from ending.
     """
     result: Future[T] = Future()
 
@@ -318,14 +318,14 @@ def _bounded(work: Callable[[], T], deadline: _Deadline) -> T:
 
     threading.Thread(target=run, name="look up a host", daemon=True).start()
     while not result.done():
-        wait([result], deadline.left(STOP_CHECK))
+        wait([result], deadline.left(POLL_SECONDS))
     return result.result()
 
 
 class _TimedSocket(io.RawIOBase):
-    """A socket for http.client whose work ends at a deadline.
+    """A socket for http.client that respects a deadline.
 
-    A socket's own time-out begins anew with every byte, so a server that sends one now and then would hold a worker
+    A socket's own timeout begins anew with every byte, so a server that sends one now and then would hold a thread
     for ever.
     """
 
@@ -344,11 +344,11 @@ class _TimedSocket(io.RawIOBase):
 
     def readinto(self, buffer: Any) -> int:
         while True:
-            self._socket.settimeout(self._deadline.left(STOP_CHECK))
+            self._socket.settimeout(self._deadline.left(POLL_SECONDS))
             try:
                 return self._socket.recv_into(buffer)
             except TimeoutError:
                 continue
 
     def close(self) -> None:
-        """http.client closes before the body is read; Web closes the socket itself."""
+        """http.client closes before the body is read; HttpClient closes the socket itself."""

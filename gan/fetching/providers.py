@@ -1,15 +1,14 @@
-"""Fetch posters into a folder that load_posters reads: politely, in parallel, and only what is truly a picture.
+"""The providers of posters: each lists what it has and how to fetch it; gan.fetching.folder downloads it.
 
-    web = Web(Manners(rate=4))
-    fetch_csv("MovieGenre.csv", "posters", web, id_column="imdbId")     # image addresses in a table
-    fetch_omdb("ids.txt", "posters", os.environ["OMDB_API_KEY"], web)   # IMDb ids
-    fetch_kaggle("OWNER/NAME", "posters")                               # optional extra ``kaggle``
-    fetch_celeba("faces", root="celeba", download=True)
+    client = HttpClient(RequestPolicy(rate=2))
+    listing = from_csv(client, "MovieGenre.csv", id_column="imdbId")    # URLs in a table
+    download_all(listing, "posters")
 
-``posters`` then holds the pictures as they came, ``metadata.csv`` (file_name, genres joined by |) and ``failed.csv``
-(id or address, reason). The same call again goes on where the last one stopped. File names come from ids or from a
-hash of the address, never from a server. How servers are asked stands in gan/fetching/http.py, how a folder is kept in order in
-gan/fetching/folder.py.
+    download_all(from_kaggle("OWNER/NAME"), "posters")                  # optional extra ``kaggle``
+
+``scripts/fetch_posters.py`` makes its commands from ``PROVIDERS``. A new provider is one function that returns a
+:class:`Listing`, with ``@provider(...)`` above it. File names come from ids or from a hash of the URL, never from a
+server.
 """
 
 from __future__ import annotations
@@ -17,132 +16,199 @@ from __future__ import annotations
 import importlib
 import itertools
 import json
+import os
 import re
 from collections import Counter
-from collections.abc import Collection, Iterable
+from collections.abc import Callable, Collection, Iterable
+from dataclasses import dataclass
 from pathlib import Path, PurePosixPath
-from typing import Any
+from typing import Any, TypeVar
 from urllib.parse import urlencode
 
 from gan.data.archives import MAX_FILE_BYTES
+from gan.data.decoding import cache_directory
 from gan.data.images import SUFFIXES
-from gan.errors import DataError, FetchError, HaltError
-from gan.fetching.csv_tables import ADDRESS_COLUMNS, GENRE_COLUMNS, ID_COLUMNS, Genres, read_table, split_genres
-from gan.fetching.folder import Collected, Item, Options, collect, file_stem, text_hash
-from gan.fetching.http import Web
+from gan.errors import DataError, FatalFetchError, FetchError
+from gan.fetching.csv_tables import GENRE_COLUMNS, ID_COLUMNS, URL_COLUMNS, Genres, read_table, split_genres
+from gan.fetching.folder import Item, Listing, file_stem, text_hash
+from gan.fetching.http import HttpClient
 
 OMDB = "https://www.omdbapi.com/"
+OMDB_KEY = "OMDB_API_KEY"  # environment variable
+CELEBA_SPLITS = ("train", "valid", "test", "all")
 
-# ---- a table of addresses ----------------------------------------------------------------------------
+Finder = TypeVar("Finder", bound=Callable[..., Listing])
 
 
-def fetch_csv(
+# ---- the registry ------------------------------------------------------------------------------------
+
+
+@dataclass(frozen=True)
+class Argument:
+    """A parameter of a provider, as ``argparse.ArgumentParser.add_argument(flag, **options)`` takes it."""
+
+    flag: str
+    options: dict[str, Any]
+
+    @property
+    def name(self) -> str:
+        """The parameter's name: ``id_column`` for ``--id-column``."""
+        return self.flag.lstrip("-").replace("-", "_")
+
+
+@dataclass(frozen=True)
+class Provider:
+    """Where posters come from.
+
+    find : the function; its parameters are the arguments, after an HttpClient if it is online.
+    help : what it reads, a phrase. arguments : of its command. online : whether it sends requests by an HttpClient.
+    """
+
+    find: Callable[..., Listing]
+    help: str
+    arguments: tuple[Argument, ...]
+    online: bool
+
+    def listing(self, client: HttpClient, **arguments: Any) -> Listing:
+        """What the provider has for these arguments, by name."""
+        return self.find(client, **arguments) if self.online else self.find(**arguments)
+
+
+PROVIDERS: dict[str, Provider] = {}
+
+
+def provider(name: str, help: str, *arguments: Argument, online: bool = False) -> Callable[[Finder], Finder]:
+    """Register the function below it as ``scripts/fetch_posters.py NAME``."""
+
+    def register(find: Finder) -> Finder:
+        PROVIDERS[name] = Provider(find, help, arguments, online)
+        return find
+
+    return register
+
+
+def argument(flag: str, help: str, **options: Any) -> Argument:
+    return Argument(flag, {"help": help, **options})
+
+
+# ---- a table of URLs ---------------------------------------------------------------------------------
+
+
+@provider(
+    "csv",
+    "a CSV file with image URLs",
+    argument("table", "the file", type=Path),
+    argument("--url-column", f"default: the first of {', '.join(URL_COLUMNS)}", metavar="NAME"),
+    argument(
+        "--id-column",
+        f"gives the file names; default: {' or '.join(ID_COLUMNS)}, else a hash of the URL",
+        metavar="NAME",
+    ),
+    argument("--genres-column", f"default: {' or '.join(GENRE_COLUMNS)}, if there is one", metavar="NAME"),
+    online=True,
+)
+def from_csv(
+    client: HttpClient,
     table: str | Path,
-    out: str | Path,
-    web: Web | None = None,
-    *,
-    address_column: str | None = None,
+    url_column: str | None = None,
     id_column: str | None = None,
     genres_column: str | None = None,
-    options: Options | None = None,
-) -> Collected:
-    """Fetch the image addresses in a CSV file.
+) -> Listing:
+    """The image URLs in a CSV file.
 
-    A column that is not named is looked for by its usual names (ADDRESS_COLUMNS, ID_COLUMNS, GENRE_COLUMNS). Without
-    ids a poster is named by a hash of its address. Errors as in :func:`collect`, and DataError without addresses.
+    A column that is not named is found by its usual names (URL_COLUMNS, ID_COLUMNS, GENRE_COLUMNS). DataError where the
+    file cannot be read, a named column is missing, or no column has URLs.
     """
-    web = web or Web()
-    found = read_table(table)
-    addresses = found.texts(found.need(address_column, ADDRESS_COLUMNS, "image addresses"))
-    ids = found.texts(found.find(id_column, ID_COLUMNS))
-    genres = found.texts(found.find(genres_column, GENRE_COLUMNS))
-    items = [_address_item(*row) for row in zip(itertools.count(1), addresses, ids, genres, strict=False)]
+    rows = read_table(table)
+    urls = rows.texts(rows.need(url_column, URL_COLUMNS, "image URLs"))
+    ids = rows.texts(rows.find(id_column, ID_COLUMNS))
+    genres = rows.texts(rows.find(genres_column, GENRE_COLUMNS))
+    items = [_url_item(*row) for row in zip(itertools.count(1), urls, ids, genres, strict=False)]
 
-    def obtain(item: Item) -> tuple[bytes, Genres]:
+    def fetch(item: Item) -> tuple[bytes, Genres]:
         if not item.source:
-            raise FetchError("The table gives no address.")
-        return web.get(item.source), item.genres
+            raise FetchError("The table gives no URL.")
+        return client.get(item.source), item.genres
 
-    return collect(items, obtain, out, options, web.stop)
+    return Listing(items, fetch, client.stop)
 
 
-def _address_item(number: int, address: str, given: str, genres: str) -> Item:
-    name = given or address or f"row {number}"
-    stem = text_hash(address)[:24] if address and not given else file_stem(name)
-    return Item(name, stem, address, split_genres(genres))
+def _url_item(number: int, url: str, id: str, genres: str) -> Item:
+    name = id or url or f"row {number}"
+    stem = text_hash(url)[:24] if url and not id else file_stem(name)
+    return Item(name, stem, url, split_genres(genres))
 
 
 # ---- the OMDb API ------------------------------------------------------------------------------------
 
 
-def fetch_omdb(
-    ids: str | Path,
-    out: str | Path,
-    key: str,
-    web: Web | None = None,
-    *,
-    id_column: str | None = None,
-    options: Options | None = None,
-) -> Collected:
-    """Ask the OMDb API for each IMDb id, and fetch the poster that it names.
+@provider(
+    "omdb",
+    f"the OMDb API; its key is read from {OMDB_KEY}",
+    argument("ids", "a text file with an IMDb id a line, or a .csv with a column imdbId", type=Path),
+    argument("--id-column", "another column of the .csv", metavar="NAME"),
+    online=True,
+)
+def from_omdb(client: HttpClient, ids: str | Path, id_column: str | None = None, key: str | None = None) -> Listing:
+    """The posters that the OMDb API names for IMDb ids.
 
     ``ids`` is a text file with an id a line, or a .csv with a column ``imdbId``; 114709, 0114709 and tt0114709 are the
-    same. The key goes to the API only, and into no message or file. Errors as in :func:`collect`; HaltError when the
-    key is refused or used up for the day.
+    same. The key is sent to the API only, and is in no message or file. DataError where the ids cannot be read,
+    FetchError without a key; fetching raises FatalFetchError when the key is refused or used up for the day.
     """
-    web, key = web or Web(), key.strip()
-    if not key:
-        raise FetchError("The OMDb API needs a key.")
+    secret = (os.environ.get(OMDB_KEY, "") if key is None else key).strip()
+    if not secret:
+        raise FetchError(f"Put your key for the OMDb API into the environment variable {OMDB_KEY}.")
 
-    def obtain(item: Item) -> tuple[bytes, Genres]:
-        record = _omdb_record(web, key, item.id)
+    def fetch(item: Item) -> tuple[bytes, Genres]:
+        record = _omdb_record(client, secret, item.id)
         poster = record.get("Poster")
         if not isinstance(poster, str) or poster in ("", "N/A"):
-            raise FetchError("OMDb knows no poster of it.")
-        return web.get(poster), split_genres(str(record.get("Genre", "")))
+            raise FetchError("OMDb has no poster of it.")
+        return client.get(poster), split_genres(str(record.get("Genre", "")))
 
     items = [Item(imdb, file_stem(imdb)) for imdb in map(imdb_id, read_ids(ids, id_column))]
-    return collect(items, obtain, out, options, web.stop)
+    return Listing(items, fetch, client.stop)
 
 
 def read_ids(path: str | Path, id_column: str | None = None) -> list[str]:
-    """Ids from a text file, one a line (# begins a remark), or from a column of a .csv; DataError if there are none."""
+    """Ids from a text file, one a line (# begins a comment), or a column of a .csv; DataError if there are none."""
     path = Path(path)
     if path.suffix.lower() == ".csv":
         table = read_table(path)
-        found = table.texts(table.need(id_column, ID_COLUMNS, "IMDb ids (imdbId)"))
+        texts = table.texts(table.need(id_column, ID_COLUMNS, "IMDb ids (imdbId)"))
     else:
         try:
-            found = [line.partition("#")[0].strip() for line in path.read_text("utf-8-sig").splitlines()]
+            texts = [line.partition("#")[0].strip() for line in path.read_text("utf-8-sig").splitlines()]
         except OSError as error:
             raise DataError(f"{path} cannot be read: {error.strerror}.") from error
         except UnicodeDecodeError:
             raise DataError(f"{path} is not a text file.") from None
-    ids = [text for text in found if text]
+    ids = [text for text in texts if text]
     if not ids:
         raise DataError(f"{path} holds no ids.")
     return ids
 
 
 def imdb_id(text: str) -> str:
-    """An IMDb id as OMDb wants it (tt and at least seven digits) where the text can be read as one."""
+    """An IMDb id as OMDb wants it (tt and at least seven digits) if the text can be read as one; else the text."""
     digits = re.fullmatch(r"(?:tt)?(\d{1,10})(?:\.0)?", text.strip(), re.ASCII)  # .0: a column that was once of floats
     return f"tt{int(digits[1]):07d}" if digits else text
 
 
-def _omdb_record(web: Web, key: str, imdb: str) -> dict[str, Any]:
+def _omdb_record(client: HttpClient, key: str, imdb: str) -> dict[str, Any]:
     if not re.fullmatch(r"tt\d{7,10}", imdb, re.ASCII):
         raise FetchError("It is not an IMDb id.")
     try:
-        record = json.loads(web.get(f"{OMDB}?{urlencode({'i': imdb, 'apikey': key})}"))
+        record = json.loads(client.get(f"{OMDB}?{urlencode({'i': imdb, 'apikey': key})}"))
     except FetchError as error:
         if error.status in (401, 403):
-            raise HaltError("OMDb refuses the key: it is wrong, or has been used up for today.") from None
+            raise FatalFetchError("OMDb refuses the key: it is wrong, or has been used up for today.") from None
         raise
     except (ValueError, RecursionError):
-        raise FetchError("OMDb's answer is not the JSON that was asked for.") from None
+        raise FetchError("OMDb's answer is not the JSON that was expected.") from None
     if not isinstance(record, dict):
-        raise FetchError("OMDb's answer is not the JSON that was asked for.")
+        raise FetchError("OMDb's answer is not the JSON that was expected.")
     if record.get("Response") != "True":
         words = " ".join(str(record.get("Error", "no reason")).replace(key, "(key)").split())[:200]
         raise FetchError(f"OMDb says: {words.rstrip('.!')}.")
@@ -152,17 +218,18 @@ def _omdb_record(web: Web, key: str, imdb: str) -> dict[str, Any]:
 # ---- Kaggle ------------------------------------------------------------------------------------------
 
 
-def fetch_kaggle(handle: str, out: str | Path, *, options: Options | None = None) -> Collected:
-    """Fetch a Kaggle data set through kagglehub and take over its pictures, with genres where a table tells them.
+@provider("kaggle", "a Kaggle data set, through kagglehub", argument("handle", "the data set", metavar="OWNER/NAME"))
+def from_kaggle(handle: str) -> Listing:
+    """The pictures of a Kaggle data set, with genres where one of its tables has them.
 
     A table counts if it has a column ``genre`` or ``genres`` and another one that names the pictures.
 
     Raises
     ------
     FetchError
-        If kagglehub is not installed, or there is no such data set, or it needs a login.
+        If kagglehub is not installed, the data set does not exist, or it needs a login.
     DataError
-        If it holds no pictures; and as in :func:`collect`.
+        If it holds no pictures.
     """
     root = _kaggle_download(handle)
     pictures = _files(root, SUFFIXES)
@@ -175,13 +242,13 @@ def fetch_kaggle(handle: str, out: str | Path, *, options: Options | None = None
         name = path.relative_to(root).as_posix()
         stem = file_stem(path.stem if count[file_stem(path.stem)] == 1 else name)
         items.append(Item(name, stem, str(path), genres.get(path.stem.lower(), ())))
-    return collect(items, _copy, out, options)
+    return Listing(items, _read_local)
 
 
 def _kaggle_download(handle: str) -> Path:
-    """The folder of a data set, which kagglehub keeps in its own cache."""
+    """The folder of a data set in kagglehub's own cache."""
     if not re.fullmatch(r"[\w-]+/[\w-]+(/versions/\d+)?", handle, re.ASCII):
-        raise FetchError(f"{handle} is no Kaggle handle; one looks like OWNER/NAME.")
+        raise FetchError(f"{handle} is not a Kaggle handle; use OWNER/NAME.")
     try:
         hub: Any = importlib.import_module("kagglehub")
     except ImportError:
@@ -189,16 +256,16 @@ def _kaggle_download(handle: str) -> Path:
     try:
         return Path(hub.dataset_download(handle))
     except Exception as error:  # kagglehub passes on whatever its own libraries raise
-        raise FetchError(f"Kaggle does not give {handle}: {_first_line(error)}.") from error
+        raise FetchError(f"{handle} cannot be downloaded from Kaggle: {_first_line(error)}.") from error
 
 
 def _genres_by_picture(tables: Iterable[Path], stems: set[str]) -> dict[str, Genres]:
-    """Genres by picture (file name without its ending, in small letters) from those tables that tell them.
+    """Genres by lower-case picture stem, from all tables that have them.
 
     The column that names the pictures is the one that names most of them. It must name half of the pictures, or half of
     its rows must be pictures: a column of years fits a few file names by chance.
     """
-    found: dict[str, Genres] = {}
+    by_picture: dict[str, Genres] = {}
     for path in tables:
         try:
             table = read_table(path)
@@ -211,8 +278,8 @@ def _genres_by_picture(tables: Iterable[Path], stems: set[str]) -> dict[str, Gen
             continue
         for text, genres in zip(table.texts(best), table.texts(genre), strict=True):
             if (key := _picture_key(text)) in stems:
-                found[key] = tuple(dict.fromkeys(found.get(key, ()) + split_genres(genres)))
-    return found
+                by_picture[key] = tuple(dict.fromkeys(by_picture.get(key, ()) + split_genres(genres)))
+    return by_picture
 
 
 def _picture_key(text: str) -> str:
@@ -221,21 +288,26 @@ def _picture_key(text: str) -> str:
 
 
 def _files(root: Path, suffixes: Collection[str]) -> list[Path]:
-    """Files with these endings below a folder, sorted; none that is hidden."""
-    found = (path for path in root.rglob("*") if path.suffix.lower() in suffixes and path.is_file())
-    return sorted(p for p in found if not any(part.startswith((".", "__MACOSX")) for part in p.relative_to(root).parts))
+    """Files with these suffixes below a folder, sorted, hidden ones left out."""
+    files = (path for path in root.rglob("*") if path.suffix.lower() in suffixes and path.is_file())
+    return sorted(p for p in files if not any(part.startswith((".", "__MACOSX")) for part in p.relative_to(root).parts))
 
 
 # ---- CelebA ------------------------------------------------------------------------------------------
 
 
-def fetch_celeba(
-    out: str | Path, root: str | Path, *, split: str = "all", download: bool = False, options: Options | None = None
-) -> Collected:
-    """Export CelebA (Liu et al. 2015) as picture files, each face's attributes in place of genres.
+@provider(
+    "celeba",
+    "the faces of CelebA, through torchvision",
+    argument("--root", "where its folder celeba/ is; default: the cache", type=Path, default=cache_directory()),
+    argument("--download", "download it (1.4 GB) if it is missing; needs gdown", action="store_true"),
+    argument("--split", "default: %(default)s", choices=CELEBA_SPLITS, default="all"),
+)
+def from_celeba(root: str | Path, split: str = "all", download: bool = False) -> Listing:
+    """CelebA (Liu et al. 2015), each face's attributes in place of genres.
 
-    ``root`` is torchvision's folder, with ``celeba/`` in it; only ``download`` fetches anything (1.4 GB from Google
-    Drive, through gdown). FetchError if the data set is not there; and as in :func:`collect`.
+    ``root`` is torchvision's folder, with ``celeba/`` in it; only with ``download`` is anything downloaded (1.4 GB from
+    Google Drive, through gdown). FetchError if the data set is missing.
     """
     from torchvision.datasets import CelebA
 
@@ -243,18 +315,18 @@ def fetch_celeba(
         faces = CelebA(str(root), split=split, target_type="attr", download=download)
     except Exception as error:  # gdown and zipfile raise many kinds
         if not download:
-            raise FetchError(f"There is no complete CelebA in {root}; --download fetches it.") from error
+            raise FetchError(f"There is no complete CelebA in {root}; --download downloads it.") from error
         raise FetchError(f"CelebA cannot be downloaded to {root}: {_first_line(error)}.") from error
     folder = Path(faces.root) / faces.base_folder / "img_align_celeba"
     items = []
     for name, row in zip(faces.filename, faces.attr.tolist(), strict=True):
-        has = tuple(title for title, value in zip(faces.attr_names, row, strict=False) if value and title)
-        items.append(Item(name, file_stem(PurePosixPath(name).stem), str(folder / name), has))
-    return collect(items, _copy, out, options)
+        attributes = tuple(title for title, value in zip(faces.attr_names, row, strict=False) if value and title)
+        items.append(Item(name, file_stem(PurePosixPath(name).stem), str(folder / name), attributes))
+    return Listing(items, _read_local)
 
 
-def _copy(item: Item) -> tuple[bytes, Genres]:
-    """A picture that lies on this machine already."""
+def _read_local(item: Item) -> tuple[bytes, Genres]:
+    """A picture that is on this machine already."""
     path = Path(item.source)
     try:
         if path.stat().st_size > MAX_FILE_BYTES:

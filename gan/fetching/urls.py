@@ -1,10 +1,10 @@
-"""Addresses that may be asked: http or https, no password, and a host on the public internet.
+"""URLs that may be requested: http or https, no password, and a host on the public internet.
 
-    place = Place.parse("https://example.com/poster.jpg?size=2")     # FetchError with one sentence
-    found = resolve(place.host, place.port)
-    all(map(is_public, found))
+    url = Url.parse("https://example.com/poster.jpg?size=2")     # FetchError with one sentence
+    addresses = resolve(url.host, url.port)
+    all(map(is_public, addresses))
 
-Nothing is asked here, a host is only looked up; gan.fetching.http connects to an address that was found and checked.
+Nothing is requested here, a host is only looked up; gan.fetching.http connects to an address that was checked.
 """
 
 from __future__ import annotations
@@ -21,8 +21,12 @@ Address = ipaddress.IPv4Address | ipaddress.IPv6Address
 
 
 @dataclass(frozen=True)
-class Place:
-    """Where an address points: scheme, host (ASCII), port, and the path with its query, percent-encoded."""
+class Url:
+    """The parts of a URL.
+
+    scheme : http or https. host : in ASCII (IDNA). port : the scheme's own where none is named.
+    target : path and query, percent-encoded.
+    """
 
     scheme: str
     host: str
@@ -30,10 +34,10 @@ class Place:
     target: str
 
     @classmethod
-    def parse(cls, address: str) -> Place:
-        """Take an address apart; FetchError unless it is a sound http or https address without a password."""
+    def parse(cls, text: str) -> Url:
+        """Split and normalise; FetchError unless it is a well-formed http or https URL without a password."""
         try:
-            parts = urlsplit(address.strip())
+            parts = urlsplit(text.strip())
             port = parts.port
             host = (parts.hostname or "").encode("idna").decode("ascii")
         except ValueError:  # UnicodeError is one
@@ -50,20 +54,20 @@ class Place:
 
 
 def resolve(host: str, port: int) -> list[str]:
-    """IP addresses of a host, in the system's order."""
-    found = socket.getaddrinfo(host, port, type=socket.SOCK_STREAM)
-    return list(dict.fromkeys(str(entry[4][0]) for entry in found))
+    """IP addresses of a host, in the system's order; OSError if there are none."""
+    entries = socket.getaddrinfo(host, port, type=socket.SOCK_STREAM)
+    return list(dict.fromkeys(str(entry[4][0]) for entry in entries))
 
 
 def is_public(address: str) -> bool:
-    """Whether an IP address belongs to the public internet, also where it wraps an IPv4 address."""
-    ip = _unwrapped(ipaddress.ip_address(address))
+    """Whether an IP address, or the IPv4 address that it embeds, belongs to the public internet."""
+    ip = _embedded(ipaddress.ip_address(address))
     special = ip.is_multicast or ip.is_reserved or ip.is_unspecified or ip.is_loopback or ip.is_link_local
     return ip.is_global and not special and not (ip.version == 6 and ip.is_site_local)
 
 
-def _unwrapped(ip: Address) -> Address:
-    """The IPv4 address that an IPv6 address stands for: mapped, 6to4, or NAT64 (RFC 4291, 3056, 6052)."""
+def _embedded(ip: Address) -> Address:
+    """The IPv4 address that an IPv6 address embeds: mapped, 6to4, or NAT64 (RFC 4291, 3056, 6052); else itself."""
     if ip.version == 4:
         return ip
     if int(ip) >> 32 == int(ipaddress.IPv6Address("64:ff9b::")) >> 32:

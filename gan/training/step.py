@@ -79,7 +79,9 @@ def updates(
         loss_g = loss.generator(logit_real.detach(), discriminator.logit(seen_fake, labels).float())
         total_g = loss_g if critic is None else loss_g - config.critic * critic.logits(maps).float().mean()
         if critic is not None and labels is not None:
-            total_g = total_g + config.classifier * genre_loss(critic.genre_logits(maps).float(), labels, critic.balance)
+            total_g = total_g + config.classifier * genre_loss(
+                critic.genre_logits(maps).float(), labels, critic.balance
+            )
         update(state.optimizer_g, total_g, world)
 
     update_ema(state, now.follow)

@@ -10,9 +10,11 @@ from pathlib import Path
 from types import SimpleNamespace
 
 import pytest
+from filelock import FileLock
 
 import gan
-from gan.fetching.folder import LOCK, Collected
+from gan.fetching.folder import LOCK
+from gan.fetching.providers import PROVIDERS
 from tests.gan.fetching.local_server import Server, picture, send, serving, table
 from tests.scripting import one_sentence, script
 
@@ -44,14 +46,15 @@ def test_a_table_of_addresses_becomes_a_folder_to_train_on(
     command = ("csv", source, "--out", out, "--allow-private", "--rate=1000")
     assert run(*command) == 0
     assert capsys.readouterr().out == (
-        f"3 posters fetched, 0 were there; 3 have genres; {out}\n1 failed: {out / 'failed.csv'} says why\n"
+        f"3 posters fetched, 0 already there; 3 have genres; {out}\n1 failed: {out / 'failed.csv'} says why\n"
     )
     assert table(out / "failed.csv") == {server.url("/bad"): "The file cannot be read as a JPEG, PNG or WebP picture."}
     assert len(gan.load_posters(out, 8, genres=["Drama"], progress=False)) == 3
 
     assert run(*command) == 0
     assert capsys.readouterr().out == (
-        f"0 posters fetched, 3 were there; 3 have genres; {out}\n1 had failed before; --retry-failed tries them again\n"
+        f"0 posters fetched, 3 already there; 3 have genres; {out}\n"
+        "1 failed in an earlier run; --retry-failed tries them again\n"
     )
     assert len(server.asked) == 4
     assert run(*command, "--retry-failed") == 0
@@ -91,35 +94,32 @@ def test_ctrl_c_leaves_a_folder_in_order_and_the_same_command_goes_on(
     assert run(*command) == 130
     leave.set()
     assert capsys.readouterr().err == (
-        f"Stopped; what is in {out} is complete, and the same command goes on from there.\n"
+        f"Stopped; what is in {out} is complete, and the same command continues from there.\n"
     )
-    there = {path.name for path in out.iterdir()} - {"metadata.csv", "failed.csv"}
+    there = {path.name for path in out.iterdir()} - {"metadata.csv", "failed.csv", LOCK}
     assert 4 <= len(there) <= 6
     assert table(out / "metadata.csv") == dict.fromkeys(there, "Drama")
     assert table(out / "failed.csv") == {}
     server.routes = ready
     assert run(*command) == 0
-    assert capsys.readouterr().out.startswith(f"{12 - len(there)} posters fetched, {len(there)} were there; ")
+    assert capsys.readouterr().out.startswith(f"{12 - len(there)} posters fetched, {len(there)} already there; ")
 
 
 def test_the_key_of_omdb_comes_from_the_environment_only(
-    tmp_path: Path, monkeypatch: pytest.MonkeyPatch, capsys: pytest.CaptureFixture[str]
+    server: Server, tmp_path: Path, monkeypatch: pytest.MonkeyPatch, capsys: pytest.CaptureFixture[str]
 ) -> None:
     (tmp_path / "ids.txt").write_text("tt0111161\n")
+    command = ("omdb", tmp_path / "ids.txt", "--out", tmp_path / "out")
     monkeypatch.delenv("OMDB_API_KEY", raising=False)
-    assert run("omdb", tmp_path / "ids.txt", "--out", tmp_path / "out") == 2
+    assert run(*command) == 2
     assert one_sentence(capsys) == "Put your key for the OMDb API into the environment variable OMDB_API_KEY."
     with pytest.raises(SystemExit):
-        run("omdb", tmp_path / "ids.txt", "--out", tmp_path / "out", "--key", "secret")
+        run(*command, "--key", "secret")
     capsys.readouterr()
-    given = {}
-    module = script("fetch_posters")
+    monkeypatch.setattr("gan.fetching.providers.OMDB", server.url("/"))
     monkeypatch.setenv("OMDB_API_KEY", " secret\n")
-    monkeypatch.setattr(
-        module, "fetch_omdb", lambda ids, out, key, web, **_: given.update(key=key) or Collected(0, 0, 0, 0, 0)
-    )
-    assert module.main(["omdb", str(tmp_path / "ids.txt"), "--out", str(tmp_path / "out")]) == 0
-    assert given == {"key": "secret"}
+    assert run(*command, "--allow-private", "--rate=1000") == 0
+    assert server.asked == ["/?i=tt0111161&apikey=secret"]
     assert "secret" not in "".join(capsys.readouterr())
 
 
@@ -133,7 +133,7 @@ def test_a_kaggle_data_set_is_fetched_through_kagglehub(
     monkeypatch.setitem(sys.modules, "kagglehub", hub)  # type: ignore[arg-type]
     assert run("kaggle", "owner/posters", "--out", tmp_path / "out") == 0
     assert asked == ["owner/posters"]
-    assert capsys.readouterr().out.startswith("1 posters fetched, 0 were there; 0 have genres; ")
+    assert capsys.readouterr().out.startswith("1 posters fetched, 0 already there; 0 have genres; ")
 
 
 @pytest.mark.parametrize(
@@ -141,12 +141,12 @@ def test_a_kaggle_data_set_is_fetched_through_kagglehub(
     [
         (["csv", "none.csv"], "none.csv cannot be read: No such file or directory."),
         (["csv", "a.csv", "--id-column=key"], "a.csv has no column key; it has poster."),
-        (["csv", "a.csv", "--rate=0"], "rate must be above 0 and at most a thousand million, not 0.0."),
-        (["csv", "a.csv", "--max-mb=inf"], "max_bytes must be above 0 and at most a thousand million, not inf."),
+        (["csv", "a.csv", "--rate=0"], "rate must be from 1e-06 to 1000000000, not 0.0."),
+        (["csv", "a.csv", "--max-mb=inf"], "max_mb must be a finite number, not inf."),
         (["csv", "a.csv", "--workers=0"], "workers must be at least 1, not 0."),
         (["csv", "a.csv", "--first=0"], "first must be at least 1, not 0."),
-        (["kaggle", "posters"], "posters is no Kaggle handle; one looks like OWNER/NAME."),
-        (["celeba", "--root=here"], "There is no complete CelebA in here; --download fetches it."),
+        (["kaggle", "posters"], "posters is not a Kaggle handle; use OWNER/NAME."),
+        (["celeba", "--root=here"], "There is no complete CelebA in here; --download downloads it."),
     ],
 )
 def test_bad_input_is_one_sentence_and_exit_code_2(
@@ -164,26 +164,22 @@ def test_bad_input_is_one_sentence_and_exit_code_2(
     assert not (tmp_path / "out").exists()
 
 
-@pytest.mark.skipif(sys.platform == "win32", reason="Windows has no flock")
 def test_a_folder_that_another_run_is_filling_is_refused(
     server: Server, tmp_path: Path, capsys: pytest.CaptureFixture[str]
 ) -> None:
-    import fcntl
-
     source, out = addresses(server, tmp_path / "a.csv", "1"), tmp_path / "posters"
     command = ("csv", source, "--out", out, "--allow-private")
     out.mkdir()
-    with (out / LOCK).open("ab") as other_run:
-        fcntl.flock(other_run, fcntl.LOCK_EX)
+    with FileLock(out / LOCK):
         assert run(*command) == 2
     assert one_sentence(capsys) == f"Another run is filling {out}; wait for its end, or choose another folder."
     assert server.asked == []
     assert run(*command) == 0
 
 
-@pytest.mark.parametrize("source", ["csv", "omdb", "kaggle", "celeba"])
-def test_every_source_explains_itself(source: str, capsys: pytest.CaptureFixture[str]) -> None:
+@pytest.mark.parametrize("provider", PROVIDERS)
+def test_every_provider_explains_itself(provider: str, capsys: pytest.CaptureFixture[str]) -> None:
     with pytest.raises(SystemExit) as stopped:
-        script("fetch_posters").main([source, "--help"])
+        script("fetch_posters").main([provider, "--help"])
     assert stopped.value.code == 0
     assert "--retry-failed" in capsys.readouterr().out

@@ -1,7 +1,7 @@
 """A server of this process that behaves in every way that a server should not, and what goes with it.
 
 with serving() as server:
-    Web(manners()).get(server.url("/a.jpg", send(picture())))
+    HttpClient(policy()).get(server.url("/a.jpg", send(picture())))
     server.asked      # ["/a.jpg"]
 """
 
@@ -19,7 +19,7 @@ from typing import Any
 
 from PIL import Image
 
-from gan.fetching.http import Manners
+from gan.fetching.http import RequestPolicy
 
 Answer = Callable[[BaseHTTPRequestHandler], None]
 
@@ -68,9 +68,9 @@ def serving() -> Iterator[Server]:
         thread.join()
 
 
-def manners(**changes: Any) -> Manners:
+def policy(**changes: Any) -> RequestPolicy:
     given: dict[str, Any] = {"rate": 1e4, "retries": 2, "backoff": 0.001, "timeout": 5.0, "allow_private": True}
-    return Manners(**given | changes)
+    return RequestPolicy(**given | changes)
 
 
 def picture(kind: str = "JPEG", colour: str = "navy", size: tuple[int, int] = (40, 60), mode: str = "RGB") -> bytes:

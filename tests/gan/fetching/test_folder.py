@@ -1,4 +1,4 @@
-"""Posters that lie in memory are collected into a folder, through failures, interruptions and second runs."""
+"""Posters in memory are downloaded into a folder, through failures, interruptions and second runs."""
 
 from __future__ import annotations
 
@@ -14,14 +14,14 @@ from hypothesis import given, settings
 from hypothesis import strategies as st
 
 from gan import DataError, load_posters
-from gan.errors import FetchError, HaltError
-from gan.fetching import folder as collect
+from gan.errors import FatalFetchError, FetchError
+from gan.fetching import folder as module
 from gan.fetching.csv_tables import Genres, split_genres
-from gan.fetching.folder import LOCK, Collected, Item, Options, file_stem
+from gan.fetching.folder import LOCK, FetchOptions, FetchSummary, Item, Listing, download_all, file_stem
 from tests.gan.fetching.local_server import picture, table, write_table
 
-QUIET = Options(workers=4, progress=False)
-AGAIN = Options(workers=4, retry_failed=True, progress=False)
+QUIET = FetchOptions(workers=4, progress=False)
+AGAIN = FetchOptions(workers=4, retry_failed=True, progress=False)
 
 
 class Source(dict[str, bytes]):
@@ -31,17 +31,17 @@ class Source(dict[str, bytes]):
         super().__init__(pictures)
         self.asked: list[str] = []
 
-    def obtain(self, item: Item) -> tuple[bytes, Genres]:
+    def fetch(self, item: Item) -> tuple[bytes, Genres]:
         self.asked.append(item.id)
         if item.id not in self:
-            raise FetchError("It is not there.")
+            raise FetchError("It does not exist.")
         return self[item.id], item.genres
 
-    def into(self, out: Path, *rows: str, options: Options = QUIET) -> Collected:
-        """Collect rows of "id" or "id genre|genre"."""
+    def into(self, out: Path, *rows: str, options: FetchOptions = QUIET) -> FetchSummary:
+        """Download rows of "id" or "id genre|genre"."""
         parts = [row.partition(" ") for row in rows]
         items = [Item(name, file_stem(name), genres=split_genres(genres)) for name, _, genres in parts]
-        return collect.collect(items, self.obtain, out, options)
+        return download_all(Listing(items, self.fetch), out, options)
 
 
 def numbered(count: int) -> list[Item]:
@@ -53,7 +53,8 @@ def same(item: Item) -> tuple[bytes, Genres]:
 
 
 def names(folder: Path) -> set[str]:
-    return {path.name for path in folder.iterdir()}
+    """Files of a folder, without the lock's."""
+    return {path.name for path in folder.iterdir()} - {LOCK}
 
 
 # ---- what is kept ------------------------------------------------------------------------------------
@@ -62,7 +63,7 @@ def names(folder: Path) -> set[str]:
 def test_pictures_are_kept_byte_for_byte_and_named_by_what_they_are(tmp_path: Path) -> None:
     source = Source(a=picture("JPEG"), b=picture("PNG"), c=picture("WEBP"))
     found = source.into(tmp_path / "out", "a Action|Drama", "b War", "c")
-    assert found == Collected(fetched=3, known=0, failed=0, left_out=0, with_genres=2)
+    assert found == FetchSummary(fetched=3, present=0, failed=0, skipped=0, with_genres=2)
     files = {"a.jpg": source["a"], "b.png": source["b"], "c.webp": source["c"]}
     assert {name: (tmp_path / "out" / name).read_bytes() for name in files} == files
     assert names(tmp_path / "out") == {*files, "metadata.csv", "failed.csv"}
@@ -86,30 +87,30 @@ def test_what_is_no_whole_picture_is_listed_with_a_reason_and_not_kept(tmp_path:
     assert table(tmp_path / "failed.csv") == {
         **dict.fromkeys(("page", "half", "gif", "empty"), unreadable),
         "large": "The file has 5000 x 4001 pixels; at most 20 million are read.",
-        "gone": "It is not there.",
+        "gone": "It does not exist.",
     }
     assert names(tmp_path) == {"failed.csv", "good.jpg", "metadata.csv"}
 
 
 def test_only_the_first_posters_are_fetched_when_so_asked(tmp_path: Path) -> None:
-    assert collect.collect(numbered(9), same, tmp_path, Options(first=2, progress=False)).fetched == 2
+    assert download_all(Listing(numbered(9), same), tmp_path, FetchOptions(first=2, progress=False)).fetched == 2
     assert set(table(tmp_path / "metadata.csv")) == {"0.jpg", "1.jpg"}
 
 
 def test_posters_are_fetched_in_parallel(tmp_path: Path) -> None:
     together = threading.Barrier(4)
 
-    def obtain(item: Item) -> tuple[bytes, Genres]:
+    def fetch(item: Item) -> tuple[bytes, Genres]:
         together.wait(timeout=20)  # breaks unless four are here at a time
         return same(item)
 
-    assert collect.collect(numbered(8), obtain, tmp_path, QUIET).fetched == 8
+    assert download_all(Listing(numbered(8), fetch), tmp_path, QUIET).fetched == 8
 
 
 @pytest.mark.parametrize("wrong", [{"workers": 0}, {"first": 0}])
 def test_impossible_options_are_refused(wrong: dict[str, int]) -> None:
     with pytest.raises(ValueError, match=next(iter(wrong))):
-        Options(**wrong)  # type: ignore[arg-type]
+        FetchOptions(**wrong)  # type: ignore[arg-type]
 
 
 # ---- another run in the same folder ------------------------------------------------------------------
@@ -119,10 +120,10 @@ def test_what_is_there_is_not_fetched_again_and_what_was_removed_is(tmp_path: Pa
     source = Source(a=picture(), b=picture())
     assert source.into(tmp_path, "a War", "b").fetched == 2
     source.asked.clear()
-    assert source.into(tmp_path, "a War", "b") == Collected(0, 2, 0, 0, 1)
+    assert source.into(tmp_path, "a War", "b") == FetchSummary(0, 2, 0, 0, 1)
     assert source.asked == []
     (tmp_path / "b.jpg").unlink()
-    assert source.into(tmp_path, "a War", "b") == Collected(1, 1, 0, 0, 1)
+    assert source.into(tmp_path, "a War", "b") == FetchSummary(1, 1, 0, 0, 1)
     assert source.asked == ["b"]
 
 
@@ -130,8 +131,8 @@ def test_what_failed_is_tried_again_only_when_asked_for(tmp_path: Path) -> None:
     source = Source(a=picture())
     assert source.into(tmp_path, "a", "b").failed == 1
     source["b"] = picture()
-    assert source.into(tmp_path, "a", "b") == Collected(0, 1, 0, 1, 0)
-    assert source.into(tmp_path, "a", "b", options=AGAIN) == Collected(1, 1, 0, 0, 0)
+    assert source.into(tmp_path, "a", "b") == FetchSummary(0, 1, 0, 1, 0)
+    assert source.into(tmp_path, "a", "b", options=AGAIN) == FetchSummary(1, 1, 0, 0, 0)
     assert table(tmp_path / "failed.csv") == {}
 
 
@@ -174,37 +175,41 @@ def test_a_folder_that_cannot_be_made_is_one_sentence(tmp_path: Path) -> None:
 
 # ---- two runs at a time ------------------------------------------------------------------------------
 
-needs_locks = pytest.mark.skipif(sys.platform == "win32", reason="Windows has no flock")
 
-
-@needs_locks
 def test_a_second_run_in_a_folder_is_refused_and_the_first_one_goes_on(tmp_path: Path) -> None:
     out, refused = tmp_path / "out", []
 
-    def obtain(item: Item) -> tuple[bytes, Genres]:
+    def fetch(item: Item) -> tuple[bytes, Genres]:
         with pytest.raises(DataError) as raised:
             Source(other=picture()).into(out, "other")
         refused.append(str(raised.value))
         Source(other=picture()).into(tmp_path / "elsewhere", "other")
         return same(item)
 
-    assert collect.collect(numbered(1), obtain, out, QUIET).fetched == 1
+    assert download_all(Listing(numbered(1), fetch), out, QUIET).fetched == 1
     assert refused == [f"Another run is filling {out}; wait for its end, or choose another folder."]
     assert names(out) == {"0.jpg", "failed.csv", "metadata.csv"}
+
+
+HOLD = """
+import sys, time
+from filelock import FileLock
+with FileLock(sys.argv[1]):
+    print("held", flush=True)
+    time.sleep(99)
+"""
 
 
 @pytest.fixture
 def other_run(tmp_path: Path) -> Iterator[subprocess.Popen[bytes]]:
     """Another process that holds the folder's lock."""
-    program = "import fcntl, sys, time; f = open(sys.argv[1], 'ab'); fcntl.flock(f, fcntl.LOCK_EX); print('held', flush=True); time.sleep(99)"  # noqa: E501
-    with subprocess.Popen([sys.executable, "-c", program, tmp_path / LOCK], stdout=subprocess.PIPE) as process:
+    with subprocess.Popen([sys.executable, "-c", HOLD, tmp_path / LOCK], stdout=subprocess.PIPE) as process:
         assert process.stdout is not None
-        assert process.stdout.readline() == b"held\n"
+        assert process.stdout.readline().strip() == b"held"
         yield process
         process.kill()
 
 
-@needs_locks
 def test_a_run_that_was_killed_blocks_nobody(tmp_path: Path, other_run: subprocess.Popen[bytes]) -> None:
     with pytest.raises(DataError, match=r"^Another run is filling "):
         Source(a=picture()).into(tmp_path, "a")
@@ -213,14 +218,6 @@ def test_a_run_that_was_killed_blocks_nobody(tmp_path: Path, other_run: subproce
     assert (tmp_path / LOCK).exists()
     assert Source(a=picture()).into(tmp_path, "a").fetched == 1
     assert names(tmp_path) == {"a.jpg", "failed.csv", "metadata.csv"}
-
-
-@needs_locks
-def test_a_lock_that_was_just_removed_is_nobodys(tmp_path: Path) -> None:
-    """Else one run could hold the removed file and another one its successor."""
-    with (tmp_path / LOCK).open("ab") as file:
-        (tmp_path / LOCK).unlink()
-        assert not collect._locked(file.fileno())
 
 
 # ---- a run that ends early ---------------------------------------------------------------------------
@@ -232,10 +229,10 @@ def test_a_full_disk_ends_the_run_and_keeps_what_is_there(tmp_path: Path, monkey
             raise OSError(28, "No space left on device")
         write(path, content)
 
-    write, stop = collect.write_file, threading.Event()
-    monkeypatch.setattr(collect, "write_file", full)
-    with pytest.raises(HaltError, match=r"3\.jpg cannot be written: No space left on device\.$"):
-        collect.collect(numbered(9), same, tmp_path, Options(1, progress=False), stop)
+    write, stop = module.write_file, threading.Event()
+    monkeypatch.setattr(module, "write_file", full)
+    with pytest.raises(FatalFetchError, match=r"3\.jpg cannot be written: No space left on device\.$"):
+        download_all(Listing(numbered(9), same, stop), tmp_path, FetchOptions(1, progress=False))
     assert stop.is_set()
     listed = table(tmp_path / "metadata.csv")
     assert {"0.jpg", "1.jpg", "2.jpg"} <= set(listed) == {path.name for path in tmp_path.glob("*.jpg")}
@@ -243,25 +240,25 @@ def test_a_full_disk_ends_the_run_and_keeps_what_is_there(tmp_path: Path, monkey
 
 
 def test_an_interruption_leaves_every_picture_listed(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> None:
-    class Bar(collect.tqdm):  # type: ignore[misc]
+    class Bar(module.tqdm):  # type: ignore[misc]
         def update(self, n: float | None = 1) -> None:
             raise KeyboardInterrupt
 
     stop = threading.Event()
 
-    def obtain(item: Item) -> tuple[bytes, Genres]:
+    def fetch(item: Item) -> tuple[bytes, Genres]:
         if int(item.id) >= 4:
             stop.wait(30)
         return same(item)
 
-    monkeypatch.setattr(collect, "tqdm", Bar)
+    monkeypatch.setattr(module, "tqdm", Bar)
     with pytest.raises(KeyboardInterrupt):
-        collect.collect(numbered(20), obtain, tmp_path, QUIET, stop)
+        download_all(Listing(numbered(20), fetch, stop), tmp_path, QUIET)
     there = names(tmp_path) - {"metadata.csv", "failed.csv"}
     assert 1 <= len(there) <= 8  # the first four, and what the four workers had in hand
     assert table(tmp_path / "metadata.csv") == dict.fromkeys(there, "War")
     monkeypatch.undo()
-    assert collect.collect(numbered(20), same, tmp_path, QUIET).fetched == 20 - len(there)
+    assert download_all(Listing(numbered(20), same), tmp_path, QUIET).fetched == 20 - len(there)
 
 
 # ---- names -------------------------------------------------------------------------------------------

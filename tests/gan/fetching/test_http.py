@@ -21,9 +21,9 @@ from hypothesis import given, settings
 from hypothesis import strategies as st
 
 from gan.errors import FetchError
-from gan.fetching.http import RETRIED, Limiter, Manners, StoppedError, Web, retry_after
-from gan.fetching.urls import Place, is_public
-from tests.gan.fetching.local_server import Answer, Server, in_turn, manners, picture, raw, send, serving, status, to
+from gan.fetching.http import RETRY_STATUSES, HttpClient, Limiter, RequestPolicy, StoppedError, retry_after
+from gan.fetching.urls import Url, is_public
+from tests.gan.fetching.local_server import Answer, Server, in_turn, picture, policy, raw, send, serving, status, to
 
 PUBLIC, OTHER_PUBLIC = "93.184.216.34", "8.8.8.8"
 
@@ -35,8 +35,8 @@ def server() -> Iterator[Server]:
 
 
 @pytest.fixture
-def web() -> Web:
-    return Web(manners())
+def client() -> HttpClient:
+    return HttpClient(policy())
 
 
 class Clock:
@@ -92,34 +92,34 @@ def test_an_ipv4_address_stays_what_it_is_inside_an_ipv6_address(inner: ipaddres
     ],
 )  # fmt: skip
 def test_only_sound_http_addresses_are_asked(address: str) -> None:
-    never = Web()
+    never = HttpClient()
     never.resolve = lambda host, port: pytest.fail("a name was looked up")
     with pytest.raises(FetchError, match=r"^The address .*\.$"):
         never.get(address)
 
 
 def test_an_address_is_taken_apart_and_made_safe() -> None:
-    place = Place.parse(" HTTPS://Bücher.example/pl akat/ä.jpg?q=ü%20&a=b#part ")
-    assert place == Place("https", "xn--bcher-kva.example", 443, "/pl%20akat/%C3%A4.jpg?q=%C3%BC%20&a=b")
-    assert Place.parse("http://example.com:81") == Place("http", "example.com", 81, "/")
+    url = Url.parse(" HTTPS://Bücher.example/pl akat/ä.jpg?q=ü%20&a=b#part ")
+    assert url == Url("https", "xn--bcher-kva.example", 443, "/pl%20akat/%C3%A4.jpg?q=%C3%BC%20&a=b")
+    assert Url.parse("http://example.com:81") == Url("http", "example.com", 81, "/")
 
 
 @settings(max_examples=50, deadline=None)
 @given(st.text(max_size=60))
 def test_no_text_smuggles_a_header_into_a_request(text: str) -> None:
     try:
-        place = Place.parse("http://example.com/" + text)
+        url = Url.parse("http://example.com/" + text)
     except FetchError:
         return
-    assert place.host == "example.com"
-    assert re.fullmatch(r"[!-~]+", place.target)
+    assert url.host == "example.com"
+    assert re.fullmatch(r"[!-~]+", url.target)
 
 
 @pytest.mark.parametrize("host", ["127.0.0.1", "localhost", "2130706433", "0x7f.1", "[::ffff:127.0.0.1]", "0"])
 def test_this_machine_is_not_asked_however_it_is_spelt(server: Server, host: str) -> None:
     server.routes["/a.jpg"] = send(picture())
     with pytest.raises(FetchError, match=r"is not a public address\.$"):
-        Web(manners(allow_private=False)).get(f"http://{host}:{server.server_port}/a.jpg")
+        HttpClient(policy(allow_private=False)).get(f"http://{host}:{server.server_port}/a.jpg")
     assert server.asked == []
 
 
@@ -140,17 +140,17 @@ class Names:
         self.connected.append(address[0])
         return socket.create_connection(("127.0.0.1", self.server.server_port), timeout)
 
-    def web(self) -> Web:
-        web = Web(manners(allow_private=False))
-        web.resolve, web.connect = self.resolve, self.connect
-        return web
+    def client(self) -> HttpClient:
+        client = HttpClient(policy(allow_private=False))
+        client.resolve, client.connect = self.resolve, self.connect
+        return client
 
 
 def test_the_connection_goes_to_the_address_that_was_checked(server: Server) -> None:
     """DNS rebinding: the name would lead to this machine if it were looked up a second time."""
     server.routes["/a.jpg"] = send(b"poster")
     names = Names(server, poster_example=[[PUBLIC], ["127.0.0.1"]])
-    assert names.web().get("http://poster.example/a.jpg") == b"poster"
+    assert names.client().get("http://poster.example/a.jpg") == b"poster"
     assert (names.looked_up, names.connected) == (["poster.example"], [PUBLIC])
     assert server.headers[0]["Host"] == "poster.example"
 
@@ -158,7 +158,7 @@ def test_the_connection_goes_to_the_address_that_was_checked(server: Server) -> 
 def test_a_name_with_one_private_address_among_others_is_refused(server: Server) -> None:
     names = Names(server, poster_example=[[PUBLIC, "10.0.0.1"]])
     with pytest.raises(FetchError, match=r"^poster\.example is not a public address\.$"):
-        names.web().get("http://poster.example/a.jpg")
+        names.client().get("http://poster.example/a.jpg")
     assert names.connected == []
 
 
@@ -171,9 +171,9 @@ def test_the_next_address_is_tried_where_one_cannot_be_reached(server: Server) -
             raise ConnectionRefusedError
         return names.connect(address, timeout)
 
-    web = Web(manners(retries=0, allow_private=False))
-    web.resolve, web.connect = names.resolve, connect
-    assert web.get("http://poster.example/a.jpg") == b"poster"
+    client = HttpClient(policy(retries=0, allow_private=False))
+    client.resolve, client.connect = names.resolve, connect
+    assert client.get("http://poster.example/a.jpg") == b"poster"
 
 
 @pytest.mark.parametrize(
@@ -188,38 +188,38 @@ def test_a_redirect_to_a_private_address_is_not_followed(server: Server, code: i
     names = Names(server, poster_example=[[PUBLIC]], inner_example=[["192.168.0.1"]])
     names.addresses["127.0.0.1"] = [["127.0.0.1"]]
     with pytest.raises(FetchError, match=r"is not a public address\.$"):
-        names.web().get("http://poster.example/a.jpg")
+        names.client().get("http://poster.example/a.jpg")
     assert server.asked == ["/a.jpg"]
 
 
 @pytest.mark.parametrize(
     "location", ["file:///etc/passwd", "ftp://poster.example/a", "http://[", "http://me:pw@poster.example/"]
 )
-def test_a_redirect_to_something_else_than_http_is_not_followed(server: Server, web: Web, location: str) -> None:
+def test_a_redirect_to_another_scheme_is_not_followed(server: Server, client: HttpClient, location: str) -> None:
     with pytest.raises(FetchError):
-        web.get(server.url("/a.jpg", to(location)))
+        client.get(server.url("/a.jpg", to(location)))
     assert server.asked == ["/a.jpg"]
 
 
-def test_redirects_are_followed_from_where_they_stand(server: Server, web: Web) -> None:
+def test_redirects_are_followed_from_where_they_stand(server: Server, client: HttpClient) -> None:
     server.routes |= {"/deep/b": to("../c?x=ä&y=" + "ä".encode().decode("latin-1")), "/c": send(b"poster")}
-    assert web.get(server.url("/a", to("/deep/b"))) == b"poster"
+    assert client.get(server.url("/a", to("/deep/b"))) == b"poster"
     assert server.asked == ["/a", "/deep/b", "/c?x=%E4&y=%C3%A4"]
 
 
-def test_a_loop_of_redirects_ends(server: Server, web: Web) -> None:
+def test_a_loop_of_redirects_ends(server: Server, client: HttpClient) -> None:
     with pytest.raises(FetchError, match=r"^There are more than 5 redirects\.$"):
-        web.get(server.url("/loop", to("/loop")))
+        client.get(server.url("/loop", to("/loop")))
     assert len(server.asked) == 6
 
 
-def test_a_redirect_without_a_place_is_a_failure(server: Server, web: Web) -> None:
+def test_a_redirect_without_a_place_is_a_failure(server: Server, client: HttpClient) -> None:
     with pytest.raises(FetchError, match="answered 302 Found"):
-        web.get(server.url("/a", status(302)))
+        client.get(server.url("/a", status(302)))
 
 
-def test_the_project_names_itself(server: Server, web: Web) -> None:
-    web.get(server.url("/a", send(b"poster")))
+def test_the_project_names_itself(server: Server, client: HttpClient) -> None:
+    client.get(server.url("/a", send(b"poster")))
     assert server.headers[0]["User-Agent"].startswith("PosterLens/")
 
 
@@ -254,7 +254,7 @@ def test_https_checks_the_name_and_not_the_address_that_is_connected_to(
     secure: Server, certificate: tuple[Path, Path]
 ) -> None:
     names = Names(secure, poster_example=[[PUBLIC]], other_example=[[PUBLIC]])
-    trusting = names.web()
+    trusting = names.client()
     trusting.tls = ssl.create_default_context(cafile=certificate[0])
     assert trusting.get("https://poster.example/a.jpg") == b"poster"
     assert secure.headers[0]["Host"] == "poster.example"
@@ -266,7 +266,7 @@ def test_https_checks_the_name_and_not_the_address_that_is_connected_to(
 def test_a_certificate_that_nobody_vouches_for_is_refused_at_once(secure: Server) -> None:
     names = Names(secure, poster_example=[[PUBLIC]])
     with pytest.raises(FetchError, match="certificate"):
-        names.web().get("https://poster.example/a.jpg")
+        names.client().get("https://poster.example/a.jpg")
     assert names.connected == [PUBLIC]
 
 
@@ -276,7 +276,9 @@ def test_a_server_that_never_agrees_on_tls_is_given_up_in_time() -> None:
         socket.create_server(("127.0.0.1", 0)) as deaf,
         pytest.raises(FetchError, match=r"^127\.0\.0\.1 did not answer in time\.$"),
     ):
-        Web(manners(timeout=0.3, connect_timeout=50.0, retries=0)).get(f"https://127.0.0.1:{deaf.getsockname()[1]}/a")
+        HttpClient(policy(timeout=0.3, connect_timeout=50.0, retries=0)).get(
+            f"https://127.0.0.1:{deaf.getsockname()[1]}/a"
+        )
     assert time.monotonic() - start < 20
 
 
@@ -289,7 +291,7 @@ def chunked(*chunks: bytes) -> list[bytes]:
 
 def test_a_file_that_says_it_is_too_large_is_not_read(server: Server) -> None:
     with pytest.raises(FetchError, match=r"^The file is larger than 0\.1 MB\.$"):
-        Web(manners(max_bytes=1e5)).get(server.url("/a", send(b"short", length=100_001)))
+        HttpClient(policy(max_mb=0.1)).get(server.url("/a", send(b"short", length=100_001)))
     assert len(server.asked) == 1
 
 
@@ -308,13 +310,13 @@ def test_a_file_that_does_not_say_its_size_is_read_up_to_the_limit(server: Serve
             over.set()
 
     with pytest.raises(FetchError, match=r"^The file is larger than 0\.2 MB\.$"):
-        Web(manners(max_bytes=2e5)).get(server.url("/a", endless))
+        HttpClient(policy(max_mb=0.2)).get(server.url("/a", endless))
     assert over.wait(10), "the server can still send"
     assert len(server.asked) == 1
 
 
-def test_a_chunked_file_is_read_whole(server: Server, web: Web) -> None:
-    assert web.get(server.url("/a", raw(*chunked(b"pos", b"ter"), b"0\r\n\r\n"))) == b"poster"
+def test_a_chunked_file_is_read_whole(server: Server, client: HttpClient) -> None:
+    assert client.get(server.url("/a", raw(*chunked(b"pos", b"ter"), b"0\r\n\r\n"))) == b"poster"
 
 
 @pytest.mark.parametrize(
@@ -327,14 +329,14 @@ def test_a_chunked_file_is_read_whole(server: Server, web: Web) -> None:
         raw(),
     ],
 )
-def test_an_answer_that_breaks_off_is_asked_for_again(server: Server, web: Web, broken: Answer) -> None:
-    assert web.get(server.url("/a", in_turn(broken, send(b"poster")))) == b"poster"
+def test_an_answer_that_breaks_off_is_asked_for_again(server: Server, client: HttpClient, broken: Answer) -> None:
+    assert client.get(server.url("/a", in_turn(broken, send(b"poster")))) == b"poster"
     with pytest.raises(FetchError, match=r"failed or broke off\. It was tried 3 times\.$"):
-        web.get(server.url("/b", broken))
+        client.get(server.url("/b", broken))
 
 
-def test_no_more_is_read_than_the_server_said(server: Server, web: Web) -> None:
-    assert web.get(server.url("/a", send(b"posterrubbish", length=6))) == b"poster"
+def test_no_more_is_read_than_the_server_said(server: Server, client: HttpClient) -> None:
+    assert client.get(server.url("/a", send(b"posterrubbish", length=6))) == b"poster"
 
 
 @pytest.mark.parametrize(
@@ -349,19 +351,19 @@ def test_no_more_is_read_than_the_server_said(server: Server, web: Web) -> None:
 def test_a_server_has_one_time_for_all_of_its_answer(server: Server, slow: Answer) -> None:
     start = time.monotonic()
     with pytest.raises(FetchError, match=r"did not answer in time\.$"):
-        Web(manners(timeout=0.3, retries=0)).get(server.url("/a", slow))
+        HttpClient(policy(timeout=0.3, retries=0)).get(server.url("/a", slow))
     assert 0.3 <= time.monotonic() - start < 5
 
 
-def test_a_slow_answer_in_time_is_taken(server: Server, web: Web) -> None:
+def test_a_slow_answer_in_time_is_taken(server: Server, client: HttpClient) -> None:
     slow = raw(
         b"HTTP/1.0 200 OK\r\nContent-Length: 6\r\n\r\n", b"pos", b"ter", pause=0.3
     )  # longer than one look at Ctrl-C
-    assert web.get(server.url("/a", slow)) == b"poster"
+    assert client.get(server.url("/a", slow)) == b"poster"
 
 
 def test_stopping_ends_a_read_at_once(server: Server) -> None:
-    patient = Web(manners(timeout=30.0))
+    patient = HttpClient(policy(timeout=30.0))
     threading.Timer(0.1, patient.stop.set).start()
     start = time.monotonic()
     with pytest.raises(StoppedError):
@@ -369,28 +371,28 @@ def test_stopping_ends_a_read_at_once(server: Server) -> None:
     assert time.monotonic() - start < 5
 
 
-def test_nobody_listening_is_one_sentence(web: Web) -> None:
+def test_nobody_listening_is_one_sentence(client: HttpClient) -> None:
     with socket.socket() as free:
         free.bind(("127.0.0.1", 0))
         port = free.getsockname()[1]
     with pytest.raises(
         FetchError, match=r"^The connection to 127\.0\.0\.1 failed or broke off\. It was tried 3 times\.$"
     ):
-        web.get(f"http://127.0.0.1:{port}/a")
+        client.get(f"http://127.0.0.1:{port}/a")
 
 
-def asking(resolve: Callable[[str, int], list[str]], **changes: Any) -> Web:
-    """A Web that looks names up so."""
-    web = Web(manners(**changes))
-    web.resolve = resolve
-    return web
+def asking(resolve: Callable[[str, int], list[str]], **changes: Any) -> HttpClient:
+    """A HttpClient that looks names up so."""
+    client = HttpClient(policy(**changes))
+    client.resolve = resolve
+    return client
 
 
 def test_an_unknown_host_is_one_sentence() -> None:
     def unknown(host: str, port: int) -> list[str]:
         raise socket.gaierror(socket.EAI_NONAME, "Name or service not known")
 
-    with pytest.raises(FetchError, match=r"^The host nowhere\.example is not known\.$"):
+    with pytest.raises(FetchError, match=r"^The host nowhere\.example is unknown\.$"):
         asking(unknown).get("http://nowhere.example/a")
 
 
@@ -401,7 +403,7 @@ def test_a_look_up_that_fails_for_now_is_tried_again() -> None:
         looked_up.append(host)
         raise socket.gaierror(socket.EAI_AGAIN, "Temporary failure in name resolution")
 
-    with pytest.raises(FetchError, match=r"^The host slow\.example is not known\. It was tried 3 times\.$"):
+    with pytest.raises(FetchError, match=r"^The host slow\.example is unknown\. It was tried 3 times\.$"):
         asking(busy).get("http://slow.example/a")
     assert looked_up == ["slow.example"] * 3
 
@@ -451,29 +453,29 @@ class Waits(threading.Event):
         return False
 
 
-@pytest.mark.parametrize("code", sorted(RETRIED))
-def test_a_server_in_trouble_is_asked_again(server: Server, web: Web, code: int) -> None:
-    assert web.get(server.url("/a", in_turn(status(code), status(code), send(b"poster")))) == b"poster"
+@pytest.mark.parametrize("code", sorted(RETRY_STATUSES))
+def test_a_server_in_trouble_is_asked_again(server: Server, client: HttpClient, code: int) -> None:
+    assert client.get(server.url("/a", in_turn(status(code), status(code), send(b"poster")))) == b"poster"
 
 
 @pytest.mark.parametrize("code", [401, 404, 204, 501, 799])
-def test_a_plain_no_is_not_asked_again(server: Server, web: Web, code: int) -> None:
+def test_a_plain_no_is_not_asked_again(server: Server, client: HttpClient, code: int) -> None:
     with pytest.raises(FetchError, match=rf"^127\.0\.0\.1 answered {code}\b.*\.$") as raised:
-        web.get(server.url("/a", status(code)))
+        client.get(server.url("/a", status(code)))
     assert raised.value.status == code
     assert len(server.asked) == 1
 
 
-def test_the_last_reason_and_the_number_of_tries_are_told(server: Server, web: Web) -> None:
+def test_the_last_reason_and_the_number_of_tries_are_told(server: Server, client: HttpClient) -> None:
     with pytest.raises(FetchError, match=r"^127\.0\.0\.1 answered 503 Service Unavailable\. It was tried 3 times\.$"):
-        web.get(server.url("/a", status(503)))
+        client.get(server.url("/a", status(503)))
     assert len(server.asked) == 3
 
 
 def test_each_pause_is_about_twice_the_one_before_and_never_the_same(server: Server) -> None:
     pauses = []
     for _ in range(3):
-        patient = Web(manners(retries=8, backoff=1.0))
+        patient = HttpClient(policy(retries=8, backoff=1.0))
         patient.limiter, waits = Limiter(1e4), Waits()
         patient.stop = waits
         with pytest.raises(FetchError):
@@ -481,8 +483,8 @@ def test_each_pause_is_about_twice_the_one_before_and_never_the_same(server: Ser
         pauses.append(waits.seconds)
     for row in pauses:
         assert len(row) == 8
-        for place, pause in enumerate(row):
-            longest = min(2.0**place, 60.0)
+        for url, pause in enumerate(row):
+            longest = min(2.0**url, 60.0)
             assert longest / 2 <= pause <= longest
     assert len({row[0] for row in pauses}) == 3
 
@@ -490,7 +492,7 @@ def test_each_pause_is_about_twice_the_one_before_and_never_the_same(server: Ser
 @pytest.mark.parametrize(("asked_for", "waited"), [("30", 30.0), ("100000", 120.0), ("0", 0.0)])
 def test_retry_after_is_kept_to_but_not_for_ever(server: Server, asked_for: str, waited: float) -> None:
     clock = Clock()
-    patient = Web(manners())
+    patient = HttpClient(policy())
     patient.limiter = Limiter(1e3, clock, clock.sleep)
     body = patient.get(server.url("/a", in_turn(status(429, Retry_After=asked_for), send(b"poster"))))
     assert body == b"poster"
@@ -553,8 +555,8 @@ def test_threads_share_one_pace() -> None:
         thread.join()
     assert len(moments) == 20
     assert max(moments) - start >= 0.19
-    for place, moment in enumerate(sorted(moments)):  # at no moment more requests than the rate allows
-        assert moment - start >= place * 0.01 - 1e-4
+    for url, moment in enumerate(sorted(moments)):  # at no moment more requests than the rate allows
+        assert moment - start >= url * 0.01 - 1e-4
 
 
 @pytest.mark.parametrize(
@@ -564,10 +566,10 @@ def test_threads_share_one_pace() -> None:
         {"rate": float("nan")},
         {"timeout": -1},
         {"timeout": float("inf")},
-        {"max_bytes": 0},
+        {"max_mb": 0},
         {"retries": -1},
     ],
 )
 def test_impossible_manners_are_refused(wrong: dict[str, float]) -> None:
     with pytest.raises(ValueError, match=next(iter(wrong))):
-        Manners(**wrong)  # type: ignore[arg-type]
+        RequestPolicy(**wrong)  # type: ignore[arg-type]

@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import inspect
 import json
 import re
 import sys
@@ -15,15 +16,15 @@ import pytest
 import torchvision
 from torchvision.datasets import CelebA
 
-from gan.errors import DataError, FetchError, HaltError
-from gan.fetching.folder import Collected, Options
-from gan.fetching.http import Web
-from gan.fetching.providers import fetch_celeba, fetch_csv, fetch_kaggle, fetch_omdb, imdb_id, read_ids
+from gan.errors import DataError, FatalFetchError, FetchError
+from gan.fetching.folder import FetchOptions, FetchSummary, download_all
+from gan.fetching.http import HttpClient
+from gan.fetching.providers import PROVIDERS, from_celeba, from_csv, from_kaggle, from_omdb, imdb_id, read_ids
 from tests.gan.fetching.local_server import (
     Answer,
     Server,
-    manners,
     picture,
+    policy,
     raw,
     send,
     serving,
@@ -33,7 +34,23 @@ from tests.gan.fetching.local_server import (
     write_table,
 )
 
-QUIET = Options(workers=4, progress=False)
+QUIET = FetchOptions(workers=4, progress=False)
+
+
+def fetch_csv(table: Path, out: Path, client: HttpClient, **columns: str) -> FetchSummary:
+    return download_all(from_csv(client, table, **columns), out, QUIET)
+
+
+def fetch_omdb(ids: Path, out: Path, key: str, client: HttpClient, options: FetchOptions = QUIET) -> FetchSummary:
+    return download_all(from_omdb(client, ids, key=key), out, options)
+
+
+def fetch_kaggle(handle: str, out: Path) -> FetchSummary:
+    return download_all(from_kaggle(handle), out, QUIET)
+
+
+def fetch_celeba(out: Path, root: Path, **arguments: Any) -> FetchSummary:
+    return download_all(from_celeba(root, **arguments), out, QUIET)
 
 
 @pytest.fixture
@@ -43,14 +60,14 @@ def server() -> Iterator[Server]:
 
 
 @pytest.fixture
-def web() -> Web:
-    return Web(manners())
+def client() -> HttpClient:
+    return HttpClient(policy())
 
 
 # ---- a CSV with addresses ----------------------------------------------------------------------------
 
 
-def test_what_a_server_calls_a_picture_counts_for_nothing(server: Server, web: Web, tmp_path: Path) -> None:
+def test_what_a_server_calls_a_picture_counts_for_nothing(server: Server, client: HttpClient, tmp_path: Path) -> None:
     files = {kind: picture(kind) for kind in ("JPEG", "PNG", "WEBP")}
     server.routes |= {"/1.png": send(files["JPEG"]), "/2.gif": send(files["PNG"], Content_Type="text/html")}
     server.routes |= {"/3": send(files["WEBP"], Content_Disposition='attachment; filename="../../evil.php"')}
@@ -60,42 +77,44 @@ def test_what_a_server_calls_a_picture_counts_for_nothing(server: Server, web: W
         ("3", server.url("/3"), ""),
     ]
     source = write_table(tmp_path / "a.csv", ("imdbId", "Poster", "Genre"), *rows)
-    found = fetch_csv(source, tmp_path / "out", web, options=QUIET)
-    assert found == Collected(fetched=3, known=0, failed=0, left_out=0, with_genres=2)
+    found = fetch_csv(source, tmp_path / "out", client)
+    assert found == FetchSummary(fetched=3, present=0, failed=0, skipped=0, with_genres=2)
     assert table(tmp_path / "out/metadata.csv") == {"1.jpg": "Action|Drama", "2.png": "War", "3.webp": ""}
     assert [(tmp_path / "out" / name).read_bytes() for name in ("1.jpg", "2.png", "3.webp")] == list(files.values())
 
 
-def test_a_row_that_gives_no_picture_is_listed_with_a_reason(server: Server, web: Web, tmp_path: Path) -> None:
+def test_a_row_without_a_picture_is_listed_with_a_reason(server: Server, client: HttpClient, tmp_path: Path) -> None:
     page = server.url("/page", send(b"<!doctype html><title>Not found</title>", Content_Type="image/jpeg"))
     cut = server.url("/cut", send(picture(size=(200, 300)), length=len(picture(size=(200, 300))) - 40))
     rows = [("page", page), ("cut", cut), ("gone", server.url("/gone")), ("none", "")]
     source = write_table(tmp_path / "a.csv", ("imdbId", "Poster"), *rows)
-    assert fetch_csv(source, tmp_path / "out", web, options=QUIET).failed == 4
+    assert fetch_csv(source, tmp_path / "out", client).failed == 4
     assert table(tmp_path / "out/failed.csv") == {
         "page": "The file cannot be read as a JPEG, PNG or WebP picture.",
         "cut": "The file cannot be read as a JPEG, PNG or WebP picture.",
         "gone": "127.0.0.1 answered 404 Not Found.",
-        "none": "The table gives no address.",
+        "none": "The table gives no URL.",
     }
 
 
-def test_two_rows_of_one_id_are_one_poster_from_the_first_address(server: Server, web: Web, tmp_path: Path) -> None:
+def test_two_rows_of_one_id_are_one_poster_from_the_first_url(
+    server: Server, client: HttpClient, tmp_path: Path
+) -> None:
     server.routes |= {"/1": send(picture()), "/2": send(picture())}
     rows = [("7", "", "Drama"), ("7", server.url("/1"), "Drama|War"), ("7", server.url("/2"), "Crime")]
     source = write_table(tmp_path / "a.csv", ("imdbId", "Poster", "Genre"), *rows)
-    assert fetch_csv(source, tmp_path / "out", web, options=QUIET).fetched == 1
+    assert fetch_csv(source, tmp_path / "out", client).fetched == 1
     assert server.asked == ["/1"]
     assert table(tmp_path / "out/metadata.csv") == {"7.jpg": "Drama|War|Crime"}
 
 
 def test_without_ids_an_address_is_fetched_once_and_names_the_file_by_its_hash(
-    server: Server, web: Web, tmp_path: Path
+    server: Server, client: HttpClient, tmp_path: Path
 ) -> None:
     address = server.url("/../a.php?b=c", send(picture()))
     server.routes["/../a.php"] = send(picture())
     source = write_table(tmp_path / "a.csv", ("IMAGE_URL",), (address,), (f" {address} ",), ("ftp://x",), ("",))
-    found = fetch_csv(source, tmp_path / "out", web, options=QUIET)
+    found = fetch_csv(source, tmp_path / "out", client)
     assert (found.fetched, found.failed) == (1, 2)
     assert len(server.asked) == 1
     [name] = table(tmp_path / "out/metadata.csv")
@@ -103,39 +122,39 @@ def test_without_ids_an_address_is_fetched_once_and_names_the_file_by_its_hash(
     assert set(table(tmp_path / "out/failed.csv")) == {"ftp://x", "row 4"}
 
 
-def test_columns_are_chosen_by_name_whatever_their_case(server: Server, web: Web, tmp_path: Path) -> None:
+def test_columns_are_chosen_by_name_whatever_their_case(server: Server, client: HttpClient, tmp_path: Path) -> None:
     server.routes["/1"] = send(picture())
     source = write_table(tmp_path / "a.csv", ("Name", "Kind", "Link"), ("ran", "War", server.url("/1")))
-    columns = {"address_column": "link", "id_column": "NAME", "genres_column": "Kind"}
-    assert fetch_csv(source, tmp_path / "out", web, **columns, options=QUIET).fetched == 1  # type: ignore[arg-type]
+    columns = {"url_column": "link", "id_column": "NAME", "genres_column": "Kind"}
+    assert fetch_csv(source, tmp_path / "out", client, **columns).fetched == 1
     assert table(tmp_path / "out/metadata.csv") == {"ran.jpg": "War"}
 
 
-@pytest.mark.parametrize("column", ["address_column", "id_column", "genres_column"])
-def test_a_column_that_is_not_there_is_one_sentence(web: Web, tmp_path: Path, column: str) -> None:
+@pytest.mark.parametrize("column", ["url_column", "id_column", "genres_column"])
+def test_a_column_that_is_not_there_is_one_sentence(client: HttpClient, tmp_path: Path, column: str) -> None:
     source = write_table(tmp_path / "a.csv", ("Poster", "Year"), ("http://example.com/a", "1985"))
     with pytest.raises(DataError, match=r"^a\.csv has no column Link; it has Poster, Year\.$"):
-        fetch_csv(source, tmp_path / "out", web, **{column: "Link"})  # type: ignore[arg-type]
+        fetch_csv(source, tmp_path / "out", client, **{column: "Link"})
 
 
 @pytest.mark.parametrize("content", [b"", b"Title,Year\nRan,1985\n"])
-def test_a_table_without_addresses_is_one_sentence(web: Web, tmp_path: Path, content: bytes) -> None:
+def test_a_table_without_addresses_is_one_sentence(client: HttpClient, tmp_path: Path, content: bytes) -> None:
     (tmp_path / "a.csv").write_bytes(content)
-    with pytest.raises(DataError, match=r"^a\.csv has no column with image addresses; it has .*\.$"):
-        fetch_csv(tmp_path / "a.csv", tmp_path / "out", web)
+    with pytest.raises(DataError, match=r"^a\.csv has no column with image URLs; it has .*\.$"):
+        fetch_csv(tmp_path / "a.csv", tmp_path / "out", client)
     assert not (tmp_path / "out").exists()
 
 
-def test_a_table_that_is_not_there_is_one_sentence(web: Web, tmp_path: Path) -> None:
+def test_a_table_that_is_not_there_is_one_sentence(client: HttpClient, tmp_path: Path) -> None:
     with pytest.raises(DataError, match=r"cannot be read: No such file or directory\.$"):
-        fetch_csv(tmp_path / "a.csv", tmp_path / "out", web)
+        fetch_csv(tmp_path / "a.csv", tmp_path / "out", client)
 
 
-def test_a_table_in_latin_1_with_short_and_long_rows_is_read(server: Server, web: Web, tmp_path: Path) -> None:
+def test_a_table_in_latin_1_with_rows_of_any_length_is_read(server: Server, client: HttpClient, tmp_path: Path) -> None:
     address = server.url("/1", send(picture()))
     text = f"Title,Poster,imdbId,Genre\nAmélie,{address},1,Comédie,extra,extra\nshort\n"
     (tmp_path / "a.csv").write_bytes(text.encode("latin-1"))
-    found = fetch_csv(tmp_path / "a.csv", tmp_path / "out", web, options=QUIET)
+    found = fetch_csv(tmp_path / "a.csv", tmp_path / "out", client)
     assert (found.fetched, found.failed) == (1, 1)
     assert table(tmp_path / "out/metadata.csv") == {"1.jpg": "Comédie"}
 
@@ -174,20 +193,20 @@ def ids(folder: Path, text: str, name: str = "ids.txt") -> Path:
     return folder / name
 
 
-def test_omdb_gives_poster_and_genres(server: Server, web: Web, tmp_path: Path) -> None:
+def test_omdb_gives_poster_and_genres(server: Server, client: HttpClient, tmp_path: Path) -> None:
     api(server, {"tt0111161": film(server, "/a"), "tt0068646": film(server, "/b", "N/A")})
     server.routes |= {"/a": send(picture()), "/b": send(picture("PNG"))}
     source = ids(tmp_path, "111161\n tt0068646 # twice\n\n68646\n")
-    found = fetch_omdb(source, tmp_path / "out", KEY, web, options=QUIET)
+    found = fetch_omdb(source, tmp_path / "out", KEY, client)
     assert (found.fetched, found.failed, found.with_genres) == (2, 0, 1)
     assert table(tmp_path / "out/metadata.csv") == {"tt0111161.jpg": "Crime|Drama", "tt0068646.png": ""}
     assert len(server.asked) == 4
     server.asked.clear()
-    assert fetch_omdb(source, tmp_path / "out", KEY, web, options=QUIET).known == 2
+    assert fetch_omdb(source, tmp_path / "out", KEY, client).present == 2
     assert server.asked == []
 
 
-def test_what_omdb_does_not_have_is_listed_with_a_reason(server: Server, web: Web, tmp_path: Path) -> None:
+def test_what_omdb_does_not_have_is_listed_with_a_reason(server: Server, client: HttpClient, tmp_path: Path) -> None:
     missing = {"Response": "False", "Error": f"Incorrect\n IMDb ID {KEY}."}
     films: dict[str, Any] = {
         "tt0000001": missing,
@@ -199,15 +218,15 @@ def test_what_omdb_does_not_have_is_listed_with_a_reason(server: Server, web: We
     films |= {"tt0000008": {"Response": "True", "Poster": "file:///etc/passwd"}}
     source = ids(tmp_path, "1 2 3 4 5 6 7 8 nm0000001 -1".replace(" ", "\n"))
     api(server, films)
-    assert fetch_omdb(source, tmp_path / "out", KEY, web, options=QUIET).failed == 10
+    assert fetch_omdb(source, tmp_path / "out", KEY, client).failed == 10
     assert table(tmp_path / "out/failed.csv") == {
         "tt0000001": "OMDb says: Incorrect IMDb ID (key).",
-        "tt0000002": "OMDb knows no poster of it.",
-        "tt0000003": "OMDb's answer is not the JSON that was asked for.",
-        "tt0000004": "OMDb's answer is not the JSON that was asked for.",
-        "tt0000005": "OMDb's answer is not the JSON that was asked for.",
+        "tt0000002": "OMDb has no poster of it.",
+        "tt0000003": "OMDb's answer is not the JSON that was expected.",
+        "tt0000004": "OMDb's answer is not the JSON that was expected.",
+        "tt0000005": "OMDb's answer is not the JSON that was expected.",
         "tt0000006": "127.0.0.1 answered 404 Not Found.",
-        "tt0000007": "OMDb knows no poster of it.",
+        "tt0000007": "OMDb has no poster of it.",
         "tt0000008": "The address does not begin with http:// or https://.",
         "nm0000001": "It is not an IMDb id.",
         "-1": "It is not an IMDb id.",
@@ -219,14 +238,14 @@ def test_a_key_that_is_used_up_ends_the_run_and_the_next_one_goes_on(server: Ser
     api(server, films)
     source = ids(tmp_path, "1\n2\n3\n")
     server.routes["/a"] = send(picture())
-    one = Options(workers=1, progress=False)
-    with pytest.raises(HaltError, match=r"^OMDb refuses the key: it is wrong, or has been used up for today\.$"):
-        fetch_omdb(source, tmp_path / "out", KEY, Web(manners()), options=one)
+    one = FetchOptions(workers=1, progress=False)
+    with pytest.raises(FatalFetchError, match=r"^OMDb refuses the key: it is wrong, or has been used up for today\.$"):
+        fetch_omdb(source, tmp_path / "out", KEY, HttpClient(policy()), options=one)
     assert "tt0000001.jpg" in table(tmp_path / "out/metadata.csv")
     assert table(tmp_path / "out/failed.csv") == {}
     films["tt0000002"] = film(server, "/a")
-    found = fetch_omdb(source, tmp_path / "out", KEY, Web(manners()), options=one)
-    assert found.known + found.fetched == 3
+    found = fetch_omdb(source, tmp_path / "out", KEY, HttpClient(policy()), options=one)
+    assert found.present + found.fetched == 3
 
 
 @pytest.mark.parametrize(
@@ -245,8 +264,8 @@ def test_the_key_is_sent_to_the_api_only_and_written_nowhere(
     server.routes |= {"/a": send(picture()), "/": echo}
     source, said = ids(tmp_path, "1\n2\n"), ""
     try:
-        fetch_omdb(source, tmp_path / "out", KEY, Web(manners()))
-    except HaltError as error:
+        fetch_omdb(source, tmp_path / "out", KEY, HttpClient(policy()))
+    except FatalFetchError as error:
         said = repr(error) + repr(error.__cause__)
     written = b"".join(path.read_bytes() for path in (tmp_path / "out").iterdir())
     assert KEY not in said + "".join(capfd.readouterr())
@@ -255,9 +274,11 @@ def test_the_key_is_sent_to_the_api_only_and_written_nowhere(
     assert any(KEY in path for path in server.asked)
 
 
-def test_omdb_without_a_key_asks_nobody(web: Web, tmp_path: Path) -> None:
-    with pytest.raises(FetchError, match="needs a key"):
-        fetch_omdb(ids(tmp_path, "1"), tmp_path / "out", " ", web)
+def test_omdb_without_a_key_asks_nobody(client: HttpClient, tmp_path: Path) -> None:
+    with pytest.raises(
+        FetchError, match=r"^Put your key for the OMDb API into the environment variable OMDB_API_KEY\.$"
+    ):
+        fetch_omdb(ids(tmp_path, "1"), tmp_path / "out", " ", client)
 
 
 def test_ids_are_read_from_text_and_from_tables(tmp_path: Path) -> None:
@@ -308,18 +329,18 @@ def test_a_kaggle_data_set_is_taken_over_with_its_genres(root: Path, tmp_path: P
         root / "train.csv", ("Id", "Genre", "Action"), ("tt1", "['Action', 'Drama']", "1"), ("tt9", "['War']", "0")
     )
     write_table(root / "other.csv", ("a", "b"), ("1", "2"))
-    found = fetch_kaggle("owner/posters", tmp_path / "out", options=QUIET)
-    assert found == Collected(fetched=2, known=0, failed=1, left_out=0, with_genres=1)
+    found = fetch_kaggle("owner/posters", tmp_path / "out")
+    assert found == FetchSummary(fetched=2, present=0, failed=1, skipped=0, with_genres=1)
     assert table(tmp_path / "out/metadata.csv") == {"tt1.jpg": "Action|Drama", "tt2.png": ""}
     assert set(table(tmp_path / "out/failed.csv")) == {"Images/tt3.jpg"}
     assert (tmp_path / "out/tt1.jpg").read_bytes() == (root / "Images/tt1.jpg").read_bytes()
-    assert fetch_kaggle("owner/posters", tmp_path / "out", options=QUIET).known == 2
+    assert fetch_kaggle("owner/posters", tmp_path / "out").present == 2
 
 
 def test_pictures_of_one_name_in_two_folders_are_both_kept(root: Path, tmp_path: Path) -> None:
     put(root, "a/1.jpg", "b/1.jpg", "b/2.jpg")
     write_table(root / "films.csv", ("imdbId", "Genre"), ("1", "War"), ("2", "Crime"))
-    fetch_kaggle("owner/posters", tmp_path / "out", options=QUIET)
+    fetch_kaggle("owner/posters", tmp_path / "out")
     genres = table(tmp_path / "out/metadata.csv")
     assert sorted(genres.values()) == ["Crime", "War", "War"]
     assert genres["2.jpg"] == "Crime"
@@ -335,7 +356,7 @@ def test_the_column_that_names_the_pictures_is_found_and_others_do_not_count(roo
     ]
     write_table(root / "films.csv", ("year", "next", "file", "genres"), *films)
     write_table(root / "years.csv", ("year", "genre"), ("1990", "Wrong"), ("1991", "Wrong"), ("1992", "Wrong"))
-    fetch_kaggle("owner/posters", tmp_path / "out", options=QUIET)
+    fetch_kaggle("owner/posters", tmp_path / "out")
     assert table(tmp_path / "out/metadata.csv") == {
         "101.jpg": "Crime",
         "102.jpg": "War",
@@ -345,12 +366,12 @@ def test_the_column_that_names_the_pictures_is_found_and_others_do_not_count(roo
 
 
 def test_kaggle_errors_are_one_sentence(root: Path, tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> None:
-    with pytest.raises(FetchError, match=r"^Kaggle does not give owner/none: division by zero\.$"):
+    with pytest.raises(FetchError, match=r"^owner/none cannot be downloaded from Kaggle: division by zero\.$"):
         fetch_kaggle("owner/none", tmp_path / "out")
     with pytest.raises(DataError, match=r"^The Kaggle data set owner/posters holds no JPEG, PNG or WebP pictures\.$"):
         fetch_kaggle("owner/posters", tmp_path / "out")
     for handle in ("posters", "../x", "a/b/c", "https://www.kaggle.com/datasets/a/b", ""):
-        with pytest.raises(FetchError, match=r"is no Kaggle handle; one looks like OWNER/NAME\.$"):
+        with pytest.raises(FetchError, match=r"is not a Kaggle handle; use OWNER/NAME\.$"):
             fetch_kaggle(handle, tmp_path / "out")
     monkeypatch.setitem(sys.modules, "kagglehub", None)  # as if it were not installed
     with pytest.raises(FetchError, match=r'^Kaggle data sets need kagglehub: pip install -e "\.\[kaggle\]"\.$'):
@@ -386,7 +407,7 @@ def faces(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> Path:
 
 
 def test_celeba_is_exported_with_attributes_in_place_of_genres(faces: Path, tmp_path: Path) -> None:
-    found = fetch_celeba(tmp_path / "out", faces, options=QUIET)
+    found = fetch_celeba(tmp_path / "out", faces)
     assert found.fetched == 3
     assert table(tmp_path / "out/metadata.csv") == {
         "000001.jpg": "Young",
@@ -398,17 +419,28 @@ def test_celeba_is_exported_with_attributes_in_place_of_genres(faces: Path, tmp_
 
 
 def test_a_part_of_celeba_can_be_chosen(faces: Path, tmp_path: Path) -> None:
-    assert fetch_celeba(tmp_path / "out", faces, split="train", options=QUIET).fetched == 2
+    assert fetch_celeba(tmp_path / "out", faces, split="train").fetched == 2
     assert set(table(tmp_path / "out/metadata.csv")) == {"000001.jpg", "000002.jpg"}
 
 
 def test_celeba_is_downloaded_only_when_so_asked(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> None:
     downloads = []
     monkeypatch.setattr(CelebA, "download", lambda self: downloads.append(self.root))
-    with pytest.raises(FetchError, match=r"^There is no complete CelebA in .*; --download fetches it\.$"):
+    with pytest.raises(FetchError, match=r"^There is no complete CelebA in .*; --download downloads it\.$"):
         fetch_celeba(tmp_path / "out", tmp_path)
     assert downloads == []
     with pytest.raises(FetchError, match=r"cannot be downloaded to .*: Dataset not found or corrupted"):
         fetch_celeba(tmp_path / "out", tmp_path, download=True)
     assert downloads == [str(tmp_path)]
     assert not (tmp_path / "out").exists()
+
+
+# ---- the registry ------------------------------------------------------------------------------------
+
+
+def test_every_provider_lists_from_its_own_arguments() -> None:
+    """Else the command line would fail where it passes them on."""
+    for name, each in PROVIDERS.items():
+        accepted = list(inspect.signature(each.find).parameters)
+        assert {argument.name for argument in each.arguments} <= set(accepted), name
+        assert (accepted[0] == "client") == each.online, name
