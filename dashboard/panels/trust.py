@@ -14,7 +14,7 @@ from xai.trust.verdict import RULE
 
 if TYPE_CHECKING:
     from xai import Agreement, Blame, Explanation, Trust
-    from xai.trust.checks import Check
+    from xai.trust.checks import CheckResult
 
 VERDICTS = {
     "trust": ("green", "check_circle", "trust"),
@@ -48,14 +48,14 @@ def show_evidence(name: str, trust: Trust) -> None:
             [
                 "| Check | Value | Result | Passes | Fails | What it means |",
                 "| --- | --- | --- | --- | --- | --- |",
-                *(_line(check) for check in trust.checks),
+                *(_line(result) for result in trust.checks),
             ]
         )
     )
     st.caption(RULE)
     for column, (fill, title) in zip(st.columns(2), FILLS.items(), strict=True):
         with column:
-            _curves(trust.curves[fill], f"Hide or show, {title}")
+            _curves(trust[f"curves_{fill}"].evidence, f"Hide or show, {title}")
     st.caption(
         "Places are hidden (blue) or shown (orange), those that speak most for real first; a good map bends the two "
         "curves apart. Grey: places in random order."
@@ -67,12 +67,13 @@ def show_evidence(name: str, trust: Trust) -> None:
         _tiles(trust)
 
 
-def _line(check: Check) -> str:
-    colour, word = LEVELS[check.level]
+def _line(result: CheckResult) -> str:
+    check = result.check
+    colour, word = LEVELS[result.level]
     better, worse = ("≥", "<") if check.higher else ("≤", ">")
     star = r" \*" if check.essential else ""
     return (
-        f"| {check.title}{star} | {number(check.value)}{between(check.low, check.high)} "
+        f"| {check.title}{star} | {number(result.value)}{between(result.low, result.high)} "
         f"| :{colour}-badge[{word}] | {better} {check.passes:g} | {worse} {check.fails:g} | {check.meaning} |"
     )
 
@@ -87,17 +88,19 @@ def _curves(found: Any, title: str) -> None:
 
 
 def _cascade(trust: Trust) -> None:
-    layers = list(range(1, len(trust.cascade) + 1))
-    figure = go.Figure(go.Bar(x=layers, y=trust.cascade, marker_color=DELETION))
-    figure.update_yaxes(range=[min(0, *trust.cascade), 1])
+    similarities = trust["randomisation"].evidence
+    layers = list(range(1, len(similarities) + 1))
+    figure = go.Figure(go.Bar(x=layers, y=similarities, marker_color=DELETION))
+    figure.update_yaxes(range=[min(0, *similarities), 1])
     _plot(figure, "What is left when the last layers forget", "layers that forget", "rank correlation", False)
 
 
 def _tiles(trust: Trust) -> None:
     places = [f"{row}, {column}" for row in ("top", "middle", "bottom") for column in ("left", "centre", "right")]
+    exact, sums = trust["shapley"].evidence
     figure = go.Figure()
-    figure.add_bar(y=places, x=trust.shares, name="exact share", orientation="h", marker_color=INSERTION)
-    figure.add_bar(y=places, x=trust.tiles, name="this map", orientation="h", marker_color=DELETION)
+    figure.add_bar(y=places, x=exact, name="exact value", orientation="h", marker_color=INSERTION)
+    figure.add_bar(y=places, x=sums, name="this map", orientation="h", marker_color=DELETION)
     figure.update_yaxes(autorange="reversed")
     _plot(figure, "Exact Shapley values of nine tiles, and the map's sums", "logit", "")
 

@@ -163,7 +163,7 @@ def test_the_evidence_is_one_click_away(open_app: OpenApp) -> None:
         "Infidelity",
         "exact Shapley values",
         "Maximum sensitivity",
-        "Left after forgetting",
+        "Similarity after weight randomisation",
     ):
         assert check in shown
     assert "Do not trust: an essential check" in shown

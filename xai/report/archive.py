@@ -184,16 +184,16 @@ def _trust_record(trust: Trust) -> dict[str, Any]:
         "verdict": trust.verdict,
         "reason": trust.reason,
         "checks": {
-            check.key: {
-                "value": check.value,
-                "interval": [check.low, check.high],
-                "level": check.level,
-                "passes": check.passes,
-                "fails": check.fails,
-                "higher_is_better": check.higher,
-                "essential": check.essential,
+            result.check.key: {
+                "value": result.value,
+                "interval": [result.low, result.high],
+                "level": result.level,
+                "passes": result.check.passes,
+                "fails": result.check.fails,
+                "higher_is_better": result.check.higher,
+                "essential": result.check.essential,
             }
-            for check in trust.checks
+            for result in trust.checks
         },
         "seconds": trust.seconds,
     }

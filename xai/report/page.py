@@ -17,7 +17,7 @@ from xai.methods.base import Explanation
 from xai.methods.references import REFERENCES
 from xai.render import Pixels, data_uri
 from xai.report.findings import Finding
-from xai.trust.checks import Check
+from xai.trust.checks import CheckResult
 from xai.trust.verdict import RULE, Trust
 
 STYLE = """
@@ -196,14 +196,15 @@ def _evidence(method: str, trust: Trust) -> str:
     return f"<details><summary>{title}: {_badge(trust)} {_text(trust.reason)}</summary><ul>{checks}</ul></details>\n"
 
 
-def _check(check: Check) -> str:
-    interval = "" if math.isnan(check.low) else f" ({check.low:.2g} to {check.high:.2g})"
-    value = "not measured" if math.isnan(check.value) else f"{check.value:.2g}{interval}"
+def _check(result: CheckResult) -> str:
+    check = result.check
+    interval = "" if math.isnan(result.low) else f" ({result.low:.2g} to {result.high:.2g})"
+    value = "not measured" if math.isnan(result.value) else f"{result.value:.2g}{interval}"
     sign, opposite = ("≥", "<") if check.higher else ("≤", ">")
     limits = f"passes {sign} {check.passes:g}, fails {opposite} {check.fails:g}"
     title = check.title + (" *" if check.essential else "")
     return (
-        f'<li>{_text(title)}: <strong>{value}</strong>, <span class="{check.level}">{check.level}</span> '
+        f'<li>{_text(title)}: <strong>{value}</strong>, <span class="{result.level}">{result.level}</span> '
         f'<span class="soft">({_text(limits)}). {_text(check.meaning)}</span></li>'
     )
 

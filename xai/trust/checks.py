@@ -1,149 +1,274 @@
-"""The checks that a verdict is made of.
+"""The checks that a verdict is made of: each is an entry of CHECKS, with thresholds and the function that measures.
 
-check.title, check.value, check.level, check.meaning
+    def largest(subject: Subject, progress: Progress) -> float:
+        return float(abs(subject.explanation.heat()).max())
+
+    mine = Check("largest", "axiomatic", "Largest value", "Nothing, in truth.", largest, passes=1.0, fails=0.1)
+    examine(method, image, explanation, checks=[*CHECKS, mine])          # xai.trust.verdict
+
+A check that the program should always make is a function here and an entry below.
 """
 
 from __future__ import annotations
 
 import math
-from collections.abc import Iterator
+from collections.abc import Callable
 from dataclasses import dataclass
-from typing import Literal
+from typing import Any, Literal
 
 import numpy as np
 from numpy.typing import NDArray
 from torch import Tensor
 
+from gan.progress import Progress
 from xai.methods.base import Attribution, Explanation
-from xai.methods.perturbation.coalitions import Blocks, Game
-from xai.methods.perturbation.segments import segment
-from xai.methods.references import Reference
-from xai.trust.faithfulness import Curves, Heat, unexplained
-from xai.trust.robustness import Stability
+from xai.methods.perturbation.coalitions import Blocks, Game, shapley
+from xai.methods.perturbation.segments import grid, segment
+from xai.methods.references import Reference, reference
+from xai.trust.agreement import coarse
+from xai.trust.faithfulness import curves, grid_correlation, normalised_infidelity, order_gain
+from xai.trust.robustness import cascading_randomisation, sensitivity_max, stability
 
+Category = Literal["axiomatic", "estimation", "faithfulness", "robustness", "randomisation"]
 Level = Literal["pass", "doubt", "fail", "silent"]
 
-
+GRID = 3  # tiles a side of which exact Shapley values are computed
 MASKS = 256  # for infidelity: LIME's first two blocks where it cuts 33 to 64 segments
+
+
+@dataclass(frozen=True, eq=False)
+class Subject:
+    """What is checked: the map that ``method`` gave for ``image`` (1, 3, H, W)."""
+
+    method: Attribution
+    image: Tensor
+    explanation: Explanation
+
+    @property
+    def size(self) -> tuple[int, int]:
+        """(height, width) of the picture."""
+        return self.image.shape[-2], self.image.shape[-1]
+
+    @property
+    def tiles(self) -> NDArray[np.float64]:
+        """The map's sums (9,) over 3 x 3 tiles, row by row."""
+        return coarse(self.explanation.heat(), GRID).ravel()
+
+    def game(self, labels: NDArray[np.int64]) -> Game:
+        """The picture's segments as players, masked with the method's reference; its scores are remembered."""
+        return Game.of(self.method.score, self.image, self.method.reference.single(self.image), labels)
+
+    def table(self, progress: Progress | None = None) -> NDArray[np.float64]:
+        """Scores of all 512 coalitions of the 3 x 3 tiles."""
+        return self.game(grid(*self.size, GRID)).table(progress)
+
+
+@dataclass(frozen=True, eq=False)
+class Reading:
+    """A measured value, NaN where it could not be measured; where there are, its interval and what it follows from."""
+
+    value: float
+    low: float = math.nan
+    high: float = math.nan
+    evidence: Any = None
 
 
 @dataclass(frozen=True)
 class Check:
-    """One measurement. ``passes`` and ``fails`` are the thresholds: beyond them it passes or fails.
+    """Something that can be measured about a map.
 
-    value : NaN where it could not be measured; the level is then "silent".
-    higher : whether higher values are better.
+    key : its name in archives. category : as Quantus has them. title, meaning : a phrase and one sentence for people.
+    measure : subject and progress to a value, or a Reading.
+    passes, fails : thresholds, both on the good side: as good as ``passes`` it passes, worse than ``fails`` it fails.
     essential : whether failing it alone means that the map is not to be trusted.
-    meaning : one sentence for people.
-    low, high : interval, where there is one.
+    applies : whether the check says something of a subject. cost : its part of the time, relative to the others.
     """
 
     key: str
+    category: Category
     title: str
-    value: float
+    meaning: str
+    measure: Callable[[Subject, Progress], float | Reading]
     passes: float
     fails: float
-    higher: bool
-    essential: bool
-    meaning: str
+    essential: bool = False
+    applies: Callable[[Subject], bool] = lambda subject: True
+    cost: float = 1.0
+
+    @property
+    def higher(self) -> bool:
+        """Whether higher values are better."""
+        return self.passes > self.fails
+
+    def __call__(self, subject: Subject, progress: Progress) -> CheckResult:
+        """Measure a subject that it applies to."""
+        reading = self.measure(subject, progress)
+        if not isinstance(reading, Reading):
+            reading = Reading(reading)
+        return CheckResult(self, reading.value, reading.low, reading.high, reading.evidence)
+
+
+@dataclass(frozen=True, eq=False)
+class CheckResult:
+    """What a check has measured of one map: see Reading."""
+
+    check: Check
+    value: float
     low: float = math.nan
     high: float = math.nan
+    evidence: Any = None
 
     @property
     def level(self) -> Level:
-        """pass, doubt (between the thresholds), fail, or silent."""
+        """pass, doubt (between the thresholds), fail, or silent (not measured)."""
         if math.isnan(self.value):
             return "silent"
-        sign = 1 if self.higher else -1
-        if sign * self.value >= sign * self.passes:
+        sign = 1 if self.check.higher else -1
+        if sign * self.value >= sign * self.check.passes:
             return "pass"
-        return "fail" if sign * self.value < sign * self.fails else "doubt"
+        return "fail" if sign * self.value < sign * self.check.fails else "doubt"
 
 
-def _about_the_sum(explanation: Explanation) -> Iterator[Check]:
-    gap, score, base = (float(values[0]) for values in (explanation.gap, explanation.score, explanation.base_score))
-    if math.isnan(gap):
-        return
-    size = max(abs(score), abs(base), abs(score - base), 1e-6)
-    yield Check(
-        "completeness", "Completeness gap", abs(gap) / size, 0.02, 0.1, False, False,
-        "What the shares miss of the difference that they promise to explain, relative to the logits: lower is better.",
-    )  # fmt: skip
+# ---- what is measured ----------------------------------------------------------------------------------
 
 
-def _about_chance(explanation: Explanation, seeds: Stability | None) -> Iterator[Check]:
-    if seeds is not None:
-        yield Check(
-            "seeds", "Seed-to-seed correlation", seeds.mean, 0.9, 0.7, True, True,
-            "How alike the maps of other random seeds are: 1 is the same order of places each time.",
-            seeds.low, seeds.high,
-        )  # fmt: skip
-    if "r2" in explanation.diagnostics:
-        yield Check(
-            "r2", "Fit of the linear model (R²)", float(explanation.diagnostics["r2"][0]), 0.6, 0.3, True, False,
-            "How much of what hiding segments does a sum of their shares can say: 1 is everything.",
-        )  # fmt: skip
-        segments = float(explanation.diagnostics["segment_count"][0])
-        yield Check(
-            "segments", "Segments", segments, 20, 8, True, False,
-            "With few segments a linear model always fits, and says little.",
-        )  # fmt: skip
-    if "split_half" in explanation.diagnostics:
-        yield Check(
-            "split_half", "Split-half agreement", float(explanation.diagnostics["split_half"][0]),
-            0.9, 0.7, True, False,
-            "The rank correlation to be expected of a repetition, from the samples' two halves: higher is better.",
-        )  # fmt: skip
+def completeness(subject: Subject, progress: Progress) -> float:
+    """The gap, relative to the largest of the score, its reference's and their difference."""
+    explanation = subject.explanation
+    gap, score, base = (float(one[0]) for one in (explanation.gap, explanation.score, explanation.base_score))
+    return abs(gap) / max(abs(score), abs(base), abs(score - base), 1e-6)
 
 
-def _about_the_network(found: dict[str, Curves], best: float, correlation: float) -> Iterator[Check]:
-    for fill, one in found.items():
-        z = one.gain / one.random_spread if one.random_spread > 1e-9 else math.nan
-        behind = "the reference" if fill == "reference" else "a blurred (or grey) poster"
-        yield Check(
-            f"curves_{fill}", f"Insertion and deletion, {fill}", z, 2.0, 0.0, True, fill == "reference",
-            f"How far the map's order of places, shown or hidden behind {behind}, beats random orders, in their "
-            "standard deviations: 0 is chance, 2 is hardly chance.",
-        )  # fmt: skip
-    yield Check(
-        "best_order", "Share of the best order", best, 0.5, 0.0, True, False,
-        "Gain of the map's order of 3 x 3 tiles over chance, as a part of what the best of all orders gains.",
-    )  # fmt: skip
-    yield Check(
-        "shapley", "Correlation with exact Shapley values", correlation, 0.6, 0.0, True, True,
-        "Whether 3 x 3 tiles have the shares that the exact values give them: 1 is the same, 0 unrelated.",
-    )  # fmt: skip
+def promises_completeness(subject: Subject) -> bool:
+    """Whether there is a gap at all."""
+    return not bool(subject.explanation.gap[0].isnan())
 
 
-def _infidelity(heat: Heat, method: Attribution, image: Tensor) -> Check:
-    game = _game(method, image, segment(image[0].permute(1, 2, 0).double().numpy()), method.reference)
+def seeds(subject: Subject, progress: Progress) -> Reading:
+    """Mean rank correlation between seeds."""
+    between = stability(subject.method, subject.image, subject.explanation, progress=progress)
+    return Reading(between.mean, between.low, between.high)
+
+
+def diagnostic(name: str) -> Callable[[Subject, Progress], float]:
+    """A number that the method itself reports."""
+    return lambda subject, progress: float(subject.explanation.diagnostics[name][0])
+
+
+def reports(name: str) -> Callable[[Subject], bool]:
+    """Whether the method reports this number."""
+    return lambda subject: name in subject.explanation.diagnostics
+
+
+def insertion_deletion(mask: Callable[[Subject], Reference]) -> Callable[[Subject, Progress], Reading]:
+    """Gain of the map's order in standard deviations of random orders, masked with this reference; shows the curves."""
+
+    def measure(subject: Subject, progress: Progress) -> Reading:
+        baseline = mask(subject).single(subject.image)
+        shown = curves(subject.method.score, subject.image, subject.explanation.heat(), baseline)
+        return Reading(shown.gain / shown.random_spread if shown.random_spread > 1e-9 else math.nan, evidence=shown)
+
+    return measure
+
+
+def blurred(subject: Subject) -> Reference:
+    """A blurred poster, grey where the method itself compares with that."""
+    return reference("grey" if subject.method.reference.name == "blur" else "blur")
+
+
+def best_order(subject: Subject, progress: Progress) -> float:
+    """The order of 3 x 3 tiles against the best of all."""
+    return order_gain(subject.table(progress), subject.explanation.heat())
+
+
+def exact_values(subject: Subject, progress: Progress) -> Reading:
+    """Correlation with exact Shapley values; shows them (9,) and the map's sums (9,)."""
+    exact = shapley(subject.table(progress))
+    return Reading(grid_correlation(subject.explanation.heat(), exact), evidence=(exact, subject.tiles))
+
+
+def infidelity(subject: Subject, progress: Progress) -> float:
+    """Over two balanced blocks of masks of SLIC segments."""
+    game = subject.game(segment(subject.image[0].permute(1, 2, 0).double().numpy()))
     blocks = Blocks(game, 0, MASKS)
     for _ in range(2):
         blocks.take(lambda part: None)
-    masks, scores = blocks.all()
-    return Check(
-        "infidelity", "Infidelity", unexplained(heat, game, masks, scores), 0.5, 1.0, False, False,
-        "What the map does not foretell of the loss when half of the poster is hidden: 0 is nothing, 1 everything.",
-    )  # fmt: skip
+    return normalised_infidelity(subject.explanation.heat(), game, *blocks.all())
 
 
-def _robustness(moved: float) -> Check:
-    return Check(
-        "sensitivity", "Maximum sensitivity", moved, 0.5, 1.0, False, False,
-        "How much the map changes when every pixel moves by at most 2 %, relative to the map: lower is better.",
-    )  # fmt: skip
+def sensitivity(subject: Subject, progress: Progress) -> float:
+    """Largest relative change near the picture."""
+    return sensitivity_max(subject.method, subject.image, subject.explanation, progress=progress)
 
 
-def _sanity(left: list[float]) -> Check:
-    return Check(
-        "randomisation", "Left after forgetting", abs(left[-1]), 0.5, 0.8, False, True,
+def randomisation(subject: Subject, progress: Progress) -> Reading:
+    """Similarity with all weights randomised; shows those with the last 1, 2, ... layers randomised."""
+    similarities = cascading_randomisation(subject.method, subject.image, subject.explanation, progress)
+    return Reading(abs(similarities[-1]), evidence=similarities)
+
+
+CHECKS: tuple[Check, ...] = (
+    Check(
+        "completeness", "axiomatic", "Completeness gap",
+        "What the attributions miss of the difference that they promise to explain, relative to the logits: "
+        "lower is better.",
+        completeness, passes=0.02, fails=0.1, applies=promises_completeness, cost=0,
+    ),
+    Check(
+        "seeds", "estimation", "Seed-to-seed correlation",
+        "How alike the maps of other random seeds are: 1 is the same order of places each time.",
+        seeds, passes=0.9, fails=0.7, essential=True, applies=lambda subject: subject.method.stochastic, cost=4,
+    ),
+    Check(
+        "r2", "estimation", "Fit of the linear model (R²)",
+        "How much of the effect of masking segments a sum of their attributions explains: 1 is everything.",
+        diagnostic("r2"), passes=0.6, fails=0.3, applies=reports("r2"), cost=0,
+    ),
+    Check(
+        "segments", "estimation", "Segments",
+        "With few segments a linear model always fits, and says little.",
+        diagnostic("segment_count"), passes=20, fails=8, applies=reports("r2"), cost=0,
+    ),
+    Check(
+        "split_half", "estimation", "Split-half agreement",
+        "The rank correlation to be expected of a repetition, from the samples' two halves: higher is better.",
+        diagnostic("split_half"), passes=0.9, fails=0.7, applies=reports("split_half"), cost=0,
+    ),
+    Check(
+        "curves_reference", "faithfulness", "Insertion and deletion, reference",
+        "Gain of the map's order of places, masked with the reference, in standard deviations of random orders: "
+        "0: no better than random orders; above 2: unlikely by chance.",
+        insertion_deletion(lambda subject: subject.method.reference), passes=2.0, fails=0.0, essential=True,
+    ),
+    Check(
+        "curves_blur", "faithfulness", "Insertion and deletion, blur",
+        "Gain of the map's order of places, masked with a blurred (or grey) poster, in standard deviations of random "
+        "orders: 0: no better than random orders; above 2: unlikely by chance.",
+        insertion_deletion(blurred), passes=2.0, fails=0.0,
+    ),
+    Check(
+        "best_order", "faithfulness", "Gain relative to the best order",
+        "Gain of the map's order of 3 x 3 tiles over random orders, as a proportion of the best order's gain.",
+        best_order, passes=0.5, fails=0.0, cost=2,
+    ),
+    Check(
+        "shapley", "faithfulness", "Correlation with exact Shapley values",
+        "Whether the map's sums over 3 x 3 tiles follow their exact values: 1 is the same, 0 unrelated.",
+        exact_values, passes=0.6, fails=0.0, essential=True, cost=0,
+    ),
+    Check(
+        "infidelity", "faithfulness", "Infidelity",
+        "Share of the score change, when segments are masked, that the map fails to predict: 0 is none, 1 all of it.",
+        infidelity, passes=0.5, fails=1.0,
+    ),
+    Check(
+        "sensitivity", "robustness", "Maximum sensitivity",
+        "How much the map changes when every pixel changes by at most 2 %, relative to the map: lower is better.",
+        sensitivity, passes=0.5, fails=1.0, cost=3,
+    ),
+    Check(
+        "randomisation", "randomisation", "Similarity after weight randomisation",
         "Rank correlation with the map of a network whose weights were shuffled: a map that stays explains nothing.",
-    )  # fmt: skip
-
-
-def _game(method: Attribution, image: Tensor, labels: NDArray[np.int64], behind: Reference) -> Game:
-    return Game.of(method.score, image, behind.single(image), labels)
-
-
-def _size(image: Tensor) -> tuple[int, int]:
-    return image.shape[-2], image.shape[-1]
+        randomisation, passes=0.5, fails=0.8, essential=True, cost=4,
+    ),
+)  # fmt: skip

@@ -1,7 +1,8 @@
-"""How much a map changes with the picture, the seed, and the weights.
+"""How much a map changes with the picture, the weights and the seed.
 
-sensitivity(method, image, explanation)
-cascade(method, image, explanation)
+sensitivity_max(method, image, explanation)            # slightly different pictures
+cascading_randomisation(method, image, explanation)    # weights shuffled, last layers first
+stability(method, image, explanation)                  # other seeds
 """
 
 from __future__ import annotations
@@ -16,12 +17,12 @@ from torch import Tensor
 from gan.progress import Progress
 from xai.methods.base import Attribution, Explanation
 from xai.trust.agreement import Map, coarse, rank_correlation
-from xai.trust.faithfulness import _sizes
 
 RADIUS = 0.04  # of pictures in [-1, 1]: 2 % of the range, 5 of 255 grey levels
+CELLS = 16  # a side of the grid on which magnitudes are ranked
 
 
-def sensitivity(
+def sensitivity_max(
     method: Attribution,
     image: Tensor,
     explanation: Explanation,
@@ -29,41 +30,45 @@ def sensitivity(
     radius: float = RADIUS,
     progress: Progress | None = None,
 ) -> float:
-    """Maximum sensitivity (Yeh et al. 2019, definition 3.1): the largest change of the map, relative to its size.
+    """Maximum sensitivity (Yeh et al. 2019, definition 3.1): the largest change of the map, relative to its norm.
 
-    ``samples`` pictures within ``radius`` of this one in every pixel.
+    ``samples`` pictures within ``radius`` of ``image`` (1, 3, H, W) in every pixel. 0 for a map that is all zero.
     """
-    size = float(explanation.values[0].norm())
-    if not size:
+    norm = float(explanation.values[0].norm())
+    if not norm:
         return 0.0
     random = torch.Generator().manual_seed(0)
     largest = 0.0
     for index in range(samples):
-        moved = (image + radius * (2 * torch.rand(image.shape, generator=random) - 1)).clamp(-1, 1)
-        values = method.cheap().attribute(moved).values
-        largest = max(largest, float((values - explanation.values).norm()) / size)
+        perturbed = (image + radius * (2 * torch.rand(image.shape, generator=random) - 1)).clamp(-1, 1)
+        values = method.cheap().attribute(perturbed).values
+        largest = max(largest, float((values - explanation.values).norm()) / norm)
         if progress:
             progress((index + 1) / samples)
     return largest
 
 
-def cascade(
+def cascading_randomisation(
     method: Attribution, image: Tensor, explanation: Explanation, progress: Progress | None = None
-) -> list[float]:
-    """Sanity check (Adebayo et al. 2018): rank correlations of the map's sizes with those of networks that forget.
+) -> tuple[float, ...]:
+    """Sanity check (Adebayo et al. 2018): similarity of the map to the maps of networks with randomised weights.
 
-    Entry k is with the weights of the last k + 1 linear layers shuffled; the last entry is a network that has
-    learned nothing. A map that stays the same does not depend on what was learned.
+    Entry k is the rank correlation of magnitudes with the weights of the last k + 1 linear layers shuffled; behind the
+    last entry is a network that has learned nothing. A map that stays the same does not depend on the weights.
     """
-    original = _sizes(explanation.heat())
+    original = _magnitudes(explanation)
     layers = method.score.linear_layers
     correlations = []
     for count in range(1, layers + 1):
-        forgetful = replace(method.cheap(), score=method.score.randomised(count))
-        correlations.append(rank_correlation(original, _sizes(forgetful.attribute(image).heat())))
+        randomised = replace(method.cheap(), score=method.score.randomised(count))
+        correlations.append(rank_correlation(original, _magnitudes(randomised.attribute(image))))
         if progress:
             progress(count / layers)
-    return correlations
+    return tuple(correlations)
+
+
+def _magnitudes(explanation: Explanation) -> Map:
+    return coarse(np.abs(explanation.heat()), CELLS)
 
 
 @dataclass(frozen=True)
@@ -84,19 +89,19 @@ def stability(
         maps.append(coarse(replace(method, seed=method.seed + index).attribute(image).heat()))
         if progress:
             progress(index / (seeds - 1))
-    return interval(np.array([[rank_correlation(one, other) for other in maps] for one in maps]))
+    return jackknife(np.array([[rank_correlation(one, other) for other in maps] for one in maps]))
 
 
-def interval(correlations: Map) -> Stability:
+def jackknife(correlations: Map) -> Stability:
     """Mean of the pairs of a symmetric matrix (S, S), S at least 3, and its jackknife interval over rows."""
     count = len(correlations)
 
-    def mean(kept: NDArray[np.int64]) -> float:
-        part = correlations[np.ix_(kept, kept)]
-        return float(part[np.triu_indices(len(kept), 1)].mean())
+    def mean(rows: NDArray[np.int64]) -> float:
+        part = correlations[np.ix_(rows, rows)]
+        return float(part[np.triu_indices(len(rows), 1)].mean())
 
-    everyone = np.arange(count)
-    left_out = np.array([mean(np.delete(everyone, row)) for row in everyone])
-    spread = 1.96 * float(np.sqrt((count - 1) / count * ((left_out - left_out.mean()) ** 2).sum()))
-    whole = mean(everyone)
-    return Stability(whole, max(-1.0, whole - spread), min(1.0, whole + spread))
+    rows = np.arange(count)
+    left_out = np.array([mean(np.delete(rows, row)) for row in rows])
+    margin = 1.96 * float(np.sqrt((count - 1) / count * ((left_out - left_out.mean()) ** 2).sum()))
+    whole = mean(rows)
+    return Stability(whole, max(-1.0, whole - margin), min(1.0, whole + margin))

@@ -389,7 +389,10 @@ def test_genres_that_are_built_in_stay_built_in(tmp_path: Path) -> None:
     config = gan.ModelConfig(16, 8, 4, genres=("Comedy", "Drama"), aspect="2:3")
     with torch.random.fork_rng():
         torch.manual_seed(0)
-        asked, judge = gan.Generator(config).eval().with_genres([1.0, -1.0]), gan.Discriminator(config).with_genres([1.0, -1.0])
+        asked, judge = (
+            gan.Generator(config).eval().with_genres([1.0, -1.0]),
+            gan.Discriminator(config).with_genres([1.0, -1.0]),
+        )
     removed = {"layers.2": [0, 3], "layers.5": [1]}
     smaller = pruning.prune(asked, removed, "none")
     assert torch.allclose(drawn(smaller), masked(asked, removed), atol=1e-6)

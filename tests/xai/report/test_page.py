@@ -46,11 +46,11 @@ def test_a_verdict_stands_with_its_evidence(
     stored = record["posters"][0]["methods"]["deeplift"]["trust"]
     assert stored["verdict"] == trust.verdict
     assert trust.verdict in page.text
-    for check in trust.checks:
-        assert check.meaning in page.text
-        found = stored["checks"][check.key]
-        assert found["level"] == check.level
-        assert (found["value"] is None) if math.isnan(check.value) else (found["value"] == check.value)
+    for result in trust.checks:
+        assert result.check.meaning in page.text
+        entry = stored["checks"][result.check.key]
+        assert entry["level"] == result.level
+        assert (entry["value"] is None) if math.isnan(result.value) else (entry["value"] == result.value)
 
 
 def test_an_empty_map_is_said_to_be_empty(checkpoint: gan.Checkpoint, tmp_path: Path) -> None:
