@@ -80,7 +80,12 @@ def _sync_directory(path: Path) -> None:
 
 def write_json(path: Path, record: Mapping[str, Any]) -> None:
     """Write JSON, complete or not at all."""
-    write_file(path, (json.dumps(record, indent=2) + "\n").encode())
+    write_file(path, json_bytes(record))
+
+
+def json_bytes(record: Mapping[str, Any]) -> bytes:
+    """A record as the content of a JSON file."""
+    return (json.dumps(record, indent=2) + "\n").encode()
 
 
 @dataclass(frozen=True)

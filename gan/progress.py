@@ -1,4 +1,4 @@
-"""How far a job is: what it is told, and a bar at the terminal.
+"""Progress of a job: the callback that receives it, and a bar at the terminal.
 
 with progress_bar() as progress:
     table = filters_table(checkpoint, progress=progress)        # called with the finished fraction, 0 to 1
@@ -11,19 +11,17 @@ from contextlib import contextmanager
 
 from tqdm import tqdm
 
-Progress = Callable[[float], None]  # told the finished share of a job, from 0 to 1
+Progress = Callable[[float], None]  # called with the finished fraction of a job, 0 to 1
+StageProgress = Callable[[str, float], None]  # called with the name of a stage and its finished fraction
 SHAPE = "{desc}{percentage:3.0f}% |{bar}| {elapsed}, {remaining} to go"
 
 
 @contextmanager
 def progress_bar(about: str = "") -> Iterator[Progress]:
-    """A bar on stderr, and the function that moves it to a share from 0 to 1; no bar where nobody looks."""
+    """A bar on stderr, none where that is no terminal, and the function that moves it to a fraction from 0 to 1."""
     with tqdm(total=100, desc=f"{about}: " if about else None, bar_format=SHAPE, disable=None) as bar:
 
-        def tell(share: float) -> None:
-            bar.update(100 * share - bar.n)
+        def update(fraction: float) -> None:
+            bar.update(100 * fraction - bar.n)
 
-        yield tell
-
-
-Told = Callable[[str, float], None]
+        yield update

@@ -28,7 +28,7 @@ import numpy as np
 import torch
 
 import gan
-from gan.checkpoints.folder import check_replaceable, fill, stored
+from gan.checkpoints.folder import ensure_replaceable, to_bytes, write_files
 from gan.cli import exit_code
 from gan.data.images import FITS
 from gan.data.posters import PosterSet
@@ -131,7 +131,7 @@ def rounded(network: Any) -> Any:
 
 def export(chosen: argparse.Namespace) -> None:
     """Write the checkpoint folder, complete or not at all."""
-    check_replaceable(chosen.out)
+    ensure_replaceable(chosen.out)
     checkpoint = gan.load(chosen.run / chosen.state)
     checkpoint.need_both()
     told, data = told_of(chosen)
@@ -143,7 +143,7 @@ def export(chosen: argparse.Namespace) -> None:
         info = (
             dict(checkpoint.info) | told | taken | {"data": data, "posters": data["posters"], "held_out": len(held_out)}
         )
-        fill(folder, *checkpoint.need_both(), info, harmless_halves(checkpoint))
+        write_files(folder, *checkpoint.need_both(), info, harmless_halves(checkpoint))
         (folder / "stats.jsonl").write_text("".join(json.dumps(row) + "\n" for row in read_stats(chosen.run)))
         copy_grids(chosen.run / "grids", folder / "grids", chosen.grids, checkpoint.info["kimg"])
         judge_and_describe(folder, chosen.out, training, held_out, chosen.samples, notes)
@@ -181,7 +181,7 @@ def again(chosen: argparse.Namespace) -> None:
             checkpoint = with_zero(checkpoint, training, chosen.samples)
             _, discriminator = checkpoint.need_both()
             weights = folder / "discriminator.safetensors"
-            weights.write_bytes(stored(discriminator, half="discriminator" in harmless_halves(checkpoint)))
+            weights.write_bytes(to_bytes(discriminator, half="discriminator" in harmless_halves(checkpoint)))
             record["model"]["calibrated"] = True
         write_json(folder / "config.json", record)
         judge_and_describe(folder, path, training, held_out, chosen.samples, notes)

@@ -71,7 +71,7 @@ HELP = {
     "grid_kimg": "draw the grid every so often",
     "snapshot_kimg": "save the state every so often",
     "eval_kimg": "judge the generator every so often, 0 for never",
-    "eval_samples": "generated posters in a judgement",
+    "eval_samples": "generated posters in a validation",
 }
 
 

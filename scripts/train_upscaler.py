@@ -23,7 +23,7 @@ from typing import Any
 import torch
 
 from gan import PosterSet, load_posters
-from gan.checkpoints.folder import check_replaceable
+from gan.checkpoints.folder import ensure_replaceable
 from gan.cli import StopRequest, exit_code
 from gan.upscaling.network import CONFIG, Upscaler, UpscalerConfig, load, save
 from gan.upscaling.quality import measure
@@ -155,7 +155,7 @@ def ship(chosen: argparse.Namespace, posters: PosterSet) -> str:
 def run(chosen: argparse.Namespace) -> None:
     """Do what the command line asks."""
     if chosen.ship:
-        check_replaceable(chosen.ship, CONFIG)  # said now, not after minutes of measuring
+        ensure_replaceable(chosen.ship, CONFIG)  # said now, not after minutes of measuring
     posters = load_posters(chosen.data, SIDE, progress=not chosen.quiet)
     if chosen.check:
         upscaler = load(chosen.check)

@@ -18,7 +18,7 @@ from gan.training.run_folder import BEST, STATES, read_grids, read_stats
 if TYPE_CHECKING:
     from gan.evaluation.memorization import Pair
     from gan.evaluation.report import Evaluation
-    from gan.evaluation.validation import Judgement
+    from gan.evaluation.validation import Validation
 
 Row = dict[str, Any]
 CURVES = {
@@ -66,7 +66,7 @@ def read(name: str, folder: Path) -> Run:
 
 
 def _floor(folder: Path) -> tuple[dict[str, float], int]:
-    """That of the run's own judgements, whose counts its curves have, or else of its evaluation; with the count."""
+    """That of the run's own validations, whose counts its curves have, or else of its evaluation; with the count."""
     going = validation.read(folder / BEST)
     if going is not None:
         return dict(going.floor), going.samples
@@ -85,8 +85,8 @@ def _judged(folder: Path) -> tuple[Path, Evaluation] | None:
     return None
 
 
-def _looked_at(folder: Path) -> tuple[Path, Evaluation | Judgement] | None:
-    """The checkpoint whose nearest training posters are known, by its evaluation or by the run's last judgement."""
+def _looked_at(folder: Path) -> tuple[Path, Evaluation | Validation] | None:
+    """The checkpoint whose nearest training posters are known, by its evaluation or by the run's last validation."""
     judged = _judged(folder)
     if judged is not None:
         return judged
@@ -216,7 +216,7 @@ def show_closest(name: str, folder: Path) -> None:
             _show_pairs(*known)
 
 
-def _show_pairs(place: Path, judged: Evaluation | Judgement) -> None:
+def _show_pairs(place: Path, judged: Evaluation | Validation) -> None:
     checkpoint = gan.load(place)
     generator = checkpoint.need_generator()
     asked = bool(generator.config.genres)

@@ -18,7 +18,7 @@ from typing import Any
 
 from safetensors import SafetensorError
 from safetensors.torch import load_file
-from safetensors.torch import save as to_bytes
+from safetensors.torch import save as serialise
 from torch import nn
 
 from gan.checkpoints.foreign import load_foreign
@@ -38,25 +38,29 @@ def save(
     discriminator: Discriminator,
     info: Mapping[str, Any] | None = None,
     half: Collection[str] = (),
+    extra: Mapping[str, bytes] | None = None,
 ) -> None:
-    """Write a checkpoint folder, complete or not at all; one that is there is replaced.
+    """Write a checkpoint folder, complete or not at all; an existing one is replaced.
 
-    Networks named in ``half`` ("generator", "discriminator") are stored in half precision.
+    Networks named in ``half`` ("generator", "discriminator") are stored in half precision. ``extra`` holds further
+    files by name.
 
     Raises
     ------
     CheckpointError
-        If something else is there, which is left as it is.
+        If the path exists and is not a checkpoint; it is left as it is.
     """
-    check_replaceable(directory)
+    ensure_replaceable(directory)
     with write_directory(Path(directory)) as folder:
-        fill(folder, generator, discriminator, info, half)
+        write_files(folder, generator, discriminator, info, half)
+        for name, content in (extra or {}).items():
+            (folder / name).write_bytes(content)
 
 
-def check_replaceable(directory: str | Path, record: str = RECORD) -> None:
-    """Make sure that nothing but a checkpoint is lost when one is written to ``directory``.
+def ensure_replaceable(directory: str | Path, record: str = RECORD) -> None:
+    """Refuse to replace anything but a checkpoint or an empty folder.
 
-    record : name of the JSON file that every such checkpoint holds, with the networks' shape under ``model``.
+    record : name of the JSON file that marks such a checkpoint, with the networks' shape under ``model``.
 
     Raises
     ------
@@ -67,32 +71,32 @@ def check_replaceable(directory: str | Path, record: str = RECORD) -> None:
     if not path.exists() or (path.is_dir() and not any(path.iterdir())):
         return
     try:
-        known = isinstance(json.loads((path / record).read_text())["model"], dict)
+        replaceable = isinstance(json.loads((path / record).read_text())["model"], dict)
     except (OSError, ValueError, KeyError, TypeError):
-        known = False
-    if not known:
-        raise CheckpointError(f"{path} is there and is no checkpoint; it is not replaced.")
+        replaceable = False
+    if not replaceable:
+        raise CheckpointError(f"{path} exists and is not a checkpoint; it is not overwritten.")
 
 
-def fill(
+def write_files(
     folder: Path,
     generator: Generator,
     discriminator: Discriminator,
     info: Mapping[str, Any] | None = None,
     half: Collection[str] = (),
 ) -> None:
-    """Write a checkpoint's files into a folder that is there."""
+    """Write a checkpoint's files into an existing folder."""
     for name, network in (("generator", generator), ("discriminator", discriminator)):
         # Not save_file: on a full disk it raises an error of its own, which is no OSError.
-        (folder / f"{name}.safetensors").write_bytes(stored(network, name in half))
+        (folder / f"{name}.safetensors").write_bytes(to_bytes(network, name in half))
     model = replace(generator.config, calibrated=discriminator.config.calibrated)
     config = {"model": asdict(model), "info": dict(info or {})}
     (folder / RECORD).write_text(json.dumps(config, indent=2) + "\n")
 
 
-def stored(network: nn.Module, half: bool = False) -> bytes:
-    """A network's weights as the content of a safetensors file, in half precision if so wanted."""
-    return to_bytes(
+def to_bytes(network: nn.Module, half: bool = False) -> bytes:
+    """A network's weights as the content of a safetensors file, in half precision where ``half``."""
+    return serialise(
         {
             key: (value.half() if half and value.is_floating_point() else value).detach().cpu().contiguous()
             for key, value in network.state_dict().items()
@@ -111,7 +115,7 @@ def load(path: str | Path) -> Checkpoint:
     """
     path = Path(path)
     if not path.exists():
-        raise CheckpointError(f"{path} is not there.")
+        raise CheckpointError(f"{path} does not exist.")
     return _load_folder(path) if path.is_dir() else load_foreign(path)
 
 

@@ -67,6 +67,10 @@ class PosterSet:
             complete=tuple(self.complete[i] for i in indices),
         )
 
+    def evenly(self, count: int, round_down: bool = False) -> PosterSet:
+        """``count`` of the posters, at most all of them, evenly spaced (see :func:`evenly_spaced`)."""
+        return self.select(evenly_spaced(len(self), count, round_down))
+
     def genre_counts(self) -> dict[str, int]:
         """How many posters have each genre, the most frequent first."""
         counts = Counter(genre for genres in self.genres for genre in set(genres))
@@ -107,6 +111,15 @@ class PosterSet:
     def tensor(self, indices: Sequence[int] | NDArray[np.intp] | Tensor) -> Tensor:
         """Float32 (n, 3, H, W) in [-1, 1] of these posters."""
         return scale(torch.from_numpy(np.ascontiguousarray(self.images[np.asarray(indices)])))
+
+
+def evenly_spaced(length: int, count: int, round_down: bool = False) -> NDArray[np.intp]:
+    """Indices (n,) of ``count`` of ``length`` items, at most all of them, evenly spaced from the first to the last.
+
+    round_down : towards the first item, in place of to the nearest one; the two choices differ by one item at most.
+    """
+    places = np.linspace(0, length - 1, min(count, length))
+    return (places if round_down else places.round()).astype(np.intp)
 
 
 def is_held_out(name: str) -> bool:

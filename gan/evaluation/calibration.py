@@ -20,7 +20,6 @@ from torch import nn
 
 from gan.data.posters import PosterSet
 from gan.evaluation.discriminator import logits, own_labels
-from gan.evaluation.distances import spread
 from gan.evaluation.estimates import Floats
 from gan.evaluation.features import draw, poster_batches, random_labels
 from gan.networks.dcgan import Discriminator, Generator
@@ -39,7 +38,7 @@ def calibrated(
     """
     judging = copy.deepcopy(discriminator).eval()
     genres = generator.config.genres
-    some = spread(training, samples)
+    some = training.evenly(samples)
     asked = random_labels(training, genres, samples, FIRST_SEED)
     real = logits(judging, poster_batches(some), own_labels(some, genres))
     made = logits(judging, draw(generator, samples, FIRST_SEED, asked), asked)

@@ -19,10 +19,10 @@ from numpy.typing import NDArray
 from gan.data.posters import PosterSet
 from gan.evaluation.distances import distance_matrix, leaning
 from gan.evaluation.diversity import distances_of_pairs
-from gan.evaluation.estimates import Figure, equally_many, evenly, with_intervals
+from gan.evaluation.estimates import Figure, match_counts, subsample_evenly, with_intervals
 from gan.evaluation.features import Features, generated_features
 from gan.networks.dcgan import Generator
-from gan.progress import Told
+from gan.progress import StageProgress
 
 GENRE_SEEDS = 2_700_000
 GENRE_SAMPLES = 250
@@ -60,7 +60,7 @@ def genre_figures(
     posters: PosterSet,
     features: Features,
     weights: str = "",
-    tell: Told = lambda what, part: None,
+    tell: StageProgress = lambda what, part: None,
 ) -> tuple[GenreFigure, ...]:
     """For each genre that a generator was trained with: do posters asked for it look like it?
 
@@ -94,7 +94,7 @@ def _genre_figure(genre: str, made: Features, silent: Features, near: Features, 
     """From features of posters that were asked for the genre and for nothing, of real ones with it and without it."""
     pairs = np.stack([made, silent], 1)  # of one noise each: halves must not part them
     # One half of the real posters says where the genre lies, the other how far it is to there.
-    scale, way = (evenly(near[::2], REAL), evenly(far[::2], REAL)), (near[1::2], far[1::2])
+    scale, way = (subsample_evenly(near[::2], REAL), subsample_evenly(far[::2], REAL)), (near[1::2], far[1::2])
     share = len(near) / (len(near) + len(far))
 
     def followed(pairs: Features, near: Features, far: Features, known: Features, rest: Features) -> dict[str, float]:
@@ -102,8 +102,8 @@ def _genre_figure(genre: str, made: Features, silent: Features, near: Features, 
         apart = leaning(known, near, far) - leaning(rest, near, far)
         return {"followed": moved / (apart * (1 - share))}  # posters of all kinds: a share of them has the genre
 
-    shares = with_intervals(followed, pairs, *scale, *(evenly(rows, REAL) for rows in way))
-    spread = with_intervals(_diversity, *equally_many(made, near))
+    shares = with_intervals(followed, pairs, *scale, *(subsample_evenly(rows, REAL) for rows in way))
+    spread = with_intervals(_diversity, *match_counts(made, near))
     return GenreFigure(genre, len(near), len(made), shares["followed"], spread["diversity"])
 
 

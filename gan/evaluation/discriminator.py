@@ -17,11 +17,10 @@ from torch import Tensor
 
 from gan.checkpoints.record import Checkpoint
 from gan.data.posters import PosterSet
-from gan.evaluation.distances import spread
 from gan.evaluation.estimates import Figures, Floats, mean_share, share, with_intervals
 from gan.evaluation.features import draw, poster_batches, random_labels
 from gan.networks.dcgan import Discriminator, Generator
-from gan.progress import Told
+from gan.progress import StageProgress
 
 OTHER_SEEDS = 2_500_000  # generated posters by which the threshold is chosen, never those it is tried on
 
@@ -96,14 +95,14 @@ def what_d_knows(
     samples: int,
     first_seed: int,
     labels: Tensor | None,
-    tell: Told,
+    tell: StageProgress,
 ) -> tuple[Figures | None, float | None]:
     """:func:`discriminator_figures` of a checkpoint and ``samples`` of its generator's posters; None without a D."""
     if checkpoint.discriminator is None:
         return None, None
     discriminator = copy.deepcopy(checkpoint.discriminator).to(next(generator.parameters()).device)
     genres = generator.config.genres
-    some = spread(training, samples)
+    some = training.evenly(samples)
     other = random_labels(training, genres, len(some), OTHER_SEEDS)
     asked = [
         (poster_batches(some), own_labels(some, genres)),

@@ -9,12 +9,10 @@ features, gan/evaluation/validation.py judges a run while it goes on, gan/evalua
 
 from __future__ import annotations
 
-import numpy as np
 import torch
 from torch import Tensor
 
-from gan.data.posters import PosterSet
-from gan.evaluation.estimates import Floats, equally_many, evenly
+from gan.evaluation.estimates import Floats, match_counts
 from gan.evaluation.features import Features
 
 ROWS = 1024  # of a kernel matrix that are in memory at once
@@ -30,7 +28,7 @@ def compare(real: Features, generated: Features) -> dict[str, float]:
     return {
         "fd_lite1": frechet_distance(real, generated),
         "kid_lite1": kid(real, generated),
-        **neighbourhoods(*equally_many(real, generated)),
+        **neighbourhoods(*match_counts(real, generated)),
     }
 
 
@@ -111,11 +109,6 @@ def distances(a: Tensor, b: Tensor) -> Tensor:
 def radii(among: Tensor, neighbours: int) -> Tensor:
     """Each point's distance (N,) to its k-th neighbour, from the distances (N, N) among the points."""
     return among.kthvalue(min(neighbours, len(among) - 1) + 1).values  # the point itself is the first
-
-
-def spread(posters: PosterSet, count: int) -> PosterSet:
-    """``count`` of the posters, as :func:`evenly` takes them."""
-    return posters.select(evenly(np.arange(len(posters)), count))
 
 
 def _double(values: Features) -> Tensor:

@@ -15,7 +15,7 @@ from torch import Tensor
 from torch.nn.functional import adaptive_avg_pool2d
 
 from gan.evaluation.distances import distance_matrix
-from gan.evaluation.estimates import Array, Figures, Floats, equally_many, with_intervals
+from gan.evaluation.estimates import Array, Figures, Floats, match_counts, with_intervals
 from gan.evaluation.features import Features
 
 THUMBNAIL = 32  # pixels a side at which pictures are compared
@@ -31,7 +31,7 @@ def collapse(real: Features, made: Features, real_pictures: Features, made_pictu
         0.1 % of the pairs of held-out ones; 0.001 for real posters.
     """
     matrices = [
-        distance_matrix(rows, rows) for rows in (*equally_many(real, made), *equally_many(real_pictures, made_pictures))
+        distance_matrix(rows, rows) for rows in (*match_counts(real, made), *match_counts(real_pictures, made_pictures))
     ]
 
     def figure(of_real: Array, of_made: Array) -> dict[str, float]:

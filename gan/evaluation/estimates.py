@@ -12,6 +12,7 @@ from typing import Any
 import numpy as np
 from numpy.typing import NDArray
 
+from gan.data.posters import evenly_spaced
 from gan.evaluation.features import Features
 
 Array = NDArray[Any]
@@ -55,16 +56,15 @@ def with_intervals(
     }
 
 
-def equally_many(a: Features, b: Features) -> tuple[Features, Features]:
-    """As many rows of both as the shorter has, spread evenly over the longer."""
+def match_counts(a: Features, b: Features) -> tuple[Features, Features]:
+    """Both cut to the number of rows of the shorter, evenly spaced."""
     count = min(len(a), len(b))
-    return evenly(a, count), evenly(b, count)
+    return subsample_evenly(a, count), subsample_evenly(b, count)
 
 
-def evenly(rows: Array, count: int) -> Array:
-    """``count`` of the rows, at most all of them, spread evenly: no more of the first films than of the last."""
-    places = np.linspace(0, len(rows) - 1, min(count, len(rows))).round().astype(int)
-    chosen: Array = rows[places]
+def subsample_evenly(rows: Array, count: int) -> Array:
+    """``count`` of the rows, at most all of them, evenly spaced: no more of the first films than of the last."""
+    chosen: Array = rows[evenly_spaced(len(rows), count)]
     return chosen
 
 

@@ -12,7 +12,6 @@ import importlib
 from collections.abc import Iterable
 from typing import Any
 
-import numpy as np
 import torch
 from torch import Tensor
 
@@ -21,7 +20,6 @@ from gan.data.images import to_uint8
 from gan.data.posters import PosterSet
 from gan.errors import MetricsUnavailableError
 from gan.evaluation.distances import frechet_distance
-from gan.evaluation.estimates import evenly
 from gan.evaluation.features import Device, Features, draw, poster_batches, random_labels
 from gan.evaluation.report import FIRST_SEED, SAMPLES
 
@@ -45,7 +43,7 @@ def inception_fid(
     """
     network = _inception().to(device)
     generator = copy.deepcopy(checkpoint.need_generator()).to(device)
-    some = training.select(evenly(np.arange(len(training)), samples))
+    some = training.evenly(samples)
     labels = random_labels(training, generator.config.genres, len(some), first_seed)
     real = _inception_features(network, poster_batches(some), device)
     made = _inception_features(network, draw(generator, len(some), first_seed, labels), device)

@@ -18,8 +18,6 @@ from dataclasses import asdict, dataclass
 from pathlib import Path
 from typing import Any
 
-import numpy as np
-
 from gan.checkpoints.record import Checkpoint
 from gan.data.images import Fit
 from gan.data.posters import PosterSet
@@ -28,12 +26,12 @@ from gan.evaluation.conditioning import GenreFigure, genre_figures
 from gan.evaluation.discriminator import what_d_knows
 from gan.evaluation.distances import compare
 from gan.evaluation.diversity import collapse, thumbnails
-from gan.evaluation.estimates import Figure, Figures, evenly, with_intervals
+from gan.evaluation.estimates import Figure, Figures, subsample_evenly, with_intervals
 from gan.evaluation.features import Device, draw, generated_features, poster_batches, poster_features, random_labels
 from gan.evaluation.memorization import Pair, memorisation
 from gan.files import write_json
 from gan.networks.dcgan import Generator
-from gan.progress import Told
+from gan.progress import StageProgress
 
 FILE = "evaluate.json"
 SAMPLES = 5000
@@ -143,7 +141,7 @@ def evaluate(
     samples: int = SAMPLES,
     first_seed: int = FIRST_SEED,
     device: Device = "cpu",
-    progress: Told | None = None,
+    progress: StageProgress | None = None,
 ) -> Evaluation:
     """Measure everything.
 
@@ -173,7 +171,7 @@ def evaluate(
     tell("distances", 0)
     generated = with_intervals(compare, real, made)
     tell("distances of training posters", 0)
-    floor = with_intervals(compare, real, evenly(known, samples))
+    floor = with_intervals(compare, real, subsample_evenly(known, samples))
     tell("copies", 0)
     copied, closest = memorisation(known, real, made, training.names, first_seed)
     tell("collapse", 0)
@@ -211,7 +209,7 @@ def some_of(posters: PosterSet, count: int | None) -> PosterSet:
         return posters
     if count < 1:
         raise DataError(f"At least 1 training poster is needed to judge by, not {count}.")
-    return posters.select(np.linspace(0, len(posters) - 1, count).astype(np.intp))
+    return posters.evenly(count, round_down=True)
 
 
 def taken_as(checkpoint: Checkpoint, fit: Fit | None = None, genres: str | None = None) -> tuple[Fit, list[str]]:

@@ -1,10 +1,10 @@
-"""How a run is judged while it goes on: the figures, their floor, and what comes nearest to a training poster.
+"""Validation during a training run: metrics, their floor, and the generated posters nearest to training posters.
 
-    found = judge(generator, training, held_out, samples=2000)
-    found.figures["fd_lite1"], found.floor["fd_lite1"], found.closest[0].poster
+    validation = validate(generator, training, held_out, samples=2000)
+    validation.metrics["fd_lite1"], validation.floor["fd_lite1"], validation.closest[0].poster
 
-Numbers alone, without intervals, and by a part of the training posters, so that a run is not held up;
-gan/evaluation/report.py judges a checkpoint by all of them.
+Values alone, without intervals, and on a subset of the training posters, so that a run is not held up;
+gan/evaluation/report.py evaluates a checkpoint on all of them.
 """
 
 from __future__ import annotations
@@ -17,24 +17,25 @@ from typing import Any
 
 from gan.data.posters import PosterSet
 from gan.errors import CheckpointError, MetricsUnavailableError
-from gan.evaluation.distances import compare, spread
+from gan.evaluation.distances import compare
 from gan.evaluation.features import generated_features, poster_features, random_labels
 from gan.evaluation.memorization import Pair, closest_pairs, nearest
 from gan.networks.dcgan import Generator
 
-FILE = "judgement.json"  # in the checkpoint folder of a run's best state
+FILE = "validation.json"  # in the checkpoint folder of a run's best state
+OLD_FILE = "judgement.json"  # of version 0.1, with "figures" for "metrics"; read until 0.3
 
 
 @dataclass(frozen=True)
-class Judgement:
-    """Figures of gan.evaluation.distances.compare for ``samples`` generated posters against all held-out ones.
+class Validation:
+    """Metrics of :func:`gan.evaluation.distances.compare`, ``samples`` generated posters against all held-out ones.
 
-    floor : the same figures for training posters in place of generated ones, as many or all there are.
-    closest : generated posters that come nearest to one of these training posters.
-    training, held_out : how many of each were looked at. first_seed : of the generated posters.
+    floor : the same metrics for training posters in place of generated ones, the same number or all there are.
+    closest : generated posters nearest to one of these training posters.
+    training, held_out : how many of each were used. first_seed : of the generated posters.
     """
 
-    figures: Mapping[str, float]
+    metrics: Mapping[str, float]
     floor: Mapping[str, float]
     closest: tuple[Pair, ...]
     samples: int
@@ -43,17 +44,17 @@ class Judgement:
     first_seed: int
 
     def to_json(self) -> dict[str, Any]:
-        """Plain lists, numbers and texts for ``judgement.json``."""
+        """Plain lists, numbers and texts for ``validation.json``."""
         return asdict(self)
 
 
-def judge(
+def validate(
     generator: Generator, training: PosterSet, held_out: PosterSet, samples: int = 2000, first_seed: int = 0
-) -> Judgement:
-    """Judge posters of the seeds from ``first_seed`` on, on the generator's device.
+) -> Validation:
+    """Evaluate posters of the seeds from ``first_seed`` on, on the generator's device.
 
-    A conditional generator is asked for the genres of random training posters. The features of real posters are
-    computed once and kept on disk.
+    A conditional generator is given the genres of random training posters. The features of real posters are computed
+    once and cached on disk.
 
     Raises
     ------
@@ -61,37 +62,40 @@ def judge(
         If the extra ``metrics`` is not installed, or there are fewer than two posters of either kind.
     """
     if min(len(training), len(held_out)) < 2:
-        raise MetricsUnavailableError("At least two held-out posters and two to train on are needed to judge by.")
+        raise MetricsUnavailableError("Validation needs at least two held-out and two training posters.")
     device = next(generator.parameters()).device
-    some = spread(training, samples)
-    real, known = poster_features(held_out, device), poster_features(some, device)
+    subset = training.evenly(samples)
+    real, known = poster_features(held_out, device), poster_features(subset, device)
     labels = random_labels(training, generator.config.genres, samples, first_seed)
     made = generated_features(generator, samples, first_seed, labels)
     distance, which = nearest(made, known)
-    return Judgement(
-        figures=compare(real, made),
+    return Validation(
+        metrics=compare(real, made),
         floor=compare(real, known),
-        closest=closest_pairs(distance, which, nearest(real, known)[0], some.names, first_seed),
+        closest=closest_pairs(distance, which, nearest(real, known)[0], subset.names, first_seed),
         samples=samples,
-        training=len(some),
+        training=len(subset),
         held_out=len(held_out),
         first_seed=first_seed,
     )
 
 
-def read(directory: Path) -> Judgement | None:
-    """What was found when the state in this checkpoint folder was judged; None where nothing was kept.
+def read(directory: Path) -> Validation | None:
+    """The validation of the state in this checkpoint folder; None where there is none.
 
     Raises
     ------
     CheckpointError
-        If there is a ``judgement.json`` that cannot be understood.
+        If there is a ``validation.json`` that cannot be read.
     """
     path = directory / FILE
+    if not path.exists():
+        path = directory / OLD_FILE
     try:
         record = json.loads(path.read_text())
-        return Judgement(**record | {"closest": tuple(Pair(**pair) for pair in record["closest"])})
+        record = {"metrics" if key == "figures" else key: value for key, value in record.items()}
+        return Validation(**record | {"closest": tuple(Pair(**pair) for pair in record["closest"])})
     except (FileNotFoundError, NotADirectoryError):
         return None
-    except (OSError, ValueError, KeyError, TypeError) as error:
-        raise CheckpointError(f"{path} is not a judgement; the run's next one replaces it.") from error
+    except (OSError, ValueError, KeyError, TypeError, AttributeError) as error:
+        raise CheckpointError(f"{path} is not a validation; the run's next one replaces it.") from error

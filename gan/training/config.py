@@ -46,7 +46,7 @@ class TrainConfig(FromDict):
     seed : names the whole run: weights, order of posters, noise and augmentation.
     tick_kimg, grid_kimg, snapshot_kimg, eval_kimg : how often a line is logged, a grid is drawn, the
         state is saved and the generator is judged (0: never).
-    eval_samples : generated posters that a judgement draws.
+    eval_samples : generated posters in a validation.
 
     Raises
     ------

@@ -29,7 +29,7 @@ from gan.data.posters import PosterSet
 from gan.errors import MetricsUnavailableError, TrainingError
 from gan.evaluation import validation
 from gan.evaluation.calibration import calibrated
-from gan.files import write_directory, write_json
+from gan.files import json_bytes, write_json
 from gan.networks.config import ModelConfig
 from gan.networks.dcgan import Discriminator, Generator, latents
 from gan.training import guard_rails
@@ -286,15 +286,13 @@ def judge_and_keep_best(
     Where there is no judge, a warning says so, once.
     """
     try:
-        found = validation.judge(shown, training, held_out, config.eval_samples, EVAL_SEED)
+        found = validation.validate(shown, training, held_out, config.eval_samples, EVAL_SEED)
     except MetricsUnavailableError as error:
         warnings.warn(f"The run is not judged, and has no best state: {error}", RuntimeWarning, stacklevel=2)
         return {}
-    figures = dict(found.figures)
+    figures = dict(found.metrics)
     if figures["fd_lite1"] < state.best:
         state.best = figures["fd_lite1"]
-        checkpoint.check_replaceable(run / BEST)
-        with write_directory(run / BEST) as folder:
-            checkpoint.fill(folder, shown, judging, info(state, training, run, config) | figures)
-            write_json(folder / validation.FILE, found.to_json())
+        extra = {validation.FILE: json_bytes(found.to_json())}
+        checkpoint.save(run / BEST, shown, judging, info(state, training, run, config) | figures, extra=extra)
     return figures

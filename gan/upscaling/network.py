@@ -28,7 +28,7 @@ from safetensors.torch import save as to_bytes
 from torch import Tensor, nn
 from torch.nn import functional as F
 
-from gan.checkpoints.folder import check_replaceable
+from gan.checkpoints.folder import ensure_replaceable
 from gan.errors import CheckpointError
 from gan.files import write_directory
 from gan.upscaling.resampling import FACTOR, resample
@@ -148,7 +148,7 @@ def save(directory: str | Path, upscaler: Upscaler, info: Mapping[str, Any] | No
     info : what is known of the training, kept beside the network's shape.
     card : text of the model card; no card where it is empty.
     """
-    check_replaceable(directory, CONFIG)
+    ensure_replaceable(directory, CONFIG)
     weights = {name: value.detach().half().cpu().contiguous() for name, value in upscaler.state_dict().items()}
     record = {"model": asdict(upscaler.config), "info": dict(info or {})}
     with write_directory(Path(directory)) as folder:

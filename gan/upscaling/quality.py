@@ -16,7 +16,7 @@ from torch.nn import functional as F
 from tqdm import tqdm
 
 from gan.data.images import from_uint8, to_uint8
-from gan.data.posters import PosterSet
+from gan.data.posters import PosterSet, evenly_spaced
 from gan.errors import MetricsUnavailableError
 from gan.evaluation.features import poster_features
 from gan.upscaling.network import Upscaler
@@ -109,7 +109,7 @@ def _ssim(a: Pixels, b: Pixels) -> Figures:
 
 
 def _feature_distance(truth: Pixels, enlarged: Pixels) -> dict[str, float]:
-    places = np.unique(np.linspace(0, len(truth) - 1, JUDGED).astype(int))
+    places = evenly_spaced(len(truth), JUDGED, round_down=True)
     try:
         real, drawn = (
             poster_features(PosterSet(pixels[places], ("",) * len(places), ((),) * len(places)))

@@ -21,7 +21,7 @@ from gan.data.synthetic import draw_poster
 from gan.evaluation import validation
 from gan.evaluation.conditioning import GenreFigure
 from gan.evaluation.report import Evaluation, Figure, Pair, write
-from gan.evaluation.validation import Judgement
+from gan.evaluation.validation import Validation
 from gan.upscaling import network
 from tests.dashboard.conftest import PAGES
 from tests.dashboard.test_pages import captions, texts
@@ -387,7 +387,7 @@ def test_a_run_that_is_going_shows_its_own_floor_and_the_nearest_training_poster
     assert "Dotted: the floor" not in texts(app)
     shutil.copytree(kinds / "plain", run / "best")
     name = sorted(path.name for path in poster_folder.glob("*.*") if path.suffix in {".png", ".jpg"})[0]
-    found = Judgement({"fd_lite1": 250.0}, {"fd_lite1": 23.5}, (Pair(1_000_007, name, 1.5, 0.25),), 500, 400, 12, 0)
+    found = Validation({"fd_lite1": 250.0}, {"fd_lite1": 23.5}, (Pair(1_000_007, name, 1.5, 0.25),), 500, 400, 12, 0)
     (run / "best" / validation.FILE).write_text(json.dumps(found.to_json()))
     app = open_app("training", {"run": "runs/first"}, "--posters", str(poster_folder))
     assert not app.exception and not app.error and not app.warning
@@ -407,7 +407,7 @@ def test_a_run_that_is_going_shows_its_own_floor_and_the_nearest_training_poster
     (run / "best" / validation.FILE).write_text("{}")
     app.run()
     assert not app.exception
-    assert "is not a judgement" in app.warning[0].value
+    assert "is not a validation" in app.warning[0].value
 
 
 # ---- enlargement ---------------------------------------------------------------------------------------

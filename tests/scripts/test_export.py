@@ -428,7 +428,7 @@ def test_a_folder_that_is_no_checkpoint_is_never_replaced(
 ) -> None:
     (tmp_path / "checkpoints/mine").mkdir(parents=True)
     assert export("--run", run, "--out", tmp_path / "checkpoints") == 2
-    assert one_sentence(capsys) == f"{tmp_path / 'checkpoints'} is there and is no checkpoint; it is not replaced."
+    assert one_sentence(capsys) == f"{tmp_path / 'checkpoints'} exists and is not a checkpoint; it is not overwritten."
     assert (tmp_path / "checkpoints/mine").is_dir()
 
 
@@ -516,7 +516,7 @@ def test_an_older_run_whose_options_have_no_hashes_is_judged_by_as_many_posters(
 @pytest.mark.parametrize(
     ("change", "sentence"),
     [
-        (lambda run: shutil.rmtree(run / "best"), "{run}/best is not there."),
+        (lambda run: shutil.rmtree(run / "best"), "{run}/best does not exist."),
         (lambda run: (run / "options.json").unlink(), "{run}/options.json is not the options of a run."),
         (lambda run: (run / "options.json").write_text("{"), "{run}/options.json is not the options of a run."),
         (lambda run: (run / "options.json").write_text("[]"), "{run}/options.json is not the options of a run."),
@@ -543,8 +543,8 @@ def test_a_run_that_cannot_be_exported_is_one_sentence(
     [
         ([], "Name --run and --out, or a checkpoint to measure --again."),
         (["--run", "nowhere"], "Name --run and --out, or a checkpoint to measure --again."),
-        (["--run", "nowhere", "--out", "nothing"], "nowhere/best is not there."),
-        (["--again", "nowhere"], "nowhere is not there."),
+        (["--run", "nowhere", "--out", "nothing"], "nowhere/best does not exist."),
+        (["--again", "nowhere"], "nowhere does not exist."),
     ],
 )
 def test_what_is_not_there_is_one_sentence(

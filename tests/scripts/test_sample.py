@@ -121,7 +121,7 @@ def test_a_missing_checkpoint_is_one_sentence_and_exit_code_2(
 ) -> None:
     arguments = ["--checkpoint", str(tmp_path / "none"), "--out", str(tmp_path / "grid.png")]
     assert script("sample").main(arguments) == 2
-    assert one_sentence(capsys) == f"{tmp_path / 'none'} is not there."
+    assert one_sentence(capsys) == f"{tmp_path / 'none'} does not exist."
 
 
 @pytest.mark.parametrize("options", [["--out", "file/grid.png"], ["--out", "file", "--single"]])

@@ -102,7 +102,7 @@ def test_a_run_grows_from_a_smaller_checkpoint(
     assert train(*where, "--out", tmp_path / "other") == 2  # of width 4
     assert one_sentence(capsys).startswith("small has channels (12,) from the picture to the noise; ")
     assert train("--data", poster_folder, "--from", tmp_path / "none", "--out", tmp_path / "other") == 2
-    assert one_sentence(capsys) == f"{tmp_path / 'none'} is not there."
+    assert one_sentence(capsys) == f"{tmp_path / 'none'} does not exist."
     assert not (tmp_path / "other").exists()
 
 
@@ -210,7 +210,7 @@ def test_a_dry_run_looks_at_the_start(
     save(tmp_path / "small", Generator(config), Discriminator(config))
     dry = ["--data", poster_folder, "--out", tmp_path / "run", "--dry-run"]
     assert train(*dry, "--from", tmp_path / "none") == 2
-    assert one_sentence(capsys) == f"{tmp_path / 'none'} is not there."
+    assert one_sentence(capsys) == f"{tmp_path / 'none'} does not exist."
     assert train(*dry, "--from", tmp_path / "small") == 2  # of width 4
     assert one_sentence(capsys).startswith("small has channels (12,) from the picture to the noise; ")
     fitting = ["--data", poster_folder, "--out", tmp_path / "run", "--from", tmp_path / "small", *TINY, "--width=12"]

@@ -221,7 +221,7 @@ def test_shipping_replaces_nothing_but_an_upscaler(
     with pytest.raises(CheckpointError, match=r"is not replaced\.$"):
         save(tmp_path / "mine", Upscaler(MODEL))
     assert command("--out", tmp_path / "none", "--ship", tmp_path / "mine") == 2  # before the run is looked for
-    assert one_sentence(capsys) == f"{tmp_path / 'mine'} is there and is no checkpoint; it is not replaced."
+    assert one_sentence(capsys) == f"{tmp_path / 'mine'} exists and is not a checkpoint; it is not overwritten."
     assert [path.name for path in (tmp_path / "mine").iterdir()] == ["config.json"]
 
 

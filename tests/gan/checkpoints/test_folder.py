@@ -223,7 +223,7 @@ def test_generator_and_discriminator_must_be_of_one_size(
 
 
 def test_a_missing_path_is_refused(tmp_path: Path) -> None:
-    assert error_of(tmp_path / "none") == f"{tmp_path / 'none'} is not there."
+    assert error_of(tmp_path / "none") == f"{tmp_path / 'none'} does not exist."
 
 
 class Bomb:
@@ -398,7 +398,7 @@ def test_a_folder_of_something_else_is_not_replaced(
     file = tmp_path / "mine" / name
     file.parent.mkdir(parents=True)
     file.write_text(text)
-    with pytest.raises(CheckpointError, match=r"mine is there and is no checkpoint; it is not replaced\.$"):
+    with pytest.raises(CheckpointError, match=r"mine exists and is not a checkpoint; it is not overwritten\.$"):
         save(tmp_path / "mine", *networks)
     assert file.read_text() == text
     assert [path.name for path in tmp_path.iterdir()] == ["mine"]
@@ -406,6 +406,6 @@ def test_a_folder_of_something_else_is_not_replaced(
 
 def test_a_file_is_not_replaced_by_a_checkpoint(networks: tuple[Generator, Discriminator], tmp_path: Path) -> None:
     (tmp_path / "mine").write_text("a year's work")
-    with pytest.raises(CheckpointError, match=r"is not replaced\.$"):
+    with pytest.raises(CheckpointError, match=r"is not overwritten\.$"):
         save(tmp_path / "mine", *networks)
     assert (tmp_path / "mine").read_text() == "a year's work"

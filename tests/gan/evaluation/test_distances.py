@@ -9,7 +9,7 @@ from scipy.linalg import sqrtm
 
 from gan.evaluation import distances as metrics
 from gan.evaluation.distances import compare, distances, frechet_distance, kid, neighbourhoods
-from gan.evaluation.estimates import equally_many, evenly, with_intervals
+from gan.evaluation.estimates import match_counts, subsample_evenly, with_intervals
 
 
 def features(seed: int, count: int, width: int = 6) -> np.ndarray:
@@ -180,14 +180,14 @@ def test_precision_and_recall_change_places_with_the_sets() -> None:
 def test_neighbourhoods_are_of_equally_many() -> None:
     with pytest.raises(ValueError, match="10 real and 12 generated posters; equally many are needed"):
         neighbourhoods(features(1, 10), features(2, 12))
-    a, b = equally_many(features(1, 10), features(2, 25))
+    a, b = match_counts(features(1, 10), features(2, 25))
     assert (len(a), len(b)) == (10, 10)
     assert np.array_equal(a, features(1, 10))
 
 
 def test_rows_are_chosen_evenly() -> None:
-    assert evenly(np.arange(9), 3).tolist() == [0, 4, 8]
-    assert evenly(np.arange(3), 9).tolist() == [0, 1, 2]
+    assert subsample_evenly(np.arange(9), 3).tolist() == [0, 4, 8]
+    assert subsample_evenly(np.arange(3), 9).tolist() == [0, 1, 2]
 
 
 def test_few_posters_have_as_many_neighbours_as_there_are() -> None:

@@ -11,7 +11,7 @@ import torch
 import gan
 from gan.evaluation import conditioning, report
 from gan.evaluation.distances import compare, frechet_distance
-from gan.evaluation.estimates import evenly, with_intervals
+from gan.evaluation.estimates import subsample_evenly, with_intervals
 from gan.evaluation.features import generated_features, poster_features
 from gan.evaluation.report import Evaluation, evaluate, read, write
 from tests.gan.small_judge import normal
@@ -45,7 +45,7 @@ def test_a_checkpoint_is_measured_the_same_on_every_run(
     made = generated_features(checkpoint.generator, 20, report.FIRST_SEED)
     real, known = poster_features(held_out), poster_features(training)
     assert found.generated["fd_lite1"].value == frechet_distance(real, made)
-    assert found.floor["fd_lite1"].value == frechet_distance(real, evenly(known, 20))
+    assert found.floor["fd_lite1"].value == frechet_distance(real, subsample_evenly(known, 20))
     assert found.floor.keys() == found.generated.keys()
     with torch.no_grad():
         judged = checkpoint.discriminator.logit(held_out.tensor(range(16)))

@@ -11,9 +11,9 @@ import torch
 from gan import CheckpointError, Generator, MetricsUnavailableError, ModelConfig, PosterSet, latents, to_uint8
 from gan.evaluation import validation
 from gan.evaluation.distances import compare, frechet_distance, kid
-from gan.evaluation.estimates import evenly
+from gan.evaluation.estimates import subsample_evenly
 from gan.evaluation.features import generated_features, poster_features, random_labels
-from gan.evaluation.validation import Judgement, judge
+from gan.evaluation.validation import Validation, validate
 from tests.gan.small_judge import Asked, Judge
 
 pytestmark = pytest.mark.usefixtures("small_judge")
@@ -36,24 +36,24 @@ def generator(tiny: ModelConfig) -> Generator:
     return drawing
 
 
-def test_the_figures_are_the_distances_of_the_two_sets_of_features(
+def test_the_metrics_are_the_distances_of_the_two_sets_of_features(
     generator: Generator, parts: tuple[PosterSet, PosterSet]
 ) -> None:
-    found = judge(generator, *parts, samples=40, first_seed=5)
+    found = validate(generator, *parts, samples=40, first_seed=5)
     real, made = poster_features(parts[1]), generated_features(generator, 40, 5)
     assert real.shape == (10, 12) and made.shape == (40, 12)
-    assert found.figures == compare(real, made)
-    assert found.figures["fd_lite1"] == frechet_distance(real, made) > 0
-    assert found.figures["kid_lite1"] == kid(real, made)
-    assert found.figures.keys() == found.floor.keys() == KEYS
+    assert found.metrics == compare(real, made)
+    assert found.metrics["fd_lite1"] == frechet_distance(real, made) > 0
+    assert found.metrics["kid_lite1"] == kid(real, made)
+    assert found.metrics.keys() == found.floor.keys() == KEYS
 
 
 @pytest.mark.parametrize(("samples", "looked_at"), [(12, 12), (300, 30)])
 def test_the_floor_is_what_as_many_training_posters_get(
     generator: Generator, parts: tuple[PosterSet, PosterSet], samples: int, looked_at: int
 ) -> None:
-    found = judge(generator, *parts, samples=samples)
-    known = poster_features(parts[0].select(evenly(np.arange(30), samples)))
+    found = validate(generator, *parts, samples=samples)
+    known = poster_features(parts[0].select(subsample_evenly(np.arange(30), samples)))
     assert len(known) == found.training == looked_at
     assert found.floor == compare(poster_features(parts[1]), known)
     assert (found.samples, found.held_out) == (samples, 10)
@@ -67,7 +67,7 @@ def test_a_generated_poster_that_copies_a_training_poster_is_listed_with_it(
     images = training.images.copy()
     with torch.no_grad():
         images[[4, 9]] = to_uint8(generator(latents([5, 8], generator.config)))
-    found = judge(generator, replace(training, images=images), held_out, 40, first_seed=3)
+    found = validate(generator, replace(training, images=images), held_out, 40, first_seed=3)
     assert {(pair.seed, pair.poster) for pair in found.closest[:2]} == {
         (5, training.names[4]),
         (8, training.names[9]),
@@ -82,37 +82,47 @@ def test_a_conditional_generator_is_judged_by_what_random_training_posters_ask_f
     genres = tuple(parts[0].genre_counts())[:3]
     asked = Asked(ModelConfig(resolution=8, latent=8, width=4, genres=genres))
     made = generated_features(asked, 70, 3, random_labels(parts[0], genres, 70, seed=3))
-    assert judge(asked, *parts, samples=70, first_seed=3).figures == compare(poster_features(parts[1]), made)
+    assert validate(asked, *parts, samples=70, first_seed=3).metrics == compare(poster_features(parts[1]), made)
 
 
 @pytest.mark.parametrize("few", [0, 1])
-def test_a_judgement_needs_two_posters_of_either_kind(
+def test_validation_needs_two_posters_of_either_kind(
     generator: Generator, parts: tuple[PosterSet, PosterSet], few: int
 ) -> None:
     lacking = [part.select([0]) if place == few else part for place, part in enumerate(parts)]
-    with pytest.raises(MetricsUnavailableError, match="two held-out posters and two to train on"):
-        judge(generator, *lacking)
+    with pytest.raises(MetricsUnavailableError, match="two held-out and two training posters"):
+        validate(generator, *lacking)
 
 
 def test_real_posters_are_looked_at_once(
     small_judge: Judge, generator: Generator, parts: tuple[PosterSet, PosterSet]
 ) -> None:
-    judge(generator, *parts, samples=12)
+    validate(generator, *parts, samples=12)
     first = sum(small_judge.sizes)
-    judge(generator, *parts, samples=12)
+    validate(generator, *parts, samples=12)
     assert (first, sum(small_judge.sizes) - first) == (10 + 12 + 12, 12)
 
 
-def test_a_judgement_is_read_back_and_a_damaged_one_is_one_sentence(
+def test_a_validation_is_read_back_and_a_damaged_one_is_one_sentence(
     generator: Generator, parts: tuple[PosterSet, PosterSet], tmp_path: Path
 ) -> None:
-    found = judge(generator, *parts, samples=12)
+    found = validate(generator, *parts, samples=12)
     assert validation.read(tmp_path) is None
     path = tmp_path / validation.FILE
     path.write_text(json.dumps(found.to_json()))
     assert validation.read(tmp_path) == found
-    assert isinstance(found, Judgement)
+    assert isinstance(found, Validation)
     for damaged in ("", "[]", "{}", '{"closest": [1]}', path.read_text().replace('"floor"', '"roof"')):
         path.write_text(damaged)
-        with pytest.raises(CheckpointError, match=r"is not a judgement; the run's next one replaces it\.$"):
+        with pytest.raises(CheckpointError, match=r"is not a validation; the run's next one replaces it\.$"):
             validation.read(tmp_path)
+
+
+def test_a_validation_of_version_0_1_is_read(
+    generator: Generator, parts: tuple[PosterSet, PosterSet], tmp_path: Path
+) -> None:
+    validated = validate(generator, *parts, samples=12)
+    record = validated.to_json()
+    record["figures"] = record.pop("metrics")
+    (tmp_path / "judgement.json").write_text(json.dumps(record))
+    assert validation.read(tmp_path) == validated

@@ -23,7 +23,7 @@ from torch import Tensor, nn
 from gan import PRESETS, ModelConfig, PosterSet, TrainConfig, TrainingError, latents, load
 from gan.evaluation import validation
 from gan.evaluation.calibration import calibrated
-from gan.evaluation.validation import Judgement
+from gan.evaluation.validation import Validation
 from gan.training import guard_rails, loop
 from gan.training import state as states
 from gan.training.batches import Feed
@@ -675,11 +675,11 @@ def test_the_best_checkpoint_is_kept_and_not_the_last(
     figures = iter([9.0, 5.0, 7.0, 6.0])
     judged: list[tuple[int, int, int, int]] = []
 
-    def judge(generator: nn.Module, training: PosterSet, held_out: PosterSet, samples: int, first: int) -> Judgement:
+    def judge(generator: nn.Module, training: PosterSet, held_out: PosterSet, samples: int, first: int) -> Validation:
         judged.append((len(training), len(held_out), samples, first))
-        return Judgement({"fd_lite1": next(figures), "kid_lite1": 0.1}, {}, (), samples, 0, 0, first)
+        return Validation({"fd_lite1": next(figures), "kid_lite1": 0.1}, {}, (), samples, 0, 0, first)
 
-    monkeypatch.setattr(loop.validation, "judge", judge)
+    monkeypatch.setattr(loop.validation, "validate", judge)
     go(config_of(6, eval_kimg=0.008, eval_samples=20))
     assert load(run / "best").info["updates"] == 4
     assert load(run / "best").info["fd_lite1"] == 5
@@ -700,7 +700,7 @@ def test_what_was_found_of_the_best_state_lies_beside_it(
     assert len(rows) == 3
     best = min(rows, key=lambda row: row["fd_lite1"])
     assert load(run / "best").info["updates"] == best["step"]
-    assert found.figures == {name: best[name] for name in found.figures}
+    assert found.metrics == {name: best[name] for name in found.metrics}
     assert (found.samples, found.training, found.held_out) == (20, 20, 3)
     assert validation.read(run / "latest") is None
 
@@ -711,7 +711,7 @@ def test_a_run_without_the_judge_goes_on_without_its_figures(
     def missing(*_: object) -> None:
         raise loop.MetricsUnavailableError("not installed")
 
-    monkeypatch.setattr(loop.validation, "judge", missing)
+    monkeypatch.setattr(loop.validation, "validate", missing)
     with pytest.warns(RuntimeWarning, match=r"^The run is not judged, and has no best state: not installed$"):
         assert go(config_of(2, eval_kimg=0.004)).steps == 2
     assert not (run / "best").exists()
