@@ -157,7 +157,7 @@ def test_a_failing_process_ends_all_and_what_is_finished_stays(
     arguments = ["--images", folder, "--batch=2", *QUICK]
     broken = tmp_path / "broken.py"
     broken.write_text(
-        f"import os, runpy, sys\nfrom xai import report\nkeep = report.write_chunk\n"
+        f"import os, runpy, sys\nfrom xai.report import archive as report\nkeep = report.write_chunk\n"
         "def write(path, index, *rest):\n"
         "    if index == 3:\n        raise OSError(5, 'Input/output error')\n"
         "    keep(path, index, *rest)\n"
