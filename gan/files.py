@@ -1,4 +1,4 @@
-"""Writing that is complete or absent, whatever happens in between; settings that are read back from JSON."""
+"""Writing that is complete or absent, whatever happens in between."""
 
 from __future__ import annotations
 
@@ -8,9 +8,8 @@ import shutil
 import tempfile
 from collections.abc import Callable, Iterator, Mapping
 from contextlib import contextmanager
-from dataclasses import dataclass, fields
 from pathlib import Path
-from typing import IO, Any, Self
+from typing import IO, Any
 
 
 def write_file(path: Path, content: bytes | Callable[[IO[bytes]], Any]) -> None:
@@ -86,14 +85,3 @@ def write_json(path: Path, record: Mapping[str, Any]) -> None:
 def json_bytes(record: Mapping[str, Any]) -> bytes:
     """A record as the content of a JSON file."""
     return (json.dumps(record, indent=2) + "\n").encode()
-
-
-@dataclass(frozen=True)
-class FromDict:
-    """Base of settings that are stored as JSON, by ``dataclasses.asdict``, and read back."""
-
-    @classmethod
-    def from_dict(cls, values: Mapping[str, Any]) -> Self:
-        """Build from JSON; keys that this version does not have are ignored."""
-        names = {field.name for field in fields(cls)}
-        return cls(**{name: value for name, value in values.items() if name in names})

@@ -9,17 +9,16 @@ Frozen settings, stored in a checkpoint's ``config.json``.
 
 from __future__ import annotations
 
-from collections.abc import Mapping
 from dataclasses import dataclass
 from typing import Any, Self
 
-from gan.files import FromDict
+from gan.settings import Settings, setting
 
 BASES = {"1:1": (4, 4), "2:3": (6, 4)}
 
 
 @dataclass(frozen=True)
-class ModelConfig(FromDict):
+class ModelConfig(Settings):
     """Shape of a DCGAN (Radford, Metz, Chintala 2015).
 
     Parameters
@@ -44,38 +43,34 @@ class ModelConfig(FromDict):
         another length than ``channels``, the aspect is unknown, or a genre is named twice.
     """
 
-    resolution: int = 64
-    latent: int = 100
-    width: int = 64
-    max_width: int = 512
+    resolution: int = setting(64, "width of the picture in pixels, a power of two", low=8)
+    latent: int = setting(100, "number of latent dimensions", low=1)
+    width: int = setting(64, "channels of the layer next to the picture", low=1)
+    max_width: int = setting(512, "largest number of channels of a layer", low=1)
     generator_channels: tuple[int, ...] = ()
-    aspect: str = "1:1"
+    aspect: str = setting("1:1", "square pictures, or whole posters", choices=BASES)
     norm_d: bool = True
     genres: tuple[str, ...] = ()
-    embedding: int = 32
+    embedding: int = setting(32, "width of the embedding of the genres", low=1)
     conditioned: bool = False
     calibrated: bool = False
 
     def __post_init__(self) -> None:
-        if self.resolution < 8 or self.resolution & (self.resolution - 1):
-            raise ValueError(f"resolution must be a power of two of at least 8, not {self.resolution}")
-        for name in ("latent", "width", "max_width", "embedding"):
-            if getattr(self, name) < 1:
-                raise ValueError(f"{name} must be at least 1, not {getattr(self, name)}")
+        super().__post_init__()
+        if self.resolution & (self.resolution - 1):
+            raise ValueError(f"resolution must be a power of two, not {self.resolution}")
         pruned = tuple(self.generator_channels)  # a list, where it comes from JSON
         object.__setattr__(self, "generator_channels", pruned)
         if pruned and (len(pruned) != len(self.channels) or min(pruned) < 1):
             raise ValueError(f"generator_channels must be {len(self.channels)} counts of at least 1, not {pruned}")
-        if self.aspect not in BASES:
-            raise ValueError(f"aspect must be {' or '.join(BASES)}, not {self.aspect}")
         object.__setattr__(self, "genres", tuple(self.genres))
         if len(set(self.genres)) < len(self.genres):
             raise ValueError("genres must be distinct")
 
     @classmethod
-    def from_dict(cls, values: Mapping[str, Any]) -> Self:
-        """As FromDict. Until version 0.2 ``conditioned`` was called ``given``."""
-        return super().from_dict({"conditioned": values.get("given", False)} | dict(values))
+    def from_dict(cls, values: dict[str, Any]) -> Self:
+        """As Settings.from_dict. ``conditioned`` was once called ``given``."""
+        return super().from_dict({"conditioned": values.get("given", False)} | values)
 
     @property
     def channels(self) -> tuple[int, ...]:

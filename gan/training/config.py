@@ -8,8 +8,8 @@ from __future__ import annotations
 import math
 from dataclasses import dataclass, fields, replace
 
-from gan.files import FromDict
 from gan.networks.config import ModelConfig
+from gan.settings import Settings
 from gan.training.augment import POLICIES
 from gan.training.losses import LOSSES
 
@@ -18,7 +18,7 @@ FEATURES = ("efficientnet-lite0", "vgg16")
 
 
 @dataclass(frozen=True)
-class TrainConfig(FromDict):
+class TrainConfig(Settings):
     """How a run is trained. Lengths are in thousands of real images shown (kimg).
 
     Parameters

@@ -290,7 +290,7 @@ def test_an_impossible_option_is_one_line_and_exit_code_2(
     train: Callable[..., int], poster_folder: Path, tmp_path: Path, capsys: pytest.CaptureFixture[str]
 ) -> None:
     assert train("--data", poster_folder, "--out", tmp_path / "run", "--kimg=-1") == 2
-    assert capsys.readouterr().err == "error: kimg must be above 0, not -1.0\n"
+    assert capsys.readouterr().err == "error: kimg must be above 0, not -1.0.\n"
 
 
 def test_an_unwritable_run_is_one_sentence_and_exit_code_2(
