@@ -142,14 +142,14 @@ def generator(bench: Bench) -> Iterator[Row]:
     """The generator's laboratory: all sweeps of one seed, the Jacobian, the picture without every filter."""
     from xai.generator.ablation import ablate_all
     from xai.generator.folded import FoldedGenerator
-    from xai.latents.sweeps import atlas
+    from xai.latents.sweeps import latent_sweeps
     from xai.networks.jacobian import jacobian
 
     network = bench.checkpoint.need_generator()
     z = gan.latents([7], bench.checkpoint.config)
     few = max(3, bench.turns // 3)
-    (sweeps,) = turns(few, lambda turn: atlas(network, z))
-    yield Row("Atlas: 100 values at 11 steps", sweeps, "", None, "under 8,000 ms")
+    (sweeps,) = turns(few, lambda turn: latent_sweeps(network, z))
+    yield Row("Latent sweeps: 100 values at 11 steps", sweeps, "", None, "under 8,000 ms")
     folded, judge = FoldedGenerator.of(network), bench.score
     (without,) = turns(few, lambda turn: [ablate_all(folded, z, layer, score=judge) for layer in folded.layers])
     count = sum(folded.count(layer) for layer in folded.layers)

@@ -21,17 +21,17 @@ if TYPE_CHECKING:
     from xai.latents.genres import GenreEffects, GenreSweep
     from xai.latents.inversion import Inversion
     from xai.latents.paths import Path as Walk
-    from xai.latents.sensitivity import Sensitivity
+    from xai.latents.sensitivity import LatentSensitivity
     from xai.latents.study import LatentStudy
     from xai.networks.batches import Memory
 
 
 @st.cache_resource(max_entries=16, show_spinner="Measuring all noise values")
-def sensitivity(digest: str, seed: int, _checkpoint: gan.Checkpoint, _z: Tensor) -> Sensitivity:
+def sensitivity(digest: str, seed: int, _checkpoint: gan.Checkpoint, _z: Tensor) -> LatentSensitivity:
     """Exact slopes of a seed's poster."""
     from xai.latents import sensitivity as latent
 
-    return latent.sensitivity(_checkpoint.need_generator(), _z, networks.judge(digest, _checkpoint))
+    return latent.latent_sensitivity(_checkpoint.need_generator(), _z, networks.judge(digest, _checkpoint))
 
 
 @st.cache_resource(max_entries=64, show_spinner=False)
@@ -39,7 +39,7 @@ def where(digest: str, seed: int, index: int, _checkpoint: gan.Checkpoint, _z: T
     """Which pixels (H, W) of a seed's poster one noise value changes."""
     from xai.latents import sensitivity as latent
 
-    return latent.where(_checkpoint.need_generator(), _z, index)
+    return latent.pixel_map(_checkpoint.need_generator(), _z, index)
 
 
 @st.cache_resource(max_entries=8, show_spinner=False)
@@ -84,9 +84,9 @@ def walk(digest: str, seed: int, other: int, _checkpoint: gan.Checkpoint, _z: Te
 def stretched(digest: str, seed: int, length: float, _checkpoint: gan.Checkpoint, _z: Tensor) -> Tensor:
     """The poster with its noise ``length`` times as long."""
     from xai.latents.paths import scaled
-    from xai.networks.fast_generator import painter
+    from xai.networks.fast_generator import fast_generator
 
-    return painter(_checkpoint.need_generator())(scaled(_z, length))
+    return fast_generator(_checkpoint.need_generator())(scaled(_z, length))
 
 
 @st.cache_resource(max_entries=64, show_spinner="Asking for every genre")
@@ -168,9 +168,9 @@ def atlas(checkpoint: gan.Checkpoint, seed: int, z: Tensor, progress: Progress) 
     def paint() -> Sheet:
         from dashboard.ui import smaller
         from xai import render
-        from xai.latents.sweeps import atlas as paint_all
+        from xai.latents.sweeps import latent_sweeps
 
-        found = paint_all(checkpoint.need_generator(), z, progress=progress)
+        found = latent_sweeps(checkpoint.need_generator(), z, progress=progress)
         cells = smaller(found.pixels.reshape(-1, *found.pixels.shape[2:]))
         sheet = render.sprite(cells)  # nearly square: browsers do not take pictures of any height
         uri = render.data_uri(sheet.pixels, "WEBP")

@@ -20,7 +20,7 @@ if TYPE_CHECKING:
     from torch import Tensor
 
     from dashboard.sidebar import Subject
-    from xai.latents.directions import Direction, Effect
+    from xai.latents.directions import Direction, StatisticChange
     from xai.latents.genres import GenreEffects
     from xai.latents.study import LatentStudy
 
@@ -67,19 +67,19 @@ def show_importance(study: LatentStudy) -> None:
         _plot(figure, f"What {_words(what)} depends on", "total index: share of its variety")
     with right:
         share, least, most = (
-            np.take_along_axis(part, found.owner[None], 0)[0]
+            np.take_along_axis(part, found.most_influential[None], 0)[0]
             for part in (found.cells.value, found.cells.low, found.cells.high)
         )
         text = [
             [str(owner) if sure else "" for owner, sure in zip(row, known, strict=True)]
-            for row, known in zip(found.owner, found.clear, strict=True)
+            for row, known in zip(found.most_influential, found.certain, strict=True)
         ]
         hover = [
             [
                 f"value {owner}: {part:.2f} ({low:.2f} to {high:.2f})"
                 for owner, part, low, high in zip(*row, strict=True)
             ]
-            for row in zip(found.owner, share, least, most, strict=True)
+            for row in zip(found.most_influential, share, least, most, strict=True)
         ]
         figure = go.Figure(
             go.Heatmap(
@@ -315,7 +315,7 @@ def _title(direction: Direction) -> str:
     return name if name == label else f"{name}: {label}"
 
 
-def _ends(effect: Effect) -> tuple[tuple[str, float], ...]:
+def _ends(effect: StatisticChange) -> tuple[tuple[str, float], ...]:
     return ("change", effect.value), ("from", effect.low), ("to", effect.high)
 
 

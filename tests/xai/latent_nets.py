@@ -57,6 +57,15 @@ def three_colours() -> gan.Generator:
     return painted(places, colours)
 
 
+@torch.no_grad()
+def swept(network: gan.Generator, z: Tensor, index: int, values: Tensor) -> Tensor:
+    """Pictures (V, 3, H, W) of ``z`` (1, latent, 1, 1) with one dimension set to each of ``values``."""
+    changed = z.repeat(len(values), 1, 1, 1)
+    changed[:, index, 0, 0] = values
+    pictures: Tensor = network.eval()(changed)
+    return pictures
+
+
 def axis(index: int, latent: int = LATENT) -> np.ndarray:
     """The unit vector (latent,) of one noise value."""
     return np.eye(latent)[index]

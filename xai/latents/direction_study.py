@@ -1,6 +1,6 @@
-"""Directions in the space of noise, measured: what each does to a poster, and a name only where that is certain.
+"""DirectionStudy in the space of noise, measured: what each does to a poster, and a name only where that is certain.
 
-    found = study(generator, score, seed=0)
+    found = study_directions(generator, score, seed=0)
     for direction in found.directions:
         direction.family, direction.name, direction.label      # "measured", "warmth", "warmth"
         direction.effects                                      # what +-2 along it does to every statistic
@@ -28,17 +28,17 @@ from xai.latents.directions import (
     CONTROL,
     LEAST,
     Direction,
-    Effect,
+    StatisticChange,
     closed_form,
     jacobian_directions,
     measured,
     pca,
     random_directions,
 )
-from xai.latents.sobol import local
+from xai.latents.sobol import local_sensitivity
 from xai.latents.sweeps import AT_ONCE
 from xai.networks.batches import at_once
-from xai.networks.fast_generator import check_latents, painter, size_of
+from xai.networks.fast_generator import check_latents, fast_generator, size_of
 from xai.networks.score import Score
 
 MOVE = 2.0  # units of noise to either side
@@ -47,7 +47,7 @@ STUDY_SEED = 1_000_000  # seeds from here on: nobody's favourite posters
 
 
 @dataclass(frozen=True, eq=False)
-class Agreement:
+class FamilyAgreement:
     """Do the families find the same?
 
     families : in the order of the rows and columns.
@@ -66,7 +66,7 @@ class Agreement:
 
 
 @dataclass(frozen=True, eq=False)
-class Directions:
+class DirectionStudy:
     """All families, measured.
 
     directions : in the order of the families, the control last.
@@ -78,7 +78,7 @@ class Directions:
     directions: tuple[Direction, ...]
     threshold: float
     spread: Mapping[str, float]
-    agreement: Agreement
+    agreement: FamilyAgreement
     seconds: float
 
     def of(self, family: str) -> tuple[Direction, ...]:
@@ -86,64 +86,74 @@ class Directions:
         return tuple(one for one in self.directions if one.family == family)
 
 
-def study(
+@dataclass(frozen=True)
+class Sizes:
+    """How much a study of directions measures.
+
+    directions : of each family, at most. samples : posters for the regression and, half of them, for the PCA.
+    held_out : latents from which each direction is measured; no family has seen them.
+    posters : for the averaged Jacobian. controls : random directions.
+    """
+
+    directions: int = 10
+    samples: int = 2000
+    held_out: int = 48
+    posters: int = 16
+    controls: int = 20
+
+    def check(self, latent: int) -> None:
+        """Raise ExplanationError if a number is too small to measure anything."""
+        if self.directions < 1 or self.held_out < 3 or self.controls < 5 or self.samples < latent + 20:
+            raise ExplanationError(
+                f"A study needs at least 1 direction, 3 held-out latents, 5 controls and {latent + 20} samples."
+            )
+
+
+USUAL = Sizes()
+
+
+def study_directions(
     generator: Generator,
     score: Score | None = None,
-    count: int = 10,
-    samples: int = 2000,
-    held_out: int = 48,
-    posters: int = 16,
-    controls: int = 20,
+    sizes: Sizes = USUAL,
     seed: int = 0,
     gram: Tensor | None = None,
     progress: Progress | None = None,
-) -> Directions:
-    """Find ``count`` directions in each of four ways, measure what each does, and name those that deserve it.
+) -> DirectionStudy:
+    """Find directions in each of four ways, measure what each does, and label those for which that is certain.
 
-    samples : posters for the regression and, half of them, for the PCA.
-    held_out : latents from which each direction is walked; no family has seen them.
-    posters : for the averaged Jacobian, unless ``gram`` (of :class:`xai.latents.sobol.Local`) is given.
-    controls : random directions.
+    ``gram`` is that of :class:`xai.latents.sobol.LocalSensitivity`, where it has been measured already.
 
     Raises
     ------
     ExplanationError
-        If a count is too small to measure anything.
+        If one of the ``sizes`` is too small to measure anything.
     """
-    started, report = time.perf_counter(), progress or (lambda share: None)
+    started, report = time.perf_counter(), progress or (lambda done: None)
     width = generator.config.latent
-    if count < 1 or held_out < 3 or controls < 5 or samples < width + 20:
-        raise ExplanationError(
-            f"A study needs at least 1 direction, 3 held-out latents, 5 controls and {width + 20} samples."
-        )
-    count = min(count, width)
+    sizes.check(width)
     first = STUDY_SEED * (seed + 1)
-    z = latents(range(first, first + samples), generator.config)
-    away = latents(range(first + samples, first + samples + held_out), generator.config)
+    z = latents(range(first, first + sizes.samples), generator.config)
+    held_out = latents(range(first + sizes.samples, first + sizes.samples + sizes.held_out), generator.config)
     values = sample_statistics(generator, z, score, _part(report, 0.0, 0.3))
     if gram is None:
-        gram = local(generator, z[:posters], _part(report, 0.3, 0.5)).gram
-    found = [
-        *pca(generator, z[: max(samples // 2, width + 10)], count=count),
+        gram = local_sensitivity(generator, z[: sizes.posters], _part(report, 0.3, 0.5)).gram
+    names, count = picture_statistics.names(score), min(sizes.directions, width)
+    of_families = [
+        *pca(generator, z[: max(sizes.samples // 2, width + 10)], count=count),
         *closed_form(generator, count),
         *jacobian_directions(gram, count),
-        *measured(z, values, picture_statistics.names(score)),
+        *measured(z, values, names),
     ]
     report(0.6)
-    control = random_directions(width, controls, seed)
+    candidates = [*of_families, *random_directions(width, sizes.controls, seed)]
     spread = values.std(0, correction=1)
-    effects = walk(generator, [*found, *control], away, spread, score, _part(report, 0.6, 1.0))
-    threshold = max(LEAST, _of_chance(effects[len(found) :]))
-    directions = tuple(
-        named(direction, effect, threshold) for direction, effect in zip([*found, *control], effects, strict=True)
-    )
-    return Directions(
-        directions,
-        threshold,
-        dict(zip(picture_statistics.names(score), spread.tolist(), strict=True)),
-        agreement([one for one in directions if one.family != CONTROL], min(count, len(values[0]))),
-        time.perf_counter() - started,
-    )
+    effects = measure_effects(generator, candidates, held_out, spread, score, _part(report, 0.6, 1.0))
+    threshold = max(LEAST, _of_chance(effects[len(of_families) :]))
+    directions = tuple(labelled(one, effect, threshold) for one, effect in zip(candidates, effects, strict=True))
+    agreement = compare_families([one for one in directions if one.family != CONTROL], min(count, len(values[0])))
+    deviations = dict(zip(names, spread.tolist(), strict=True))
+    return DirectionStudy(directions, threshold, deviations, agreement, time.perf_counter() - started)
 
 
 @torch.no_grad()
@@ -152,23 +162,23 @@ def sample_statistics(
 ) -> Tensor:
     """Statistics (N, S) of the posters of ``z`` (N, latent, 1, 1); no picture is kept."""
     check_latents(z)
-    paint, report = painter(generator), progress or (lambda share: None)
+    generate, report = fast_generator(generator), progress or (lambda share: None)
     found: list[Tensor] = []
     rows = at_once(AT_ONCE, size_of(generator, z))
     for number, part in enumerate(torch.split(z, rows), 1):
-        found.append(picture_statistics.measure(paint(part), score))
+        found.append(picture_statistics.measure_statistics(generate(part), score))
         report(min(1.0, number * rows / len(z)))
     return torch.cat(found)
 
 
-def walk(
+def measure_effects(
     generator: Generator,
     directions: Sequence[Direction],
     z: Tensor,
     spread: Tensor,
     score: Score | None = None,
     progress: Progress | None = None,
-) -> list[dict[str, Effect]]:
+) -> list[dict[str, StatisticChange]]:
     """For each direction what the statistics gain on the way from z - 2 v to z + 2 v, over z (N, latent, 1, 1).
 
     spread : (S,), the unit of each statistic: its standard deviation over random posters. A statistic
@@ -185,7 +195,7 @@ def walk(
         mean, error = change.mean(0), change.std(0) / len(z) ** 0.5
         found.append(
             {
-                name: Effect(float(m), float(m - 1.96 * e), float(m + 1.96 * e))
+                name: StatisticChange(float(m), float(m - 1.96 * e), float(m + 1.96 * e))
                 for name, m, e in zip(picture_statistics.names(score), mean, error, strict=True)
             }
         )
@@ -193,7 +203,7 @@ def walk(
     return found
 
 
-def named(direction: Direction, effects: Mapping[str, Effect], threshold: float) -> Direction:
+def labelled(direction: Direction, effects: Mapping[str, StatisticChange], threshold: float) -> Direction:
     """The direction with its effects and, if the largest is certainly above the threshold, its label.
 
     A direction with a label is turned so that the statistic grows along it. A control never has one.
@@ -202,12 +212,12 @@ def named(direction: Direction, effects: Mapping[str, Effect], threshold: float)
     if direction.family == CONTROL or effects[largest].certain < threshold:
         return replace(direction, effects=dict(effects))
     if effects[largest].value < 0:
-        turned = {name: Effect(-one.value, -one.high, -one.low) for name, one in effects.items()}
+        turned = {name: StatisticChange(-one.value, -one.high, -one.low) for name, one in effects.items()}
         return replace(direction, vector=-direction.vector, label=largest, effects=turned)
     return replace(direction, label=largest, effects=dict(effects))
 
 
-def agreement(directions: Sequence[Direction], top: int) -> Agreement:
+def compare_families(directions: Sequence[Direction], top: int) -> FamilyAgreement:
     """Compare the spans of the first ``top`` directions of each family, and their directions one by one."""
     families = tuple(dict.fromkeys(one.family for one in directions))
     groups = {name: [one for one in directions if one.family == name] for name in families}
@@ -215,7 +225,7 @@ def agreement(directions: Sequence[Direction], top: int) -> Agreement:
     spans = [np.linalg.qr(np.stack([one.vector for one in groups[name][:top]], 1))[0] for name in families]
     overlap = np.array([[np.square(a.T @ b).sum() / top for b in spans] for a in spans])
     matches = {(a, b): tuple(_match(one, groups[b]) for one in groups[a]) for a in families for b in families if a != b}
-    return Agreement(families, overlap, top / len(directions[0].vector), top, matches)
+    return FamilyAgreement(families, overlap, top / len(directions[0].vector), top, matches)
 
 
 def _match(direction: Direction, others: Sequence[Direction]) -> tuple[str, str, float]:
@@ -224,7 +234,7 @@ def _match(direction: Direction, others: Sequence[Direction]) -> tuple[str, str,
     return direction.name, others[best].name, cosines[best]
 
 
-def _of_chance(effects: Sequence[Mapping[str, Effect]]) -> float:
+def _of_chance(effects: Sequence[Mapping[str, StatisticChange]]) -> float:
     """What the largest effect of a random direction exceeds only once in twenty."""
     largest = [max(abs(one.value) for one in of_direction.values()) for of_direction in effects]
     return float(np.quantile(largest, CONTROL_QUANTILE))

@@ -1,4 +1,4 @@
-"""Directions in the space of noise that may mean something, found in four ways.
+"""DirectionStudy in the space of noise that may mean something, found in four ways.
 
     pca(generator, z)              activations of a later layer, brought back to noise by regression (GANSpace,
                                    Harkonen et al. 2020)
@@ -26,7 +26,7 @@ from xai.errors import ExplanationError
 from xai.latents.sweeps import AT_ONCE
 from xai.networks.batches import at_once
 from xai.networks.chain import Chain, Convolution
-from xai.networks.fast_generator import check_latents, painter, size_of
+from xai.networks.fast_generator import check_latents, fast_generator, size_of
 from xai.networks.hooks import activations, check_given, private_copy
 
 FAMILIES = ("pca", "closed_form", "jacobian", "measured")
@@ -37,7 +37,7 @@ HELD_OUT = 0.25  # of the sample, for R2
 
 
 @dataclass(frozen=True)
-class Effect:
+class StatisticChange:
     """What a move from -2 to +2 along a direction does to one statistic, averaged over held-out latents.
 
     value : mean change, in standard deviations of the statistic over random posters.
@@ -62,7 +62,7 @@ class Direction:
     family : one of ``FAMILIES``, or ``CONTROL``.
     vector : (latent,), of norm 1; with a label it points to where that statistic grows.
     strength : the family's own measure: share of the variance (pca, closed_form, jacobian), held-out R2
-        (measured), 0 (random). Directions of a family come in its order.
+        (measured), 0 (random). DirectionStudy of a family come in its order.
     label : the statistic that it changes most, or None where the measurement does not support one.
     effects : for each statistic; empty until measured.
     r2 : held-out R2 of the ridge regression, or None outside the family "measured".
@@ -73,10 +73,10 @@ class Direction:
     vector: NDArray[np.float64]
     strength: float
     label: str | None = None
-    effects: Mapping[str, Effect] | None = None
+    effects: Mapping[str, StatisticChange] | None = None
     r2: float | None = None
 
-    def side_effects(self, least: float = LEAST) -> dict[str, Effect]:
+    def side_effects(self, least: float = LEAST) -> dict[str, StatisticChange]:
         """Other statistics that change by at least ``least`` standard deviations for certain, largest first."""
         rest = {name: one for name, one in (self.effects or {}).items() if name != self.label}
         strong = {name: one for name, one in rest.items() if one.certain >= least}
@@ -212,7 +212,7 @@ def along(generator: Generator, z: Tensor, direction: Direction, distances: Sequ
     check_latents(z, 1)
     vector = torch.as_tensor(direction.vector, dtype=torch.float32)[None, :, None, None]
     steps = torch.tensor(distances)[:, None, None, None]
-    return painter(generator)(z + steps * vector)
+    return fast_generator(generator)(z + steps * vector)
 
 
 def _largest(family: str, gram: Tensor, count: int) -> list[Direction]:

@@ -88,20 +88,20 @@ def genre_sweep(
     """
     started, report = time.perf_counter(), progress or (lambda share: None)
     check_latents(z, 1)
-    paint, places = _asking(generator), _places(generator, genres)
+    generate, places = _asking(generator), _places(generator, genres)
     if not strengths or not all(-1 <= strength <= 1 for strength in strengths):
         raise ExplanationError("A sweep needs at least one strength, each from -1 to 1.")
     labels = torch.zeros(len(places), len(strengths), len(generator.config.genres))
     for row, place in enumerate(places):
         labels[row, :, place] = torch.tensor(strengths)
-    plain = paint(z, torch.zeros(1, labels.shape[2]))
-    usual = picture_statistics.measure(plain, score)
+    plain = generate(z, torch.zeros(1, labels.shape[2]))
+    usual = picture_statistics.measure_statistics(plain, score)
     cells, change, moved = [], [], []
     for done, part in _parts(labels.flatten(0, 1), generator):
-        pictures = paint(z.expand(len(part), -1, -1, -1), part)
+        pictures = generate(z.expand(len(part), -1, -1, -1), part)
         cells.append(to_uint8(pictures))
         change.append(_distance(pictures, plain))
-        moved.append(picture_statistics.measure(pictures, score) - usual)
+        moved.append(picture_statistics.measure_statistics(pictures, score) - usual)
         report(done)
     pixels, shape = np.concatenate(cells), (len(places), len(strengths))
     return GenreSweep(
@@ -172,18 +172,20 @@ def genre_effects(
     """
     report = progress or (lambda share: None)
     check_latents(z)
-    paint, places = _asking(generator), _places(generator, genres)
+    generate, places = _asking(generator), _places(generator, genres)
     if len(z) < 2 or not -1 <= strength <= 1:
         raise ExplanationError("Effects need at least two latents, and a strength from -1 to 1.")
     labels = torch.zeros(len(places), len(generator.config.genres))
     labels[torch.arange(len(places)), places] = strength
     usual, distances, changes = [], [], []
     for done, part in _parts(z, generator):
-        plain = paint(part, torch.zeros(len(part), labels.shape[1]))
-        usual.append(picture_statistics.measure(plain, score))
-        asked = [paint(part, label.expand(len(part), -1)) for label in labels]
+        plain = generate(part, torch.zeros(len(part), labels.shape[1]))
+        usual.append(picture_statistics.measure_statistics(plain, score))
+        asked = [generate(part, label.expand(len(part), -1)) for label in labels]
         distances.append(torch.stack([_distance(pictures, plain) for pictures in asked], 1))
-        changes.append(torch.stack([picture_statistics.measure(pictures, score) - usual[-1] for pictures in asked], 1))
+        changes.append(
+            torch.stack([picture_statistics.measure_statistics(pictures, score) - usual[-1] for pictures in asked], 1)
+        )
         report(done)
     rms, rms_error = _mean(torch.cat(distances))
     moved, moved_error = _mean(torch.cat(changes))

@@ -34,7 +34,7 @@ from gan.progress import Progress
 from xai.errors import ExplanationError
 from xai.latents.sweeps import AT_ONCE
 from xai.networks.batches import at_once
-from xai.networks.fast_generator import Paint, painter
+from xai.networks.fast_generator import Generate, fast_generator
 from xai.networks.score import Score
 from xai.render import LUMINANCE_WEIGHTS
 
@@ -129,7 +129,7 @@ def train_encoder(
     """
     if steps < 1:
         raise ExplanationError(f"An encoder is trained for at least 1 step, not {steps}.")
-    paint, report = painter(generator), progress or (lambda share: None)
+    generate, report = fast_generator(generator), progress or (lambda share: None)
     config = generator.config
     random = torch.Generator().manual_seed(seed)
     encoder = _fresh(config.resolution, config.latent, config.aspect, random).to(memory_format=torch.channels_last)
@@ -140,7 +140,7 @@ def train_encoder(
             for group in optimiser.param_groups:
                 group["lr"] = RATE * min(1.0, 2 * (1 - step / steps))  # falls over the second half
             z = torch.randn(batch, config.latent, 1, 1, generator=random)
-            loss = mse_loss(encoder(paint(z)), z.flatten(1))
+            loss = mse_loss(encoder(generate(z)), z.flatten(1))
             optimiser.zero_grad()
             loss.backward()  # type: ignore[no-untyped-call]
             optimiser.step()
@@ -153,8 +153,8 @@ def train_encoder(
 def encoder_r2(encoder: Encoder, generator: Generator, samples: int = 256) -> float:
     """Share of the noise's variance that the encoder finds back, on seeds that it has not seen."""
     z = latents(range(FIRST_CANDIDATE, FIRST_CANDIDATE + samples), generator.config)
-    paint = painter(generator)
-    guess = torch.cat([encoder(paint(part)) for part in torch.split(z, at_once(AT_ONCE, encoder.size))])
+    generate = fast_generator(generator)
+    guess = torch.cat([encoder(generate(part)) for part in torch.split(z, at_once(AT_ONCE, encoder.size))])
     return 1 - float(mse_loss(guess, z.flatten(1)) / z.square().mean())
 
 
@@ -246,9 +246,9 @@ def invert(
         score.check(poster)
     report(0.0)
     begin, names = _starts(generator, poster, encoder, starts)
-    before = _root_mean_square(painter(generator)(begin[:1]), poster)
+    before = _root_mean_square(fast_generator(generator)(begin[:1]), poster)
     report(0.1)
-    loss = _Loss(painter(generator, gradients=True), poster, score)
+    loss = _Loss(fast_generator(generator, gradients=True), poster, score)
     early = max(1, round(EARLY * steps)) if starts > 1 else 0
     first = _descend(loss, begin, range(early), steps, lambda share: report(0.1 + 0.4 * share))
     kept = first.losses[-1].argsort(stable=True)[: (starts + 1) // 2] if early else torch.arange(len(begin))
@@ -270,8 +270,8 @@ class _Way:
 class _Loss:
     """Pictures' distance from the poster plus the prior on the noise, one number a row."""
 
-    def __init__(self, paint: Paint, poster: Tensor, score: Score | None) -> None:
-        self.paint, self.poster = paint, poster
+    def __init__(self, generate: Generate, poster: Tensor, score: Score | None) -> None:
+        self.generate, self.poster = generate, poster
         chain = None if score is None else score.chain
         self.steps = () if chain is None else chain.steps[: len(chain.steps) // 2]
         with torch.no_grad():
@@ -279,7 +279,7 @@ class _Loss:
         self.scale = float(self.features.square().mean().clamp_min(1e-12))
 
     def __call__(self, z: Tensor) -> Tensor:
-        pictures = self.paint(z)
+        pictures = self.generate(z)
         loss = (pictures - self.poster).square().mean((1, 2, 3))
         if self.steps:
             loss = loss + FEATURES * (self._judged(pictures) - self.features).square().flatten(1).mean(1) / self.scale
@@ -318,7 +318,7 @@ def _descend(loss: _Loss, z: Tensor, span: range, steps: int, report: Progress) 
 @torch.no_grad()
 def _starts(generator: Generator, poster: Tensor, encoder: Encoder | None, count: int) -> tuple[Tensor, list[str]]:
     """Latents (count, latent, 1, 1), the nearest first, and where they are from."""
-    paint, config = painter(generator), generator.config
+    generate, config = fast_generator(generator), generator.config
     seeds = list(range(FIRST_CANDIDATE, FIRST_CANDIDATE + CANDIDATES))
     z, names = latents(seeds, config), [f"seed {seed}" for seed in seeds]
     if encoder is not None:
@@ -327,7 +327,7 @@ def _starts(generator: Generator, poster: Tensor, encoder: Encoder | None, count
         longer = guess * (math.sqrt(config.latent) / length)  # the mean of what is possible is too short
         z, names = torch.cat([guess, longer, z]), ["encoder", "encoder", *names]
     parts = torch.split(z, at_once(AT_ONCE, config.size))
-    distance = torch.cat([(paint(part) - poster).square().mean((1, 2, 3)) for part in parts])
+    distance = torch.cat([(generate(part) - poster).square().mean((1, 2, 3)) for part in parts])
     nearest = distance.argsort(stable=True)[:count]
     return z[nearest], [names[i] for i in nearest.tolist()]
 
@@ -336,7 +336,7 @@ def _starts(generator: Generator, poster: Tensor, encoder: Encoder | None, count
 def _result(
     generator: Generator, poster: Tensor, z: Tensor, before: float, start: str, way: list[float], started: float
 ) -> Inversion:
-    picture = painter(generator)(z)
+    picture = fast_generator(generator)(z)
     residual = (poster - picture) / 2
     left = residual.square().mean() / (poster / 2).var(correction=0).clamp_min(1e-12)
     return Inversion(

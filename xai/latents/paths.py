@@ -25,7 +25,7 @@ from gan.progress import Progress
 from xai.errors import ExplanationError
 from xai.latents.sweeps import AT_ONCE
 from xai.networks.batches import at_once
-from xai.networks.fast_generator import check_latents, painter, size_of
+from xai.networks.fast_generator import check_latents, fast_generator, size_of
 
 PARALLEL = 1e-6  # radians; below, a great circle is a straight line
 OPPOSITE = 1e-3  # radians from the opposite; every great circle leads there, so none is chosen
@@ -116,7 +116,7 @@ def angle_between(a: Tensor, b: Tensor) -> float:
 
 @torch.no_grad()
 def path(generator: Generator, start: Tensor, end: Tensor, frames: int = 16, progress: Progress | None = None) -> Path:
-    """Paint ``frames`` pictures of an even walk on the sphere from ``start`` to ``end`` (1, latent, 1, 1).
+    """Generate ``frames`` pictures of an even walk on the sphere from ``start`` to ``end`` (1, latent, 1, 1).
 
     Raises
     ------
@@ -126,11 +126,11 @@ def path(generator: Generator, start: Tensor, end: Tensor, frames: int = 16, pro
     if frames < 2:
         raise ExplanationError(f"A way has at least 2 frames, not {frames}.")
     latents = slerp(start, end, torch.linspace(0, 1, frames, dtype=torch.double))
-    paint, report = painter(generator), progress or (lambda share: None)
+    generate, report = fast_generator(generator), progress or (lambda share: None)
     report(0.0)
     pictures = []
     for part in torch.split(latents, at_once(AT_ONCE, size_of(generator, start))):
-        pictures.append(to_uint8(paint(part)))
+        pictures.append(to_uint8(generate(part)))
         report(sum(map(len, pictures)) / frames)
     pixels = np.concatenate(pictures)
     steps = np.sqrt(np.square(np.diff(pixels.astype(np.float64) / 255, axis=0)).mean((1, 2, 3)))

@@ -1,7 +1,7 @@
 """Numbers that say in a word what a picture looks like.
 
     STATISTICS["warmth"](images)            # (N,)
-    measure(images, score)                  # (N, S): all of them, D's logit last
+    measure_statistics(images, score)                  # (N, S): all of them, D's logit last
     names(score)
 
 Each is a plain function of pictures (N, 3, H, W) in [-1, 1]. Luminance and colours count from 0 to 1.
@@ -116,7 +116,7 @@ def names(score: Score | None = None) -> tuple[str, ...]:
 
 
 @torch.no_grad()
-def measure(images: Tensor, score: Score | None = None) -> Tensor:
+def measure_statistics(images: Tensor, score: Score | None = None) -> Tensor:
     """All statistics of pictures (N, 3, H, W), shape (N, S); with a score, D's logit is the last one."""
     columns = [function(images) for function in STATISTICS.values()]
     if score is not None:

@@ -1,8 +1,9 @@
-"""What each noise value does to the picture.
+"""What each latent dimension does to one picture, to first order.
 
-sweep(generator, z, index=17, values=torch.linspace(-3, 3, 9))      # (9, 3, 64, 64)
-sensitivity(generator, z)                                            # one row a value
-where(generator, z, index=17)                                        # (64, 64): which pixels value 17 changes
+    latent_sensitivity(generator, z)             # one row a dimension
+    pixel_map(generator, z, index=17)            # (64, 64): which pixels dimension 17 changes
+
+For whole sweeps of a dimension see ``xai.latents.sweeps``.
 """
 
 from __future__ import annotations
@@ -13,26 +14,24 @@ import torch
 from torch import Tensor
 
 from gan.networks.dcgan import Generator
-from xai.errors import ExplanationError
-from xai.networks.batches import at_once
-from xai.networks.fast_generator import size_of
+from xai.networks.fast_generator import check_dimension
 from xai.networks.hooks import private_copy
-from xai.networks.jacobian import AT_ONCE, derivatives_along, unit_vectors
+from xai.networks.jacobian import derivatives_along, unit_vectors
 from xai.networks.score import Score
 from xai.render import LUMINANCE_WEIGHTS
 
 
 @dataclass(frozen=True, eq=False)
-class Sensitivity:
-    """Exact slopes of one picture with respect to each noise value.
+class LatentSensitivity:
+    """Exact derivatives of one picture with respect to each latent dimension.
 
     rms : (latent,), root mean square of dG/dz over pixels and colours, per unit of noise; the picture's
         own range is 2.
     brightness : (latent,), change of the mean luminance per unit.
-    top, middle, bottom : (latent,), share of the squared change in each third of the picture, sum 1.
+    top, middle, bottom : (latent,), proportion of the squared change in each third of the picture, sum 1.
     score : (latent,), change of D's logit per unit, or None without a score.
 
-    Where in the picture a value acts is asked of ``where``, for one value: all maps would be a hundred pictures.
+    Where in the picture a dimension acts, :func:`pixel_map` answers for one: all maps would be a hundred pictures.
     """
 
     rms: Tensor
@@ -43,62 +42,40 @@ class Sensitivity:
     score: Tensor | None
 
 
-@torch.no_grad()
-def sweep(generator: Generator, z: Tensor, index: int, values: Tensor) -> Tensor:
-    """Pictures (V, 3, H, W) of ``z`` (1, latent, 1, 1) with value ``index`` set to each of ``values``.
+def pixel_map(generator: Generator, z: Tensor, index: int) -> Tensor:
+    """Which pixels a latent dimension changes: (H, W), root mean square over colours of dG/dz_k at ``z``.
 
     Raises
     ------
     ExplanationError
-        If there is no such noise value.
+        If there is no such dimension.
     """
-    _check_index(z, index)
-    changed = z.repeat(len(values), 1, 1, 1)
-    changed[:, index, 0, 0] = values
-    private = private_copy(generator)
-    return torch.cat([private(part) for part in torch.split(changed, at_once(AT_ONCE, size_of(generator, z)))])
+    check_dimension(index, z.shape[1])
+    (derivative,) = derivatives_along(generator, z, unit_vectors(z)[index : index + 1])
+    return derivative[0].square().mean(0).sqrt()
 
 
-def where(generator: Generator, z: Tensor, index: int) -> Tensor:
-    """Which pixels noise value ``index`` changes: (H, W), root mean square over colours of the slope at ``z``.
-
-    Raises
-    ------
-    ExplanationError
-        If there is no such noise value.
-    """
-    _check_index(z, index)
-    (slopes,) = derivatives_along(generator, z, unit_vectors(z)[index : index + 1])
-    return slopes[0].square().mean(0).sqrt()
-
-
-def sensitivity(generator: Generator, z: Tensor, score: Score | None = None) -> Sensitivity:
-    """How strongly, in which third, and in which direction each noise value changes the picture of ``z``."""
+def latent_sensitivity(generator: Generator, z: Tensor, score: Score | None = None) -> LatentSensitivity:
+    """How strongly, in which third, and in which direction each dimension changes the picture of ``z``."""
     gradient = None if score is None else _gradient(generator, z, score)
-    parts = [
-        _summary(slopes, gradient) for slopes in derivatives_along(generator, z, unit_vectors(z))
-    ]  # no slopes are kept: too large
+    # No Jacobian is kept: it is too large.
+    parts = [_summary(jacobian, gradient) for jacobian in derivatives_along(generator, z, unit_vectors(z))]
     rms, brightness, top, middle, bottom, *logit = (torch.cat(column) for column in zip(*parts, strict=True))
-    return Sensitivity(rms, brightness, top, middle, bottom, logit[0] if logit else None)
+    return LatentSensitivity(rms, brightness, top, middle, bottom, logit[0] if logit else None)
 
 
-def _summary(slopes: Tensor, gradient: Tensor | None) -> list[Tensor]:
-    """What ``Sensitivity`` tells of slopes (K, 3, H, W), each (K,); the last only with the score's ``gradient``."""
-    energy = slopes.square().mean(1)  # (K, H, W)
+def _summary(jacobian: Tensor, gradient: Tensor | None) -> list[Tensor]:
+    """Columns (K,) of ``LatentSensitivity`` from K rows (K, 3, H, W) of the Jacobian; the last one by ``gradient``."""
+    energy = jacobian.square().mean(1)  # (K, H, W)
     total = energy.sum((1, 2)).clamp_min(1e-20)
     thirds = [third.sum(1) / total for third in torch.tensor_split(energy.sum(2), 3, dim=1)]
-    luminance = torch.einsum("kchw,c->k", slopes, slopes.new_tensor(LUMINANCE_WEIGHTS)) / slopes[0, 0].numel()
-    along = [] if gradient is None else [torch.einsum("kchw,chw->k", slopes, gradient)]  # chain rule
+    luminance = torch.einsum("kchw,c->k", jacobian, jacobian.new_tensor(LUMINANCE_WEIGHTS)) / jacobian[0, 0].numel()
+    along = [] if gradient is None else [torch.einsum("kchw,chw->k", jacobian, gradient)]  # chain rule
     return [energy.mean((1, 2)).sqrt(), luminance, *thirds, *along]
 
 
 def _gradient(generator: Generator, z: Tensor, score: Score) -> Tensor:
-    """The score's slope (3, H, W) at the picture of ``z``."""
+    """The score's gradient (3, H, W) at the picture of ``z``."""
     with torch.no_grad():
         picture = private_copy(generator)(z)
     return score.gradient(picture)[1][0]
-
-
-def _check_index(z: Tensor, index: int) -> None:
-    if not 0 <= index < z.shape[1]:
-        raise ExplanationError(f"Noise values run from 0 to {z.shape[1] - 1}; {index} is none of them.")

@@ -4,7 +4,7 @@
     found.picture.value                       # (latent,): share of all the variety that is lost without value k
     found.cells.value[:, 7, 2]                # the same for one cell of the picture
     found.of("brightness").value              # the same for a statistic
-    local(generator, z).rms                   # the slope instead: root mean square of dG/dz
+    local_sensitivity(generator, z).rms                   # the slope instead: root mean square of dG/dz
 
 The Sobol total index of a value is the share of the variance that goes when all other values are known: its
 effect alone and in company. Indices of values that act together count what they do together once for each,
@@ -30,7 +30,7 @@ from gan.progress import Progress
 from xai.errors import ExplanationError
 from xai.latents import picture_statistics
 from xai.networks.batches import at_once
-from xai.networks.fast_generator import check_latents, painter
+from xai.networks.fast_generator import check_latents, fast_generator
 from xai.networks.jacobian import jacobian
 from xai.networks.score import Score
 
@@ -41,7 +41,7 @@ GROUPS = 64  # of rows that the bootstrap draws together, so that memory does no
 RESAMPLES = 400
 LEVEL = 0.95
 AT_ONCE = 64  # points at once, or one row if it has more
-PAINTED = 128  # pictures painted together, fewer of large ones
+GENERATED = 128  # pictures generated together, fewer of large ones
 INDEX_PARTS = ("value", "low", "high", "variance")
 COLUMNS = 2**14  # parts of an output whose variance is taken together
 
@@ -73,7 +73,7 @@ class Importance:
     statistics : (latent, S), for each picture statistic.
     cells : (latent, grid, grid), for the mean colour of each cell of the picture, which is as oblong as the picture.
     picture : (latent,), for all pixels together.
-    samples : rows; ``samples * (latent + 5)`` pictures were painted.
+    samples : rows; ``samples * (latent + 5)`` pictures were generated.
     seconds : wall time.
     """
 
@@ -96,20 +96,20 @@ class Importance:
     def largest(self) -> Index:
         """(1, grid, grid), the index of the dimension with the largest one in each cell."""
         value, low, high = (
-            np.take_along_axis(part, self.owner[None], 0)
+            np.take_along_axis(part, self.most_influential[None], 0)
             for part in (self.cells.value, self.cells.low, self.cells.high)
         )
         return Index(value, low, high, self.cells.variance)
 
     @property
-    def owner(self) -> NDArray[np.intp]:
+    def most_influential(self) -> NDArray[np.intp]:
         """(grid, grid), the noise value with the largest index in each cell."""
         return np.asarray(self.cells.value.argmax(0))
 
     @property
-    def clear(self) -> NDArray[np.bool_]:
-        """(grid, grid), whether the owner's interval lies above those of all other values."""
-        owned = np.arange(len(self.cells.value))[:, None, None] == self.owner
+    def certain(self) -> NDArray[np.bool_]:
+        """(grid, grid), whether the most_influential's interval lies above those of all other values."""
+        owned = np.arange(len(self.cells.value))[:, None, None] == self.most_influential
         others = np.where(owned, 0.0, self.cells.high).max(0)
         return np.asarray(np.where(owned, self.cells.low, 0.0).max(0) > others)
 
@@ -124,7 +124,7 @@ def importance(
 ) -> Importance:
     """Sobol total indices of every noise value, for picture statistics, cells and the picture as a whole.
 
-    Paints ``samples * (latent + 5)`` pictures, about 3 ms of one core each at 64 x 64, and keeps none.
+    Generates ``samples * (latent + 5)`` pictures, about 3 ms of one core each at 64 x 64, and keeps none.
     With ``score`` D's logit is one of the statistics. ``progress`` is told the share that is done; an exception in
     it ends the work.
 
@@ -138,12 +138,12 @@ def importance(
         raise ExplanationError(
             f"A picture of {height} x {width} pixels cannot be cut into {grid} x {grid} equal cells."
         )
-    paint, rows = painter(generator), at_once(PAINTED, size)
+    generate, rows = fast_generator(generator), at_once(GENERATED, size)
 
     def outputs(points: Tensor) -> list[Tensor]:
-        pictures = torch.cat([paint(part) for part in torch.split(points[:, :, None, None], rows)])
+        pictures = torch.cat([generate(part) for part in torch.split(points[:, :, None, None], rows)])
         cells = adaptive_avg_pool2d(pictures, grid).flatten(2).transpose(1, 2)  # a cell's colours are one output
-        return [picture_statistics.measure(pictures, score)[:, :, None], cells, pictures.flatten(1)[:, None]]
+        return [picture_statistics.measure_statistics(pictures, score)[:, :, None], cells, pictures.flatten(1)[:, None]]
 
     started = time.perf_counter()
     found = total_indices(outputs, generator.config.latent, samples, seed, progress)
@@ -232,7 +232,7 @@ def _ratio(above: NDArray[np.float64], below: NDArray[np.float64]) -> NDArray[np
 
 
 @dataclass(frozen=True, eq=False)
-class Local:
+class LocalSensitivity:
     """Slopes averaged over posters: what a small step does, where an index says what any step does.
 
     rms : (latent,), root mean square of dG/dz over posters, pixels and colours; the picture's own range is 2.
@@ -246,8 +246,8 @@ class Local:
     gram: Tensor
 
 
-def local(generator: Generator, z: Tensor, progress: Progress | None = None) -> Local:
-    """Local sensitivity of every noise value, averaged over the posters of ``z`` (N, latent, 1, 1).
+def local_sensitivity(generator: Generator, z: Tensor, progress: Progress | None = None) -> LocalSensitivity:
+    """LocalSensitivity sensitivity of every noise value, averaged over the posters of ``z`` (N, latent, 1, 1).
 
     About 1 s of one core for each poster at 64 x 64, by exact Jacobians.
 
@@ -269,4 +269,4 @@ def local(generator: Generator, z: Tensor, progress: Progress | None = None) -> 
     rms = squares.mean(0).sqrt()
     spread = squares.std(0) if len(z) > 1 else torch.full_like(rms, torch.nan)
     error = spread / len(z) ** 0.5 / (2 * rms).clamp_min(1e-20)  # d sqrt(x) = dx / (2 sqrt(x))
-    return Local(rms, error, torch.stack(grams).mean(0))
+    return LocalSensitivity(rms, error, torch.stack(grams).mean(0))

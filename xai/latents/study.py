@@ -24,9 +24,9 @@ from gan.files import write_file
 from gan.networks.dcgan import latents
 from gan.progress import Progress
 from xai.errors import ExplanationError
-from xai.latents.direction_study import STUDY_SEED, Directions, agreement, study
-from xai.latents.directions import CONTROL, Direction, Effect
-from xai.latents.sobol import INDEX_PARTS, Importance, Index, Local, importance, local
+from xai.latents.direction_study import STUDY_SEED, DirectionStudy, Sizes, compare_families, study_directions
+from xai.latents.directions import CONTROL, Direction, StatisticChange
+from xai.latents.sobol import INDEX_PARTS, Importance, Index, LocalSensitivity, importance, local_sensitivity
 from xai.networks.score import Score
 
 Arrays = dict[str, NDArray[Any]]
@@ -46,8 +46,8 @@ class LatentStudy:
 
     digest: str
     importance: Importance
-    local: Local
-    directions: Directions
+    local: LocalSensitivity
+    directions: DirectionStudy
 
     def save(self, path: str | Path) -> None:
         """Write one .npz without pickles, complete or not at all."""
@@ -111,10 +111,10 @@ def latent_study(
     score = None if checkpoint.discriminator is None else Score(checkpoint.discriminator)
     found = importance(generator, score, samples, grid, seed, lambda share: report(0.7 * share))
     posters = latents(range(STUDY_SEED, STUDY_SEED + POSTERS), checkpoint.config)
-    slopes = local(generator, posters, lambda share: report(0.7 + 0.1 * share))
+    slopes = local_sensitivity(generator, posters, lambda share: report(0.7 + 0.1 * share))
     width = max(2000, 4 * checkpoint.config.latent)
-    directions = study(
-        generator, score, samples=width, seed=seed, gram=slopes.gram, progress=lambda share: report(0.8 + 0.2 * share)
+    directions = study_directions(
+        generator, score, Sizes(samples=width), seed, slopes.gram, lambda done: report(0.8 + 0.2 * done)
     )
     return LatentStudy(checkpoint.digest, found, slopes, directions)
 
@@ -129,7 +129,7 @@ def _packed(study: LatentStudy) -> tuple[Arrays, dict[str, Any]]:
     directions = study.directions.directions
     names = list(study.directions.spread)
     arrays["vectors"] = np.stack([one.vector for one in directions])
-    effects: list[Mapping[str, Effect]] = [one.effects or {} for one in directions]
+    effects: list[Mapping[str, StatisticChange]] = [one.effects or {} for one in directions]
     arrays["effects"] = np.array([[(e[name].value, e[name].low, e[name].high) for name in names] for e in effects])
     record = {
         "format": FORMAT,
@@ -158,17 +158,17 @@ def _unpacked(arrays: Arrays, record: dict[str, Any]) -> LatentStudy:
     if shapes[0] != (latent, count) or shapes[2] != (latent,) or arrays["gram"].shape != (latent, latent):
         raise ValueError(f"shapes {shapes}")
     found = Importance(tuple(record["names"]), indices[0], indices[1], indices[2], record["samples"], seconds[0])
-    slopes = Local(*(torch.from_numpy(arrays[name]) for name in ("rms", "error", "gram")))
+    slopes = LocalSensitivity(*(torch.from_numpy(arrays[name]) for name in ("rms", "error", "gram")))
     directions = tuple(
         Direction(name, family, vector, strength, label, _effects(record["spread"], rows), r2)
         for (name, family, strength, label, r2), vector, rows in zip(
             record["directions"], arrays["vectors"], arrays["effects"], strict=True
         )
     )
-    compared = agreement([one for one in directions if one.family != CONTROL], record["top"])
-    every = Directions(directions, record["threshold"], record["spread"], compared, seconds[1])
+    compared = compare_families([one for one in directions if one.family != CONTROL], record["top"])
+    every = DirectionStudy(directions, record["threshold"], record["spread"], compared, seconds[1])
     return LatentStudy(record["digest"], found, slopes, every)
 
 
-def _effects(names: Mapping[str, float], rows: NDArray[np.float64]) -> dict[str, Effect]:
-    return {name: Effect(*row) for name, row in zip(names, rows.tolist(), strict=True)}
+def _effects(names: Mapping[str, float], rows: NDArray[np.float64]) -> dict[str, StatisticChange]:
+    return {name: StatisticChange(*row) for name, row in zip(names, rows.tolist(), strict=True)}

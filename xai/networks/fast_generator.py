@@ -1,7 +1,9 @@
 """The fastest way from latents to pictures, and what latents must look like.
 
-paint = painter(generator)
-images = paint(z)                                  # (N, 3, H, W) of the latents (N, latent, 1, 1)
+    generate = fast_generator(generator)
+    images = generate(z)                               # (N, 3, H, W) of the latents (N, latent, 1, 1)
+
+A generator is taken as any module from latents to pictures; most of what is here is faster for one that is a chain.
 """
 
 from __future__ import annotations
@@ -16,13 +18,13 @@ from xai.errors import ExplanationError
 from xai.networks.chain import Chain
 from xai.networks.hooks import private_copy
 
-Paint = Callable[[Tensor], Tensor]
+Generate = Callable[[Tensor], Tensor]
 
 
-def painter(generator: nn.Module, gradients: bool = False) -> Paint:
+def fast_generator(generator: nn.Module, gradients: bool = False) -> Generate:
     """The fastest way from latents to pictures, in eval mode, on weights of its own or shared, never hooked.
 
-    The answer is the generator's up to rounding. With ``gradients`` they reach the latents.
+    Its pictures are the generator's up to rounding. With ``gradients`` they reach the latents.
     """
     chain = chain_of(generator)
     if chain is None:
@@ -30,12 +32,12 @@ def painter(generator: nn.Module, gradients: bool = False) -> Paint:
         return private if gradients else torch.no_grad()(private)
     steps = chain.steps
 
-    def paint(z: Tensor) -> Tensor:
+    def with_gradients(z: Tensor) -> Tensor:
         for step in steps:
             z = step.forward(z, many=True)
         return z
 
-    return paint if gradients else chain
+    return with_gradients if gradients else chain
 
 
 def chain_of(generator: nn.Module) -> Chain | None:
@@ -45,10 +47,10 @@ def chain_of(generator: nn.Module) -> Chain | None:
 
 
 def size_of(generator: nn.Module, z: Tensor) -> tuple[int, int]:
-    """Height and width of the pictures that it draws of latents like ``z``; a stranger is asked for one."""
+    """(height, width) of its pictures of latents like ``z``; any other module than a Generator generates one."""
     if isinstance(generator, Generator):
         return generator.config.size
-    height, width = painter(generator)(z[:1]).shape[2:]
+    height, width = fast_generator(generator)(z[:1]).shape[2:]
     return height, width
 
 
@@ -56,6 +58,12 @@ def check_latents(z: Tensor, count: int | None = None) -> None:
     """Raise ExplanationError unless ``z`` is (N, latent, 1, 1) with finite values, and N = ``count`` if given."""
     if z.ndim != 4 or z.shape[2:] != (1, 1) or not z.numel() or (count is not None and len(z) != count):
         rows = "N" if count is None else count
-        raise ExplanationError(f"Noise has the shape ({rows}, latent, 1, 1), not {tuple(z.shape)}.")
+        raise ExplanationError(f"Latents have the shape ({rows}, latent, 1, 1), not {tuple(z.shape)}.")
     if not bool(torch.isfinite(z).all()):
-        raise ExplanationError("Noise has finite values only.")
+        raise ExplanationError("Latents have finite values only.")
+
+
+def check_dimension(index: int, count: int) -> None:
+    """Raise ExplanationError unless ``index`` is one of ``count`` latent dimensions."""
+    if not 0 <= index < count:
+        raise ExplanationError(f"Latent dimensions run from 0 to {count - 1}; {index} is none of them.")

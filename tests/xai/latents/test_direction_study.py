@@ -1,6 +1,8 @@
 from __future__ import annotations
 
 import functools
+from dataclasses import replace
+from typing import Any
 
 import numpy as np
 import pytest
@@ -11,12 +13,12 @@ import xai
 from tests.xai.latent_nets import GREEN, GREY, LATENT, axis, corners, three_colours
 from tests.xai.nets import discriminator, generator, in_threads, one_sentence, snapshot
 from xai.latents import direction_study as d
-from xai.latents.directions import FAMILIES, Direction, Effect, random_directions
+from xai.latents.directions import FAMILIES, Direction, StatisticChange, random_directions
 
 
 @functools.cache
-def studied() -> d.Directions:
-    return d.study(three_colours(), count=3, samples=400, held_out=12, posters=2, controls=20)
+def studied() -> d.DirectionStudy:
+    return d.study_directions(three_colours(), sizes=d.Sizes(3, 400, 12, 2, 20))
 
 
 def direction(vector: np.ndarray, family: str = "pca", name: str = "one") -> Direction:
@@ -58,7 +60,7 @@ def test_random_directions_are_never_named_and_set_the_threshold() -> None:
 
 
 def test_where_random_directions_reach_far_a_label_must_reach_farther() -> None:
-    found = d.study(corners(), count=2, samples=100, held_out=10, posters=2, controls=20)
+    found = d.study_directions(corners(), sizes=d.Sizes(2, 100, 10, 2, 20))
     largest = [max(abs(effect.value) for effect in one.effects.values()) for one in found.of("random")]
     assert found.threshold == pytest.approx(np.quantile(largest, 0.95)) and found.threshold > 1
     named = [one for one in found.directions if one.label]
@@ -69,29 +71,29 @@ def test_a_dead_direction_has_no_label_and_no_effect() -> None:
     network = three_colours()
     spread = torch.ones(9)
     z = gan.latents(range(5), network.config)
-    (effects,) = d.walk(network, [direction(axis(0))], z, spread)
+    (effects,) = d.measure_effects(network, [direction(axis(0))], z, spread)
     assert all(effect.value == effect.low == effect.high == 0 for effect in effects.values())
-    assert d.named(direction(axis(0)), effects, 1.0).label is None
+    assert d.labelled(direction(axis(0)), effects, 1.0).label is None
 
 
 def test_a_label_needs_an_interval_above_the_threshold() -> None:
     vector = axis(0)
-    sure, unsure = Effect(-2.0, -2.5, -1.5), Effect(-2.0, -3.5, -0.5)
-    small = Effect(0.5, 0.4, 0.6)
-    found = d.named(direction(vector), {"warmth": sure, "contrast": small}, 1.0)
+    sure, unsure = StatisticChange(-2.0, -2.5, -1.5), StatisticChange(-2.0, -3.5, -0.5)
+    small = StatisticChange(0.5, 0.4, 0.6)
+    found = d.labelled(direction(vector), {"warmth": sure, "contrast": small}, 1.0)
     assert found.label == "warmth" and (found.vector == -vector).all() and found.effects["warmth"].value == 2
-    assert found.effects["contrast"] == Effect(-0.5, -0.6, -0.4)
-    assert d.named(direction(vector), {"warmth": unsure, "contrast": small}, 1.0).label is None
+    assert found.effects["contrast"] == StatisticChange(-0.5, -0.6, -0.4)
+    assert d.labelled(direction(vector), {"warmth": unsure, "contrast": small}, 1.0).label is None
 
 
 def test_side_effects_are_the_other_certain_changes_largest_first() -> None:
     effects = {
-        "warmth": Effect(4.0, 3.0, 5.0),
-        "contrast": Effect(-2.0, -2.5, -1.5),
-        "symmetry": Effect(3.0, 2.0, 4.0),
-        "saturation": Effect(1.2, 0.2, 2.2),
+        "warmth": StatisticChange(4.0, 3.0, 5.0),
+        "contrast": StatisticChange(-2.0, -2.5, -1.5),
+        "symmetry": StatisticChange(3.0, 2.0, 4.0),
+        "saturation": StatisticChange(1.2, 0.2, 2.2),
     }
-    found = d.named(direction(axis(0)), effects, 1.0)
+    found = d.labelled(direction(axis(0)), effects, 1.0)
     assert list(found.side_effects()) == ["symmetry", "contrast"]
 
 
@@ -102,7 +104,7 @@ def test_the_same_span_overlaps_wholly_and_a_foreign_one_not_at_all() -> None:
     first = [direction(axis(0), "a", "a0"), direction(axis(1), "a", "a1")]
     mixed = [direction(axis(0) + axis(1), "b", "b0"), direction(axis(0) - 2 * axis(1), "b", "b1")]
     foreign = [direction(axis(5), "c", "c0"), direction(axis(6), "c", "c1")]
-    found = d.agreement([*first, *mixed, *foreign], 2)
+    found = d.compare_families([*first, *mixed, *foreign], 2)
     assert found.families == ("a", "b", "c")
     assert found.overlap == pytest.approx(np.array([[1, 1, 0], [1, 1, 0], [0, 0, 1]]))
     assert found.matches["a", "b"][1] == ("a1", "b1", pytest.approx(2 / 5**0.5))
@@ -114,7 +116,7 @@ def test_random_spans_overlap_as_chance_says() -> None:
     for seed in range(40):
         drawn = random_directions(30, 10, seed)
         named = [direction(one.vector, "ab"[number // 5], str(number)) for number, one in enumerate(drawn)]
-        found = d.agreement(named, 5)
+        found = d.compare_families(named, 5)
         overlaps.append(found.overlap[0, 1])
     assert np.mean(overlaps) == pytest.approx(found.chance, abs=0.02)
 
@@ -129,8 +131,11 @@ def test_families_that_find_the_same_three_values_agree() -> None:
 # ---- the study as a whole ------------------------------------------------------------------------------
 
 
-def small_study(network: gan.Generator, **settings: object) -> d.Directions:
-    return d.study(network, **({"count": 2, "samples": 40, "held_out": 4, "posters": 2, "controls": 5} | settings))
+SMALL = d.Sizes(directions=2, samples=40, held_out=4, posters=2, controls=5)
+
+
+def small_study(network: gan.Generator, sizes: d.Sizes = SMALL, **settings: Any) -> d.DirectionStudy:
+    return d.study_directions(network, sizes=sizes, **settings)
 
 
 def test_all_vectors_are_of_norm_one_and_all_effects_are_measured() -> None:
@@ -161,8 +166,8 @@ def test_progress_rises_to_one() -> None:
     assert told == sorted(told) and told[-1] == pytest.approx(1)
 
 
-@pytest.mark.parametrize("wrong", [{"count": 0}, {"samples": 10}, {"held_out": 2}, {"controls": 1}])
+@pytest.mark.parametrize("wrong", [{"directions": 0}, {"samples": 10}, {"held_out": 2}, {"controls": 1}])
 def test_a_study_that_is_too_small_is_refused_in_one_sentence(wrong: dict[str, int]) -> None:
     with pytest.raises(xai.ExplanationError) as caught:
-        small_study(generator(8), **wrong)
+        small_study(generator(8), replace(SMALL, **wrong))
     one_sentence(caught.value)

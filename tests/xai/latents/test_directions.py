@@ -11,7 +11,7 @@ from tests.xai.latent_nets import AMOUNT, GREEN, GREY, RED_AND_BLUE, axis, corne
 from tests.xai.nets import generator, noise, one_sentence
 from xai.latents import directions as d
 from xai.latents.direction_study import sample_statistics
-from xai.latents.sobol import local
+from xai.latents.sobol import local_sensitivity
 
 
 def test_the_closed_form_finds_the_values_that_the_first_layer_stretches_most() -> None:
@@ -41,7 +41,7 @@ def test_the_closed_form_is_the_singular_vectors_of_the_first_layers_own_change(
 
 def test_jacobian_directions_are_the_eigenvectors_of_the_mean_gram() -> None:
     network = corners()
-    gram = local(network, torch.zeros(1, 6, 1, 1)).gram
+    gram = local_sensitivity(network, torch.zeros(1, 6, 1, 1)).gram
     maps = torch.zeros(6, 4, 4)
     maps[0, :2, :2], maps[1, 2:, 2:], maps[2] = 1.0, 2.0, 0.5
     by_hand = (maps.flatten(1) @ maps.flatten(1).T).double().numpy() * 12 * AMOUNT**2  # 4 pixels of 3 colours

@@ -9,7 +9,7 @@ from torch import Tensor
 
 import xai
 from tests.xai.nets import discriminator, noise, pictures
-from xai.latents.picture_statistics import LOGIT, STATISTICS, measure, names, title_band
+from xai.latents.picture_statistics import LOGIT, STATISTICS, measure_statistics, names, title_band
 
 
 def flat(red: float, green: float, blue: float, side: int = 16) -> Tensor:
@@ -94,8 +94,8 @@ def test_edges_count_in_the_title_band_only() -> None:
 @pytest.mark.parametrize("side", [8, 16, 64, 128])
 def test_a_row_does_not_depend_on_the_others_at_any_size(side: int) -> None:
     images = noise(5, 3, side, side).tanh()
-    together = measure(images)
-    apart = torch.cat([measure(one) for one in images.split(1)])
+    together = measure_statistics(images)
+    apart = torch.cat([measure_statistics(one) for one in images.split(1)])
     assert together.shape == (5, len(STATISTICS)) and torch.isfinite(together).all()
     assert torch.allclose(together, apart, atol=1e-6)
 
@@ -103,7 +103,7 @@ def test_a_row_does_not_depend_on_the_others_at_any_size(side: int) -> None:
 def test_the_logit_is_the_last_statistic_where_there_is_a_score() -> None:
     images, score = pictures(3, 32), xai.Score(discriminator(32))
     assert names(score)[-1] == LOGIT and names() == tuple(STATISTICS)
-    assert torch.equal(measure(images, score)[:, -1], score(images))
+    assert torch.equal(measure_statistics(images, score)[:, -1], score(images))
 
 
 def test_the_title_of_a_whole_poster_is_looked_for_where_that_of_its_middle_square_is() -> None:

@@ -114,56 +114,24 @@ def test_twelve_threads_get_the_slopes_that_one_gets() -> None:
     assert all(torch.equal(slopes, expected[index]) for index in range(12) for slopes in found[index])
 
 
-def test_a_sweep_through_the_original_value_reproduces_the_picture() -> None:
-    network = generator(16)
-    z = gan.latents([8], network.config)
-    swept = sensitivity.sweep(network, z, 2, torch.tensor([-3.0, float(z[0, 2]), 3.0]))
-    assert torch.allclose(swept[1:2], network(z), atol=1e-6)
-    assert not torch.allclose(swept[0], swept[1], atol=1e-2)
-
-
-def test_a_sweep_changes_the_chosen_value_only() -> None:
-    network, values = generator(16), torch.linspace(-2, 2, 5)
-    z = gan.latents([8], network.config)
-    by_hand = z.repeat(5, 1, 1, 1)
-    by_hand[:, 4, 0, 0] = values
-    kept = z.clone()
-    assert torch.allclose(sensitivity.sweep(network, z, 4, values), network(by_hand), atol=1e-6)
-    assert torch.equal(z, kept)
-
-
-def test_a_sweep_in_train_mode_does_not_mix_the_pictures() -> None:
-    network = generator(16)
-    z, values = gan.latents([8], network.config), torch.linspace(-2, 2, 5)
-    expected = sensitivity.sweep(network, z, 0, values)
-    assert torch.equal(sensitivity.sweep(network.train(), z, 0, values), expected)
-
-
-@pytest.mark.parametrize("index", [-1, 6])
-def test_a_noise_value_that_does_not_exist_cannot_be_swept(index: int) -> None:
-    with pytest.raises(xai.ExplanationError) as caught:
-        sensitivity.sweep(generator(), noise(1, 6, 1, 1), index, torch.zeros(1))
-    assert "0 to 5" in one_sentence(caught.value)
-
-
 def test_a_noise_value_that_moves_one_third_owns_it() -> None:
     weight = torch.zeros(4, 3, 9, 9)
     weight[0, :, 0:3], weight[1, :, 3:6], weight[2, :, 6:9], weight[3] = 1.0, -2.0, 3.0, 4.0
-    found = sensitivity.sensitivity(affine_generator(weight), noise(1, 4, 1, 1))
+    found = sensitivity.latent_sensitivity(affine_generator(weight), noise(1, 4, 1, 1))
     shares = torch.stack([found.top, found.middle, found.bottom], 1)
     assert torch.allclose(shares, torch.cat([torch.eye(3), torch.full((1, 3), 1 / 3)]))
 
 
 def test_shares_of_the_thirds_add_up_to_one() -> None:
     network = generator(16)
-    found = sensitivity.sensitivity(network, gan.latents([1], network.config))
+    found = sensitivity.latent_sensitivity(network, gan.latents([1], network.config))
     assert torch.allclose(found.top + found.middle + found.bottom, torch.ones(6))
 
 
 def test_a_noise_value_without_effect_has_no_strength_and_no_place() -> None:
     weight = noise(2, 3, 6, 6)
     weight[0] = 0
-    found = sensitivity.sensitivity(affine_generator(weight), noise(1, 2, 1, 1))
+    found = sensitivity.latent_sensitivity(affine_generator(weight), noise(1, 2, 1, 1))
     assert found.rms[0] == found.brightness[0] == found.top[0] == found.middle[0] == found.bottom[0] == 0
     assert found.rms[1] > 0
 
@@ -171,21 +139,21 @@ def test_a_noise_value_without_effect_has_no_strength_and_no_place() -> None:
 def test_strength_is_the_root_mean_square_per_unit_of_noise() -> None:
     weight = torch.zeros(2, 3, 6, 6)
     weight[0], weight[1, 0] = -0.5, 3.0  # everywhere; in red only
-    found = sensitivity.sensitivity(affine_generator(weight), noise(1, 2, 1, 1))
+    found = sensitivity.latent_sensitivity(affine_generator(weight), noise(1, 2, 1, 1))
     assert torch.allclose(found.rms, torch.tensor([0.5, 3.0**0.5]))
 
 
 def test_brightness_is_the_change_of_the_mean_luminance() -> None:
     weight = torch.zeros(4, 3, 6, 6)
     weight[0], weight[1, 0], weight[2, 1], weight[3, 2] = -0.5, 1.0, 1.0, 1.0
-    found = sensitivity.sensitivity(affine_generator(weight), noise(1, 4, 1, 1))
+    found = sensitivity.latent_sensitivity(affine_generator(weight), noise(1, 4, 1, 1))
     assert torch.allclose(found.brightness, torch.tensor([-0.5, 0.299, 0.587, 0.114]))
 
 
 def test_the_map_of_a_value_says_where_it_acts() -> None:
     weight = torch.zeros(1, 3, 6, 6)
     weight[0, :, 2, 4] = torch.tensor([1.0, 2.0, 2.0])
-    found = sensitivity.where(affine_generator(weight), noise(1, 1, 1, 1), 0)
+    found = sensitivity.pixel_map(affine_generator(weight), noise(1, 1, 1, 1), 0)
     assert found[2, 4] == pytest.approx(3.0**0.5)
     assert (found > 0).sum() == 1
 
@@ -194,14 +162,14 @@ def test_the_map_of_a_value_is_that_of_its_row_of_the_jacobian() -> None:
     network = generator(16).double()
     z = gan.latents([3], network.config).double()
     rows = jacobian(network, z).square().mean(1).sqrt()
-    assert all(torch.allclose(sensitivity.where(network, z, index), rows[index], atol=1e-12) for index in range(6))
+    assert all(torch.allclose(sensitivity.pixel_map(network, z, index), rows[index], atol=1e-12) for index in range(6))
 
 
 @pytest.mark.parametrize("index", [-1, 6])
 def test_there_is_no_map_of_a_noise_value_that_does_not_exist(index: int) -> None:
     network = generator()
     with pytest.raises(xai.ExplanationError) as caught:
-        sensitivity.where(network, gan.latents([3], network.config), index)
+        sensitivity.pixel_map(network, gan.latents([3], network.config), index)
     assert "0 to 5" in one_sentence(caught.value)
 
 
@@ -209,7 +177,7 @@ def test_the_sensitivity_is_that_of_the_jacobian_also_in_parts(monkeypatch: pyte
     monkeypatch.setattr("xai.networks.jacobian.AT_ONCE", 4)  # of 6 noise values
     network, score = generator(32).double(), xai.Score(discriminator(32).double())
     z = gan.latents([4], network.config).double()
-    found, slopes = sensitivity.sensitivity(network, z, score), jacobian(network, z)
+    found, slopes = sensitivity.latent_sensitivity(network, z, score), jacobian(network, z)
     assert torch.allclose(found.rms, slopes.square().mean((1, 2, 3)).sqrt())
     gradient = score.gradient(network(z).detach())[1]
     assert found.score is not None and torch.allclose(found.score, (slopes * gradient).sum((1, 2, 3)))
@@ -227,14 +195,14 @@ def test_the_slopes_are_not_kept_all_at_once(monkeypatch: pytest.MonkeyPatch) ->
     monkeypatch.setattr("xai.networks.jacobian.AT_ONCE", 1)
     monkeypatch.setattr(sensitivity, "_summary", watch)
     network = generator()
-    sensitivity.sensitivity(network, gan.latents([4], network.config))
+    sensitivity.latent_sensitivity(network, gan.latents([4], network.config))
     assert len(parts) == 6
 
 
 def test_the_slope_of_the_score_agrees_with_finite_differences() -> None:
     network, score = generator(32).double(), xai.Score(discriminator(32).double())
     z = gan.latents([4], network.config).double()
-    found = sensitivity.sensitivity(network, z, score).score
+    found = sensitivity.latent_sensitivity(network, z, score).score
     expected = differences(lambda moved: score(network(moved)), z, 1e-6)
     assert torch.allclose(found, expected, rtol=1e-4)
 
@@ -242,18 +210,18 @@ def test_the_slope_of_the_score_agrees_with_finite_differences() -> None:
 def test_the_slope_of_an_affine_score_of_an_affine_generator_is_their_product() -> None:
     weight = noise(5, 3, 8, 8)
     judge = scramble(lambda: nn.Sequential(nn.Flatten(), nn.Linear(192, 1)))
-    found = sensitivity.sensitivity(affine_generator(weight), noise(1, 5, 1, 1), xai.Score(judge)).score
+    found = sensitivity.latent_sensitivity(affine_generator(weight), noise(1, 5, 1, 1), xai.Score(judge)).score
     assert torch.allclose(found, weight.flatten(1) @ judge[1].weight[0].detach(), atol=1e-5)
 
 
 def test_without_a_score_there_is_no_slope_of_it() -> None:
-    assert sensitivity.sensitivity(affine_generator(noise(2, 3, 6, 6)), noise(1, 2, 1, 1)).score is None
+    assert sensitivity.latent_sensitivity(affine_generator(noise(2, 3, 6, 6)), noise(1, 2, 1, 1)).score is None
 
 
 def test_slopes_are_found_also_where_gradients_are_switched_off() -> None:
     network, score = generator(32), xai.Score(discriminator(32))
     z = gan.latents([4], network.config)
-    expected = sensitivity.sensitivity(network, z, score)
+    expected = sensitivity.latent_sensitivity(network, z, score)
     with torch.no_grad():
-        found = sensitivity.sensitivity(network, z, score)
+        found = sensitivity.latent_sensitivity(network, z, score)
     assert torch.equal(found.score, expected.score) and torch.equal(found.rms, expected.rms)

@@ -14,7 +14,7 @@ import xai
 from tests.xai.latent_nets import AMOUNT, corners, painted
 from tests.xai.nets import discriminator, generator, in_threads, one_sentence, snapshot
 from xai.latents import picture_statistics
-from xai.latents.sobol import Index, importance, local, total_indices
+from xai.latents.sobol import Index, importance, local_sensitivity, total_indices
 
 
 def of_function(function, inputs: int, samples: int = 2000, seed: int = 0) -> Index:
@@ -57,8 +57,11 @@ def test_indices_of_the_ishigami_function_with_normal_inputs_are_the_analytic_on
     assert found.variance[0] == pytest.approx(first + second, rel=0.1)
 
 
+WEIGHTS = st.floats(-3, 3).filter(lambda weight: weight == 0 or abs(weight) > 1e-6)  # smaller ones drown in the offset
+
+
 @settings(max_examples=15, deadline=None)
-@given(st.lists(st.floats(-3, 3), min_size=3, max_size=6), st.floats(-5, 5), st.floats(0.1, 9))
+@given(st.lists(WEIGHTS, min_size=3, max_size=6), st.floats(-5, 5), st.floats(0.1, 9))
 def test_the_index_does_not_know_units(weights: list[float], offset: float, factor: float) -> None:
     plain = of_function(lambda x: linear(*weights)(x).double(), len(weights), 20)
     moved = of_function(lambda x: linear(*weights)(x).double() * factor + offset, len(weights), 20)
@@ -130,7 +133,7 @@ def test_each_value_owns_the_quarter_that_it_paints() -> None:
     assert found.cells.value[:3, 0, 0] == pytest.approx([0.8, 0, 0.2], abs=0.1)
     assert found.cells.value[:3, 1, 1] == pytest.approx([0, 16 / 17, 1 / 17], abs=0.1)
     assert found.cells.value[:3, 0, 1] == pytest.approx([0, 0, 1], abs=0.1)
-    assert found.owner.tolist() == [[0, 2], [2, 1]] and found.clear.all()
+    assert found.most_influential.tolist() == [[0, 2], [2, 1]] and found.certain.all()
     assert (found.largest.value == found.cells.value.max(0, keepdims=True)).all()
     assert (found.largest.low <= found.largest.value).all() and (found.largest.value <= found.largest.high).all()
     assert not found.cells.value[3:].any() and not found.picture.value[3:].any()
@@ -144,7 +147,7 @@ def test_the_index_of_the_picture_weighs_places_by_their_variance() -> None:
 
 def test_where_two_values_paint_alike_no_owner_is_clear() -> None:
     found = importance(painted(torch.ones(2, 4, 4), torch.ones(2, 3)), samples=50, grid=2)
-    assert not found.clear.any()
+    assert not found.certain.any()
 
 
 def test_the_indices_of_one_statistic_are_its_column() -> None:
@@ -193,7 +196,7 @@ def test_a_picture_that_cannot_be_cut_into_these_cells_is_refused() -> None:
 
 
 def test_slopes_of_a_straight_generator_are_its_strengths() -> None:
-    found = local(corners(), torch.zeros(2, 6, 1, 1))
+    found = local_sensitivity(corners(), torch.zeros(2, 6, 1, 1))
     assert torch.allclose(found.rms / AMOUNT, torch.tensor([0.5, 1.0, 0.5, 0, 0, 0]), atol=1e-4)
     assert torch.allclose(found.error, torch.zeros(6), atol=1e-6)
     assert torch.allclose(found.gram.diagonal(), found.rms**2 * 192, rtol=1e-4)
@@ -202,7 +205,7 @@ def test_slopes_of_a_straight_generator_are_its_strengths() -> None:
 def test_slopes_are_averaged_over_posters_with_their_error() -> None:
     network = generator(16)
     z = gan.latents(range(4), network.config)
-    found = local(network, z)
+    found = local_sensitivity(network, z)
     each = torch.stack([xai.latents.sensitivity.sensitivity(network, one).rms for one in z.split(1)])
     assert torch.allclose(found.rms, each.square().mean(0).sqrt(), rtol=1e-4)
     assert (found.error > 0).all() and (found.error < found.rms).all()
@@ -211,15 +214,15 @@ def test_slopes_are_averaged_over_posters_with_their_error() -> None:
 def test_four_threads_get_the_slopes_that_one_gets() -> None:
     network = generator(8)
     z = gan.latents(range(3), network.config)
-    expected = local(network, z).gram
-    assert all(torch.equal(found.gram, expected) for found in in_threads(4, lambda _: local(network, z)))
+    expected = local_sensitivity(network, z).gram
+    assert all(torch.equal(found.gram, expected) for found in in_threads(4, lambda _: local_sensitivity(network, z)))
 
 
 def test_each_value_owns_the_quarter_of_an_oblong_poster_that_it_paints() -> None:
     places = torch.zeros(3, 6, 4)
     places[0, :3, :2], places[1, 3:, 2:], places[2] = 1.0, 2.0, 0.5
     found = importance(painted(places, torch.ones(3, 3)), samples=600, grid=2)
-    assert found.owner.tolist() == [[0, 2], [2, 1]] and found.clear.all()
+    assert found.most_influential.tolist() == [[0, 2], [2, 1]] and found.certain.all()
     assert found.cells.value[:, 0, 0] == pytest.approx([0.8, 0, 0.2], abs=0.1)
     energies = np.array([1 * 0.25, 4 * 0.25, 0.25])
     assert found.picture.value == pytest.approx(energies / energies.sum(), abs=0.08)

@@ -27,7 +27,7 @@ def studied() -> LatentStudy:
 
 def test_a_study_knows_what_each_value_does() -> None:
     found = studied()
-    assert found.importance.owner[0, 0] == 0 and found.importance.owner[1, 1] == 1
+    assert found.importance.most_influential[0, 0] == 0 and found.importance.most_influential[1, 1] == 1
     assert found.local.rms.argmax() == 1
     assert found.directions.of("jacobian")[0].vector.argmax() == 1
 

@@ -27,9 +27,8 @@ from xai.generator.folded import FoldedGenerator
 from xai.generator.painting import paint
 from xai.latents.directions import closed_form
 from xai.latents.inversion import invert
-from xai.latents.sensitivity import sweep
 from xai.latents.sobol import importance
-from xai.latents.sweeps import atlas
+from xai.latents.sweeps import latent_sweeps
 from xai.networks import layers
 from xai.networks.jacobian import jacobian
 
@@ -309,11 +308,10 @@ WAITING = {
     "blame": lambda g, d, z: xai.blame(given_generator(), d, z, z),
     "reference": lambda g, d, z: xai.reference("generated", generator=g),
     "folded": lambda g, d, z: FoldedGenerator.of(g),
-    "atlas": lambda g, d, z: atlas(g, z),
+    "latent_sweeps": lambda g, d, z: latent_sweeps(g, z),
     "closed form": lambda g, d, z: closed_form(g),
     "inversion": lambda g, d, z: invert(g, torch.zeros(1, 3, 48, 32)),
     "jacobian": lambda g, d, z: jacobian(g, z),
-    "sweep": lambda g, d, z: sweep(g, z, 0, torch.zeros(2)),
     "paint": lambda g, d, z: paint(g, z, []),
     "importance": lambda g, d, z: importance(g, samples=2, grid=4),
     "units": lambda g, d, z: layers.layers(d, torch.zeros(1, 3, 48, 32)),
