@@ -14,7 +14,7 @@ import argparse
 import re
 import signal
 import sys
-from collections.abc import Callable, Iterator, Sequence
+from collections.abc import Callable, Collection, Iterator, Sequence
 from contextlib import contextmanager
 from itertools import chain
 from pathlib import Path
@@ -96,24 +96,30 @@ def around(page: Path, begin: str, end: str) -> tuple[str, str]:
 T = TypeVar("T")
 
 
-def add_settings(parser: argparse.ArgumentParser, settings: type[Any]) -> None:
-    """An option for each setting of a dataclass (gan.settings), with its help, default and choices: ``--max-mb``."""
+def add_settings(
+    parser: argparse.ArgumentParser, settings: type[Any], names: Collection[str] | None = None, defaults: bool = True
+) -> None:
+    """An option for each setting of a dataclass (gan.settings), or for these: ``--max-mb``, with help and choices.
+
+    Without ``defaults``, for instance where a preset has them, an option that is not given is None.
+    """
     for name, each in describe(settings).items():
-        flag = f"--{name.replace('_', '-')}"
-        if each.kind is bool:
-            parser.add_argument(
-                flag, action=argparse.BooleanOptionalAction if each.default else "store_true", help=each.help
-            )
+        if names is not None and name not in names:
             continue
-        default = "" if each.default is None else "; default %(default)s"
+        flag, about = f"--{name.replace('_', '-')}", each.summary.replace("%", "%%")
+        if each.kind is bool:
+            action = argparse.BooleanOptionalAction if each.default else "store_true"
+            parser.add_argument(flag, action=action, help=about)
+            continue
+        default = "" if each.default is None or not defaults else "; default %(default)s"
         metavar = "N" if each.choices is None and each.kind in (int, float) else None
         parser.add_argument(
             flag,
             type=each.kind,
-            default=each.default,
+            default=each.default if defaults else None,
             choices=each.choices,
             metavar=metavar,
-            help=each.help + default,
+            help=about + default,
         )
 
 

@@ -15,7 +15,7 @@ Help, controls and validation are made from the field, so that none of them can 
 from __future__ import annotations
 
 import math
-from collections.abc import Collection
+from collections.abc import Collection, Mapping
 from dataclasses import MISSING, dataclass, field, fields
 from numbers import Integral, Real
 from typing import Any, Self
@@ -54,6 +54,14 @@ class Setting:
             return f"from {self.low} to {self.high}"
         bounds = ((self.above, "above"), (self.low, "at least"), (self.high, "at most"))
         return " and ".join(f"{words} {bound}" for bound, words in bounds if bound is not None)
+
+    @property
+    def summary(self) -> str:
+        """Help and allowed values on one line; of a registry whose entries have ``about``, what each one is."""
+        entries = self.choices.items() if isinstance(self.choices, Mapping) else ()
+        described = [f"{name}: {entry.about}" for name, entry in entries if hasattr(entry, "about")]
+        allowed = "; ".join(described) or self.allowed
+        return f"{self.help} ({allowed})" if allowed else self.help
 
     def check(self, value: Any) -> None:
         """ValueError in one sentence if the value is not allowed. None is allowed where it is the default."""
@@ -141,13 +149,13 @@ def any_of(words: Collection[Any]) -> str:
 
 @dataclass(frozen=True)
 class Settings:
-    """A base whose subclasses are validated when they are made, and can be read from JSON."""
+    """A base whose subclasses are validated when they are made, and read from the JSON of ``dataclasses.asdict``."""
 
     def __post_init__(self) -> None:
         validate(self)
 
     @classmethod
-    def from_dict(cls, values: dict[str, Any]) -> Self:
-        """Build from JSON; keys that this version does not know are ignored."""
+    def from_dict(cls, values: Mapping[str, Any]) -> Self:
+        """Build from JSON; keys that this version does not have are ignored."""
         names = {each.name for each in fields(cls)}
         return cls(**{key: value for key, value in values.items() if key in names})

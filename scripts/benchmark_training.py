@@ -27,8 +27,8 @@ from torch import Tensor
 import gan
 from gan.cli import around, exit_code, put
 from gan.data.synthetic import draw_poster
-from gan.training.batches import Feed
-from gan.training.cuda_graph import WARM_UP, graphed
+from gan.training.batches import BatchLoader
+from gan.training.cuda_graph import WARM_UP, graphed_step
 from gan.training.state import State, new_state
 from gan.training.step import step
 from gan.training.tutorial import train
@@ -70,7 +70,9 @@ def ladder(device: torch.device, batch: int, seconds: float) -> tuple[list[Rung]
         )
     jobs["PosterLens, preset dcgan"] = ours(posters, device, batch, step)
     if device.type == "cuda":
-        jobs["PosterLens, preset dcgan, as a CUDA graph"] = ours(posters, device, batch, graphed(preset(batch), device))
+        jobs["PosterLens, preset dcgan, as a CUDA graph"] = ours(
+            posters, device, batch, graphed_step(preset(batch), device)
+        )
     rates = in_turns(jobs, device, batch, seconds)
     flops = flops_of_a_poster(gan.ModelConfig())
     return [Rung(name, rate, flops) for name, rate in rates.items()], peak(device)
@@ -107,15 +109,15 @@ def preset(batch: int) -> gan.TrainConfig:
     return replace(gan.PRESETS["dcgan"].train, batch=batch)
 
 
-def ours(posters: gan.PosterSet, device: torch.device, batch: int, advance: Advance) -> Job:
+def ours(posters: gan.PosterSet, device: torch.device, batch: int, step_fn: Advance) -> Job:
     """The project's own step, eager or recorded, fed as in training."""
     config = preset(batch)
     state = new_state(gan.ModelConfig(), config, device)
-    feed, numbers = Feed(posters, (), device), np.random.default_rng(0)
+    feed, numbers = BatchLoader(posters, (), device), np.random.default_rng(0)
 
     def one_step() -> None:
         real, labels = feed(numbers.integers(0, len(posters), batch))
-        advance(state, real, labels, config)
+        step_fn(state, real, labels, config)
 
     return one_step
 
@@ -155,9 +157,9 @@ def wait(device: torch.device) -> None:
 def flops_of_a_poster(config: gan.ModelConfig) -> float:
     """What one poster of a step needs: D forward and back for a real and a generated one, then G through D.
 
-    A convolution costs two operations a weight and place, forwards, for the slopes of its inputs, and for those of its
-    weights. G: three passes. D: three for the real and three for the generated poster, less the slopes of pictures that
-    nobody asks for, and two more in G's step, whose weights' slopes are not needed.
+    A convolution costs two operations a weight and position, forwards, for the gradients of its inputs, and for those
+    of its weights. G: three passes. D: three for the real and three for the generated poster, less the gradients of
+    pictures that nobody needs, and two more in G's step, whose weights' gradients are not needed.
     """
     channels = config.channels
     sides = [config.resolution // 2 ** (index + 1) for index in range(len(channels))]

@@ -35,60 +35,26 @@ from gan import (
     load,
     load_posters,
 )
-from gan.cli import exit_code, tell_unread
-from gan.networks.config import BASES
-from gan.training.cuda_graph import require_graphs
-from gan.training.growing import refuse_unfit
+from gan.cli import add_settings, exit_code, tell_unread
+from gan.training.cuda_graph import check_graph
+from gan.training.growing import check_start
 from gan.training.loop import train
-from gan.training.run_folder import describe, refuse_changes
+from gan.training.run_folder import check_unchanged, describe
 
 PRESET, MIN_POSTERS = "dcgan-stable", 100  # of a new run, where nothing else is typed
 KEPT = {"preset": "--preset", "conditional": "--conditional", "min_posters": "--min-posters", "start": "--from"}
-HELP = {
-    "kimg": "length of the run in thousands of posters shown",
-    "batch": "posters a step",
-    "lr_g": "learning rate of the generator",
-    "lr_d": "learning rate of the discriminator",
-    "beta1": "Adam's first decay",
-    "beta2": "Adam's second decay",
-    "loss": "bce or relativistic",
-    "real_label": "target for real posters; below 1 smooths",
-    "penalty": "weight of R1 and R2 (only without BatchNorm in D)",
-    "penalty_every": "steps between two penalties",
-    "lecam": "weight of the LeCam regulariser",
-    "critic": "weight of the projected critic, 0 for none",
-    "features": "the critic's: efficientnet-lite0 or vgg16",
-    "classifier": "weight of the genres that the critic sees in generated posters",
-    "ema_kimg": "half-life of the generator's moving average, 0 for none",
-    "augment": "DiffAugment policies: color,translation,cutout",
-    "label_dropout": "share of posters shown without labels",
-    "label_ramp_kimg": "length over which labels grow to full size",
-    "skip_d_above": "skip D's update when its accuracy is above this",
-    "decay_from": "fraction of the run from which the rates fall",
-    "guard": "answer, name or ignore (off) collapse and a D that overpowers G",
-    "seed": "names the whole run",
-    "tick_kimg": "log a line every so often",
-    "grid_kimg": "draw the grid every so often",
-    "snapshot_kimg": "save the state every so often",
-    "eval_kimg": "judge the generator every so often, 0 for never",
-    "eval_samples": "generated posters in a validation",
-}
 
 
 def parse(arguments: list[str] | None = None) -> argparse.Namespace:
     parser = argparse.ArgumentParser(description=__doc__, formatter_class=argparse.RawDescriptionHelpFormatter)
     parser.add_argument("--data", required=True, type=Path, help="folder or zip of posters")
     parser.add_argument("--out", required=True, type=Path, help="folder of the run")
-    about = "; ".join(f"{name}: {preset.about}" for name, preset in PRESETS.items())
+    about = " ".join(f"{name}: {preset.about}" for name, preset in PRESETS.items())
     parser.add_argument("--preset", choices=PRESETS, help=f"{about} Default: {PRESET}.")
     parser.add_argument("--from", dest="start", type=Path, metavar="DIR", help="begin with this checkpoint's weights")
     parser.add_argument("--conditional", choices=["genres"], help="networks that can be asked for genres")
     parser.add_argument("--min-posters", type=int, help=f"training posters that a genre needs, default {MIN_POSTERS}")
-    parser.add_argument("--resolution", type=int, help="width in pixels, a power of two")
-    parser.add_argument("--aspect", choices=BASES, help="square pictures, or whole posters")
-    parser.add_argument("--width", type=int, help="channels next to the picture")
-    parser.add_argument("--max-width", type=int, help="most channels of a layer")
-    parser.add_argument("--latent", type=int, help="number of noise values")
+    add_settings(parser, ModelConfig, ("resolution", "aspect", "width", "max_width", "latent"), defaults=False)
     parser.add_argument("--fit", choices=FITS, default="crop", help="cut to a square, or pad")
     parser.add_argument("--genres", default="", help="only these, joined by commas")
     parser.add_argument("--lr", type=float, help="learning rate of both networks")
@@ -98,9 +64,7 @@ def parse(arguments: list[str] | None = None) -> argparse.Namespace:
     parser.add_argument("--resume", action="store_true", help="go on from the state in --out")
     parser.add_argument("--dry-run", action="store_true", help="show what would be done, and stop")
     parser.add_argument("--quiet", action="store_true", help="no progress bar")
-    for field in fields(TrainConfig):
-        kind = type(field.default)
-        parser.add_argument(f"--{field.name.replace('_', '-')}", type=kind, help=HELP[field.name])
+    add_settings(parser, TrainConfig, defaults=False)
     return parser.parse_args(arguments)
 
 
@@ -184,7 +148,7 @@ def run(chosen: argparse.Namespace, first: bool) -> None:
     check_folder(chosen.out, chosen.resume)
     model, config = options(chosen)
     if chosen.graph:
-        require_graphs(config, torch.device(chosen.device))  # before posters are read, which can take long
+        check_graph(config, torch.device(chosen.device))  # before posters are read, which can take long
     start = load(chosen.start) if chosen.start else None
     genres = [name.strip() for name in chosen.genres.split(",") if name.strip()]
     posters = load_posters(chosen.data, model.size, chosen.fit, genres, progress=not chosen.quiet)
@@ -193,9 +157,9 @@ def run(chosen: argparse.Namespace, first: bool) -> None:
         least = MIN_POSTERS if chosen.min_posters is None else chosen.min_posters
         model = replace(model, genres=asked_genres(training, least))
     if start is not None:
-        refuse_unfit(start, model)
+        check_start(start, model)
     if chosen.resume:
-        refuse_changes(chosen.out, describe(model, config, training))
+        check_unchanged(chosen.out, describe(model, config, training))
     if first:
         print(f"{len(training)} posters to train on, {len(held_out)} held out; device {chosen.device}")
     if chosen.dry_run:

@@ -1,15 +1,17 @@
 """How a run is trained, and the presets.
 
-config = replace(PRESETS["dcgan-stable"].train, kimg=100)
+    config = replace(PRESETS["dcgan-stable"].train, kimg=100)
+    describe(TrainConfig)["kimg"].help                # gan.settings; ``scripts/train.py --help`` prints all of them
+
+A setting's meaning, range and default stand in its field alone.
 """
 
 from __future__ import annotations
 
-import math
-from dataclasses import dataclass, fields, replace
+from dataclasses import dataclass, replace
 
 from gan.networks.config import ModelConfig
-from gan.settings import Settings
+from gan.settings import Settings, setting
 from gan.training.augment import POLICIES
 from gan.training.losses import LOSSES
 
@@ -19,34 +21,7 @@ FEATURES = ("efficientnet-lite0", "vgg16")
 
 @dataclass(frozen=True)
 class TrainConfig(Settings):
-    """How a run is trained. Lengths are in thousands of real images shown (kimg).
-
-    Parameters
-    ----------
-    kimg : length of the run.
-    batch : images a step, for D and for G.
-    lr_g, lr_d : Adam's learning rates.
-    beta1, beta2 : Adam's moment decays.
-    loss : "bce" or "relativistic" (gan.training.losses).
-    real_label : target for real posters; below 1 is one-sided smoothing (Salimans et al. 2016, 3.4).
-    penalty : weight of R1 and R2, the squared slopes of D at real and generated posters; needs a D without BatchNorm.
-    penalty_every : steps between two penalties, each then counted so many times (Karras et al. 2020).
-    lecam : weight of the LeCam regulariser (Tseng et al. 2021).
-    critic : weight of the projected critic in G's loss (Sauer et al. 2021); 0 for none.
-    features : whose features it judges by: "efficientnet-lite0" or "vgg16" (gan.networks.projected).
-    classifier : weight in G's loss of the genres that the critic sees in a generated poster; where there are genres.
-    ema_kimg : half-life of the generator's moving average; 0 switches it off.
-    augment : DiffAugment policies joined by commas, or "" (Zhao et al. 2020).
-    label_dropout : share of posters that are shown without any label, so that G can also be asked for nothing.
-    label_ramp_kimg : length over which labels grow from 0 to their full size.
-    skip_d_above : D is not updated in a step in which its accuracy is above this; 1 never skips.
-    decay_from : fraction of the run from which both rates fall linearly to a tenth; 1 never.
-    guard : what is done about collapse, NaN and a D that overpowers G: "answer" them, "name" them in the log, or "off"
-        (gan.training.guard_rails). A run without finite weights ends in any case.
-    seed : names the whole run: weights, order of posters, noise and augmentation.
-    tick_kimg, grid_kimg, snapshot_kimg, eval_kimg : how often a line is logged, a grid is drawn, the
-        state is saved and the generator is judged (0: never).
-    eval_samples : generated posters in a validation.
+    """How a run is trained. Lengths and intervals are in thousands of real images shown (kimg).
 
     Raises
     ------
@@ -54,68 +29,62 @@ class TrainConfig(Settings):
         If a number is infinite, NaN or out of its range, or a word is unknown.
     """
 
-    kimg: float = 450.0
-    batch: int = 16
-    lr_g: float = 2e-4
-    lr_d: float = 2e-4
-    beta1: float = 0.5
-    beta2: float = 0.999
-    loss: str = "bce"
-    real_label: float = 0.9
-    penalty: float = 0.0
-    penalty_every: int = 4
-    lecam: float = 0.0
-    critic: float = 0.0
-    features: str = "efficientnet-lite0"
-    classifier: float = 5.0
-    ema_kimg: float = 10.0
-    augment: str = "color,translation"
-    label_dropout: float = 0.1
-    label_ramp_kimg: float = 10.0
-    skip_d_above: float = 1.0
-    decay_from: float = 1.0
-    guard: str = "answer"
-    seed: int = 0
-    tick_kimg: float = 1.0
-    grid_kimg: float = 10.0
-    snapshot_kimg: float = 10.0
-    eval_kimg: float = 50.0
-    eval_samples: int = 1000
+    kimg: float = setting(450.0, "length of the run in thousands of posters shown", above=0)
+    batch: int = setting(16, "posters in each step, for D and for G", low=2)  # BatchNorm needs two
+    lr_g: float = setting(2e-4, "learning rate of the generator", above=0)
+    lr_d: float = setting(2e-4, "learning rate of the discriminator", above=0)
+    beta1: float = setting(0.5, "Adam's decay of the first moment")
+    beta2: float = setting(0.999, "Adam's decay of the second moment")
+    loss: str = setting("bce", "adversarial loss", choices=LOSSES)
+    real_label: float = setting(
+        0.9, "target for real posters; below 1 is one-sided smoothing (Salimans et al. 2016, 3.4)", above=0, high=1
+    )
+    penalty: float = setting(
+        0.0,
+        "weight of R1 and R2, D's squared gradients at real and generated posters; needs a D without BatchNorm",
+        low=0,
+    )
+    penalty_every: int = setting(
+        4, "steps from one penalty to the next, each weighted by this number (Karras et al. 2020)", low=1
+    )
+    lecam: float = setting(0.0, "weight of the LeCam regulariser (Tseng et al. 2021)", low=0)
+    critic: float = setting(
+        0.0, "weight of the projected critic in G's loss (Sauer et al. 2021); 0 for no critic", low=0
+    )
+    features: str = setting("efficientnet-lite0", "network whose features the critic sees", choices=FEATURES)
+    classifier: float = setting(
+        5.0, "weight in G's loss of the genres that the critic predicts for a generated poster", low=0
+    )
+    ema_kimg: float = setting(10.0, "half-life of the generator's moving average; 0 for none", low=0)
+    augment: str = setting(
+        "color,translation",
+        "DiffAugment policies joined by commas (color, translation, cutout), or nothing (Zhao et al. 2020)",
+    )
+    label_dropout: float = setting(
+        0.1, "proportion of posters shown without any label, so that G also learns to draw without", low=0, high=1
+    )
+    label_ramp_kimg: float = setting(10.0, "length over which labels grow from 0 to their full scale", low=0)
+    skip_d_above: float = setting(
+        1.0, "skip D's update in a step in which its accuracy is above this; 1 never skips", above=0, high=1
+    )
+    decay_from: float = setting(
+        1.0, "fraction of the run from which both learning rates fall linearly to a tenth; 1 for never", low=0, high=1
+    )
+    guard: str = setting(
+        "answer", "answer collapse and a D that overpowers G, only name them in the log, or neither", choices=GUARDS
+    )
+    seed: int = setting(0, "of the whole run: weights, order of posters, noise and augmentation", low=0, high=2**32 - 1)
+    tick_kimg: float = setting(1.0, "interval at which a line is logged", above=0)
+    grid_kimg: float = setting(10.0, "interval at which a grid is drawn", above=0)
+    snapshot_kimg: float = setting(10.0, "interval at which the state is saved", above=0)
+    eval_kimg: float = setting(50.0, "interval at which the generator is validated; 0 for never", low=0)
+    eval_samples: int = setting(1000, "generated posters drawn in a validation", low=2)
 
     def __post_init__(self) -> None:
-        for field in fields(self):
-            if isinstance(field.default, float) and not math.isfinite(getattr(self, field.name)):
-                raise ValueError(f"{field.name} must be a finite number, not {getattr(self, field.name)}")
-        for name in ("kimg", "lr_g", "lr_d", "tick_kimg", "grid_kimg", "snapshot_kimg"):
-            if not getattr(self, name) > 0:
-                raise ValueError(f"{name} must be above 0, not {getattr(self, name)}")
-        if self.batch < 2:
-            raise ValueError(f"batch must be at least 2 for BatchNorm, not {self.batch}")
-        if not 0 < self.real_label <= 1:
-            raise ValueError(f"real_label must be in (0, 1], not {self.real_label}")
-        if not 0 < self.skip_d_above <= 1:
-            raise ValueError(f"skip_d_above must be in (0, 1], not {self.skip_d_above}")
-        if not 0 <= self.seed < 2**32:
-            raise ValueError(f"seed must be from 0 to 2**32 - 1, not {self.seed}")
-        if self.eval_samples < 2:
-            raise ValueError(f"eval_samples must be at least 2, not {self.eval_samples}")
+        super().__post_init__()
         unknown = sorted(set(filter(None, self.augment.split(","))) - POLICIES.keys())
         if unknown:
-            raise ValueError(f"augment knows {', '.join(POLICIES)}, not {', '.join(unknown)}")
-        for name in ("ema_kimg", "eval_kimg", "penalty", "lecam", "critic", "classifier", "label_ramp_kimg"):
-            if not getattr(self, name) >= 0:
-                raise ValueError(f"{name} must not be negative, but is {getattr(self, name)}")
-        if self.penalty_every < 1:
-            raise ValueError(f"penalty_every must be at least 1, not {self.penalty_every}")
-        for name in ("label_dropout", "decay_from"):
-            if not 0 <= getattr(self, name) <= 1:
-                raise ValueError(f"{name} must be from 0 to 1, not {getattr(self, name)}")
-        if self.loss not in LOSSES:
-            raise ValueError(f"loss must be {' or '.join(LOSSES)}, not {self.loss}")
-        if self.features not in FEATURES:
-            raise ValueError(f"features must be {' or '.join(FEATURES)}, not {self.features}")
-        if self.guard not in GUARDS:
-            raise ValueError(f"guard must be {', '.join(GUARDS)}, not {self.guard}")
+            raise ValueError(f"augment must be made of {', '.join(POLICIES)}, not {', '.join(unknown)}")
 
 
 @dataclass(frozen=True)

@@ -1,12 +1,12 @@
 """The training step as a CUDA graph: recorded once, then one launch a step in place of some hundreds.
 
-    advance = graphed(config, device, world)             # TrainingError where that cannot be
-    figures = advance(state, real, labels, config)       # as gan.training.step.step
+    step_fn = graphed_step(config, device, world)        # TrainingError where that is impossible
+    metrics = step_fn(state, real, labels, config)       # as gan.training.step.step
 
-A recording knows kernels and addresses, no Python. So what changes from step to step is put where it looks: posters,
-labels, learning rates, the labels' size, the average's weight, and the random numbers, which are an eager step's. The
-first steps of a run are eager, since libraries choose their kernels and Adam makes its averages in them; steps with a
-penalty on slopes, which do more, have a recording of their own.
+A graph holds kernels and addresses, no Python. So what changes from step to step is copied to fixed addresses: posters,
+labels, learning rates, the scale of labels, the EMA weight, and the random numbers, which are an eager step's. The
+first steps of a run are eager, since libraries choose their kernels and Adam makes its moments in them; steps with a
+gradient penalty, which do more, have a graph of their own.
 
 https://docs.pytorch.org/docs/stable/notes/cuda.html#cuda-graphs
 """
@@ -24,23 +24,23 @@ from torch import Tensor
 from gan.errors import TrainingError
 from gan.training.config import TrainConfig
 from gan.training.distributed import World
-from gan.training.randomness import Tape
-from gan.training.schedule import Schedule, noise_seed, punished, schedule
+from gan.training.randomness import ReplayedRandom
+from gan.training.schedule import Schedule, noise_seed, penalty_due, schedule
 from gan.training.state import State
-from gan.training.step import ALONE, set_rates, updates
+from gan.training.step import ALONE, Batch, set_learning_rates, updates
 
-WARM_UP = 3  # eager steps of each kind before it is recorded
+WARM_UP = 3  # eager steps of each kind before it is captured
 Body = Callable[[], Tensor]
 
 
-def graphed(config: TrainConfig, device: torch.device, world: World = ALONE) -> GraphedStep:
-    """The step for this device; raises as :func:`require_graphs` does."""
-    require_graphs(config, device, world)
+def graphed_step(config: TrainConfig, device: torch.device, world: World = ALONE) -> GraphedStep:
+    """The step for this device. Raises as :func:`check_graph` does."""
+    check_graph(config, device, world)
     return GraphedStep(CudaCapture(device))
 
 
-def require_graphs(config: TrainConfig, device: torch.device, world: World = ALONE) -> None:
-    """TrainingError if the device has no CUDA graphs, there are several processes, or a step must look at a value."""
+def check_graph(config: TrainConfig, device: torch.device, world: World = ALONE) -> None:
+    """TrainingError if the device has no CUDA graphs, there are several processes, or a step has to read a value."""
     if device.type != "cuda":
         raise TrainingError(f"A CUDA graph needs a CUDA device, not {device.type}; train without --graph.")
     if world.size > 1:
@@ -52,124 +52,124 @@ def require_graphs(config: TrainConfig, device: torch.device, world: World = ALO
 
 
 class Capture(Protocol):
-    """How eager steps are run and recordings made; on a CPU, tests put something else in its place."""
+    """How steps are run before they are captured, and how they are; on a CPU, tests put something else in its place."""
 
-    def aside(self, body: Body) -> Tensor:
-        """Run a step that prepares the recording."""
+    def warm_up(self, body: Body) -> Tensor:
+        """Run a step that prepares the capture."""
 
-    def record(self, body: Body) -> Body:
-        """Record a step without running it. What comes back runs it, and always gives the same tensor, filled anew."""
+    def capture(self, body: Body) -> Body:
+        """Capture a step without running it. What comes back runs it, and always gives the same tensor, filled anew."""
 
 
 class CudaCapture:
-    """CUDA's own graphs, prepared and recorded on one stream beside the default one, as torch's documentation asks."""
+    """CUDA's own graphs, warmed up and captured on one stream beside the default one, as torch's documentation says."""
 
     def __init__(self, device: torch.device) -> None:
         self.device = device
         self.stream = torch.cuda.Stream(device)  # type: ignore[no-untyped-call]  # torch leaves it untyped
 
-    def aside(self, body: Body) -> Tensor:
+    def warm_up(self, body: Body) -> Tensor:
         current = torch.cuda.current_stream(self.device)
         self.stream.wait_stream(current)
         with torch.cuda.stream(self.stream):
-            figures = body()
+            metrics = body()
         current.wait_stream(self.stream)
-        return figures
+        return metrics
 
-    def record(self, body: Body) -> Body:
+    def capture(self, body: Body) -> Body:
         graph = torch.cuda.CUDAGraph()
         try:
             with torch.cuda.graph(graph, stream=self.stream):
-                figures = body()
+                metrics = body()
         except RuntimeError as error:
             reason = str(first_of(error)).partition("\n")[0]
-            raise TrainingError(f"The step cannot be recorded ({reason}); train without --graph.") from error
+            raise TrainingError(f"The step cannot be captured ({reason}); train without --graph.") from error
 
         def replay() -> Tensor:
             graph.replay()
-            return figures
+            return metrics
 
         return replay
 
 
 def first_of(error: BaseException) -> BaseException:
-    """What went wrong at first: a capture that is broken off fails once more when it ends."""
+    """The first error of a chain: a capture that fails raises once more when it ends."""
     return error if error.__context__ is None else first_of(error.__context__)
 
 
 class GraphedStep:
-    """:func:`gan.training.step.step` by recordings of one state's tensors; they are made anew when a state was restored."""
+    """:func:`gan.training.step.step` by graphs of one state's tensors; they are captured anew after a restore."""
 
-    def __init__(self, capture: Capture) -> None:
-        self.capture = capture
+    def __init__(self, backend: Capture) -> None:
+        self.backend = backend
         self.kinds: dict[bool, _Kind] = {}
-        self.places: tuple[Any, Any] = (None, None)
+        self.moments: tuple[Any, Any] = (None, None)  # of Adam, for G and D
 
     def __call__(
         self, state: State, real: Tensor, labels: Tensor | None, config: TrainConfig, world: World = ALONE
     ) -> Tensor:
         """As :func:`gan.training.step.step`; the posters, labels and configuration keep their kind throughout a run."""
         # Weights are loaded in place, but an optimizer that loads gets other tensors, in another dictionary.
-        places = state.optimizer_g.state, state.optimizer_d.state
-        if any(now is not before for now, before in zip(places, self.places, strict=True)):
-            self.kinds, self.places = {}, places
-        name, now = punished(state, config), schedule(state, config)
-        kind = self.kinds[name] = self.kinds.get(name) or _Kind.like(real, labels, config)
+        moments = state.optimizer_g.state, state.optimizer_d.state
+        if any(now is not before for now, before in zip(moments, self.moments, strict=True)):
+            self.kinds, self.moments = {}, moments
+        due, now = penalty_due(state, config), schedule(state, config)
+        kind = self.kinds[due] = self.kinds.get(due) or _Kind.like(real, labels, config)
         kind.fill(real, labels, now, noise_seed(config, state))
 
         def body() -> Tensor:
-            return updates(state, kind.real, kind.labels, config, kind.now, kind.draws, world)
+            return updates(state, Batch(kind.real, kind.labels, kind.rng), config, kind.schedule, world)
 
-        if kind.warm < WARM_UP:
-            figures = self.capture.aside(body)
-            kind.warm += 1
+        if kind.eager_steps < WARM_UP:
+            metrics = self.backend.warm_up(body)
+            kind.eager_steps += 1
         else:
             if kind.replay is None:
                 with capturable(state):
-                    kind.replay = self.capture.record(body)
-            figures = kind.replay()
-        set_rates(state, now)  # plain numbers again, as a saved state holds them
+                    kind.replay = self.backend.capture(body)
+            metrics = kind.replay()
+        set_learning_rates(state, now)  # plain numbers again, as a saved state holds them
         state.steps += 1
-        return figures.clone()  # the next replay writes over them
+        return metrics.clone()  # the next replay writes over them
 
 
 @dataclass
 class _Kind:
-    """Steps that do the same: the tensors that they read, how many were eager, and their recording."""
+    """Steps that do the same: the tensors that they read, how many were eager, and their graph."""
 
     real: Tensor
     labels: Tensor | None
-    now: Schedule
-    draws: Tape
-    warm: int = 0
+    schedule: Schedule
+    rng: ReplayedRandom
+    eager_steps: int = 0
     replay: Body | None = None
 
     @classmethod
     def like(cls, real: Tensor, labels: Tensor | None, config: TrainConfig) -> _Kind:
-        """Room for such posters and labels. Adam reads its rate in double precision on a CPU, else in single."""
+        """Room for such posters and labels. Adam reads its learning rate in float64 on a CPU, else in float32."""
         precise = torch.float64 if real.device.type == "cpu" else torch.float32
-        rate_g, rate_d = (torch.zeros((), dtype=precise, device=real.device) for _ in range(2))
-        ramp, follow = (torch.zeros((), device=real.device) for _ in range(2))
+        lr_g, lr_d = (torch.zeros((), dtype=precise, device=real.device) for _ in range(2))
+        label_scale, ema_weight = (torch.zeros((), device=real.device) for _ in range(2))
         return cls(
             torch.empty_like(real),
             None if labels is None else torch.empty_like(labels),
-            Schedule(rate_g, rate_d, ramp, follow),
-            Tape.of_batch(config.batch, 0, real.device),
+            Schedule(lr_g, lr_d, label_scale, ema_weight),
+            ReplayedRandom.of_batch(config.batch, 0, real.device),
         )
 
     def fill(self, real: Tensor, labels: Tensor | None, now: Schedule, seed: int) -> None:
-        """Put there what the next step is to read."""
+        """Copy there what the next step reads."""
         self.real.copy_(real)
         if self.labels is not None and labels is not None:
             self.labels.copy_(labels)
         for number in fields(Schedule):
-            getattr(self.now, number.name).fill_(getattr(now, number.name))
-        self.draws.refill(seed)
+            getattr(self.schedule, number.name).fill_(getattr(now, number.name))
+        self.rng.reseed(seed)
 
 
 @contextmanager
 def capturable(state: State) -> Iterator[None]:
-    """Both optimizers may be recorded, and their gradients are made anew in it, in memory that the graph owns."""
+    """Both optimizers can be captured, and their gradients are made anew meanwhile, in memory that the graph owns."""
     optimizers = (state.optimizer_g, state.optimizer_d)
     groups = [group for optimizer in optimizers for group in optimizer.param_groups]
     for optimizer in optimizers:

@@ -3,7 +3,7 @@
     generator, discriminator = grown(gan.load("checkpoints/dcgan-64"), ModelConfig(128, width=32, norm_d=False))
 
 Every change keeps what the networks compute. A new octave of G first draws the old picture, enlarged; that of D first
-shrinks the picture and passes it on; what is new has nearly no say at the start and is faded in by training itself (as
+shrinks the picture and passes it on; new channels have nearly no effect at the start and are faded in by training (as
 in Chen, Goodfellow, Shlens 2016; Karras et al. 2018 blend two pictures by a schedule for the same end). The channels
 of the layers that stay must be the same: a 128 x 128 network of width 32 holds a 64 x 64 one of width 64.
 """
@@ -24,18 +24,18 @@ from gan.errors import TrainingError
 from gan.networks.config import ModelConfig
 from gan.networks.dcgan import Discriminator, Generator, latents
 
-PROBES = 256  # pictures by which a new BatchNorm is set to leave things as they are
-QUIET = 0.1  # how loud the new channels are at first, as a share of what they would be
-SLOPE = 0.2  # of the LeakyReLU
+PROBES = 256  # pictures over which the statistics of a new BatchNorm are computed
+NEW_CHANNEL_GAIN = 0.1  # factor of the new channels' first weights
+NEGATIVE_SLOPE = 0.2  # of the LeakyReLU
 
 
 @torch.no_grad()
 def grown(start: Checkpoint, model: ModelConfig) -> tuple[Generator, Discriminator]:
     """Networks of ``model`` that do what the checkpoint's do; new weights come from torch's random state.
 
-    Raises CheckpointError or TrainingError as :func:`refuse_unfit` does.
+    Raises CheckpointError or TrainingError as :func:`check_start` does.
     """
-    refuse_unfit(start, model)
+    check_start(start, model)
     generator, discriminator = copy.deepcopy(start.need_both())
     if model.norm_d:
         _as_trained(discriminator)
@@ -51,8 +51,8 @@ def grown(start: Checkpoint, model: ModelConfig) -> tuple[Generator, Discriminat
     return generator, discriminator
 
 
-def refuse_unfit(start: Checkpoint, model: ModelConfig) -> None:
-    """Say why networks of ``model`` cannot begin with this checkpoint's, if they cannot; nothing is built.
+def check_start(start: Checkpoint, model: ModelConfig) -> None:
+    """Raise where networks of ``model`` cannot begin with this checkpoint's; nothing is built.
 
     Raises
     ------
@@ -94,7 +94,7 @@ def _steps_between(old: ModelConfig, new: ModelConfig) -> Iterator[ModelConfig]:
 
 
 def _as_trained(discriminator: Discriminator) -> None:
-    """Take the zero back that was set for eval mode: in training each batch has its own BatchNorm statistics."""
+    """Undo the logit shift that was fitted in eval mode: in training each batch has its own BatchNorm statistics."""
     if discriminator.config.calibrated and discriminator.config.norm_d:
         discriminator.last.bias = None
         discriminator.config = replace(discriminator.config, calibrated=False)
@@ -103,29 +103,29 @@ def _as_trained(discriminator: Discriminator) -> None:
 def _with_octave(
     generator: Generator, discriminator: Discriminator, config: ModelConfig
 ) -> tuple[Generator, Discriminator]:
-    taller, wiser = Generator(config), Discriminator(config)
-    kept = len(generator.layers) - 2
-    _copy(generator.layers[:kept], taller.layers[:kept])
-    _draw_through(generator.layers[kept], *taller.layers[kept : kept + 4])  # type: ignore[arg-type]  # as built
+    bigger_g, bigger_d = Generator(config), Discriminator(config)
+    copied = len(generator.layers) - 2
+    _copy(generator.layers[:copied], bigger_g.layers[:copied])
+    _init_new_g_block(generator.layers[copied], *bigger_g.layers[copied : copied + 4])  # type: ignore[arg-type]  # as built
 
     new = 5 if config.norm_d else 4
-    _copy(discriminator.layers[2:], wiser.layers[new:])
-    _see_through(discriminator.layers[0], wiser.layers[0], wiser.layers[2])  # type: ignore[arg-type]  # as built
+    _copy(discriminator.layers[2:], bigger_d.layers[new:])
+    _init_new_d_block(discriminator.layers[0], bigger_d.layers[0], bigger_d.layers[2])  # type: ignore[arg-type]  # as built
     if hasattr(generator, "embed"):
-        _copy(generator.embed, taller.embed)
-        _copy(discriminator.embed, wiser.embed)
-    pictures = _settle(generator, taller, kept + 1)
+        _copy(generator.embed, bigger_g.embed)
+        _copy(discriminator.embed, bigger_d.embed)
+    pictures = _set_new_batchnorm(generator, bigger_g, copied + 1)
     if config.norm_d:
-        _pass_through(wiser.layers[3], wiser.layers[:3](pictures))  # type: ignore[arg-type]  # the new BatchNorm
-    return taller, wiser
+        _make_identity(bigger_d.layers[3], bigger_d.layers[:3](pictures))  # type: ignore[arg-type]  # the new BatchNorm
+    return bigger_g, bigger_d
 
 
-def _draw_through(
+def _init_new_g_block(
     old: nn.ConvTranspose2d, wide: nn.ConvTranspose2d, norm: nn.BatchNorm2d, _: nn.ReLU, last: nn.ConvTranspose2d
 ) -> None:
     """Red, green and blue before the Tanh, once as they are and once negated, survive the ReLU; then enlarge them."""
     wide.weight[:, :3], wide.weight[:, 3:6] = old.weight, -old.weight
-    last.weight.mul_(QUIET)
+    last.weight.mul_(NEW_CHANNEL_GAIN)
     last.weight[:6] = 0
     row = torch.tensor([0.25, 0.75, 0.75, 0.25])
     bilinear = torch.outer(row, row)
@@ -133,34 +133,34 @@ def _draw_through(
         last.weight[colour, colour], last.weight[colour + 3, colour] = bilinear, -bilinear
 
 
-def _see_through(old: nn.Conv2d, first: nn.Conv2d, second: nn.Conv2d) -> None:
+def _init_new_d_block(old: nn.Conv2d, first: nn.Conv2d, second: nn.Conv2d) -> None:
     """Shrink the colours by half, once as they are and once negated; x is (leaky(x) - leaky(-x)) / (1 + slope)."""
     first.weight[:6] = 0
     for colour in range(3):
         first.weight[colour, colour, 1:3, 1:3] = 0.25
         first.weight[colour + 3, colour, 1:3, 1:3] = -0.25
-    second.weight.mul_(QUIET)
-    second.weight[:, :3], second.weight[:, 3:6] = old.weight / (1 + SLOPE), -old.weight / (1 + SLOPE)
+    second.weight.mul_(NEW_CHANNEL_GAIN)
+    second.weight[:, :3], second.weight[:, 3:6] = old.weight / (1 + NEGATIVE_SLOPE), -old.weight / (1 + NEGATIVE_SLOPE)
     for convolution, bias in ((first, None), (second, old.bias)):
         if convolution.bias is not None:
             convolution.bias[:] = 0 if bias is None else bias
 
 
-def _settle(generator: Generator, taller: Generator, norm: int) -> Tensor:
-    """Set G's new BatchNorm by what it meets; returns pictures of the grown generator."""
-    was = taller.training
-    taller.eval()
+def _set_new_batchnorm(generator: Generator, bigger_g: Generator, norm: int) -> Tensor:
+    """Set the statistics of G's new BatchNorm; returns pictures (N, 3, H, W) of the bigger generator."""
+    was = bigger_g.training
+    bigger_g.eval()
     z = latents(range(PROBES), generator.config)
-    if taller.config.genres:
-        z = torch.cat([z, z.new_zeros(PROBES, taller.config.embedding, 1, 1)], 1)
-    maps = torch.cat([taller.layers[:norm](part) for part in torch.split(z, 32)])
-    _pass_through(taller.layers[norm], maps)  # type: ignore[arg-type]  # the new BatchNorm
-    pictures: Tensor = torch.cat([taller.layers[norm:](part) for part in torch.split(maps, 32)])
-    taller.train(was)
+    if bigger_g.config.genres:
+        z = torch.cat([z, z.new_zeros(PROBES, bigger_g.config.embedding, 1, 1)], 1)
+    maps = torch.cat([bigger_g.layers[:norm](part) for part in torch.split(z, 32)])
+    _make_identity(bigger_g.layers[norm], maps)  # type: ignore[arg-type]  # the new BatchNorm
+    pictures: Tensor = torch.cat([bigger_g.layers[norm:](part) for part in torch.split(maps, 32)])
+    bigger_g.train(was)
     return pictures
 
 
-def _pass_through(norm: nn.BatchNorm2d, maps: Tensor) -> None:
+def _make_identity(norm: nn.BatchNorm2d, maps: Tensor) -> None:
     """Make a BatchNorm the identity for maps like these, in train and in eval mode."""
     variance, mean = torch.var_mean(maps, (0, 2, 3), correction=0)
     assert norm.running_mean is not None and norm.running_var is not None  # made with statistics
@@ -197,31 +197,31 @@ def _stretched(
     generator: Generator, discriminator: Discriminator, model: ModelConfig
 ) -> tuple[Generator, Discriminator]:
     """The first maps of G and the last kernel of D, brought to another height."""
-    taller = Generator(replace(generator.config, aspect=model.aspect))
-    wiser = Discriminator(replace(discriminator.config, aspect=model.aspect))
-    share = generator.config.base[0] / model.base[0]  # D sums over the places of its last maps
-    for old, new, loudness in ((generator, taller, 1.0), (discriminator, wiser, share)):
+    bigger_g = Generator(replace(generator.config, aspect=model.aspect))
+    bigger_d = Discriminator(replace(discriminator.config, aspect=model.aspect))
+    gain_d = generator.config.base[0] / model.base[0]  # D sums over the positions of its last maps
+    for old, new, gain in ((generator, bigger_g, 1.0), (discriminator, bigger_d, gain_d)):
         fresh = new.state_dict()
         for name, value in old.state_dict().items():
             if value.shape != fresh[name].shape:
-                value = loudness * interpolate(value, model.base, mode="bilinear", align_corners=True)
+                value = gain * interpolate(value, model.base, mode="bilinear", align_corners=True)
             fresh[name].copy_(value)
-    return taller, wiser
+    return bigger_g, bigger_d
 
 
 def _with_genres(
     generator: Generator, discriminator: Discriminator, model: ModelConfig
 ) -> tuple[Generator, Discriminator]:
-    """Both networks with places for labels, which say nothing yet: the embeddings begin at 0 in D, in G unread."""
-    asked = Generator(replace(generator.config, genres=model.genres, embedding=model.embedding))
-    told = Discriminator(replace(discriminator.config, genres=model.genres, embedding=model.embedding))
-    _copy(generator.layers[1:], asked.layers[1:])
-    _copy(discriminator.layers, told.layers)
-    first: nn.ConvTranspose2d = asked.layers[0]  # type: ignore[assignment]  # as built
+    """Both networks with inputs for labels, without effect yet: D's embedding begins at 0, G's is hardly used."""
+    bigger_g = Generator(replace(generator.config, genres=model.genres, embedding=model.embedding))
+    bigger_d = Discriminator(replace(discriminator.config, genres=model.genres, embedding=model.embedding))
+    _copy(generator.layers[1:], bigger_g.layers[1:])
+    _copy(discriminator.layers, bigger_d.layers)
+    first: nn.ConvTranspose2d = bigger_g.layers[0]  # type: ignore[assignment]  # as built
     first.weight[: model.latent] = generator.layers[0].weight  # type: ignore[assignment]  # the same kind of layer
-    first.weight[model.latent :] *= QUIET
-    nn.init.zeros_(told.embed.weight)
-    return asked, told
+    first.weight[model.latent :] *= NEW_CHANNEL_GAIN
+    nn.init.zeros_(bigger_d.embed.weight)
+    return bigger_g, bigger_d
 
 
 def _copy(old: nn.Module, new: nn.Module) -> None:

@@ -33,15 +33,15 @@ from gan.files import json_bytes, write_json
 from gan.networks.config import ModelConfig
 from gan.networks.dcgan import Discriminator, Generator, latents
 from gan.training import guard_rails
-from gan.training.batches import Feed, batch_indices
+from gan.training.batches import BatchLoader, batch_indices
 from gan.training.config import TrainConfig
-from gan.training.cuda_graph import graphed
+from gan.training.cuda_graph import graphed_step
 from gan.training.distributed import SMALL_BATCH, World, joined, synchronised
-from gan.training.losses import balance_of
-from gan.training.run_folder import BEST, LATEST, RunLog, describe, refuse_changes, writing
+from gan.training.losses import class_weights
+from gan.training.run_folder import BEST, LATEST, RunLog, check_unchanged, describe, writing
 from gan.training.schedule import crossed
 from gan.training.state import State, kimg, load_state, new_state, recalibrate, save_state
-from gan.training.step import FIGURES, step
+from gan.training.step import STEP_METRICS, step
 
 GRID_SEEDS = range(64)
 BEGIN = "Begin again with a lower --lr,"
@@ -64,8 +64,8 @@ def train(
 
     The folder then holds ``state.pt``, ``options.json``, ``stats.jsonl``, ``grids/``, ``tensorboard/``, the
     checkpoint folders ``latest`` and, where the judge is installed, ``best`` (by held-out ``fd_lite1``). ``start`` is
-    a checkpoint whose networks the run begins with (gan.training.growing). Under torchrun the processes share each batch. With
-    ``graph`` the step is recorded as a CUDA graph (gan.training.cuda_graph).
+    a checkpoint whose networks the run begins with (gan.training.growing). Under torchrun the processes share each
+    batch. With ``graph`` the step is recorded as a CUDA graph (gan.training.cuda_graph).
 
     Raises
     ------
@@ -86,12 +86,12 @@ def train(
     if config.penalty and model.norm_d:
         raise TrainingError("R1 and R2 need a D without BatchNorm; leave --penalty at 0, or take another --preset.")
     with joined(device) as world:
-        advance = graphed(config, device, world) if graph else step
+        step_fn = graphed_step(config, device, world) if graph else step
         state = _begin(training, run, model, config, device, resume, start, world)
         with writing(run):
             log = RunLog(run, kimg(state, config)) if world.first else None
         with log or nullcontext():
-            return _loop(state, training, held_out, run, config, world, log, progress and world.first, advance)
+            return _loop(state, training, held_out, run, config, world, log, progress and world.first, step_fn)
 
 
 def _begin(
@@ -111,9 +111,9 @@ def _begin(
     options = describe(model, config, training, start)
     state = new_state(model, config, device, start)
     if state.critic is not None and model.genres:
-        state.critic.balance.copy_(balance_of(torch.from_numpy(training.genre_labels(model.genres))))
+        state.critic.balance.copy_(class_weights(torch.from_numpy(training.genre_labels(model.genres))))
     if resume:
-        options["start"] = refuse_changes(run, options).get("start")
+        options["start"] = check_unchanged(run, options).get("start")
         load_state(state, run, device)
     elif (run / "state.pt").exists():
         raise TrainingError(f"{run} holds a run already; resume it, or choose another folder.")
@@ -138,12 +138,12 @@ def _loop(
     world: World,
     log: RunLog | None,
     progress: bool,
-    advance: Callable[[State, Tensor, Tensor | None, TrainConfig, World], Tensor],
+    step_fn: Callable[[State, Tensor, Tensor | None, TrainConfig, World], Tensor],
 ) -> State:
     """Steps, and at every tick: look what is wrong, then write, draw and judge. Only the first process has a log."""
     device = state.averages.device
-    feed = Feed(training, state.generator.config.genres, device)
-    spread, rows = guard_rails.spread_of(training), world.rows(config.batch)
+    feed = BatchLoader(training, state.generator.config.genres, device)
+    real_distance, rows = guard_rails.real_distance(training), world.rows(config.batch)
     batches = batch_indices(len(training), config, state.steps)
     last, before, since = kimg(state, config), state.steps, time.monotonic()
     end = math.ceil(round(config.kimg * 1000 / config.batch, 6))  # steps, rounded against float noise
@@ -154,7 +154,7 @@ def _loop(
     with stop.on_signals(), bar:
         while not finished and state.steps < end:
             real, labels = feed(next(batches)[rows])
-            state.sums = state.sums + advance(state, real, labels, config, world)
+            state.sums = state.sums + step_fn(state, real, labels, config, world)
             state.summed += 1
             bar.update(config.batch)
             whole = crossed(last, kimg(state, config), config.tick_kimg)
@@ -167,9 +167,13 @@ def _loop(
             finished = done or bool(world.mean(means.new_tensor(float(stop.requested))) > 0)
             row = tick_row(state, config, means.tolist(), state.steps - before, time.monotonic() - since)
             # Processes with statistics of their own see other pictures, and must come to one verdict.
-            row["diversity"] = world.mean(means.new_tensor(guard_rails.diversity(state.generator, spread))).item()
+            row["diversity"] = world.mean(
+                means.new_tensor(guard_rails.diversity(state.generator, real_distance))
+            ).item()
             loss = row["loss_d"] + row["loss_g"]
-            found = guard_rails.look(state, loss, row["accuracy_d"], row["diversity"], config, whole)
+            found = guard_rails.check(
+                state, guard_rails.TickMetrics(loss, row["accuracy_d"], row["diversity"], whole), config
+            )
             if whole:
                 state.sums, state.summed = torch.zeros_like(means), 0
             if found.text:
@@ -199,7 +203,7 @@ def _loop(
 
 def write_tick(
     state: State,
-    feed: Feed,
+    feed: BatchLoader,
     held_out: PosterSet,
     run: Path,
     config: TrainConfig,
@@ -215,11 +219,11 @@ def write_tick(
     draw = finished or crossed(last, now, config.grid_kimg)
     if not (save or draw):
         return {}
-    shown = recalibrate(state.ema, feed.some_labels(config.label_dropout))
+    shown = recalibrate(state.ema, feed.sample_labels(config.label_dropout))
     figures: dict[str, float] = {}
     if save:
         networks = shown, calibrated(state.discriminator, shown, feed.posters)
-        figures = judge_and_keep_best(state, *networks, feed.posters, held_out, run, config) if judge else {}
+        figures = validate_and_keep_best(state, *networks, feed.posters, held_out, run, config) if judge else {}
         checkpoint.save(run / LATEST, *networks, info(state, feed.posters, run, config))
         save_state(state, run)
     if draw:
@@ -235,18 +239,18 @@ def tick_row(state: State, config: TrainConfig, means: Sequence[float], steps: i
         "step": state.steps,
         "seconds": round(state.seconds, 1),
         "images_per_second": round(steps * config.batch / seconds, 1),
-    } | dict(zip(FIGURES, means, strict=True))
+    } | dict(zip(STEP_METRICS, means, strict=True))
 
 
 def restore(state: State, run: Path, config: TrainConfig, device: torch.device, why: str, world: World) -> None:
     """Go back to the last saved state with half the rates and other noise; TrainingError where that is no answer."""
-    restores, rate = state.restores + 1, state.rate / 2
+    restores, lr_scale = state.restores + 1, state.lr_scale / 2
     saved = (run / "state.pt").exists()
     if config.guard != "answer" or restores > guard_rails.RESTORES or not saved:
         advice = RESUME if saved else BEGIN
         raise TrainingError(f"Training diverged. {why} {advice} a larger --batch or another --seed.")
     load_state(state, run, device)
-    state.restores, state.rate = restores, rate
+    state.restores, state.lr_scale = restores, lr_scale
     if world.first:
         with writing(run):
             save_state(state, run)
@@ -272,7 +276,7 @@ def draw_grid(generator: Generator) -> Any:
         return image_grid(to_uint8(generator(latents(GRID_SEEDS, generator.config, device))), 8)
 
 
-def judge_and_keep_best(
+def validate_and_keep_best(
     state: State,
     shown: Generator,
     judging: Discriminator,

@@ -1,96 +1,112 @@
-"""What D and G are told, on logits.
+"""Losses of D and G, on logits.
 
     loss = LOSSES["bce"]
-    loss.discriminator(logit_real, logit_fake, real_label=0.9)
-    loss.generator(logit_real, logit_fake)
+    loss.discriminator(logits_real, logits_fake, real_label=0.9)
+    loss.generator(logits_real, logits_fake)
 
-"bce" is the non-saturating loss (Goodfellow et al. 2014) with one-sided label smoothing (Salimans et al. 2016); in
-"relativistic" (Jolicoeur-Martineau 2018; Huang et al. 2024) only the order of a real and a generated poster counts.
+An adversarial loss is an entry of :data:`LOSSES`; ``train.py --loss``, its help and its validation read them there.
 """
 
 from __future__ import annotations
 
 from collections.abc import Callable
 from dataclasses import dataclass
-from typing import TYPE_CHECKING
 
 import torch
 from torch import Tensor
 from torch.nn.functional import binary_cross_entropy_with_logits, relu, softplus
 
-if TYPE_CHECKING:  # the models know the configuration, and the configuration knows the losses
-    from gan.networks.dcgan import Discriminator
+from gan.networks.dcgan import Discriminator
 
 LECAM_DECAY = 0.99
-RAREST = 10.0  # times an even label: rarer ones would be noise
+MAX_CLASS_WEIGHT = 10.0  # relative to a label that half of the posters have; above it rare labels would be noise
+
+# ---- Adversarial losses --------------------------------------------------------------------------------
 
 
-@dataclass(frozen=True)
-class Loss:
-    """Scalar losses from logits (N,) of real and generated posters, and how often D is right (0 to 1).
-
-    discriminator : of (real, fake, real_label). generator, accuracy : of (real, fake).
-    """
-
-    discriminator: Callable[[Tensor, Tensor, float], Tensor]
-    generator: Callable[[Tensor, Tensor], Tensor]
-    accuracy: Callable[[Tensor, Tensor], Tensor]
-
-
-def discriminator_loss(real: Tensor, fake: Tensor, real_label: float = 1.0) -> Tensor:
-    """Scalar loss of D; only real labels are smoothed."""
+def bce_discriminator(real: Tensor, fake: Tensor, real_label: float = 1.0) -> Tensor:
+    """Scalar loss of D from logits (N,) of real and of generated posters; only real labels are smoothed."""
     return binary_cross_entropy_with_logits(real, torch.full_like(real, real_label)) + binary_cross_entropy_with_logits(
         fake, torch.zeros_like(fake)
     )
 
 
-def generator_loss(real: Tensor, fake: Tensor) -> Tensor:
-    """Scalar non-saturating loss of G: make D call the generated posters real."""
+def bce_generator(real: Tensor, fake: Tensor) -> Tensor:
+    """Scalar non-saturating loss of G from logits (N,): make D call the generated posters real."""
     return binary_cross_entropy_with_logits(fake, torch.ones_like(fake))
 
 
 def accuracy(real: Tensor, fake: Tensor) -> Tensor:
-    """Share of posters that D judges rightly at probability one half, a scalar in [0, 1]."""
+    """Proportion of logits (N,) on the right side of 0, a scalar in [0, 1]."""
     return 0.5 * ((real > 0).float().mean() + (fake <= 0).float().mean())
 
 
-def ranked_rightly(real: Tensor, fake: Tensor) -> Tensor:
-    """Share of all pairs in which the real poster has the larger logit, a scalar in [0, 1]."""
-    return (real[:, None] > fake[None]).float().mean()
-
-
-def relativistic_discriminator_loss(real: Tensor, fake: Tensor, real_label: float = 1.0) -> Tensor:
-    """Scalar loss of D: each real poster above the generated one beside it; there is no label to smooth."""
+def relativistic_discriminator(real: Tensor, fake: Tensor, real_label: float = 1.0) -> Tensor:
+    """Scalar loss of D from logits (N,): each real poster above the generated one beside it; no label to smooth."""
     return softplus(fake - real).mean()
 
 
-def relativistic_generator_loss(real: Tensor, fake: Tensor) -> Tensor:
-    """Scalar loss of G: each generated poster above the real one beside it."""
+def relativistic_generator(real: Tensor, fake: Tensor) -> Tensor:
+    """Scalar loss of G from logits (N,): each generated poster above the real one beside it."""
     return softplus(real - fake).mean()
 
 
-LOSSES = {
-    "bce": Loss(discriminator_loss, generator_loss, accuracy),
-    "relativistic": Loss(relativistic_discriminator_loss, relativistic_generator_loss, ranked_rightly),
+def pairwise_accuracy(real: Tensor, fake: Tensor) -> Tensor:
+    """Proportion of all pairs of logits (N,) in which the real poster has the larger one, a scalar in [0, 1]."""
+    return (real[:, None] > fake[None]).float().mean()
+
+
+@dataclass(frozen=True)
+class Loss:
+    """An adversarial loss. Its functions take logits (N,) of real and of generated posters and give a scalar.
+
+    about : what it is, a phrase. source : the papers.
+    discriminator : of (real, fake, real_label). generator : of (real, fake).
+    accuracy : of (real, fake), how often D is right in the sense of this loss, 0 to 1.
+    """
+
+    about: str
+    source: str
+    discriminator: Callable[[Tensor, Tensor, float], Tensor]
+    generator: Callable[[Tensor, Tensor], Tensor]
+    accuracy: Callable[[Tensor, Tensor], Tensor] = accuracy
+
+
+LOSSES: dict[str, Loss] = {
+    "bce": Loss(
+        "the non-saturating loss with one-sided label smoothing",
+        "Goodfellow et al. 2014; Salimans et al. 2016",
+        bce_discriminator,
+        bce_generator,
+    ),
+    "relativistic": Loss(
+        "only the order of a real and a generated poster counts",
+        "Jolicoeur-Martineau 2018; Huang et al. 2024",
+        relativistic_discriminator,
+        relativistic_generator,
+        pairwise_accuracy,
+    ),
 }
 
+# ---- Regularisers, the critic, genres ------------------------------------------------------------------
 
-def slope_penalty(discriminator: Discriminator, images: Tensor, labels: Tensor | None) -> Tensor:
-    """Mean squared length of D's slope at these images, a scalar: R1 on real, R2 on generated ones.
+
+def gradient_penalty(discriminator: Discriminator, images: Tensor, labels: Tensor | None) -> Tensor:
+    """Mean squared norm of D's gradient at images (N, 3, H, W), a scalar: R1 on real, R2 on generated ones.
 
     Mescheder, Geiger, Nowozin 2018, eq. 9, without its factor of one half. Only for a D without BatchNorm: with it
-    the slope of one poster's logit belongs to the whole batch.
+    the gradient of one poster's logit depends on the whole batch.
     """
     images = images.detach().requires_grad_(True)
     logits = discriminator.logit(images, labels)
-    (slope,) = torch.autograd.grad(logits.sum(), images, create_graph=True)
-    return slope.square().sum((1, 2, 3)).mean()
+    (gradient,) = torch.autograd.grad(logits.sum(), images, create_graph=True)
+    return gradient.square().sum((1, 2, 3)).mean()
 
 
 def lecam(real: Tensor, fake: Tensor, averages: Tensor) -> Tensor:
-    """How far D's logits of real and generated posters have left each other's running averages (2,), a scalar.
+    """Mean squared distance of logits (N,) beyond the running averages (2,) of the other kind's logits, a scalar.
 
-    Tseng et al. 2021, eq. 3, one-sided as in the authors' code: only D's growing certainty is held back.
+    Tseng et al. 2021, eq. 3, one-sided as in the authors' code: only D's growing confidence is penalised.
     """
     average_real, average_fake = averages
     return relu(real - average_fake).square().mean() + relu(average_real - fake).square().mean()
@@ -101,21 +117,21 @@ def critic_loss(real: Tensor, fake: Tensor) -> Tensor:
     return relu(1 - real).mean() + relu(1 + fake).mean()
 
 
-def genre_loss(logits: Tensor, labels: Tensor, balance: Tensor) -> Tensor:
-    """Scalar cross-entropy of genres, logits and labels (N, G), summed over what is known of a poster.
+def genre_loss(logits: Tensor, labels: Tensor, weights: Tensor) -> Tensor:
+    """Scalar cross-entropy of genres, logits and labels (N, G), summed over a poster's genres.
 
-    A label is 1 for a genre that it has, -1 for one that it has not, 0 for "not known"; between, it weighs less.
-    ``balance`` (2, G) : what a label above 0 weighs, and one below, as :func:`balance_of` has it.
+    A label is 1 for a genre that the poster has, -1 for one that it does not have, 0 for "unknown"; values in between
+    weigh less. ``weights`` (2, G) : of labels above 0, and of those below (:func:`class_weights`).
     """
-    has, lacks = balance
-    weights = labels.abs() * torch.where(labels > 0, has, lacks)
+    positive, negative = weights
+    weights = labels.abs() * torch.where(labels > 0, positive, negative)
     return (softplus(-logits * labels.sign()) * weights).sum(1).mean()
 
 
-def balance_of(labels: Tensor) -> Tensor:
-    """Weights (2, G) by which having a genre and not having it count the same over all labels (N, G), at most 10.
+def class_weights(labels: Tensor) -> Tensor:
+    """Weights (2, G), at most 10, by which positive and negative labels (N, G) count the same in total.
 
-    Else a network does well by never thinking of horror, which one poster in fifteen is.
+    Without them a network does well by never predicting horror, which one poster in fifteen is.
     """
     counts = torch.stack([(labels > 0).sum(0), (labels < 0).sum(0)]).float()
-    return (0.5 * counts.sum(0) / counts.clamp_min(1)).clamp_max(RAREST)
+    return (0.5 * counts.sum(0) / counts.clamp_min(1)).clamp_max(MAX_CLASS_WEIGHT)

@@ -1,7 +1,7 @@
 """Random numbers of one training step: for the whole batch, of which each process takes its rows.
 
-    draws = Draws.of_batch(32, seed, device, rows=slice(16, 32))
-    draws.normal(100, 1, 1)        # (16, 100, 1, 1): rows 16 to 31 of the batch's noise
+    rng = BatchRandom.of_batch(32, seed, device, rows=slice(16, 32))
+    rng.normal(100, 1, 1)        # (16, 100, 1, 1): rows 16 to 31 of the batch's noise
 
 Two processes with half a batch each then see the very numbers that one process with the whole batch sees.
 """
@@ -19,12 +19,12 @@ Fill = Callable[[Tensor, torch.Generator], Tensor]  # in place
 
 
 @dataclass
-class Draws:
-    """A stream of random numbers; ``rows`` of ``of`` are this process's own."""
+class BatchRandom:
+    """A stream of random numbers for a batch of ``count``; ``rows`` are this process's own."""
 
     generator: torch.Generator
     rows: slice
-    of: int
+    count: int
 
     @classmethod
     def of_batch(cls, count: int, seed: int, device: str | torch.device = "cpu", rows: slice | None = None) -> Self:
@@ -33,50 +33,50 @@ class Draws:
 
     def normal(self, *shape: int) -> Tensor:
         """Standard normal (n, *shape)."""
-        return self.drawn(shape, torch.float32, lambda values, numbers: values.normal_(generator=numbers))
+        return self._draw(shape, torch.float32, lambda values, numbers: values.normal_(generator=numbers))
 
     def uniform(self, *shape: int) -> Tensor:
         """Uniform in [0, 1), (n, *shape)."""
-        return self.drawn(shape, torch.float32, lambda values, numbers: values.uniform_(generator=numbers))
+        return self._draw(shape, torch.float32, lambda values, numbers: values.uniform_(generator=numbers))
 
     def integers(self, low: int, high: int, *shape: int) -> Tensor:
         """Whole numbers from low to high, both included, (n, *shape)."""
-        return self.drawn(shape, torch.int64, lambda values, numbers: values.random_(low, high + 1, generator=numbers))
+        return self._draw(shape, torch.int64, lambda values, numbers: values.random_(low, high + 1, generator=numbers))
 
-    def drawn(self, shape: tuple[int, ...], dtype: torch.dtype, fill: Fill) -> Tensor:
+    def _draw(self, shape: tuple[int, ...], dtype: torch.dtype, fill: Fill) -> Tensor:
         """Numbers that ``fill`` puts in place, (n, *shape)."""
-        values = torch.empty(self.of, *shape, dtype=dtype, device=self.generator.device)
+        values = torch.empty(self.count, *shape, dtype=dtype, device=self.generator.device)
         return fill(values, self.generator)[self.rows]
 
 
 @dataclass
-class Tape(Draws):
-    """Draws that stay where they are: each step asks for the same shapes in the same order, and gets the same tensors.
+class ReplayedRandom(BatchRandom):
+    """Random numbers in fixed places: every step draws the same shapes in the same order, and gets the same tensors.
 
-        tape.refill(seed)          # the numbers of Draws.of_batch(count, seed), from the second step on in place
+        rng.reseed(seed)          # the numbers of BatchRandom.of_batch(count, seed), from the second step on in place
 
     So a graph that has read these tensors once finds the numbers of another step there.
 
-    tape : the numbers and how to draw them. played : how many of them were asked for since the last refill.
+    buffers : the numbers and how to draw them. position : how many of them were drawn since the last reseed.
     """
 
-    tape: list[tuple[Tensor, Fill]] = field(default_factory=list)
-    played: int = 0
+    buffers: list[tuple[Tensor, Fill]] = field(default_factory=list)
+    position: int = 0
 
-    def refill(self, seed: int) -> None:
-        """Draw all numbers on the tape anew, and begin at its start."""
+    def reseed(self, seed: int) -> None:
+        """Draw all numbers anew, and begin with the first."""
         self.generator.manual_seed(seed)
-        for values, fill in self.tape:
+        for values, fill in self.buffers:
             fill(values, self.generator)
-        self.played = 0
+        self.position = 0
 
-    def drawn(self, shape: tuple[int, ...], dtype: torch.dtype, fill: Fill) -> Tensor:
-        """The next numbers on the tape; beyond its end they are drawn and put there."""
-        if self.played == len(self.tape):
-            values = torch.empty(self.of, *shape, dtype=dtype, device=self.generator.device)
-            self.tape.append((fill(values, self.generator), fill))
-        values, _ = self.tape[self.played]
+    def _draw(self, shape: tuple[int, ...], dtype: torch.dtype, fill: Fill) -> Tensor:
+        """The next buffer's numbers; after the last one a new buffer is made."""
+        if self.position == len(self.buffers):
+            values = torch.empty(self.count, *shape, dtype=dtype, device=self.generator.device)
+            self.buffers.append((fill(values, self.generator), fill))
+        values, _ = self.buffers[self.position]
         if values.shape[1:] != shape or values.dtype != dtype:
             raise ValueError(f"The first step drew numbers of shape {tuple(values.shape[1:])} here, not {shape}.")
-        self.played += 1
+        self.position += 1
         return values[self.rows]

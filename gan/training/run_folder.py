@@ -118,7 +118,7 @@ def describe(
         "model": asdict(model),
         "train": asdict(config),
         "data": fingerprint(training, model.genres),
-        "start": None if start is None else {"name": name_of(start), "digest": start.digest},
+        "start": None if start is None else {"name": start_name(start), "digest": start.digest},
         "versions": {"python": platform.python_version(), "torch": torch.__version__},
     }
 
@@ -137,12 +137,12 @@ def fingerprint(training: PosterSet, genres: Sequence[str] = ()) -> dict[str, An
     return data
 
 
-def name_of(start: Checkpoint) -> str:
+def start_name(start: Checkpoint) -> str:
     """Its name; of a run's own states, which all have the same two, that of the run."""
     return str(start.info.get("run", start.name)) if start.name in STATES else start.name
 
 
-def refuse_changes(run: Path, options: dict[str, Any]) -> dict[str, Any]:
+def check_unchanged(run: Path, options: dict[str, Any]) -> dict[str, Any]:
     """The options of the run so far; TrainingError if it would go on with other posters, genres or batches.
 
     They are damaged, and that is a TrainingError too, where they are no JSON or JSON of another kind.

@@ -25,17 +25,23 @@ from gan.training.growing import grown
 
 RECALIBRATION_SEED = 3_000_000
 RECALIBRATION_IMAGES = 2048
-NUMBERS = ("steps", "seconds", "best", "rate", "rate_d", "overpowered", "diverse", "restores", "summed")
+NUMBERS = ("steps", "seconds", "best", "lr_scale", "lr_scale_d", "overpowered", "diverse", "restores", "summed")
 TENSORS = ("averages", "sums")
+OLD_NAMES = {"lr_scale": "rate", "lr_scale_d": "rate_d"}  # in state.pt of runs begun with version 0.1
 
 
 @dataclass
 class State:
     """Everything that changes while training.
 
-    critic : the projected critic, or None. averages : running means of D's logits of real and generated posters.
-    rate, rate_d : what the guard rails have left of both learning rates, and of D's. overpowered, diverse, restores :
-    see :mod:`gan.training.guard_rails`. sums, summed : of the steps' figures since the last whole tick, and how many steps these are.
+    ema : moving average of the generator.
+    critic : the projected critic, or None.
+    averages : (2,), running means of D's logits of real and generated posters.
+    sums, summed : of the steps' metrics since the last complete tick, and over how many steps.
+    steps, seconds : done so far.
+    best : smallest held-out ``fd_lite1`` so far.
+    lr_scale, lr_scale_d : factors of both learning rates, and of D's alone, as the guard rails have set them.
+    overpowered, diverse, restores : counters of the guard rails (gan.training.guard_rails).
     """
 
     generator: Generator
@@ -50,8 +56,8 @@ class State:
     steps: int = 0
     seconds: float = 0.0
     best: float = math.inf
-    rate: float = 1.0
-    rate_d: float = 1.0
+    lr_scale: float = 1.0
+    lr_scale_d: float = 1.0
     overpowered: int = 0
     diverse: bool = False
     restores: int = 0
@@ -81,18 +87,18 @@ def new_state(
     critic = None
     if config.critic:
         critic = ProjectedCritic(model.size, config.seed, len(model.genres), backbone=BACKBONES[config.features]())
-    judges: list[nn.Module] = [discriminator] if critic is None else [discriminator, critic]
-    for network in (generator, *judges):
+    critics: list[nn.Module] = [discriminator] if critic is None else [discriminator, critic]
+    for network in (generator, *critics):
         network.train().to(device, memory_format=torch.channels_last)  # type: ignore[call-overload]  # torch types no format for modules
     ema = copy.deepcopy(generator).eval().requires_grad_(False)
     betas = (config.beta1, config.beta2)
-    learnt = [weight for judge in judges for weight in judge.parameters() if weight.requires_grad]
+    weights_d = [weight for network in critics for weight in network.parameters() if weight.requires_grad]
     return State(
         generator,
         discriminator,
         ema,
         torch.optim.Adam(generator.parameters(), config.lr_g, betas, fused=True),
-        torch.optim.Adam(learnt, config.lr_d, betas, fused=True),
+        torch.optim.Adam(weights_d, config.lr_d, betas, fused=True),
         critic,
         averages=torch.zeros(2, device=device),
         sums=torch.zeros((), device=device),
@@ -105,21 +111,21 @@ def kimg(state: State, config: TrainConfig) -> float:
 
 
 @torch.no_grad()
-def update_ema(state: State, follow: float | Tensor) -> None:
-    """Move the average of G, BatchNorm's buffers included, this far towards G: from 0, not at all, to 1."""
+def update_ema(state: State, weight: float | Tensor) -> None:
+    """Move the average of G, BatchNorm's buffers included, towards G: average + weight * (G - average)."""
     averaged, current = state.ema.state_dict(), state.generator.state_dict()
     names = [name for name, value in averaged.items() if value.is_floating_point()]
-    share = [follow] * len(names) if isinstance(follow, Tensor) else follow
-    torch._foreach_lerp_([averaged[name] for name in names], [current[name] for name in names], share)
+    each = [weight] * len(names) if isinstance(weight, Tensor) else weight
+    torch._foreach_lerp_([averaged[name] for name in names], [current[name] for name in names], each)
 
 
 @torch.no_grad()
 def recalibrate(generator: Generator, labels: Tensor | None = None, images: int = RECALIBRATION_IMAGES) -> Generator:
     """A copy in eval mode whose BatchNorm statistics are those of its own weights.
 
-    Averaged weights have other statistics than averaged statistics say. They are measured anew as plain
-    means over ``images`` pictures of fixed seeds, in batches of 64; of a generator with genres under ``labels``
-    (64, genres), each batch the same.
+    Averaged statistics are not the statistics of averaged weights. They are computed anew as plain means over
+    ``images`` pictures of fixed seeds, in batches of 64; for a generator with genres with ``labels`` (64, genres),
+    the same in each batch.
     """
     copied = copy.deepcopy(generator).train()
     norms = [module for module in copied.modules() if isinstance(module, nn.BatchNorm2d)]
@@ -165,7 +171,7 @@ def load_state(state: State, run: Path, device: torch.device) -> None:
         for name, part in state.parts().items():
             part.load_state_dict(record[name])
         for name in (*NUMBERS, *TENSORS):
-            setattr(state, name, record[name])
+            setattr(state, name, record[name] if name in record else record[OLD_NAMES[name]])
     except (
         RuntimeError, ValueError, LookupError, TypeError, AttributeError, EOFError, OSError, pickle.UnpicklingError,
         struct.error, zipfile.BadZipFile,

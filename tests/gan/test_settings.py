@@ -1,12 +1,14 @@
 from __future__ import annotations
 
 from dataclasses import dataclass, field
+from types import SimpleNamespace
+from typing import Any
 
 import pytest
 
 from gan.settings import Settings, any_of, describe, setting, validate
 
-SHAPES = {"round": 1, "square": 2}
+SHAPES: dict[str, Any] = {"round": 1, "square": 2}
 
 
 @dataclass(frozen=True)
@@ -33,6 +35,18 @@ def test_fields_describe_themselves_in_their_order() -> None:
         "at most 2",
         "",
     ]
+
+
+def test_a_summary_names_what_is_allowed_and_of_a_registry_what_each_entry_is(
+    monkeypatch: pytest.MonkeyPatch,
+) -> None:
+    described = describe(Blur)
+    assert described["share"].summary == "part of the picture (from 0 to 1)"
+    assert described["shape"].summary == "of the kernel (round or square)"
+    assert described["last_turn"].summary == "once more at the end"
+    for name, about in (("round", "a disc"), ("square", "all of it")):
+        monkeypatch.setitem(SHAPES, name, SimpleNamespace(about=about))
+    assert described["shape"].summary == "of the kernel (round: a disc; square: all of it)"
 
 
 @pytest.mark.parametrize(

@@ -58,8 +58,8 @@ def test_the_table_has_all_rungs_beside_the_tutorials_loop(
 def test_on_cuda_the_ladder_goes_on_to_the_step_as_a_graph(script: ModuleType, monkeypatch: pytest.MonkeyPatch) -> None:
     """Without a GPU: which rungs there are, and what the project's own are given."""
     monkeypatch.setattr(script, "tutorial", lambda *_, **kinds: kinds)
-    monkeypatch.setattr(script, "graphed", lambda config, device: (config.batch, device.type))
-    monkeypatch.setattr(script, "ours", lambda posters, device, batch, advance: advance)
+    monkeypatch.setattr(script, "graphed_step", lambda config, device: (config.batch, device.type))
+    monkeypatch.setattr(script, "ours", lambda posters, device, batch, step_fn: step_fn)
     jobs: dict[str, object] = {}
     monkeypatch.setattr(script, "in_turns", lambda found, *_: jobs.update(found) or dict.fromkeys(found, 1.0))
     rungs, _ = script.ladder(torch.device("cuda"), 2, 0.001)
@@ -82,7 +82,7 @@ def test_the_projects_own_rung_trains_step_by_step_and_by_recordings_alike(
     monkeypatch.setattr(script, "new_state", lambda *arguments: states.append(new_state(*arguments)) or states[-1])
     posters = gan.PosterSet(torch.zeros(4, 64, 64, 3, dtype=torch.uint8).numpy(), tuple("abcd"), ((),) * 4)
     cpu = torch.device("cpu")
-    jobs = {name: script.ours(posters, cpu, 2, advance) for name, advance in (("a", step), ("b", GraphedStep(capture)))}
+    jobs = {name: script.ours(posters, cpu, 2, step_fn) for name, step_fn in (("a", step), ("b", GraphedStep(capture)))}
     monkeypatch.setattr(script, "steps_a_second", lambda *_: capture.recorded)
     assert script.in_turns(jobs, cpu, 1, 1.0) == {"a": 1, "b": 1}
     eager, replayed = (state.generator.state_dict() for state in states)

@@ -1,6 +1,6 @@
 """What stands in for the capture of a CUDA graph where there is no CUDA: a recording of operations and addresses.
 
-    replay = CpuCapture().record(body)     # runs nothing, as far as anyone can see
+    replay = CpuCapture().capture(body)     # runs nothing, as far as anyone can see
     replay()                               # the same operations on the same memory: no Python of ``body`` runs again
 
 As in a CUDA graph, a number that was Python's is frozen, a tensor is read anew, and results are always in one place. As
@@ -77,11 +77,11 @@ class CpuCapture:
     def __init__(self) -> None:
         self.warm = self.recorded = self.replayed = 0
 
-    def aside(self, body: Callable[[], Tensor]) -> Tensor:
+    def warm_up(self, body: Callable[[], Tensor]) -> Tensor:
         self.warm += 1
         return body()
 
-    def record(self, body: Callable[[], Tensor]) -> Callable[[], Tensor]:
+    def capture(self, body: Callable[[], Tensor]) -> Callable[[], Tensor]:
         self.recorded += 1
         with Recording() as recording:
             figures = body()

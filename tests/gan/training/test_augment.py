@@ -5,15 +5,15 @@ import torch
 from torch import Tensor
 
 from gan.training.augment import POLICIES, augment
-from gan.training.randomness import Draws
+from gan.training.randomness import BatchRandom
 
 
 def generator(seed: int = 0) -> torch.Generator:
     return torch.Generator().manual_seed(seed)
 
 
-def draws(seed: int = 0, count: int = 6) -> Draws:
-    return Draws.of_batch(count, seed)
+def rng(seed: int = 0, count: int = 6) -> BatchRandom:
+    return BatchRandom.of_batch(count, seed)
 
 
 @pytest.fixture
@@ -22,7 +22,7 @@ def images() -> Tensor:
 
 
 def test_no_policy_is_the_identity(images: Tensor) -> None:
-    random = draws()
+    random = rng()
     before = random.generator.get_state()
     assert augment(images, "", random) is images
     assert torch.equal(random.generator.get_state(), before)
@@ -31,7 +31,7 @@ def test_no_policy_is_the_identity(images: Tensor) -> None:
 @pytest.mark.parametrize("policy", [*POLICIES, "color,translation,cutout"])
 def test_every_policy_keeps_the_shape_and_follows_its_generator_alone(policy: str, images: Tensor) -> None:
     before, given = torch.get_rng_state(), images.clone()
-    first, again, other = (augment(images, policy, draws(seed)) for seed in (0, 0, 1))
+    first, again, other = (augment(images, policy, rng(seed)) for seed in (0, 0, 1))
     assert first.shape == images.shape
     assert torch.equal(first, again)
     assert not torch.equal(first, other)
@@ -40,10 +40,10 @@ def test_every_policy_keeps_the_shape_and_follows_its_generator_alone(policy: st
 
 
 @pytest.mark.parametrize("policy", [*POLICIES, "color,translation,cutout"])
-def test_the_slope_flows_through_every_policy(policy: str, images: Tensor) -> None:
+def test_the_gradient_flows_through_every_policy(policy: str, images: Tensor) -> None:
     images.requires_grad_()
     weights = torch.rand(images.shape, generator=generator(2))
-    (augment(images, policy, draws()) * weights).sum().backward()
+    (augment(images, policy, rng()) * weights).sum().backward()
     assert images.grad is not None
     assert images.grad.isfinite().all()
     assert (images.grad != 0).flatten(1).any(1).all()
@@ -61,12 +61,12 @@ def test_translation_shifts_by_up_to_an_eighth_and_fills_with_grey(images: Tenso
             for x in range(24):
                 if 0 <= y + down[n] < 16 and 0 <= x + right[n] < 24:
                     expected[n, :, y, x] = images[n, :, y + down[n], x + right[n]]
-    assert torch.equal(augment(images, "translation", draws()), expected)
+    assert torch.equal(augment(images, "translation", rng()), expected)
 
 
 def test_cutout_blanks_one_rectangle_of_at_most_half_each_side(images: Tensor) -> None:
     images = images.abs() + 0.1  # so that 0 means blank
-    changed = augment(images.repeat(20, 1, 1, 1), "cutout", draws(count=120))
+    changed = augment(images.repeat(20, 1, 1, 1), "cutout", rng(count=120))
     for picture, before in zip(changed, images.repeat(20, 1, 1, 1), strict=True):
         blank = (picture == 0).all(0)
         rows, columns = blank.any(1), blank.any(0)
@@ -78,7 +78,7 @@ def test_cutout_blanks_one_rectangle_of_at_most_half_each_side(images: Tensor) -
 
 def test_color_of_a_grey_picture_moves_its_brightness_only() -> None:
     images = torch.full((50, 3, 4, 4), 0.25)
-    moved = augment(images, "color", draws(count=50)) - images
+    moved = augment(images, "color", rng(count=50)) - images
     assert torch.allclose(moved, moved[:, :1, :1, :1].expand_as(moved), atol=1e-6)
     assert moved.min() >= -0.5 and moved.max() <= 0.5
     assert moved.std() > 0.2
@@ -87,23 +87,25 @@ def test_color_of_a_grey_picture_moves_its_brightness_only() -> None:
 def test_each_picture_is_changed_in_its_own_way() -> None:
     same = torch.rand(1, 3, 16, 16, generator=generator(1)).repeat(8, 1, 1, 1)
     for policy in POLICIES:
-        changed = augment(same, policy, draws(count=8))
+        changed = augment(same, policy, rng(count=8))
         assert any(not torch.equal(changed[0], other) for other in changed[1:])
 
 
 def test_policies_are_applied_in_the_order_given(images: Tensor) -> None:
-    random = draws()
+    random = rng()
     expected = augment(augment(images, "cutout", random), "color", random)
-    assert torch.equal(augment(images, "cutout,color", draws()), expected)
+    assert torch.equal(augment(images, "cutout,color", rng()), expected)
 
 
 def test_an_unknown_policy_is_refused_with_the_known_ones(images: Tensor) -> None:
     with pytest.raises(ValueError, match=r"unknown policy 'blur'; known are color, translation, cutout"):
-        augment(images, "color,blur", draws())
+        augment(images, "color,blur", rng())
 
 
 @pytest.mark.parametrize("policy", [*POLICIES, "color,translation,cutout"])
 def test_two_processes_change_their_halves_as_one_changes_the_whole(policy: str, images: Tensor) -> None:
-    whole = augment(images, policy, draws())
-    halves = [augment(images[rows], policy, Draws.of_batch(6, 0, rows=rows)) for rows in (slice(0, 3), slice(3, 6))]
+    whole = augment(images, policy, rng())
+    halves = [
+        augment(images[rows], policy, BatchRandom.of_batch(6, 0, rows=rows)) for rows in (slice(0, 3), slice(3, 6))
+    ]
     assert torch.equal(torch.cat(halves), whole)

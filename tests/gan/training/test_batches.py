@@ -7,7 +7,7 @@ import numpy as np
 import torch
 
 from gan import PosterSet
-from gan.training.batches import Feed, batch_indices
+from gan.training.batches import BatchLoader, batch_indices
 from tests.gan.short_runs import config_of
 
 CPU = torch.device("cpu")
@@ -45,7 +45,7 @@ def test_two_processes_share_the_very_batch_of_one() -> None:
 
 def test_a_batch_is_the_posters_and_their_labels(posters: PosterSet) -> None:
     genres = list(posters.genre_counts())[:2]
-    images, labels = Feed(posters, genres, CPU)([3, 0, 7])
+    images, labels = BatchLoader(posters, genres, CPU)([3, 0, 7])
     assert torch.equal(images, posters.tensor([3, 0, 7]))
     assert images.is_contiguous(memory_format=torch.channels_last)
     assert labels is not None and labels.dtype == torch.int8
@@ -56,23 +56,23 @@ def test_a_batch_is_the_posters_and_their_labels(posters: PosterSet) -> None:
 def test_a_partial_poster_has_unknown_labels(posters: PosterSet) -> None:
     partial = replace(posters, complete=(False,) * len(posters))
     genres = list(posters.genre_counts())
-    _, labels = Feed(partial, genres, CPU)(range(40))
+    _, labels = BatchLoader(partial, genres, CPU)(range(40))
     assert labels is not None
     assert set(labels.flatten().tolist()) == {0, 1}
 
 
 def test_without_genres_there_are_no_labels(posters: PosterSet) -> None:
-    feed = Feed(posters, (), CPU)
+    feed = BatchLoader(posters, (), CPU)
     assert feed([0, 1])[1] is None
-    assert feed.some_labels(0.1) is None
+    assert feed.sample_labels(0.1) is None
 
 
 def test_some_labels_are_parts_of_those_of_posters_from_first_to_last(posters: PosterSet) -> None:
     genres = list(posters.genre_counts())
-    labels = Feed(posters, genres, CPU).some_labels(0.0, 5)
+    labels = BatchLoader(posters, genres, CPU).sample_labels(0.0, 5)
     whole = torch.from_numpy(posters.genre_labels(genres))[[0, 9, 19, 29, 39]].float()
     assert labels is not None
     assert torch.equal(labels[labels != 0], whole[labels != 0])
     assert 0 < (labels != 0).sum() < (whole != 0).sum()
-    nothing = Feed(posters, genres, CPU).some_labels(1.0, 5)
+    nothing = BatchLoader(posters, genres, CPU).sample_labels(1.0, 5)
     assert nothing is not None and not nothing.any()

@@ -20,14 +20,14 @@ from torch.utils._python_dispatch import TorchDispatchMode
 from gan import PRESETS, ModelConfig, PosterSet, TrainConfig, TrainingError
 from gan.training import loop
 from gan.training import state as states
-from gan.training.cuda_graph import WARM_UP, CudaCapture, GraphedStep, graphed
+from gan.training.cuda_graph import WARM_UP, CudaCapture, GraphedStep, graphed_step
 from gan.training.distributed import World
 from gan.training.loop import train
-from gan.training.randomness import Draws
+from gan.training.randomness import BatchRandom
 from gan.training.run_folder import read_stats
 from gan.training.schedule import Schedule
 from gan.training.state import State, load_state, new_state, save_state
-from gan.training.step import step, updates
+from gan.training.step import Batch, step, updates
 from tests.gan.short_runs import Pyramid, config_of, equal
 from tests.gan.training.recording import CpuCapture, tensors
 
@@ -83,9 +83,9 @@ def test_replayed_steps_are_eager_steps_bit_for_bit(name: str) -> None:
     """Each with posters, noise, rates, ramp and average of its own, of which a recording must freeze none."""
     model, config = small(name)
     capture = CpuCapture()
-    eager, replayed, advance = new_state(model, config), new_state(model, config), GraphedStep(capture)
+    eager, replayed, step_fn = new_state(model, config), new_state(model, config), GraphedStep(capture)
     for real, labels in batches(model, STEPS):
-        assert torch.equal(advance(replayed, real, labels, config), step(eager, real, labels, config))
+        assert torch.equal(step_fn(replayed, real, labels, config), step(eager, real, labels, config))
         assert equal(everything(replayed), everything(eager))
     kinds = 2 if config.penalty and config.penalty_every > 1 else 1
     assert (capture.warm, capture.recorded, capture.replayed) == (WARM_UP * kinds, kinds, STEPS - WARM_UP * kinds)
@@ -101,29 +101,29 @@ def test_replayed_steps_are_eager_steps_in_bfloat16_too(name: str, monkeypatch: 
 
     monkeypatch.setattr(torch, "autocast", as_on_cuda)
     model, config = small(name)
-    eager, replayed, advance = new_state(model, config), new_state(model, config), GraphedStep(CpuCapture())
+    eager, replayed, step_fn = new_state(model, config), new_state(model, config), GraphedStep(CpuCapture())
     eager.discriminator.layers[0].register_forward_hook(lambda _, __, maps: casts.add(maps.dtype))
     for real, labels in batches(model, 2 * WARM_UP):
-        assert torch.equal(advance(replayed, real, labels, config), step(eager, real, labels, config))
+        assert torch.equal(step_fn(replayed, real, labels, config), step(eager, real, labels, config))
     assert equal(everything(replayed), everything(eager))
     assert torch.bfloat16 in casts
 
 
 def test_a_change_of_rates_by_the_guard_rails_reaches_a_recording() -> None:
     model, config = small("dcgan")
-    eager, replayed, advance = new_state(model, config), new_state(model, config), GraphedStep(CpuCapture())
+    eager, replayed, step_fn = new_state(model, config), new_state(model, config), GraphedStep(CpuCapture())
     for number, (real, labels) in enumerate(batches(model, 8)):
         for state in (eager, replayed):
-            state.rate_d = 1.0 if number < 6 else 0.49
-        advance(replayed, real, labels, config)
+            state.lr_scale_d = 1.0 if number < 6 else 0.49
+        step_fn(replayed, real, labels, config)
         step(eager, real, labels, config)
     assert equal(everything(replayed), everything(eager))
 
 
 def test_figures_that_are_kept_are_not_written_over() -> None:
     model, config = small("dcgan")
-    state, advance = new_state(model, config), GraphedStep(CpuCapture())
-    kept = [advance(state, real, labels, config) for real, labels in batches(model, 7)]
+    state, step_fn = new_state(model, config), GraphedStep(CpuCapture())
+    kept = [step_fn(state, real, labels, config) for real, labels in batches(model, 7)]
     assert len({tuple(figures.tolist()) for figures in kept}) == 7
 
 
@@ -131,7 +131,7 @@ def test_a_state_that_was_loaded_is_recorded_anew(tmp_path: Path) -> None:
     """Optimizers that load have other tensors; a recording would go on with those that were thrown away."""
     model, config = small("dcgan-stable")
     capture = CpuCapture()
-    eager, replayed, advance = new_state(model, config), new_state(model, config), GraphedStep(capture)
+    eager, replayed, step_fn = new_state(model, config), new_state(model, config), GraphedStep(capture)
     shown = batches(model, 12)
     for number, (real, labels) in enumerate(shown):
         if number == 3:
@@ -139,8 +139,8 @@ def test_a_state_that_was_loaded_is_recorded_anew(tmp_path: Path) -> None:
         if number == 6:
             for state in (eager, replayed):
                 load_state(state, tmp_path, torch.device("cpu"))
-                state.restores, state.rate = 1, 0.5
-        advance(replayed, real, labels, config)
+                state.restores, state.lr_scale = 1, 0.5
+        step_fn(replayed, real, labels, config)
         step(eager, real, labels, config)
         assert equal(everything(replayed), everything(eager))
     assert (capture.warm, capture.recorded, capture.replayed) == (2 * WARM_UP, 2, 12 - 2 * WARM_UP)
@@ -176,21 +176,21 @@ class OnTheDevice(TorchDispatchMode):
         return found
 
 
-class Placeholders(Draws):
-    """Draws of a device that this machine does not have."""
+class Placeholders(BatchRandom):
+    """BatchRandom of a device that this machine does not have."""
 
     def __init__(self, count: int, device: str) -> None:
-        self.device, self.rows, self.of = device, slice(0, count), count
+        self.device, self.rows, self.count = device, slice(0, count), count
 
-    def drawn(self, shape: tuple[int, ...], dtype: torch.dtype, fill: Any) -> Tensor:
-        return torch.empty(self.of, *shape, dtype=dtype, device=self.device)
+    def _draw(self, shape: tuple[int, ...], dtype: torch.dtype, fill: Any) -> Tensor:
+        return torch.empty(self.count, *shape, dtype=dtype, device=self.device)
 
 
 def updates_on(device: str, state: State, model: ModelConfig, config: TrainConfig) -> Tensor:
     real = torch.empty(4, 3, *model.size, device=device)
     labels = torch.empty(4, len(model.genres), dtype=torch.int8, device=device) if model.genres else None
     numbers = Schedule(*(torch.empty((), device=device) for _ in fields(Schedule)))
-    return updates(state, real, labels, config, numbers, Placeholders(4, device))
+    return updates(state, Batch(real, labels, Placeholders(4, device)), config, numbers)
 
 
 @pytest.mark.parametrize("name", KINDS)
@@ -216,7 +216,7 @@ def test_a_tensor_that_is_brought_to_the_device_is_found() -> None:
 def recorded(monkeypatch: pytest.MonkeyPatch) -> CpuCapture:
     """``train(..., graph=True)`` on a CPU, by recordings."""
     capture = CpuCapture()
-    monkeypatch.setattr(loop, "graphed", lambda *_: GraphedStep(capture))
+    monkeypatch.setattr(loop, "graphed_step", lambda *_: GraphedStep(capture))
     return capture
 
 
@@ -258,8 +258,8 @@ def test_a_run_by_recordings_that_is_interrupted_resumes_exactly(
     train(posters, tmp_path / "eager", model, config, progress=False)
     whole = GraphedStep.__call__
 
-    def interrupted(advance: GraphedStep, state: State, *arguments: Any) -> Tensor:
-        figures = whole(advance, state, *arguments)
+    def interrupted(step_fn: GraphedStep, state: State, *arguments: Any) -> Tensor:
+        figures = whole(step_fn, state, *arguments)
         if state.steps == 11:
             os.kill(os.getpid(), signal.SIGINT)
         return figures
@@ -279,9 +279,9 @@ def test_a_run_by_recordings_is_restored_as_one_step_by_step(
     """It diverges in a replayed step, goes back with half the rates and other noise, and is recorded anew."""
     model, config = small("dcgan-stable", 16, tick_kimg=0.004, snapshot_kimg=0.012)
 
-    def diverging(advance: Callable[..., Tensor]) -> Callable[..., Tensor]:
+    def diverging(step_fn: Callable[..., Tensor]) -> Callable[..., Tensor]:
         def once(state: State, *arguments: Any) -> Tensor:
-            figures = advance(state, *arguments)
+            figures = step_fn(state, *arguments)
             if state.steps == 8 and state.restores == 0:
                 with torch.no_grad():
                     next(state.generator.parameters()).fill_(math.inf)
@@ -290,7 +290,7 @@ def test_a_run_by_recordings_is_restored_as_one_step_by_step(
         return once
 
     monkeypatch.setattr(loop, "step", diverging(step))
-    monkeypatch.setattr(loop, "graphed", lambda *_: diverging(GraphedStep(recorded)))
+    monkeypatch.setattr(loop, "graphed_step", lambda *_: diverging(GraphedStep(recorded)))
     eager = train(posters, tmp_path / "eager", model, config, progress=False)
     graph = train(posters, tmp_path / "graph", model, config, progress=False, graph=True)
     assert eager.restores == graph.restores == 1
@@ -316,7 +316,7 @@ def test_where_there_can_be_no_graph_one_sentence_says_so(
     device: torch.device, world: World, changes: dict[str, Any], sentence: str
 ) -> None:
     with pytest.raises(TrainingError, match=sentence):
-        graphed(config_of(1, **changes), device, world)
+        graphed_step(config_of(1, **changes), device, world)
 
 
 def test_a_run_that_cannot_be_a_graph_leaves_no_folder(posters: PosterSet, tiny: ModelConfig, tmp_path: Path) -> None:
@@ -342,7 +342,7 @@ def cuda(monkeypatch: pytest.MonkeyPatch) -> mock.Mock:
 def test_preparing_steps_run_on_a_stream_that_waits_and_is_waited_for(cuda: mock.Mock) -> None:
     own, current = cuda.Stream.return_value, cuda.current_stream.return_value
     figures = torch.zeros(5)
-    assert CudaCapture(CUDA).aside(lambda: cuda.body() and figures) is figures
+    assert CudaCapture(CUDA).warm_up(lambda: cuda.body() and figures) is figures
     assert [name for name, *_ in cuda.mock_calls if "__" not in name and name != "current_stream"] == [
         "Stream", "Stream().wait_stream", "stream", "body", "current_stream().wait_stream",
     ]  # fmt: skip
@@ -354,7 +354,7 @@ def test_preparing_steps_run_on_a_stream_that_waits_and_is_waited_for(cuda: mock
 
 def test_a_step_is_recorded_on_the_stream_that_prepared_it_and_replayed_when_asked(cuda: mock.Mock) -> None:
     figures = torch.zeros(5)
-    replay = CudaCapture(CUDA).record(lambda: figures)
+    replay = CudaCapture(CUDA).capture(lambda: figures)
     graph = cuda.CUDAGraph.return_value
     cuda.graph.assert_called_once_with(graph, stream=cuda.Stream.return_value)
     graph.replay.assert_not_called()
@@ -365,14 +365,14 @@ def test_a_step_is_recorded_on_the_stream_that_prepared_it_and_replayed_when_ask
 
 def test_a_step_that_cannot_be_recorded_is_one_sentence(cuda: mock.Mock) -> None:
     cuda.graph.return_value.__enter__.side_effect = RuntimeError("CUDA error: out of memory\nand much more")
-    with pytest.raises(TrainingError, match=r"^The step cannot be recorded \(CUDA error: out of memory\); train .*\.$"):
-        CudaCapture(CUDA).record(lambda: torch.zeros(5))
+    with pytest.raises(TrainingError, match=r"^The step cannot be captured \(CUDA error: out of memory\); train .*\.$"):
+        CudaCapture(CUDA).capture(lambda: torch.zeros(5))
 
 
 def test_a_recording_that_is_broken_off_names_the_first_reason(cuda: mock.Mock) -> None:
     cuda.graph.return_value.__exit__.side_effect = RuntimeError("the capture failed due to a previous error")
-    with pytest.raises(TrainingError, match=r"^The step cannot be recorded \(a value was looked at\); "):
-        CudaCapture(CUDA).record(mock.Mock(side_effect=RuntimeError("a value was looked at")))
+    with pytest.raises(TrainingError, match=r"^The step cannot be captured \(a value was looked at\); "):
+        CudaCapture(CUDA).capture(mock.Mock(side_effect=RuntimeError("a value was looked at")))
 
 
 # ---- What stands in for CUDA -------------------------------------------------------------------------
@@ -380,7 +380,7 @@ def test_a_recording_that_is_broken_off_names_the_first_reason(cuda: mock.Mock) 
 
 def test_the_stand_in_freezes_pythons_numbers_reads_tensors_anew_and_runs_nothing_when_it_records() -> None:
     total, number, added = torch.zeros(2), 1.0, torch.ones(2)
-    replay = CpuCapture().record(lambda: total.add_(added).mul(number))
+    replay = CpuCapture().capture(lambda: total.add_(added).mul(number))
     assert total.tolist() == [0, 0]
     number = 100.0
     added.fill_(5)
@@ -399,13 +399,13 @@ def test_the_stand_in_freezes_pythons_numbers_reads_tensors_anew_and_runs_nothin
 )  # fmt: skip
 def test_the_stand_in_refuses_what_cannot_be_recorded(forbidden: Callable[[Tensor], Any]) -> None:
     with pytest.raises(RuntimeError, match=r"waits for a value|draws random numbers|brings a number of Python's"):
-        CpuCapture().record(lambda: forbidden(torch.zeros(2)))
+        CpuCapture().capture(lambda: forbidden(torch.zeros(2)))
 
 
 def test_a_step_that_may_skip_d_could_not_be_recorded() -> None:
     """The stand-in finds what is refused on CUDA."""
     model, config = small("dcgan", skip_d_above=0.9)
-    state, advance = new_state(model, config), GraphedStep(CpuCapture())
+    state, step_fn = new_state(model, config), GraphedStep(CpuCapture())
     with pytest.raises(RuntimeError, match="waits for a value"):
         for real, labels in batches(model, WARM_UP + 1):
-            advance(state, real, labels, config)
+            step_fn(state, real, labels, config)

@@ -110,7 +110,7 @@ with joined(torch.device("cpu"), timedelta(seconds=60)) as world:
 
 
 def test_shared_batchnorm_is_batchnorm_of_the_joined_batch(tmp_path: Path) -> None:
-    """Outputs, slopes of pictures and weights, running statistics; also far from zero, where digits are scarce."""
+    """Outputs, gradients of pictures and weights, running statistics; also far from zero, where digits are scarce."""
     given = []
     for centre, spread in ((0.0, 1.0), (100.0, 0.1)):
         random = torch.Generator().manual_seed(1)
@@ -134,9 +134,9 @@ def test_shared_batchnorm_is_batchnorm_of_the_joined_batch(tmp_path: Path) -> No
         ((result - target) ** 2).mean().backward()
         parts = [torch.load(tmp_path / f"{number}-{rank}.pt") for rank in range(2)]
         assert torch.allclose(torch.cat([part[0] for part in parts]).double(), result, atol=2e-3 if number else 1e-5)
-        # Each process's loss is the mean over its own half: slopes of pictures are twice those of the whole's mean.
-        slopes = torch.cat([part[1] for part in parts]).double() / 2
-        assert torch.allclose(slopes, images.grad, rtol=1e-2, atol=1e-3 * images.grad.abs().max().item())
+        # Each process's loss is the mean over its own half: gradients of pictures are twice those of the whole's mean.
+        gradients = torch.cat([part[1] for part in parts]).double() / 2
+        assert torch.allclose(gradients, images.grad, rtol=1e-2, atol=1e-3 * images.grad.abs().max().item())
         expected = [*(weight.grad for weight in norm.parameters()), *norm.buffers()]
         for part in parts:
             for mine, theirs in zip(part[2:], expected, strict=True):
@@ -207,7 +207,7 @@ def test_two_processes_are_one_with_the_doubled_batch(posters: PosterSet, tiny: 
                 assert torch.allclose(mine[[0, 1, 3, 4]], theirs[[0, 1, 3, 4]], atol=1e-4)
             for mine, theirs in zip(shared, weights, strict=True):
                 for key, value in theirs.items():
-                    # Adam divides by the slope's own size: where that is nothing but rounding, so is its direction.
+                    # Adam divides by the gradient's own size: where that is nothing but rounding, so is its direction.
                     far = (mine[key].double() - value.double()).abs() > 1e-4
                     assert far.double().mean() < 0.02, (number, key, far.sum())
             assert torch.allclose(averages, state.averages, atol=1e-5)
@@ -253,8 +253,8 @@ import sys
 from datetime import timedelta
 from pathlib import Path
 import torch
-from gan import ModelConfig, TrainConfig, TrainingError, distributed, load_posters
-from gan import train as loop
+from gan import ModelConfig, TrainConfig, TrainingError, load_posters
+from gan.training import loop
 torch.set_num_threads(1)
 joined = loop.joined
 loop.joined = lambda device: joined(device, timedelta(seconds=30))

@@ -48,7 +48,7 @@ def start() -> Checkpoint:
 @pytest.fixture
 def exact(monkeypatch: pytest.MonkeyPatch) -> None:
     """The new channels, which are faded in by training, say nothing at all."""
-    monkeypatch.setattr(growing, "QUIET", 0.0)
+    monkeypatch.setattr(growing, "NEW_CHANNEL_GAIN", 0.0)
 
 
 def z_of(config: ModelConfig) -> Tensor:

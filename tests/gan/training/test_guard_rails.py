@@ -11,14 +11,15 @@ from gan import Generator, ModelConfig, PosterSet, latents
 from gan.training.guard_rails import (
     COLLAPSED,
     DIVERSE,
-    LEAST,
-    LOWER,
+    LR_FACTOR,
+    MIN_LR_SCALE,
     PATIENCE,
     Finding,
+    TickMetrics,
+    check,
     diversity,
-    look,
-    spread,
-    spread_of,
+    mean_distance,
+    real_distance,
 )
 from gan.training.state import State, new_state
 from tests.gan.short_runs import config_of, equal
@@ -32,13 +33,13 @@ def state(tiny: ModelConfig) -> State:
 
 
 def seen(state: State, guard: str = "answer", whole: bool = True, **changes: float) -> Finding:
-    return look(state, **(FINE | changes), config=config_of(1, guard=guard), whole=whole)
+    return check(state, TickMetrics(**(FINE | changes), complete=whole), config_of(1, guard=guard))
 
 
 def test_a_healthy_tick_says_nothing_and_changes_nothing_but_that_g_is_diverse(state: State) -> None:
     before = copy.deepcopy(state)
     assert [seen(state) for _ in range(20)] == [Finding()] * 20
-    assert (state.rate, state.rate_d, state.restores, state.overpowered) == (1, 1, 0, 0)
+    assert (state.lr_scale, state.lr_scale_d, state.restores, state.overpowered) == (1, 1, 0, 0)
     assert state.diverse
     assert equal(state.generator.state_dict(), before.generator.state_dict())
 
@@ -47,7 +48,7 @@ def test_a_healthy_tick_says_nothing_and_changes_nothing_but_that_g_is_diverse(s
 @pytest.mark.parametrize("whole", [True, False])
 @pytest.mark.parametrize("what", ["loss", "generator", "discriminator"])
 @pytest.mark.parametrize("value", [torch.nan, torch.inf, -torch.inf])
-def test_what_is_no_number_is_found_in_every_mode(
+def test_a_loss_or_weight_that_is_not_finite_is_reported_whatever_the_guard(
     value: float, what: str, whole: bool, guard: str, state: State
 ) -> None:
     if what == "loss":
@@ -68,7 +69,7 @@ def test_weights_that_cancel_out_are_no_error(state: State) -> None:
 
 def test_an_untrained_generator_is_not_called_collapsed(posters: PosterSet, state: State) -> None:
     """It draws nothing but grey."""
-    share = diversity(state.generator, spread_of(posters))
+    share = diversity(state.generator, real_distance(posters))
     assert share < COLLAPSED
     assert [seen(state, diversity=share) for _ in range(20)] == [Finding()] * 20
 
@@ -83,7 +84,7 @@ def test_a_collapse_is_called_after_g_was_diverse(state: State) -> None:
     assert found == Finding("G collapsed at 12.00 kimg: generated posters differ 20% as much as real ones.", True)
 
 
-def test_a_collapse_is_only_named_or_passed_over_where_that_was_asked_for(state: State) -> None:
+def test_a_collapse_is_only_named_or_ignored_with_the_other_guards(state: State) -> None:
     assert seen(state, "off") == Finding() == seen(state, "off", diversity=0.1)
     seen(state, "name")
     found = seen(state, "name", diversity=0.1)
@@ -106,55 +107,59 @@ def test_an_overpowering_d_is_slowed_after_some_ticks_and_let_go_again(state: St
     for _ in range(PATIENCE - 1):
         assert seen(state, accuracy=0.99) == Finding()
     found = seen(state, accuracy=0.99)
-    assert found.text == "D overpowers G (accuracy 0.99) at 1.00 kimg; D's rate is 0.70 of what was asked for."
+    assert found.text == (
+        "D overpowers G (accuracy 0.99) at 1.00 kimg; D's learning rate is now 0.70 of the configured one."
+    )
     assert not found.restore
-    assert state.rate_d == pytest.approx(LOWER)
+    assert state.lr_scale_d == pytest.approx(LR_FACTOR)
     for _ in range(PATIENCE - 1):
         assert seen(state, accuracy=0.8) == Finding()
-    assert seen(state, accuracy=0.8).text.startswith("G has recovered (accuracy 0.80) at 1.00 kimg; D's rate is 1.00")
-    assert state.rate_d == 1
+    assert seen(state, accuracy=0.8).text.startswith(
+        "G has recovered (accuracy 0.80) at 1.00 kimg; D's learning rate is now 1.00"
+    )
+    assert state.lr_scale_d == 1
     assert [seen(state, accuracy=0.5) for _ in range(20)] == [Finding()] * 20
-    assert state.rate_d == 1
+    assert state.lr_scale_d == 1
 
 
 @pytest.mark.parametrize("between", [0.9, 0.8])
-def test_the_ticks_must_come_in_a_row(between: float, state: State) -> None:
-    state.rate_d = 0.5
+def test_the_ticks_must_be_consecutive(between: float, state: State) -> None:
+    state.lr_scale_d = 0.5
     for _ in range(5):
         for _ in range(PATIENCE - 1):
             assert seen(state, accuracy=0.99) == Finding()
         assert seen(state, accuracy=between) == Finding()
-    assert state.rate_d == 0.5
+    assert state.lr_scale_d == 0.5
 
 
-def test_ds_rate_never_falls_to_nothing(state: State) -> None:
+def test_ds_learning_rate_never_falls_to_0(state: State) -> None:
     for _ in range(20 * PATIENCE):
         seen(state, accuracy=1.0)
-    assert state.rate_d == LEAST
+    assert state.lr_scale_d == MIN_LR_SCALE
 
 
-def test_an_overpowering_d_is_only_named_where_that_was_asked_for(state: State) -> None:
+def test_an_overpowering_d_is_only_named_or_ignored_with_the_other_guards(state: State) -> None:
     texts = [seen(state, "name", accuracy=1.0).text for _ in range(PATIENCE)]
     assert texts[-1].startswith("D overpowers G")
-    assert state.rate_d == 1
+    assert state.lr_scale_d == 1
     assert not any(seen(state, "off", accuracy=1.0).text for _ in range(2 * PATIENCE))
 
 
-def test_the_spread_is_the_mean_distance_of_two_pictures() -> None:
+def test_the_distance_is_the_mean_over_pairs_of_pictures() -> None:
     images = torch.zeros(3, 3, 32, 32)
     images[1] += 1
     images[2] += 2
     side = (3 * 16 * 16) ** 0.5
-    assert spread(images) == pytest.approx((1 + 2 + 1) / 3 * side, rel=1e-5)
+    assert mean_distance(images) == pytest.approx((1 + 2 + 1) / 3 * side, rel=1e-5)
 
 
-def test_diversity_is_a_share_of_that_of_real_posters_and_leaves_g_alone(tiny: ModelConfig, state: State) -> None:
+def test_diversity_is_relative_to_that_of_real_posters_and_leaves_g_alone(tiny: ModelConfig, state: State) -> None:
     generator = state.generator.train()
     before = copy.deepcopy(generator.state_dict())
     with torch.no_grad():
         pictures = copy.deepcopy(generator).eval()(latents(range(64), tiny))
-    assert diversity(generator, spread(pictures)) == pytest.approx(1)
-    assert diversity(generator, 4 * spread(pictures)) == pytest.approx(0.25)
+    assert diversity(generator, mean_distance(pictures)) == pytest.approx(1)
+    assert diversity(generator, 4 * mean_distance(pictures)) == pytest.approx(0.25)
     assert generator.training
     assert equal(generator.state_dict(), before)
 
@@ -170,4 +175,4 @@ def test_a_conditional_generators_diversity_is_that_of_the_labels(tiny: ModelCon
 
 def test_posters_that_are_all_the_same_are_no_error(posters: PosterSet, state: State) -> None:
     same = replace(posters, images=np.repeat(posters.images[:1], len(posters), 0))
-    assert np.isfinite(diversity(state.generator, spread_of(same)))
+    assert np.isfinite(diversity(state.generator, real_distance(same)))

@@ -26,7 +26,7 @@ from gan.evaluation.calibration import calibrated
 from gan.evaluation.validation import Validation
 from gan.training import guard_rails, loop
 from gan.training import state as states
-from gan.training.batches import Feed
+from gan.training.batches import BatchLoader
 from gan.training.loop import train
 from gan.training.run_folder import read_stats
 from gan.training.schedule import crossed, noise_seed
@@ -126,7 +126,7 @@ def test_posters_of_another_size_are_refused(posters: PosterSet, tiny: ModelConf
     assert not run.exists()
 
 
-def test_slopes_of_a_d_with_batchnorm_are_not_punished(go: Callable[..., State], run: Path) -> None:
+def test_a_gradient_penalty_needs_a_d_without_batchnorm(go: Callable[..., State], run: Path) -> None:
     with pytest.raises(TrainingError, match=r"^R1 and R2 need a D without BatchNorm; .*\.$"):
         go(config_of(1, penalty=1.0))
     assert not run.exists()
@@ -197,11 +197,11 @@ def test_a_conditional_run_leaves_a_checkpoint_that_can_be_asked(
     model = replace(tiny, genres=("Comedy", "Drama"), embedding=3)
     state = train(posters, run, model, config_of(3, label_ramp_kimg=0), progress=False)
     latest = load(run / "latest")
-    feed = Feed(posters.split()[0], model.genres, torch.device("cpu"))
+    feed = BatchLoader(posters.split()[0], model.genres, torch.device("cpu"))
     labels = torch.tensor([[1.0, -1.0]] * 2)
     z = latents(range(2), model)
     with torch.no_grad():
-        assert torch.equal(latest.generator(z, labels), recalibrate(state.ema, feed.some_labels(0.1))(z, labels))
+        assert torch.equal(latest.generator(z, labels), recalibrate(state.ema, feed.sample_labels(0.1))(z, labels))
         asked = latest.generator.with_genres([1.0, -1.0])
         assert torch.allclose(asked(z), latest.generator(z, labels), atol=1e-6)
 
@@ -268,7 +268,7 @@ def test_a_resumed_run_is_the_uninterrupted_run_bit_for_bit(
 def assert_same_states(first: Path, second: Path) -> None:
     """Bit for bit, but for the time that it took."""
     files = [torch.load(run / "state.pt", weights_only=True) for run in (first, second)]
-    assert files[0].keys() == files[1].keys() >= {*PARTS, "averages", "sums", "rate_d", "overpowered", "diverse"}
+    assert files[0].keys() == files[1].keys() >= {*PARTS, "averages", "sums", "lr_scale_d", "overpowered", "diverse"}
     for name in files[0].keys() - {"seconds"}:
         assert equal([files[0][name]], [files[1][name]]), name
 
@@ -327,7 +327,7 @@ def test_guard_counters_do_not_notice_an_interruption(
     monkeypatch.setattr(guard_rails, "OVERPOWERED", -1.0)  # any accuracy is too much
     config = config_of(13, tick_kimg=0.008)
     whole = go(config, out=tmp_path / "whole")
-    assert whole.rate_d == pytest.approx(guard_rails.LOWER)
+    assert whole.lr_scale_d == pytest.approx(guard_rails.LR_FACTOR)
     for steps in (5, 6, 9, 13):
         go(replace(config, kimg=steps * 0.004), out=tmp_path / "parts", resume=steps > 5)
     assert_same_states(tmp_path / "whole", tmp_path / "parts")
@@ -385,7 +385,7 @@ def test_what_a_killed_run_was_writing_is_cleared_away(go: Callable[..., State],
 
 
 def test_an_unknown_augmentation_is_refused_before_anything_is_written() -> None:
-    with pytest.raises(ValueError, match="augment knows color, translation, cutout, not colour"):
+    with pytest.raises(ValueError, match="augment must be made of color, translation, cutout, not colour"):
         TrainConfig(augment="colour,cutout")
 
 
@@ -559,7 +559,7 @@ def test_a_loss_that_is_never_a_number_ends_the_run_at_a_good_state(
     whole, rates = loop.step, []
 
     def diverges(state: State, *arguments: Any) -> Tensor:
-        rates.append(state.rate)
+        rates.append(state.lr_scale)
         return whole(state, *arguments) * (math.nan if state.steps > 4 else 1.0)
 
     monkeypatch.setattr(loop, "step", diverges)
@@ -572,7 +572,7 @@ def test_a_loss_that_is_never_a_number_ends_the_run_at_a_good_state(
     assert rates == [rate for n in range(attempts) for rate in [0.5**n] * 2]
     after = torch.load(run / "state.pt", weights_only=True)
     assert all(equal(before[part], after[part]) for part in PARTS)
-    assert (after["restores"], after["rate"]) == (attempts - 1, 0.5 ** (attempts - 1))
+    assert (after["restores"], after["lr_scale"]) == (attempts - 1, 0.5 ** (attempts - 1))
     *good, last = read_stats(run)
     assert [row["step"] for row in good] == [1, 2, 3, 4]
     assert good[:3] == rows
@@ -602,7 +602,7 @@ def test_a_run_that_diverges_once_goes_on_from_the_saved_state_with_other_noise(
     state = go(config_of(8, snapshot_kimg=0.012, grid_kimg=0.004))
     assert [number for number, _ in seeds] == [0, 1, 2, 3, 4, 3, 4, 5, 6, 7]
     assert len({seed for _, seed in seeds}) == 10
-    assert (state.steps, state.restores, state.rate) == (8, 1, 0.5)
+    assert (state.steps, state.restores, state.lr_scale) == (8, 1, 0.5)
     rows = read_stats(run)
     assert [row["step"] for row in rows] == list(range(1, 9))
     assert [row.get("note") for row in rows if "note" in row] == [
@@ -654,7 +654,7 @@ def test_a_collapse_is_restored_and_named_in_the_log(
         (1, None), (2, None), (3, "G collapsed at 0.01 kimg: generated posters differ 10% as much as real ones."),
         (4, None), (5, None),
     ]  # fmt: skip
-    assert (state.restores, state.rate) == (1, 0.5)
+    assert (state.restores, state.lr_scale) == (1, 0.5)
 
 
 def test_a_collapse_is_only_named_where_that_was_asked_for(

@@ -10,18 +10,18 @@ from torch import Tensor, nn
 
 from gan.training.losses import (
     LOSSES,
-    RAREST,
+    MAX_CLASS_WEIGHT,
     accuracy,
-    balance_of,
+    bce_discriminator,
+    bce_generator,
+    class_weights,
     critic_loss,
-    discriminator_loss,
-    generator_loss,
     genre_loss,
+    gradient_penalty,
     lecam,
-    ranked_rightly,
-    relativistic_discriminator_loss,
-    relativistic_generator_loss,
-    slope_penalty,
+    pairwise_accuracy,
+    relativistic_discriminator,
+    relativistic_generator,
 )
 
 LOGITS = st.lists(st.floats(-50, 50, width=32), min_size=3, max_size=3).map(torch.tensor)
@@ -31,14 +31,14 @@ def test_losses_are_the_logarithms_of_the_paper() -> None:
     real, fake = torch.tensor([1.5, -0.5]), torch.tensor([0.3, -2.0])
     p_real, p_fake = torch.sigmoid(real), torch.sigmoid(fake)
     expected = -p_real.log().mean() - (1 - p_fake).log().mean()
-    assert discriminator_loss(real, fake).item() == pytest.approx(expected.item(), rel=1e-6)
-    assert generator_loss(real, fake).item() == pytest.approx(-p_fake.log().mean().item(), rel=1e-6)
+    assert bce_discriminator(real, fake).item() == pytest.approx(expected.item(), rel=1e-6)
+    assert bce_generator(real, fake).item() == pytest.approx(-p_fake.log().mean().item(), rel=1e-6)
 
 
 def test_an_undecided_discriminator_loses_two_logarithms_of_two() -> None:
     nothing = torch.zeros(4)
-    assert discriminator_loss(nothing, nothing).item() == pytest.approx(2 * math.log(2))
-    assert generator_loss(nothing, nothing).item() == pytest.approx(math.log(2))
+    assert bce_discriminator(nothing, nothing).item() == pytest.approx(2 * math.log(2))
+    assert bce_generator(nothing, nothing).item() == pytest.approx(math.log(2))
 
 
 def test_only_real_labels_are_smoothed() -> None:
@@ -46,15 +46,15 @@ def test_only_real_labels_are_smoothed() -> None:
     best = math.log(9)
     real = torch.tensor([best], requires_grad=True)
     fake = torch.tensor([0.7], requires_grad=True)
-    discriminator_loss(real, fake, real_label=0.9).backward()
+    bce_discriminator(real, fake, real_label=0.9).backward()
     assert real.grad is not None and fake.grad is not None
     assert real.grad.item() == pytest.approx(0, abs=1e-6)
     assert fake.grad.item() == pytest.approx(torch.sigmoid(torch.tensor(0.7)).item())
 
 
-def test_losses_stay_finite_and_keep_a_slope_where_probabilities_saturate() -> None:
+def test_losses_stay_finite_and_keep_a_gradient_where_probabilities_saturate() -> None:
     fake = torch.tensor([-200.0], requires_grad=True)
-    loss = generator_loss(torch.zeros(1), fake)
+    loss = bce_generator(torch.zeros(1), fake)
     loss.backward()
     assert loss.item() == pytest.approx(200)
     assert fake.grad is not None
@@ -73,14 +73,14 @@ def test_relativistic_losses_are_the_logarithms_of_the_paper(real: Tensor, fake:
     """-log sigmoid of how far the real poster is above the generated one beside it (2018, eq. 5), and the reverse."""
     apart = (real - fake).double()
     expected = -torch.nn.functional.logsigmoid(apart).mean().item()
-    assert relativistic_discriminator_loss(real, fake).item() == pytest.approx(expected, rel=1e-4, abs=1e-6)
+    assert relativistic_discriminator(real, fake).item() == pytest.approx(expected, rel=1e-4, abs=1e-6)
     expected = -torch.nn.functional.logsigmoid(-apart).mean().item()
-    assert relativistic_generator_loss(real, fake).item() == pytest.approx(expected, rel=1e-4, abs=1e-6)
+    assert relativistic_generator(real, fake).item() == pytest.approx(expected, rel=1e-4, abs=1e-6)
 
 
 def test_only_differences_count_in_relativistic_losses() -> None:
     real, fake = torch.tensor([1.5, -0.5]), torch.tensor([0.3, -2.0])
-    for loss in (relativistic_discriminator_loss, relativistic_generator_loss):
+    for loss in (relativistic_discriminator, relativistic_generator):
         assert loss(real + 7, fake + 7).item() == pytest.approx(loss(real, fake).item(), rel=1e-5)
     smoothed, plain = (LOSSES["relativistic"].discriminator(real, fake, label) for label in (0.5, 1.0))
     assert smoothed == plain
@@ -90,11 +90,11 @@ def test_only_differences_count_in_relativistic_losses() -> None:
 @given(LOGITS, LOGITS)
 def test_ranked_rightly_is_the_share_of_all_pairs(real: Tensor, fake: Tensor) -> None:
     expected = sum(float(up > down) for up in real for down in fake) / 9
-    assert ranked_rightly(real, fake).item() == pytest.approx(expected)
+    assert pairwise_accuracy(real, fake).item() == pytest.approx(expected)
 
 
 class Known(nn.Module):
-    """Logits whose slopes are known: a picture's weighted sum, plus labels times the sum of squares."""
+    """Logits whose gradients are known: a picture's weighted sum, plus labels times the sum of squares."""
 
     def __init__(self, weights: Tensor) -> None:
         super().__init__()
@@ -108,20 +108,20 @@ class Known(nn.Module):
 def test_the_penalty_of_a_linear_d_is_the_square_of_its_weights_at_any_picture() -> None:
     weights = torch.randn(3, 4, 4)
     images = torch.randn(5, 3, 4, 4)
-    found = slope_penalty(Known(weights), images, None)  # type: ignore[arg-type]  # all that it needs
+    found = gradient_penalty(Known(weights), images, None)  # type: ignore[arg-type]  # all that it needs
     assert found.item() == pytest.approx(weights.square().sum().item(), rel=1e-5)
 
 
-def test_the_penalty_is_the_mean_squared_slope_with_labels_and_has_a_slope_itself() -> None:
+def test_the_penalty_is_the_mean_squared_gradient_with_labels_and_has_a_gradient_itself() -> None:
     weights, images = torch.randn(3, 4, 4), torch.randn(5, 3, 4, 4)
     labels = torch.tensor([[0.0], [1.0], [-1.0], [0.5], [0.0]])
     known = Known(weights)
-    found = slope_penalty(known, images, labels)  # type: ignore[arg-type]  # as above
-    slopes = weights + 2 * labels[:, :, None, None] * images
-    assert found.item() == pytest.approx(slopes.square().sum((1, 2, 3)).mean().item(), rel=1e-5)
+    found = gradient_penalty(known, images, labels)  # type: ignore[arg-type]  # as above
+    gradients = weights + 2 * labels[:, :, None, None] * images
+    assert found.item() == pytest.approx(gradients.square().sum((1, 2, 3)).mean().item(), rel=1e-5)
     found.backward()
     assert known.weights.grad is not None
-    assert torch.allclose(known.weights.grad, 2 * slopes.mean(0), atol=1e-4)
+    assert torch.allclose(known.weights.grad, 2 * gradients.mean(0), atol=1e-4)
     assert not images.requires_grad
 
 
@@ -154,10 +154,10 @@ def test_what_is_known_of_a_posters_genres_is_summed_and_what_is_not_known_count
 @given(st.lists(st.sampled_from([1, -1, 0]), min_size=1, max_size=60))
 def test_having_a_genre_and_not_having_it_weigh_the_same_over_all_posters(known: list[int]) -> None:
     labels = torch.tensor(known)[:, None]
-    balance = balance_of(labels)
+    balance = class_weights(labels)
     weights = torch.where(labels > 0, *balance) * labels.abs()
     has, lacks = weights[labels > 0].sum(), weights[labels < 0].sum()
-    if (labels > 0).any() and (labels < 0).any() and balance.max() < RAREST:
+    if (labels > 0).any() and (labels < 0).any() and balance.max() < MAX_CLASS_WEIGHT:
         torch.testing.assert_close(has, lacks)
         torch.testing.assert_close(has + lacks, labels.abs().sum().float())
-    assert balance.max() <= RAREST
+    assert balance.max() <= MAX_CLASS_WEIGHT

@@ -6,27 +6,27 @@ from hypothesis import given, settings
 from hypothesis import strategies as st
 
 from gan.training.distributed import World
-from gan.training.randomness import Draws, Tape
+from gan.training.randomness import BatchRandom, ReplayedRandom
 
 
-def everything(draws: Draws) -> list[torch.Tensor]:
-    return [draws.normal(5, 1, 1), draws.uniform(1), draws.integers(-2, 3, 2), draws.uniform(1, 1, 1), draws.normal(2)]
+def everything(rng: BatchRandom) -> list[torch.Tensor]:
+    return [rng.normal(5, 1, 1), rng.uniform(1), rng.integers(-2, 3, 2), rng.uniform(1, 1, 1), rng.normal(2)]
 
 
 @settings(max_examples=30, deadline=None)
 @given(st.integers(0, 2**32 - 1), st.integers(1, 4), st.integers(1, 3))
 def test_processes_together_see_what_one_sees_alone(seed: int, size: int, part: int) -> None:
     count = size * part
-    alone = everything(Draws.of_batch(count, seed))
-    shares = [everything(Draws.of_batch(count, seed, rows=World(rank, size).rows(count))) for rank in range(size)]
+    alone = everything(BatchRandom.of_batch(count, seed))
+    shares = [everything(BatchRandom.of_batch(count, seed, rows=World(rank, size).rows(count))) for rank in range(size)]
     for number, whole in enumerate(alone):
         assert len(whole) == count
         assert torch.equal(torch.cat([share[number] for share in shares]), whole)
 
 
 def test_the_numbers_are_those_that_their_names_say() -> None:
-    draws = Draws.of_batch(4000, 1)
-    normal, uniform, whole = draws.normal(3), draws.uniform(3), draws.integers(-1, 2, 3)
+    rng = BatchRandom.of_batch(4000, 1)
+    normal, uniform, whole = rng.normal(3), rng.uniform(3), rng.integers(-1, 2, 3)
     assert normal.mean().item() == pytest.approx(0, abs=0.03)
     assert normal.std().item() == pytest.approx(1, abs=0.03)
     assert uniform.min() >= 0 and uniform.max() < 1
@@ -36,7 +36,7 @@ def test_the_numbers_are_those_that_their_names_say() -> None:
 
 def test_the_seed_names_the_numbers_and_the_global_random_state_is_left_alone() -> None:
     before = torch.get_rng_state()
-    first, again, other = (Draws.of_batch(3, seed).normal(4) for seed in (1, 1, 2))
+    first, again, other = (BatchRandom.of_batch(3, seed).normal(4) for seed in (1, 1, 2))
     assert torch.equal(first, again) and not torch.equal(first, other)
     assert torch.equal(torch.get_rng_state(), before)
 
@@ -51,37 +51,37 @@ def test_the_numbers_are_those_of_runs_that_were_begun_long_ago() -> None:
         torch.rand(3, 1, 1, 1, generator=numbers),
         torch.randn(3, 2, generator=numbers),
     ]
-    for found, as_before in zip(everything(Draws.of_batch(3, 9)), expected, strict=True):
+    for found, as_before in zip(everything(BatchRandom.of_batch(3, 9)), expected, strict=True):
         assert torch.equal(found, as_before) and found.dtype == as_before.dtype
 
 
 @settings(max_examples=20, deadline=None)
 @given(st.lists(st.integers(0, 2**32 - 1), min_size=2, max_size=4), st.integers(1, 2))
-def test_a_tape_holds_the_numbers_of_each_seed_in_the_same_place(seeds: list[int], size: int) -> None:
+def test_a_replayed_holds_the_numbers_of_each_seed_in_the_same_place(seeds: list[int], size: int) -> None:
     rows = World(size - 1, size).rows(4)
-    tape = Tape.of_batch(4, 0, rows=rows)
+    replayed = ReplayedRandom.of_batch(4, 0, rows=rows)
     places = set()
     for seed in seeds:
-        tape.refill(seed)
-        found = everything(tape)
+        replayed.reseed(seed)
+        found = everything(replayed)
         places.add(tuple(numbers.data_ptr() for numbers in found))
-        for on_tape, drawn in zip(found, everything(Draws.of_batch(4, seed, rows=rows)), strict=True):
-            assert torch.equal(on_tape, drawn)
+        for on_replayed, drawn in zip(found, everything(BatchRandom.of_batch(4, seed, rows=rows)), strict=True):
+            assert torch.equal(on_replayed, drawn)
     assert len(places) == 1
 
 
-def test_what_was_read_from_a_tape_is_filled_with_the_next_numbers_without_being_asked_for_again() -> None:
-    tape = Tape.of_batch(4, 0)
-    tape.refill(1)
-    kept = tape.normal(3)
-    tape.refill(2)
-    assert torch.equal(kept, Draws.of_batch(4, 2).normal(3))
+def test_what_was_read_from_a_replayed_is_filled_with_the_next_numbers_without_being_asked_for_again() -> None:
+    replayed = ReplayedRandom.of_batch(4, 0)
+    replayed.reseed(1)
+    kept = replayed.normal(3)
+    replayed.reseed(2)
+    assert torch.equal(kept, BatchRandom.of_batch(4, 2).normal(3))
 
 
 def test_a_step_that_draws_other_numbers_than_the_first_is_refused() -> None:
-    tape = Tape.of_batch(4, 0)
-    tape.refill(1)
-    tape.normal(3)
-    tape.refill(2)
+    replayed = ReplayedRandom.of_batch(4, 0)
+    replayed.reseed(1)
+    replayed.normal(3)
+    replayed.reseed(2)
     with pytest.raises(ValueError, match=r"^The first step drew numbers of shape \(3,\) here, not \(2,\)\.$"):
-        tape.normal(2)
+        replayed.normal(2)

@@ -13,12 +13,12 @@ from gan import PRESETS, Discriminator, ModelConfig, PosterSet, latents
 from gan.training import state as states
 from gan.training import step as steps
 from gan.training import tutorial
-from gan.training.batches import told as part_of
+from gan.training.batches import drop_labels
 from gan.training.losses import LECAM_DECAY
-from gan.training.randomness import Draws
-from gan.training.schedule import follow, noise_seed, schedule
+from gan.training.randomness import BatchRandom
+from gan.training.schedule import ema_weight, noise_seed, schedule
 from gan.training.state import RECALIBRATION_SEED, State, new_state, recalibrate, update_ema
-from gan.training.step import FIGURES, frozen, set_rates, step
+from gan.training.step import STEP_METRICS, frozen, set_learning_rates, step
 from tests.gan.short_runs import Pyramid, config_of, equal, noise_of_step, weights
 
 GENRES = ("Comedy", "Drama", "Horror")
@@ -30,7 +30,7 @@ def real(posters: PosterSet) -> Tensor:
 
 
 @pytest.fixture
-def told(tiny: ModelConfig) -> ModelConfig:
+def conditional(tiny: ModelConfig) -> ModelConfig:
     """The smallest networks that know genres."""
     return replace(tiny, genres=GENRES, embedding=3)
 
@@ -102,18 +102,18 @@ def test_label_smoothing_reaches_the_loss(tiny: ModelConfig, real: Tensor) -> No
     assert losses[1] - losses[0] == pytest.approx(0.5 * logit.mean().item(), rel=1e-3)
 
 
-def test_rates_fall_to_a_tenth_from_the_given_fraction_on(tiny: ModelConfig, real: Tensor) -> None:
+def test_learning_rates_fall_to_a_tenth_from_the_given_fraction_on(tiny: ModelConfig, real: Tensor) -> None:
     config = config_of(10, decay_from=0.5, lr_g=1.0, lr_d=2.0)
     state = new_state(tiny, config)
     rates = []
     for number in range(10):
         state.steps = number
         now = schedule(state, config)
-        rates.append(now.rate_g)
-        assert now.rate_d == pytest.approx(2 * now.rate_g)
+        rates.append(now.lr_g)
+        assert now.lr_d == pytest.approx(2 * now.lr_g)
     assert rates == pytest.approx([1, 1, 1, 1, 1, 1, 0.8, 0.6, 0.4, 0.2])
     state.steps = 10
-    assert schedule(state, config).rate_g == pytest.approx(0.1)
+    assert schedule(state, config).lr_g == pytest.approx(0.1)
 
 
 def test_the_average_follows_its_formula_buffers_included(tiny: ModelConfig) -> None:
@@ -125,7 +125,7 @@ def test_the_average_follows_its_formula_buffers_included(tiny: ModelConfig) -> 
             value.add_(1)
     for number, half_life in ((100, 0.05 * 100 * 16), (10_000, 500)):
         state.ema.load_state_dict(before)
-        update_ema(state, follow(number, config))
+        update_ema(state, ema_weight(number, config))
         keep = 0.5 ** (16 / half_life)
         for key, value in state.ema.state_dict().items():
             if value.is_floating_point():
@@ -174,10 +174,10 @@ def test_recalibration_gives_the_statistics_of_the_weights_themselves() -> None:
     assert layers[1].momentum == generator.layers[1].momentum == 0.1
 
 
-# ---- What D pays besides -----------------------------------------------------------------------------
+# ---- Regularisation -----------------------------------------------------------------------------
 
 
-def test_slopes_are_punished_every_so_many_steps_and_then_so_many_times(tiny: ModelConfig, real: Tensor) -> None:
+def test_the_gradient_penalty_is_due_every_few_steps_and_weighted_so(tiny: ModelConfig, real: Tensor) -> None:
     model = replace(tiny, norm_d=False)
     config = config_of(1, penalty=3.0, penalty_every=2)
     for number, expected in ((0, True), (1, False), (2, True)):
@@ -185,26 +185,27 @@ def test_slopes_are_punished_every_so_many_steps_and_then_so_many_times(tiny: Mo
         state.steps = number
         fake = torch.rand(4, 3, 8, 8) * 2 - 1
         logits = [state.discriminator.logit(images) for images in (real[:4], fake)]
-        price = steps.regularisers(state, real[:4], fake, *logits, None, config, steps.ALONE)
-        slopes = 0.0
+        seen = steps.Seen(real[:4], fake, None, *logits)
+        penalty = steps.regularisation(state, seen, config, steps.ALONE)
+        gradients = 0.0
         for images in (real[:4], fake):
             for picture in images:  # one by one: a D without BatchNorm looks at each alone
                 picture = picture[None].clone().requires_grad_(True)
                 state.discriminator.logit(picture).sum().backward()
                 assert picture.grad is not None
-                slopes += picture.grad.square().sum().item() / 4
-        assert price.item() == pytest.approx(0.5 * 3.0 * 2 * slopes if expected else 0.0, rel=1e-4)
+                gradients += picture.grad.square().sum().item() / 4
+        assert penalty.item() == pytest.approx(0.5 * 3.0 * 2 * gradients if expected else 0.0, rel=1e-4)
 
 
-def test_the_penalty_makes_d_flatter_and_leaves_no_slope_in_g(tiny: ModelConfig, real: Tensor) -> None:
+def test_the_penalty_makes_d_flatter_and_leaves_no_gradient_in_g(tiny: ModelConfig, real: Tensor) -> None:
     model = replace(tiny, norm_d=False)
     config = config_of(1, penalty=1e4, penalty_every=1, lr_d=1e-3)
     state = new_state(model, config)
-    slopes = []
+    gradients = []
     for _ in range(20):
-        slopes.append(steps.slope_penalty(state.discriminator, real[:4], None).item())
+        gradients.append(steps.gradient_penalty(state.discriminator, real[:4], None).item())
         step(state, real[:4], None, config)
-    assert slopes[-1] < 0.7 * slopes[0]
+    assert gradients[-1] < 0.7 * gradients[0]
 
     without = replace(config, penalty=0.0)
     grown, plain = new_state(model, config), new_state(model, without)
@@ -226,7 +227,7 @@ def test_lecams_averages_follow_the_logits(tiny: ModelConfig, real: Tensor) -> N
     assert plain.averages.tolist() == [0, 0]
 
 
-def test_g_is_judged_on_the_very_pictures_that_d_saw(tiny: ModelConfig, real: Tensor) -> None:
+def test_gs_update_uses_the_very_pictures_that_d_saw(tiny: ModelConfig, real: Tensor) -> None:
     """Its step reuses them, so no second batch is drawn and changed."""
     config = config_of(1, augment="color,translation")
     state = new_state(tiny, config)
@@ -255,14 +256,14 @@ def test_a_relativistic_step_is_its_formulas(tiny: ModelConfig, real: Tensor) ->
 # ---- Genres ------------------------------------------------------------------------------------------
 
 
-def draws_of(count: int, seed: int = 0) -> Draws:
-    return Draws.of_batch(count, seed)
+def rng_of(count: int, seed: int = 0) -> BatchRandom:
+    return BatchRandom.of_batch(count, seed)
 
 
 def test_labels_are_dropped_whole_and_in_part() -> None:
     """A tenth of posters say nothing; of the others each label stays with a chance that is uniform from 0 to 1."""
     labels = torch.tensor([[1, -1, 1]], dtype=torch.int8).repeat(4000, 1)
-    kept = part_of(labels, 0.1, draws_of(4000))
+    kept = drop_labels(labels, 0.1, rng_of(4000))
     assert torch.equal(kept[kept != 0], labels[kept != 0].float())
     how_many = (kept != 0).sum(1)
     shares = [(how_many == number).float().mean().item() for number in range(4)]
@@ -273,13 +274,13 @@ def test_labels_are_dropped_whole_and_in_part() -> None:
 
 @pytest.mark.parametrize(("dropout", "share"), [(1.0, 0.0), (0.0, 0.5)])
 def test_all_or_no_posters_can_be_shown_without_labels(dropout: float, share: float) -> None:
-    kept = part_of(torch.ones(2000, 3), dropout, draws_of(2000))
+    kept = drop_labels(torch.ones(2000, 3), dropout, rng_of(2000))
     assert kept.mean().item() == pytest.approx(share, abs=0.03)
 
 
-def test_labels_grow_to_their_full_size(told: ModelConfig, real: Tensor) -> None:
+def test_labels_grow_to_their_full_size(conditional: ModelConfig, real: Tensor) -> None:
     config = config_of(1, label_ramp_kimg=0.04, label_dropout=0)
-    state = new_state(told, config)
+    state = new_state(conditional, config)
     heard: list[float] = []
     state.generator.embed.register_forward_pre_hook(lambda _, inputs: heard.append(inputs[0].max().item()))
     for state.steps in (0, 5, 10, 20):
@@ -289,13 +290,15 @@ def test_labels_grow_to_their_full_size(told: ModelConfig, real: Tensor) -> None
 
 def test_unknown_genres_stay_unknown() -> None:
     labels = torch.randint(-1, 2, (500, 3), generator=torch.Generator().manual_seed(0)).to(torch.int8)
-    assert not part_of(labels, 0.1, draws_of(500))[labels == 0].any()
+    assert not drop_labels(labels, 0.1, rng_of(500))[labels == 0].any()
 
 
-def test_a_partial_poster_teaches_nothing_about_genres_that_are_not_known(told: ModelConfig, real: Tensor) -> None:
+def test_a_partial_poster_teaches_nothing_about_genres_that_are_not_known(
+    conditional: ModelConfig, real: Tensor
+) -> None:
     """Only Comedy is known of the posters: neither network's weights of Drama and Horror move."""
     config = config_of(1, label_ramp_kimg=0, label_dropout=0)
-    state = new_state(told, config)
+    state = new_state(conditional, config)
     before = [network.embed.weight.detach().clone() for network in (state.generator, state.discriminator)]
     labels = torch.tensor([[1, 0, 0]] * 4, dtype=torch.int8)
     for _ in range(3):
@@ -308,9 +311,9 @@ def test_a_partial_poster_teaches_nothing_about_genres_that_are_not_known(told: 
     assert not torch.equal(state.generator.embed.weight[:, 1], before[0][:, 1])
 
 
-def test_g_and_d_are_told_the_same_labels(told: ModelConfig, real: Tensor) -> None:
+def test_g_and_d_get_the_same_labels(conditional: ModelConfig, real: Tensor) -> None:
     config = config_of(1, label_ramp_kimg=0)
-    state = new_state(told, config)
+    state = new_state(conditional, config)
     heard: list[Tensor] = []
     for network in (state.generator, state.discriminator):
         network.embed.register_forward_pre_hook(lambda _, inputs: heard.append(inputs[0].clone()))
@@ -374,7 +377,7 @@ def test_the_critic_learns_all_known_genres_and_g_learns_those_that_it_was_asked
 # ---- Small parts -------------------------------------------------------------------------------------
 
 
-def test_frozen_weights_get_no_slope_and_thaw_even_after_an_error() -> None:
+def test_frozen_weights_get_no_gradient_and_thaw_even_after_an_error() -> None:
     network = nn.Linear(2, 1)
     network.bias.requires_grad_(False)
     x = torch.ones(1, 2, requires_grad=True)
@@ -387,11 +390,11 @@ def test_frozen_weights_get_no_slope_and_thaw_even_after_an_error() -> None:
         pass
 
 
-def test_the_guard_rails_scale_the_rates(tiny: ModelConfig) -> None:
+def test_the_guard_rails_scale_the_learning_rates(tiny: ModelConfig) -> None:
     config = config_of(1, lr_g=1.0, lr_d=2.0)
     state = new_state(tiny, config)
-    state.rate, state.rate_d = 0.5, 0.7
-    set_rates(state, schedule(state, config))
+    state.lr_scale, state.lr_scale_d = 0.5, 0.7
+    set_learning_rates(state, schedule(state, config))
     assert state.optimizer_g.param_groups[0]["lr"] == pytest.approx(0.5)
     assert state.optimizer_d.param_groups[0]["lr"] == pytest.approx(0.7)
 
@@ -408,7 +411,7 @@ def test_steps_seeds_and_restores_all_name_other_noise(tiny: ModelConfig) -> Non
 
 def test_figures_have_names(tiny: ModelConfig, real: Tensor) -> None:
     state = new_state(tiny, config_of(1))
-    figures = dict(zip(FIGURES, step(state, real[:4], None, config_of(1)).tolist(), strict=True))
+    figures = dict(zip(STEP_METRICS, step(state, real[:4], None, config_of(1)).tolist(), strict=True))
     fake = new_state(tiny, config_of(1)).generator(noise_of_step(4, tiny, 0))
     d = Discriminator(tiny)
     d.load_state_dict(new_state(tiny, config_of(1)).discriminator.state_dict())
