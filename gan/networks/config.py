@@ -9,6 +9,7 @@ Frozen settings, stored in a checkpoint's ``config.json``.
 
 from __future__ import annotations
 
+from collections.abc import Mapping
 from dataclasses import dataclass
 from typing import Any, Self
 
@@ -68,7 +69,7 @@ class ModelConfig(Settings):
             raise ValueError("genres must be distinct")
 
     @classmethod
-    def from_dict(cls, values: dict[str, Any]) -> Self:
+    def from_dict(cls, values: Mapping[str, Any]) -> Self:
         """As Settings.from_dict. ``conditioned`` was once called ``given``."""
         return super().from_dict({"conditioned": values.get("given", False)} | values)
 
