@@ -71,7 +71,7 @@ class ModelConfig(Settings):
     @classmethod
     def from_dict(cls, values: Mapping[str, Any]) -> Self:
         """As Settings.from_dict. ``conditioned`` was once called ``given``."""
-        return super().from_dict({"conditioned": values.get("given", False)} | values)
+        return super().from_dict({"conditioned": values.get("given", False)} | dict(values))
 
     @property
     def channels(self) -> tuple[int, ...]:
