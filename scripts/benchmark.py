@@ -171,26 +171,26 @@ def noise(bench: Bench) -> Iterator[Row]:
 
 def pruning(bench: Bench) -> Iterator[Row]:
     """What the Prune page asks for: a smaller generator, and twelve posters before and after."""
-    from xai.generator.pruning import first_of, moments, prune, ranking
+    from xai.generator.pruning import first_of, prune, ranking, unit_statistics
 
     network = bench.checkpoint.need_generator()
     z = gan.latents(range(12), bench.checkpoint.config)
 
     @torch.no_grad()
     def posters(turn: int, known: Any, order: Any) -> list[Tensor]:
-        smaller = prune(network, first_of(network, order, 0.1 + 0.05 * (turn % 5)), known=known)
+        smaller = prune(network, first_of(network, order, 0.1 + 0.05 * (turn % 5)), statistics=known)
         return [network(z), smaller(z)]
 
     def all_anew(turn: int) -> None:
-        found = moments(network)
-        posters(turn, found, ranking(network, "duplicates", known=found))
+        found = unit_statistics(network)
+        posters(turn, found, ranking(network, "duplicates", statistics=found))
 
-    known = moments(network)
-    order = ranking(network, "duplicates", known=known)
+    known = unit_statistics(network)
+    order = ranking(network, "duplicates", statistics=known)
     few = max(3, bench.turns // 3)
     cold, warm = turns(few, all_anew, lambda turn: posters(turn, known, order))
-    yield Row("Pruning, 12 posters before and after", cold, "", None, "", "moments and ranking measured anew")
-    yield Row("Pruning, another share", warm, "", None, "", "moments and ranking are kept")
+    yield Row("Pruning, 12 posters before and after", cold, "", None, "", "statistics and ranking measured anew")
+    yield Row("Pruning, another share", warm, "", None, "", "statistics and ranking are kept")
 
 
 JOBS: dict[str, Callable[[Bench], Iterator[Row]]] = {

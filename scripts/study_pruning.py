@@ -26,7 +26,7 @@ from xai import ExplanationError
 from xai.bench.pruning import RULE, bench, unnoticed
 from xai.generator.filter_study import filters_table
 from xai.generator.filter_table import FILE, FilterTable
-from xai.generator.pruning import RANKINGS, costs, effects, first_of, moments, prune, ranking
+from xai.generator.pruning import RANKINGS, costs, effects, first_of, prune, ranking, unit_statistics
 
 SHARES = (0.0, 0.02, 0.05, 0.1, 0.2, 0.3, 0.5, 0.7)
 
@@ -79,7 +79,7 @@ def study(checkpoint: gan.Checkpoint, options: argparse.Namespace) -> dict[str, 
     shares = sorted({0.0, *options.shares})
     held_out = gan.load_posters(options.data, generator.config.resolution).split()[1]
     real = poster_features(held_out)
-    known, whole = moments(generator), generated_features(generator, options.samples)
+    known, whole = unit_statistics(generator), generated_features(generator, options.samples)
     measured = effects(table_of(checkpoint, options))
     rankings, limits = {}, {}
     for name in RANKINGS:
@@ -102,10 +102,10 @@ def study(checkpoint: gan.Checkpoint, options: argparse.Namespace) -> dict[str, 
 def save(checkpoint: gan.Checkpoint, options: argparse.Namespace) -> None:
     """Write the smaller generator, with the whole discriminator, as a checkpoint."""
     generator, discriminator = checkpoint.need_both()
-    known = moments(generator)
+    known = unit_statistics(generator)
     measured = effects(table_of(checkpoint, options)) if options.ranking == "effect" else None
-    order = ranking(generator, options.ranking, measured, known=known)
-    smaller = prune(generator, first_of(generator, order, options.share), known=known)
+    order = ranking(generator, options.ranking, measured, statistics=known)
+    smaller = prune(generator, first_of(generator, order, options.share), statistics=known)
     smaller = recalibrate(smaller) if options.recalibrate else smaller
     about = {"pruned_from": checkpoint.digest, "ranking": options.ranking, "share": options.share}
     gan.save(options.save, smaller, discriminator, about)

@@ -19,7 +19,7 @@ if TYPE_CHECKING:
     from torch import Tensor
 
     import gan
-    from xai.generator.pruning import Cost, Moments
+    from xai.generator.pruning import Cost, UnitStatistics
 
 
 @st.cache_resource(max_entries=8, show_spinner=False)
@@ -54,7 +54,7 @@ def pruned(digest: str, ranking: str, percent: int, _checkpoint: gan.Checkpoint)
     generator = _checkpoint.need_generator()
     gone = pruning.first_of(generator, _ranking(digest, ranking, _checkpoint), percent / 100)
     layers = pruning.activation_layers(generator)
-    smaller = pruning.prune(generator, gone, known=_moments(digest, _checkpoint))
+    smaller = pruning.prune(generator, gone, statistics=_moments(digest, _checkpoint))
     return Pruned(smaller, layers, {layer: len(units) for layer, units in gone.items()})
 
 
@@ -64,14 +64,14 @@ def _ranking(digest: str, name: str, _checkpoint: gan.Checkpoint) -> list[tuple[
 
     table = filters.filters_table(digest, _checkpoint)
     effects = None if table is None else pruning.effects(table)
-    return pruning.ranking(_checkpoint.need_generator(), name, effects, known=_moments(digest, _checkpoint))
+    return pruning.ranking(_checkpoint.need_generator(), name, effects, statistics=_moments(digest, _checkpoint))
 
 
 @st.cache_resource(max_entries=4, show_spinner="Measuring how filters go together")
-def _moments(digest: str, _checkpoint: gan.Checkpoint) -> Moments:
+def _moments(digest: str, _checkpoint: gan.Checkpoint) -> UnitStatistics:
     from xai.generator import pruning
 
-    return pruning.moments(_checkpoint.need_generator())
+    return pruning.unit_statistics(_checkpoint.need_generator())
 
 
 @st.cache_resource(max_entries=64, show_spinner=False)

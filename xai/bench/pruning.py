@@ -22,7 +22,7 @@ from gan.evaluation.features import Features
 from gan.networks.dcgan import Generator, latents
 from gan.progress import Progress
 from gan.training.state import recalibrate
-from xai.generator.pruning import Moments, Order, costs, first_of, moments, prune
+from xai.generator.pruning import Order, UnitStatistics, costs, first_of, prune, unit_statistics
 
 RESAMPLES = 20
 PAIRS = 2000
@@ -77,7 +77,7 @@ def bench(
     describe: Describe,
     real: Features,
     recalibrated: bool = False,
-    known: Moments | None = None,
+    known: UnitStatistics | None = None,
     whole: Features | None = None,
     progress: Progress | None = None,
 ) -> list[Point]:
@@ -88,15 +88,15 @@ def bench(
     orders : rankings of the same kind; several where the ranking is random.
     describe : draws posters of fixed seeds and gives features (N, D). ``real`` (M, D) are those of real posters.
     recalibrated : measure BatchNorm's statistics anew after pruning.
-    known, whole : the generator's ``moments`` and ``describe(generator)``, where they are there already.
+    known, whole : the generator's ``unit_statistics`` and ``describe(generator)``, where they are there already.
     """
-    known = known or moments(generator)
+    known = known or unit_statistics(generator)
     judge = _Judge(real, describe(generator) if whole is None else whole)
     points = []
     for index, share in enumerate(shares):
         verdicts = []
         for order in orders if share else orders[:1]:
-            smaller = prune(generator, first_of(generator, order, share), known=known)
+            smaller = prune(generator, first_of(generator, order, share), statistics=known)
             smaller = recalibrate(smaller) if recalibrated and share else smaller
             found = describe(smaller) if share else judge.whole
             verdicts.append(judge.look(found) | _price(generator, smaller))

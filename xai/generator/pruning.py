@@ -1,19 +1,18 @@
-"""Take filters out of a generator for good: a smaller network that draws nearly the same posters.
+"""Cut filters out of a generator for good: a smaller network that generates nearly the same posters.
 
-    smaller = prune(generator, {"layers.5": [3, 17, 40]})        # these filters go
+    smaller = prune(generator, {"layers.5": [3, 17, 40]})        # without these filters
     order = ranking(generator, "duplicates")                     # or "norm", "random", "effect" with effects(table)
-    smaller = prune(generator, first_of(generator, order, 0.1))  # the first tenth of a ranking goes
+    smaller = prune(generator, first_of(generator, order, 0.1))  # without the first tenth of a ranking
     whole, less = costs(generator, smaller)                      # parameters, multiply-adds, milliseconds
     gan.save(directory, smaller, discriminator)                  # a normal checkpoint
 
 A filter of an activation layer is cut out of the transposed convolution before it, its BatchNorm, and the
 transposed convolution after it. What it did need not be lost (``fold``): "regression" gives its part to the
-filters that stay, as far as they foretell it at the same place (He, Zhang, Sun 2017), and its mean to the next
+filters that stay, as far as they predict it at the same place (He, Zhang, Sun 2017), and its mean to the next
 BatchNorm; "mean" folds the mean only; "none" is the network with these filters held at 0. After the last layer
-there is no BatchNorm to take a mean, so there the regression runs through the origin and foretells the mean too, as
-well as it can. A BatchNorm has one constant for all places, while a strided transposed convolution reads other
-weights at odd places than at even ones, and fewer at the border: ``fold_error`` measures what that costs in the
-picture.
+there is no BatchNorm to take up a mean, so there the regression runs through the origin and predicts the mean too, as
+well as it can. Folding a mean is exact away from the border on average only: a BatchNorm has one constant for all
+places, while a strided transposed convolution reads other weights at odd places than at even ones.
 """
 
 from __future__ import annotations
@@ -31,7 +30,7 @@ from torch.utils.flop_counter import FlopCounterMode
 
 from gan.networks.dcgan import ConditionedConvTranspose2d, Generator, latents
 from xai.errors import ExplanationError
-from xai.networks.hooks import activations, check_given, edit, private_copy
+from xai.networks.hooks import activations, check_given
 
 if TYPE_CHECKING:
     from xai.generator.filter_table import FilterTable
@@ -40,7 +39,7 @@ Removed = Mapping[str, Sequence[int]]
 Order = Sequence[tuple[str, int]]
 Fold = Literal["regression", "mean", "none"]
 RANKINGS = ("effect", "duplicates", "norm", "random")
-FOLD_SEEDS = range(2_000_000, 2_000_256)  # with 64 the 512 filters of a 4 x 4 layer foretell each other too well
+FOLD_SEEDS = range(2_000_000, 2_000_256)  # with 64 the 512 filters of a 4 x 4 layer predict each other too well
 AT_ONCE = 32  # posters, so that the maps of a layer fit into memory
 RIDGE = 1e-3  # of the filters' mean variance (in the last layer, energy)
 
@@ -55,7 +54,7 @@ class Cost:
 
 
 @dataclass(frozen=True, eq=False)
-class Moments:
+class UnitStatistics:
     """By activation layer, over all places of ``FOLD_SEEDS``: mean (U,) and covariance (U, U) of its U filters."""
 
     mean: Mapping[str, Tensor]
@@ -69,8 +68,8 @@ def activation_layers(generator: Generator) -> dict[str, int]:
 
 
 @torch.no_grad()
-def moments(generator: Generator) -> Moments:
-    """What folding and the ranking by duplicates need to know of a generator; measure it once for many of them."""
+def unit_statistics(generator: Generator) -> UnitStatistics:
+    """Means and covariances for folding and for the ranking by duplicates; measure them once for many of these."""
     layers = activation_layers(generator)
     places = dict.fromkeys(layers, 0)
     total = {layer: torch.zeros(count, dtype=torch.double) for layer, count in layers.items()}
@@ -83,14 +82,18 @@ def moments(generator: Generator) -> Moments:
             total[layer] += flat.sum(1)
             square[layer] += flat @ flat.T
     mean = {layer: total[layer] / places[layer] for layer in layers}
-    return Moments(mean, {layer: square[layer] / places[layer] - mean[layer].outer(mean[layer]) for layer in layers})
+    return UnitStatistics(
+        mean, {layer: square[layer] / places[layer] - mean[layer].outer(mean[layer]) for layer in layers}
+    )
 
 
 @torch.no_grad()
-def prune(generator: Generator, removed: Removed, fold: Fold = "regression", known: Moments | None = None) -> Generator:
+def prune(
+    generator: Generator, removed: Removed, fold: Fold = "regression", statistics: UnitStatistics | None = None
+) -> Generator:
     """A new generator without these filters, by activation layer; the given one stays as it is.
 
-    ``known`` are the generator's ``moments``, where they have been measured already.
+    ``statistics`` are the generator's ``unit_statistics``, where they have been measured already.
 
     Raises
     ------
@@ -99,8 +102,8 @@ def prune(generator: Generator, removed: Removed, fold: Fold = "regression", kno
     """
     check_given(generator)
     kept = _kept(generator, removed)
-    if known is None and fold != "none" and any(removed.values()):
-        known = moments(generator)
+    if statistics is None and fold != "none" and any(removed.values()):
+        statistics = unit_statistics(generator)
     widths = tuple(len(units) for units in kept)
     pruned = Generator(replace(generator.config, generator_channels=widths[::-1])).eval()
     weight, constant = _convolution(generator, 0).weight, torch.zeros(())
@@ -111,7 +114,7 @@ def prune(generator: Generator, removed: Removed, fold: Fold = "regression", kno
         for name, tensor in old.state_dict().items():
             new.state_dict()[name].copy_(tensor[units] if tensor.ndim else tensor)
         new.bias.add_((_scale(old) * constant).expand(len(old.bias))[units])
-        weight, constant = _folded(generator, index, units, fold, known)
+        weight, constant = _folded(generator, index, units, fold, statistics)
     _convolution(pruned, len(kept)).weight.copy_(weight)
     return pruned
 
@@ -123,20 +126,12 @@ def _keep_constant(old: nn.ConvTranspose2d, new: nn.ConvTranspose2d, units: Tens
 
 
 @torch.no_grad()
-def fold_error(generator: Generator, layer: str, unit: int, seeds: Sequence[int] = range(16)) -> float:
-    """RMS difference of pictures in [-1, 1]: this filter held at its mean everywhere, against its mean folded."""
-    z, known = latents(seeds, generator.config), moments(generator)
-    held = private_copy(generator)
-    with edit(held, layer, [unit], float(known.mean[_known(generator, layer)][unit])):
-        exact = held(z)
-    return float((prune(generator, {layer: [unit]}, "mean", known)(z) - exact).square().mean().sqrt())
-
-
-@torch.no_grad()
-def replacements(generator: Generator, layer: str, known: Moments | None = None) -> tuple[list[int], list[float]]:
+def replacements(
+    generator: Generator, layer: str, statistics: UnitStatistics | None = None
+) -> tuple[list[int], list[float]]:
     """All filters of a layer in the order in which the others can best take their place, and what each one costs.
 
-    One after the other that filter goes that adds least to the error with which ``prune`` foretells all that are
+    One after the other that filter goes that adds least to the error with which ``prune`` predicts all that are
     gone from those that stay (ridge regression, its penalty included). An error counts by the squared norm of the
     weights that read the filter, and a cost is a share of the variance that the next layer reads (in the last
     layer, of the energy: there a mean is lost with its filter). Of two equal filters one goes for nearly nothing, and
@@ -146,24 +141,24 @@ def replacements(generator: Generator, layer: str, known: Moments | None = None)
     coefficients of a filter that is gone, the loss of filter u adds b_u^2 / P_uu to that one's error, and leaves
     1 / P_uu - ridge of its own; both matrices are downdated, so that a layer costs one inverse.
     """
-    index = list(activation_layers(generator)).index(_known(generator, layer))
-    covariance = _to_foretell(generator, layer, known or moments(generator))
+    index = list(activation_layers(generator)).index(_checked(generator, layer))
+    covariance = _regression_matrix(generator, layer, statistics or unit_statistics(generator))
     reads = _convolution(generator, index + 1).weight.detach().double().flatten(1).square().sum(1)
     reads = reads / (reads @ covariance.diagonal()).clamp_min(1e-30)
     ridge, count = _ridge(covariance), len(covariance)
     inverse = torch.linalg.inv(covariance + ridge * torch.eye(count, dtype=torch.double))
-    foretold = torch.eye(count, dtype=torch.double)  # each filter (row) from those that stay (columns)
+    predicted = torch.eye(count, dtype=torch.double)  # each filter (row) from those that stay (columns)
     stays = torch.ones(count, dtype=torch.bool)
     order: list[int] = []
     costs: list[float] = []
     for _ in range(count):
         pivots = torch.where(stays, inverse.diagonal(), 1.0)
-        price = torch.where(stays, (reads @ foretold.square()) / pivots - ridge * reads, torch.inf)
+        price = torch.where(stays, (reads @ predicted.square()) / pivots - ridge * reads, torch.inf)
         unit = int(price.argmin())
         order.append(unit)
         costs.append(max(float(price[unit]), 0.0))
         step = inverse[unit] / inverse[unit, unit]
-        foretold -= foretold[:, unit].outer(step)
+        predicted -= predicted[:, unit].outer(step)
         inverse -= inverse[unit].outer(step)
         stays[unit] = False
     return order, costs
@@ -171,7 +166,7 @@ def replacements(generator: Generator, layer: str, known: Moments | None = None)
 
 def weight_norms(generator: Generator, layer: str) -> Tensor:
     """Norm (U,) of the weights that read each filter, times the scale that its BatchNorm gives it (Li et al. 2017)."""
-    index = list(activation_layers(generator)).index(_known(generator, layer))
+    index = list(activation_layers(generator)).index(_checked(generator, layer))
     following = _convolution(generator, index + 1).weight.detach()
     scale = _norm(generator, index).weight.detach().abs()
     return following.flatten(1).norm(dim=1) * scale  # type: ignore[no-any-return]
@@ -188,12 +183,12 @@ def ranking(
     by: str,
     effects: Mapping[str, Tensor] | None = None,
     seed: int = 0,
-    known: Moments | None = None,
+    statistics: UnitStatistics | None = None,
 ) -> list[tuple[str, int]]:
     """All filters as (layer, unit), those to go first: by "effect", "duplicates", "norm" or "random".
 
     "effect" needs ``effects``, (U,) by layer: how much the picture changes without each filter. "duplicates" takes
-    first what the other filters of its layer can replace best (``replacements``; ``known`` spares it the measuring).
+    first what the other filters of its layer can replace best (``replacements``; ``statistics`` saves measuring them).
     "norm" goes by the weights that read a filter, "random" by ``seed``.
 
     Raises
@@ -207,7 +202,7 @@ def ranking(
         order = torch.randperm(len(units), generator=torch.Generator().manual_seed(seed)).tolist()
         return [units[place] for place in order]
     if by == "duplicates":
-        return _replaceable_first(generator, known or moments(generator))
+        return _replaceable_first(generator, statistics or unit_statistics(generator))
     if by == "effect":
         worth = _fitting(layers, effects)
     elif by == "norm":
@@ -220,13 +215,13 @@ def ranking(
     return [(layer, unit) for _, layer, unit in sorted(flat)]
 
 
-def _replaceable_first(generator: Generator, known: Moments) -> list[tuple[str, int]]:
+def _replaceable_first(generator: Generator, statistics: UnitStatistics) -> list[tuple[str, int]]:
     """The layers' orders merged by cost; within a layer none overtakes one that has to go before it."""
-    found = []
+    ranked = []
     for layer in activation_layers(generator):
-        order, costs = replacements(generator, layer, known)
-        found += [(dearest, layer, unit) for dearest, unit in zip(accumulate(costs, max), order, strict=True)]
-    return [(layer, unit) for _, layer, unit in sorted(found, key=lambda one: one[0])]
+        order, costs = replacements(generator, layer, statistics)
+        ranked += [(dearest, layer, unit) for dearest, unit in zip(accumulate(costs, max), order, strict=True)]
+    return [(layer, unit) for _, layer, unit in sorted(ranked, key=lambda one: one[0])]
 
 
 def _fitting(layers: Mapping[str, int], effects: Mapping[str, Tensor] | None) -> Mapping[str, Tensor]:
@@ -246,11 +241,6 @@ def first_of(generator: Generator, order: Order, share: float) -> dict[str, list
             left[layer] -= 1
             chosen.setdefault(layer, []).append(unit)
     return chosen
-
-
-def cost(generator: Generator) -> Cost:
-    """What one picture costs."""
-    return costs(generator)[0]
 
 
 def costs(*generators: Generator) -> list[Cost]:
@@ -282,7 +272,7 @@ def _milliseconds(generators: Sequence[Generator], turns: int = 9) -> list[float
 def _kept(generator: Generator, removed: Removed) -> list[Tensor]:
     layers = activation_layers(generator)
     for layer in removed:
-        _known(generator, layer)
+        _checked(generator, layer)
     kept = []
     for layer, count in layers.items():
         gone = set(removed.get(layer, ()))
@@ -296,25 +286,27 @@ def _kept(generator: Generator, removed: Removed) -> list[Tensor]:
     return kept
 
 
-def _known(generator: Generator, layer: str) -> str:
+def _checked(generator: Generator, layer: str) -> str:
     layers = activation_layers(generator)
     if layer not in layers:
         raise ExplanationError(f"{layer!r} has no filters to prune; there are {', '.join(layers)}.")
     return layer
 
 
-def _folded(generator: Generator, index: int, kept: Tensor, fold: Fold, known: Moments | None) -> tuple[Tensor, Tensor]:
+def _folded(
+    generator: Generator, index: int, kept: Tensor, fold: Fold, statistics: UnitStatistics | None
+) -> tuple[Tensor, Tensor]:
     """The next layer's weight for the kept filters of this one, and the constant that it gains (per output)."""
     following = _convolution(generator, index + 1)
     weight, count = following.weight, following.weight.shape[0]
     gone = torch.tensor([unit for unit in range(count) if unit not in set(kept.tolist())], dtype=torch.long)
-    if known is None or fold == "none" or not len(gone):
+    if statistics is None or fold == "none" or not len(gone):
         return weight[kept], torch.zeros(weight.shape[1])
     layer = f"layers.{3 * index + 2}"
-    means = known.mean[layer]
+    means = statistics.mean[layer]
     shares = torch.zeros(len(kept), len(gone), dtype=torch.double)
     if fold == "regression":
-        shares = _regression(_to_foretell(generator, layer, known), kept, gone)
+        shares = _regression(_regression_matrix(generator, layer, statistics), kept, gone)
     constant = torch.zeros(count)
     constant[gone] = (means[gone] - means[kept] @ shares).float()
     inner: Tensor = following(constant[None, :, None, None].expand(1, -1, 3, 3).contiguous())
@@ -322,9 +314,9 @@ def _folded(generator: Generator, index: int, kept: Tensor, fold: Fold, known: M
     return gained, inner[0, :, 2:4, 2:4].mean((1, 2))  # every phase of the stride once
 
 
-def _to_foretell(generator: Generator, layer: str, known: Moments) -> Tensor:
-    """What regressions are made of (U, U): covariances, or second moments where no BatchNorm takes the means."""
-    covariance, mean = known.covariance[layer], known.mean[layer]
+def _regression_matrix(generator: Generator, layer: str, statistics: UnitStatistics) -> Tensor:
+    """What regressions are made of (U, U): covariances, or second moments where no BatchNorm takes up the means."""
+    covariance, mean = statistics.covariance[layer], statistics.mean[layer]
     last = list(activation_layers(generator))[-1]
     return covariance + mean.outer(mean) if layer == last else covariance
 

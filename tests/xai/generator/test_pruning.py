@@ -87,7 +87,10 @@ def test_a_constant_filter_is_folded_exactly_on_average_away_from_the_border() -
     inner = [torch.nn.functional.avg_pool2d(maps[..., 1:-1, 1:-1], 2) for maps in (before, after)]
     assert torch.allclose(*inner, atol=1e-5)
     assert not torch.allclose(before, after, atol=1e-3)  # places and border differ, and that is measured:
-    assert 0 < pruning.fold_error(network, "layers.2", 1) < 0.5
+    z, means = gan.latents(range(16), network.config), pruning.unit_statistics(network).mean["layers.2"]
+    held = xai.private_copy(network)
+    with torch.no_grad(), xai.edit(held, "layers.2", [1], float(means[1])):
+        assert 0 < (smaller(z) - held(z)).square().mean().sqrt() < 0.5
 
 
 def test_in_the_last_layer_the_filters_that_stay_take_over_a_mean() -> None:
@@ -140,7 +143,7 @@ def with_equal_filters(*units: int) -> gan.Generator:
 
 def most_of_the_ridge(network: gan.Generator, unit: int) -> float:
     """What a filter of layers.2 costs at most that one other filter repeats: the penalty on a coefficient of 1."""
-    variance = pruning.moments(network).covariance["layers.2"].diagonal()
+    variance = pruning.unit_statistics(network).covariance["layers.2"].diagonal()
     reads = network.layers[3].weight.detach().double().square().sum((1, 2, 3))
     return float(pruning.RIDGE * variance.mean() * reads[unit] / (reads @ variance))
 
@@ -190,7 +193,7 @@ def error_of(covariance: Tensor, reads: Tensor, gone: list[int]) -> float:
 @pytest.mark.parametrize("seed", range(3))
 def test_the_downdated_costs_are_those_of_brute_force(seed: int) -> None:
     network = generator(SIDE, seed=seed)
-    known = pruning.moments(network)
+    known = pruning.unit_statistics(network)
     order, costs = pruning.replacements(network, "layers.2", known)
     covariance, reads = known.covariance["layers.2"], network.layers[3].weight.detach().double().square().sum((1, 2, 3))
     gone: list[int] = []
@@ -206,7 +209,7 @@ def test_the_downdated_costs_are_those_of_brute_force(seed: int) -> None:
 
 def test_moments_are_those_of_all_maps_at_once() -> None:
     network = generator(SIDE)
-    known = pruning.moments(network)
+    known = pruning.unit_statistics(network)
     z = gan.latents(pruning.FOLD_SEEDS, network.config)
     for layer, maps in xai.activations(network, z, list(pruning.activation_layers(network))).items():
         flat = maps.transpose(0, 1).flatten(1).double()
@@ -216,9 +219,9 @@ def test_moments_are_those_of_all_maps_at_once() -> None:
 
 def test_moments_that_are_known_change_nothing() -> None:
     network, removed = generator(SIDE), {"layers.2": [1, 2]}
-    known = pruning.moments(network)
-    assert torch.equal(drawn(pruning.prune(network, removed, known=known)), drawn(pruning.prune(network, removed)))
-    assert pruning.ranking(network, "duplicates", known=known) == pruning.ranking(network, "duplicates")
+    known = pruning.unit_statistics(network)
+    assert torch.equal(drawn(pruning.prune(network, removed, statistics=known)), drawn(pruning.prune(network, removed)))
+    assert pruning.ranking(network, "duplicates", statistics=known) == pruning.ranking(network, "duplicates")
 
 
 def test_filters_that_nobody_reads_go_first_by_norm() -> None:
@@ -276,7 +279,7 @@ def test_a_layer_never_loses_its_last_filter(share: float) -> None:
 def test_a_smaller_network_costs_less_and_the_count_is_right() -> None:
     network = generator(SIDE)
     smaller = pruning.prune(network, {"layers.2": [0], "layers.5": [1]})
-    before, after = pruning.cost(network), pruning.cost(smaller)
+    before, after = pruning.costs(network, smaller)
     assert before.parameters == sum(p.numel() for p in network.parameters())
     latent, (first, second) = network.config.latent, pruning.activation_layers(network).values()
     assert before.multiply_adds == 16 * (latent * first + first * second * 16 + second * 3 * 64)
@@ -379,7 +382,7 @@ def test_several_orders_give_their_mean_and_an_interval_that_holds_them() -> Non
 
 def test_what_is_known_of_the_whole_network_is_not_measured_again() -> None:
     network = built.generator()
-    given = {"known": pruning.moments(network), "whole": pixels(network)}
+    given = {"known": pruning.unit_statistics(network), "whole": pixels(network)}
     timeless = {"milliseconds": 0.0, "speed": 0.0}
     plain, spared = judged([BY_HAND], [0.0, 2 / 7]), judged([BY_HAND], [0.0, 2 / 7], **given)
     assert [asdict(point) | timeless for point in plain] == [asdict(point) | timeless for point in spared]
@@ -409,4 +412,4 @@ def test_the_cost_of_whole_posters_counts_all_their_places() -> None:
     network = gan.Generator(gan.ModelConfig(8, latent=5, width=4, aspect="2:3")).eval()
     assert network(torch.zeros(1, 5, 1, 1)).shape == (1, 3, 12, 8)
     places, kernel = 6 * 4, 4 * 4
-    assert pruning.cost(network).multiply_adds == 5 * 4 * places + 4 * 3 * kernel * places
+    assert pruning.costs(network)[0].multiply_adds == 5 * 4 * places + 4 * 3 * kernel * places

@@ -7,6 +7,7 @@ from torch import Tensor
 
 import gan
 import xai
+import xai.latents.picture_statistics
 from tests.xai.latent_nets import AMOUNT, GREEN, GREY, RED_AND_BLUE, axis, corners, painted, three_colours
 from tests.xai.nets import generator, noise, one_sentence
 from xai.latents import directions as d

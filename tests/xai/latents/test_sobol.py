@@ -14,6 +14,7 @@ import xai
 from tests.xai.latent_nets import AMOUNT, corners, painted
 from tests.xai.nets import discriminator, generator, in_threads, one_sentence, snapshot
 from xai.latents import picture_statistics
+from xai.latents.sensitivity import latent_sensitivity
 from xai.latents.sobol import Index, importance, local_sensitivity, total_indices
 
 
@@ -206,7 +207,7 @@ def test_slopes_are_averaged_over_posters_with_their_error() -> None:
     network = generator(16)
     z = gan.latents(range(4), network.config)
     found = local_sensitivity(network, z)
-    each = torch.stack([xai.latents.sensitivity.sensitivity(network, one).rms for one in z.split(1)])
+    each = torch.stack([latent_sensitivity(network, one).rms for one in z.split(1)])
     assert torch.allclose(found.rms, each.square().mean(0).sqrt(), rtol=1e-4)
     assert (found.error > 0).all() and (found.error < found.rms).all()
 
@@ -238,6 +239,6 @@ def test_an_oblong_poster_is_cut_into_cells_only_where_both_sides_can_be() -> No
 def test_pixels_are_judged_in_parts_as_all_at_once(monkeypatch: pytest.MonkeyPatch) -> None:
     whole = importance(corners(), samples=8, grid=2).picture
     monkeypatch.setattr("xai.latents.sobol.COLUMNS", 50)  # of 192
-    monkeypatch.setattr("xai.latents.sobol.PAINTED", 3)
+    monkeypatch.setattr("xai.latents.sobol.GENERATED", 3)
     found = importance(corners(), samples=8, grid=2).picture
     assert np.allclose(found.value, whole.value, rtol=1e-5) and np.allclose(found.variance, whole.variance, rtol=1e-5)
