@@ -1,4 +1,8 @@
-"""Pieces of pages: pictures, verdicts, choices of a layer and a unit. No arithmetic."""
+"""Pieces of pages: pictures, verdicts, choices of a layer and a unit, bars, errors. Knows nothing of caches.
+
+ui.head(PAGES["compare"])
+ui.picture(subject.pixels, "the poster")
+"""
 
 from __future__ import annotations
 
@@ -14,13 +18,13 @@ from dashboard.components.sprite_grid import sprite_grid
 from gan.progress import Progress
 
 if TYPE_CHECKING:
+    from dashboard.pages import Page
     from xai.networks.layers import Layer
 
 LOG = logging.getLogger(__name__)
-PATIENCE = 3.0  # seconds before a bar tells how long it will still take
-OFTEN = 0.2  # seconds between two messages of a bar: each one goes to the browser
+PATIENCE = 3.0  # seconds before a bar says how much longer it will take
+INTERVAL = 0.2  # seconds between two messages of a bar: each one goes to the browser
 PICTURE_SIDE = 256  # the browser enlarges on, without smoothing
-MOST_CELL = 96  # pixels across a cell of a sheet that is larger than its cells look
 ACTIVATIONS = ("LeakyReLU", "ReLU")
 STYLE = """<style>
 [data-testid="stImageContainer"] img { image-rendering: pixelated; }
@@ -31,10 +35,10 @@ STYLE = """<style>
 </style>"""
 
 
-def head(title: str, question: str) -> None:
+def head(page: Page, title: str = "") -> None:
     """Title of a page, and the question that it answers."""
-    st.title(title)
-    st.caption(question)
+    st.title(title or page.title)
+    st.caption(page.question)
 
 
 def picture(pixels: Any, caption: str | None = None, width: Any = "stretch") -> None:
@@ -61,7 +65,7 @@ def posters_shown(kimg: float) -> str:
 
 
 @contextmanager
-def forgiving(what: str, slot: Any = None) -> Iterator[None]:
+def error_boundary(what: str, slot: Any = None) -> Iterator[None]:
     """An error inside shows one sentence, empties ``slot``, and leaves the rest of the page standing."""
     from gan import PosterLensError
 
@@ -78,31 +82,37 @@ def forgiving(what: str, slot: Any = None) -> Iterator[None]:
         st.error(f"{what} failed ({type(error).__name__}). The other parts of this page still work.")
 
 
-def needs(subject: Any, network: str) -> Any:
-    """The subject if it has this network; else say what is missing and end the page."""
-    if subject is None or getattr(subject.checkpoint, network) is None:
-        missing = (
-            "Choose or upload a poster in the sidebar." if subject is None else f"This checkpoint has no {network}."
-        )
-        st.info(missing, icon=":material/info:")
-        st.stop()
-    return subject
+@contextmanager
+def progress_bar(text: str) -> Iterator[Progress]:
+    """A progress callable whose bar appears when it is first called, and is gone at the end."""
+    slot = st.empty()
+    bars: list[Progress] = []
+
+    def report(part: float) -> None:
+        if not bars:
+            bars.append(progress(slot, text))
+        bars[0](part)
+
+    try:
+        yield report
+    finally:
+        slot.empty()
 
 
 def progress(slot: Any, text: str) -> Progress:
-    """A bar in ``slot`` that is told the finished fraction; it says how long what is slow will still take."""
-    bar, started, told = slot.progress(0.0, text), time.monotonic(), 0.0
+    """A bar in ``slot`` to call with the finished fraction; a slow job's bar says how long it will take."""
+    bar, started, last = slot.progress(0.0, text), time.monotonic(), 0.0
 
-    def tell(part: float) -> None:
-        nonlocal told
-        share, passed = min(max(part, 0.0), 1.0), time.monotonic() - started
-        if share < 1 and passed - told < OFTEN:
+    def report(part: float) -> None:
+        nonlocal last
+        fraction, passed = min(max(part, 0.0), 1.0), time.monotonic() - started
+        if fraction < 1 and passed - last < INTERVAL:
             return
-        told = passed
-        known = passed > PATIENCE and share > 0.02
-        bar.progress(share, f"{text}: {_duration(passed / share - passed)} left" if known else text)
+        last = passed
+        predictable = passed > PATIENCE and fraction > 0.02
+        bar.progress(fraction, f"{text}: {_duration(passed / fraction - passed)} left" if predictable else text)
 
-    return tell
+    return report
 
 
 def _duration(seconds: float) -> str:
@@ -140,18 +150,6 @@ def choose_layer(layers: Sequence[Layer], key: str, title: str = "Layer") -> Lay
     return by_name[choose(title, list(by_name), starred[:2][-1], label, key)]
 
 
-def smaller(cells: Any, most: int = MOST_CELL) -> Any:
-    """Pictures (N, h, w, 3) at most ``most`` pixels wide: a sheet of large ones is more than a browser bears."""
-    import numpy as np
-    from PIL import Image
-
-    height, width = cells.shape[1:3]
-    if width <= most:
-        return cells
-    size = (most, height * most // width)
-    return np.stack([np.asarray(Image.fromarray(cell).resize(size, Image.Resampling.LANCZOS)) for cell in cells])
-
-
 def clamp(key: str, most: float) -> None:
     """Bring a stored number back into range, before its widget is drawn: another layer may have fewer units."""
     if st.session_state.get(key, 0) > most:
@@ -163,12 +161,12 @@ def choose_unit(maps: Any, key: str, order: Sequence[int], shared: bool, effects
 
     Hovering tells a unit's mean response, and its effect (U,) in grey levels where that is known.
     """
-    from xai.render import data_uri, map_colours, sprite
+    from xai.render import data_uri, map_colours, shrink, sprite
 
     count = len(maps)
     clamp(key, count - 1)
     unit = int(st.number_input(f"Filter (0 to {count - 1})", 0, count - 1, key=key, bind="query-params"))
-    sheet = sprite(smaller(map_colours(maps[list(order)], shared)))
+    sheet = sprite(shrink(map_colours(maps[list(order)], shared)))
     means = maps.mean((1, 2))
 
     def note(index: int) -> str:

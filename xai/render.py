@@ -18,6 +18,7 @@ from PIL import Image
 
 Float = TypeVar("Float", np.float32, np.float64)
 Pixels = NDArray[np.uint8]
+MOST_CELL = 96  # pixels across a cell of a sprite sheet: a sheet of large ones is more than a browser bears
 BLUE, RED = np.array([0.13, 0.36, 0.75]), np.array([0.80, 0.10, 0.14])
 LUMINANCE_WEIGHTS = np.array([0.299, 0.587, 0.114])  # of red, green and blue (ITU-R BT.601)
 
@@ -88,6 +89,15 @@ def enlarge_map(values: NDArray[Float], size: int | tuple[int, int]) -> NDArray[
     sides = (size, size) if isinstance(size, int) else size
     rows, columns = (np.arange(side) * cells // side for side, cells in zip(sides, values.shape, strict=True))
     return values[np.ix_(rows, columns)]
+
+
+def shrink(cells: Pixels, most: int = MOST_CELL) -> Pixels:
+    """Pictures (N, h, w, 3) at most ``most`` pixels wide, by Lanczos; small ones stay as they are."""
+    height, width = cells.shape[1:3]
+    if width <= most:
+        return cells
+    size = (most, height * most // width)
+    return np.stack([np.asarray(Image.fromarray(cell).resize(size, Image.Resampling.LANCZOS)) for cell in cells])
 
 
 @dataclass(frozen=True, eq=False)

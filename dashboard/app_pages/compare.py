@@ -8,18 +8,20 @@ import streamlit as st
 
 from dashboard import sidebar, ui
 from dashboard.cached import explanations, networks
+from dashboard.pages import PAGES
 from dashboard.panels import trust
 from dashboard.panels.methods import choose_settings
+from dashboard.subject import require
 from xai import METHODS, REFERENCES, compare
 from xai.render import full_colours, limit, overlay, pool
 
 COLUMNS = 3
 EVIDENCE_OF_FAKE = "What gave this fake away"
 
-ui.head("Compare", "Which parts of this poster speak for real, which for fake, and which map can be believed?")
-subject = ui.needs(st.session_state["_subject"], "discriminator")
+ui.head(PAGES["compare"])
+subject = require("discriminator")
 checkpoint = subject.checkpoint
-own, own_key = sidebar.own_references(checkpoint)
+own = sidebar.uploaded_references(checkpoint)
 available = explanations.references(checkpoint, own is not None)
 usual = next(kind for kind in ("posters", "generated", "grey") if kind in available)
 
@@ -36,7 +38,7 @@ with st.container(horizontal=True, vertical_alignment="bottom"):
     with st.popover("Settings", icon=":material/settings:"):
         count = st.slider("Pictures in a reference of several", 1, 32, 16, key="references", bind="query-params")
         sidebar.upload_references()
-        layers = networks.layers(checkpoint.digest, "discriminator", checkpoint)[:-2]
+        layers = networks.layers(checkpoint, "discriminator")[:-2]
         options = choose_settings(methods, layers)
         explained = st.radio(
             "Explain", ["D's verdict", "one filter"], horizontal=True, key="explain", bind="query-params",
@@ -71,7 +73,7 @@ if not methods:
     st.stop()
 
 of_unit = (target_layer.name, int(target)) if explained == "one filter" else None
-question = explanations.Question(checkpoint, subject.image, subject.key, reference, count, of_unit, own, own_key)
+question = explanations.Question(checkpoint, subject.image, subject.key, reference, count, of_unit, own)
 
 
 def facts(name: str, found: Any, end: float) -> str:
@@ -95,7 +97,7 @@ def sums(found: Any) -> str:
     return f"Score {float(found.score):+.2f}{against}; the shares add up to {float(found.values.sum()):+.2f}."
 
 
-order = sidebar.ranked(methods) if sort == "trust" and check else methods
+order = trust.ranked(methods) if sort == "trust" and check else methods
 count_of_cards = len(order) + 1
 columns = [column for _ in range(0, count_of_cards, COLUMNS) for column in st.columns(COLUMNS)]
 cards = [column.container(border=True, height="stretch") for column in columns[:count_of_cards]]
@@ -114,7 +116,7 @@ for name, card in zip(order, cards[1:], strict=True):
         pictures[name] = st.empty()
         badges[name] = st.empty()
 for name, card in zip(order, cards[1:], strict=True):
-    with card, ui.forgiving(METHODS[name].title, pictures[name]):
+    with card, ui.error_boundary(METHODS[name].title, pictures[name]):
         found[name] = explanations.explanation(question, name, options[name], ui.progress(pictures[name], "computing"))
 
 maps = {name: pool(one.heat(), block) for name, one in found.items()}
@@ -134,16 +136,16 @@ for name, card in zip(order, cards[1:], strict=True):
 
 trusted: dict[str, Any] = {}
 for name in found if check else ():
-    with ui.forgiving(f"The check of {METHODS[name].title}", badges[name]):
+    with ui.error_boundary(f"The check of {METHODS[name].title}", badges[name]):
         tell = ui.progress(badges[name], "checking whether to believe it")
         trusted[name] = explanations.trust(question, name, options[name], tell)
         with badges[name].container():
             trust.badge(trusted[name])
             if st.button("Evidence", key=f"evidence_{name}", icon=":material/fact_check:"):
                 trust.show_evidence(name, trusted[name])
-sidebar.rank(trusted, order, sort == "trust")
+trust.rank(trusted, order, sort == "trust")
 
-names = ["Agreement", "References", "Take it home"] + [EVIDENCE_OF_FAKE] * (subject.z is not None)
+names = ["Agreement", "References", "Take it home"] + [EVIDENCE_OF_FAKE] * (subject.noise is not None)
 chosen = st.segmented_control("More", names, key="more", bind="query-params", label_visibility="collapsed")
 
 if chosen == "Agreement":
@@ -158,7 +160,7 @@ elif chosen == "References":
     else:
         name = st.selectbox("Method", able, format_func=lambda name: METHODS[name].title, key="by", bind="query-params")
         st.markdown("The same method, the same poster, other references. Signs and places that stay can be relied on.")
-        with ui.forgiving("The comparison of references"):
+        with ui.error_boundary("The comparison of references"):
             answers = explanations.by_reference(question, name, options[name], available)
             alike = compare({kind: one.heat() for kind, one in answers.items()}).rank[available.index(reference)]
             against = {kind: pool(one.heat(), block) for kind, one in answers.items()}
@@ -175,16 +177,16 @@ elif chosen == "Take it home":
         "All maps as numbers (`.npz`), their overlays, one JSON with settings, scores and checks, and a page that "
         "opens without a network: the same files, to the last bit, as `scripts/explain.py` writes."
     )
-    with ui.forgiving("The download"):
+    with ui.error_boundary("The download"):
         taken = {name: options[name] for name in found}
         st.download_button(
-            "Download", lambda: explanations.archive(question, subject.name.split(" · ")[0], taken, check),
+            "Download", lambda: explanations.archive(question, subject.name, taken, check),
             "explanation.zip", "application/zip", on_click="ignore", icon=":material/download:",
         )  # fmt: skip
-elif chosen == EVIDENCE_OF_FAKE:
-    ui.needs(subject, "generator")
-    with ui.forgiving("The way back to the noise"):
-        blamed = explanations.blame(checkpoint.digest, subject.seed, 16, checkpoint, subject.z)
+elif chosen == EVIDENCE_OF_FAKE and subject.noise is not None:
+    require("generator")
+    with ui.error_boundary("The way back to the noise"):
+        blamed = explanations.blame(checkpoint, subject.noise, 16)
         blamed_layer = st.selectbox(
             "Layer of the generator",
             list(blamed.units),

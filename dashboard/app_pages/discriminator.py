@@ -6,21 +6,21 @@ import gan
 from dashboard import sidebar, ui
 from dashboard.cached import networks
 from dashboard.components.sprite_grid import sprite_grid
+from dashboard.pages import PAGES
+from dashboard.subject import require
 from xai.collection import similarity
 from xai.render import data_uri, diverging, enlarge_map, limit, overlay, sprite
 
-ui.head("Discriminator", "What does each filter see in this poster, from edges to whole parts?")
-subject = ui.needs(st.session_state["_subject"], "discriminator")
+ui.head(PAGES["discriminator"])
+subject = require("discriminator")
 checkpoint = subject.checkpoint
 
 left, right = st.columns([11, 9], gap="large")
 with left:
-    found = networks.layers(checkpoint.digest, "discriminator", checkpoint)[:-2]
+    found = networks.layers(checkpoint, "discriminator")[:-2]
     layer = ui.choose_layer(found, "d_layer")
     sort, shared = ui.map_controls("d")
-    maps = networks.maps(
-        checkpoint.digest, "discriminator", subject.key, layer.name, checkpoint.discriminator, subject.image
-    )
+    maps = networks.maps_of_poster(subject, layer.name)
     unit = ui.choose_unit(maps, "d_unit", ui.order_units(maps, sort), shared)
     if not checkpoint.config.norm_d:
         st.caption("This discriminator has no BatchNorm: convolutions with a bias, and right after each its LeakyReLU.")
@@ -41,9 +41,9 @@ with right:
 
 def show_alike(real: bool) -> None:
     """The six candidates most like this poster to the chosen layer."""
-    numbers, images = networks.candidates(checkpoint.digest, real, checkpoint)
-    mine = similarity.layer_features(checkpoint.discriminator, subject.image, layer.name)
-    alike = similarity.nearest(networks.features(checkpoint.digest, real, layer.name, checkpoint), mine, 6)
+    numbers, images = networks.candidates(checkpoint, real)
+    mine = similarity.layer_features(checkpoint.need_discriminator(), subject.image, layer.name)
+    alike = similarity.nearest(networks.features(checkpoint, real, layer.name), mine, 6)
     kind, show = ("poster", sidebar.show_poster) if real else ("seed", sidebar.show_seed)
     sheet = sprite(gan.to_uint8(images[alike.indices]), columns=6)
     found = zip(alike.indices, alike.similarity, strict=True)
@@ -61,7 +61,7 @@ def show_alike(real: bool) -> None:
 
 alike = st.expander(f"Posters that look alike to {layer.name}", key="alike", on_change="rerun")
 if alike.open:
-    with alike, ui.forgiving("The search"):
+    with alike, ui.error_boundary("The search"):
         sources = ["real posters"] * (networks.posters(checkpoint.config.size) is not None)
         sources += ["generated"] * (checkpoint.generator is not None)
         among = st.radio("Among", sources, horizontal=True, key="among", bind="query-params")

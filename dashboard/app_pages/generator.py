@@ -5,23 +5,25 @@ import streamlit as st
 import gan
 from dashboard import sidebar, ui
 from dashboard.cached import filters, networks
+from dashboard.pages import PAGES
 from dashboard.panels import filters as laboratory
+from dashboard.subject import require
 from xai.render import diverging, enlarge_map, grey, limit, overlay
 
-ui.head("Generator", "What does each filter draw, and what is the poster without it?")
-subject = ui.needs(st.session_state["_subject"], "generator")
+ui.head(PAGES["generator"])
+subject = require("generator")
 checkpoint = subject.checkpoint
-seed, z = sidebar.latent_of(subject)
+noise = sidebar.noise_of(subject)
 
 left, right = st.columns([11, 9], gap="large")
 with left:
-    found = networks.layers(checkpoint.digest, "generator", checkpoint)[:-1]
+    found = networks.layers(checkpoint, "generator")[:-1]
     layer = ui.choose_layer(found, "g_layer")
-    table = filters.filters_table(checkpoint.digest, checkpoint)
+    table = filters.filters_table(checkpoint)
     effects = None if table is None else table.effect[table.layer == layer.name]
     studied = effects is not None and len(effects) > 0
     sort, shared = ui.map_controls("g", ["index", "activation"] + ["effect"] * studied)
-    maps = networks.maps(checkpoint.digest, "generator", f"seed {seed}", layer.name, checkpoint.generator, z)
+    maps = networks.maps_of_noise(checkpoint, noise, layer.name)
     unit = ui.choose_unit(maps, "g_unit", ui.order_units(maps, sort, effects), shared, effects if studied else None)
     st.caption("★ marks the activation layers. White is a strong response after a ReLU; before it, red and blue.")
 with right:
@@ -33,8 +35,8 @@ with right:
         help="Mean: held at its average over 64 posters. Zero: switched off, unlike any real state of a busy filter. "
         "Another's: as it is in the poster of another seed.",
     )  # fmt: skip
-    with ui.forgiving("Taking the filter away"):
-        effect = filters.effect(checkpoint.digest, seed, layer.name, unit, removal, checkpoint, z)
+    with ui.error_boundary("Taking the filter away"):
+        effect = filters.effect(checkpoint, noise, layer.name, unit, removal)
         before, after = gan.to_uint8(effect.before)[0], gan.to_uint8(effect.after)[0]
         difference = effect.difference[0].mean(0).numpy()
         chosen = effect.unit_map.numpy()
@@ -74,9 +76,9 @@ section = st.segmented_control(
 )
 if section:
     st.caption(SECTIONS[section])
-    pixels = gan.to_uint8(networks.drawn(checkpoint.digest, seed, checkpoint))[0]
-    wired = filters.anatomy(checkpoint.digest, checkpoint).layers
-with ui.forgiving("This part of the laboratory"):
+    pixels = gan.to_uint8(networks.generated(checkpoint, noise))[0]
+    wired = filters.folded(checkpoint).layers
+with ui.error_boundary("This part of the laboratory"):
     if section in ("Strongest and weakest", "All filters"):
         if table is None:
             laboratory.measure_button(checkpoint)
@@ -87,12 +89,12 @@ with ui.forgiving("This part of the laboratory"):
         else:
             st.info("Choose a layer with a star: filters are measured after their activation function.")
     elif section == "Paint with it":
-        laboratory.show_painting(checkpoint, seed, z, layer.name, unit, pixels)
+        laboratory.show_painting(checkpoint, noise, layer.name, unit, pixels)
     elif section and layer.name not in wired:
         st.info("Choose a layer with a star: filters are measured after their activation function.")
     elif section == "What feeds it":
-        laboratory.show_feeders(checkpoint, seed, z, layer.name, unit, pixels)
+        laboratory.show_feeders(checkpoint, noise, layer.name, unit, pixels)
     elif section == "What a value drives":
-        laboratory.show_driven(checkpoint, seed, z, layer.name, pixels)
+        laboratory.show_driven(checkpoint, noise, layer.name, pixels)
     elif section == "Who made this region":
-        laboratory.show_makers(checkpoint, seed, z, layer.name, pixels)
+        laboratory.show_makers(checkpoint, noise, layer.name, pixels)

@@ -6,16 +6,18 @@ import streamlit as st
 from dashboard import sidebar, ui
 from dashboard.cached import latents
 from dashboard.components.scrubber import scrubber
-from dashboard.panels import latents as noise
+from dashboard.pages import PAGES
+from dashboard.panels import latents as panel
+from dashboard.subject import require, unconditioned
 from xai.render import grey, limit
 
-ui.head("Latent", "What does each of the noise values control?")
-subject = ui.needs(st.session_state["_subject"], "generator")
+ui.head(PAGES["latent"])
+subject = require("generator")
 checkpoint = subject.checkpoint
-seed, z = sidebar.latent_of(subject)
+noise = sidebar.noise_of(subject)
 count = checkpoint.config.latent
 
-measured = latents.sensitivity(checkpoint.digest, seed, checkpoint, z)
+measured = latents.sensitivity(checkpoint, noise)
 strongest = measured.rms.argsort(descending=True).tolist()
 if "latent" not in st.session_state and "latent" not in st.query_params:
     st.session_state["latent"] = strongest[0]
@@ -30,7 +32,7 @@ with left:
     table = pd.DataFrame(
         {
             "value": range(count),
-            "now": z.flatten().tolist(),
+            "now": noise.z.flatten().tolist(),
             "change": measured.rms.tolist(),
             "brightness": measured.brightness.tolist(),
             "top": (100 * measured.top).tolist(),
@@ -65,7 +67,7 @@ with left:
     )  # fmt: skip
 with right:
     st.subheader(f"Where value {index} acts")
-    where = latents.where(checkpoint.digest, seed, index, checkpoint, z).numpy()
+    where = latents.where(checkpoint, noise, index).numpy()
     ui.picture(grey(where, limit(where, 1.0)), "white: changes most; black: stays")
     st.markdown(
         "**Shows** the exact slope of every pixel at this poster. **But** far from it, and for another seed, the same "
@@ -77,34 +79,34 @@ with right:
 
 
 st.subheader("Laboratory")
-answers = noise.sections(subject.z is None, bool(sidebar.base().config.genres))
+answers = panel.sections(subject.noise is None, bool(unconditioned().config.genres))
 section = st.segmented_control("More", list(answers), key="noise", bind="query-params", label_visibility="collapsed")
 if section:
     st.caption(answers[section])
-with ui.forgiving("This part of the page"):
+with ui.error_boundary("This part of the page"):
     studied = section in ("Importance", "Directions")
-    study = latents.noise_study(checkpoint.digest, checkpoint) if studied else None
+    study = latents.latent_study(checkpoint) if studied else None
     if studied and study is None:
-        noise.measure_button(checkpoint)
+        panel.measure_button(checkpoint)
     elif section == "Importance" and study:
-        noise.show_importance(study)
+        panel.show_importance(study)
     elif section == "Directions" and study:
-        noise.show_directions(checkpoint, study, seed, z)
+        panel.show_directions(checkpoint, study, noise)
     elif section == "Paths":
-        noise.show_path(checkpoint, seed, z)
+        panel.show_path(checkpoint, noise)
     elif section == "Genres":
-        noise.show_genres(seed, z)
+        panel.show_genres(noise)
     elif section == "Find this poster":
-        noise.show_inversion(subject)
+        panel.show_inversion(subject)
 
 
 def keep(value: int) -> None:
     st.session_state["latent"] = value
 
 
-with place.container(), ui.forgiving("The atlas"):
+with place.container(), ui.error_boundary("The atlas"):
     slot = st.empty()
-    found = latents.atlas(checkpoint, seed, z, ui.progress(slot, "Painting every noise value at eleven steps"))
+    found = latents.atlas(checkpoint, noise, ui.progress(slot, "Painting every noise value at eleven steps"))
     slot.empty()
     scrubber(
         found.uri, found.columns, found.cell, found.steps, found.now, found.heat, index, keep, key="atlas"

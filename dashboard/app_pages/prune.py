@@ -7,6 +7,8 @@ import gan
 from dashboard import sidebar, ui
 from dashboard.cached import filters, networks, pruning
 from dashboard.components.sprite_grid import sprite_grid
+from dashboard.pages import PAGES
+from dashboard.subject import require
 from xai.render import data_uri, sprite
 
 RANKINGS = {
@@ -20,11 +22,11 @@ SEEDS = 12
 SHARE, THRESHOLD = "share", "threshold"
 USUAL, MOST = 20, 90  # percent
 
-ui.head("Prune", "Which filters of the generator can go, and when does it show?")
-subject = ui.needs(st.session_state["_subject"], "generator")
+ui.head(PAGES["prune"])
+subject = require("generator")
 checkpoint = subject.checkpoint
-study = pruning.pruning_study(checkpoint.digest, checkpoint)
-table = filters.filters_table(checkpoint.digest, checkpoint)
+study = pruning.pruning_study(checkpoint)
+table = filters.filters_table(checkpoint)
 rankings = [name for name in RANKINGS if name != "effect" or table is not None]
 
 
@@ -71,8 +73,8 @@ if table is None:
     st.caption(
         "Least effect first, the usual order, comes when the filters are measured: Generator page, *All filters*."
     )
-smaller = pruning.pruned(checkpoint.digest, ranking, percent, checkpoint)
-before, after = pruning.costs(checkpoint.digest, ranking, percent, checkpoint)
+smaller = pruning.pruned(checkpoint, ranking, percent)
+before, after = pruning.costs(checkpoint, ranking, percent)
 
 
 def change(key: str) -> str:
@@ -88,17 +90,18 @@ with st.container(horizontal=True):
     st.metric("One poster", f"{after.milliseconds:.1f} ms", change("milliseconds"), "inverse")
 
 columns = st.columns(2, gap="large")
-for column, title, network, taken in (
-    (columns[0], "The whole generator", checkpoint.generator, 0),
-    (columns[1], f"Without {gone} filters", smaller.generator, percent),
+chosen = None if subject.noise is None else subject.noise.seed
+for column, title, taken in (
+    (columns[0], "The whole generator", 0),
+    (columns[1], f"Without {gone} filters", percent),
 ):
     with column:
         st.subheader(title)
-        posters = pruning.posters_of_seeds(checkpoint.digest, ranking, taken, SEEDS, network)
+        posters = pruning.posters_of_seeds(checkpoint, ranking, taken, SEEDS)
         sheet = sprite(gan.to_uint8(posters), columns=4)
         sprite_grid(
             data_uri(sheet.pixels), labels=[f"seed {seed}" for seed in range(SEEDS)], columns=4, per_row=4,
-            cell=sheet.cell, selected=subject.seed if subject.seed is not None and subject.seed < SEEDS else -1,
+            cell=sheet.cell, selected=chosen if chosen is not None and chosen < SEEDS else -1,
             on_pick=sidebar.show_seed, key=f"{title[:3]}_grid", title=title, smallest=90, most="none",
         )  # fmt: skip
 with st.expander("Where they are taken from"):
@@ -151,8 +154,8 @@ else:
 
 
 def keep() -> None:
-    with ui.forgiving("Keeping it"):
-        kept = pruning.keep_pruned(checkpoint, ranking, percent)
+    with ui.error_boundary("Keeping it"):
+        kept = pruning.save_pruned(checkpoint, ranking, percent)
         st.toast(f"{kept} can now be chosen in the sidebar.", icon=":material/check:")
 
 

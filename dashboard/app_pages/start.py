@@ -6,26 +6,24 @@ import gan
 from dashboard import sidebar, ui
 from dashboard.cached import networks
 from dashboard.components.sprite_grid import sprite_grid
+from dashboard.pages import PAGES
 from dashboard.panels import quality
+from dashboard.subject import selected, unconditioned
 from gan.upscaling.network import LABEL
 from xai.render import data_uri, sprite
 
 SEEDS = range(12)
 ENLARGED_FROM = 64  # pixels across; what the upscaler was trained for
 
-ui.head(
-    "PosterLens",
-    "A GAN learned to paint movie posters. Look inside: what does it see, and what does it draw?",
-)
-subject = st.session_state["_subject"]
-checkpoint = st.session_state["_checkpoint"]
+ui.head(PAGES["start"], "PosterLens")
+subject, checkpoint = selected().subject, selected().checkpoint
 if checkpoint is None or checkpoint.generator is None:
     st.stop()
 
-pictures = gan.to_uint8(networks.paint(checkpoint.generator, SEEDS))
+pictures = gan.to_uint8(networks.generate(checkpoint.generator, SEEDS))
 st.subheader("Twelve posters that do not exist")
 sheet = sprite(pictures, columns=6)
-current = int(st.session_state.get("seed", 0)) if subject is not None and subject.z is not None else -1
+current = int(st.session_state.get("seed", 0)) if subject is not None and subject.noise is not None else -1
 sprite_grid(
     data_uri(sheet.pixels),
     labels=[f"seed {seed}" for seed in SEEDS],
@@ -42,29 +40,19 @@ sprite_grid(
 st.caption("Click one: every page is then about it.")
 
 upscaler = networks.upscaler_folder()
-able = subject is not None and checkpoint.config.resolution == ENLARGED_FROM
+able = subject if checkpoint.config.resolution == ENLARGED_FROM else None
 if upscaler and able and st.toggle("The chosen poster, enlarged 4 times", key="enlarged", bind="query-params"):
-    with ui.forgiving("Enlarging"), st.container(key="smooth"):
-        plain, invented = networks.enlarged(upscaler, subject.key, subject.image)
+    with ui.error_boundary("Enlarging"), st.container(key="smooth"):
+        plain, invented = networks.enlarged(upscaler, able)
         shown = ((plain, "by Lanczos: nothing is added"), (invented, LABEL))
         for column, (picture, caption) in zip(st.columns(2), shown, strict=True):
             with column:
                 ui.picture(gan.to_uint8(picture)[0], caption)
 
 st.subheader("What to try first")
-for page, icon, question in (
-    (
-        "compare",
-        "compare",
-        "**Compare**: which parts of this poster speak for real, and do the methods agree?",
-    ),
-    ("discriminator", "policy", "**Discriminator**: what does each filter see in it?"),
-    ("generator", "brush", "**Generator**: which filter draws what? Take one away and see."),
-    ("latent", "tune", "**Latent**: turn one of the noise values and watch the poster change."),
-    ("prune", "content_cut", "**Prune**: which filters can go before anyone notices?"),
-    ("training", "monitoring", "**Training**: how did it learn, from noise to posters?"),
-):
-    st.page_link(f"app_pages/{page}.py", label=question, icon=f":material/{icon}:")
+for page in PAGES.values():
+    if page.file != "start":
+        st.page_link(page.path, label=f"**{page.title}**: {page.question}", icon=f":material/{page.icon}:")
 
 st.subheader("What is loaded")
 info, config = checkpoint.info, checkpoint.config
@@ -72,7 +60,7 @@ columns = st.columns(4)
 columns[0].metric("Checkpoint", checkpoint.name)
 columns[1].metric("Pictures, width × height", f"{config.size[1]} × {config.size[0]}")
 columns[2].metric("Posters shown in training", ui.posters_shown(info["kimg"]) if "kimg" in info else "unknown")
-columns[3].metric("Genres it can be asked for", len(sidebar.base().config.genres) or "none")
+columns[3].metric("Genres it can be asked for", len(unconditioned().config.genres) or "none")
 if "start" in info:
     st.caption(f"Its training began with the weights of {info['start']}; what those had been shown is not counted.")
 found = networks.posters(config.size)
@@ -84,5 +72,5 @@ else:
     st.caption(f"{len(found):,} real posters are loaded.")
 
 st.subheader("How good it is")
-with ui.forgiving("Reading the evaluation"):
-    quality.show_quality(sidebar.base())
+with ui.error_boundary("Reading the evaluation"):
+    quality.show_quality(unconditioned())

@@ -4,11 +4,12 @@ import streamlit as st
 
 from dashboard import ui
 from dashboard.cached import networks
+from dashboard.pages import PAGES
 from dashboard.panels import training
 
 ALONE = "no other run"
 
-ui.head("Training", "How did the two networks learn, from noise to posters?")
+ui.head(PAGES["training"])
 found = networks.runs()
 if not found:
     st.info("No training log was found. Start a run with scripts/train.py; it shows here while it goes on.")
@@ -25,7 +26,7 @@ chosen = [name] + [compared] * (compared != ALONE)
 def show() -> None:
     read = [training.read(one, found[one]) for one in chosen]
     for column, run in zip(st.columns(len(read), gap="large"), read, strict=True):
-        with column, ui.forgiving(f"Reading {run.name}"):
+        with column, ui.error_boundary(f"Reading {run.name}"):
             if len(read) > 1:
                 st.subheader(run.name)
             training.show_state(run)
@@ -36,5 +37,5 @@ def show() -> None:
 
 show()
 for one in chosen:
-    with ui.forgiving("The nearest training posters"):
+    with ui.error_boundary("The nearest training posters"):
         training.show_closest(one, found[one])

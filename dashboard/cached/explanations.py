@@ -1,6 +1,9 @@
-"""Explanations of D's verdict, computed once and kept: maps, whether to believe them, and the way back to the noise.
+"""Explanations of D's verdict, computed once: maps, whether to trust them, and the way back to the noise.
 
-A :class:`Question` holds all that an answer depends on, besides the method. Rules for keys: cache.py.
+    question = Question(checkpoint, subject.image, subject.key, reference="generated", count=16)
+    explanation(question, "deeplift", {}, progress)
+
+A :class:`Question` holds all that an answer depends on, besides the method.
 """
 
 from __future__ import annotations
@@ -11,11 +14,14 @@ from typing import TYPE_CHECKING, Any
 import streamlit as st
 
 from dashboard.cached import networks
+from dashboard.cached.keys import HASH_FUNCS
+from dashboard.cached.networks import silent
 
 if TYPE_CHECKING:
     from torch import Tensor
 
     import gan
+    from dashboard.subject import Noise, Uploaded
     from gan.progress import Progress
     from xai.generator.blame import Blame
     from xai.methods.base import Attribution, Explanation
@@ -40,7 +46,7 @@ class Question:
     """All that an answer about a poster depends on, besides the method.
 
     image : (1, 3, H, W), and its digest ``image_key``. unit : (layer, index) to explain in place of the logit.
-    reference : a kind, of ``count`` pictures. own : (K, 3, H, W) uploaded references, and their digest.
+    reference : a kind, of ``count`` pictures. own : the uploaded ones.
     """
 
     checkpoint: gan.Checkpoint
@@ -49,39 +55,34 @@ class Question:
     reference: str
     count: int
     unit: tuple[str, int] | None = None
-    own: Tensor | None = None
-    own_key: str = ""
+    own: Uploaded | None = None
 
     @property
     def key(self) -> Any:
         """Equal for equal questions."""
-        own = self.own_key if self.reference == "own" else ""
+        own = "" if self._uploaded is None else self._uploaded.key
         return self.checkpoint.digest, self.image_key, self.unit, self.reference, self.count, own
 
     def method(self, name: str, options: dict[str, Any]) -> Attribution:
         """The method, ready to answer."""
         import xai
 
-        digest = self.checkpoint.digest
-        own = self.own_key if self.reference == "own" else ""
-        return xai.attribution(
-            name,
-            networks.score(digest, self.checkpoint, self.unit),
-            reference=_reference(digest, self.reference, self.count, own, self.checkpoint, self.own),
-            **options,
-        )
+        reference = _reference(self.checkpoint, self.reference, self.count, self._uploaded)
+        return xai.attribution(name, networks.score(self.checkpoint, self.unit), reference=reference, **options)
+
+    @property
+    def _uploaded(self) -> Uploaded | None:
+        return self.own if self.reference == "own" else None
 
 
-@st.cache_resource(max_entries=32, show_spinner=False)
-def _reference(
-    digest: str, kind: str, count: int, own_key: str, _checkpoint: gan.Checkpoint, _own: Tensor | None
-) -> Reference:
+@st.cache_resource(max_entries=32, show_spinner=False, hash_funcs=HASH_FUNCS)
+def _reference(checkpoint: gan.Checkpoint, kind: str, count: int, uploaded: Uploaded | None) -> Reference:
     import xai
 
-    found = networks.posters(_checkpoint.config.size)
-    training = None if found is None else found.split()[0]
-    images = _own if kind == "own" else None
-    return xai.reference(kind, images=images, posters=training, generator=_checkpoint.generator, count=count)
+    posters = networks.posters(checkpoint.config.size)
+    training = None if posters is None else posters.split()[0]
+    images = None if uploaded is None else uploaded.images
+    return xai.reference(kind, images=images, posters=training, generator=checkpoint.generator, count=count)
 
 
 def explanation(question: Question, name: str, options: dict[str, Any], progress: Progress) -> Explanation:
@@ -98,7 +99,7 @@ def trust(question: Question, name: str, options: dict[str, Any], progress: Prog
     import xai
 
     def examine() -> Trust:
-        found = explanation(question, name, options, lambda part: None)
+        found = explanation(question, name, options, silent)
         return xai.examine(question.method(name, options), question.image, found, progress)
 
     answer: Trust = networks.answers().get(("trust", name, question.key, tuple(sorted(options.items()))), examine)
@@ -109,9 +110,7 @@ def by_reference(
     question: Question, name: str, options: dict[str, Any], references: list[str]
 ) -> dict[str, Explanation]:
     """The same method's answers against each of these kinds of reference."""
-    return {
-        kind: explanation(replace(question, reference=kind), name, options, lambda part: None) for kind in references
-    }
+    return {kind: explanation(replace(question, reference=kind), name, options, silent) for kind in references}
 
 
 def archive(question: Question, name: str, options: dict[str, dict[str, Any]], checked: bool) -> bytes:
@@ -119,25 +118,22 @@ def archive(question: Question, name: str, options: dict[str, dict[str, Any]], c
     from xai.report.archive import archive_zip
     from xai.report.findings import Finding, stems
 
-    def nothing(part: float) -> None:
-        pass
-
     finding = Finding(
         name,
         stems([name])[0],
         question.image,
-        {method: explanation(question, method, chosen, nothing) for method, chosen in options.items()},
-        {method: trust(question, method, chosen, nothing) for method, chosen in options.items() if checked},
+        {method: explanation(question, method, chosen, silent) for method, chosen in options.items()},
+        {method: trust(question, method, chosen, silent) for method, chosen in options.items() if checked},
     )
     methods = [question.method(method, chosen) for method, chosen in options.items()]
     return archive_zip(question.checkpoint, methods, [finding])
 
 
-@st.cache_resource(max_entries=64, show_spinner="Tracing the verdict back to the noise")
-def blame(digest: str, seed: int, count: int, _checkpoint: gan.Checkpoint, _z: Tensor) -> Blame:
-    """What each noise value and each filter of G adds to D's verdict, compared with ``count`` other seeds."""
+@st.cache_resource(max_entries=64, show_spinner="Tracing the verdict back to the noise", hash_funcs=HASH_FUNCS)
+def blame(checkpoint: gan.Checkpoint, noise: Noise, count: int) -> Blame:
+    """What each latent dimension and each filter of G adds to D's verdict, compared with ``count`` other seeds."""
     import gan
     import xai
 
-    others = gan.latents([other for other in range(10_000, 10_000 + count) if other != seed], _checkpoint.config)
-    return xai.blame(_checkpoint.need_generator(), _checkpoint.need_discriminator(), _z, others)
+    others = gan.latents([seed for seed in range(10_000, 10_000 + count) if seed != noise.seed], checkpoint.config)
+    return xai.blame(checkpoint.need_generator(), checkpoint.need_discriminator(), noise.z, others)

@@ -1,6 +1,6 @@
-"""What the filters of a generator do, computed once and kept: the poster without one, the table of all, wires, paint.
+"""What the filters of a generator do, computed once: the poster without one, the table of all, contributions, paint.
 
-What every page needs stands in cache.py, and so do the rules for keys.
+filters.effect(checkpoint, noise, "layers.5", unit=7, removal="mean")
 """
 
 from __future__ import annotations
@@ -10,6 +10,7 @@ from typing import TYPE_CHECKING, Any
 import streamlit as st
 
 from dashboard.cached import networks
+from dashboard.cached.keys import HASH_FUNCS
 
 if TYPE_CHECKING:
     from collections.abc import Callable
@@ -17,6 +18,7 @@ if TYPE_CHECKING:
     from torch import Tensor
 
     import gan
+    from dashboard.subject import Noise
     from gan.progress import Progress
     from xai.generator.ablation import AblatedPicture
     from xai.generator.contributions import By, Contributions, LatentGradients
@@ -25,41 +27,40 @@ if TYPE_CHECKING:
     from xai.networks.batches import Memory
 
 
-@st.cache_resource(max_entries=256, show_spinner="Drawing the poster without this filter")
-def effect(
-    digest: str, seed: int, layer: str, unit: int, removal: str, _checkpoint: gan.Checkpoint, _z: Tensor
-) -> AblatedPicture:
-    """The poster of a seed without one generator filter."""
+@st.cache_resource(max_entries=256, show_spinner="Drawing the poster without this filter", hash_funcs=HASH_FUNCS)
+def effect(checkpoint: gan.Checkpoint, noise: Noise, layer: str, unit: int, by: str) -> AblatedPicture:
+    """The poster of this noise without one generator filter."""
     from xai.generator.ablation import Ablation, ablate
 
-    judge, network = networks.judge(digest, _checkpoint), _checkpoint.need_generator()
-    means = _unit_means(digest, layer, _checkpoint) if removal == "mean" else None
-    ablation = Ablation("resample" if removal == "another's" else removal)  # type: ignore[arg-type]  # the page offers all
-    return ablate(network, _z, layer, unit, ablation, judge, means)
+    score, network = networks.score_or_none(checkpoint), checkpoint.need_generator()
+    means = _unit_means(checkpoint, layer) if by == "mean" else None
+    ablation = Ablation("resample" if by == "another's" else by)  # type: ignore[arg-type]  # the page offers all
+    return ablate(network, noise.z, layer, unit, ablation, score, means)
 
 
-@st.cache_resource(max_entries=32, show_spinner=False)
-def _unit_means(digest: str, layer: str, _checkpoint: gan.Checkpoint) -> Tensor:
-    """What each filter of a layer answers on average; the same for every card."""
+@st.cache_resource(max_entries=32, show_spinner=False, hash_funcs=HASH_FUNCS)
+def _unit_means(checkpoint: gan.Checkpoint, layer: str) -> Tensor:
+    """The mean response of each filter of a layer; the same for every card."""
     from xai.networks import layers
 
-    return layers.unit_means(_checkpoint.need_generator(), layer)
+    return layers.unit_means(checkpoint.need_generator(), layer)
 
 
-@st.cache_resource(max_entries=4, show_spinner=False)
-def anatomy(digest: str, _checkpoint: gan.Checkpoint) -> FoldedGenerator:
+@st.cache_resource(max_entries=4, show_spinner=False, hash_funcs=HASH_FUNCS)
+def folded(checkpoint: gan.Checkpoint) -> FoldedGenerator:
     """The generator, cut after each activation layer."""
     from xai.generator.folded import FoldedGenerator
 
-    return FoldedGenerator.of(_checkpoint.need_generator())
+    return FoldedGenerator.of(checkpoint.need_generator())
 
 
-@st.cache_resource(max_entries=8, show_spinner=False)
-def filters_table(digest: str, _checkpoint: gan.Checkpoint) -> FilterTable | None:
+@st.cache_resource(max_entries=8, show_spinner=False, hash_funcs=HASH_FUNCS)
+def filters_table(checkpoint: gan.Checkpoint) -> FilterTable | None:
     """The verdicts on all filters: those that came with the checkpoint, or those measured here before."""
     from xai.generator.filter_table import FilterTable
 
-    shipped = FilterTable.beside(networks.folder(_checkpoint.name), digest)
+    digest = checkpoint.digest
+    shipped = FilterTable.beside(networks.folder(checkpoint.name), digest)
     return shipped or FilterTable.beside(networks.measured_folder(digest), digest)
 
 
@@ -74,61 +75,53 @@ def measure_filters(checkpoint: gan.Checkpoint, progress: Progress) -> None:
 
 
 @st.cache_resource(show_spinner=False)
-def _slopes(pixels: int) -> Memory:
+def _jacobians(pixels: int) -> Memory:
     """For what is as large as a layer's filters times a picture of so many pixels: fewer of large ones."""
     from xai.networks.batches import Memory
 
     return Memory(max(4, 32 * 64 * 64 // pixels))
 
 
-def _kept(kind: str, key: Any, checkpoint: gan.Checkpoint, doing: str, find: Callable[[], Any]) -> Any:
-    """The answer that was found before, or found now under a spinner that says what is done."""
+def _cached(key: tuple[Any, ...], checkpoint: gan.Checkpoint, doing: str, compute: Callable[[], Any]) -> Any:
+    """The answer under this key, computed now under a spinner if it is not there."""
     height, width = checkpoint.config.size
-    memory = _slopes(height * width)
-    if (kind, *key) in memory:
-        return memory.get((kind, *key), find)
+    memory = _jacobians(height * width)
+    if key in memory:
+        return memory.get(key, compute)
     with st.spinner(doing):
-        return memory.get((kind, *key), find)
+        return memory.get(key, compute)
 
 
-def wiring(digest: str, seed: int, checkpoint: gan.Checkpoint, z: Tensor) -> LatentGradients:
-    """Which filters and pixels each noise value drives, for one poster."""
-    from xai.generator.contributions import latent_gradients
+def latent_gradients(checkpoint: gan.Checkpoint, noise: Noise) -> LatentGradients:
+    """Which filters and pixels each latent dimension drives, for one poster."""
+    from xai.generator.contributions import latent_gradients as compute
 
-    found: LatentGradients = _kept(
-        "wiring",
-        (digest, seed),
-        checkpoint,
-        "Following the wires",
-        lambda: latent_gradients(anatomy(digest, checkpoint), z),
+    key = ("latent gradients", checkpoint.digest, noise.key)
+    gradients: LatentGradients = _cached(
+        key, checkpoint, "Computing Jacobians", lambda: compute(folded(checkpoint), noise.z)
     )
-    return found
+    return gradients
 
 
-def parts(digest: str, seed: int, layer: str, by: By, checkpoint: gan.Checkpoint, z: Tensor) -> Contributions:
-    """What each filter of a layer, or each noise value, adds to one poster."""
-    from xai.generator.contributions import contributions
+def contributions(checkpoint: gan.Checkpoint, noise: Noise, layer: str, by: By) -> Contributions:
+    """What each filter of a layer, or each latent dimension, contributes to one poster."""
+    from xai.generator.contributions import contributions as compute
 
-    doing = "Taking everything away, one at a time" if by == "ablation" else "Following the slopes"
-    found: Contributions = _kept(
-        "parts",
-        (digest, seed, layer, by),
-        checkpoint,
-        doing,
-        lambda: contributions(anatomy(digest, checkpoint), z, layer, by),
-    )
-    return found
+    doing = "Ablating all of them, one at a time" if by == "ablation" else "Computing Jacobians"
+    key = ("contributions", checkpoint.digest, noise.key, layer, by)
+    answer: Contributions = _cached(key, checkpoint, doing, lambda: compute(folded(checkpoint), noise.z, layer, by))
+    return answer
 
 
-@st.cache_resource(max_entries=64, show_spinner=False)
-def painted(digest: str, seed: int, edits: str, _checkpoint: gan.Checkpoint, _z: Tensor) -> Tensor:
-    """The poster of a seed with edits, given as JSON."""
+@st.cache_resource(max_entries=64, show_spinner=False, hash_funcs=HASH_FUNCS)
+def painted(checkpoint: gan.Checkpoint, noise: Noise, edits: str) -> Tensor:
+    """The poster of this noise with edits, given as JSON."""
     from xai.generator.painting import from_json, paint
 
-    return paint(_checkpoint.need_generator(), _z, from_json(edits))
+    return paint(checkpoint.need_generator(), noise.z, from_json(edits))
 
 
-@st.cache_resource(max_entries=64, show_spinner=False)
-def seed_posters(digest: str, seeds: tuple[int, ...], _checkpoint: gan.Checkpoint) -> Tensor:
+@st.cache_resource(max_entries=64, show_spinner=False, hash_funcs=HASH_FUNCS)
+def seed_posters(checkpoint: gan.Checkpoint, seeds: tuple[int, ...]) -> Tensor:
     """The posters (N, 3, H, W) of these seeds."""
-    return networks.paint(_checkpoint.need_generator(), seeds)
+    return networks.generate(checkpoint.need_generator(), seeds)

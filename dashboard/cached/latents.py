@@ -1,7 +1,6 @@
-"""What the noise values of a generator do, computed once and kept: slopes, the study, ways through the noise,
-genres, the noise nearest to a poster, and the atlas.
+"""What the latent of a generator does, computed once: sensitivity, the study, paths, genres, inversion, the atlas.
 
-What every page needs stands in cache.py, and so do the rules for keys.
+latents.sensitivity(checkpoint, noise).rms      # of each latent dimension
 """
 
 from __future__ import annotations
@@ -12,12 +11,15 @@ from typing import TYPE_CHECKING, Any
 import streamlit as st
 
 from dashboard.cached import networks
+from dashboard.cached.keys import HASH_FUNCS
 
 if TYPE_CHECKING:
     from torch import Tensor
 
     import gan
+    from dashboard.subject import Noise, Subject
     from gan.progress import Progress
+    from xai.latents.directions import Direction
     from xai.latents.genres import GenreEffects, GenreSweep
     from xai.latents.inversion import Inversion
     from xai.latents.paths import Path as Walk
@@ -26,75 +28,74 @@ if TYPE_CHECKING:
     from xai.networks.batches import Memory
 
 
-@st.cache_resource(max_entries=16, show_spinner="Measuring all noise values")
-def sensitivity(digest: str, seed: int, _checkpoint: gan.Checkpoint, _z: Tensor) -> LatentSensitivity:
-    """Exact slopes of a seed's poster."""
+@st.cache_resource(max_entries=16, show_spinner="Measuring all latent dimensions", hash_funcs=HASH_FUNCS)
+def sensitivity(checkpoint: gan.Checkpoint, noise: Noise) -> LatentSensitivity:
+    """The Jacobian of this noise's poster, summed up."""
     from xai.latents import sensitivity as latent
 
-    return latent.latent_sensitivity(_checkpoint.need_generator(), _z, networks.judge(digest, _checkpoint))
+    return latent.latent_sensitivity(checkpoint.need_generator(), noise.z, networks.score_or_none(checkpoint))
 
 
-@st.cache_resource(max_entries=64, show_spinner=False)
-def where(digest: str, seed: int, index: int, _checkpoint: gan.Checkpoint, _z: Tensor) -> Tensor:
-    """Which pixels (H, W) of a seed's poster one noise value changes."""
+@st.cache_resource(max_entries=64, show_spinner=False, hash_funcs=HASH_FUNCS)
+def where(checkpoint: gan.Checkpoint, noise: Noise, index: int) -> Tensor:
+    """Which pixels (H, W) of this noise's poster one latent dimension changes."""
     from xai.latents import sensitivity as latent
 
-    return latent.pixel_map(_checkpoint.need_generator(), _z, index)
+    return latent.pixel_map(checkpoint.need_generator(), noise.z, index)
 
 
-@st.cache_resource(max_entries=8, show_spinner=False)
-def noise_study(digest: str, _checkpoint: gan.Checkpoint) -> LatentStudy | None:
+@st.cache_resource(max_entries=8, show_spinner=False, hash_funcs=HASH_FUNCS)
+def latent_study(checkpoint: gan.Checkpoint) -> LatentStudy | None:
     """Importance and directions: those that came with the checkpoint, or those measured here before."""
     from xai.latents.study import LatentStudy
 
-    shipped = LatentStudy.beside(networks.folder(_checkpoint.name), digest)
+    digest = checkpoint.digest
+    shipped = LatentStudy.beside(networks.folder(checkpoint.name), digest)
     return shipped or LatentStudy.beside(networks.measured_folder(digest), digest)
 
 
-def measure_noise(checkpoint: gan.Checkpoint, progress: Progress) -> None:
-    """Measure all noise values, and keep the study on disk."""
-    from xai.latents.study import FILE, latent_study
+def measure_latents(checkpoint: gan.Checkpoint, progress: Progress) -> None:
+    """Measure all latent dimensions, and keep the study on disk."""
+    from xai.latents.study import FILE
+    from xai.latents.study import latent_study as measure
 
-    study = latent_study(checkpoint, progress=progress)
+    study = measure(checkpoint, progress=progress)
     study.save(networks.folder_to_measure_into(checkpoint.digest) / FILE)
-    noise_study.clear()
+    latent_study.clear()
 
 
-@st.cache_resource(max_entries=64, show_spinner=False)
-def along(
-    digest: str, seed: int, family: str, place: int, reach: tuple[float, ...],
-    _checkpoint: gan.Checkpoint, _z: Tensor, _direction: Any,
-) -> Tensor:  # fmt: skip
-    """Posters (N, 3, H, W) on the way along a direction, ``reach`` steps from this one."""
-    from xai.latents.directions import along as generate
+@st.cache_resource(max_entries=64, show_spinner=False, hash_funcs=HASH_FUNCS)
+def along(checkpoint: gan.Checkpoint, noise: Noise, direction: Direction, distances: tuple[float, ...]) -> Tensor:
+    """Posters (N, 3, H, W) at these distances from this one along a direction."""
+    from xai.latents import directions
 
-    return generate(_checkpoint.need_generator(), _z, _direction, reach)
+    return directions.along(checkpoint.need_generator(), noise.z, direction, distances)
 
 
-@st.cache_resource(max_entries=64, show_spinner=False)
-def walk(digest: str, seed: int, other: int, _checkpoint: gan.Checkpoint, _z: Tensor) -> Walk:
+@st.cache_resource(max_entries=64, show_spinner=False, hash_funcs=HASH_FUNCS)
+def walk(checkpoint: gan.Checkpoint, noise: Noise, other: int) -> Walk:
     """Twelve steps on the sphere from this poster to another seed."""
     import gan
     from xai.latents.paths import path
 
-    return path(_checkpoint.need_generator(), _z, gan.latents([other], _checkpoint.config), 12)
+    return path(checkpoint.need_generator(), noise.z, gan.latents([other], checkpoint.config), 12)
 
 
-@st.cache_resource(max_entries=64, show_spinner=False)
-def stretched(digest: str, seed: int, length: float, _checkpoint: gan.Checkpoint, _z: Tensor) -> Tensor:
-    """The poster with its noise ``length`` times as long."""
-    from xai.latents.paths import scaled
+@st.cache_resource(max_entries=64, show_spinner=False, hash_funcs=HASH_FUNCS)
+def scaled(checkpoint: gan.Checkpoint, noise: Noise, factor: float) -> Tensor:
+    """The poster with its latent multiplied by ``factor``."""
+    from xai.latents import paths
     from xai.networks.fast_generator import fast_generator
 
-    return fast_generator(_checkpoint.need_generator())(scaled(_z, length))
+    return fast_generator(checkpoint.need_generator())(paths.scaled(noise.z, factor))
 
 
-@st.cache_resource(max_entries=64, show_spinner="Asking for every genre")
-def genre_sweep(digest: str, seed: int, _checkpoint: gan.Checkpoint, _z: Tensor) -> GenreSweep:
-    """Each genre asked for alone, for one poster; ``_checkpoint`` knows genres, and none is built in yet."""
+@st.cache_resource(max_entries=64, show_spinner="Requesting every genre", hash_funcs=HASH_FUNCS)
+def genre_sweep(checkpoint: gan.Checkpoint, noise: Noise) -> GenreSweep:
+    """Each genre requested alone, for one poster; ``checkpoint`` knows genres, and none is built in yet."""
     from xai.latents.genres import genre_sweep as sweep
 
-    return sweep(_checkpoint.need_generator(), _z, score=_open_judge(_checkpoint))
+    return sweep(checkpoint.need_generator(), noise.z, score=_score_of_any_genre(checkpoint))
 
 
 def has_genre_effects(checkpoint: gan.Checkpoint) -> bool:
@@ -103,44 +104,44 @@ def has_genre_effects(checkpoint: gan.Checkpoint) -> bool:
 
 
 def genre_effects(checkpoint: gan.Checkpoint, progress: Progress) -> GenreEffects:
-    """What asking for each genre does to 64 posters on average."""
+    """What requesting each genre does to 64 posters on average."""
     import gan
     from xai.latents.genres import genre_effects as measure
 
-    def find() -> GenreEffects:
+    def compute() -> GenreEffects:
         z = gan.latents(range(64), checkpoint.config)
-        return measure(checkpoint.need_generator(), z, score=_open_judge(checkpoint), progress=progress)
+        return measure(checkpoint.need_generator(), z, score=_score_of_any_genre(checkpoint), progress=progress)
 
-    found: GenreEffects = networks.answers().get(("genre effects", checkpoint.digest), find)
-    return found
-
-
-def _open_judge(checkpoint: gan.Checkpoint) -> Any:
-    """D's logit when no genre is named, so that what is asked of the generator is judged by one measure."""
-    plain = networks.asked(checkpoint.digest, (), checkpoint)
-    return networks.judge(plain.digest, plain)
+    effects: GenreEffects = networks.answers().get(("genre effects", checkpoint.digest), compute)
+    return effects
 
 
-def has_inversion(subject: Any) -> bool:
+def _score_of_any_genre(checkpoint: gan.Checkpoint) -> Any:
+    """D's logit when no genre is named, so that all requests are judged by one measure."""
+    return networks.score_or_none(networks.conditioned(checkpoint, ()))
+
+
+def has_inversion(subject: Subject) -> bool:
     """Whether ``inversion`` would answer at once."""
     return ("inversion", subject.checkpoint.digest, subject.key) in networks.answers()
 
 
-def inversion(subject: Any, progress: Progress) -> Inversion:
+def inversion(subject: Subject, progress: Progress) -> Inversion:
     """The noise from which the generator draws what is nearest to this poster."""
     from xai.latents.inversion import invert, load_encoder
 
     checkpoint = subject.checkpoint
 
-    def find() -> Inversion:
+    def compute() -> Inversion:
         path = networks.folder(checkpoint.name) / "encoder.safetensors"
-        asked = bool(checkpoint.info.get("requested_genres"))  # the encoder was trained without requests
-        encoder = load_encoder(path, checkpoint.digest) if path.is_file() and not asked else None
-        judge = networks.judge(checkpoint.digest, checkpoint)
-        return invert(checkpoint.need_generator(), subject.image, judge, encoder, progress=progress)
+        # An encoder was trained for posters of which no genre is requested.
+        able = path.is_file() and not checkpoint.info.get("requested_genres")
+        encoder = load_encoder(path, checkpoint.digest) if able else None
+        score = networks.score_or_none(checkpoint)
+        return invert(checkpoint.need_generator(), subject.image, score, encoder, progress=progress)
 
-    found: Inversion = networks.answers().get(("inversion", checkpoint.digest, subject.key), find)
-    return found
+    answer: Inversion = networks.answers().get(("inversion", checkpoint.digest, subject.key), compute)
+    return answer
 
 
 @st.cache_resource(show_spinner=False)
@@ -152,7 +153,10 @@ def _atlases() -> Memory:
 
 @dataclass(frozen=True, eq=False)
 class Sheet:
-    """A sprite as a data: address, ``columns`` cells (height, width) a row, and what the scrubber needs beside it."""
+    """A sprite as a data: address, ``columns`` cells (height, width) a row, and what the scrubber needs beside it.
+
+    steps : the latent values of each row. now : those of this poster. heat : 0 to 1, each dimension's largest change.
+    """
 
     uri: str
     columns: int
@@ -162,19 +166,18 @@ class Sheet:
     heat: list[float]
 
 
-def atlas(checkpoint: gan.Checkpoint, seed: int, z: Tensor, progress: Progress) -> Sheet:
-    """Every noise value of a seed at every step, as one picture."""
+def atlas(checkpoint: gan.Checkpoint, noise: Noise, progress: Progress) -> Sheet:
+    """Every latent dimension of a poster at every step, as one picture."""
 
-    def paint() -> Sheet:
-        from dashboard.ui import smaller
+    def compute() -> Sheet:
         from xai import render
         from xai.latents.sweeps import latent_sweeps
 
-        found = latent_sweeps(checkpoint.need_generator(), z, progress=progress)
-        cells = smaller(found.pixels.reshape(-1, *found.pixels.shape[2:]))
+        sweeps = latent_sweeps(checkpoint.need_generator(), noise.z, progress=progress)
+        cells = render.shrink(sweeps.pixels.reshape(-1, *sweeps.pixels.shape[2:]))
         sheet = render.sprite(cells)  # nearly square: browsers do not take pictures of any height
         uri = render.data_uri(sheet.pixels, "WEBP")
-        return Sheet(uri, sheet.columns, sheet.cell, found.steps, found.now.tolist(), found.reach.tolist())
+        return Sheet(uri, sheet.columns, sheet.cell, sweeps.steps, sweeps.now.tolist(), sweeps.reach.tolist())
 
-    sheet: Sheet = _atlases().get((checkpoint.digest, seed), paint)
+    sheet: Sheet = _atlases().get((checkpoint.digest, noise.key), compute)
     return sheet

@@ -1,19 +1,21 @@
-"""What all pages need and is computed once and kept: networks, posters, layers and their maps.
+"""What all pages need, computed once: networks, posters, layers and their maps.
 
-What only some pages need stands beside it: explanation_cache.py, filter_cache.py, noise_cache.py, prune_cache.py.
-Nothing heavy is imported before a function needs it, so that the first page paints at once. Keys are digests and
-plain settings; arguments with a leading underscore do not take part.
+    checkpoint = networks.checkpoint("dcgan-64")
+    networks.layers(checkpoint, "generator")
+
+What only some pages need stands beside it. Nothing heavy is imported before a function needs it, so that the first
+page paints at once. What keys are made of: keys.py.
 """
 
 from __future__ import annotations
 
 import gc
-import hashlib
 from pathlib import Path
 from typing import TYPE_CHECKING, Any
 
 import streamlit as st
 
+from dashboard.cached.keys import HASH_FUNCS
 from dashboard.settings import HOUSE, settings
 
 CANDIDATES = 512
@@ -25,10 +27,16 @@ if TYPE_CHECKING:
     from torch import Tensor
 
     import gan
+    from dashboard.subject import Noise, Subject
     from gan.evaluation.report import Evaluation
+    from gan.progress import Progress
     from gan.upscaling.network import Upscaler
     from xai.networks.batches import Memory
     from xai.networks.layers import Layer
+
+
+def silent(part: float) -> None:
+    """The progress of a job that nobody watches."""
 
 
 @st.cache_resource(show_spinner=False)
@@ -75,13 +83,12 @@ def checkpoint(name: str) -> gan.Checkpoint:
     return _checkpoint(name, newest)
 
 
-@st.cache_resource(max_entries=16, show_spinner=False)
-def asked(digest: str, genres: tuple[str, ...], _checkpoint: gan.Checkpoint) -> gan.Checkpoint:
+@st.cache_resource(max_entries=16, show_spinner=False, hash_funcs=HASH_FUNCS)
+def conditioned(checkpoint: gan.Checkpoint, genres: tuple[str, ...]) -> gan.Checkpoint:
     """Plain networks for posters of these genres, or of none in particular: the same name, a digest of their own."""
     from gan.checkpoints.conditioning import condition
 
-    known = _checkpoint.config.genres
-    return condition(_checkpoint, [float(genre in genres) for genre in known])
+    return condition(checkpoint, [float(genre in genres) for genre in checkpoint.config.genres])
 
 
 def folder(name: str) -> Path:
@@ -122,8 +129,8 @@ def evaluation(path: Path) -> Evaluation | None:
         return None
 
 
-def followed(checkpoint: gan.Checkpoint) -> dict[str, float]:
-    """How far asking for each genre was measured to move posters towards it, 1 being as far as real ones are.
+def genre_adherence(checkpoint: gan.Checkpoint) -> dict[str, float]:
+    """How far requesting each genre moves posters towards it, by measurement; 1 is as far as real ones are.
 
     {} where nothing was measured of these weights.
     """
@@ -151,15 +158,15 @@ def _upscaler(path: Path) -> Upscaler:
     return upscale.load(path)
 
 
-@st.cache_resource(max_entries=16, show_spinner="Enlarging")
-def enlarged(path: Path, image_key: str, _image: Tensor) -> tuple[Tensor, Tensor]:
+@st.cache_resource(max_entries=16, show_spinner="Enlarging", hash_funcs=HASH_FUNCS)
+def enlarged(path: Path, subject: Subject) -> tuple[Tensor, Tensor]:
     """A poster four times as large: by Lanczos, and by the network in this folder."""
     import torch
 
     from gan.upscaling import resampling
 
     with torch.no_grad():
-        return resampling.lanczos(_image), _upscaler(path)(_image)
+        return resampling.lanczos(subject.image), _upscaler(path)(subject.image)
 
 
 @st.cache_resource(show_spinner=False)
@@ -169,24 +176,15 @@ def _posters() -> Memory:
     return Memory(2)  # not st.cache_resource itself, for the same reason as ``answers``
 
 
-def posters(size: tuple[int, int]) -> gan.PosterSet | None:
-    """The posters named on the command line at this (height, width), or None; a bar is shown while they are read."""
+def posters(size: tuple[int, int], progress: Progress = silent) -> gan.PosterSet | None:
+    """The posters named on the command line at this (height, width), or None; read at the first call."""
     import gan
-    from dashboard import ui
 
     source = settings().posters
     if source is None or posters_wait(size):
         return None
-
-    def read() -> gan.PosterSet:
-        slot = st.empty()
-        try:
-            return gan.load_posters(source, size, progress=ui.progress(slot, "Reading the posters, once"))
-        finally:
-            slot.empty()
-
-    found: gan.PosterSet = _posters().get((source, size), read)
-    return found
+    read: gan.PosterSet = _posters().get((source, size), lambda: gan.load_posters(source, size, progress=progress))
+    return read
 
 
 def posters_wait(size: tuple[int, int]) -> bool:
@@ -205,18 +203,18 @@ def _wanted() -> set[tuple[Path | None, tuple[int, int]]]:
     return set()
 
 
-@st.cache_resource(max_entries=16, show_spinner=False)
-def score(digest: str, _checkpoint: gan.Checkpoint, unit: tuple[str, int] | None = None) -> Any:
+@st.cache_resource(max_entries=16, show_spinner=False, hash_funcs=HASH_FUNCS)
+def score(checkpoint: gan.Checkpoint, unit: tuple[str, int] | None = None) -> Any:
     """D's logit, or the mean of one unit's map (layer, index), as something to explain."""
     import xai
 
     layer, index = unit or (None, 0)
-    return xai.Score(_checkpoint.need_discriminator(), layer, index)
+    return xai.Score(checkpoint.need_discriminator(), layer, index)
 
 
-def judge(digest: str, checkpoint: gan.Checkpoint) -> Any:
+def score_or_none(checkpoint: gan.Checkpoint) -> Any:
     """D's logit, or None where the checkpoint has no discriminator."""
-    return None if checkpoint.discriminator is None else score(digest, checkpoint)
+    return None if checkpoint.discriminator is None else score(checkpoint)
 
 
 @st.cache_resource(show_spinner=False)
@@ -227,13 +225,17 @@ def answers() -> Memory:
     return Memory(512)
 
 
-@st.cache_resource(max_entries=256, show_spinner=False)
-def drawn(digest: str, seed: int, _checkpoint: gan.Checkpoint) -> Tensor:
-    """The poster (1, 3, H, W) of a seed."""
-    return paint(_checkpoint.need_generator(), [seed])
+@st.cache_resource(max_entries=256, show_spinner=False, hash_funcs=HASH_FUNCS)
+def generated(checkpoint: gan.Checkpoint, noise: Noise) -> Tensor:
+    """The poster (1, 3, H, W) of this noise."""
+    import torch
+
+    with torch.no_grad():
+        poster: Tensor = checkpoint.need_generator()(noise.z)
+    return poster
 
 
-def paint(network: gan.Generator, seeds: Iterable[int]) -> Tensor:
+def generate(network: gan.Generator, seeds: Iterable[int]) -> Tensor:
     """The posters (N, 3, H, W) of these seeds, as many at a time as the memory bears."""
     import torch
 
@@ -245,49 +247,57 @@ def paint(network: gan.Generator, seeds: Iterable[int]) -> Tensor:
         return torch.cat([network(part) for part in torch.split(latents, at_once(64, network.config.size))])
 
 
-@st.cache_resource(max_entries=8, show_spinner=False)
-def layers(digest: str, network: str, _checkpoint: gan.Checkpoint) -> list[Layer]:
+@st.cache_resource(max_entries=8, show_spinner=False, hash_funcs=HASH_FUNCS)
+def layers(checkpoint: gan.Checkpoint, network: str) -> list[Layer]:
     """Layers of ``generator`` or ``discriminator`` with their shapes."""
     import torch
 
     from xai.networks import layers as units
 
-    config = _checkpoint.config
+    config = checkpoint.config
     shape = (1, config.latent, 1, 1) if network == "generator" else (1, 3, *config.size)
-    return units.layers(getattr(_checkpoint, network), torch.zeros(shape))
+    return units.layers(getattr(checkpoint, network), torch.zeros(shape))
 
 
-@st.cache_resource(max_entries=64, show_spinner=False)
-def maps(digest: str, network: str, input_key: str, layer: str, _network: Any, _input: Tensor) -> Any:
-    """All unit maps (U, h, w) of a layer as a numpy array."""
+@st.cache_resource(max_entries=32, show_spinner=False, hash_funcs=HASH_FUNCS)
+def maps_of_noise(checkpoint: gan.Checkpoint, noise: Noise, layer: str) -> Any:
+    """All unit maps (U, h, w) of a layer of G as a numpy array."""
     import xai
 
-    return xai.activations(_network, _input, [layer])[layer][0].numpy()
+    return xai.activations(checkpoint.need_generator(), noise.z, [layer])[layer][0].numpy()
 
 
-@st.cache_resource(max_entries=4, show_spinner=False)
-def candidates(digest: str, real: bool, _checkpoint: gan.Checkpoint) -> tuple[list[int], Tensor]:
-    """Pictures to search for ones that look alike: numbers (posters or seeds), and (N, 3, H, W)."""
+@st.cache_resource(max_entries=32, show_spinner=False, hash_funcs=HASH_FUNCS)
+def maps_of_poster(subject: Subject, layer: str) -> Any:
+    """All unit maps (U, h, w) of a layer of D as a numpy array."""
+    import xai
+
+    return xai.activations(subject.checkpoint.need_discriminator(), subject.image, [layer])[layer][0].numpy()
+
+
+@st.cache_resource(max_entries=4, show_spinner=False, hash_funcs=HASH_FUNCS)
+def candidates(checkpoint: gan.Checkpoint, real: bool) -> tuple[list[int], Tensor]:
+    """Pictures to search for similar ones: numbers (posters or seeds), and (N, 3, H, W)."""
     import gan
     from xai.networks.batches import at_once
 
-    found = posters(_checkpoint.config.size) if real else None
-    most = at_once(CANDIDATES, [side // 2 for side in _checkpoint.config.size])  # all of them up to 128 x 128
-    if found is not None:
-        numbers = list(range(0, len(found), max(1, len(found) // most)))
-        return numbers, found.tensor(numbers)
-    if _checkpoint.generator is None:
+    real_posters = posters(checkpoint.config.size) if real else None
+    most = at_once(CANDIDATES, [side // 2 for side in checkpoint.config.size])  # all of them up to 128 x 128
+    if real_posters is not None:
+        numbers = list(range(0, len(real_posters), max(1, len(real_posters) // most)))
+        return numbers, real_posters.tensor(numbers)
+    if checkpoint.generator is None:
         raise gan.CheckpointError("Without posters and without a generator there is nothing to compare with.")
-    return list(range(most)), paint(_checkpoint.need_generator(), range(most))
+    return list(range(most)), generate(checkpoint.generator, range(most))
 
 
-@st.cache_resource(max_entries=16, show_spinner="Looking at hundreds of posters")
-def features(digest: str, real: bool, layer: str, _checkpoint: gan.Checkpoint) -> Tensor:
-    """What a layer of D answers to every candidate on average."""
+@st.cache_resource(max_entries=16, show_spinner="Looking at hundreds of posters", hash_funcs=HASH_FUNCS)
+def features(checkpoint: gan.Checkpoint, real: bool, layer: str) -> Tensor:
+    """The mean response of a layer's units of D to every candidate."""
     from xai.collection import similarity
 
-    _, images = candidates(digest, real, _checkpoint)
-    return similarity.layer_features(_checkpoint.need_discriminator(), images, layer)
+    _, images = candidates(checkpoint, real)
+    return similarity.layer_features(checkpoint.need_discriminator(), images, layer)
 
 
 def runs() -> dict[str, Path]:
@@ -298,8 +308,3 @@ def runs() -> dict[str, Path]:
             logs = sorted([*root.glob("*/stats.jsonl"), *root.glob("*/*/stats.jsonl")])
             found |= {prefix + log.parent.relative_to(root).as_posix(): log.parent for log in logs}
     return found
-
-
-def digest_of(pixels: bytes) -> str:
-    """SHA-256 of a picture's bytes: the key under which everything about it is kept."""
-    return hashlib.sha256(pixels).hexdigest()

@@ -1,6 +1,6 @@
-"""Smaller generators, computed once and kept: what was cut, what it costs, and the smaller network as a checkpoint.
+"""Smaller generators, computed once: what was pruned, what it costs, and the smaller network as a checkpoint.
 
-What every page needs stands in cache.py, and so do the rules for keys.
+pruning.pruned(checkpoint, "norm", percent=20).generator
 """
 
 from __future__ import annotations
@@ -14,6 +14,7 @@ from typing import TYPE_CHECKING, Any
 import streamlit as st
 
 from dashboard.cached import filters, networks
+from dashboard.cached.keys import HASH_FUNCS
 
 if TYPE_CHECKING:
     from torch import Tensor
@@ -22,15 +23,15 @@ if TYPE_CHECKING:
     from xai.generator.pruning import Cost, UnitStatistics
 
 
-@st.cache_resource(max_entries=8, show_spinner=False)
-def pruning_study(digest: str, _checkpoint: gan.Checkpoint) -> dict[str, Any] | None:
-    """What scripts/study_pruning.py found for these weights, or None."""
-    path = networks.folder(_checkpoint.name) / "pruning.json"
+@st.cache_resource(max_entries=8, show_spinner=False, hash_funcs=HASH_FUNCS)
+def pruning_study(checkpoint: gan.Checkpoint) -> dict[str, Any] | None:
+    """What scripts/study_pruning.py measured of these weights, or None."""
+    path = networks.folder(checkpoint.name) / "pruning.json"
     try:
-        found: dict[str, Any] = json.loads(path.read_text())
+        study: dict[str, Any] = json.loads(path.read_text())
     except (OSError, ValueError):
         return None
-    return found if found.get("digest") == digest else None
+    return study if study.get("digest") == checkpoint.digest else None
 
 
 @dataclass(frozen=True, eq=False)
@@ -46,46 +47,47 @@ class Pruned:
         return sum(self.layers.values())
 
 
-@st.cache_resource(max_entries=64, show_spinner="Cutting filters out")
-def pruned(digest: str, ranking: str, percent: int, _checkpoint: gan.Checkpoint) -> Pruned:
+@st.cache_resource(max_entries=64, show_spinner="Pruning filters", hash_funcs=HASH_FUNCS)
+def pruned(checkpoint: gan.Checkpoint, ranking: str, percent: int) -> Pruned:
     """The generator without the first ``percent`` of a ranking."""
     from xai.generator import pruning
 
-    generator = _checkpoint.need_generator()
-    gone = pruning.first_of(generator, _ranking(digest, ranking, _checkpoint), percent / 100)
+    generator = checkpoint.need_generator()
+    gone = pruning.first_of(generator, _ranking(checkpoint, ranking), percent / 100)
     layers = pruning.activation_layers(generator)
-    smaller = pruning.prune(generator, gone, statistics=_moments(digest, _checkpoint))
+    smaller = pruning.prune(generator, gone, statistics=_unit_statistics(checkpoint))
     return Pruned(smaller, layers, {layer: len(units) for layer, units in gone.items()})
 
 
-@st.cache_resource(max_entries=16, show_spinner=False)
-def _ranking(digest: str, name: str, _checkpoint: gan.Checkpoint) -> list[tuple[str, int]]:
+@st.cache_resource(max_entries=16, show_spinner=False, hash_funcs=HASH_FUNCS)
+def _ranking(checkpoint: gan.Checkpoint, name: str) -> list[tuple[str, int]]:
     from xai.generator import pruning
 
-    table = filters.filters_table(digest, _checkpoint)
+    table = filters.filters_table(checkpoint)
     effects = None if table is None else pruning.effects(table)
-    return pruning.ranking(_checkpoint.need_generator(), name, effects, statistics=_moments(digest, _checkpoint))
+    return pruning.ranking(checkpoint.need_generator(), name, effects, statistics=_unit_statistics(checkpoint))
 
 
-@st.cache_resource(max_entries=4, show_spinner="Measuring how filters go together")
-def _moments(digest: str, _checkpoint: gan.Checkpoint) -> UnitStatistics:
+@st.cache_resource(max_entries=4, show_spinner="Measuring how filters correlate", hash_funcs=HASH_FUNCS)
+def _unit_statistics(checkpoint: gan.Checkpoint) -> UnitStatistics:
     from xai.generator import pruning
 
-    return pruning.unit_statistics(_checkpoint.need_generator())
+    return pruning.unit_statistics(checkpoint.need_generator())
 
 
-@st.cache_resource(max_entries=64, show_spinner=False)
-def costs(digest: str, ranking: str, percent: int, _checkpoint: gan.Checkpoint) -> list[Cost]:
+@st.cache_resource(max_entries=64, show_spinner=False, hash_funcs=HASH_FUNCS)
+def costs(checkpoint: gan.Checkpoint, ranking: str, percent: int) -> list[Cost]:
     """What a poster costs with the whole generator and with a smaller one, timed in turns."""
     from xai.generator import pruning
 
-    return pruning.costs(_checkpoint.need_generator(), pruned(digest, ranking, percent, _checkpoint).generator)
+    return pruning.costs(checkpoint.need_generator(), pruned(checkpoint, ranking, percent).generator)
 
 
-@st.cache_resource(max_entries=64, show_spinner=False)
-def posters_of_seeds(digest: str, ranking: str, percent: int, count: int, _generator: gan.Generator) -> Tensor:
-    """The first ``count`` seeds' posters (N, 3, H, W)."""
-    return networks.paint(_generator, range(count))
+@st.cache_resource(max_entries=64, show_spinner=False, hash_funcs=HASH_FUNCS)
+def posters_of_seeds(checkpoint: gan.Checkpoint, ranking: str, percent: int, count: int) -> Tensor:
+    """The first ``count`` seeds' posters (N, 3, H, W); of the whole generator at 0 percent."""
+    whole = checkpoint.need_generator()
+    return networks.generate(pruned(checkpoint, ranking, percent).generator if percent else whole, range(count))
 
 
 def pruned_name(checkpoint: gan.Checkpoint, ranking: str, percent: int) -> str:
@@ -103,13 +105,13 @@ def pruned_archive(checkpoint: gan.Checkpoint, ranking: str, percent: int) -> by
     name, buffer = pruned_name(checkpoint, ranking, percent), io.BytesIO()
     with tempfile.TemporaryDirectory() as temporary, zipfile.ZipFile(buffer, "w") as archive:
         folder = Path(temporary) / name
-        _save_pruned(folder, checkpoint, ranking, percent)
+        _write(folder, checkpoint, ranking, percent)
         for file in sorted(folder.iterdir()):
             archive.write(file, f"{name}/{file.name}")
     return buffer.getvalue()
 
 
-def keep_pruned(checkpoint: gan.Checkpoint, ranking: str, percent: int) -> str:
+def save_pruned(checkpoint: gan.Checkpoint, ranking: str, percent: int) -> str:
     """Save a smaller generator beside the checkpoint that it was cut from; returns its name.
 
     Raises
@@ -124,16 +126,16 @@ def keep_pruned(checkpoint: gan.Checkpoint, ranking: str, percent: int) -> str:
     if folder.exists():
         raise gan.CheckpointError(f"{name} is already among the checkpoints.")
     try:
-        _save_pruned(folder, checkpoint, ranking, percent)
+        _write(folder, checkpoint, ranking, percent)
     except OSError as error:
         raise gan.CheckpointError(f"{folder} cannot be written: {error.strerror}.") from error
     return name
 
 
-def _save_pruned(folder: Path, checkpoint: gan.Checkpoint, ranking: str, percent: int) -> None:
+def _write(folder: Path, checkpoint: gan.Checkpoint, ranking: str, percent: int) -> None:
     import gan
 
-    kept = {key: checkpoint.info[key] for key in ("requested_genres", "train") if key in checkpoint.info}
-    about = kept | {"pruned_from": checkpoint.digest, "ranking": ranking, "share": percent / 100}
-    smaller = pruned(checkpoint.digest, ranking, percent, checkpoint).generator
+    origin = {key: checkpoint.info[key] for key in ("requested_genres", "train") if key in checkpoint.info}
+    about = origin | {"pruned_from": checkpoint.digest, "ranking": ranking, "share": percent / 100}
+    smaller = pruned(checkpoint, ranking, percent).generator
     gan.save(folder, smaller, checkpoint.need_discriminator(), about)

@@ -22,6 +22,7 @@ if TYPE_CHECKING:
 
     from torch import Tensor
 
+    from dashboard.subject import Noise
     from xai.generator.filter_table import FilterTable
 
 COLOURS = {
@@ -98,7 +99,7 @@ def show_posters(checkpoint: gan.Checkpoint, table: FilterTable, layer: str, uni
     row = table.find(layer, unit)
     for kind in ("strongest", "weakest"):
         seeds = row[kind]
-        posters = filters.seed_posters(checkpoint.digest, tuple(seeds), checkpoint)
+        posters = filters.seed_posters(checkpoint, tuple(seeds))
         sheet = sprite(gan.to_uint8(posters), columns=8)
         st.markdown(f"**{kind.capitalize()}** of a thousand seeds")
         sprite_grid(
@@ -188,29 +189,29 @@ def choose_region(pixels: Any, key: str) -> tuple[float, float, float, float]:
     return across[0] / 100, down[0] / 100, max(across[1], across[0] + 1) / 100, max(down[1], down[0] + 1) / 100
 
 
-def show_feeders(checkpoint: gan.Checkpoint, seed: int, z: Tensor, layer: str, unit: int, pixels: Any) -> None:
+def show_feeders(checkpoint: gan.Checkpoint, noise: Noise, layer: str, unit: int, pixels: Any) -> None:
     """Which noise values feed a filter, and which pixels it owns."""
-    found = filters.wiring(checkpoint.digest, seed, checkpoint, z)
+    found = filters.latent_gradients(checkpoint, noise)
     left, right = st.columns(2)
     with left:
         bars(found.units[layer][:, unit], "value", f"Noise values that feed filter {unit}", SLOPE, _follow_value)
         st.caption("Click a bar to see what that value drives.")
     with right:
-        owned = filters.parts(checkpoint.digest, seed, layer, "jacobian", checkpoint, z)
+        owned = filters.contributions(checkpoint, noise, layer, "jacobian")
         where = owned.pixel_map(unit).numpy()
         ui.picture(overlay(pixels, where, limit(where, 1.0), 0.9), "the pixels that it owns")
-        removed = filters.parts(checkpoint.digest, seed, layer, "ablation", checkpoint, z)
+        removed = filters.contributions(checkpoint, noise, layer, "ablation")
         st.caption(
             f"By the exact slope. Over all filters of {layer} the slopes and really taking filters away agree with a "
             f"correlation of {correlation(owned, removed):.3f}."
         )
 
 
-def show_driven(checkpoint: gan.Checkpoint, seed: int, z: Tensor, layer: str, pixels: Any) -> None:
+def show_driven(checkpoint: gan.Checkpoint, noise: Noise, layer: str, pixels: Any) -> None:
     """Which filters a noise value drives, and which pixels it moves."""
-    found = filters.wiring(checkpoint.digest, seed, checkpoint, z)
-    ui.clamp("wired_value", z.shape[1] - 1)
-    value = int(st.number_input("Noise value", 0, z.shape[1] - 1, key="wired_value", bind="query-params"))
+    found = filters.latent_gradients(checkpoint, noise)
+    ui.clamp("wired_value", checkpoint.config.latent - 1)
+    value = int(st.number_input("Noise value", 0, checkpoint.config.latent - 1, key="wired_value", bind="query-params"))
     left, right = st.columns(2)
     with left:
         bars(found.units[layer][value], "filter", f"Filters of {layer} that value {value} drives", SLOPE, _follow_unit)
@@ -218,23 +219,23 @@ def show_driven(checkpoint: gan.Checkpoint, seed: int, z: Tensor, layer: str, pi
     with right:
         where = found.pixel_map(value).numpy()
         ui.picture(overlay(pixels, where, limit(where, 1.0), 0.9), "the pixels that it moves")
-        by_slope = filters.parts(checkpoint.digest, seed, LATENT, "jacobian", checkpoint, z)
-        by_zero = filters.parts(checkpoint.digest, seed, LATENT, "ablation", checkpoint, z)
+        by_slope = filters.contributions(checkpoint, noise, LATENT, "jacobian")
+        by_zero = filters.contributions(checkpoint, noise, LATENT, "ablation")
         st.caption(
             "By the exact slope. Over all noise values the slopes and really setting values to 0 agree with a "
             f"correlation of {correlation(by_slope, by_zero):.3f}."
         )
 
 
-def show_makers(checkpoint: gan.Checkpoint, seed: int, z: Tensor, layer: str, pixels: Any) -> None:
+def show_makers(checkpoint: gan.Checkpoint, noise: Noise, layer: str, pixels: Any) -> None:
     """Which filters and which noise values made a region."""
     picture, lists = st.columns([2, 3], gap="large")
     with picture:
         box = choose_region(pixels, "region")
-    by_filter = filters.parts(checkpoint.digest, seed, layer, "jacobian", checkpoint, z)
-    by_value = filters.parts(checkpoint.digest, seed, LATENT, "jacobian", checkpoint, z)
-    removed = filters.parts(checkpoint.digest, seed, layer, "ablation", checkpoint, z)
-    without_values = filters.parts(checkpoint.digest, seed, LATENT, "ablation", checkpoint, z)
+    by_filter = filters.contributions(checkpoint, noise, layer, "jacobian")
+    by_value = filters.contributions(checkpoint, noise, LATENT, "jacobian")
+    removed = filters.contributions(checkpoint, noise, layer, "ablation")
+    without_values = filters.contributions(checkpoint, noise, LATENT, "ablation")
     with lists:
         share = "share of the changes inside the box"
         bars(by_filter.proportions(box), "filter", f"Filters of {layer} that made it", share, _follow_unit)
@@ -280,7 +281,7 @@ def bars(values: Tensor, kind: str, title: str, axis: str, follow: Callable[[int
     st.plotly_chart(figure, key=title, on_select=clicked, selection_mode="points", config={"displayModeBar": False})
 
 
-def show_painting(checkpoint: gan.Checkpoint, seed: int, z: Tensor, layer: str, unit: int, pixels: Any) -> None:
+def show_painting(checkpoint: gan.Checkpoint, noise: Noise, layer: str, unit: int, pixels: Any) -> None:
     """Set the chosen filter inside a box, stack such edits, undo them, keep them in the address."""
     edits = _edits()
     left, right = st.columns(2, gap="large")
@@ -298,11 +299,11 @@ def show_painting(checkpoint: gan.Checkpoint, seed: int, z: Tensor, layer: str, 
             if st.button("Start again", disabled=not edits):
                 _keep([])
     with right:
-        picture = filters.painted(checkpoint.digest, seed, to_json(edits), checkpoint, z)
+        picture = filters.painted(checkpoint, noise, to_json(edits))
         painted = gan.to_uint8(picture)[0]
         ui.picture(painted, "with 1 edit" if len(edits) == 1 else f"with {len(edits)} edits")
         if checkpoint.discriminator is not None and edits:
-            logit = float(networks.score(checkpoint.digest, checkpoint)(picture))
+            logit = float(networks.score(checkpoint)(picture))
             st.caption(f"D's logit is {logit:+.2f} with the edits.")
         for edit in edits:
             where = " to ".join(f"({x:.0%}, {y:.0%})" for x, y in (edit.box[:2], edit.box[2:]))

@@ -13,13 +13,12 @@ from dashboard import sidebar, ui
 from dashboard.cached import latents, networks
 from dashboard.components.sprite_grid import sprite_grid
 from dashboard.panels import trust
+from dashboard.subject import unconditioned
 from xai.latents.paths import norm_of
-from xai.render import data_uri, diverging, limit, sprite
+from xai.render import data_uri, diverging, limit, shrink, sprite
 
 if TYPE_CHECKING:
-    from torch import Tensor
-
-    from dashboard.sidebar import Subject
+    from dashboard.subject import Noise, Subject
     from xai.latents.directions import Direction, StatisticChange
     from xai.latents.genres import GenreEffects
     from xai.latents.study import LatentStudy
@@ -41,7 +40,7 @@ def measure_button(checkpoint: gan.Checkpoint) -> None:
         "The noise values have not been measured for these weights. It takes some minutes.",
         "Measure all noise values",
         "Painting tens of thousands of posters",
-        lambda progress: latents.measure_noise(checkpoint, progress),
+        lambda progress: latents.measure_latents(checkpoint, progress),
         key="measure_noise",
     )
 
@@ -98,7 +97,7 @@ def show_importance(study: LatentStudy) -> None:
     )
 
 
-def show_directions(checkpoint: gan.Checkpoint, study: LatentStudy, seed: int, z: Tensor) -> None:
+def show_directions(checkpoint: gan.Checkpoint, study: LatentStudy, noise: Noise) -> None:
     """Directions of four families, walked along from this poster."""
     found = study.directions
     families = [family for family in FAMILIES if found.of(family)]
@@ -110,7 +109,7 @@ def show_directions(checkpoint: gan.Checkpoint, study: LatentStudy, seed: int, z
     names = [_title(one) for one in directions]
     place = st.selectbox("Direction", range(len(names)), format_func=lambda index: names[index], key=f"dir_{family}")
     chosen = directions[place]
-    pictures = latents.along(checkpoint.digest, seed, str(family), place, REACH, checkpoint, z, chosen)
+    pictures = latents.along(checkpoint, noise, chosen, REACH)
     sheet = sprite(gan.to_uint8(pictures), columns=len(REACH))
     sprite_grid(
         data_uri(sheet.pixels), labels=[f"{step:+.0f}" for step in REACH], columns=len(REACH), per_row=len(REACH),
@@ -150,18 +149,18 @@ def show_directions(checkpoint: gan.Checkpoint, study: LatentStudy, seed: int, z
         st.caption(f"Overlap of the first {agreement.top} directions: 1 the same, {agreement.chance:.2f} by chance.")
 
 
-def show_genres(seed: int, z: Tensor) -> None:
+def show_genres(noise: Noise) -> None:
     """Each genre from not asked for to fully asked for, and what that does to posters in general."""
-    base = sidebar.base()
-    found = latents.genre_sweep(base.digest, seed, base, z)
+    base = unconditioned()
+    found = latents.genre_sweep(base, noise)
     steps = len(found.strengths)
-    cells = ui.smaller(found.pixels.reshape(-1, *found.pixels.shape[2:]))
+    cells = shrink(found.pixels.reshape(-1, *found.pixels.shape[2:]))
     sheet = sprite(cells, columns=steps)
     order = [(genre, strength) for genre in found.genres for strength in found.strengths]
 
     def take(place: int) -> None:
         genre, strength = order[place]
-        sidebar.ask_for([genre] if strength > 0 else [])
+        sidebar.request_genres([genre] if strength > 0 else [])
 
     sprite_grid(
         data_uri(sheet.pixels), labels=[f"{genre}, {strength:.0%} asked for" for genre, strength in order],
@@ -174,7 +173,7 @@ def show_genres(seed: int, z: Tensor) -> None:
         "name: how far the picture changes, as root mean square, 100% being black to white. Click a picture to ask "
         "for its genre on all pages."
     )
-    _say_which_are_followed()
+    _show_adherence()
     st.markdown("**Over many posters**")
     if not latents.has_genre_effects(base):
         ui.measure_button(
@@ -186,11 +185,11 @@ def show_genres(seed: int, z: Tensor) -> None:
             key="measure_genres",
         )
         return
-    _show_genre_effects(latents.genre_effects(base, lambda part: None))
+    _show_genre_effects(latents.genre_effects(base, networks.silent))
 
 
-def _say_which_are_followed() -> None:
-    measured = networks.followed(sidebar.base())
+def _show_adherence() -> None:
+    measured = networks.genre_adherence(unconditioned())
     if measured:
         most = sorted(measured, key=lambda genre: measured[genre], reverse=True)
         st.caption(
@@ -228,22 +227,21 @@ def _show_genre_effects(effects: GenreEffects) -> None:
     )
 
 
-def show_path(checkpoint: gan.Checkpoint, seed: int, z: Tensor) -> None:
+def show_path(checkpoint: gan.Checkpoint, noise: Noise) -> None:
     """Walk on the sphere to another seed, and the length of the noise."""
-    seed_name = f"seed {seed}" if seed >= 0 else "the found noise"  # see state._from_noise
     other = int(st.number_input("To seed", 0, sidebar.MOST_SEED, 1, key="to_seed", bind="query-params"))
-    walk = latents.walk(checkpoint.digest, seed, other, checkpoint, z)
+    walk = latents.walk(checkpoint, noise, other)
     sheet = sprite(walk.pixels, columns=6)
 
     def take(step: int) -> None:
-        sidebar.keep_found(f"step {step} from {seed_name} to seed {other}", walk.latents[step : step + 1])
+        sidebar.show_latent(checkpoint, f"step {step} from {noise.name} to seed {other}", walk.latents[step : step + 1])
 
     sprite_grid(
         data_uri(sheet.pixels), labels=[f"step {step}" for step in range(len(walk.pixels))], columns=6, per_row=6,
         cell=sheet.cell, selected=-1, on_pick=take, key="path_strip", title="a walk between two posters", smallest=50,
         most="none",
     )  # fmt: skip
-    norm = norm_of(z)
+    norm = norm_of(noise.z)
     st.caption(
         f"Even steps on the sphere between two noises that are {walk.angle * 57.2958:.0f} degrees apart; click one to "
         f"take it to all pages. Even steps of the noise need not look even: the picture's largest step is "
@@ -263,7 +261,7 @@ def show_path(checkpoint: gan.Checkpoint, seed: int, z: Tensor) -> None:
     )
     picture, text = st.columns([1, 2])
     with picture:
-        longer = latents.stretched(checkpoint.digest, seed, length, checkpoint, z)
+        longer = latents.scaled(checkpoint, noise, length)
         ui.picture(gan.to_uint8(longer)[0], f"{length:.1f} times")
     text.markdown("**Shows** the same noise at another length: shorter is more typical, longer more extreme.")
 
@@ -293,9 +291,10 @@ def show_inversion(subject: Subject) -> None:
         f"{_begin(found.start)} with an error of {found.error_before:.3f} (black to white is 1) and ended at "
         f"{found.error:.3f} after {found.seconds:.0f} s. The noise is {found.norm:.1f} long."
     )
-    if st.button("Take the found poster to all pages", key="keep_found", icon=":material/arrow_forward:"):
-        sidebar.keep_found(f"nearest to {subject.name}", found.z)
-        st.rerun()
+    st.button(
+        "Take the found poster to all pages", key="keep_found", icon=":material/arrow_forward:",
+        on_click=sidebar.show_latent, args=(subject.checkpoint, f"nearest to {subject.name}", found.z),
+    )  # fmt: skip
 
 
 def _begin(start: str) -> str:

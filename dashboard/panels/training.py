@@ -220,12 +220,13 @@ def _show_pairs(place: Path, judged: Evaluation | Validation) -> None:
     checkpoint = gan.load(place)
     generator = checkpoint.need_generator()
     asked = bool(generator.config.genres)
-    found = networks.posters(checkpoint.config.size)
+    with ui.progress_bar("Reading the posters, once") as progress:
+        found = networks.posters(checkpoint.config.size, progress)
     pairs = judged.closest[:PAIRS]
     for column, pair in zip(st.columns(PAIRS), pairs, strict=False):
         with column:
             if not asked:
-                drawn = gan.to_uint8(networks.paint(generator, [pair.seed]))[0]
+                drawn = gan.to_uint8(networks.generate(generator, [pair.seed]))[0]
                 ui.picture(drawn, f"seed {pair.seed}")
             _show_real(pair, found)
             st.caption(f"distance {pair.distance:.2f}; {pair.held_out:.0%} of the held-out posters lie as near to one")

@@ -30,6 +30,21 @@ LEVELS = {
 FILLS = {"reference": "behind the reference", "blur": "behind a blur"}
 INSERTION, DELETION, CHANCE = "#c2410c", "#1d4ed8", "#888888"
 HEIGHT = 270
+RANKS = "ranks"  # in the session: the last verdicts, by method
+
+
+def ranked(names: list[str]) -> list[str]:
+    """Methods, those with the best verdicts on the last picture first."""
+    ranks = st.session_state.get(RANKS, {})
+    return sorted(names, key=lambda name: ranks.get(name, 0))
+
+
+def rank(trusted: dict[str, Trust], order: list[str], sorted_by_trust: bool) -> None:
+    """Remember the verdicts; where the cards should now stand in another order, draw the page again."""
+    verdicts = list(VERDICTS)
+    st.session_state[RANKS] = {name: verdicts.index(trust.verdict) for name, trust in trusted.items()}
+    if sorted_by_trust and trusted and ranked(order) != order:
+        st.rerun()
 
 
 def badge(trust: Trust) -> None:

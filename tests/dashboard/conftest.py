@@ -10,10 +10,10 @@ import pytest
 import streamlit as st
 from streamlit.testing.v1 import AppTest
 
+from dashboard.pages import PAGES
 from dashboard.settings import settings
 
 APP = Path(__file__).parents[2] / "dashboard/app.py"
-PAGES = ("start", "compare", "discriminator", "generator", "latent", "prune", "training")
 
 
 @pytest.fixture(autouse=True)
@@ -37,7 +37,7 @@ def open_app(monkeypatch: pytest.MonkeyPatch, checkpoints: Path, tmp_path: Path)
         app = AppTest.from_file(str(APP), default_timeout=60)
         for name, value in (query or {}).items():
             app.query_params[name] = value
-        app.switch_page(f"app_pages/{page}.py")
+        app.switch_page(PAGES[page].path)
         return app.run()
 
     return start

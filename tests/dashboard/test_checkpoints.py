@@ -5,17 +5,16 @@ from __future__ import annotations
 import io
 import json
 import shutil
-from collections.abc import Callable
 from dataclasses import replace
 from pathlib import Path
 
 import pytest
 import torch
 from PIL import Image
-from streamlit.testing.v1 import AppTest
 
 import gan
 from dashboard.cached import networks
+from dashboard.pages import PAGES
 from gan.checkpoints.conditioning import with_genres
 from gan.data.synthetic import draw_poster
 from gan.evaluation import validation
@@ -23,10 +22,8 @@ from gan.evaluation.conditioning import GenreFigure
 from gan.evaluation.report import Evaluation, Figure, Pair, write
 from gan.evaluation.validation import Validation
 from gan.upscaling import network
-from tests.dashboard.conftest import PAGES
-from tests.dashboard.test_pages import captions, texts
+from tests.dashboard.reading import OpenApp, captions, charts, subject_of, texts
 
-OpenApp = Callable[..., AppTest]
 GENRES = ("Comedy", "Horror", "Sci-Fi")
 KINDS = {
     "asked": gan.ModelConfig(16, latent=8, width=4, genres=GENRES, embedding=4),
@@ -69,7 +66,7 @@ def test_every_page_works_with_every_kind_of_checkpoint(
     query = FAST | {"checkpoint": name, "genres": ["Horror"]}
     app = open_app(page, query, "--checkpoints", str(kinds), "--posters", str(poster_folder))
     assert not app.exception and not app.error and not app.warning
-    assert app.session_state["_subject"].image.shape[2:] == KINDS[name].size
+    assert subject_of(app).image.shape[2:] == KINDS[name].size
 
 
 @pytest.mark.parametrize("name", KINDS)
@@ -106,7 +103,7 @@ def test_a_real_poster_comes_in_the_checkpoints_shape(
         draw_poster(3).image.save(buffer, "PNG")
         app.file_uploader(key="upload").upload("mine.png", buffer.getvalue(), "image/png").run()
     assert not app.exception and not app.error
-    assert app.session_state["_subject"].pixels.shape == (24, 16, 3)
+    assert subject_of(app).pixels.shape == (24, 16, 3)
 
 
 def test_posters_of_a_large_size_are_read_only_when_asked_for(
@@ -121,7 +118,7 @@ def test_posters_of_a_large_size_are_read_only_when_asked_for(
     assert "Poster" in app.radio(key="source").options
     app = open_app("start", {"checkpoint": "plain", "source": "Poster"}, *given)
     assert not app.exception
-    assert app.session_state["_subject"].z is None  # the link asked for one
+    assert subject_of(app).noise is None  # the link asked for one
 
 
 # ---- genres --------------------------------------------------------------------------------------------
@@ -129,11 +126,11 @@ def test_posters_of_a_large_size_are_read_only_when_asked_for(
 
 def test_genres_are_chosen_in_the_sidebar_and_stand_in_the_address(open_app: OpenApp, kinds: Path) -> None:
     app = open_app("start", {"checkpoint": "asked", "seed": "3"}, "--checkpoints", str(kinds))
-    open_picture = app.session_state["_subject"].image
+    open_picture = subject_of(app).image
     app.multiselect(key="genres").set_value(["Sci-Fi", "Horror"]).run()
     assert not app.exception
     assert app.query_params["genres"] == ["Sci-Fi", "Horror"]
-    subject = app.session_state["_subject"]
+    subject = subject_of(app)
     asked = with_genres(gan.load(kinds / "asked"), "Horror, Sci-Fi")
     assert asked.generator is not None
     with torch.no_grad():
@@ -147,7 +144,7 @@ def test_a_link_with_genres_brings_the_same_poster_back(open_app: OpenApp, kinds
     app = open_app("compare", FAST | query, "--checkpoints", str(kinds))
     assert app.multiselect(key="genres").value == ["Horror", "Comedy"]
     turned = open_app("compare", FAST | query | {"genres": ["Comedy", "Horror"]}, "--checkpoints", str(kinds))
-    digests = {one.session_state["_subject"].checkpoint.digest for one in (app, turned)}
+    digests = {subject_of(one).checkpoint.digest for one in (app, turned)}
     assert digests == {with_genres(gan.load(kinds / "asked"), "Comedy, Horror").digest}
 
 
@@ -220,11 +217,11 @@ def test_how_far_genres_are_followed_stands_where_they_are_chosen(
     query = {"checkpoint": "asked", "noise": "Genres", "genres": ["Sci-Fi", "Horror"]}
     app = open_app("latent", query, "--checkpoints", str(copied))
     assert not app.exception and not app.error
-    assert "towards real ones of the genre: Horror -4% of the way" in texts(app)  # Sci-Fi was not measured
+    assert "real posters of the genre: Horror -4%." in texts(app)  # Sci-Fi was not measured
     assert "Comedy 78%, Horror -4%. Start tells how sure" in texts(app)
 
     write(replace(found, digest="another"), copied / "asked")
-    assert "of the way" not in texts(open_app("latent", query, "--checkpoints", str(copied)))
+    assert "Genre adherence" not in texts(open_app("latent", query, "--checkpoints", str(copied)))
 
 
 # ---- what D is -----------------------------------------------------------------------------------------
@@ -240,7 +237,7 @@ def test_a_discriminator_without_batchnorm_is_listed_as_it_is(open_app: OpenApp,
 
 
 def test_a_verdict_says_what_its_zero_means(open_app: OpenApp, kinds: Path) -> None:
-    unset, set_ = "left to training and never set", "At a logit of 0 a poster is as likely real as generated."
+    unset, set_ = "no decision threshold", "At a logit of 0 a poster is as likely real as generated."
     plain, whole = (
         texts(open_app("start", {"checkpoint": name}, "--checkpoints", str(kinds))) for name in ("plain", "whole")
     )
@@ -326,11 +323,6 @@ def write_run(folder: Path, fd: list[float], note: str = "") -> None:
     Image.new("RGB", (64, 64)).save(folder / "grids" / f"{len(fd):010.3f}.png")
 
 
-def figures_of(app: AppTest) -> dict[str, dict[str, object]]:
-    specs = [json.loads(chart.proto.spec) for chart in app.get("plotly_chart")]
-    return {spec["layout"]["title"]["text"]: spec for spec in specs}
-
-
 def test_two_runs_stand_side_by_side_on_common_axes(open_app: OpenApp, tmp_path: Path) -> None:
     write_run(tmp_path / "runs/first", [300, 250])
     write_run(tmp_path / "runs/ablation/second", [280, 240, 200], note="G collapsed at 3.00 kimg.")
@@ -338,7 +330,7 @@ def test_two_runs_stand_side_by_side_on_common_axes(open_app: OpenApp, tmp_path:
     assert not app.exception and not app.error
     assert [metric.value for metric in app.metric if metric.label == "Best fd_lite1"] == ["250", "200"]
     assert {"after 2 thousand posters", "after 3 thousand posters"} <= set(captions(app))
-    curves = next(spec for title, spec in figures_of(app).items() if "fd_lite1" in title)["data"]
+    curves = next(spec for title, spec in charts(app).items() if "fd_lite1" in title)["data"]
     assert isinstance(curves, list)
     assert [one["y"] for one in curves if "lines" in one["mode"]] == [[300, 250], [280, 240, 200]]
     app.selectbox(key="with").set_value("no other run").run()
@@ -351,7 +343,7 @@ def test_notes_of_the_guard_rails_are_listed_and_marked_on_every_curve(open_app:
     app = open_app("training", {"run": "runs/first"})
     assert list(app.dataframe[0].value["thousand posters"]) == [2]
     assert app.dataframe[0].value["note"][0].startswith("D overpowers G")
-    for spec in figures_of(app).values():
+    for spec in charts(app).values():
         (marks,) = [one for one in spec["data"] if one["mode"] == "markers"]  # type: ignore[attr-defined]
         assert marks["x"] == [2] and marks["text"] == ["D overpowers G (accuracy 0.99) at 2.00 kimg."]
 
@@ -366,7 +358,7 @@ def test_the_floor_and_the_nearest_training_posters_come_from_the_evaluation(
     write(evaluation(gan.load(run / "best"), (name, "lost.png")), run / "best")
     app = open_app("training", {"run": "runs/first"}, "--posters", str(poster_folder))
     assert not app.exception and not app.error
-    shapes = next(spec for title, spec in figures_of(app).items() if "fd_lite1" in title)["layout"]["shapes"]  # type: ignore[index]
+    shapes = next(spec for title, spec in charts(app).items() if "fd_lite1" in title)["layout"]["shapes"]  # type: ignore[index]
     assert [shape["y0"] for shape in shapes] == [17.0]
     assert "seed 2000007" not in captions(app)
     app.session_state["closest_runs/first"] = True
@@ -391,7 +383,7 @@ def test_a_run_that_is_going_shows_its_own_floor_and_the_nearest_training_poster
     (run / "best" / validation.FILE).write_text(json.dumps(found.to_json()))
     app = open_app("training", {"run": "runs/first"}, "--posters", str(poster_folder))
     assert not app.exception and not app.error and not app.warning
-    shapes = next(spec for title, spec in figures_of(app).items() if "fd_lite1" in title)["layout"]["shapes"]  # type: ignore[index]
+    shapes = next(spec for title, spec in charts(app).items() if "fd_lite1" in title)["layout"]["shapes"]  # type: ignore[index]
     assert [shape["y0"] for shape in shapes] == [23.5]
     assert "what 500 real training posters get" in texts(app)
     app.session_state["closest_runs/first"] = True
@@ -402,7 +394,7 @@ def test_a_run_that_is_going_shows_its_own_floor_and_the_nearest_training_poster
     write(evaluation(gan.load(run / "best"), (name,)), run / "best")
     app.run()
     assert {"seed 2000007"} <= set(captions(app))
-    shapes = next(spec for title, spec in figures_of(app).items() if "fd_lite1" in title)["layout"]["shapes"]  # type: ignore[index]
+    shapes = next(spec for title, spec in charts(app).items() if "fd_lite1" in title)["layout"]["shapes"]  # type: ignore[index]
     assert [shape["y0"] for shape in shapes] == [23.5]
     (run / "best" / validation.FILE).write_text("{}")
     app.run()

@@ -3,20 +3,18 @@
 from __future__ import annotations
 
 import re
-from collections.abc import Callable
 from pathlib import Path
 
 import pytest
 import torch
-from streamlit.testing.v1 import AppTest
 
 import gan
 from dashboard.cached import filters as filter_cache
 from dashboard.panels import filters as laboratory
-from tests.dashboard.test_pages import captions, texts
+from dashboard.subject import Noise
+from tests.dashboard.reading import OpenApp, captions, subject_of, texts
 from xai.generator.painting import Edit, to_json
 
-OpenApp = Callable[..., AppTest]
 LAB = ("What feeds it", "What a value drives", "Who made this region", "Paint with it")
 
 
@@ -63,10 +61,7 @@ def test_edits_in_the_address_are_painted_and_undone(open_app: OpenApp) -> None:
 def test_the_same_edits_on_another_seed_are_another_picture(checkpoints: Path) -> None:
     checkpoint = gan.load(checkpoints / "tiny")
     edits = to_json([Edit("layers.2", 0, (0.0, 0.0, 1.0, 0.5), "off")])
-    one, other = (
-        filter_cache.painted(checkpoint.digest, seed, edits, checkpoint, gan.latents([seed], checkpoint.config))
-        for seed in (1, 2)
-    )
+    one, other = (filter_cache.painted(checkpoint, Noise.of_seed(seed, checkpoint.config), edits) for seed in (1, 2))
     assert not torch.equal(one, other)
 
 
@@ -117,11 +112,11 @@ def test_a_real_posters_noise_is_found_and_taken_to_all_pages(open_app: OpenApp,
     assert "the nearest that it can draw" in captions(app)
     app.button(key="keep_found").click().run()
     assert not app.exception and not app.error
-    subject = app.session_state["_subject"]
-    assert subject.name.startswith("nearest to") and subject.z is not None
+    subject = subject_of(app)
+    assert subject.name.startswith("nearest to") and subject.noise is not None
     app.switch_page("app_pages/generator.py").run()
     assert not app.exception and not app.error
-    assert app.session_state["_subject"].name == subject.name
+    assert subject_of(app).name == subject.name
 
 
 def test_a_found_noise_belongs_to_its_checkpoint(open_app: OpenApp, checkpoints: Path) -> None:

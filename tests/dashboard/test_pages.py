@@ -6,7 +6,6 @@ import io
 import json
 import shutil
 import zipfile
-from collections.abc import Callable
 from pathlib import Path
 
 import numpy as np
@@ -17,12 +16,12 @@ from PIL import Image
 from streamlit.testing.v1 import AppTest
 
 import gan
+from dashboard.pages import PAGES
 from gan.data.synthetic import draw_poster
-from tests.dashboard.conftest import PAGES
+from tests.dashboard.reading import OpenApp, captions, headings, metrics, subject_of, texts
 from xai.generator.filter_study import filters_table
 from xai.generator.filter_table import FilterTable
 
-OpenApp = Callable[..., AppTest]
 FAST = {"methods": ["DeepLIFT", "Gradient × input", "Activation map"]}
 NONSENSE = {
     "checkpoint": "../../etc/passwd",
@@ -40,19 +39,6 @@ NONSENSE = {
     "run": "no-such-run",
     "at": "x",
 }
-
-
-def headings(app: AppTest) -> list[str]:
-    return [element.value for element in app.subheader]
-
-
-def texts(app: AppTest) -> str:
-    return " ".join(element.value for kind in (app.markdown, app.caption, app.info, app.warning) for element in kind)
-
-
-def captions(app: AppTest) -> list[str]:
-    pictures = [*app.get("image"), *app.get("imgs")]  # the name has changed between versions of Streamlit
-    return [picture.caption for group in pictures for picture in group.proto.imgs]
 
 
 @pytest.mark.parametrize("page", PAGES)
@@ -265,7 +251,7 @@ def test_a_real_poster_is_named_and_explained(open_app: OpenApp, poster_folder: 
     app = open_app("compare", {"source": "Poster", "poster": "5", "samples": "256"}, "--posters", str(poster_folder))
     assert not app.exception
     assert not app.error
-    assert app.session_state["_subject"].z is None
+    assert subject_of(app).noise is None
     assert app.selectbox(key="reference").value == "posters"
 
 
@@ -276,7 +262,7 @@ def test_an_upload_becomes_the_subject(open_app: OpenApp) -> None:
     assert any("Drop a poster" in note.value for note in app.info)
     app.file_uploader(key="upload").upload("mine.png", buffer.getvalue(), "image/png").run()
     assert not app.exception
-    assert app.session_state["_subject"].name == "mine.png"
+    assert subject_of(app).name == "mine.png"
 
 
 def test_a_bad_upload_is_one_sentence(open_app: OpenApp) -> None:
@@ -303,7 +289,7 @@ def test_training_shows_a_run_and_its_grids(open_app: OpenApp, tmp_path: Path) -
         Image.new("RGB", (64, 64)).save(run / "grids" / f"{kimg:010.3f}.png")
     app = open_app("training")
     assert not app.exception
-    assert {metric.label: metric.value for metric in app.metric}["Best fd_lite1"] == "250"
+    assert metrics(app)["Best fd_lite1"] == "250"
     assert app.select_slider(key="at_runs/first").value == 2.0
     app.select_slider(key="at_runs/first").set_value(1.0).run()
     assert "after 1 thousand posters" in captions(app)
@@ -320,7 +306,7 @@ def test_what_a_crash_or_a_person_left_in_a_run_costs_neither_its_curves_nor_its
         Image.new("RGB", (64, 64)).save(run / "grids" / name)
     app = open_app("training")
     assert not app.exception
-    assert {metric.label: metric.value for metric in app.metric}["Best fd_lite1"] == "250"
+    assert metrics(app)["Best fd_lite1"] == "250"
     assert "after 1 thousand posters" in captions(app)
 
 
@@ -331,7 +317,7 @@ def test_a_young_run_tells_its_posters_one_by_one(open_app: OpenApp, tmp_path: P
     (tmp_path / "runs/first/stats.jsonl").write_text(json.dumps(row) + "\n")
     app = open_app("training")
     assert not app.exception
-    assert {metric.label: metric.value for metric in app.metric}["Posters shown"] == told
+    assert metrics(app)["Posters shown"] == told
 
 
 @pytest.mark.parametrize(
@@ -354,7 +340,7 @@ def test_a_grid_that_is_half_written_or_gone_costs_neither_the_page_nor_the_curv
     assert not app.exception
     sentence = f"Reading runs/first failed ({error}). The other parts of this page still work."
     assert [element.value for element in app.error] == [sentence]
-    assert {metric.label: metric.value for metric in app.metric}["Updates"] == "10"
+    assert metrics(app)["Updates"] == "10"
     assert len(app.get("plotly_chart")) == 1
 
 
@@ -395,7 +381,7 @@ def test_pruning_shows_what_goes_and_what_it_saves(open_app: OpenApp) -> None:
     assert "study is not made yet" in texts(app)
     app.slider(key="percent").set_value(0).run()
     assert not app.exception
-    assert {metric.label: metric.value for metric in app.metric}["Filters taken away"].startswith("0 of")
+    assert metrics(app)["Filters taken away"].startswith("0 of")
 
 
 def test_the_pruning_study_is_shown_for_the_weights_that_it_was_made_for(

@@ -245,3 +245,10 @@ def test_maps_that_share_a_scale_have_one_end_and_the_others_their_own() -> None
     assert ends["other"] == render.limit(other)
     assert list(ends) == list(maps)
     assert render.full_colours(maps, []) == {name: render.limit(values) for name, values in maps.items()}
+
+
+def test_large_cells_are_shrunk_to_96_pixels_across_and_small_ones_stay() -> None:
+    small, large = (np.random.default_rng(0).integers(0, 256, (2, side, side, 3), np.uint8) for side in (64, 192))
+    assert render.shrink(small) is small
+    assert render.shrink(large).shape == (2, 96, 96, 3)
+    assert render.shrink(np.full((1, 300, 200, 3), 7, np.uint8)).shape == (1, 144, 96, 3)

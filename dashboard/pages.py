@@ -1,0 +1,40 @@
+"""The pages, in the order of the menu: one line each, for the router, the Start page and the tests.
+
+PAGES["compare"].question
+"""
+
+from __future__ import annotations
+
+from dataclasses import dataclass
+
+
+@dataclass(frozen=True)
+class Page:
+    """file : its script in app_pages/, and its address. icon : of Material Symbols. question : what it answers."""
+
+    file: str
+    title: str
+    icon: str
+    question: str
+
+    @property
+    def path(self) -> str:
+        return f"app_pages/{self.file}.py"
+
+
+_ALL = (
+    Page("start", "Start", "home", "A GAN learned to paint movie posters: what does it see, and what does it draw?"),
+    Page(
+        "compare", "Compare", "compare",
+        "Which parts of this poster speak for real, which for fake, and can the maps be trusted?",
+    ),
+    Page(
+        "discriminator", "Discriminator", "policy",
+        "What does each filter see in this poster, from edges to whole parts?",
+    ),
+    Page("generator", "Generator", "brush", "What does each filter draw, and what is the poster without it?"),
+    Page("latent", "Latent", "tune", "What does each latent dimension control?"),
+    Page("prune", "Prune", "content_cut", "Which filters of the generator can go, and when does it show?"),
+    Page("training", "Training", "monitoring", "How did the two networks learn, from noise to posters?"),
+)  # fmt: skip
+PAGES = {page.file: page for page in _ALL}

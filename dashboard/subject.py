@@ -1,0 +1,124 @@
+"""The poster that every page is about, and the noise from which a generated one was drawn.
+
+    subject = require("discriminator")        # on a page; without one: a sentence, and the page ends
+    subject.pixels, subject.noise             # what the sidebar chose
+
+The sidebar makes a :class:`Selection` in each run, and app.py hands it to the pages.
+"""
+
+from __future__ import annotations
+
+import hashlib
+from dataclasses import dataclass
+from typing import TYPE_CHECKING, Any
+
+import streamlit as st
+
+if TYPE_CHECKING:
+    from torch import Tensor
+
+    import gan
+
+SELECTION = "selection"  # where the session holds it
+
+
+@dataclass(frozen=True, eq=False)
+class Noise:
+    """A latent z (1, latent, 1, 1) with a name to show. ``key`` is equal for equal latents; ``seed`` if it has one."""
+
+    z: Tensor
+    key: str
+    name: str
+    seed: int | None = None
+
+    @classmethod
+    def of_seed(cls, seed: int, config: gan.ModelConfig) -> Noise:
+        import gan
+
+        return cls(gan.latents([seed], config), f"seed {seed}", f"seed {seed}", seed)
+
+    @classmethod
+    def of_latent(cls, z: Tensor, name: str) -> Noise:
+        return cls(z, digest_of(z.numpy().tobytes()), name)
+
+
+@dataclass(frozen=True, eq=False)
+class Subject:
+    """The chosen poster and the networks that look at it.
+
+    kind : Seed, Poster, Upload or Found. name : file name or seed. caption : the name, and what else is known of it.
+    image : (1, 3, H, W) in [-1, 1]. key : SHA-256 of its pixels. noise : where it was generated.
+    logit, probability : D's verdict, None without a discriminator.
+    """
+
+    checkpoint: gan.Checkpoint
+    kind: str
+    name: str
+    caption: str
+    image: Tensor
+    key: str
+    noise: Noise | None
+    logit: float | None
+    probability: float | None
+
+    @property
+    def pixels(self) -> Any:
+        """uint8 RGB (H, W, 3)."""
+        import gan
+
+        return gan.to_uint8(self.image)[0]
+
+
+@dataclass(frozen=True, eq=False)
+class Uploaded:
+    """Uploaded pictures (K, 3, H, W) that serve as a reference, and their digest."""
+
+    images: Tensor
+    key: str
+
+
+@dataclass(frozen=True, eq=False)
+class Selection:
+    """What the sidebar chose; None for what is not chosen, or could not be loaded.
+
+    checkpoint : plain networks for the chosen genres. unconditioned : the checkpoint itself, which may know genres.
+    """
+
+    unconditioned: gan.Checkpoint | None = None
+    checkpoint: gan.Checkpoint | None = None
+    subject: Subject | None = None
+
+
+def hand_over(selection: Selection) -> None:
+    """Give the pages what was chosen."""
+    st.session_state[SELECTION] = selection
+
+
+def selected() -> Selection:
+    """What was chosen in the sidebar."""
+    selection: Selection = st.session_state[SELECTION]
+    return selection
+
+
+def require(network: str) -> Subject:
+    """The subject, if its checkpoint has this network; else say what is missing and end the page."""
+    subject = selected().subject
+    if subject is None or getattr(subject.checkpoint, network) is None:
+        missing = (
+            "Choose or upload a poster in the sidebar." if subject is None else f"This checkpoint has no {network}."
+        )
+        st.info(missing, icon=":material/info:")
+        st.stop()
+    return subject
+
+
+def unconditioned() -> gan.Checkpoint:
+    """The chosen checkpoint before any genre is built in; for pages that know that there is one."""
+    checkpoint = selected().unconditioned
+    assert checkpoint is not None
+    return checkpoint
+
+
+def digest_of(content: bytes) -> str:
+    """SHA-256, the key of a picture's or a latent's bytes."""
+    return hashlib.sha256(content).hexdigest()

@@ -1,0 +1,44 @@
+"""What a test reads from a page that ran without a browser."""
+
+from __future__ import annotations
+
+import json
+from collections.abc import Callable
+from typing import Any
+
+from streamlit.testing.v1 import AppTest
+
+from dashboard.subject import SELECTION, Selection, Subject
+
+OpenApp = Callable[..., AppTest]
+
+
+def subject_of(app: AppTest) -> Subject:
+    """The poster that the pages are about."""
+    selection: Selection = app.session_state[SELECTION]
+    assert selection.subject is not None
+    return selection.subject
+
+
+def headings(app: AppTest) -> list[str]:
+    return [element.value for element in app.subheader]
+
+
+def texts(app: AppTest) -> str:
+    return " ".join(element.value for kind in (app.markdown, app.caption, app.info, app.warning) for element in kind)
+
+
+def captions(app: AppTest) -> list[str]:
+    pictures = [*app.get("image"), *app.get("imgs")]  # the name has changed between versions of Streamlit
+    return [picture.caption for group in pictures for picture in group.proto.imgs]
+
+
+def metrics(app: AppTest) -> dict[str, str]:
+    """Values of the page's metrics by their labels."""
+    return {metric.label: metric.value for metric in app.metric}
+
+
+def charts(app: AppTest) -> dict[str, dict[str, Any]]:
+    """Plotly's specification of each chart, by its title."""
+    specs = [json.loads(chart.proto.spec) for chart in app.get("plotly_chart")]
+    return {spec["layout"]["title"]["text"]: spec for spec in specs}
