@@ -7,7 +7,7 @@ import pytest
 
 import gan
 from tests.scripting import script
-from xai.generator.filter_table import FILE, Table
+from xai.generator.filter_table import FILE, FilterTable
 
 
 def test_the_study_writes_the_table_into_the_checkpoint_which_still_loads(
@@ -18,7 +18,7 @@ def test_the_study_writes_the_table_into_the_checkpoint_which_still_loads(
     before = gan.load(folder)
     assert script("study_filters").main(["--checkpoint", str(folder), "--latents", "3"]) == 0
     after = gan.load(folder)
-    found = Table.beside(folder, after.digest)
+    found = FilterTable.beside(folder, after.digest)
     assert after.digest == before.digest
     assert found is not None and (len(found), found.latents) == (4, 3)
     said = capsys.readouterr().out
@@ -29,7 +29,7 @@ def test_the_study_goes_where_it_is_told(checkpoints: Path, tmp_path: Path) -> N
     out = tmp_path / "here.npz"
     arguments = ["--checkpoint", str(checkpoints / "tiny"), "--latents", "2", "--first-seed", "5", "--out", str(out)]
     assert script("study_filters").main(arguments) == 0
-    assert (Table.load(out).first_seed, Table.load(out).latents) == (5, 2)
+    assert (FilterTable.load(out).first_seed, FilterTable.load(out).latents) == (5, 2)
     assert not (checkpoints / "tiny" / FILE).exists()
 
 

@@ -14,7 +14,7 @@ from tests.scripting import script as load_script
 from tests.xai import built
 from xai.generator import pruning
 from xai.generator.filter_study import filters_table
-from xai.generator.filter_table import Table
+from xai.generator.filter_table import FilterTable
 
 
 @pytest.fixture
@@ -23,7 +23,7 @@ def script() -> ModuleType:
 
 
 @pytest.fixture(scope="module")
-def table() -> Table:
+def table() -> FilterTable:
     """Of the generator built by hand."""
     return filters_table(built.checkpoint(), latents=8)
 
@@ -63,12 +63,12 @@ def test_the_study_is_written_beside_the_weights_with_the_table_that_it_ranks_by
     for points in found["rankings"].values():
         assert [point["share"] for point in points] == [0, 0.15, 0.6]
     assert found["rankings"]["effect"][1]["worse"] == pytest.approx(0, abs=1e-5)  # the dead filter
-    table = Table.beside(folder, checkpoint.digest)
+    table = FilterTable.beside(folder, checkpoint.digest)
     assert table is not None and table.latents == 4
 
 
 def test_a_table_that_is_there_is_not_measured_again_and_one_of_other_weights_is(
-    script: ModuleType, folder: Path, table: Table
+    script: ModuleType, folder: Path, table: FilterTable
 ) -> None:
     checkpoint = gan.load(folder)
     options = script.parse(["--checkpoint", str(folder), "--latents", "3"])
@@ -76,7 +76,7 @@ def test_a_table_that_is_there_is_not_measured_again_and_one_of_other_weights_is
     assert script.table_of(checkpoint, options).latents == 8
     table.save(folder / "filters.npz")
     assert script.table_of(checkpoint, options).latents == 3
-    assert Table.load(folder / "filters.npz").digest == checkpoint.digest
+    assert FilterTable.load(folder / "filters.npz").digest == checkpoint.digest
 
 
 def test_the_smaller_generator_is_saved_and_what_it_saves_is_said(
