@@ -50,6 +50,6 @@ def archive(
 ) -> tuple[dict[str, Any], Page]:
     """What stands in the JSON and on the page of an archive of one chunk."""
     report.write_chunk(folder / "chunk", 0, findings, methods)
-    report.assemble(folder / "out", [folder / "chunk"], report.settings(checkpoint, methods))
+    report.assemble(folder / "out", [folder / "chunk"], report.settings(checkpoint, methods), methods)
     record = json.loads((folder / "out/explanations.json").read_text())
     return record, Page((folder / "out/index.html").read_text(encoding="utf-8"))

@@ -246,6 +246,25 @@ def test_what_is_wrong_with_a_network_is_said(network: nn.Module, sentence: str)
     assert sentence in str(caught.value)
 
 
+class Uncopyable(nn.Module):
+    """A deep copy of it is the network itself."""
+
+    def __init__(self) -> None:
+        super().__init__()
+        self.linear = affine(8)
+
+    def forward(self, images: Tensor) -> Tensor:
+        return self.linear(images)
+
+    def __deepcopy__(self, memo: dict[int, Any]) -> Uncopyable:
+        return self
+
+
+def test_a_network_whose_copies_share_its_state_is_caught() -> None:
+    with pytest.raises(AssertionError, match="Explaining changes the network"):
+        check_network(Uncopyable(), noise(2, 3, 8, 8))
+
+
 def test_a_network_that_waits_for_genres_says_what_to_do() -> None:
     config = gan.ModelConfig(resolution=32, width=4, genres=("Comedy", "Horror"))
     with pytest.raises(AssertionError, match="genres"):

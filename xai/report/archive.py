@@ -2,7 +2,7 @@
 
     findings = explain(methods, ["a.png"], images, trust=True)        # xai.report.findings: one Finding a poster
     write_chunk(folder / "0", 0, findings, methods)                   # as many chunks as there are
-    assemble(out, [folder / "0"], settings(checkpoint, methods, trust=True))
+    assemble(out, [folder / "0"], settings(checkpoint, methods, trust=True), methods)
     archive_zip(checkpoint, methods, findings)                        # the same files as bytes
 
 An archive holds ``explanations.json``, ``values/<method>-<chunk>.npz``, ``overlays/<poster>-<method>.png`` and
@@ -219,10 +219,10 @@ def _plain(value: Any) -> Any:
 # ---- archives ----------------------------------------------------------------------------------------
 
 
-def assemble(out: Path, chunks: Sequence[Path], made_by: Mapping[str, Any]) -> Summary:
+def assemble(out: Path, chunks: Sequence[Path], made_by: Mapping[str, Any], methods: Sequence[Attribution]) -> Summary:
     """Make one archive folder of chunk folders, complete or not at all; a folder ``out`` is replaced.
 
-    ``made_by`` is what ``settings`` says. Memory holds one chunk's records at a time, and no pictures.
+    ``made_by`` is what ``settings`` says of ``methods``. Memory holds one chunk's records at a time, and no pictures.
 
     Raises
     ------
@@ -241,7 +241,7 @@ def assemble(out: Path, chunks: Sequence[Path], made_by: Mapping[str, Any]) -> S
             reason = f" ({summary.skipped[0][1]})" if summary.skipped else ""
             raise ExplanationError(f"There is no usable picture to explain{reason}.")
         with (folder / "index.html").open("w", encoding="utf-8") as page:
-            page.write(report_page.head(summary.posters, made_by, versions(), summary.skipped))
+            page.write(report_page.head(summary.posters, made_by, methods, versions(), summary.skipped))
             for chunk in chunks:
                 with (chunk / "posters.html").open(encoding="utf-8") as articles:
                     shutil.copyfileobj(articles, page)
@@ -258,7 +258,7 @@ def archive_zip(checkpoint: Checkpoint, methods: Sequence[Attribution], findings
     with tempfile.TemporaryDirectory() as temporary:
         chunk, folder = Path(temporary, "chunk"), Path(temporary, "archive")
         write_chunk(chunk, 0, findings, methods)
-        assemble(folder, [chunk], settings(checkpoint, methods, trust))
+        assemble(folder, [chunk], settings(checkpoint, methods, trust), methods)
         buffer = io.BytesIO()
         with zipfile.ZipFile(buffer, "w", zipfile.ZIP_DEFLATED) as archive:
             for file in sorted(folder.rglob("*")):

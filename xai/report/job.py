@@ -199,7 +199,7 @@ def _finish(job: Job) -> report.Summary:
     """Make the archive of all chunks, put it in its place, and clear the rest away."""
     archive = job.work / "archive"
     try:
-        summary = report.assemble(archive, job.chunks, job.settings)
+        summary = report.assemble(archive, job.chunks, job.settings, job.methods)
     except PosterLensError:
         shutil.rmtree(job.work)  # no poster in any chunk: there is nothing to continue
         raise

@@ -77,7 +77,9 @@ def test_skipped_pictures_stand_in_the_record_and_on_the_page(
 ) -> None:
     report.write_chunk(tmp_path / "0", 0, [], methods, [("bad.jpg", "bad.jpg cannot be read.")])
     report.write_chunk(tmp_path / "1", 1, explain(methods, ["a"], images[:1]), methods)
-    summary = report.assemble(tmp_path / "out", [tmp_path / "0", tmp_path / "1"], report.settings(checkpoint, methods))
+    summary = report.assemble(
+        tmp_path / "out", [tmp_path / "0", tmp_path / "1"], report.settings(checkpoint, methods), methods
+    )
     assert summary == report.Summary(1, (("bad.jpg", "bad.jpg cannot be read."),))
     record = json.loads((tmp_path / "out/explanations.json").read_text())
     assert record["skipped"] == [{"name": "bad.jpg", "reason": "bad.jpg cannot be read."}]
@@ -90,7 +92,7 @@ def test_an_archive_without_a_poster_is_refused(
 ) -> None:
     report.write_chunk(tmp_path / "0", 0, [], methods, [("bad.jpg", "bad.jpg cannot be read.")])
     with pytest.raises(ExplanationError, match=r"no usable picture to explain \(bad.jpg cannot be read.\)"):
-        report.assemble(tmp_path / "out", [tmp_path / "0"], report.settings(checkpoint, methods))
+        report.assemble(tmp_path / "out", [tmp_path / "0"], report.settings(checkpoint, methods), methods)
     assert [file.name for file in tmp_path.iterdir()] == ["0"]
 
 

@@ -1,13 +1,17 @@
 from __future__ import annotations
 
 import math
+from dataclasses import dataclass
 from pathlib import Path
 
 import torch
 
 import gan
 import xai
+from gan.progress import Progress
 from tests.xai.archives import archive
+from xai.methods.base import Attribution, Result
+from xai.render import limit, pool
 from xai.report.findings import explain
 from xai.trust.verdict import RULE
 
@@ -25,6 +29,27 @@ def test_the_page_stands_alone_and_escapes_names(
     assert names[0] in page.text
     assert names[1] in page.text
     assert "x��.png" in page.text
+
+
+@dataclass(frozen=True, eq=False)
+class Unregistered(Attribution):
+    """What a person may write in a notebook."""
+
+    name, title, in_logits, claims = "mine", "My <own> map", False, "response"
+    promise, caveat = "It shows the picture.", "It shows nothing else."
+
+    def _attribute(self, image: torch.Tensor, progress: Progress) -> Result:
+        return Result(image)
+
+
+def test_a_method_that_is_not_registered_is_reported_like_the_others(
+    checkpoint: gan.Checkpoint, images: torch.Tensor, tmp_path: Path
+) -> None:
+    methods = [Unregistered(xai.Score(checkpoint.discriminator))]
+    record, page = archive(tmp_path, checkpoint, methods, explain(methods, ["a"], images[:1]))
+    assert page.text.count("My <own> map") == 2 and "It shows nothing else." in page.text
+    stored = record["posters"][0]["methods"]["mine"]
+    assert stored["full_colour"] == limit(pool(images[0].sum(0).numpy(), 1))
 
 
 def test_each_method_is_introduced_once(

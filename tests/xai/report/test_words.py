@@ -1,0 +1,56 @@
+"""Numbers, verdicts and checks in words."""
+
+from __future__ import annotations
+
+import math
+
+import pytest
+
+import xai
+from tests.xai.nets import discriminator, pictures, quick
+from xai.report import words
+from xai.trust.checks import Check, CheckResult
+
+
+def explained(name: str) -> xai.Explanation:
+    return quick(name, xai.Score(discriminator())).attribute(pictures(1, 32))
+
+
+@pytest.mark.parametrize(
+    ("logit", "expected"),
+    [
+        (1.0, ("real", "+1.00", "73.1%")), (-1.0, ("fake", "-1.00", "26.9%")), (0.0, ("fake", "+0.00", "50.0%")),
+        (-1e6, ("fake", "-1000000.00", "0.0%")), (1e6, ("real", "+1000000.00", "100.0%")),
+    ],
+)  # fmt: skip
+def test_a_verdict_has_a_word_a_logit_and_a_probability(logit: float, expected: tuple[str, str, str]) -> None:
+    assert words.verdict(logit) == expected
+
+
+def check(higher: bool = True, essential: bool = False) -> Check:
+    passes, fails = (0.8, 0.4) if higher else (0.4, 0.8)
+    return Check("key", "axiomatic", "Title", "", lambda subject, progress: 0.0, passes, fails, essential)
+
+
+def test_a_check_says_its_value_interval_and_limits() -> None:
+    assert words.measured(CheckResult(check(), 0.5)) == "0.5"
+    assert words.measured(CheckResult(check(), 0.912, 0.5, 1.0)) == "0.91 (0.5 to 1)"
+    assert words.measured(CheckResult(check(), math.nan)) == "not measured"
+    assert words.limits(check()) == ("≥ 0.8", "< 0.4") and words.limits(check(higher=False)) == ("≤ 0.4", "> 0.8")
+    assert words.starred(check()) == "Title" and words.starred(check(essential=True)) == "Title *"
+
+
+def test_facts_are_those_that_the_method_reports() -> None:
+    lime = explained("lime")
+    assert words.facts(lime, 0.0123)[0].startswith("R² ") and "segments" in words.facts(lime, 0.0123)[0]
+    assert words.facts(lime, 0.0123)[1:] == ["full colour: 0.012 a pixel"]
+    assert words.facts(explained("shapley"), 1.0)[1] == "4 segments"
+    assert words.facts(explained("deeplift"), 1.0)[0].startswith("completeness gap ")
+    assert words.facts(explained("activation"), 1.0)[0].endswith(" of layers.4")
+
+
+def test_sums_are_told_of_maps_in_the_scores_units_only() -> None:
+    deeplift = explained("deeplift")
+    reference, attributions = float(deeplift.base_score), float(deeplift.values.sum())
+    assert words.sums(deeplift) == f"reference {reference:+.2f}, attributions {attributions:+.2f}"
+    assert words.sums(explained("activation")) == words.sums(explained("smoothgrad")) == ""

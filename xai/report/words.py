@@ -1,0 +1,64 @@
+"""Numbers, verdicts and checks in words: the same on an archive's page and in the dashboard.
+
+facts(explanation, end)            # ["completeness gap +0.01", "R² 0.93 on 41 segments", "full colour: 0.02 a pixel"]
+verdict(1.2)                       # ("real", "+1.20", "76.9%")
+measured(result), limits(check)    # "0.91 (0.84 to 0.98)", ("≥ 0.9", "< 0.7")
+
+"""
+
+from __future__ import annotations
+
+import math
+
+from xai.methods.base import Explanation
+from xai.trust.checks import Check, CheckResult
+
+
+def facts(explanation: Explanation, end: float) -> list[str]:
+    """What there is to know about one picture's map; its colours end at ``end``."""
+    parts = []
+    if not math.isnan(float(explanation.gap)):
+        parts.append(f"completeness gap {float(explanation.gap):+.1g}")
+    if "r2" in explanation.diagnostics:
+        segments = int(explanation.diagnostics["segment_count"])
+        parts.append(f"R² {float(explanation.diagnostics['r2']):.2f} on {segments} segments")
+    elif "segment_count" in explanation.diagnostics:
+        parts.append(f"{int(explanation.diagnostics['segment_count'])} segments")
+    if "unit" in explanation.diagnostics:
+        parts.append(f"filter {int(explanation.diagnostics['unit'])} of {explanation.config['layer']}")
+    parts.append(f"full colour: {end:.2g} a pixel")
+    if not float(explanation.values.abs().max()):
+        parts.append("the map is empty: no pixel has an attribution")
+    return parts
+
+
+def sums(explanation: Explanation) -> str:
+    """The reference's score and the sum of the attributions; "" where a map is not in the score's units."""
+    if not explanation.in_logits or math.isnan(float(explanation.base_score)):
+        return ""
+    return f"reference {float(explanation.base_score):+.2f}, attributions {float(explanation.values.sum()):+.2f}"
+
+
+def verdict(logit: float) -> tuple[str, str, str]:
+    """D's verdict: "real" or "fake", its logit, and the probability of real that it stands for."""
+    probability = 1 / (1 + math.exp(-max(-700.0, logit)))
+    return "real" if logit > 0 else "fake", f"{logit:+.2f}", f"{probability:.1%}"
+
+
+def measured(result: CheckResult) -> str:
+    """The value of a check, with its interval where there is one."""
+    if math.isnan(result.value):
+        return "not measured"
+    interval = "" if math.isnan(result.low) else f" ({result.low:.2g} to {result.high:.2g})"
+    return f"{result.value:.2g}{interval}"
+
+
+def limits(check: Check) -> tuple[str, str]:
+    """From which values on a check passes, and fails."""
+    better, worse = ("≥", "<") if check.higher else ("≤", ">")
+    return f"{better} {check.passes:g}", f"{worse} {check.fails:g}"
+
+
+def starred(check: Check) -> str:
+    """Title of a check, with a star where it is essential (see xai.trust.verdict.RULE)."""
+    return check.title + (" *" if check.essential else "")
