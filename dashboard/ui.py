@@ -55,8 +55,11 @@ def verdict(logit: float | None, probability: float | None) -> None:
     if logit is None or probability is None:
         st.caption("This checkpoint has no discriminator, so there is no verdict.")
         return
-    word, colour = ("real", "red") if logit > 0 else ("fake", "blue")
-    st.markdown(f"D finds it :{colour}[**{word}**]: logit **{logit:+.2f}**, probability **{probability:.1%}**")
+    from xai.report import words
+
+    word, number, percent = words.verdict(logit)
+    colour = {"real": "red", "fake": "blue"}[word]
+    st.markdown(f"D finds it :{colour}[**{word}**]: logit **{number}**, probability **{percent}**")
 
 
 def posters_shown(kimg: float) -> str:

@@ -1,6 +1,5 @@
 """Compare: which parts of this poster speak for real and which for fake, by several methods, and whom to believe."""
 
-import math
 from typing import Any
 
 import numpy as np
@@ -14,6 +13,7 @@ from dashboard.panels.methods import choose_settings
 from dashboard.subject import require
 from xai import METHODS, REFERENCES, compare
 from xai.render import full_colours, limit, overlay, pool
+from xai.report import words
 
 COLUMNS = 3
 EVIDENCE_OF_FAKE = "What gave this fake away"
@@ -75,28 +75,6 @@ if not methods:
 of_unit = (target_layer.name, int(target)) if explained == "one filter" else None
 question = explanations.Question(checkpoint, subject.image, subject.key, reference, count, of_unit, own)
 
-
-def facts(name: str, found: Any, end: float) -> str:
-    """What was measured, in one line."""
-    parts = [f"{found.seconds * 1000:.0f} ms"]
-    if not math.isnan(float(found.gap)):
-        parts.append(f"completeness gap {float(found.gap):+.1g}")
-    if "r2" in found.diagnostics:
-        parts.append(f"R² {float(found.diagnostics['r2']):.2f}")
-    if "segment_count" in found.diagnostics:
-        parts.append(f"{int(found.diagnostics['segment_count'])} segments")
-    if "unit" in found.diagnostics:
-        parts.append(f"filter {int(found.diagnostics['unit'])} of {found.config['layer']}")
-    parts.append(f"full colour: {end:.2g} {'logit' if METHODS[name].in_logits else 'activation'} a pixel")
-    return " · ".join(parts)
-
-
-def sums(found: Any) -> str:
-    """How the shares make up the verdict."""
-    against = "" if math.isnan(float(found.base_score)) else f", reference {float(found.base_score):+.2f}"
-    return f"Score {float(found.score):+.2f}{against}; the shares add up to {float(found.values.sum()):+.2f}."
-
-
 order = trust.ranked(methods) if sort == "trust" and check else methods
 count_of_cards = len(order) + 1
 columns = [column for _ in range(0, count_of_cards, COLUMNS) for column in st.columns(COLUMNS)]
@@ -128,9 +106,10 @@ for name, card in zip(order, cards[1:], strict=True):
     with pictures[name].container():
         ui.picture(overlay(subject.pixels, maps[name], ends[name], strength))
     with card:
-        st.caption(facts(name, found[name], ends[name]))
-        if method.in_logits:
-            st.caption(sums(found[name]))
+        milliseconds = f"{found[name].seconds * 1000:.0f} ms"
+        st.caption(" · ".join([milliseconds, *words.facts(found[name], ends[name])]))
+        if sums := words.sums(found[name]):
+            st.caption(f"Score {float(found[name].score):+.2f}: {sums}.")
         st.markdown(f"**Shows** {method.promise[0].lower()}{method.promise[1:]}")
         st.markdown(f"**But** {method.caveat[0].lower()}{method.caveat[1:]}")
 

@@ -10,6 +10,7 @@ import streamlit as st
 from dashboard import ui
 from xai import METHODS
 from xai.render import enlarge_map, limit, overlay
+from xai.report import words
 from xai.trust.verdict import RULE
 
 if TYPE_CHECKING:
@@ -83,14 +84,13 @@ def show_evidence(name: str, trust: Trust) -> None:
 
 
 def _line(result: CheckResult) -> str:
-    check = result.check
     colour, word = LEVELS[result.level]
-    better, worse = ("≥", "<") if check.higher else ("≤", ">")
-    star = r" \*" if check.essential else ""
-    return (
-        f"| {check.title}{star} | {number(result.value)}{between(result.low, result.high)} "
-        f"| :{colour}-badge[{word}] | {better} {check.passes:g} | {worse} {check.fails:g} | {check.meaning} |"
-    )
+    passes, fails = words.limits(result.check)
+    cells = (
+        words.starred(result.check).replace("*", r"\*"), words.measured(result), f":{colour}-badge[{word}]",
+        passes, fails, result.check.meaning,
+    )  # fmt: skip
+    return f"| {' | '.join(cells)} |"
 
 
 def _curves(found: Any, title: str) -> None:
@@ -220,8 +220,3 @@ def number(value: float) -> str:
     if value != value:
         return "–"
     return f"{value:.1g}" if 0 < abs(value) < 0.01 else f"{value:.2f}" if abs(value) < 10 else f"{value:.0f}"
-
-
-def between(low: float, high: float) -> str:
-    """An interval in brackets, or nothing."""
-    return "" if low != low else f" ({low:.2f} to {high:.2f})"
