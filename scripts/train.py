@@ -4,7 +4,7 @@
     python scripts/train.py --data posters/ --out runs/horror --genres Horror,Thriller --kimg 200
     python scripts/train.py --data posters.zip --out runs/first --resume
     python scripts/train.py --data posters.zip --out runs/large --preset dcgan-128 --from checkpoints/dcgan-64
-    python scripts/train.py --data posters.zip --out runs/asked --conditional genres --from checkpoints/dcgan-64
+    python scripts/train.py --data posters.zip --out runs/genres --conditional genres --from checkpoints/dcgan-64
     python scripts/train.py --data posters.zip --out runs/first --device cuda --graph
     torchrun --nproc-per-node 4 scripts/train.py --data posters.zip --out runs/first
 
@@ -31,18 +31,16 @@ from gan import (
     ModelConfig,
     PosterSet,
     TrainConfig,
-    TrainingError,
     load,
     load_posters,
 )
 from gan.cli import add_settings, exit_code, tell_unread
-from gan.training.cuda_graph import check_graph
-from gan.training.growing import check_start
 from gan.training.loop import train
-from gan.training.run_folder import check_unchanged, describe
+from gan.training.plan import Plan
+from gan.training.run_folder import check_folder, stored_options
 
-PRESET, MIN_POSTERS = "dcgan-stable", 100  # of a new run, where nothing else is typed
-KEPT = {"preset": "--preset", "conditional": "--conditional", "min_posters": "--min-posters", "start": "--from"}
+PRESET, MIN_POSTERS = "dcgan-stable", 100  # defaults of a new run
+FIXED = {"preset": "--preset", "conditional": "--conditional", "min_posters": "--min-posters", "start": "--from"}
 
 
 def parse(arguments: list[str] | None = None) -> argparse.Namespace:
@@ -52,13 +50,15 @@ def parse(arguments: list[str] | None = None) -> argparse.Namespace:
     about = " ".join(f"{name}: {preset.about}" for name, preset in PRESETS.items())
     parser.add_argument("--preset", choices=PRESETS, help=f"{about} Default: {PRESET}.")
     parser.add_argument("--from", dest="start", type=Path, metavar="DIR", help="begin with this checkpoint's weights")
-    parser.add_argument("--conditional", choices=["genres"], help="networks that can be asked for genres")
+    parser.add_argument("--conditional", choices=["genres"], help="networks that take genres as labels")
     parser.add_argument("--min-posters", type=int, help=f"training posters that a genre needs, default {MIN_POSTERS}")
     add_settings(parser, ModelConfig, ("resolution", "aspect", "width", "max_width", "latent"), defaults=False)
     parser.add_argument("--fit", choices=FITS, default="crop", help="cut to a square, or pad")
     parser.add_argument("--genres", default="", help="only these, joined by commas")
     parser.add_argument("--lr", type=float, help="learning rate of both networks")
-    parser.add_argument("--device", default="cuda" if torch.cuda.is_available() else "cpu")
+    parser.add_argument(
+        "--device", default="cuda" if torch.cuda.is_available() else "cpu", help="default %(default)s here"
+    )
     parser.add_argument("--graph", action="store_true", help="the step as a CUDA graph (one CUDA device only)")
     parser.add_argument("--threads", type=int, help="CPU threads")
     parser.add_argument("--resume", action="store_true", help="go on from the state in --out")
@@ -71,7 +71,7 @@ def parse(arguments: list[str] | None = None) -> argparse.Namespace:
 def options(chosen: argparse.Namespace) -> tuple[ModelConfig, TrainConfig]:
     """The preset, or the resumed run's own options, changed by what was given on the command line."""
     if chosen.resume:
-        model, config = stored_options(chosen.out / "options.json")
+        model, config = stored_options(chosen.out)
     else:
         preset = PRESETS[chosen.preset or PRESET]
         model, config = preset.model, preset.train
@@ -84,51 +84,26 @@ def options(chosen: argparse.Namespace) -> tuple[ModelConfig, TrainConfig]:
     )
 
 
-def stored_options(path: Path) -> tuple[ModelConfig, TrainConfig]:
-    """Those of a run; TrainingError where they are not there, or damaged."""
-    try:
-        record = json.loads(path.read_text())
-        return ModelConfig.from_dict(record["model"]), TrainConfig.from_dict(record["train"])
-    except FileNotFoundError as error:
-        raise TrainingError(f"{path} is not there, and a resumed run needs it.") from error
-    except (ValueError, LookupError, TypeError, AttributeError) as error:  # no JSON, or JSON of another kind
-        raise TrainingError(f"{path} is damaged.") from error
+def check_resumed(chosen: argparse.Namespace) -> None:
+    """ValueError naming the options that a resumed run would ignore."""
+    ignored = [switch for name, switch in FIXED.items() if getattr(chosen, name) is not None]
+    if chosen.resume and ignored:
+        raise ValueError(f"A resumed run keeps its preset, genres and start; remove {' and '.join(ignored)}.")
 
 
-def refuse_kept(chosen: argparse.Namespace) -> None:
-    """ValueError naming what was typed and would not change a resumed run."""
-    typed = [switch for name, switch in KEPT.items() if getattr(chosen, name) is not None]
-    if chosen.resume and typed:
-        raise ValueError(f"A resumed run keeps its preset, genres and start; leave {' and '.join(typed)} away.")
-
-
-def asked_genres(training: PosterSet, least: int) -> tuple[str, ...]:
-    """What both networks are told of: genres of at least ``least`` training posters, in alphabetical order."""
-    found = sorted(genre for genre, count in training.genre_counts().items() if count >= least)
-    if not found:
-        raise DataError(f"No genre has {least} training posters; --conditional needs a metadata.csv with genres.")
-    return tuple(found)
+def frequent_genres(training: PosterSet, min_posters: int) -> tuple[str, ...]:
+    """Genres of at least ``min_posters`` training posters, in alphabetical order: the labels of both networks."""
+    genres = sorted(genre for genre, count in training.genre_counts().items() if count >= min_posters)
+    if not genres:
+        raise DataError(f"No genre has {min_posters} training posters; --conditional needs a metadata.csv with genres.")
+    return tuple(genres)
 
 
 def set_threads(count: int) -> None:
-    """So many CPU threads; ValueError below 1."""
+    """Number of CPU threads; ValueError below 1."""
     if count < 1:
         raise ValueError(f"--threads must be at least 1, not {count}.")
     torch.set_num_threads(count)
-
-
-def check_folder(out: Path, resume: bool) -> None:
-    """TrainingError where a run cannot begin in this folder, or has no state there to go on from."""
-    place = next(place for place in (out, *out.absolute().parents) if place.exists())
-    if not place.is_dir():
-        raise TrainingError(f"{out} cannot be written: {place} is a file.")
-    if not os.access(place, os.W_OK):
-        raise TrainingError(f"{out} cannot be written: {place} is read-only.")
-    begun = (out / "state.pt").exists()
-    if resume and not begun:
-        raise TrainingError(f"{out} holds no state to resume.")
-    if begun and not resume:
-        raise TrainingError(f"{out} holds a run already; resume it, or choose another folder.")
 
 
 def check_device(name: str) -> None:
@@ -139,40 +114,49 @@ def check_device(name: str) -> None:
         raise ValueError(f"The device {name!r} cannot be used here.") from error
 
 
+def plan_of(chosen: argparse.Namespace) -> Plan:
+    """What the command line says, as far as it can be checked before the posters are read."""
+    check_folder(chosen.out, chosen.resume)
+    model, config = options(chosen)
+    start = load(chosen.start) if chosen.start else None
+    plan = Plan(
+        chosen.out, model, config, chosen.device, chosen.resume, start, graph=chosen.graph, progress=not chosen.quiet
+    )
+    (replace(plan, start=None) if chosen.conditional else plan).check()  # a start must fit genres yet to be counted
+    return plan
+
+
 def run(chosen: argparse.Namespace, first: bool) -> None:
-    """Do what the command line asks; only the ``first`` of several processes says anything."""
+    """Train, or say what would be done; only the ``first`` of several processes prints."""
     if chosen.threads is not None:
         set_threads(chosen.threads)
     check_device(chosen.device)
-    refuse_kept(chosen)
-    check_folder(chosen.out, chosen.resume)
-    model, config = options(chosen)
-    if chosen.graph:
-        check_graph(config, torch.device(chosen.device))  # before posters are read, which can take long
-    start = load(chosen.start) if chosen.start else None
-    genres = [name.strip() for name in chosen.genres.split(",") if name.strip()]
-    posters = load_posters(chosen.data, model.size, chosen.fit, genres, progress=not chosen.quiet)
+    check_resumed(chosen)
+    plan = plan_of(chosen)
+    only_genres = [name.strip() for name in chosen.genres.split(",") if name.strip()]
+    posters = load_posters(chosen.data, plan.model.size, chosen.fit, only_genres, progress=not chosen.quiet)
     training, held_out = posters.split()
     if chosen.conditional:
-        least = MIN_POSTERS if chosen.min_posters is None else chosen.min_posters
-        model = replace(model, genres=asked_genres(training, least))
-    if start is not None:
-        check_start(start, model)
-    if chosen.resume:
-        check_unchanged(chosen.out, describe(model, config, training))
+        min_posters = MIN_POSTERS if chosen.min_posters is None else chosen.min_posters
+        plan = replace(plan, model=replace(plan.model, genres=frequent_genres(training, min_posters)))
+    plan.check()
+    plan.check_posters(training)
     if first:
         print(f"{len(training)} posters to train on, {len(held_out)} held out; device {chosen.device}")
     if chosen.dry_run:
-        sizes = {net.__name__: sum(p.numel() for p in net(model).parameters()) for net in (Generator, Discriminator)}
-        print(json.dumps({"model": asdict(model), "train": asdict(config), "parameters": sizes}, indent=2))
+        print(described(plan))
     else:
-        state = train(
-            posters, chosen.out, model, config, chosen.device, chosen.resume, not chosen.quiet, start, chosen.graph
-        )
+        state = train(posters, plan)
         if first:
             print(f"{state.steps} steps in {state.seconds / 3600:.2f} hours; state in {chosen.out}")
     if first:
         tell_unread(posters.broken)
+
+
+def described(plan: Plan) -> str:
+    """Networks, settings and numbers of parameters as JSON."""
+    sizes = {net.__name__: sum(p.numel() for p in net(plan.model).parameters()) for net in (Generator, Discriminator)}
+    return json.dumps({"model": asdict(plan.model), "train": asdict(plan.config), "parameters": sizes}, indent=2)
 
 
 def main(arguments: list[str] | None = None) -> int:

@@ -164,8 +164,35 @@ def check_unchanged(run: Path, options: dict[str, Any]) -> dict[str, Any]:
     return before
 
 
+def stored_options(run: Path) -> tuple[ModelConfig, TrainConfig]:
+    """Networks and settings of a run; TrainingError where ``options.json`` is missing or damaged."""
+    path = run / "options.json"
+    try:
+        record = json.loads(path.read_text())
+        return ModelConfig.from_dict(record["model"]), TrainConfig.from_dict(record["train"])
+    except FileNotFoundError as error:
+        raise TrainingError(f"{path} does not exist; a run cannot be resumed without it.") from error
+    except (ValueError, LookupError, TypeError, AttributeError) as error:  # no JSON, or JSON of another kind
+        raise TrainingError(f"{path} is damaged.") from error
+
+
+def check_folder(run: Path, resume: bool) -> None:
+    """TrainingError where a run cannot begin in this folder, or where there is no state to resume."""
+    existing = next(place for place in (run, *run.absolute().parents) if place.exists())
+    if not existing.is_dir():
+        raise TrainingError(f"{run} cannot be written: {existing} is a file.")
+    if not os.access(existing, os.W_OK):
+        raise TrainingError(f"{run} cannot be written: {existing} is read-only.")
+    has_state = (run / "state.pt").exists()
+    if resume and not has_state:
+        raise TrainingError(f"{run} holds no state to resume.")
+    if has_state and not resume:
+        raise TrainingError(f"{run} holds a run already; resume it, or choose another folder.")
+
+
 @contextmanager
 def writing(run: Path) -> Iterator[None]:
+    """TrainingError in place of an OSError while files of a run are written."""
     try:
         yield
     except OSError as error:

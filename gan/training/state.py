@@ -157,10 +157,8 @@ def save_state(state: State, run: Path) -> None:
 
 
 def load_state(state: State, run: Path, device: torch.device) -> None:
-    """Fill ``state`` from ``run/state.pt``; TrainingError if there is none or it does not fit."""
+    """Fill ``state`` from ``run/state.pt``; TrainingError if it cannot be read or does not fit."""
     path = run / "state.pt"
-    if not path.exists():
-        raise TrainingError(f"{run} holds no state to resume.")
     try:
         with zipfile.ZipFile(path) as file:  # torch.load does not look at the checksums
             if file.testzip() is not None:

@@ -18,6 +18,7 @@ from gan.data.posters import is_held_out
 from gan.evaluation import report
 from gan.evaluation.calibration import calibrated, moved
 from gan.training.loop import train
+from gan.training.plan import Plan
 from gan.training.run_folder import read_stats
 from tests.gan.short_runs import config_of, equal
 from tests.gan.small_judge import Judge, judge_by
@@ -40,7 +41,7 @@ def trained(data: Path, tiny: gan.ModelConfig, tmp_path_factory: pytest.TempPath
         patch.setenv("POSTERLENS_CACHE", str(cache))
         posters = gan.load_posters(data, 8, progress=False)
         config = config_of(6, grid_kimg=0.004, eval_kimg=0.024, eval_samples=16)
-        train(posters, folder / "run", tiny, config, progress=False)
+        train(posters, Plan(folder / "run", tiny, config, progress=False))
     return folder / "run"
 
 
@@ -48,7 +49,7 @@ def trained(data: Path, tiny: gan.ModelConfig, tmp_path_factory: pytest.TempPath
 def padded(oblong: Path, tiny: gan.ModelConfig, tmp_path: Path) -> Path:
     """A run of one step on horror, whose posters were shown whole."""
     posters = gan.load_posters(oblong, 8, "pad", ["Horror"], progress=False)
-    train(posters, tmp_path / "padded", tiny, config_of(1), progress=False)
+    train(posters, Plan(tmp_path / "padded", tiny, config_of(1), progress=False))
     return tmp_path / "padded"
 
 
@@ -237,7 +238,7 @@ def test_the_card_says_which_posters_there_were_and_how_they_were_brought_to_siz
     (folder / "metadata.csv").write_text(table)
     model = replace(tiny, aspect=aspect)
     posters = gan.load_posters(folder, model.size, fit, genres, progress=False)
-    train(posters, tmp_path / "run", model, config_of(1), progress=False)
+    train(posters, Plan(tmp_path / "run", model, config_of(1), progress=False))
     # The run's own states say how posters were taken, so that nobody has to.
     assert export("--run", tmp_path / "run", "--state", "latest", "--out", out, "--data", folder) == 0
     assert f"| data | {row} 5 % held out by file name |" in (out / "README.md").read_text()
@@ -250,7 +251,7 @@ def test_the_card_speaks_of_an_average_only_where_there_is_one(
     export: Callable[..., int], tiny: gan.ModelConfig, data: Path, out: Path, tmp_path: Path, kimg: int, words: str
 ) -> None:
     posters = gan.load_posters(data, 8, progress=False)
-    train(posters, tmp_path / "run", tiny, config_of(1, ema_kimg=kimg), progress=False)
+    train(posters, Plan(tmp_path / "run", tiny, config_of(1, ema_kimg=kimg), progress=False))
     assert export("--run", tmp_path / "run", "--state", "latest", "--out", out) == 0
     assert f"(height x width){words} recalibrated BatchNorm" in (out / "README.md").read_text().replace("\n", " ")
 
@@ -491,7 +492,7 @@ def test_a_conditional_run_is_not_judged_by_posters_of_other_genres(
 ) -> None:
     posters = gan.load_posters(oblong, 8, progress=False)
     asked = replace(tiny, genres=("Drama", "Horror"))
-    train(posters, tmp_path / "asked", asked, config_of(1), progress=False)
+    train(posters, Plan(tmp_path / "asked", asked, config_of(1), progress=False))
     given = ["--run", tmp_path / "asked", "--state", "latest", "--out", out]
     assert export(*given, "--data", others(oblong, tmp_path, "genres")) == 2
     assert " was trained on other posters; " in one_sentence(capsys)

@@ -13,6 +13,7 @@ from gan import PRESETS, Discriminator, Generator, ModelConfig, TrainConfig, lat
 from gan.data.synthetic import write_folder
 from gan.settings import describe
 from gan.training.losses import LOSSES
+from gan.training.plan import Plan
 from tests.scripting import one_sentence, script
 
 TINY = ["--resolution=8", "--latent=8", "--width=4", "--batch=4", "--quiet", "--device=cpu"]
@@ -177,7 +178,7 @@ def test_a_resumed_run_refuses_what_would_not_change_it(
     assert train(*where, "--kimg=0.004", *SHORT) == 0
     capsys.readouterr()
     assert train(*where, "--kimg=0.008", "--resume", *typed) == 2
-    assert one_sentence(capsys) == f"A resumed run keeps its preset, genres and start; leave {named} away."
+    assert one_sentence(capsys) == f"A resumed run keeps its preset, genres and start; remove {named}."
     assert torch.load(tmp_path / "run/state.pt", weights_only=True)["steps"] == 1
 
 
@@ -191,7 +192,9 @@ def test_there_must_be_a_run_to_resume(
     (tmp_path / "run").mkdir()
     (tmp_path / "run/state.pt").touch()
     assert train(*resume) == 2
-    assert one_sentence(capsys) == f"{tmp_path / 'run/options.json'} is not there, and a resumed run needs it."
+    assert (
+        one_sentence(capsys) == f"{tmp_path / 'run/options.json'} does not exist; a run cannot be resumed without it."
+    )
 
 
 def test_a_dry_run_looks_at_the_folder(
@@ -334,17 +337,17 @@ def test_a_graph_without_cuda_is_one_sentence_before_anything_is_read_or_written
     assert not list(tmp_path.iterdir())
 
 
-def test_a_graph_is_asked_of_training(poster_folder: Path, tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> None:
-    asked = []
+def test_a_graph_reaches_training(poster_folder: Path, tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> None:
+    plans = []
 
-    def train(*arguments: object) -> None:
-        asked.append(arguments[-1])
+    def train(posters: object, plan: Plan) -> None:
+        plans.append(plan)
         raise ValueError("enough")
 
     module = script("train")
     monkeypatch.setattr(module, "train", train)
-    monkeypatch.setattr(module, "check_graph", lambda *_: None)
+    monkeypatch.setattr("gan.training.plan.check_graph", lambda *_: None)
     where = ["--data", str(poster_folder), "--out", str(tmp_path / "run"), "--resolution=8", "--quiet", "--device=cpu"]
     for more in ([], ["--graph"]):
         assert module.main([*where, *more]) == 2
-    assert asked == [False, True]
+    assert [plan.graph for plan in plans] == [False, True]

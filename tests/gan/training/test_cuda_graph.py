@@ -23,6 +23,7 @@ from gan.training import state as states
 from gan.training.cuda_graph import WARM_UP, CudaCapture, GraphedStep, graphed_step
 from gan.training.distributed import World
 from gan.training.loop import train
+from gan.training.plan import Plan
 from gan.training.randomness import BatchRandom
 from gan.training.run_folder import read_stats
 from gan.training.schedule import Schedule
@@ -238,14 +239,14 @@ def test_runs_by_recordings_and_runs_step_by_step_are_the_same_and_resume_each_o
 ) -> None:
     """Stopped after 5 steps and after 10, which is within ticks, and once with recordings, once without."""
     model, config = small(name, 16)
-    train(posters, tmp_path / "eager", model, config, progress=False)
-    train(posters, tmp_path / "graph", model, config, progress=False, graph=True)
+    train(posters, Plan(tmp_path / "eager", model, config, progress=False))
+    train(posters, Plan(tmp_path / "graph", model, config, progress=False, graph=True))
     assert recorded.replayed > 0
     for begin, graph in enumerate((True, False, True)):
         part = replace(config, kimg=(6, 9, 16)[begin] * 0.004)
         if config.decay_from < 1 and begin < 2:
             part = replace(part, decay_from=1.0)  # it counts from the length of the run
-        train(posters, tmp_path / "parts", model, part, resume=begin > 0, progress=False, graph=graph)
+        train(posters, Plan(tmp_path / "parts", model, part, resume=begin > 0, progress=False, graph=graph))
     assert_same_run(tmp_path / "eager", tmp_path / "graph")
     if config.decay_from == 1:
         assert_same_run(tmp_path / "eager", tmp_path / "parts")
@@ -255,7 +256,7 @@ def test_a_run_by_recordings_that_is_interrupted_resumes_exactly(
     posters: PosterSet, tmp_path: Path, recorded: CpuCapture, monkeypatch: pytest.MonkeyPatch
 ) -> None:
     model, config = small("dcgan-128", 16)
-    train(posters, tmp_path / "eager", model, config, progress=False)
+    train(posters, Plan(tmp_path / "eager", model, config, progress=False))
     whole = GraphedStep.__call__
 
     def interrupted(step_fn: GraphedStep, state: State, *arguments: Any) -> Tensor:
@@ -265,8 +266,8 @@ def test_a_run_by_recordings_that_is_interrupted_resumes_exactly(
         return figures
 
     monkeypatch.setattr(GraphedStep, "__call__", interrupted)
-    assert train(posters, tmp_path / "parts", model, config, progress=False, graph=True).steps == 11
-    assert train(posters, tmp_path / "parts", model, config, resume=True, progress=False, graph=True).steps == 16
+    assert train(posters, Plan(tmp_path / "parts", model, config, progress=False, graph=True)).steps == 11
+    assert train(posters, Plan(tmp_path / "parts", model, config, resume=True, progress=False, graph=True)).steps == 16
     assert recorded.replayed > 0
     files = [torch.load(tmp_path / name / "state.pt", weights_only=True) for name in ("eager", "parts")]
     for name in files[0].keys() - {"seconds"}:
@@ -291,8 +292,8 @@ def test_a_run_by_recordings_is_restored_as_one_step_by_step(
 
     monkeypatch.setattr(loop, "step", diverging(step))
     monkeypatch.setattr(loop, "graphed_step", lambda *_: diverging(GraphedStep(recorded)))
-    eager = train(posters, tmp_path / "eager", model, config, progress=False)
-    graph = train(posters, tmp_path / "graph", model, config, progress=False, graph=True)
+    eager = train(posters, Plan(tmp_path / "eager", model, config, progress=False))
+    graph = train(posters, Plan(tmp_path / "graph", model, config, progress=False, graph=True))
     assert eager.restores == graph.restores == 1
     assert recorded.recorded == 2
     assert_same_run(tmp_path / "eager", tmp_path / "graph")
@@ -321,7 +322,7 @@ def test_where_there_can_be_no_graph_one_sentence_says_so(
 
 def test_a_run_that_cannot_be_a_graph_leaves_no_folder(posters: PosterSet, tiny: ModelConfig, tmp_path: Path) -> None:
     with pytest.raises(TrainingError, match="needs a CUDA device, not cpu"):
-        train(posters, tmp_path / "run", tiny, config_of(1), progress=False, graph=True)
+        train(posters, Plan(tmp_path / "run", tiny, config_of(1), progress=False, graph=True))
     assert not (tmp_path / "run").exists()
 
 

@@ -20,6 +20,7 @@ from gan import ModelConfig, PosterSet, TrainConfig, TrainingError, load
 from gan.training import distributed as several
 from gan.training.distributed import World, joined, synchronised
 from gan.training.loop import train
+from gan.training.plan import Plan
 from gan.training.run_folder import read_stats
 from gan.training.state import new_state
 from gan.training.step import step
@@ -80,10 +81,9 @@ def test_processes_share_a_batch_without_gap_or_overlap() -> None:
 def test_a_batch_that_cannot_be_shared_is_refused(
     batch: int, size: int, posters: PosterSet, tiny: ModelConfig, tmp_path: Path
 ) -> None:
-    from gan.training.loop import _begin
-
-    with pytest.raises(TrainingError, match=rf"^A batch of {batch} cannot be shared by {size} processes\.$"):
-        _begin(posters, tmp_path, tiny, config_of(1), torch.device("cpu"), False, None, World(0, size))
+    plan = Plan(tmp_path, tiny, config_of(1))
+    with pytest.raises(TrainingError, match=rf"^A batch of {batch} cannot be divided among {size} processes\.$"):
+        plan.check_world(World(0, size))
 
 
 BATCHNORM = """
@@ -235,7 +235,7 @@ def test_the_same_command_under_torchrun_is_the_same_run(
     assert len([line for line in out.splitlines() if line.startswith("10 steps in")]) == 1
 
     config = TrainConfig(kimg=0.04, batch=4, tick_kimg=0.02, lecam=0.3, eval_kimg=0)
-    state = train(posters, tmp_path / "alone", tiny, config, progress=False)
+    state = train(posters, Plan(tmp_path / "alone", tiny, config, progress=False))
     record = torch.load(tmp_path / "run/state.pt", weights_only=True)
     assert record["steps"] == state.steps == 10
     for part in ("generator", "discriminator", "ema"):
@@ -261,7 +261,7 @@ loop.joined = lambda device: joined(device, timedelta(seconds=30))
 posters = load_posters(sys.argv[1], 8, progress=False)
 config = TrainConfig(kimg=4000, batch=4, tick_kimg=0.02, snapshot_kimg=0.02, grid_kimg=1000, eval_kimg=0, augment="")
 try:
-    loop.train(posters, Path(sys.argv[2]), ModelConfig(8, 8, 4), config, progress=False)
+    loop.train(posters, Plan(Path(sys.argv[2]), ModelConfig(8, 8, 4), config, progress=False))
 except TrainingError as error:
     print(f"error: {error}")
     sys.exit(2)
@@ -290,7 +290,7 @@ def test_a_lost_process_ends_the_other_with_one_sentence_and_a_state_to_go_on_fr
     assert out.splitlines()[-1] == "error: Another process was lost; go on from the last saved state with --resume."
     steps = torch.load(run / "state.pt", weights_only=True)["steps"]
     config = config_of(steps + 3, tick_kimg=0.02)
-    assert train(posters, run, tiny, config, resume=True, progress=False).steps == steps + 3
+    assert train(posters, Plan(run, tiny, config, resume=True, progress=False)).steps == steps + 3
 
 
 def test_a_process_that_never_comes_is_a_lost_one(monkeypatch: pytest.MonkeyPatch) -> None:

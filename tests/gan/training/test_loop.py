@@ -20,7 +20,7 @@ import torch
 from PIL import Image
 from torch import Tensor, nn
 
-from gan import PRESETS, ModelConfig, PosterSet, TrainConfig, TrainingError, latents, load
+from gan import PRESETS, MetricsUnavailableError, ModelConfig, PosterSet, TrainConfig, TrainingError, latents, load
 from gan.evaluation import validation
 from gan.evaluation.calibration import calibrated
 from gan.evaluation.validation import Validation
@@ -28,6 +28,7 @@ from gan.training import guard_rails, loop
 from gan.training import state as states
 from gan.training.batches import BatchLoader
 from gan.training.loop import train
+from gan.training.plan import Plan
 from gan.training.run_folder import read_stats
 from gan.training.schedule import crossed, noise_seed
 from gan.training.state import State, new_state, recalibrate
@@ -43,7 +44,7 @@ def go(posters: PosterSet, tiny: ModelConfig, tmp_path: Path) -> Callable[..., S
     """Train in tmp_path/run."""
 
     def run(config: TrainConfig, resume: bool = False, out: Path = tmp_path / "run") -> State:
-        return train(posters, out, tiny, config, resume=resume, progress=False)
+        return train(posters, Plan(out, tiny, config, resume=resume, progress=False))
 
     return run
 
@@ -120,9 +121,9 @@ def test_a_run_needs_a_batch_of_posters(go: Callable[..., State]) -> None:
 
 def test_posters_of_another_size_are_refused(posters: PosterSet, tiny: ModelConfig, run: Path) -> None:
     with pytest.raises(TrainingError, match=r"^The networks are for posters of 16 x 16 pixels, and .* 8 x 8\.$"):
-        train(posters, run, replace(tiny, resolution=16), config_of(1), progress=False)
+        train(posters, Plan(run, replace(tiny, resolution=16), config_of(1), progress=False))
     with pytest.raises(TrainingError, match=r"^The networks are for posters of 8 x 12 pixels"):
-        train(posters, run, replace(tiny, aspect="2:3"), config_of(1), progress=False)
+        train(posters, Plan(run, replace(tiny, aspect="2:3"), config_of(1), progress=False))
     assert not run.exists()
 
 
@@ -136,8 +137,8 @@ def test_a_run_says_what_it_began_with_even_after_it_was_resumed(
     posters: PosterSet, tiny: ModelConfig, checkpoints: Path, run: Path
 ) -> None:
     start = load(checkpoints / "tiny")
-    train(posters, run, tiny, config_of(1), progress=False, start=start)
-    train(posters, run, tiny, config_of(2), progress=False, resume=True)
+    train(posters, Plan(run, tiny, config_of(1), progress=False, start=start))
+    train(posters, Plan(run, tiny, config_of(2), progress=False, resume=True))
     record = json.loads((run / "options.json").read_text())
     assert record["start"] == {"name": "tiny", "digest": start.digest}
 
@@ -146,7 +147,7 @@ def test_a_state_of_another_run_is_named_by_its_run(
     go: Callable[..., State], posters: PosterSet, tiny: ModelConfig, run: Path, tmp_path: Path
 ) -> None:
     go(config_of(1))
-    train(posters, tmp_path / "on", tiny, config_of(1), progress=False, start=load(run / "latest"))
+    train(posters, Plan(tmp_path / "on", tiny, config_of(1), progress=False, start=load(run / "latest")))
     assert json.loads((tmp_path / "on/options.json").read_text())["start"]["name"] == run.name
 
 
@@ -158,7 +159,7 @@ def test_a_run_begins_with_the_checkpoints_networks_and_leaves_the_checkpoint_al
     first = new_state(tiny, config_of(1), start=start)
     assert equal(first.generator.state_dict(), start.generator.state_dict())
     assert equal(first.discriminator.state_dict(), start.discriminator.state_dict())
-    train(posters, run, tiny, config_of(2), progress=False, start=start)
+    train(posters, Plan(run, tiny, config_of(2), progress=False, start=start))
     assert weights_digest(start) == digest
     assert not start.generator.training
 
@@ -172,7 +173,7 @@ def test_a_critic_weighs_genres_by_how_many_training_posters_have_them(
 ) -> None:
     monkeypatch.setitem(states.BACKBONES, "efficientnet-lite0", Pyramid)
     model = replace(tiny, genres=("Comedy", "Drama"), embedding=3)
-    state = train(posters, run, model, config_of(1, critic=1.0), progress=False)
+    state = train(posters, Plan(run, model, config_of(1, critic=1.0), progress=False))
     labels = posters.split()[0].genre_labels(model.genres)
     for place in range(2):
         has, lacks = (labels[:, place] == 1).sum(), (labels[:, place] == -1).sum()
@@ -184,18 +185,18 @@ def test_a_critic_weighs_genres_by_how_many_training_posters_have_them(
 
 def test_a_resumed_run_keeps_its_labels(posters: PosterSet, tiny: ModelConfig, run: Path) -> None:
     model = replace(tiny, genres=("Comedy", "Drama"), embedding=3)
-    train(posters, run, model, config_of(1), progress=False)
-    assert train(posters, run, model, config_of(2), progress=False, resume=True).steps == 2
+    train(posters, Plan(run, model, config_of(1), progress=False))
+    assert train(posters, Plan(run, model, config_of(2), progress=False, resume=True)).steps == 2
     relabelled = replace(posters, genres=posters.genres[::-1])
     with pytest.raises(TrainingError, match="was trained on other posters"):
-        train(relabelled, run, model, config_of(3), progress=False, resume=True)
+        train(relabelled, Plan(run, model, config_of(3), progress=False, resume=True))
 
 
 def test_a_conditional_run_leaves_a_checkpoint_that_can_be_asked(
     posters: PosterSet, tiny: ModelConfig, run: Path
 ) -> None:
     model = replace(tiny, genres=("Comedy", "Drama"), embedding=3)
-    state = train(posters, run, model, config_of(3, label_ramp_kimg=0), progress=False)
+    state = train(posters, Plan(run, model, config_of(3, label_ramp_kimg=0), progress=False))
     latest = load(run / "latest")
     feed = BatchLoader(posters.split()[0], model.genres, torch.device("cpu"))
     labels = torch.tensor([[1.0, -1.0]] * 2)
@@ -301,7 +302,7 @@ def test_every_preset_resumes_bit_for_bit(
     """12 steps cross an epoch; the run is stopped by Ctrl-C after 5 of them, which is within a tick."""
     monkeypatch.setitem(states.BACKBONES, "efficientnet-lite0", Pyramid)
     model, config = small(name, 12)
-    train(posters, tmp_path / "whole", model, config, progress=False)
+    train(posters, Plan(tmp_path / "whole", model, config, progress=False))
     step = loop.step
 
     def interrupted(state: State, *arguments: Any) -> Tensor:
@@ -311,8 +312,8 @@ def test_every_preset_resumes_bit_for_bit(
         return figures
 
     monkeypatch.setattr(loop, "step", interrupted)
-    assert train(posters, tmp_path / "parts", model, config, progress=False).steps == 5
-    assert train(posters, tmp_path / "parts", model, config, resume=True, progress=False).steps == 12
+    assert train(posters, Plan(tmp_path / "parts", model, config, progress=False)).steps == 5
+    assert train(posters, Plan(tmp_path / "parts", model, config, resume=True, progress=False)).steps == 12
     assert_same_states(tmp_path / "whole", tmp_path / "parts")
     last = [read_stats(tmp_path / run)[-1] for run in ("whole", "parts")]
     for row in last:
@@ -374,7 +375,7 @@ def test_a_resumed_run_notices_another_fit(
     go(config_of(2))
     padded = replace(posters, images=posters.images[:, ::-1])
     with pytest.raises(TrainingError, match="--fit"):
-        train(padded, run, tiny, config_of(4), resume=True, progress=False)
+        train(padded, Plan(run, tiny, config_of(4), resume=True, progress=False))
 
 
 def test_what_a_killed_run_was_writing_is_cleared_away(go: Callable[..., State], run: Path) -> None:
@@ -394,7 +395,7 @@ def test_a_resumed_run_keeps_its_posters(
 ) -> None:
     go(config_of(2))
     with pytest.raises(TrainingError, match="was trained on other posters"):
-        train(posters.select(range(20)), run, tiny, config_of(4), resume=True, progress=False)
+        train(posters.select(range(20)), Plan(run, tiny, config_of(4), resume=True, progress=False))
 
 
 def test_a_resumed_run_keeps_its_networks(
@@ -402,7 +403,7 @@ def test_a_resumed_run_keeps_its_networks(
 ) -> None:
     go(config_of(2))
     with pytest.raises(TrainingError, match=r"state\.pt does not fit these options, or is damaged\.$"):
-        train(posters, run, replace(tiny, width=5), config_of(4), resume=True, progress=False)
+        train(posters, Plan(run, replace(tiny, width=5), config_of(4), resume=True, progress=False))
 
 
 @pytest.mark.parametrize("content", [b"", b"no state at all", b"PK\x03\x04", None])
@@ -495,14 +496,16 @@ def test_a_killed_run_resumes_from_a_whole_state(
     often = [f"--{name}-kimg=0.004" for name in ("tick", "snapshot", "grid")]
     with training_process(poster_folder, run, *often) as process:
         wait_for(run / "state.pt", process)
-        time.sleep(random.uniform(0, 0.4))
+        delay = random.uniform(0, 0.4)
+        print(f"killed {delay:.4f} s after the first state")  # shown where the test fails
+        time.sleep(delay)
         process.kill()
         process.wait()
     steps = torch.load(run / "state.pt", weights_only=True)["steps"]
     assert steps >= 1
-    state = train(posters, run, tiny, config_of(steps + 3), resume=True, progress=False)
+    state = train(posters, Plan(run, tiny, config_of(steps + 3), resume=True, progress=False))
     assert state.steps == steps + 3
-    untouched = train(posters, run.with_name("whole"), tiny, config_of(steps + 3), progress=False)
+    untouched = train(posters, Plan(run.with_name("whole"), tiny, config_of(steps + 3), progress=False))
     assert equal(weights(state), weights(untouched))
     assert load(run / "latest").info["updates"] == steps + 3
 
@@ -545,7 +548,7 @@ def test_a_disk_that_fills_up_leaves_the_earlier_state(limit: int, go: Callable[
 
 def test_a_run_below_a_file_is_refused(go: Callable[..., State], tmp_path: Path) -> None:
     (tmp_path / "file").touch()
-    with pytest.raises(TrainingError, match=r"file/run cannot be written \(.+\)"):
+    with pytest.raises(TrainingError, match=r"file/run cannot be written: .*file is a file\.$"):
         go(config_of(1), out=tmp_path / "file" / "run")
 
 
@@ -679,7 +682,7 @@ def test_the_best_checkpoint_is_kept_and_not_the_last(
         judged.append((len(training), len(held_out), samples, first))
         return Validation({"fd_lite1": next(figures), "kid_lite1": 0.1}, {}, (), samples, 0, 0, first)
 
-    monkeypatch.setattr(loop.validation, "validate", judge)
+    monkeypatch.setattr(validation, "validate", judge)
     go(config_of(6, eval_kimg=0.008, eval_samples=20))
     assert load(run / "best").info["updates"] == 4
     assert load(run / "best").info["fd_lite1"] == 5
@@ -709,10 +712,10 @@ def test_a_run_without_the_judge_goes_on_without_its_figures(
     go: Callable[..., State], run: Path, monkeypatch: pytest.MonkeyPatch
 ) -> None:
     def missing(*_: object) -> None:
-        raise loop.MetricsUnavailableError("not installed")
+        raise MetricsUnavailableError("not installed")
 
-    monkeypatch.setattr(loop.validation, "validate", missing)
-    with pytest.warns(RuntimeWarning, match=r"^The run is not judged, and has no best state: not installed$"):
+    monkeypatch.setattr(validation, "validate", missing)
+    with pytest.warns(RuntimeWarning, match=r"^The run is not validated, and has no best state: not installed$"):
         assert go(config_of(2, eval_kimg=0.004)).steps == 2
     assert not (run / "best").exists()
     assert "fd_lite1" not in read_stats(run)[0]

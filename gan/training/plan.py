@@ -1,0 +1,90 @@
+"""What a run is to be, and whether it can be; ``train.py --dry-run`` and training itself ask here.
+
+plan = Plan(Path("runs/first"), ModelConfig(), TrainConfig(kimg=50))
+plan.check()                       # before posters are read, which can take long
+plan.check_posters(training)
+train(posters, plan)               # gan.training.loop; checks again
+"""
+
+from __future__ import annotations
+
+from dataclasses import dataclass
+from pathlib import Path
+
+import torch
+
+from gan.checkpoints.record import Checkpoint
+from gan.data.posters import PosterSet
+from gan.errors import TrainingError
+from gan.networks.config import ModelConfig
+from gan.training.config import TrainConfig
+from gan.training.cuda_graph import check_graph
+from gan.training.distributed import World
+from gan.training.growing import check_start
+from gan.training.run_folder import check_folder, check_unchanged, describe
+
+
+@dataclass(frozen=True)
+class Plan:
+    """What a run is to be.
+
+    folder : where everything is written.
+    model, config : the networks, and how they are trained.
+    device : where, a torch device or its name.
+    resume : whether to go on from the state in the folder.
+    start : a checkpoint whose networks the run begins with (gan.training.growing), or None.
+    graph : whether the step is captured as a CUDA graph (gan.training.cuda_graph).
+    progress : whether to show a progress bar.
+    """
+
+    folder: Path
+    model: ModelConfig
+    config: TrainConfig
+    device: str | torch.device = "cpu"
+    resume: bool = False
+    start: Checkpoint | None = None
+    graph: bool = False
+    progress: bool = True
+
+    def check(self) -> None:
+        """Check all that does not depend on the posters; nothing is written.
+
+        Raises
+        ------
+        TrainingError
+            If the folder holds a run, holds none to resume or cannot be written, or if settings, start or graph do
+            not fit.
+        """
+        check_folder(self.folder, self.resume)
+        if self.config.penalty and self.model.norm_d:
+            raise TrainingError("R1 and R2 need a D without BatchNorm; leave --penalty at 0, or use another --preset.")
+        if self.graph:
+            check_graph(self.config, torch.device(self.device))
+        if self.start is not None:
+            check_start(self.start, self.model)
+
+    def check_posters(self, training: PosterSet) -> None:
+        """Check the training posters against the plan, and against those of the run that is resumed.
+
+        Raises
+        ------
+        TrainingError
+            If they are fewer than a batch, of another size than the networks', or other posters than before; if the
+            run so far had another batch or seed.
+        """
+        if len(training) < self.config.batch:
+            raise TrainingError(f"A batch of {self.config.batch} needs more than {len(training)} training posters.")
+        (height, width), (poster_height, poster_width) = self.model.size, training.images.shape[1:3]
+        if (height, width) != (poster_height, poster_width):
+            raise TrainingError(
+                f"The networks are for posters of {width} x {height} pixels, "
+                f"and these have {poster_width} x {poster_height}."
+            )
+        if self.resume:
+            check_unchanged(self.folder, describe(self.model, self.config, training))
+
+    def check_world(self, world: World) -> None:
+        """TrainingError if the batch cannot be divided among the processes, at least two posters for each."""
+        part = self.config.batch // world.size
+        if part * world.size < self.config.batch or part < 2:
+            raise TrainingError(f"A batch of {self.config.batch} cannot be divided among {world.size} processes.")
