@@ -215,8 +215,9 @@ def test_a_tensor_that_is_brought_to_the_device_is_found() -> None:
 
 @pytest.fixture
 def recorded(monkeypatch: pytest.MonkeyPatch) -> CpuCapture:
-    """``train(..., graph=True)`` on a CPU, by recordings."""
+    """``Plan(..., graph=True)`` on a CPU, by recordings."""
     capture = CpuCapture()
+    monkeypatch.setattr("gan.training.plan.check_graph", lambda *_: None)
     monkeypatch.setattr(loop, "graphed_step", lambda *_: GraphedStep(capture))
     return capture
 
