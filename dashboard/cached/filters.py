@@ -24,7 +24,7 @@ if TYPE_CHECKING:
     from xai.generator.contributions import By, Contributions, LatentGradients
     from xai.generator.filter_table import FilterTable
     from xai.generator.folded import FoldedGenerator
-    from xai.networks.batches import Memory
+    from xai.networks.cache import Cache
 
 
 @st.cache_resource(max_entries=256, show_spinner="Drawing the poster without this filter", hash_funcs=HASH_FUNCS)
@@ -75,17 +75,16 @@ def measure_filters(checkpoint: gan.Checkpoint, progress: Progress) -> None:
 
 
 @st.cache_resource(show_spinner=False)
-def _jacobians(pixels: int) -> Memory:
-    """For what is as large as a layer's filters times a picture of so many pixels: fewer of large ones."""
-    from xai.networks.batches import Memory
+def _jacobians() -> Cache:
+    """Answers as large as a layer's filters times a picture."""
+    from xai.networks.cache import Cache
 
-    return Memory(max(4, 32 * 64 * 64 // pixels))
+    return Cache(2**29)
 
 
 def _cached(key: tuple[Any, ...], checkpoint: gan.Checkpoint, doing: str, compute: Callable[[], Any]) -> Any:
     """The answer under this key, computed now under a spinner if it is not there."""
-    height, width = checkpoint.config.size
-    memory = _jacobians(height * width)
+    memory = _jacobians()
     if key in memory:
         return memory.get(key, compute)
     with st.spinner(doing):

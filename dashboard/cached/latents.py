@@ -25,7 +25,7 @@ if TYPE_CHECKING:
     from xai.latents.paths import Path as Walk
     from xai.latents.sensitivity import LatentSensitivity
     from xai.latents.study import LatentStudy
-    from xai.networks.batches import Memory
+    from xai.networks.cache import Cache
 
 
 @st.cache_resource(max_entries=16, show_spinner="Measuring all latent dimensions", hash_funcs=HASH_FUNCS)
@@ -145,10 +145,10 @@ def inversion(subject: Subject, progress: Progress) -> Inversion:
 
 
 @st.cache_resource(show_spinner=False)
-def _atlases() -> Memory:
-    from xai.networks.batches import Memory
+def _atlases() -> Cache:
+    from xai.networks.cache import Cache
 
-    return Memory(8)
+    return Cache(2**25)
 
 
 @dataclass(frozen=True, eq=False)

@@ -31,7 +31,7 @@ if TYPE_CHECKING:
     from gan.evaluation.report import Evaluation
     from gan.progress import Progress
     from gan.upscaling.network import Upscaler
-    from xai.networks.batches import Memory
+    from xai.networks.cache import Cache
     from xai.networks.layers import Layer
 
 
@@ -170,10 +170,10 @@ def enlarged(path: Path, subject: Subject) -> tuple[Tensor, Tensor]:
 
 
 @st.cache_resource(show_spinner=False)
-def _posters() -> Memory:
-    from xai.networks.batches import Memory
+def _posters() -> Cache:
+    from xai.networks.cache import Cache, one
 
-    return Memory(2)  # not st.cache_resource itself, for the same reason as ``answers``
+    return Cache(2, size=one)  # not st.cache_resource itself, for the same reason as ``answers``
 
 
 def posters(size: tuple[int, int], progress: Progress = silent) -> gan.PosterSet | None:
@@ -218,11 +218,11 @@ def score_or_none(checkpoint: gan.Checkpoint) -> Any:
 
 
 @st.cache_resource(show_spinner=False)
-def answers() -> Memory:
+def answers() -> Cache:
     """Answers that show a bar while they are found: st.cache_resource would record it, and replay it."""
-    from xai.networks.batches import Memory
+    from xai.networks.cache import Cache
 
-    return Memory(512)
+    return Cache(2**28)
 
 
 @st.cache_resource(max_entries=256, show_spinner=False, hash_funcs=HASH_FUNCS)

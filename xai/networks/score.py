@@ -1,10 +1,13 @@
-"""What is explained: a number that a network gives to each input.
+"""The target of an explanation: a number that a network gives to each input.
 
-score = Score(discriminator)                              # (N,), D's logit: above 0 means "real"
-score = Score(discriminator, layer="layers.4", unit=7)    # the mean of one channel's map
-score = Score(discriminator, layer="layers.4", unit=7, place=(3, 5))    # one neuron
-score = Score.of_latents(generator, discriminator)        # D's logit of the poster that a latent becomes
-score(images)                                             # (N,)
+    score = Score(discriminator)                              # (N,), D's logit: above 0 means "real"
+    score = Score(discriminator, layer="layers.4", unit=7)    # the mean of one channel's map
+    score = Score(discriminator, layer="layers.4", unit=7, place=(3, 5))    # one neuron
+    score = Score.of_latents(generator, discriminator)        # D's logit of the poster that a latent becomes
+    score(images)                                             # (N,)
+    score.meaning.high                                        # "real"
+
+A score says itself what high and low mean, so that every text about a map can be made from it.
 """
 
 from __future__ import annotations
@@ -13,6 +16,7 @@ import copy
 import hashlib
 from collections import OrderedDict
 from collections.abc import Callable
+from dataclasses import dataclass
 from typing import Any
 
 import torch
@@ -20,28 +24,43 @@ from torch import Tensor, nn
 
 from gan.networks.dcgan import Discriminator, Generator
 from xai.errors import ExplanationError
-from xai.networks.batches import Memory, at_once
+from xai.networks.batches import at_once
+from xai.networks.cache import Cache, one
 from xai.networks.chain import Chain, Trace
 from xai.networks.hooks import activations, check_given, find_layer, private_copy
 
 PICK = "pick"
-LINEAR = (nn.Conv2d, nn.ConvTranspose2d, nn.Linear)
-BENDS = (nn.ReLU, nn.LeakyReLU, nn.ELU, nn.Sigmoid, nn.Tanh)
+ACTIVATIONS = (nn.ReLU, nn.LeakyReLU, nn.ELU, nn.Sigmoid, nn.Tanh)
 ROWS = 256  # pictures at once, fewer of large ones
-KEPT = 64  # answers that a score remembers for other methods
+ANSWER_BYTES = 2**26  # of the answers that a score keeps for other methods
 TRACES = 4  # of references, fewer of large ones; 16 of them at 64 pixels take 16 MB
+
+
+@dataclass(frozen=True)
+class Meaning:
+    """What a score is, for texts: ``name`` is "D's logit", ``high`` "real", ``low`` "fake", ``unit`` "logit"."""
+
+    name: str
+    high: str
+    low: str
+    unit: str
+
+
+LOGIT = Meaning("D's logit", "real", "fake", "logit")
+OUTPUT = Meaning("the network's output", "a higher output", "a lower output", "output")
 
 
 class Score:
     """Inputs (N, C, H, W) to numbers (N,), on a private copy of the network.
 
     Of a Discriminator the logit is explained, not the probability: the Sigmoid saturates, and a
-    confident D then has gradients and DeepLIFT shares of exactly 0. With ``layer`` it is the mean of a
+    confident D then has gradients and DeepLIFT attributions of exactly 0. With ``layer`` it is the mean of a
     ``unit``'s map, or the neuron at ``place`` (row, column) of that map. Any other module with one output
     for each input is explained as it is.
 
     ``chain`` is the network as a chain of steps, None where it is none; ``size`` is (height, width) of a
-    discriminator's pictures, None of other networks'; ``layer``, ``unit`` and ``place`` are kept as given.
+    discriminator's pictures, None of other networks'; ``layer``, ``unit`` and ``place`` are those given, and
+    ``meaning`` says what high and low mean.
 
     Raises
     ------
@@ -58,15 +77,16 @@ class Score:
     ) -> None:
         check_given(network)
         parts: dict[str, nn.Module] = {"layers": network}
+        self.meaning = OUTPUT
         self._shape: tuple[int, ...] | None = None
         self.size: tuple[int, int] | None = None  # of pictures, also where inputs are noise
         if isinstance(network, Discriminator):
-            self.size = network.config.size
+            self.size, self.meaning = network.config.size, LOGIT
             parts, self._shape = {"layers": network.layers[:-1]}, (3, *self.size)
         if layer is not None:
             if not isinstance(network, Discriminator):
-                raise ExplanationError("Units can be explained of a discriminator only.")
-            parts = _up_to_unit(network, layer, unit, place)
+                raise ExplanationError("Only units of a discriminator can be explained.")
+            parts, self.meaning = _up_to_unit(network, layer, unit, place), _meaning_of_unit(layer, unit, place)
         self.layer, self.unit, self.place = layer, unit if layer is not None else None, place
         self._use(_joined(parts))
 
@@ -83,9 +103,11 @@ class Score:
         """
         check_given(generator)
         score = cls(discriminator)
-        drawn, judged = (" x ".join(map(str, network.config.size)) for network in (generator, discriminator))
-        if drawn != judged:
-            raise ExplanationError(f"The generator draws {drawn} pixels, the discriminator judges {judged}.")
+        generated, expected = (" x ".join(map(str, network.config.size)) for network in (generator, discriminator))
+        if generated != expected:
+            raise ExplanationError(
+                f"The generator's pictures have {generated} pixels, the discriminator takes {expected}."
+            )
         score._shape = (generator.config.latent, 1, 1)
         score._use(_joined({"generator": generator.layers, "layers": discriminator.layers[:-1]}))
         return score
@@ -93,7 +115,8 @@ class Score:
     def _use(self, network: nn.Module) -> None:
         self._network = network
         self.chain = Chain.of(self._network)
-        self._memory, self._traces = Memory(KEPT), Memory(at_once(TRACES, self.size or (1, 1)))
+        self._answers = Cache(ANSWER_BYTES)
+        self._traces = Cache(at_once(TRACES, self.size or (1, 1)), size=one)
 
     @torch.no_grad()
     def __call__(self, images: Tensor) -> Tensor:
@@ -116,7 +139,7 @@ class Score:
         if self._shape and images.shape[1:] != self._shape:
             expected = ", ".join(str(size) for size in self._shape)
             raise ExplanationError(
-                f"This network judges inputs of the shape (N, {expected}), not {tuple(images.shape)}."
+                f"This network takes inputs of the shape (N, {expected}), not {tuple(images.shape)}."
             )
 
     def usual_layer(self, depth: int) -> str:
@@ -124,7 +147,7 @@ class Score:
 
         Of a network without any, its first layer.
         """
-        names = [name for name, module in self._network.named_modules() if isinstance(module, BENDS)]
+        names = [name for name, module in self._network.named_modules() if isinstance(module, ACTIVATIONS)]
         return names[min(depth, len(names) - 1)] if names else "layers.0"
 
     def module(self) -> nn.Module:
@@ -138,8 +161,8 @@ class Score:
         with torch.enable_grad():
             leaf = images.detach().clone().requires_grad_()
             output = self._network(leaf)
-            (slopes,) = torch.autograd.grad(output.sum(), leaf)
-        return output.detach()[:, 0], slopes
+            (gradient,) = torch.autograd.grad(output.sum(), leaf)
+        return output.detach()[:, 0], gradient
 
     def layer_gradient(self, images: Tensor, layer: str) -> tuple[Tensor, Tensor]:
         """(output of a layer, d score / d output), both in the layer's shape (N, ...).
@@ -159,46 +182,27 @@ class Score:
         with torch.enable_grad():
             scores = network(images)
             reached = bool(outputs) and scores.requires_grad
-            slopes = torch.autograd.grad(scores.sum(), outputs[-1], allow_unused=True)[0] if reached else None
-        if slopes is None:
+            gradient = torch.autograd.grad(scores.sum(), outputs[-1], allow_unused=True)[0] if reached else None
+        if gradient is None:
             raise ExplanationError(f"The score does not depend on the layer {layer!r}.")
-        return outputs[-1].detach(), slopes
+        return outputs[-1].detach(), gradient
 
     def trace(self, references: Tensor) -> Trace:
-        """The chain's trace of these references, remembered for the next picture."""
+        """The chain's trace of these references, cached for the next picture."""
         chain = self.chain
-        assert chain is not None  # asked by methods that have looked
+        assert chain is not None  # methods ask only where there is one
         trace: Trace = self._traces.get(digest(references), lambda: chain.trace(references))
         return trace
 
-    def remembered(self, key: Any, make: Callable[[], Any]) -> Any:
-        """What ``make`` gave under this key, made now if it is not there; the oldest answers go."""
-        return self._memory.get(key, make)
+    def cached(self, key: Any, make: Callable[[], Any]) -> Any:
+        """The cached answer under this key; made now if it is not there."""
+        return self._answers.get(key, make)
 
-    def randomised(self, layers: int, seed: int = 0) -> Score:
-        """The same score with the weights of the last ``layers`` linear layers, and their BatchNorms, shuffled.
-
-        Each tensor keeps its values in another order, so that the scores stay of the same size: what
-        the network has learned is gone, its statistics are not. More layers with the same seed shuffle
-        the last ones in the same way (cascading, Adebayo et al. 2018).
-        """
+    def of_network(self, network: nn.Module) -> Score:
+        """The same score of another network of the same shape, such as ``module()`` with other weights."""
         other = copy.copy(self)
-        other._use(private_copy(self._network))
-        random = torch.Generator().manual_seed(seed)
-        left = layers
-        for module in reversed(_weighted(other._network)):
-            if left == 0:
-                break
-            for name, weight in list(module.named_parameters(recurse=False)):
-                module._parameters[name] = nn.Parameter(_shuffled(weight, random), requires_grad=False)
-            left -= isinstance(module, LINEAR)
-        other.chain = Chain.of(other._network)
+        other._use(network)
         return other
-
-    @property
-    def linear_layers(self) -> int:
-        """How many layers ``randomised`` can take."""
-        return sum(isinstance(module, LINEAR) for module in _weighted(self._network))
 
 
 def digest(tensor: Tensor) -> str:
@@ -211,17 +215,8 @@ def _joined(parts: dict[str, nn.Module]) -> nn.Module:
     return private_copy(nn.Sequential(OrderedDict(**parts, flat=nn.Flatten())))
 
 
-def _weighted(network: nn.Module) -> list[nn.Module]:
-    """Modules with weights of their own, first to last; the head that picks a unit has learned nothing."""
-    return [m for name, m in network.named_modules() if name != PICK and list(m.parameters(recurse=False))]
-
-
-def _shuffled(weight: Tensor, random: torch.Generator) -> Tensor:
-    return weight.flatten()[torch.randperm(weight.numel(), generator=random)].reshape(weight.shape)
-
-
 def _up_to_unit(network: Discriminator, layer: str, unit: int, place: tuple[int, int] | None) -> dict[str, nn.Module]:
-    """D's layers up to ``layer`` and a convolution that picks what is asked for."""
+    """D's layers up to ``layer`` and a convolution that picks the unit or neuron."""
     find_layer(network, layer)
     names = [f"layers.{index}" for index in range(len(network.layers) - 1)]
     if layer not in names:
@@ -240,3 +235,9 @@ def _up_to_unit(network: Discriminator, layer: str, unit: int, place: tuple[int,
         weight[0, unit, place[0], place[1]] = 1
     pick.weight = nn.Parameter(weight)
     return {"layers": network.layers[: names.index(layer) + 1], PICK: pick}
+
+
+def _meaning_of_unit(layer: str, unit: int, place: tuple[int, int] | None) -> Meaning:
+    name = f"the response of filter {unit} of {layer}"
+    name += ", averaged over the poster" if place is None else f" at row {place[0]}, column {place[1]}"
+    return Meaning(name, "a stronger response", "a weaker response", "activation")

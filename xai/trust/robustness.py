@@ -17,6 +17,7 @@ from torch import Tensor
 from gan.progress import Progress
 from xai.methods.base import Attribution, Explanation
 from xai.trust.agreement import Map, coarse, rank_correlation
+from xai.trust.randomisation import linear_layers, randomise
 
 RADIUS = 0.04  # of pictures in [-1, 1]: 2 % of the range, 5 of 255 grey levels
 CELLS = 16  # a side of the grid on which magnitudes are ranked
@@ -57,10 +58,10 @@ def cascading_randomisation(
     last entry is a network that has learned nothing. A map that stays the same does not depend on the weights.
     """
     original = _magnitudes(explanation)
-    layers = method.score.linear_layers
+    layers = linear_layers(method.score)
     correlations = []
     for count in range(1, layers + 1):
-        randomised = replace(method.cheap(), score=method.score.randomised(count))
+        randomised = replace(method.cheap(), score=randomise(method.score, count))
         correlations.append(rank_correlation(original, _magnitudes(randomised.attribute(image))))
         if progress:
             progress(count / layers)

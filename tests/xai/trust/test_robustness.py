@@ -9,6 +9,7 @@ import torch
 import xai
 from tests.xai.nets import affine, discriminator, noise, pictures, quick, weights
 from tests.xai.trust.known_maps import SIDE, Chance, Edges, affine_score
+from xai.trust.randomisation import linear_layers
 from xai.trust.robustness import cascading_randomisation, jackknife, sensitivity_max, stability
 
 
@@ -40,7 +41,7 @@ def test_a_map_of_the_network_changes_when_the_weights_are_shuffled() -> None:
 def test_one_linear_layer_more_is_randomised_at_a_time() -> None:
     score, image = xai.Score(discriminator(32)), pictures(1, 32)
     method = quick("deeplift", score)
-    assert len(cascading_randomisation(method, image, method.attribute(image))) == score.linear_layers
+    assert len(cascading_randomisation(method, image, method.attribute(image))) == linear_layers(score)
 
 
 def test_seeds_that_agree_have_a_narrow_interval_and_noise_has_none_near_one() -> None:

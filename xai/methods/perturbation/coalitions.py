@@ -50,7 +50,7 @@ class Game:
     def of(score: Score, image: Tensor, hidden: Tensor, labels: NDArray[np.int64]) -> Game:
         """This game, with all that was asked in it before."""
         key = ("game", digest(image), digest(hidden), digest(torch.from_numpy(labels)))
-        found: Game = score.remembered(key, lambda: Game(score, image, hidden, labels))
+        found: Game = score.cached(key, lambda: Game(score, image, hidden, labels))
         return found
 
     @property
