@@ -104,7 +104,7 @@ def test_posters_of_two_to_three_are_measured_whole(
         (["--least=nan"], "--least"),
         (["--seed=-1"], "--seed"),
         (["--least=1e9"], "ask for less"),
-        (["--checkpoint=nowhere"], "not there"),
+        (["--checkpoint=nowhere"], "does not exist"),
         (["--write=nowhere.md"], "nowhere.md"),
         (["--json=nowhere/figures.json"], "nowhere"),
         (["--reference=posters"], "needs pictures"),
@@ -154,11 +154,3 @@ def test_a_page_without_one_pair_of_marks_is_refused_and_left_alone(
     assert run("--write", path) == 2
     assert "benchmark: begin" in capsys.readouterr().err
     assert path.read_text() == page
-
-
-def test_intervals_above_zero_stand_out_and_minus_is_a_minus(module: ModuleType) -> None:
-    from xai.bench.localisation import Estimate
-
-    assert module.beyond(Estimate(0.1, 0.02, 0.2)) == "**0.10 (0.02 to 0.20)**"
-    assert module.beyond(Estimate(0.1, -0.02, 0.2)) == "0.10 (−0.02 to 0.20)"
-    assert module.signed(-0.001) == "0.00"
