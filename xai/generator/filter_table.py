@@ -9,10 +9,7 @@
 
 from __future__ import annotations
 
-import json
 import math
-import zipfile
-import zlib
 from dataclasses import dataclass, fields
 from pathlib import Path
 from typing import Any
@@ -20,14 +17,15 @@ from typing import Any
 import numpy as np
 from numpy.typing import NDArray
 
-from gan.files import write_file
 from xai.errors import ExplanationError
 from xai.generator.filter_verdicts import RULE, VERDICTS, Verdict
+from xai.networks.study_files import Arrays, Record, StudyFile
 
 Floats = NDArray[np.float32]
 
 FILE = "filters.npz"
-MOST_BYTES = 50_000_000  # of a table, unpacked
+MOST_BYTES = 50_000_000
+STUDY_FILE = StudyFile(FILE, "table of filters", MOST_BYTES)
 SHOWN = 8  # of a unit's strongest and weakest posters
 
 
@@ -110,9 +108,8 @@ class FilterTable:
 
     def save(self, path: str | Path) -> None:
         """Write one .npz, complete or not at all."""
-        arrays = {name: getattr(self, name) for name in COLUMNS}
-        facts = {name: getattr(self, name) for name in FACTS}
-        write_file(Path(path), lambda file: np.savez_compressed(file, facts=np.array(json.dumps(facts)), **arrays))
+        arrays, facts = ({name: getattr(self, name) for name in names} for names in (COLUMNS, FACTS))
+        STUDY_FILE.write(path, arrays, facts)
 
     @staticmethod
     def load(path: str | Path) -> FilterTable:
@@ -121,45 +118,9 @@ class FilterTable:
         Raises
         ------
         ExplanationError
-            If the file is missing, damaged, or something else.
+            If the file does not exist, is damaged, or is something else.
         """
-        path = Path(path)
-        try:
-            with zipfile.ZipFile(path) as archive:
-                size = sum(entry.file_size for entry in archive.infolist())
-            if size > MOST_BYTES:
-                raise ExplanationError(f"{path} is too large for a table of filters.")
-            with np.load(path, allow_pickle=False) as file:
-                facts = json.loads(str(file["facts"]))
-                table = FilterTable(**{name: file[name] for name in COLUMNS}, **{name: facts[name] for name in FACTS})
-        except FileNotFoundError:
-            raise ExplanationError(f"{path} is not there.") from None
-        except (
-            OSError,
-            EOFError,
-            KeyError,
-            TypeError,
-            ValueError,
-            MemoryError,
-            zipfile.BadZipFile,
-            zlib.error,
-        ) as error:
-            raise ExplanationError(f"{path} is truncated or is no table of filters.") from error
-        if not table._is_whole():
-            raise ExplanationError(f"{path} is truncated or is no table of filters.")
-        return table
-
-    def _is_whole(self) -> bool:
-        """Whether every column has a value of its kind for every unit."""
-        if set(self.verdict.ravel().tolist()) - set(VERDICTS):
-            return False
-        for name in COLUMNS:
-            column = getattr(self, name)
-            kind = "U" if name in ("layer", "verdict") else "i" if name in INTEGERS else "f"
-            shape = (self.unit.size, SHOWN) if name in ("strongest", "weakest") else (self.unit.size,)
-            if (column.dtype.kind, column.shape) != (kind, shape):
-                return False
-        return True
+        return STUDY_FILE.read(path, _unpacked)
 
     @staticmethod
     def beside(folder: str | Path, digest: str) -> FilterTable | None:
@@ -170,13 +131,25 @@ class FilterTable:
         ExplanationError
             If it is damaged.
         """
-        path = Path(folder) / FILE
-        if not path.is_file():
-            return None
-        table = FilterTable.load(path)
-        return table if (table.digest, table.rule) == (digest, RULE) else None
+        path = STUDY_FILE.beside(folder)
+        table = None if path is None else FilterTable.load(path)
+        return table if table is not None and (table.digest, table.rule) == (digest, RULE) else None
 
 
 FACTS = ("digest", "latents", "first_seed", "rule")
 COLUMNS = tuple(field.name for field in fields(FilterTable) if field.name not in FACTS)
 INTEGERS = ("unit", "partner", "strongest", "weakest")
+
+
+def _unpacked(arrays: Arrays, record: Record) -> FilterTable:
+    values: dict[str, Any] = {name: arrays[name] for name in COLUMNS} | {name: record[name] for name in FACTS}
+    table = FilterTable(**values)
+    if set(table.verdict.ravel().tolist()) - set(VERDICTS):
+        raise ValueError("unknown verdicts")
+    for name in COLUMNS:
+        column = getattr(table, name)
+        kind = "U" if name in ("layer", "verdict") else "i" if name in INTEGERS else "f"
+        shape = (table.unit.size, SHOWN) if name in ("strongest", "weakest") else (table.unit.size,)
+        if (column.dtype.kind, column.shape) != (kind, shape):
+            raise ValueError(f"{name} is {column.dtype} {column.shape}")
+    return table

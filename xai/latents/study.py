@@ -1,48 +1,40 @@
-"""What the noise values and directions of a checkpoint do, measured once and kept beside its weights.
+"""What the latent dimensions and directions of a checkpoint do, measured once and kept beside its weights.
 
-found = latent_study(checkpoint, samples=256)
-found.save("checkpoints/dcgan-64/latents.npz")
-LatentStudy.beside("checkpoints/dcgan-64", checkpoint.digest)      # None where it is of other weights
+    study = latent_study(checkpoint, samples=256)
+    study.save("checkpoints/dcgan-64/latents.npz")
+    LatentStudy.beside("checkpoints/dcgan-64", checkpoint.digest)      # None where it is of other weights
+
+The library behind it: total indices (``sobol``), local sensitivity, and directions (``direction_study``).
 """
 
 from __future__ import annotations
 
-import json
-import zipfile
-import zlib
 from collections.abc import Mapping
 from dataclasses import dataclass
 from pathlib import Path
-from typing import Any
 
 import numpy as np
 import torch
 from numpy.typing import NDArray
 
 from gan.checkpoints.record import Checkpoint
-from gan.files import write_file
 from gan.networks.dcgan import latents
 from gan.progress import Progress
-from xai.errors import ExplanationError
 from xai.latents.direction_study import STUDY_SEED, DirectionStudy, Sizes, compare_families, study_directions
 from xai.latents.directions import CONTROL, Direction, StatisticChange
 from xai.latents.sobol import INDEX_PARTS, Importance, Index, LocalSensitivity, importance, local_sensitivity
 from xai.networks.score import Score
-
-Arrays = dict[str, NDArray[Any]]
+from xai.networks.study_files import Arrays, Record, StudyFile
 
 FILE = "latents.npz"
 FORMAT = 1
-POSTERS = 32  # for the slopes
-MOST_BYTES = 100_000_000
-DAMAGE = (
-    OSError, ValueError, KeyError, IndexError, TypeError, AttributeError, EOFError, zipfile.BadZipFile, zlib.error
-)  # fmt: skip  # what the readers raise for files that are not theirs
+POSTERS = 32  # for the local sensitivity
+STUDY_FILE = StudyFile(FILE, "study of latents", most_bytes=100_000_000)
 
 
 @dataclass(frozen=True, eq=False)
 class LatentStudy:
-    """Importance, slopes and directions of one checkpoint; ``digest`` is that of its weights."""
+    """Importance, local sensitivity and directions of one checkpoint; ``digest`` is that of its weights."""
 
     digest: str
     importance: Importance
@@ -50,33 +42,19 @@ class LatentStudy:
     directions: DirectionStudy
 
     def save(self, path: str | Path) -> None:
-        """Write one .npz without pickles, complete or not at all."""
-        arrays, record = _packed(self)
-        arrays["record"] = np.frombuffer(json.dumps(record).encode(), np.uint8)
-        write_file(Path(path), lambda file: np.savez_compressed(file, **arrays))  # type: ignore[arg-type]
+        """Write one .npz, complete or not at all."""
+        STUDY_FILE.write(path, *_packed(self))
 
     @staticmethod
     def load(path: str | Path) -> LatentStudy:
-        """Read a study.
+        """Read what ``save`` wrote.
 
         Raises
         ------
         ExplanationError
-            If the file is not there, damaged, or holds no study.
+            If the file does not exist, is damaged, or holds no study.
         """
-        path = Path(path)
-        if not path.is_file():
-            raise ExplanationError(f"{path} is not there.")
-        try:
-            with zipfile.ZipFile(path) as archive:
-                if sum(entry.file_size for entry in archive.infolist()) > MOST_BYTES:
-                    raise ValueError("too large")  # a small file can unpack to more memory than there is
-            with np.load(path, allow_pickle=False) as file:
-                arrays = {name: file[name] for name in file.files}
-            study = _unpacked(arrays, json.loads(arrays["record"].tobytes()))
-        except DAMAGE as error:
-            raise ExplanationError(f"{path} is damaged or holds no study of noise values.") from error
-        return study
+        return STUDY_FILE.read(path, _unpacked)
 
     @staticmethod
     def beside(folder: str | Path, digest: str) -> LatentStudy | None:
@@ -87,15 +65,15 @@ class LatentStudy:
         ExplanationError
             If the file is damaged.
         """
-        path = Path(folder) / FILE
-        found = LatentStudy.load(path) if path.is_file() else None
-        return found if found is not None and found.digest == digest else None
+        path = STUDY_FILE.beside(folder)
+        study = None if path is None else LatentStudy.load(path)
+        return study if study is not None and study.digest == digest else None
 
 
 def latent_study(
     checkpoint: Checkpoint, samples: int = 256, grid: int = 8, seed: int = 0, progress: Progress | None = None
 ) -> LatentStudy:
-    """Measure importance (``samples`` rows), slopes and directions of a checkpoint's generator.
+    """Measure importance (``samples`` rows), local sensitivity and directions of a checkpoint's generator.
 
     About three minutes of one core for 256 samples at 64 x 64, half of it in the discriminator.
 
@@ -119,7 +97,7 @@ def latent_study(
     return LatentStudy(checkpoint.digest, found, slopes, directions)
 
 
-def _packed(study: LatentStudy) -> tuple[Arrays, dict[str, Any]]:
+def _packed(study: LatentStudy) -> tuple[Arrays, Record]:
     arrays: Arrays = {"rms": study.local.rms.numpy(), "error": study.local.error.numpy()}
     arrays["gram"] = study.local.gram.numpy()
     for part in ("statistics", "cells", "picture"):
@@ -145,7 +123,7 @@ def _packed(study: LatentStudy) -> tuple[Arrays, dict[str, Any]]:
     return arrays, record
 
 
-def _unpacked(arrays: Arrays, record: dict[str, Any]) -> LatentStudy:
+def _unpacked(arrays: Arrays, record: Record) -> LatentStudy:
     if record["format"] != FORMAT:
         raise ValueError(f"format {record['format']}")
     indices = [

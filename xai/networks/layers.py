@@ -1,8 +1,10 @@
-"""Units (filters) of a network: their maps, their shapes, and what happens without one.
+"""Layers of a network and their units (filters): shapes, mean responses, and orders.
 
-layers(generator)[1].label                         # "layers.1 - 512 x 4 x 4 - BatchNorm2d"
-effect = ablate(generator, z, "layers.5", 7, score=Score(discriminator))
-effect.score_change                                # D's logit without the unit, minus with it
+    layers(generator, z)[1].label                      # "layers.1 - 512 x 4 x 4 - BatchNorm2d"
+    unit_means(generator, "layers.5")                  # (256,) over 64 fixed seeds
+    order_units(maps, "activation")                    # the most active first
+
+A unit is one channel of a layer; the pages call it a filter.
 """
 
 from __future__ import annotations
@@ -47,12 +49,12 @@ def layers(network: nn.Module, example: Tensor) -> list[Layer]:
         raise ExplanationError("The network has no Sequential named layers.")
     names = [f"layers.{index}" for index in range(len(sequence))]
     private = private_copy(sequence)
-    found, h = [], example
+    entries, h = [], example
     with torch.no_grad():
         for name, module in zip(names, private, strict=True):
             h = module(h)
-            found.append(Layer(name, type(module).__name__, h.shape[1], h.shape[2], h.shape[3]))
-    return found
+            entries.append(Layer(name, type(module).__name__, h.shape[1], h.shape[2], h.shape[3]))
+    return entries
 
 
 def mean_responses(maps: NDArray[np.float32]) -> NDArray[np.float32]:
