@@ -23,7 +23,7 @@ from torch.autograd import Function
 from gan.errors import TrainingError
 
 SMALL_BATCH = 32  # below this a process's own statistics are too noisy for BatchNorm
-PATIENCE = timedelta(minutes=10)  # the first process may be judging meanwhile
+PATIENCE = timedelta(minutes=10)  # the first process may be validating meanwhile
 
 
 @dataclass(frozen=True)
@@ -35,7 +35,7 @@ class World:
 
     @property
     def first(self) -> bool:
-        """Whether this process writes files and talks."""
+        """Whether this process writes files and prints."""
         return self.rank == 0
 
     def rows(self, batch: int) -> slice:
@@ -66,7 +66,7 @@ class World:
 
 @contextmanager
 def joined(device: torch.device, patience: timedelta = PATIENCE) -> Iterator[World]:
-    """This process among those that torchrun started; alone where it was started by hand.
+    """This process among those that torchrun started, or alone.
 
     Raises
     ------
@@ -89,7 +89,7 @@ def joined(device: torch.device, patience: timedelta = PATIENCE) -> Iterator[Wor
             raise
         raise TrainingError("Another process was lost; go on from the last saved state with --resume.") from error
     finally:
-        if dist.is_initialized() and not lost:  # to take leave of a lost process may end this one without a word
+        if dist.is_initialized() and not lost:  # it may abort without a message when a peer is gone
             dist.destroy_process_group()
 
 
@@ -140,7 +140,10 @@ class _SharedBatchNorm(nn.BatchNorm2d):
 
 
 class _SumOfAll(Function):
-    """The sum over all processes. Each process's loss depends on every process's part, so slopes are summed as well."""
+    """The sum over all processes. Every process's loss depends on every process's part, so gradients are summed too.
+
+    As torch.distributed.nn.functional.all_reduce, which is deprecated for a private function.
+    """
 
     @staticmethod
     def forward(ctx: Any, values: Tensor) -> Tensor:
@@ -149,13 +152,13 @@ class _SumOfAll(Function):
         return total
 
     @staticmethod
-    def backward(ctx: Any, *slopes: Tensor) -> Tensor:
-        total = slopes[0].clone()
+    def backward(ctx: Any, *gradients: Tensor) -> Tensor:
+        total = gradients[0].clone()
         dist.all_reduce(total)
         return total
 
 
 def _mean_of_all(values: Tensor) -> Tensor:
-    """The mean over all processes, through which slopes flow."""
+    """The mean over all processes, through which gradients flow."""
     total: Tensor = _SumOfAll.apply(values)
     return total / dist.get_world_size()

@@ -2,12 +2,18 @@ from __future__ import annotations
 
 from dataclasses import replace
 from itertools import islice
+from pathlib import Path
 
 import numpy as np
 import torch
+from torch import Tensor
 
-from gan import PosterSet
+from gan import ModelConfig, PosterSet
 from gan.training.batches import BatchLoader, batch_indices
+from gan.training.distributed import World
+from gan.training.plan import Plan
+from gan.training.run import Run
+from gan.training.state import new_state
 from tests.gan.short_runs import config_of
 
 CPU = torch.device("cpu")
@@ -36,11 +42,25 @@ def test_the_order_of_posters_follows_the_seed() -> None:
     assert orders[0] == orders[1] != orders[2]
 
 
-def test_two_processes_share_the_very_batch_of_one() -> None:
-    """Each takes rows of the same indices, so that no poster is seen twice in a batch."""
-    batch = next(batch_indices(11, config_of(1), 0))
-    assert np.array_equal(np.concatenate([batch[:2], batch[2:]]), batch)
-    assert len(set(batch.tolist())) == 4
+def test_two_processes_share_the_very_batches_of_one(posters: PosterSet, tiny: ModelConfig, tmp_path: Path) -> None:
+    """Their parts of each batch, joined, are the batch of a run in one process."""
+    plan = Plan(tmp_path, replace(tiny, genres=("Comedy", "Drama")), config_of(3), progress=False)
+
+    def batches(world: World) -> list[tuple[Tensor, Tensor]]:
+        state = new_state(plan.model, plan.config)
+        shown = []
+        for real, labels in Run(plan, state, posters.split(), world, None).batches():
+            assert labels is not None
+            shown.append((real, labels))
+            state.steps += 1
+        return shown
+
+    alone, first, second = (batches(world) for world in (World(), World(0, 2), World(1, 2)))
+    assert len(alone) == 3
+    for whole, *parts in zip(alone, first, second, strict=True):
+        assert [len(part[0]) for part in parts] == [2, 2]
+        for index in range(2):  # posters, labels
+            assert torch.equal(torch.cat([part[index] for part in parts]), whole[index])
 
 
 def test_a_batch_is_the_posters_and_their_labels(posters: PosterSet) -> None:
@@ -62,9 +82,9 @@ def test_a_partial_poster_has_unknown_labels(posters: PosterSet) -> None:
 
 
 def test_without_genres_there_are_no_labels(posters: PosterSet) -> None:
-    feed = BatchLoader(posters, (), CPU)
-    assert feed([0, 1])[1] is None
-    assert feed.sample_labels(0.1) is None
+    loader = BatchLoader(posters, (), CPU)
+    assert loader([0, 1])[1] is None
+    assert loader.sample_labels(0.1) is None
 
 
 def test_some_labels_are_parts_of_those_of_posters_from_first_to_last(posters: PosterSet) -> None:

@@ -2,8 +2,6 @@ from __future__ import annotations
 
 import copy
 import os
-import signal
-import socket
 import subprocess
 import sys
 import time
@@ -16,8 +14,9 @@ import torch
 import torch.distributed as dist
 from torch import nn
 
-from gan import ModelConfig, PosterSet, TrainConfig, TrainingError, load
+from gan import ModelConfig, PosterSet, TrainConfig, TrainingError, load, load_posters
 from gan.training import distributed as several
+from gan.training import loop
 from gan.training.distributed import World, joined, synchronised
 from gan.training.loop import train
 from gan.training.plan import Plan
@@ -25,38 +24,9 @@ from gan.training.run_folder import read_stats
 from gan.training.state import new_state
 from gan.training.step import step
 from tests.gan.short_runs import config_of, equal
+from tests.gan.training.processes import finish, free_port, start
 
 ROOT = Path(__file__).parents[3]
-
-
-def free_port() -> int:
-    with socket.socket() as found:
-        found.bind(("127.0.0.1", 0))
-        return int(found.getsockname()[1])
-
-
-def processes(code: str, *arguments: object, size: int = 2) -> list[subprocess.Popen[str]]:
-    """Python with torchrun's environment, once for each rank."""
-    environment = os.environ | {
-        "PYTHONPATH": str(ROOT), "OMP_NUM_THREADS": "1", "WORLD_SIZE": str(size),
-        "MASTER_ADDR": "127.0.0.1", "MASTER_PORT": str(free_port()),
-    }  # fmt: skip
-    command = [sys.executable, "-c", code, *map(str, arguments)]
-    return [
-        subprocess.Popen(
-            command, cwd=ROOT, env=environment | {"RANK": str(rank), "LOCAL_RANK": str(rank)}, text=True,
-            stdout=subprocess.PIPE, stderr=subprocess.PIPE,
-        )
-        for rank in range(size)
-    ]  # fmt: skip
-
-
-def finish(started: list[subprocess.Popen[str]], seconds: float = 240) -> list[tuple[str, str]]:
-    try:
-        return [process.communicate(timeout=seconds) for process in started]
-    finally:
-        for process in started:
-            process.kill()
 
 
 # ---- The parts ---------------------------------------------------------------------------------------
@@ -86,27 +56,22 @@ def test_a_batch_that_cannot_be_shared_is_refused(
         plan.check_world(World(0, size))
 
 
-BATCHNORM = """
-import sys, torch
-from torch import nn
-from datetime import timedelta
-from gan.training.distributed import joined, synchronised
-given = torch.load(sys.argv[1])
-with joined(torch.device("cpu"), timedelta(seconds=60)) as world:
-    for number, (images, target, weights) in enumerate(given):
-        network = nn.Sequential(nn.BatchNorm2d(3))
-        network.load_state_dict(weights)
-        held = list(network.parameters())
-        synchronised(network)
-        assert [id(weight) for weight in network.parameters()] == [id(weight) for weight in held]
-        rows = world.rows(len(images))
-        part = images[rows].requires_grad_(True)
-        result = network(part)
-        ((result - target[rows]) ** 2).mean().backward()
-        world.average_gradients(held)
-        found = [result.detach(), part.grad, *(weight.grad for weight in held), *network.buffers()]
-        torch.save(found, f"{sys.argv[2]}/{number}-{world.rank}.pt")
-"""
+def batchnorm(given: Path, results: Path) -> None:
+    """In each process: its rows through synchronised BatchNorm, there and back."""
+    with joined(torch.device("cpu"), timedelta(seconds=60)) as world:
+        for number, (images, target, weights) in enumerate(torch.load(given)):
+            network = nn.Sequential(nn.BatchNorm2d(3))
+            network.load_state_dict(weights)
+            held = list(network.parameters())
+            synchronised(network)
+            assert [id(weight) for weight in network.parameters()] == [id(weight) for weight in held]
+            rows = world.rows(len(images))
+            part = images[rows].requires_grad_(True)
+            result = network(part)
+            ((result - target[rows]) ** 2).mean().backward()
+            world.average_gradients(held)
+            tensors = [result.detach(), part.grad, *(weight.grad for weight in held), *network.buffers()]
+            torch.save(tensors, results / f"{number}-{world.rank}.pt")
 
 
 def test_shared_batchnorm_is_batchnorm_of_the_joined_batch(tmp_path: Path) -> None:
@@ -122,9 +87,9 @@ def test_shared_batchnorm_is_batchnorm_of_the_joined_batch(tmp_path: Path) -> No
             norm[0].bias.copy_(torch.tensor([0.1, 0.0, -1.0]))
         given.append((images, torch.randn(6, 3, 5, 4, generator=random), norm.state_dict()))
     torch.save(given, tmp_path / "given.pt")
-    started = processes(BATCHNORM, tmp_path / "given.pt", tmp_path)
-    told = finish(started)
-    assert [process.returncode for process in started] == [0, 0], told
+    workers = start(batchnorm, tmp_path / "given.pt", tmp_path, logs=tmp_path)
+    finish(workers)
+    assert [worker.returncode for worker in workers] == [0, 0], [worker.output for worker in workers]
 
     for number, (images, target, weights) in enumerate(given):
         norm = nn.Sequential(nn.BatchNorm2d(3)).double()
@@ -157,23 +122,18 @@ def test_a_synchronised_network_keeps_its_weights_names_and_optimizer(tiny: Mode
 
 # ---- A run -------------------------------------------------------------------------------------------
 
-STEPS = """
-import sys, torch
-from datetime import timedelta
-from gan.training.distributed import SMALL_BATCH, joined, synchronised
-from gan.training.state import new_state
-from gan.training.step import step
-runs = torch.load(sys.argv[1], weights_only=False)
-with joined(torch.device("cpu"), timedelta(seconds=60)) as world:
-    for number, (model, config, real, labels) in enumerate(runs):
-        state = new_state(model, config)
-        synchronised(state.generator), synchronised(state.discriminator)
-        rows = world.rows(config.batch)
-        part = None if labels is None else labels[rows]
-        figures = [world.mean(step(state, real[rows], part, config, world)) for _ in range(4)]
-        weights = [state.generator.state_dict(), state.discriminator.state_dict(), state.ema.state_dict()]
-        torch.save((figures, weights, state.averages), f"{sys.argv[2]}/{number}-{world.rank}.pt")
-"""
+
+def four_steps(given: Path, results: Path) -> None:
+    """In each process: four steps of each run on its rows of the batch."""
+    with joined(torch.device("cpu"), timedelta(seconds=60)) as world:
+        for number, (model, config, real, labels) in enumerate(torch.load(given, weights_only=False)):
+            state = new_state(model, config)
+            synchronised(state.generator), synchronised(state.discriminator)
+            rows = world.rows(config.batch)
+            part = None if labels is None else labels[rows]
+            metrics = [world.mean(step(state, real[rows], part, config, world)) for _ in range(4)]
+            weights = [state.generator.state_dict(), state.discriminator.state_dict(), state.ema.state_dict()]
+            torch.save((metrics, weights, state.averages), results / f"{number}-{world.rank}.pt")
 
 
 def test_two_processes_are_one_with_the_doubled_batch(posters: PosterSet, tiny: ModelConfig, tmp_path: Path) -> None:
@@ -192,9 +152,9 @@ def test_two_processes_are_one_with_the_doubled_batch(posters: PosterSet, tiny: 
         ),
     ]
     torch.save(runs, tmp_path / "runs.pt")
-    started = processes(STEPS, tmp_path / "runs.pt", tmp_path)
-    told = finish(started)
-    assert [process.returncode for process in started] == [0, 0], told
+    workers = start(four_steps, tmp_path / "runs.pt", tmp_path, logs=tmp_path)
+    finish(workers)
+    assert [worker.returncode for worker in workers] == [0, 0], [worker.output for worker in workers]
     for number, (model, config, real, known) in enumerate(runs):
         state = new_state(model, config)
         first = copy.deepcopy(state.discriminator.state_dict())
@@ -229,7 +189,10 @@ def test_the_same_command_under_torchrun_is_the_same_run(
     poster_folder: Path, posters: PosterSet, tiny: ModelConfig, tmp_path: Path
 ) -> None:
     process = torchrun(poster_folder, tmp_path / "run", "--kimg=0.04", "--tick-kimg=0.02", "--lecam=0.3", "--quiet")
-    [(out, err)] = finish([process])
+    try:
+        out, err = process.communicate(timeout=240)
+    finally:
+        process.kill()
     assert process.returncode == 0, err
     assert len([line for line in out.splitlines() if line.startswith("37 posters to train on")]) == 1
     assert len([line for line in out.splitlines() if line.startswith("10 steps in")]) == 1
@@ -248,24 +211,16 @@ def test_the_same_command_under_torchrun_is_the_same_run(
     assert load(tmp_path / "run/latest").info["updates"] == 10
 
 
-LOST = """
-import sys
-from datetime import timedelta
-from pathlib import Path
-import torch
-from gan import ModelConfig, TrainConfig, TrainingError, load_posters
-from gan.training import loop
-torch.set_num_threads(1)
-joined = loop.joined
-loop.joined = lambda device: joined(device, timedelta(seconds=30))
-posters = load_posters(sys.argv[1], 8, progress=False)
-config = TrainConfig(kimg=4000, batch=4, tick_kimg=0.02, snapshot_kimg=0.02, grid_kimg=1000, eval_kimg=0, augment="")
-try:
-    loop.train(posters, Plan(Path(sys.argv[2]), ModelConfig(8, 8, 4), config, progress=False))
-except TrainingError as error:
-    print(f"error: {error}")
-    sys.exit(2)
-"""
+def train_on(data: Path, run: Path) -> None:
+    """In each process: a run without end, which notices after half a minute that another process is lost."""
+    loop.joined = lambda device: joined(device, timedelta(seconds=30))
+    posters = load_posters(data, 8, progress=False)
+    config = config_of(1_000_000, tick_kimg=0.02, snapshot_kimg=0.02, grid_kimg=1000)
+    try:
+        train(posters, Plan(run, ModelConfig(8, 8, 4), config, progress=False))
+    except TrainingError as error:
+        print(f"error: {error}")
+        sys.exit(2)
 
 
 @pytest.mark.parametrize("victim", [0, 1])
@@ -273,21 +228,22 @@ def test_a_lost_process_ends_the_other_with_one_sentence_and_a_state_to_go_on_fr
     victim: int, poster_folder: Path, posters: PosterSet, tiny: ModelConfig, tmp_path: Path
 ) -> None:
     run = tmp_path / "run"
-    started = processes(LOST, poster_folder, run)
+    workers = start(train_on, poster_folder, run, logs=tmp_path)
+    survivor = workers[1 - victim]
     try:
         for _ in range(2400):
             if (run / "state.pt").exists():
                 break
-            assert all(process.poll() is None for process in started), [p.communicate() for p in started]
+            assert all(worker.returncode is None for worker in workers), [worker.output for worker in workers]
             time.sleep(0.05)
-        started[victim].send_signal(signal.SIGKILL)
-        started[victim].wait()
-        out, err = started[1 - victim].communicate(timeout=60)
+        workers[victim].kill()
+        survivor.process.join(60)
     finally:
-        for process in started:
-            process.kill()
-    assert started[1 - victim].returncode == 2, err
-    assert out.splitlines()[-1] == "error: Another process was lost; go on from the last saved state with --resume."
+        for worker in workers:
+            worker.kill()
+    assert survivor.returncode == 2, survivor.output
+    message = "error: Another process was lost; go on from the last saved state with --resume."
+    assert survivor.output.splitlines()[-1] == message
     steps = torch.load(run / "state.pt", weights_only=True)["steps"]
     config = config_of(steps + 3, tick_kimg=0.02)
     assert train(posters, Plan(run, tiny, config, resume=True, progress=False)).steps == steps + 3

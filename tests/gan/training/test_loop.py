@@ -192,9 +192,7 @@ def test_a_resumed_run_keeps_its_labels(posters: PosterSet, tiny: ModelConfig, r
         train(relabelled, Plan(run, model, config_of(3), progress=False, resume=True))
 
 
-def test_a_conditional_run_leaves_a_checkpoint_that_can_be_asked(
-    posters: PosterSet, tiny: ModelConfig, run: Path
-) -> None:
+def test_a_conditional_run_leaves_a_conditional_checkpoint(posters: PosterSet, tiny: ModelConfig, run: Path) -> None:
     model = replace(tiny, genres=("Comedy", "Drama"), embedding=3)
     state = train(posters, Plan(run, model, config_of(3, label_ramp_kimg=0), progress=False))
     latest = load(run / "latest")
@@ -407,7 +405,7 @@ def test_a_resumed_run_keeps_its_networks(
 
 
 @pytest.mark.parametrize("content", [b"", b"no state at all", b"PK\x03\x04", None])
-def test_a_damaged_state_is_told_in_one_sentence(content: bytes | None, go: Callable[..., State], run: Path) -> None:
+def test_a_damaged_state_is_one_sentence(content: bytes | None, go: Callable[..., State], run: Path) -> None:
     go(config_of(1))
     if content is None:
         torch.save([1, 2], run / "state.pt")
@@ -424,7 +422,7 @@ def test_a_damaged_state_is_told_in_one_sentence(content: bytes | None, go: Call
         b'{"data": 1, "train": {"batch": 4, "seed": 0}}',
     ],
 )  # fmt: skip
-def test_damaged_options_of_a_run_are_told_in_one_sentence(content: bytes, go: Callable[..., State], run: Path) -> None:
+def test_damaged_options_of_a_run_are_one_sentence(content: bytes, go: Callable[..., State], run: Path) -> None:
     go(config_of(1))
     (run / "options.json").write_bytes(content)
     before = (run / "state.pt").read_bytes()
@@ -660,7 +658,7 @@ def test_a_collapse_is_restored_and_named_in_the_log(
     assert (state.restores, state.lr_scale) == (1, 0.5)
 
 
-def test_a_collapse_is_only_named_where_that_was_asked_for(
+def test_a_collapse_is_only_named_with_that_guard(
     go: Callable[..., State], run: Path, monkeypatch: pytest.MonkeyPatch
 ) -> None:
     diversities = iter([0.9, 0.1, 0.1, 0.7, 0.2])
@@ -669,7 +667,7 @@ def test_a_collapse_is_only_named_where_that_was_asked_for(
     assert [row["step"] for row in read_stats(run) if "note" in row] == [2, 5]  # once each time
 
 
-# ---- The judge ---------------------------------------------------------------------------------------
+# ---- Validation ---------------------------------------------------------------------------------------
 
 
 def test_the_best_checkpoint_is_kept_and_not_the_last(
@@ -693,7 +691,7 @@ def test_the_best_checkpoint_is_kept_and_not_the_last(
     assert judged[0] == (37, 3, 20, 1_000_000)
 
 
-def test_what_was_found_of_the_best_state_lies_beside_it(
+def test_the_validation_of_the_best_state_is_saved_beside_it(
     go: Callable[..., State], run: Path, small_judge: Judge
 ) -> None:
     """Where it was judged best, and never without it."""
@@ -708,7 +706,7 @@ def test_what_was_found_of_the_best_state_lies_beside_it(
     assert validation.read(run / "latest") is None
 
 
-def test_a_run_without_the_judge_goes_on_without_its_figures(
+def test_a_run_without_the_feature_extractor_goes_on_without_validation(
     go: Callable[..., State], run: Path, monkeypatch: pytest.MonkeyPatch
 ) -> None:
     def missing(*_: object) -> None:

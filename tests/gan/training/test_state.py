@@ -20,6 +20,16 @@ def run(tmp_path: Path) -> Path:
     return tmp_path
 
 
+def test_a_state_of_version_0_1_is_resumed(run: Path) -> None:
+    """It holds the learning rates' factors under other names."""
+    record = torch.load(run / "state.pt", weights_only=True)
+    del record["lr_scale"], record["lr_scale_d"]
+    torch.save(record | {"rate": 0.5, "rate_d": 0.7}, run / "state.pt")
+    state = new_state(MODEL, CONFIG)
+    load_state(state, run, CPU)
+    assert (state.lr_scale, state.lr_scale_d) == (0.5, 0.7)
+
+
 def refused(run: Path) -> None:
     with pytest.raises(TrainingError, match=r"state\.pt does not fit these options, or is damaged\.$"):
         load_state(new_state(MODEL, CONFIG), run, CPU)
@@ -37,14 +47,12 @@ def test_weights_that_changed_on_the_disk_are_noticed(run: Path) -> None:
 
 @pytest.mark.parametrize("part", [5, None, [1, 2], torch.zeros(3)])
 @pytest.mark.parametrize("name", ["generator", "optimizer_g"])
-def test_a_state_with_something_else_in_place_of_a_part_is_told_in_one_sentence(
-    run: Path, name: str, part: Any
-) -> None:
+def test_a_state_with_something_else_in_place_of_a_part_is_one_sentence(run: Path, name: str, part: Any) -> None:
     record = torch.load(run / "state.pt", weights_only=True)
     torch.save(record | {name: part}, run / "state.pt")
     refused(run)
 
 
-def test_a_tensor_in_place_of_a_state_is_told_in_one_sentence(run: Path) -> None:
+def test_a_tensor_in_place_of_a_state_is_one_sentence(run: Path) -> None:
     torch.save(torch.zeros(3), run / "state.pt")
     refused(run)
