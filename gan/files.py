@@ -1,4 +1,4 @@
-"""Writing that is complete or absent, whatever happens in between."""
+"""Writing that is complete or absent, whatever happens in between; where files are cached, and their names."""
 
 from __future__ import annotations
 
@@ -85,3 +85,13 @@ def write_json(path: Path, record: Mapping[str, Any]) -> None:
 def json_bytes(record: Mapping[str, Any]) -> bytes:
     """A record as the content of a JSON file."""
     return (json.dumps(record, indent=2) + "\n").encode()
+
+
+def cache_directory(cache: str | Path | None = None) -> Path:
+    """Where decoded data sets and computed tables are stored: ``cache``, POSTERLENS_CACHE or ~/.cache/posterlens."""
+    return Path(cache or os.environ.get("POSTERLENS_CACHE") or Path.home() / ".cache/posterlens")
+
+
+def name_bytes(name: str) -> bytes:
+    """UTF-8 of a file name; one that is not UTF-8 on disk has lone surrogates."""
+    return name.encode("utf-8", "surrogatepass")

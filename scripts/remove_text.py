@@ -48,7 +48,7 @@ from gan.curation.text_removal import (
     text_detector,
 )
 from gan.data.archives import METADATA, Source, is_picture, open_source
-from gan.data.decoding import ahead
+from gan.data.decoding import map_ahead
 from gan.files import write_file
 
 RECORD = ".remove_text.json"  # in the folder that is written: with which settings
@@ -176,7 +176,7 @@ def outcomes(
     context = get_context("spawn")  # a fork would inherit the threads of onnxruntime
     pool = ProcessPoolExecutor(workers, context, begin_process, (source, out, settings))
     try:
-        yield from ahead(pool, clean_here, names, 4 * workers)
+        yield from map_ahead(pool, clean_here, names, 4 * workers)
     except BrokenProcessPool as error:
         raise PosterLensError("A process has died, maybe for want of memory; the same command continues.") from error
     finally:

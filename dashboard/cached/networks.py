@@ -98,7 +98,7 @@ def folder(name: str) -> Path:
 
 def measured_folder(digest: str) -> Path:
     """Where what was measured here of these weights is kept; it need not be there."""
-    from gan.data.decoding import cache_directory
+    from gan.files import cache_directory
 
     return cache_directory() / "filters" / digest[:24]
 

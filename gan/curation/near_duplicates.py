@@ -4,55 +4,64 @@
     pairs[0].first, pairs[0].second, pairs[0].distance, pairs[0].correlation
     kept = posters.select(without_duplicates(len(posters), pairs))
 
-A poster that was trained on must not come back, rescaled or recoloured, among those that judge: this finds such pairs.
+A training poster must not be among the held-out ones again, rescaled or recoloured: this finds such pairs.
 The hash is pHash: 64 low frequencies of the cosine transform, each above or below their median. Zauner 2010,
 "Implementation and benchmarking of perceptual image hash functions", section 3.2.1.
 """
 
 from __future__ import annotations
 
+import csv
+import io
 from collections.abc import Iterable, Iterator, Sequence
 from dataclasses import dataclass
 
 import numpy as np
 from numpy.typing import NDArray
 
+from gan.data.posters import is_held_out
+
 MAX_DISTANCE = 16  # bits of 64; two different posters differ in 32 on average
 MIN_CORRELATION = 0.9  # below it: same series, or two dark pictures with a bright middle
 SIDE = 32  # of the grey thumbnail that is hashed and compared
-LOW = 8  # frequencies that are kept in each direction, without the mean
+LOW = 8  # frequencies in each direction, without the mean
 LUMA = np.array([0.299, 0.587, 0.114], np.float32)
 FLAT = 1.0  # standard deviation in grey levels below which a picture shows nothing
 
-_CHUNK = 1024  # posters that are in memory at once
-_BLOCK = 2**24  # pairs that are compared at once
+_CHUNK = 1024  # posters in memory at once
+_BLOCK = 2**24  # pairs compared at once
 
 
 @dataclass(frozen=True)
-class Pair:
-    """Two posters, by index (``first < second``): the differing bits of their hashes and their pixels' correlation."""
+class DuplicatePair:
+    """Two posters by index, ``first < second``, the number of bits in which their hashes differ, their correlation."""
 
     first: int
     second: int
     distance: int
     correlation: float
 
+    def crosses_split(self, names: Sequence[str]) -> bool:
+        """Whether one of the two posters is trained on and the other one held out."""
+        return is_held_out(names[self.first]) != is_held_out(names[self.second])
+
 
 def near_duplicates(
     images: NDArray[np.uint8], max_distance: int = MAX_DISTANCE, min_correlation: float = MIN_CORRELATION
-) -> list[Pair]:
+) -> list[DuplicatePair]:
     """All pairs of uint8 RGB pictures (N, H, W, 3) that look alike, in order of their indices.
 
-    Candidates are all pairs whose hashes differ in at most ``max_distance`` of 64 bits; of these the pairs stay whose
-    grey thumbnails correlate with at least ``min_correlation``. A copy that was cropped otherwise or mirrored is not
-    found.
+    These are the pairs whose hashes differ in at most ``max_distance`` of 64 bits and whose grey thumbnails correlate
+    with at least ``min_correlation``. A mirrored copy, or one that was cropped otherwise, is not found.
     """
     grey = thumbnails(images)
     pairs, distances = close_pairs(perceptual_hashes(grey), max_distance)
     correlations = correlation(grey, pairs)
     rows = zip(pairs.tolist(), distances.tolist(), correlations.tolist(), strict=True)
     return [
-        Pair(first, second, distance, alike) for (first, second), distance, alike in rows if alike >= min_correlation
+        DuplicatePair(first, second, distance, alike)
+        for (first, second), distance, alike in rows
+        if alike >= min_correlation
     ]
 
 
@@ -69,7 +78,7 @@ def thumbnails(images: NDArray[np.uint8]) -> NDArray[np.uint8]:
 def perceptual_hashes(grey: NDArray[np.uint8]) -> NDArray[np.bool_]:
     """The 64 bits (N, 64) of each grey thumbnail (N, 32, 32): which low frequencies are above their median.
 
-    Neither brightness nor contrast changes them. A picture of one shade has no bit set.
+    They depend on neither brightness nor contrast. A picture of one shade has no bit set.
     """
     transform = _cosines()[1 : LOW + 1]
     frequencies = (transform @ grey.astype(np.float32) @ transform.T).reshape(len(grey), LOW * LOW).round(2)
@@ -80,7 +89,7 @@ def perceptual_hashes(grey: NDArray[np.uint8]) -> NDArray[np.bool_]:
 def close_pairs(hashes: NDArray[np.bool_], max_distance: int) -> tuple[NDArray[np.intp], NDArray[np.intp]]:
     """(pairs (M, 2), distances (M,)): all pairs of bit rows (N, B) that differ in at most ``max_distance`` bits.
 
-    Every pair is looked at, as a product of matrices: of two rows of signs, the product is B - 2 x distance.
+    Every pair is compared, as a product of matrices: the product of two rows of signs is B - 2 x distance.
     """
     signs = np.where(hashes, np.float32(1), np.float32(-1))
     bits = signs.shape[1]
@@ -98,7 +107,7 @@ def close_pairs(hashes: NDArray[np.bool_], max_distance: int) -> tuple[NDArray[n
 def correlation(grey: NDArray[np.uint8], pairs: NDArray[np.intp]) -> NDArray[np.float64]:
     """Pearson's correlation (M,) of the pixels of each pair (M, 2) of pictures (N, H, W).
 
-    Where both show one shade only, it is 1 for the same shade and else 0; where one does, it is 0.
+    Where both are of one shade, it is 1 for the same shade and else 0; where only one is, it is 0.
     """
     found = np.empty(len(pairs))
     for start in range(0, len(pairs), _CHUNK):
@@ -114,21 +123,38 @@ def correlation(grey: NDArray[np.uint8], pairs: NDArray[np.intp]) -> NDArray[np.
     return found
 
 
-def without_duplicates(count: int, pairs: Iterable[Pair], preferred: Sequence[bool] = ()) -> list[int]:
-    """Indices below ``count`` that stay when of every pair at most one does, in order.
+def without_duplicates(count: int, pairs: Iterable[DuplicatePair], preferred: Sequence[bool] = ()) -> list[int]:
+    """Indices below ``count``, in order, of which no two are a pair.
 
-    Posters are taken in turn, the ``preferred`` ones first, unless one that looks like it has been taken: so each one
-    that is left out has its likeness among those that stay.
+    Posters are taken in turn, the ``preferred`` ones first, unless a near-duplicate has been taken before: each poster
+    that is left out has a near-duplicate among those that remain.
     """
-    alike: dict[int, set[int]] = {}
+    duplicates: dict[int, set[int]] = {}
     for pair in pairs:
-        alike.setdefault(pair.first, set()).add(pair.second)
-        alike.setdefault(pair.second, set()).add(pair.first)
+        duplicates.setdefault(pair.first, set()).add(pair.second)
+        duplicates.setdefault(pair.second, set()).add(pair.first)
     taken: set[int] = set()
     for index in _preferred_first(count, preferred):
-        if not alike.get(index, set()) & taken:
+        if not duplicates.get(index, set()) & taken:
             taken.add(index)
     return sorted(taken)
+
+
+def pairs_table(names: Sequence[str], pairs: Iterable[DuplicatePair], kept: Iterable[int]) -> bytes:
+    """A CSV table of pairs: names, distance, correlation, whether a pair crosses the split, what was left out.
+
+    names : of all posters. kept : indices of those that are not left out.
+    """
+    remaining = set(kept)
+    table = io.StringIO(newline="")
+    writer = csv.writer(table, lineterminator="\n")
+    writer.writerow(["first", "second", "distance", "correlation", "across_the_split", "left_out"])
+    for pair in pairs:
+        both = (pair.first, pair.second)
+        across = "yes" if pair.crosses_split(names) else "no"
+        left_out = "|".join(names[index] for index in both if index not in remaining)
+        writer.writerow([*(names[index] for index in both), pair.distance, f"{pair.correlation:.4f}", across, left_out])
+    return table.getvalue().encode("utf-8", "backslashreplace")
 
 
 def _preferred_first(count: int, preferred: Sequence[bool]) -> Iterator[int]:
@@ -136,7 +162,7 @@ def _preferred_first(count: int, preferred: Sequence[bool]) -> Iterator[int]:
 
 
 def _area_means(length: int) -> NDArray[np.float32]:
-    """(32, length) matrix that makes 32 means of ``length`` pixels, each over its share of the length."""
+    """(32, length) matrix that makes 32 means of ``length`` pixels, each over an equal part of the length."""
     edges = np.linspace(0, length, SIDE + 1)
     start, end = edges[:-1, None], edges[1:, None]
     pixel = np.arange(length)

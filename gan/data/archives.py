@@ -1,9 +1,11 @@
 """Folders and zips of posters, read in one safe way, and the tables beside the pictures.
 
-with open_source("posters.zip") as files:
-    names = [name for name in files.entries() if is_picture(name)]
-    files.read(names[0])                        # bytes; ImageError in one sentence where they cannot be had
-    read_metadata(files, files.entries())       # the rows of metadata.csv by the names of their pictures
+    with open_source("posters.zip") as files:
+        names = [name for name in files.entries() if is_picture(name)]
+        files.read(names[0])                    # bytes; ImageError in one sentence where they cannot be read
+        read_metadata(files, files.entries())   # rows of metadata.csv by picture name
+
+Names in a zip are never joined to a path here.
 """
 
 from __future__ import annotations
@@ -27,10 +29,10 @@ METADATA = "metadata.csv"
 
 
 class Source(Protocol):
-    """Named files: what a folder and a zip have in common."""
+    """Named files in a folder or a zip."""
 
     def entries(self) -> dict[str, str]:
-        """Name to a text that changes when the file does."""
+        """Name to stamp, a text that changes when the file does."""
         ...
 
     def read(self, name: str) -> bytes:
@@ -45,18 +47,18 @@ class FolderSource:
         self.root = root
 
     def entries(self) -> dict[str, str]:
-        found = {}
+        entries = {}
         for folder, _, names in os.walk(self.root):
             for name in names:
                 path = Path(folder, name)
                 try:
                     entry = path.stat()
-                except OSError:  # a dangling link; read() says so, and it is named among the broken files
-                    found[path.relative_to(self.root).as_posix()] = "unreadable"
+                except OSError:  # a dangling link: read() raises, and it is listed as broken
+                    entries[path.relative_to(self.root).as_posix()] = "unreadable"
                     continue
                 if stat.S_ISREG(entry.st_mode):  # reading a pipe would wait for ever
-                    found[path.relative_to(self.root).as_posix()] = f"{entry.st_size}-{entry.st_mtime_ns}"
-        return found
+                    entries[path.relative_to(self.root).as_posix()] = f"{entry.st_size}-{entry.st_mtime_ns}"
+        return entries
 
     def read(self, name: str) -> bytes:
         path = self.root / name
@@ -96,7 +98,7 @@ def open_source(path: str | Path) -> Iterator[Source]:
     if path.is_dir():
         yield FolderSource(path)
     elif not path.exists():
-        raise DataError(f"{path} is not there.")
+        raise DataError(f"{path} does not exist.")
     else:
         try:
             archive = zipfile.ZipFile(path)
@@ -107,14 +109,14 @@ def open_source(path: str | Path) -> Iterator[Source]:
 
 
 def is_picture(name: str) -> bool:
-    """Whether a name within a source is that of a JPEG, PNG or WebP that is not hidden."""
+    """Whether a name within a source is that of a JPEG, PNG or WebP file that is not hidden."""
     path = PurePosixPath(name)
     hidden = any(part.startswith((".", "__MACOSX")) for part in path.parts)
     return path.suffix.lower() in SUFFIXES and not hidden
 
 
 def read_metadata(files: Source, names: Iterable[str]) -> dict[str, dict[str, str]]:
-    """Picture's name within the source to its row of ``metadata.csv``; a table counts for the folder it lies in.
+    """Rows of ``metadata.csv`` by the picture's name within the source; a table is about the folder that it is in.
 
     ``names`` are those of all files in the source.
 
@@ -140,7 +142,7 @@ def _rows(files: Source, table: str) -> Iterator[tuple[str, dict[str, str]]]:
     try:
         for row in reader:
             if row["file_name"]:
-                known = {key: value or "" for key, value in row.items() if key is not None}  # None: cells too many
-                yield (folder / row["file_name"]).as_posix(), known
+                cells = {key: value or "" for key, value in row.items() if key is not None}  # None: surplus cells
+                yield (folder / row["file_name"]).as_posix(), cells
     except csv.Error as error:
         raise DataError(f"{table} is not a valid CSV table: {error}.") from error

@@ -1,16 +1,21 @@
-"""Pictures decoded in parallel, once, into an array on disk.
+"""Pictures decoded in parallel, once, into a memory-mapped array on disk.
 
-cache_directory()                                            # where it is kept
-for answer in ahead(pool, decode, names, most=16): ...
+    job = DecodeJob(files, pictures, (64, 64), "crop")      # pictures: (name, stamp) of each
+    decoded = decode_once(job, cache_directory(), progress=True)
+    decoded.images                                          # uint8 (N, 64, 64, 3), read-only, read as it is used
+
+The array is found again by the pictures' names and stamps (sizes and dates, or check sums), the shape and the fit.
 """
 
 from __future__ import annotations
 
+import hashlib
 import json
 import os
 from collections import deque
-from collections.abc import Callable, Iterable, Iterator
+from collections.abc import Callable, Iterable, Iterator, Sequence
 from concurrent.futures import Executor, Future, ThreadPoolExecutor
+from dataclasses import dataclass
 from pathlib import Path
 from typing import IO, TypeVar
 
@@ -20,88 +25,130 @@ from tqdm import tqdm
 
 from gan.data.archives import Source
 from gan.data.images import Fit, fit_image, open_image
-from gan.errors import ImageError
+from gan.errors import DataError, ImageError
 from gan.files import write_file
+from gan.progress import Progress
 
-Progress = bool | Callable[[float], object]
+Pixels = NDArray[np.uint8]
 Item = TypeVar("Item")
-Answer = TypeVar("Answer")
+Result = TypeVar("Result")
 
 
-def cache_directory(cache: str | Path | None = None) -> Path:
-    """Where decoded data sets and computed tables are kept."""
-    return Path(cache or os.environ.get("POSTERLENS_CACHE") or Path.home() / ".cache/posterlens")
+@dataclass(frozen=True)
+class DecodeJob:
+    """What is decoded, and to what.
 
-
-def ahead(pool: Executor, do: Callable[[Item], Answer], items: Iterable[Item], most: int) -> Iterator[Answer]:
-    """``do(item)`` of all items in order, at most ``most`` of them before they are asked for.
-
-    ``Executor.map`` would compute all of them, however slowly they are fetched, and so fill the memory.
+    files : where the pictures are read from. pictures : name and stamp of each, in order.
+    shape : height and width of the result. fit : how a picture is brought to it (gan.data.images.FITS).
     """
-    waiting: deque[Future[Answer]] = deque()
-    for item in items:
-        waiting.append(pool.submit(do, item))
-        if len(waiting) >= most:
-            yield waiting.popleft().result()
-    while waiting:
-        yield waiting.popleft().result()
+
+    files: Source
+    pictures: Sequence[tuple[str, str]]
+    shape: tuple[int, int]
+    fit: Fit
+
+    @property
+    def key(self) -> str:
+        """24 hexadecimal digits that change with the pictures, the shape or the fit."""
+        text = json.dumps([self.pictures, self.shape, self.fit])
+        return hashlib.sha256(text.encode()).hexdigest()[:24]
+
+    def decode(self, name: str) -> Pixels | str:
+        """One picture, uint8 (H, W, 3), or the reason why it cannot be read."""
+        try:
+            return np.asarray(fit_image(open_image(self.files.read(name), name), self.shape, self.fit))
+        except ImageError as error:
+            return str(error)
 
 
-def decode_all(
-    files: Source,
-    names: list[str],
-    shape: tuple[int, int],
-    fit: Fit,
-    array: Path,
-    index: Path,
-    progress: Progress,
-) -> None:
-    """Write each picture to the array as soon as it is decoded, so that the memory stays flat."""
-    good: list[str] = []
+@dataclass(frozen=True)
+class Decoded:
+    """Pictures in memory-mapped form.
+
+    images : uint8 (N, H, W, 3), read-only. names : of the N pictures, in order.
+    broken : names of files that could not be read, each with the reason.
+    """
+
+    images: Pixels
+    names: tuple[str, ...]
+    broken: tuple[tuple[str, str], ...]
+
+
+def decode_once(job: DecodeJob, cache: Path, progress: bool | Progress) -> Decoded:
+    """The pictures from the cache, after decoding them into it if they are not there.
+
+    ``progress`` is whether to draw a bar, or a function that is called with the finished fraction. DataError where the
+    cache cannot be written, or none of the pictures can be read.
+    """
+    index, array = cache / f"posters-{job.key}.json", cache / f"posters-{job.key}.npy"
+    if not (index.exists() and array.exists()):
+        try:
+            cache.mkdir(parents=True, exist_ok=True)
+            _decode_to(job, array, index, progress)
+        except OSError as error:
+            raise DataError(f"The cache {cache} cannot be written: {error.strerror or error}.") from error
+    record = json.loads(index.read_text())
+    if not record["names"]:
+        reason = f" ({record['broken'][0][1]})" if record["broken"] else ""
+        raise DataError(f"No usable JPEG, PNG or WebP picture was found{reason}.")
+    broken = tuple((name, reason) for name, reason in record["broken"])
+    return Decoded(np.load(array, mmap_mode="r"), tuple(record["names"]), broken)
+
+
+def _decode_to(job: DecodeJob, array: Path, index: Path, progress: bool | Progress) -> None:
+    """Write each picture to the array as soon as it is decoded, so that memory use stays flat; then the index."""
+    names: list[str] = []
     broken: list[tuple[str, str]] = []
 
     def write(file: IO[bytes]) -> None:
-        _write_header(file, (len(names), *shape, 3))
+        _write_header(file, (len(job.pictures), *job.shape, 3))
         start = file.tell()
-        for name, result in _decoded(files, names, shape, fit, progress):
+        for name, result in _decode_all(job, progress):
             if isinstance(result, str):
                 broken.append((name, result))
             else:
                 file.write(result.tobytes())
-                good.append(name)
+                names.append(name)
         file.seek(0)
-        _write_header(file, (len(good), *shape, 3))
+        _write_header(file, (len(names), *job.shape, 3))
         if file.tell() != start:  # numpy leaves room for the first axis to change; nothing else would be safe
             raise AssertionError("numpy wrote a header of another length")
 
-    array.parent.mkdir(parents=True, exist_ok=True)
     write_file(array, write)
-    write_file(index, json.dumps({"names": good, "broken": broken}).encode())
+    write_file(index, json.dumps({"names": names, "broken": broken}).encode())
 
 
 def _write_header(file: IO[bytes], shape: tuple[int, ...]) -> None:
-    """The head of a .npy file that holds uint8 of this shape."""
+    """The header of a .npy file that holds uint8 of this shape."""
     descr = np.lib.format.dtype_to_descr(np.dtype(np.uint8))
     np.lib.format.write_array_header_1_0(file, {"descr": descr, "fortran_order": False, "shape": shape})
 
 
-def _decoded(
-    files: Source, names: list[str], shape: tuple[int, int], fit: Fit, progress: Progress
-) -> Iterator[tuple[str, NDArray[np.uint8] | str]]:
-    """Each name with its pixels, or with the reason why there are none."""
-
-    def decode(name: str) -> NDArray[np.uint8] | str:
-        try:
-            return np.asarray(fit_image(open_image(files.read(name), name), shape, fit))
-        except ImageError as error:
-            return str(error)
-
-    tell = progress if callable(progress) else None
+def _decode_all(job: DecodeJob, progress: bool | Progress) -> Iterator[tuple[str, Pixels | str]]:
+    """Each name with its pixels, or with the reason why there are none; in order."""
+    names = [name for name, _ in job.pictures]
+    report = progress if callable(progress) else None
     threads = os.cpu_count() or 1
     with ThreadPoolExecutor(threads) as pool:
-        decoded = ahead(pool, decode, names, 4 * threads)  # Pillow releases the interpreter lock while it decodes
-        bar = tqdm(decoded, "Reading posters", len(names), unit="poster", disable=tell is not None or not progress)
-        for place, (name, result) in enumerate(zip(names, bar, strict=True), 1):
-            if tell is not None and place % 100 == 0:
-                tell(place / len(names))
+        decoded = map_ahead(pool, job.decode, names, 4 * threads)  # Pillow decodes without the interpreter's lock
+        bar = tqdm(decoded, "Reading posters", len(names), unit="poster", disable=report is not None or not progress)
+        for done, (name, result) in enumerate(zip(names, bar, strict=True), 1):
+            if report is not None and done % 100 == 0:
+                report(done / len(names))
             yield name, result
+
+
+def map_ahead(
+    pool: Executor, function: Callable[[Item], Result], items: Iterable[Item], limit: int
+) -> Iterator[Result]:
+    """As ``pool.map``, but with at most ``limit`` results computed before they are consumed.
+
+    ``Executor.map`` computes all of them, however slowly they are consumed, and so fills the memory.
+    """
+    pending: deque[Future[Result]] = deque()
+    for item in items:
+        pending.append(pool.submit(function, item))
+        if len(pending) >= limit:
+            yield pending.popleft().result()
+    while pending:
+        yield pending.popleft().result()

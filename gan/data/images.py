@@ -1,8 +1,10 @@
 """The one safe way from bytes to a picture, and from a tensor back to RGB.
 
-images = read_poster("poster.jpg", size=64)     # (1, 3, 64, 64) in [-1, 1]
-to_uint8(images)                                # (1, 64, 64, 3) uint8 RGB
-read_poster("poster.jpg", size=(96, 64))        # (1, 3, 96, 64): a poster of 2:3 that loses nothing
+    images = read_poster("poster.jpg", size=64)     # (1, 3, 64, 64) in [-1, 1]
+    to_uint8(images)                                # (1, 64, 64, 3) uint8 RGB
+    read_poster("poster.jpg", size=(96, 64))        # (1, 3, 96, 64): a whole poster of 2:3
+
+Files are not trusted: only JPEG, PNG and WebP, only up to 20 megapixels, which is checked before decoding.
 """
 
 from __future__ import annotations
@@ -42,13 +44,13 @@ _UPRIGHT = {  # what undoes each EXIF orientation
 def open_image(source: str | Path | bytes, name: str | None = None) -> Image.Image:
     """Decode a JPEG, PNG or WebP file to an upright RGB picture.
 
-    The first frame counts; EXIF rotation is applied; transparency is laid on white; 16-bit greys are
-    scaled.
+    Of an animation it is the first frame. EXIF rotation is applied, transparency is composited on white, 16-bit grey
+    is scaled to 8 bits.
 
     Raises
     ------
     ImageError
-        If the source is not there, not such a picture, truncated, or above 20 megapixels. The size is
+        If the source does not exist, is not such a picture, is truncated, or has more than 20 megapixels, which is
         checked before any pixel is decoded.
     """
     name = name or ("the picture" if isinstance(source, bytes) else Path(source).name)
@@ -65,7 +67,7 @@ def open_image(source: str | Path | bytes, name: str | None = None) -> Image.Ima
     except ImageError:
         raise
     except FileNotFoundError:
-        raise ImageError(f"{name} is not there.") from None
+        raise ImageError(f"{name} does not exist.") from None
     except (OSError, ValueError, SyntaxError, Image.DecompressionBombError) as error:
         raise ImageError(f"{name} cannot be read as a JPEG, PNG or WebP picture.") from error
 
@@ -111,7 +113,7 @@ def to_uint8(images: Tensor) -> NDArray[np.uint8]:
 
 
 def image_grid(pixels: NDArray[np.uint8], columns: int | None = None, gap: int = 2) -> Image.Image:
-    """Lay uint8 RGB pictures (N, H, W, 3) out row by row, near square unless told otherwise."""
+    """Lay uint8 RGB pictures (N, H, W, 3) out row by row; by default in a grid that is nearly square."""
     count, height, width, _ = pixels.shape
     columns = columns or _near_square(count)
     canvas = np.full((*grid_size(count, (height, width), columns, gap), 3), 255, np.uint8)

@@ -1,16 +1,17 @@
-"""A folder or a zip of posters, decoded once into a memory-mapped array.
+"""A data set: a folder or a zip of posters at one size, with their genres.
 
-posters = load_posters("posters.zip", size=64)
-posters.images          # uint8 (N, 64, 64, 3), read from disk as it is used
-training, held_out = posters.split()
-posters.genre_labels(list(posters.genre_counts())[:20])     # (N, 20): 1 has it, -1 has it not, 0 nobody knows
-load_posters("posters.zip", size=(96, 64))                  # 2:3, so that nothing is cropped away
+    posters = load_posters("posters.zip", size=64)
+    posters.images                                          # uint8 (N, 64, 64, 3), memory-mapped
+    training, held_out = posters.split()
+    posters.genre_labels(["Comedy", "Drama", "Horror"])     # int8 (N, 3): 1 has it, -1 has it not, 0 unknown
+    load_posters("posters.zip", size=(96, 64))              # 2:3, so that nothing is cropped away
+
+How pictures are decoded into the memory map, and found there again: gan/data/decoding.py.
 """
 
 from __future__ import annotations
 
 import hashlib
-import json
 from collections import Counter
 from collections.abc import Sequence
 from dataclasses import dataclass, replace
@@ -21,12 +22,14 @@ import torch
 from numpy.typing import NDArray
 from torch import Tensor
 
-from gan.data.archives import METADATA, Source, is_picture, open_source, read_metadata
-from gan.data.decoding import Progress, cache_directory, decode_all
+from gan.data.archives import METADATA, is_picture, open_source, read_metadata
+from gan.data.decoding import DecodeJob, decode_once
 from gan.data.images import FITS, Fit, Size, height_width, scale
 from gan.errors import DataError
+from gan.files import cache_directory, name_bytes
+from gan.progress import Progress
 
-HELD_OUT = 0.05
+HELD_OUT = 0.05  # proportion of the posters that are not trained on
 
 
 @dataclass(frozen=True)
@@ -35,11 +38,11 @@ class PosterSet:
 
     images : uint8 RGB (N, H, W, 3), usually a read-only memory map.
     names : file names within the source, in order.
-    genres : for each poster the genres that are known, empty where there is no metadata.
+    genres : the known genres of each poster, () where there is no metadata.
     broken : names of files that could not be read, each with the reason.
-    complete : for each poster whether all of its genres are known; where it is not, a genre that is not named may
-        still apply. Unless told: those that name a genre.
-    fit : how they were brought to size (gan.data.images.FITS). only_genres : those that they were chosen by; () for all.
+    complete : for each poster whether ``genres`` names all that it has; by default where it names any.
+    fit : how pictures were brought to size (gan.data.images.FITS).
+    only_genres : genres by which the posters were selected; () for all posters.
     """
 
     images: NDArray[np.uint8]
@@ -58,7 +61,7 @@ class PosterSet:
         return len(self.names)
 
     def select(self, indices: Sequence[int] | NDArray[np.intp]) -> PosterSet:
-        """The posters at these indices, in this order."""
+        """The posters at these indices, in this order; their pixels are copied."""
         return replace(
             self,
             images=self.images[np.asarray(indices, np.intp)],
@@ -68,43 +71,51 @@ class PosterSet:
         )
 
     def evenly(self, count: int, round_down: bool = False) -> PosterSet:
-        """``count`` of the posters, at most all of them, evenly spaced (see :func:`evenly_spaced`)."""
+        """``count`` of the posters, evenly spaced (see :func:`evenly_spaced`)."""
         return self.select(evenly_spaced(len(self), count, round_down))
 
     def genre_counts(self) -> dict[str, int]:
-        """How many posters have each genre, the most frequent first."""
+        """Number of posters by genre, the most frequent first."""
         counts = Counter(genre for genres in self.genres for genre in set(genres))
         return dict(sorted(counts.items(), key=lambda item: (-item[1], item[0])))
 
     def genre_labels(self, genres: Sequence[str]) -> NDArray[np.int8]:
-        """int8 (N, G): 1 the poster has the genre, -1 it is known not to have it, 0 nobody knows.
+        """Labels int8 (N, G): 1 where the poster has the genre, -1 where it is known not to, 0 where that is unknown.
 
-        A genre that is not named counts as -1 only where all genres of the poster are known. Capitals do not
-        matter; a genre that no poster has is no error, for a checkpoint may know more genres than a data set.
+        Case is ignored. A genre that no poster has is allowed: a checkpoint may have more genres than a data set.
+
+        Raises
+        ------
+        ValueError
+            If a genre is named twice.
         """
-        columns = {genre.lower(): place for place, genre in enumerate(genres)}
+        columns = {genre.lower(): column for column, genre in enumerate(genres)}
         if len(columns) < len(genres):
             raise ValueError(f"Each genre may be named once, not {', '.join(genres)}.")
         labels = np.zeros((len(self), len(genres)), np.int8)
         labels[np.asarray(self.complete, bool)] = -1
-        for row, known in enumerate(self.genres):
-            labels[row, [columns[genre.lower()] for genre in known if genre.lower() in columns]] = 1
+        for row, names in enumerate(self.genres):
+            labels[row, [columns[name.lower()] for name in names if name.lower() in columns]] = 1
         return labels
 
     def with_genres(self, wanted: Sequence[str]) -> PosterSet:
-        """Posters that have at least one of the wanted genres; DataError for an unknown genre."""
-        known = sorted(self.genre_counts())
-        by_lower = {genre.lower(): genre for genre in known}
+        """The posters that have at least one of these genres; DataError where no poster has one of them."""
+        available = sorted(self.genre_counts())
+        by_lower = {genre.lower(): genre for genre in available}
         unknown = [genre for genre in wanted if genre.lower() not in by_lower]
         if unknown:
-            there = f"known are {', '.join(known)}" if known else "the data set names no genres"
-            raise DataError(f"No poster has the genre {', '.join(unknown)}; {there}.")
+            choices = f"the data set has {', '.join(available)}" if available else "the data set names no genres"
+            raise DataError(f"No poster has the genre {', '.join(unknown)}; {choices}.")
         chosen = {by_lower[genre.lower()] for genre in wanted}
-        some = self.select([i for i, genres in enumerate(self.genres) if chosen & set(genres)])
-        return replace(some, only_genres=tuple(sorted(chosen)))
+        selected = self.select([i for i, genres in enumerate(self.genres) if chosen & set(genres)])
+        return replace(selected, only_genres=tuple(sorted(chosen)))
 
     def split(self) -> tuple[PosterSet, PosterSet]:
-        """(training, held out): by file name alone, so the same on every machine, in any folder and format."""
+        """(training, held out), about 95 and 5 % of the posters.
+
+        The side of a poster depends on its file name alone (:func:`is_held_out`): it is the same on every machine, in
+        any folder and format, and whatever else is in the data set.
+        """
         held_out = np.array([is_held_out(name) for name in self.names], bool)
         return self.select(np.flatnonzero(~held_out)), self.select(np.flatnonzero(held_out))
 
@@ -116,25 +127,20 @@ class PosterSet:
 def evenly_spaced(length: int, count: int, round_down: bool = False) -> NDArray[np.intp]:
     """Indices (n,) of ``count`` of ``length`` items, at most all of them, evenly spaced from the first to the last.
 
-    round_down : towards the first item, in place of to the nearest one; the two choices differ by one item at most.
+    round_down : round places down, and not to the nearest item.
     """
     places = np.linspace(0, length - 1, min(count, length))
     return (places if round_down else places.round()).astype(np.intp)
 
 
 def is_held_out(name: str) -> bool:
-    """Whether a poster with this file name is kept for judging: 5 % of names, by SHA-256.
+    """Whether a poster with this file name is held out from training: 5 % of names, by SHA-256.
 
-    Neither folder nor file format counts: a poster that was packed as WebP stays on its side. (Every name is hashed as
-    if it ended in .webp, as those on which the shipped checkpoints were trained do.)
+    Neither folder nor suffix counts: a poster that was packed as WebP stays on its side. (Each name is hashed as if it
+    ended in .webp, as those of the shipped checkpoints' posters do.)
     """
     digest = hashlib.sha256(name_bytes(PurePosixPath(name).stem + ".webp")).digest()
     return int.from_bytes(digest[:8], "big") < HELD_OUT * 2**64
-
-
-def name_bytes(text: str) -> bytes:
-    """UTF-8 of file names; a name that is not UTF-8 on disk arrives with lone surrogates."""
-    return text.encode("utf-8", "surrogatepass")
 
 
 def load_posters(
@@ -143,62 +149,50 @@ def load_posters(
     fit: Fit = "crop",
     genres: Sequence[str] = (),
     cache: str | Path | None = None,
-    progress: Progress = True,
+    progress: bool | Progress = True,
 ) -> PosterSet:
     """Read every JPEG, PNG and WebP below a folder or in a zip, at ``size``: a square's side, or (height, width).
 
-    Decoded in parallel once and kept as a memory map under ``cache`` (default: ``POSTERLENS_CACHE`` or
-    ``~/.cache/posterlens``); read from there while the pictures, their sizes and dates stay.
-    ``metadata.csv`` beside the pictures is optional: ``file_name``, ``genres`` joined by ``|``, and, if wanted,
-    ``labels``, which is ``partial`` where a poster may have more genres than it names, else ``full`` or empty. A poster
-    without a row, or with neither genre nor label, is one of which nothing is known. ``progress`` is whether to draw a
-    bar, or a function that is told the finished fraction.
+    Pictures are decoded once, in parallel, into a memory map under ``cache`` (default: ``POSTERLENS_CACHE`` or
+    ``~/.cache/posterlens``), which is used again as long as their names, sizes and dates are the same.
+
+    ``metadata.csv`` beside the pictures is optional: ``file_name``, ``genres`` joined by ``|``, and optionally
+    ``labels``, which is ``partial`` where a poster may have more genres than it names, else ``full`` or empty. The
+    genres of a poster without a row, or with neither genre nor label, are unknown.
+
+    ``genres`` selects the posters that have at least one of them. ``progress`` is whether to draw a bar, or a function
+    that is called with the finished fraction.
 
     Raises
     ------
     DataError
-        If the path is not there, holds no usable picture, or no poster has one of the genres.
+        If the source does not exist, holds no usable picture, or no poster has one of the genres.
     """
     if fit not in FITS:
         raise ValueError(f"fit must be one of {FITS}, not {fit!r}")
     shape = height_width(size)
     with open_source(source) as files:
-        posters = _cached(files, shape, fit, cache_directory(cache), progress)
-    return posters.with_genres(genres) if genres else posters
-
-
-def _cached(files: Source, shape: tuple[int, int], fit: Fit, cache: Path, progress: Progress) -> PosterSet:
-    entries = files.entries()
-    pictures = sorted((name, stamp) for name, stamp in entries.items() if is_picture(name))
-    metadata = read_metadata(files, entries)
-    fingerprint = json.dumps([pictures, shape, fit])
-    stem = cache / f"posters-{hashlib.sha256(fingerprint.encode()).hexdigest()[:24]}"
-    index, array = stem.with_suffix(".json"), stem.with_suffix(".npy")
-    if not (index.exists() and array.exists()):
-        try:
-            decode_all(files, [name for name, _ in pictures], shape, fit, array, index, progress)
-        except OSError as error:
-            raise DataError(f"The cache {cache} cannot be written: {error.strerror or error}.") from error
-    record = json.loads(index.read_text())
-    if not record["names"]:
-        reason = f" ({record['broken'][0][1]})" if record["broken"] else ""
-        raise DataError(f"No usable JPEG, PNG or WebP picture was found{reason}.")
-    labels = [_labels(name, metadata.get(name, {})) for name in record["names"]]
-    return PosterSet(
-        np.load(array, mmap_mode="r"),
-        tuple(record["names"]),
+        entries = files.entries()
+        pictures = sorted((name, stamp) for name, stamp in entries.items() if is_picture(name))
+        metadata = read_metadata(files, entries)
+        decoded = decode_once(DecodeJob(files, pictures, shape, fit), cache_directory(cache), progress)
+    labels = [_labels(name, metadata.get(name, {})) for name in decoded.names]
+    posters = PosterSet(
+        decoded.images,
+        decoded.names,
         tuple(genres for genres, _ in labels),
-        tuple((name, reason) for name, reason in record["broken"]),
+        decoded.broken,
         tuple(complete for _, complete in labels),
         fit,
     )
+    return posters.with_genres(genres) if genres else posters
 
 
 def _labels(name: str, row: dict[str, str]) -> tuple[tuple[str, ...], bool]:
-    """A poster's genres, and whether these are all."""
-    named = (part.strip() for part in row.get("genres", "").split("|"))
-    genres = tuple(dict.fromkeys(genre for genre in named if genre))
+    """A poster's genres, and whether these are all that it has."""
+    names = (part.strip() for part in row.get("genres", "").split("|"))
+    genres = tuple(dict.fromkeys(name for name in names if name))
     label = row.get("labels", "").strip().lower()
     if label not in ("", "full", "partial"):
-        raise DataError(f'The labels of {name} are "{label}" in {METADATA}; they can be full or partial.')
+        raise DataError(f'The labels of {name} in {METADATA} must be full or partial, not "{label}".')
     return genres, label == "full" or (not label and bool(genres))

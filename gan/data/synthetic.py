@@ -1,12 +1,12 @@
-"""Posters drawn by rule, for tests and for trying out training with no data at hand.
+"""Posters drawn by a program, for tests and for trying out training without data.
 
     poster = draw_poster(seed=7, size=64)
     poster.image                     # Pillow RGB, 64 x 64
     poster.masks["title"]            # bool (64, 64): the pixels that the title painted
     write_folder("posters", 500)     # 500 picture files and a metadata.csv
 
-Every shape is drawn twice, in colour on the picture and as ownership on a map, so it is known exactly which
-part a pixel belongs to, and an explanation can be measured against it.
+Every shape is drawn twice, in colour on the picture and as a label on a map, so that the part of each pixel is known
+exactly, and an explanation can be measured against it.
 """
 
 from __future__ import annotations
@@ -22,6 +22,7 @@ import numpy as np
 from numpy.typing import NDArray
 from PIL import Image, ImageDraw
 
+from gan.data.archives import METADATA
 from gan.files import write_file
 
 Colour = tuple[int, int, int]
@@ -98,7 +99,7 @@ def draw_poster(seed: int, size: int = 64, height: int | None = None) -> Synthet
 def write_folder(directory: str | Path, count: int, first_seed: int = 0, size: tuple[int, int] = (128, 190)) -> None:
     """Write posters of ``count`` seeds, JPEG, PNG and WebP in turn, and their ``metadata.csv``.
 
-    ``size`` is (width, height). Files are named by seed; a folder that is there already is added to.
+    ``size`` is (width, height). Files are named by seed; an existing folder is added to.
     """
     root = Path(directory)
     root.mkdir(parents=True, exist_ok=True)
@@ -113,11 +114,11 @@ def write_folder(directory: str | Path, count: int, first_seed: int = 0, size: t
         rows.append((name, "|".join(poster.genres)))
     table = io.StringIO(newline="")
     csv.writer(table, lineterminator="\n").writerows([("file_name", "genres"), *rows])
-    write_file(root / "metadata.csv", table.getvalue().encode())
+    write_file(root / METADATA, table.getvalue().encode())
 
 
 class _Canvas:
-    """A picture, and beside it the map of which part painted each pixel last."""
+    """A picture, and a map of the part that painted each pixel last."""
 
     def __init__(self, width: int, height: int) -> None:
         self.width, self.height = width, height
@@ -125,11 +126,11 @@ class _Canvas:
         self.owner = Image.new("L", (width, height))
         self._colours, self._owners = ImageDraw.Draw(self.picture), ImageDraw.Draw(self.owner)
 
-    def x(self, share: float) -> int:
-        return round(share * self.width)
+    def x(self, fraction: float) -> int:
+        return round(fraction * self.width)
 
-    def y(self, share: float) -> int:
-        return round(share * self.height)
+    def y(self, fraction: float) -> int:
+        return round(fraction * self.height)
 
     def rectangle(self, part: str, left: int, top: int, wide: int, high: int, colour: Colour) -> None:
         box = (left, top, left + wide - 1, top + high - 1)
@@ -157,8 +158,8 @@ def _draw_background(canvas: _Canvas, rng: random.Random, upper: Colour, lower: 
     horizon = rng.uniform(0.55, 0.75)
     for row in range(canvas.height):
         down = row / (canvas.height - 1)
-        share = {"gradient": down, "plain": 0.0, "horizon": float(down > horizon)}[kind]
-        canvas.rectangle("background", 0, row, canvas.width, 1, _mix(upper, lower, share))
+        fraction = {"gradient": down, "plain": 0.0, "horizon": float(down > horizon)}[kind]
+        canvas.rectangle("background", 0, row, canvas.width, 1, _mix(upper, lower, fraction))
 
 
 def _draw_figure(canvas: _Canvas, rng: random.Random, clothes: Colour) -> None:
@@ -242,8 +243,8 @@ def _width(text: str) -> int:
     return 4 * len(text) - 1
 
 
-def _mix(a: Colour, b: Colour, share: float) -> Colour:
-    red, green, blue = (round(x + (y - x) * share) for x, y in zip(a, b, strict=True))
+def _mix(a: Colour, b: Colour, weight: float) -> Colour:
+    red, green, blue = (round(x + (y - x) * weight) for x, y in zip(a, b, strict=True))
     return red, green, blue
 
 

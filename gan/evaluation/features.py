@@ -20,10 +20,9 @@ from numpy.typing import NDArray
 from torch import Tensor
 from torch.nn.functional import interpolate
 
-from gan.data.decoding import cache_directory
 from gan.data.posters import PosterSet
 from gan.errors import MetricsUnavailableError
-from gan.files import write_file
+from gan.files import cache_directory, write_file
 from gan.networks.dcgan import Generator, latents
 from gan.networks.efficientnet import efficientnet_lite
 from gan.progress import Progress

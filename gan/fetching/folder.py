@@ -23,13 +23,14 @@ from pathlib import Path
 from filelock import FileLock, Timeout
 from tqdm import tqdm
 
+from gan.data.archives import METADATA
 from gan.data.images import open_image
 from gan.errors import DataError, FatalFetchError, PosterLensError
 from gan.fetching.csv_tables import Genres, read_pairs, split_genres, write_pairs
-from gan.files import write_file
+from gan.files import name_bytes, write_file
 from gan.settings import Settings, setting
 
-METADATA, METADATA_COLUMNS = "metadata.csv", ("file_name", "genres")
+METADATA_COLUMNS = ("file_name", "genres")
 FAILED, FAILED_COLUMNS = "failed.csv", ("id", "reason")
 LOCK = ".fetch.lock"
 SAVE_SECONDS = 5.0  # between two writings of the tables
@@ -267,7 +268,7 @@ def file_stem(name: str) -> str:
 
 def text_hash(text: str) -> str:
     """SHA-256 of a text, 64 hexadecimal digits."""
-    return hashlib.sha256(text.encode("utf-8", "surrogatepass")).hexdigest()
+    return hashlib.sha256(name_bytes(text)).hexdigest()
 
 
 def _merged(items: Iterable[Item]) -> list[Item]:

@@ -26,12 +26,12 @@ from typing import Any, TypeVar
 from urllib.parse import urlencode
 
 from gan.data.archives import MAX_FILE_BYTES
-from gan.data.decoding import cache_directory
 from gan.data.images import SUFFIXES
 from gan.errors import DataError, FatalFetchError, FetchError
 from gan.fetching.csv_tables import GENRE_COLUMNS, ID_COLUMNS, URL_COLUMNS, Genres, read_table, split_genres
 from gan.fetching.folder import Item, Listing, file_stem, text_hash
 from gan.fetching.http import HttpClient
+from gan.files import cache_directory
 
 OMDB = "https://www.omdbapi.com/"
 OMDB_KEY = "OMDB_API_KEY"  # environment variable

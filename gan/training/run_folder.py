@@ -17,9 +17,9 @@ import torch
 from PIL.Image import Image
 
 from gan.checkpoints.record import Checkpoint
-from gan.data.posters import PosterSet, name_bytes
+from gan.data.posters import PosterSet
 from gan.errors import TrainingError
-from gan.files import write_file
+from gan.files import name_bytes, write_file
 from gan.networks.config import ModelConfig
 from gan.training.config import TrainConfig
 

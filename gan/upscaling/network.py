@@ -169,7 +169,7 @@ def load(directory: str | Path) -> Upscaler:
     folder = Path(directory)
     for path in (folder, folder / CONFIG, folder / WEIGHTS):
         if not path.exists():
-            raise CheckpointError(f"{path} is not there.")
+            raise CheckpointError(f"{path} does not exist.")
     try:
         model = json.loads((folder / CONFIG).read_text())["model"]
         config = UpscalerConfig(**{field.name: int(model[field.name]) for field in fields(UpscalerConfig)})

@@ -95,7 +95,7 @@ def test_the_true_fid_is_never_asked_for_unasked(
         (["--checkpoint", "nowhere"], "nowhere is no folder; say with --out where the figures go."),
         (["--samples", "3"], "At least 10 generated posters are needed to judge by, not 3."),
         (["--out", "no/such/folder/a.json"], "no/such/folder/a.json is not a file in a folder that exists."),
-        (["--data", "nowhere"], "nowhere is not there."),
+        (["--data", "nowhere"], "nowhere does not exist."),
         (["--training", "0"], "At least 1 training poster is needed to judge by, not 0."),
         (["--training", "-5"], "At least 1 training poster is needed to judge by, not -5."),
         (

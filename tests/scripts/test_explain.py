@@ -176,10 +176,10 @@ def test_every_reference_can_be_had(kind: str, explain: Callable[..., int], fold
         (["--methods=deeplift", "--unit=1"], "--unit and --place need --layer."),
         (["--methods=deeplift", "--layer=layers.1", "--unit=1", "--place=9"], "--place is ROW,COLUMN"),
         (["--methods=deeplift", "--reference=posters"], "--reference posters needs --reference-images."),
-        (["--methods=deeplift", "--reference-images=none"], "none is not there."),
+        (["--methods=deeplift", "--reference-images=none"], "none does not exist."),
         (["--methods=deeplift", "--batch=0"], "must be at least 1"),
         (["--methods=deeplift", "--seeds=3-1"], "neither a seed nor a range"),
-        (["--methods=deeplift", "--images=none.jpg"], "none.jpg is not there."),
+        (["--methods=deeplift", "--images=none.jpg"], "none.jpg does not exist."),
     ],
 )
 def test_bad_input_is_one_sentence_and_exit_code_2(

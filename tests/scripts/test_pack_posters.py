@@ -11,14 +11,15 @@ import pytest
 from PIL import Image
 
 from gan import load_posters
+from gan.curation import packing
 from gan.data.posters import is_held_out
 from gan.data.synthetic import draw_poster
-from scripts import pack_posters
-from scripts.pack_posters import main, packed_names
+from tests.scripting import script
 
 
 def pack(source: Path, out: Path, *options: object) -> int:
-    return main([str(source), "--out", str(out), "--quiet", *map(str, options)])
+    code: int = script("pack_posters").main([str(source), "--out", str(out), "--quiet", *map(str, options)])
+    return code
 
 
 def rows(table: Path | bytes) -> list[dict[str, str]]:
@@ -43,7 +44,7 @@ def copies(tmp_path: Path) -> Path:
 
 @pytest.mark.parametrize("codec", ["webp", "jpeg"])
 @pytest.mark.parametrize(("size", "shape"), [("16", 16), ("24x16", (24, 16))])
-def test_the_zip_gives_what_the_source_gives_but_for_compression(
+def test_the_zip_loads_like_its_source_but_for_compression(
     codec: str, size: str, shape: int | tuple[int, int], poster_folder: Path, tmp_path: Path
 ) -> None:
     out = tmp_path / "packed.zip"
@@ -115,12 +116,12 @@ def test_the_quality_is_the_best_that_the_limit_allows(
     assert "at quality 70\n" in capsys.readouterr().out
 
 
-def test_a_sample_that_promises_too_much_is_corrected(
+def test_an_estimate_that_is_too_high_is_corrected(
     poster_folder: Path, tmp_path: Path, monkeypatch: pytest.MonkeyPatch, capsys: pytest.CaptureFixture[str]
 ) -> None:
     pack(poster_folder, tmp_path / "packed.zip", "--size", 32, "--quality", 60)
     limit = (tmp_path / "packed.zip").stat().st_size
-    monkeypatch.setattr(pack_posters, "first_quality", lambda packer, most, limit: 63)
+    monkeypatch.setattr(packing, "first_quality", lambda packer, highest, limit: 63)
     capsys.readouterr()
     assert pack(poster_folder, tmp_path / "fits.zip", "--size", 32, "--max-mb", limit / 1e6) == 0
     assert "at quality 60\n" in capsys.readouterr().out
@@ -160,7 +161,7 @@ def test_posters_without_metadata_get_none(tmp_path: Path) -> None:
 
 def test_names_that_differ_only_in_their_format_stay_apart_and_on_their_side() -> None:
     names = ["26.jpg", "26.png", "26.webp", "in/26.png", "caf\udce9.png"]
-    packed = packed_names(names, ".webp")
+    packed = packing.packed_names(names, ".webp")
     assert packed == ["26.webp", "again/26.webp", "again/again/26.webp", "in/26.webp", "caf_udce9.webp"]
     assert [is_held_out(name) for name in packed[:4]] == [is_held_out(name) for name in names[:4]]
 
@@ -205,7 +206,7 @@ def test_of_near_duplicates_one_stays_the_one_with_all_its_genres(
     assert "2 near-duplicates left out" in capsys.readouterr().out
 
 
-def test_a_zip_that_is_there_is_replaced_only_when_asked(
+def test_an_existing_zip_is_replaced_only_with_overwrite(
     poster_folder: Path, tmp_path: Path, capsys: pytest.CaptureFixture[str]
 ) -> None:
     out = tmp_path / "packed.zip"
@@ -228,14 +229,14 @@ def test_a_stop_in_the_middle_leaves_no_zip(
             raise KeyboardInterrupt
         return b""
 
-    monkeypatch.setattr(pack_posters, "encode", stop)
+    monkeypatch.setattr(packing, "encode", stop)
     with pytest.raises(KeyboardInterrupt):
         pack(poster_folder, tmp_path / "packed.zip", "--size", 8)
     assert list(tmp_path.iterdir()) == []
 
 
 @pytest.mark.parametrize("options", [("--size", "0"), ("--size", "8x8x8"), ("--size", "x"), ("--quality", "19")])
-def test_a_senseless_option_is_refused(options: tuple[str, str], poster_folder: Path, tmp_path: Path) -> None:
+def test_an_impossible_option_is_refused(options: tuple[str, str], poster_folder: Path, tmp_path: Path) -> None:
     with pytest.raises(SystemExit) as stopped:
         pack(poster_folder, tmp_path / "packed.zip", *options)
     assert stopped.value.code == 2
@@ -243,4 +244,4 @@ def test_a_senseless_option_is_refused(options: tuple[str, str], poster_folder: 
 
 def test_a_missing_source_is_refused(tmp_path: Path, capsys: pytest.CaptureFixture[str]) -> None:
     assert pack(tmp_path / "none", tmp_path / "packed.zip") == 2
-    assert capsys.readouterr().err.endswith("none is not there.\n")
+    assert capsys.readouterr().err.endswith("none does not exist.\n")

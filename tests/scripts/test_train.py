@@ -259,14 +259,14 @@ def test_a_missing_path_is_one_sentence_and_exit_code_2(
     train: Callable[..., int], tmp_path: Path, capsys: pytest.CaptureFixture[str]
 ) -> None:
     assert train("--data", tmp_path / "none", "--out", tmp_path / "run") == 2
-    assert one_sentence(capsys) == f"{tmp_path / 'none'} is not there."
+    assert one_sentence(capsys) == f"{tmp_path / 'none'} does not exist."
 
 
 def test_an_unknown_genre_is_one_sentence_and_exit_code_2(
     train: Callable[..., int], poster_folder: Path, tmp_path: Path, capsys: pytest.CaptureFixture[str]
 ) -> None:
     assert train("--data", poster_folder, "--out", tmp_path / "run", "--genres=Western") == 2
-    assert one_sentence(capsys).startswith("No poster has the genre Western; known are Action, ")
+    assert one_sentence(capsys).startswith("No poster has the genre Western; the data set has Action, ")
 
 
 def test_no_picture_is_one_sentence_and_exit_code_2(

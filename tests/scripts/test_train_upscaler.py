@@ -218,7 +218,7 @@ def test_shipping_replaces_nothing_but_an_upscaler(
 ) -> None:
     (tmp_path / "mine").mkdir()
     (tmp_path / "mine/config.json").write_text('{"model": {"resolution": 64}}')  # such as a GAN's checkpoint holds
-    with pytest.raises(CheckpointError, match=r"is not replaced\.$"):
+    with pytest.raises(CheckpointError, match=r"it is not overwritten\.$"):
         save(tmp_path / "mine", Upscaler(MODEL))
     assert command("--out", tmp_path / "none", "--ship", tmp_path / "mine") == 2  # before the run is looked for
     assert one_sentence(capsys) == f"{tmp_path / 'mine'} exists and is not a checkpoint; it is not overwritten."
@@ -265,7 +265,7 @@ def test_only_measuring_needs_no_run_but_something_to_measure(
         script("train_upscaler").main(["--data", str(folder)])
     assert "--out is needed, or --check." in capsys.readouterr().err
     assert script("train_upscaler").main(["--data", str(folder), "--check", str(tmp_path / "none"), "--quiet"]) == 2
-    assert one_sentence(capsys) == f"{tmp_path / 'none'} is not there."
+    assert one_sentence(capsys) == f"{tmp_path / 'none'} does not exist."
 
 
 def test_the_table_shows_the_judges_figures_where_there_is_one() -> None:
@@ -326,7 +326,7 @@ def test_a_missing_upscaler_is_one_sentence_before_anything_is_written(
 ) -> None:
     shutil.rmtree(tmp_path / "upscaler")
     assert sample("--seeds=1", "--out", tmp_path / "out/grid.png") == 2
-    assert one_sentence(capsys) == f"{tmp_path / 'upscaler'} is not there."
+    assert one_sentence(capsys) == f"{tmp_path / 'upscaler'} does not exist."
     assert not (tmp_path / "out").exists()
 
 

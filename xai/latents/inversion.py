@@ -180,7 +180,7 @@ def load_encoder(path: str | Path, digest: str) -> Encoder:
     """
     path = Path(path)
     if not path.is_file():
-        raise ExplanationError(f"{path} is not there.")
+        raise ExplanationError(f"{path} does not exist.")
     try:
         with safe_open(path, "pt") as file:
             note = json.loads((file.metadata() or {})["encoder"])

@@ -30,7 +30,7 @@ from torch import Tensor, distributed
 from tqdm import tqdm
 
 from gan.checkpoints.record import Checkpoint
-from gan.data.decoding import ahead
+from gan.data.decoding import map_ahead
 from gan.errors import ImageError, PosterLensError
 from gan.files import write_file
 from gan.progress import Progress
@@ -150,7 +150,7 @@ def _compute(job: Job, rank: int, world: int) -> None:
     wanted = (job.posters[row] for index in mine for row in rows[index])
     bar = tqdm(desc="Explaining", total=sum(map(len, rows.values())), unit="poster", disable=rank > 0 or None)
     with ThreadPoolExecutor(READERS) as readers, ThreadPoolExecutor(WRITERS) as writers, bar:
-        read = ahead(readers, _picture_of, wanted, 2 * job.batch)
+        read = map_ahead(readers, _picture_of, wanted, 2 * job.batch)
         waiting: deque[Future[None]] = deque()
         for index in mine:
             pictures = list(islice(read, len(rows[index])))

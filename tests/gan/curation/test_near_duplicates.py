@@ -11,7 +11,7 @@ from PIL import Image, ImageEnhance
 from scipy.fft import dctn
 
 from gan.curation.near_duplicates import (
-    Pair,
+    DuplicatePair,
     close_pairs,
     correlation,
     near_duplicates,
@@ -121,8 +121,8 @@ def test_correlation_is_pearsons() -> None:
     assert correlation(grey, pairs) == pytest.approx(expected)
 
 
-def chain(*edges: tuple[int, int]) -> list[Pair]:
-    return [Pair(first, second, 0, 1.0) for first, second in edges]
+def chain(*edges: tuple[int, int]) -> list[DuplicatePair]:
+    return [DuplicatePair(first, second, 0, 1.0) for first, second in edges]
 
 
 def test_of_a_group_of_copies_the_first_stays() -> None:

@@ -16,7 +16,7 @@ from PIL import Image
 
 from gan import DataError, PosterSet, fit_image, load_posters, open_image
 from gan.data import archives, decoding
-from gan.data.decoding import ahead
+from gan.data.decoding import map_ahead
 from gan.data.posters import is_held_out
 from gan.files import write_file
 
@@ -213,7 +213,7 @@ def test_working_ahead_keeps_the_order_and_the_bound(items: list[int], most: int
 
     with ThreadPoolExecutor(1) as pool:
         answers = []
-        for answer in ahead(pool, do, items, most):
+        for answer in map_ahead(pool, do, items, most):
             answers.append(answer)
             assert len(begun) <= len(answers) - 1 + most
     assert answers == [2 * item for item in items]
@@ -317,7 +317,7 @@ def test_a_zip_with_a_damaged_directory_is_refused(tmp_path: Path) -> None:
 
 
 def test_a_missing_path_is_refused(tmp_path: Path) -> None:
-    with pytest.raises(DataError, match=r"none is not there\.$"):
+    with pytest.raises(DataError, match=r"none does not exist\.$"):
         load(tmp_path / "none")
 
 
@@ -366,9 +366,9 @@ def test_genres_choose_posters_that_have_one_of_them(tmp_path: Path) -> None:
     assert [name for name, _ in chosen.broken] == ["e.png"]
 
 
-def test_an_unknown_genre_is_refused_with_the_known_ones(tmp_path: Path) -> None:
+def test_an_unknown_genre_is_refused_with_those_of_the_data_set(tmp_path: Path) -> None:
     folder = write(tmp_path, a_png=png(1), metadata_csv="file_name,genres\na.png,Drama|Comedy\n")
-    with pytest.raises(DataError, match=r"^No poster has the genre Western; known are Comedy, Drama\.$"):
+    with pytest.raises(DataError, match=r"^No poster has the genre Western; the data set has Comedy, Drama\.$"):
         load(folder, genres=["Drama", "Western"])
     (folder / "metadata.csv").unlink()
     with pytest.raises(DataError, match=r"names no genres\.$"):
@@ -431,7 +431,7 @@ def test_what_is_known_follows_the_posters_that_are_chosen(tmp_path: Path) -> No
 
 def test_another_word_for_labels_is_refused(tmp_path: Path) -> None:
     folder = write(tmp_path, a_png=png(1), metadata_csv="file_name,genres,labels\na.png,Drama,most\n")
-    with pytest.raises(DataError, match=r'^The labels of a\.png are "most" in metadata\.csv; .*\.$'):
+    with pytest.raises(DataError, match=r'^The labels of a\.png in metadata\.csv must be full or partial, not "most"\.$'):
         load(folder)
 
 

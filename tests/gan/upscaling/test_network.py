@@ -182,9 +182,9 @@ def damage(folder: Path, how: str) -> None:
 @pytest.mark.parametrize(
     ("how", "reason"),
     [
-        ("no folder", "upscaler is not there."),
-        ("no config", "upscaler.json is not there."),
-        ("no weights", "upscaler.safetensors is not there."),
+        ("no folder", "upscaler does not exist."),
+        ("no config", "upscaler.json does not exist."),
+        ("no weights", "upscaler.safetensors does not exist."),
         ("cut", "is truncated or is not a safetensors file."),
         ("folder for weights", "is truncated or is not a safetensors file."),
         ("not json", "is not a valid configuration."),

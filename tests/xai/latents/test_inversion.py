@@ -204,7 +204,7 @@ def test_an_encoder_of_another_checkpoint_or_a_damaged_one_is_refused_in_one_sen
     path.write_bytes((tmp_path / "checkpoint" / "generator.safetensors").read_bytes())
     assert "holds no encoder" in refusal()
     path.unlink()
-    assert "not there" in refusal()
+    assert "does not exist" in refusal()
 
 
 def test_an_encoder_without_a_step_is_refused() -> None:

@@ -52,7 +52,7 @@ def test_the_stamp_changes_when_the_file_does_and_is_the_same_by_either_way_in(f
 
 
 def test_a_path_that_is_not_there_is_one_sentence() -> None:
-    with ExitStack() as open_files, pytest.raises(gan.DataError, match=r"^nowhere is not there.$"):
+    with ExitStack() as open_files, pytest.raises(gan.DataError, match=r"^nowhere does not exist.$"):
         in_files(Path("nowhere"), 8, open_files)
 
 
