@@ -96,6 +96,27 @@ def around(page: Path, begin: str, end: str) -> tuple[str, str]:
 T = TypeVar("T")
 
 
+def checkpoint_parser(page: str | None) -> argparse.ArgumentParser:
+    """The options of every script about one checkpoint, --checkpoint and --genres, under the module's docstring."""
+    parser = argparse.ArgumentParser(description=page, formatter_class=argparse.RawDescriptionHelpFormatter)
+    parser.add_argument("--checkpoint", required=True, type=Path, help="checkpoint folder or .pth file")
+    parser.add_argument("--genres", default="", help="genres of a conditional checkpoint, such as Horror,Comedy=0.5")
+    return parser
+
+
+def output_file(path: Path) -> Path:
+    """The path, as long as a file can be written there: to be asked before something long is measured.
+
+    Raises
+    ------
+    ValueError
+        If it is a folder, or its folder does not exist.
+    """
+    if path.is_dir() or not path.parent.is_dir():
+        raise ValueError(f"{path} is not a file in a folder that exists.")
+    return path
+
+
 def add_settings(
     parser: argparse.ArgumentParser, settings: type[Any], names: Collection[str] | None = None, defaults: bool = True
 ) -> None:

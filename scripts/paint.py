@@ -1,11 +1,11 @@
-"""Draw a poster with painted filters: each edit sets one filter to a value inside a box.
+"""Generate a poster with painted filters: each edit sets one filter to a value inside a box.
 
     python scripts/paint.py --checkpoint checkpoints/dcgan-64 --seed 7 --edits edits.json --out painted.png
 
 edits.json is a list of edits, applied in order, such as the one that the dashboard saves:
     [["layers.5",7,[0,0,1,0.3],"off"],["layers.8",40,[0.2,0.5,0.6,0.9],"strong"]]
 Each is a layer, a filter, a box (left, top, right, bottom, 0 to 1), and off, mean, strong or a number. --scale 4
-enlarges each pixel to 4 x 4. A file that exists is replaced only with --force.
+enlarges each pixel to 4 x 4. An existing file is replaced only with --force.
 """
 
 from __future__ import annotations
@@ -16,7 +16,7 @@ from pathlib import Path
 
 from gan import latents, load, to_uint8
 from gan.checkpoints.conditioning import with_genres
-from gan.cli import exit_code
+from gan.cli import checkpoint_parser, exit_code
 from gan.files import write_file
 from xai.generator.painting import from_json, paint
 from xai.render import enlarge, png
@@ -25,29 +25,26 @@ MOST_SCALE = 64
 
 
 def parse(arguments: list[str] | None = None) -> argparse.Namespace:
-    parser = argparse.ArgumentParser(description=__doc__, formatter_class=argparse.RawDescriptionHelpFormatter)
-    parser.add_argument("--checkpoint", required=True, type=Path, help="checkpoint folder or .pth file")
-    parser.add_argument("--genres", default="", help="asked for where there are genres, such as Horror,Comedy=0.5")
-    parser.add_argument("--seed", required=True, type=int, help="of the poster")
+    parser = checkpoint_parser(__doc__)
+    parser.add_argument("--seed", required=True, type=int, help="seed of the poster")
     parser.add_argument("--edits", required=True, type=Path, help="JSON file of edits")
     parser.add_argument("--out", required=True, type=Path, help="PNG to write")
-    parser.add_argument("--scale", type=int, default=1, help="enlarge each pixel to so many, unsmoothed")
-    parser.add_argument("--force", action="store_true", help="replace a file that exists")
+    parser.add_argument("--scale", type=int, default=1, help="repeat each pixel this many times, unsmoothed")
+    parser.add_argument("--force", action="store_true", help="replace an existing file")
     return parser.parse_args(arguments)
 
 
-def draw(chosen: argparse.Namespace) -> None:
-    """Do what the command line asks."""
-    if not 1 <= chosen.scale <= MOST_SCALE:
+def run(options: argparse.Namespace) -> None:
+    if not 1 <= options.scale <= MOST_SCALE:
         raise ValueError(f"--scale must be from 1 to {MOST_SCALE}.")
-    if chosen.out.exists() and not chosen.force:
-        raise ValueError(f"{chosen.out} exists already; --force replaces it.")
-    edits = from_json(read(chosen.edits))
-    checkpoint = with_genres(load(chosen.checkpoint), chosen.genres)
-    picture = paint(checkpoint.need_generator(), latents([chosen.seed], checkpoint.config), edits)
-    chosen.out.parent.mkdir(parents=True, exist_ok=True)
-    write_file(chosen.out, png(enlarge(to_uint8(picture)[0], chosen.scale)))
-    print(f"{chosen.out} written")
+    if options.out.exists() and not options.force:
+        raise ValueError(f"{options.out} exists already; --force replaces it.")
+    edits = from_json(read(options.edits))
+    checkpoint = with_genres(load(options.checkpoint), options.genres)
+    picture = paint(checkpoint.need_generator(), latents([options.seed], checkpoint.config), edits)
+    options.out.parent.mkdir(parents=True, exist_ok=True)
+    write_file(options.out, png(enlarge(to_uint8(picture)[0], options.scale)))
+    print(f"{options.out} written")
 
 
 def read(path: Path) -> str:
@@ -59,8 +56,8 @@ def read(path: Path) -> str:
 
 
 def main(arguments: list[str] | None = None) -> int:
-    chosen = parse(arguments)
-    return exit_code(lambda: draw(chosen), chosen.out)
+    options = parse(arguments)
+    return exit_code(lambda: run(options), options.out)
 
 
 if __name__ == "__main__":

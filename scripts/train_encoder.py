@@ -1,8 +1,8 @@
-"""Train the encoder that guesses the noise of a poster, from which an inversion starts.
+"""Train the encoder that guesses the latent of a poster, from which an inversion starts.
 
     python scripts/train_encoder.py --checkpoint checkpoints/dcgan-64 --out checkpoints/dcgan-64/encoder.safetensors
 
-It learns from posters that the generator paints on the way; no data is needed. Some minutes on two cores.
+It is trained on generated posters; no data is needed. Some minutes on two cores.
 """
 
 from __future__ import annotations
@@ -14,40 +14,33 @@ from pathlib import Path
 
 from gan import load
 from gan.checkpoints.conditioning import with_genres
-from gan.cli import exit_code
+from gan.cli import checkpoint_parser, exit_code, output_file
 from gan.progress import progress_bar
 from xai.latents.inversion import ENCODER_STEPS, encoder_r2, save_encoder, train_encoder
 
 
 def parse(arguments: list[str] | None = None) -> argparse.Namespace:
-    parser = argparse.ArgumentParser(description=__doc__, formatter_class=argparse.RawDescriptionHelpFormatter)
-    parser.add_argument("--checkpoint", required=True, type=Path, help="checkpoint folder or .pth file")
-    parser.add_argument("--genres", default="", help="asked for where there are genres, such as Horror,Comedy=0.5")
-    parser.add_argument("--out", required=True, type=Path, help="file to write; one that is there is replaced")
-    parser.add_argument("--steps", type=int, default=ENCODER_STEPS, help="batches to learn from")
-    parser.add_argument("--seed", type=int, default=0, help="names the training")
+    parser = checkpoint_parser(__doc__)
+    parser.add_argument("--out", required=True, type=Path, help="file to write; an existing one is replaced")
+    parser.add_argument("--steps", type=int, default=ENCODER_STEPS, help="batches to train on; default %(default)s")
+    parser.add_argument("--seed", type=int, default=0, help="random seed of the training")
     return parser.parse_args(arguments)
 
 
-def run(chosen: argparse.Namespace) -> Path:
-    """Do what the command line asks; the file written."""
-    checkpoint = with_genres(load(chosen.checkpoint), chosen.genres)
-    generator = checkpoint.need_generator()
-    out: Path = chosen.out
-    if out.is_dir() or not out.parent.is_dir():
-        raise ValueError(f"{out} is not a file in a folder that exists.")
+def run(options: argparse.Namespace) -> None:
+    checkpoint = with_genres(load(options.checkpoint), options.genres)
+    generator, out = checkpoint.need_generator(), output_file(options.out)
     start = time.perf_counter()
-    with progress_bar() as tell:
-        encoder = train_encoder(generator, chosen.steps, chosen.seed, tell)
+    with progress_bar() as progress:
+        encoder = train_encoder(generator, options.steps, options.seed, progress)
     save_encoder(encoder, out, checkpoint.digest)
     r2 = encoder_r2(encoder, generator)
-    print(f"{out}: {r2:.0%} of the noise found back on new posters, {time.perf_counter() - start:.0f} s")
-    return out
+    print(f"{out}: R2 of the latent on new posters {r2:.2f}, {time.perf_counter() - start:.0f} s")
 
 
 def main(arguments: list[str] | None = None) -> int:
-    chosen = parse(arguments)
-    return exit_code(lambda: run(chosen), "the encoder")
+    options = parse(arguments)
+    return exit_code(lambda: run(options), "the encoder")
 
 
 if __name__ == "__main__":

@@ -24,7 +24,7 @@ def folder(tmp_path: Path) -> Path:
 def test_the_script_keeps_the_study_beside_the_weights(folder: Path, capsys: pytest.CaptureFixture[str]) -> None:
     assert study_latents.main(["--checkpoint", str(folder), "--samples", "2"]) == 0
     assert LatentStudy.beside(folder, gan.load(folder).digest) is not None
-    assert "of the variety" in capsys.readouterr().out
+    assert "of the variance" in capsys.readouterr().out
 
 
 def test_the_train_encoder_writes_an_encoder_of_this_checkpoint(folder: Path) -> None:

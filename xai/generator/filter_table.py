@@ -93,6 +93,14 @@ class FilterTable:
         chosen = self.verdict if layer is None else self.verdict[self.layer == layer]
         return {verdict: int((chosen == verdict).sum()) for verdict in VERDICTS}
 
+    def summary(self) -> str:
+        """One line a layer: how many of its filters have each verdict."""
+        lines = []
+        for layer in dict.fromkeys(self.layer.tolist()):
+            verdicts = ", ".join(f"{count} {verdict}" for verdict, count in self.counts(layer).items() if count)
+            lines.append(f"{layer}: {verdicts}")
+        return "\n".join(lines)
+
     def effect_at(self, percent: int) -> float:
         """The greatest effect, in grey levels, among the ``percent`` (1 to 100) of the filters that have the least."""
         count = max(round(percent / 100 * len(self.effect)), 1)

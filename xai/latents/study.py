@@ -41,6 +41,19 @@ class LatentStudy:
     local: LocalSensitivity
     directions: DirectionStudy
 
+    def summary(self) -> str:
+        """The five most important dimensions, and the directions with a label, one a line."""
+        lines, picture = [], self.importance.picture
+        for index in (-picture.value).argsort()[:5]:
+            low, high = picture.low[index], picture.high[index]
+            lines.append(f"dimension {index}: {picture.value[index]:.1%} of the variance ({low:.1%} to {high:.1%})")
+        for one in self.directions.directions:
+            if one.family != CONTROL and one.label and one.effects:
+                besides = ", ".join(one.side_effects()) or "nothing"
+                change = one.effects[one.label].value
+                lines.append(f"{one.name}: {one.label} {change:+.1f} standard deviations; besides: {besides}")
+        return "\n".join(lines)
+
     def save(self, path: str | Path) -> None:
         """Write one .npz, complete or not at all."""
         STUDY_FILE.write(path, *_packed(self))
