@@ -1,11 +1,9 @@
-"""What a script shows at the terminal: how far it is, and one sentence where it cannot go on.
+"""What all scripts share: exit codes, one sentence for an error, options, seeds, sections of a page, Ctrl-C.
 
-def run(chosen: argparse.Namespace) -> None:
-    with progress_bar() as tell:
-        table = filters_table(checkpoint, progress=tell)                # told the finished share, 0 to 1
-    table.save(out)
+    add_settings(parser, RequestPolicy)                              # an option for each setting
+    sys.exit(exit_code(lambda: run(parser.parse_args()), "the table"))
 
-sys.exit(exit_code(lambda: run(chosen), "the table"))
+Progress is shown by gan/progress.py.
 """
 
 from __future__ import annotations
@@ -26,10 +24,10 @@ from gan.settings import describe
 
 
 def exit_code(job: Callable[[], object], written: object, stopped: str | None = None) -> int:
-    """Do the job: 0, or 2 after one sentence on stderr for what the user can do something about.
+    """Run the job and return 0, or 2 after one sentence on stderr for an error that the user can mend.
 
-    ``written`` is what the job writes, for the sentence on a disk that fails: a path, or such as "the table".
-    ``stopped`` is said when Ctrl-C ends the job, with 130 as the result; without it Ctrl-C passes through.
+    ``written`` : what the job writes, for the sentence on a failing disk: a path, or such as "the table".
+    ``stopped`` : printed when Ctrl-C ends the job, which then returns 130; without it Ctrl-C passes through.
     """
     try:
         job()
@@ -48,34 +46,34 @@ def exit_code(job: Callable[[], object], written: object, stopped: str | None = 
     return 0
 
 
-def _reason(error: OSError, known: str) -> str:
-    """What the system says, with its file unless that is ``known``."""
+def _reason(error: OSError, written: str) -> str:
+    """The system's message, with its file unless that is ``written``."""
     reason = error.strerror or str(error)
-    return reason if error.filename is None or str(error.filename) == known else f"{reason} ({error.filename})"
+    return reason if error.filename is None or str(error.filename) == written else f"{reason} ({error.filename})"
 
 
-def tell_unread(unread: Sequence[tuple[str, str]], where: str = "") -> None:
-    """On stderr, the files that could not be read, each with its reason; nothing where all could be."""
+def report_unread(unread: Sequence[tuple[str, str]], where: str = "") -> None:
+    """Print to stderr which files could not be read, each with its reason; nothing where there are none."""
     if unread:
         print(f"{len(unread)} files could not be read{where}:", file=sys.stderr)
     for name, reason in unread:
         print(f"  {name}: {reason}", file=sys.stderr)
 
 
-def put(page: Path, begin: str, end: str, text: str) -> None:
-    """Replace what stands between the marks, which stay; no other byte of the page is changed.
+def replace_section(page: Path, begin: str, end: str, text: str) -> None:
+    """Replace the text between two marks; no other byte of the page is changed.
 
     Raises
     ------
     PosterLensError
-        As :func:`around`, with the page as it was.
+        As :func:`split_section`, with the page as it was.
     """
-    before, after = around(page, begin, end)
+    before, after = split_section(page, begin, end)
     write_file(page, f"{before}{begin}\n{text}\n{end}{after}".encode())
 
 
-def around(page: Path, begin: str, end: str) -> tuple[str, str]:
-    """What stands before and after the marks; to be asked before something long is measured.
+def split_section(page: Path, begin: str, end: str) -> tuple[str, str]:
+    """The text before and after the marks; to be called before something long is measured.
 
     Raises
     ------
@@ -154,7 +152,7 @@ MAX_SEEDS = 100_000
 
 
 def parse_seeds(text: str) -> list[int]:
-    """Numbers below 2**32 and ranges, both ends included, in the order given; ValueError in one sentence otherwise."""
+    """Seeds from "3,8-10": numbers below 2**32 and ranges, both ends included; ValueError in one sentence otherwise."""
     ranges = []
     for part in text.split(","):
         match = re.fullmatch(r"\s*([0-9]{1,10})(?:-([0-9]{1,10}))?\s*", part)

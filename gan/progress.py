@@ -1,7 +1,9 @@
 """Progress of a job: the callback that receives it, and a bar at the terminal.
 
-with progress_bar() as progress:
-    table = filters_table(checkpoint, progress=progress)        # called with the finished fraction, 0 to 1
+    with progress_bar() as progress:
+        table = filters_table(checkpoint, progress=progress)        # called with the finished fraction, 0 to 1
+
+No bar is shown where stderr is not a terminal.
 """
 
 from __future__ import annotations
@@ -18,7 +20,7 @@ SHAPE = "{desc}{percentage:3.0f}% |{bar}| {elapsed}, {remaining} to go"
 
 @contextmanager
 def progress_bar(about: str = "") -> Iterator[Progress]:
-    """A bar on stderr, none where that is no terminal, and the function that moves it to a fraction from 0 to 1."""
+    """A bar on stderr, and the function that moves it to a fraction from 0 to 1."""
     with tqdm(total=100, desc=f"{about}: " if about else None, bar_format=SHAPE, disable=None) as bar:
 
         def update(fraction: float) -> None:

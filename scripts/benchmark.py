@@ -242,7 +242,7 @@ def prepared(options: argparse.Namespace) -> Bench:
 def run(options: argparse.Namespace) -> None:
     """Measure, print each row as soon as it is there, and write what the command line asks for."""
     if options.write:
-        cli.around(options.write, BEGIN, END)  # a wrong page is said now, not after minutes of measuring
+        cli.split_section(options.write, BEGIN, END)  # a wrong page is said now, not after minutes of measuring
     bench = prepared(options)
     rows: list[Row] = []
     for name in options.only:
@@ -260,7 +260,7 @@ def run(options: argparse.Namespace) -> None:
         write_file(options.json, (json.dumps(record, indent=2) + "\n").encode())
     if options.write:
         about = ", ".join(f"{key} {value}" for key, value in machine.items())
-        cli.put(options.write, BEGIN, END, f"{table(rows)}\n\nMeasured with {about}.")
+        cli.replace_section(options.write, BEGIN, END, f"{table(rows)}\n\nMeasured with {about}.")
 
 
 def main(arguments: list[str] | None = None) -> int:

@@ -18,7 +18,7 @@ from pathlib import Path
 
 import gan
 import xai
-from gan.cli import around, exit_code, put
+from gan.cli import exit_code, replace_section, split_section
 from gan.files import write_file
 from xai.bench.study import Plan, Study, localise
 from xai.bench.tables import report
@@ -66,7 +66,7 @@ def measure(chosen: argparse.Namespace) -> Study:
 def run(chosen: argparse.Namespace) -> None:
     """Measure, print, and write what the command line asks for."""
     if chosen.write:
-        around(chosen.write, BEGIN, END)  # a wrong page is said now, not after a quarter of an hour
+        split_section(chosen.write, BEGIN, END)  # a wrong page is said now, not after a quarter of an hour
     if chosen.json and not chosen.json.parent.is_dir():
         raise ValueError(f"{chosen.json.parent} is no folder to write to.")
     study = measure(chosen)
@@ -75,7 +75,7 @@ def run(chosen: argparse.Namespace) -> None:
     if chosen.json:
         write_file(chosen.json, (json.dumps(study.record()) + "\n").encode())
     if chosen.write:
-        put(chosen.write, BEGIN, END, f"\n{text}\n")
+        replace_section(chosen.write, BEGIN, END, f"\n{text}\n")
 
 
 def main(arguments: list[str] | None = None) -> int:

@@ -25,7 +25,7 @@ import torch
 from torch import Tensor
 
 import gan
-from gan.cli import around, exit_code, put
+from gan.cli import exit_code, replace_section, split_section
 from gan.data.synthetic import draw_poster
 from gan.training.batches import BatchLoader
 from gan.training.cuda_graph import WARM_UP, graphed_step
@@ -222,12 +222,12 @@ def run(chosen: argparse.Namespace) -> None:
         raise ValueError(f"The device {chosen.device!r} cannot be used here.") from error
     marks = MARKS.get(device.type, MARKS["cpu"])
     if chosen.write:
-        around(chosen.write, *marks)
+        split_section(chosen.write, *marks)
     rungs, top = ladder(device, chosen.batch, chosen.seconds)
     found = table(rungs, top, device, chosen.batch)
     print(found)
     if chosen.write:
-        put(chosen.write, *marks, found)
+        replace_section(chosen.write, *marks, found)
 
 
 def main(arguments: list[str] | None = None) -> int:

@@ -23,7 +23,7 @@ import torch
 from tqdm import tqdm
 
 import gan
-from gan.cli import around, exit_code, put
+from gan.cli import exit_code, replace_section, split_section
 from gan.data.images import FITS
 from gan.evaluation.conditioning import GenreFigure
 from gan.evaluation.estimates import Figure, Figures
@@ -251,11 +251,11 @@ def link(target: Path, page: Path) -> str:
 def compare(chosen: argparse.Namespace) -> None:
     """Print the table of :func:`comparison`, and put it into a page where one is named."""
     if chosen.write:
-        around(chosen.write, BEGIN, END)
+        split_section(chosen.write, BEGIN, END)
     found = comparison(chosen.compare, chosen.write or PAGE)
     print(found)
     if chosen.write:
-        put(chosen.write, BEGIN, END, found)
+        replace_section(chosen.write, BEGIN, END, found)
 
 
 def run(chosen: argparse.Namespace) -> None:

@@ -25,7 +25,7 @@ from typing import Any
 import gan
 import xai
 from gan.checkpoints.conditioning import with_genres
-from gan.cli import exit_code, parse_seeds, tell_unread
+from gan.cli import exit_code, parse_seeds, report_unread
 from xai.methods import options
 from xai.report import job
 from xai.report.inputs import Poster, drawn, in_files
@@ -194,7 +194,7 @@ def run(chosen: argparse.Namespace) -> None:
         summary = job.run(plan(chosen, open_files), rank, world)
     if summary is not None:
         print(f"{summary.posters} posters explained; open {chosen.out / 'index.html'}")
-        tell_unread(summary.skipped)
+        report_unread(summary.skipped)
 
 
 def main(arguments: list[str] | None = None) -> int:

@@ -20,7 +20,7 @@ from pathlib import Path
 import numpy as np
 
 from gan import FITS, DataError, PosterSet, load_posters
-from gan.cli import exit_code, tell_unread
+from gan.cli import exit_code, report_unread
 from gan.curation import near_duplicates
 from gan.curation.packing import CODECS, DEFAULT, LOWEST, MEGABYTE, Packer, pack
 from gan.files import write_file
@@ -92,7 +92,7 @@ def run(chosen: argparse.Namespace) -> None:
     limit = None if chosen.max_mb is None else math.floor(chosen.max_mb * MEGABYTE)
     quality = pack(packer, chosen.out, chosen.quality, limit)
     report(packer, chosen.out, quality)
-    tell_unread(posters.broken, " and are not in the zip")
+    report_unread(posters.broken, " and are not in the zip")
 
 
 def report(packer: Packer, out: Path, quality: int) -> None:

@@ -33,7 +33,7 @@ from PIL import Image
 from tqdm import tqdm
 
 from gan import DataError, ImageError, PosterLensError, fit_image, image_grid, open_image
-from gan.cli import exit_code, tell_unread
+from gan.cli import exit_code, report_unread
 from gan.curation.text_removal import (
     COVERS,
     DETECT_AT,
@@ -220,7 +220,7 @@ def run(chosen: argparse.Namespace) -> None:
         list_failures(failed, chosen.out)
         if chosen.contact_sheet:
             draw_sheet(files, chosen.out, names, chosen.contact_sheet, chosen.sheet_posters)
-    tell_unread(failed, f" (listed in {chosen.out / FAILED})")
+    report_unread(failed, f" (listed in {chosen.out / FAILED})")
 
 
 def is_done(out: Path, name: str) -> bool:

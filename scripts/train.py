@@ -34,7 +34,7 @@ from gan import (
     load,
     load_posters,
 )
-from gan.cli import add_settings, exit_code, tell_unread
+from gan.cli import add_settings, exit_code, report_unread
 from gan.training.loop import train
 from gan.training.plan import Plan
 from gan.training.run_folder import check_folder, stored_options
@@ -150,7 +150,7 @@ def run(chosen: argparse.Namespace, first: bool) -> None:
         if first:
             print(f"{state.steps} steps in {state.seconds / 3600:.2f} hours; state in {chosen.out}")
     if first:
-        tell_unread(posters.broken)
+        report_unread(posters.broken)
 
 
 def described(plan: Plan) -> str:

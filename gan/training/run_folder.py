@@ -1,4 +1,11 @@
-"""What a run leaves behind for people: stats.jsonl, TensorBoard events, grids over time."""
+"""The folder of a run: its options and log (stats.jsonl, TensorBoard events, grids), and whether it can be resumed.
+
+    with RunLog(Path("runs/first")) as log:
+        log.row({"kimg": 1.0, "step": 62, "loss_d": 1.3})
+    read_stats(Path("runs/first"))[-1]["loss_d"]        # 1.3
+
+Its states and checkpoints are written by gan/training/state.py and gan/training/run.py.
+"""
 
 from __future__ import annotations
 
@@ -25,7 +32,7 @@ from gan.training.config import TrainConfig
 
 
 class RunLog:
-    """One line a tick. Lines and grids beyond ``kimg`` are of a future that was lost, and are dropped."""
+    """One line a tick. Lines and grids beyond ``kimg`` were written after the last saved state, and are dropped."""
 
     def __init__(self, run: Path, kimg: float = 0.0) -> None:
         self.run = run
@@ -38,12 +45,12 @@ class RunLog:
     def rewind(self, kimg: float) -> None:
         """Drop what lies beyond ``kimg``, and go on from there."""
         self.close()
-        kept = [row for row in read_stats(self.run) if row["kimg"] <= kimg + 1e-6]
-        write_file(self.stats, "".join(json.dumps(row) + "\n" for row in kept).encode())
+        rows = [row for row in read_stats(self.run) if row["kimg"] <= kimg + 1e-6]
+        write_file(self.stats, "".join(json.dumps(row) + "\n" for row in rows).encode())
         for drawn, path in read_grids(self.run).items():
             if drawn > kimg:
                 path.unlink()
-        self.events = _event_writer(self.run / "tensorboard", kept[-1]["step"] + 1 if kept else 0)
+        self.events = _event_writer(self.run / "tensorboard", rows[-1]["step"] + 1 if rows else 0)
 
     def row(self, row: Mapping[str, Any], note: str = "") -> None:
         """Append one line, and the same numbers as TensorBoard scalars; a note on what happened, if any."""
@@ -64,9 +71,9 @@ class RunLog:
         write_file(self.grids / name, lambda file: picture.save(file, "PNG"))
 
     def close(self) -> None:
-        """Let go of the TensorBoard file."""
+        """Close the TensorBoard file."""
         if self.events is not None:
-            with suppress(OSError):  # a full disk is told by what was written before
+            with suppress(OSError):  # a full disk was reported by what was written before
                 self.events.close()
 
     def __enter__(self) -> Self:
@@ -79,7 +86,7 @@ class RunLog:
 
 
 def read_stats(run: Path) -> list[dict[str, Any]]:
-    """Rows of ``stats.jsonl``; [] where there is none; a line that a crash cut off or spoilt is left out."""
+    """Rows of ``stats.jsonl``; [] where there is none; lines that a crash left damaged are skipped."""
     try:
         lines = (run / "stats.jsonl").read_text("utf-8", "replace").splitlines()
     except OSError:
@@ -94,7 +101,7 @@ def read_stats(run: Path) -> list[dict[str, Any]]:
 
 
 def read_grids(run: Path) -> dict[float, Path]:
-    """Grids by the kimg at which they were drawn, in order; pictures with other names are somebody else's."""
+    """Grids by the kimg at which they were drawn, in order; pictures with other names are ignored."""
     paths = sorted((run / "grids").glob(f"{'[0-9]' * 6}.{'[0-9]' * 3}.png"))
     return {float(path.stem): path for path in paths}
 
@@ -113,7 +120,7 @@ STATES = BEST, LATEST = "best", "latest"
 def describe(
     model: ModelConfig, config: TrainConfig, training: PosterSet, start: Checkpoint | None = None
 ) -> dict[str, Any]:
-    """What ``options.json`` holds: all settings, which posters, what it began with, and with which versions."""
+    """Content of ``options.json``: settings, fingerprint of the posters, the start, versions."""
     return {
         "model": asdict(model),
         "train": asdict(config),
@@ -124,7 +131,7 @@ def describe(
 
 
 def fingerprint(training: PosterSet, genres: Sequence[str] = ()) -> dict[str, Any]:
-    """What tells these posters from others: their count, names and first pictures, and what is known of ``genres``."""
+    """Identifies a set of posters: its count, and hashes of names, first pictures and labels of ``genres``."""
     names = hashlib.sha256(name_bytes("\n".join(training.names)))
     pictures = hashlib.sha256(training.images[:64].tobytes())  # another --fit gives other pixels
     data = {
@@ -138,27 +145,30 @@ def fingerprint(training: PosterSet, genres: Sequence[str] = ()) -> dict[str, An
 
 
 def start_name(start: Checkpoint) -> str:
-    """Its name; of a run's own states, which all have the same two, that of the run."""
+    """The checkpoint's name; of a state of a run ("best" or "latest") the run's."""
     return str(start.info.get("run", start.name)) if start.name in STATES else start.name
 
 
 def check_unchanged(run: Path, options: dict[str, Any]) -> dict[str, Any]:
-    """The options of the run so far; TrainingError if it would go on with other posters, genres or batches.
+    """The options of the run so far.
 
-    They are damaged, and that is a TrainingError too, where they are no JSON or JSON of another kind.
+    Raises
+    ------
+    TrainingError
+        If the posters, their labels, the batch or the seed differ, or if ``options.json`` is damaged.
     """
     path = run / "options.json"
     try:
         before: dict[str, Any] = json.loads(path.read_text())
         data = dict(before.get("data", {}))
-        kept = {key: before["train"][key] for key in ("batch", "seed")}
+        fixed = {key: before["train"][key] for key in ("batch", "seed")}
     except OSError:
-        return {}  # nothing to compare with; load_state says if there is no run at all
+        return {}  # nothing to compare with
     except (ValueError, LookupError, TypeError, AttributeError) as error:
         raise TrainingError(f"{path} is damaged.") from error
     if any(options["data"].get(key) != value for key, value in data.items()):
         raise TrainingError(f"{run} was trained on other posters; resume it with the same --data, --genres and --fit.")
-    for key, value in kept.items():
+    for key, value in fixed.items():
         if options["train"][key] != value:
             raise TrainingError(f"{run} was trained with {key} {value}; keep it to resume.")
     return before

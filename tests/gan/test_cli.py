@@ -4,7 +4,7 @@ import sys
 
 import pytest
 
-from gan.cli import exit_code, tell_unread
+from gan.cli import exit_code, report_unread
 from gan.errors import DataError
 from gan.progress import progress_bar
 
@@ -51,9 +51,9 @@ def test_ctrl_c_is_one_sentence_and_exit_code_130_where_there_is_one_to_say(
 
 
 def test_files_that_could_not_be_read_are_named_with_their_reasons(capsys: pytest.CaptureFixture[str]) -> None:
-    tell_unread([])
+    report_unread([])
     assert capsys.readouterr() == ("", "")
-    tell_unread([("a.jpg", "a.jpg is cut off."), ("b.png", "b.png is empty.")], " and are not in the zip")
+    report_unread([("a.jpg", "a.jpg is cut off."), ("b.png", "b.png is empty.")], " and are not in the zip")
     assert capsys.readouterr() == (
         "",
         "2 files could not be read and are not in the zip:\n  a.jpg: a.jpg is cut off.\n  b.png: b.png is empty.\n",
