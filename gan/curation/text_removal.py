@@ -1,10 +1,10 @@
-"""Take the lettering off posters, so that a network need not learn to draw it.
+"""Remove the text from a poster, so that a network need not learn to draw it.
 
     detect = text_detector()                        # needs the optional extra "text"
     cleaned = remove_text(pixels, detect)           # uint8 RGB (H, W, 3)
     cleaned.pixels, cleaned.mask, cleaned.boxes
 
-Three steps: a text detector gives boxes (PP-OCR's differentiable binarisation, Liao et al. 2020, as packed by
+Three steps: a text detector finds boxes (PP-OCR's differentiable binarisation, Liao et al. 2020, as packed by
 rapidocr); within each box the pixels that differ from the surroundings are the letters; these are painted over from
 their borders inwards (Telea 2004, by OpenCV). Where only small print is lost on a plain ground, nothing is seen of it;
 a title across a face leaves a blur.
@@ -33,11 +33,11 @@ Method = Literal["telea", "navier-stokes"]
 COVERS: tuple[Cover, ...] = ("letters", "boxes")
 METHODS: tuple[Method, ...] = ("telea", "navier-stokes")
 
-DETECT_AT = 384  # pixels: a shorter poster is enlarged so far for the detector, which knows no smaller letters
+DETECT_AT = 384  # pixels of the shorter side, to which smaller posters are enlarged for the detector
 MARGIN = 0.15  # of a box's height, by which it is enlarged: boxes cut through accents and swashes
 THICKEN = 0.06  # of a box's height, by which letters are thickened: their edges are half background
-MOST = 0.5  # of the poster: a box that covers more is the picture itself, taken for a letter
-RADIUS = 3  # pixels around a painted one that are looked at
+MAX_AREA = 0.5  # of the poster: a larger box is the picture itself, mistaken for a letter
+RADIUS = 3  # pixels of the neighbourhood that inpainting reads
 
 
 class TextUnavailableError(PosterLensError):
@@ -46,11 +46,11 @@ class TextUnavailableError(PosterLensError):
 
 @dataclass(frozen=True)
 class Cleaned:
-    """A poster without its lettering.
+    """A poster without its text.
 
     pixels : uint8 RGB (H, W, 3).
     mask : bool (H, W), what was painted over.
-    boxes : float32 (M, 4, 2), the corners (x, y) of each line of text that was found; none covers half of the poster.
+    boxes : float32 (M, 4, 2), the corners (x, y) of each detected line of text; none covers half of the poster.
     """
 
     pixels: Pixels
@@ -59,15 +59,15 @@ class Cleaned:
 
 
 def remove_text(pixels: Pixels, detect: Detector, fill: Fill | None = None, cover: Cover = "letters") -> Cleaned:
-    """Find the lettering of a poster (H, W, 3) and paint it over; pixels outside the mask stay as they are.
+    """Detect the text on a poster, uint8 RGB (H, W, 3), and paint it over; pixels outside the mask are unchanged.
 
-    ``fill(pixels, mask)`` invents the pixels of the mask (default: :func:`inpainter`); ``cover`` says whether only the
-    letters are painted over or the whole boxes.
+    ``fill(pixels, mask)`` gives pixels for the mask (default: :func:`inpainter`); ``cover`` is whether only the letters
+    or the whole boxes are painted over.
     """
     if cover not in COVERS:
         raise ValueError(f"cover must be one of {COVERS}, not {cover!r}")
-    found = np.asarray(detect(pixels), np.float32).reshape(-1, 4, 2)
-    boxes = found[[box_mask(pixels.shape[:2], box[None]).mean() <= MOST for box in found]]
+    detected = np.asarray(detect(pixels), np.float32).reshape(-1, 4, 2)
+    boxes = detected[[box_mask(pixels.shape[:2], box[None]).mean() <= MAX_AREA for box in detected]]
     mask = box_mask(pixels.shape[:2], boxes)
     if not mask.any():
         return Cleaned(pixels, mask, boxes)
@@ -88,10 +88,10 @@ def box_mask(shape: tuple[int, ...], boxes: Boxes) -> Mask:
 
 
 def letter_mask(pixels: Pixels, boxes: Boxes, background: Pixels) -> Mask:
-    """bool (H, W): the pixels of each box that differ from what the background would be.
+    """bool (H, W): the pixels of each box that differ from the background, uint8 (H, W, 3).
 
-    The threshold is half of what parts the differences within a box in two (Otsu 1979); half, for the edges of letters
-    are mixed with the background. Letters are thickened by 6 % of the box's height.
+    The threshold is half of Otsu's (1979) for the differences within a box; half, because the edges of letters are
+    mixed with the background. Letters are dilated by 6 % of the box's height.
     """
     difference = np.abs(pixels.astype(np.int16) - background).max(2).astype(np.uint8)
     mask = np.zeros(difference.shape, bool)
@@ -105,7 +105,7 @@ def letter_mask(pixels: Pixels, boxes: Boxes, background: Pixels) -> Mask:
 
 
 def otsu(values: NDArray[np.uint8]) -> int:
-    """The level that parts values in two classes with the largest variance between them; what is above is the upper."""
+    """Otsu's threshold: the level with the largest variance between the values up to it and those above."""
     counts = np.bincount(values.ravel(), minlength=256).astype(np.float64)
     below, total = counts.cumsum(), counts.sum()
     mass = (counts * np.arange(256)).cumsum()
@@ -116,7 +116,7 @@ def otsu(values: NDArray[np.uint8]) -> int:
 
 
 def inpainter(method: Method = "telea", radius: int = RADIUS) -> Fill:
-    """OpenCV's painting from the border inwards, by Telea (2004) or Bertalmio et al. (2001, Navier-Stokes)."""
+    """OpenCV's inpainting by Telea (2004) or Bertalmio et al. (2001, Navier-Stokes)."""
     if method not in METHODS:
         raise ValueError(f"method must be one of {METHODS}, not {method!r}")
     cv2 = _optional("cv2")
@@ -130,7 +130,7 @@ def inpainter(method: Method = "telea", radius: int = RADIUS) -> Fill:
 
 
 def compute_on_one_thread() -> None:
-    """Keep OpenCV to one thread in this process: where there is a process a core, more only get in each other's way."""
+    """Restrict OpenCV to one thread: with a process a core, more threads only compete."""
     _optional("cv2").setNumThreads(1)
 
 
@@ -138,7 +138,7 @@ def text_detector(detect_at: int = DETECT_AT) -> Detector:
     """PP-OCR's text detector through rapidocr, on one thread; its weights come with the package.
 
     A poster whose shorter side has fewer than ``detect_at`` pixels is enlarged for the detector; the boxes (M, 4, 2)
-    are those of the poster as it is.
+    are in the poster's own pixels.
     """
     rapidocr = _optional("rapidocr")
     _optional("onnxruntime")
@@ -155,8 +155,8 @@ def text_detector(detect_at: int = DETECT_AT) -> Detector:
     )
 
     def detect(pixels: Pixels) -> Boxes:
-        found = engine(np.ascontiguousarray(pixels[..., ::-1]))  # it wants blue, green, red
-        return np.empty((0, 4, 2), np.float32) if found.boxes is None else np.asarray(found.boxes, np.float32)
+        boxes = engine(np.ascontiguousarray(pixels[..., ::-1])).boxes  # BGR, as OpenCV has it
+        return np.empty((0, 4, 2), np.float32) if boxes is None else np.asarray(boxes, np.float32)
 
     return detect
 
@@ -171,12 +171,12 @@ def _optional(module: str) -> Any:
 
 
 def _height(box: Boxes) -> float:
-    """The shorter of a box's two sides: the letters' height, whichever way they run."""
+    """The shorter of a box's two sides: the height of the letters."""
     return float(min(np.linalg.norm(box[1] - box[0]), np.linalg.norm(box[3] - box[0])))
 
 
 def enlarged(box: Boxes) -> Boxes:
-    """A box whose sides have moved outwards by a share of its height."""
+    """A box whose sides are moved outwards by 15 % of its height."""
     grow = MARGIN * _height(box)
     corners: Boxes = box.copy()
     for corner in range(4):

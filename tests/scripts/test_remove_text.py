@@ -10,8 +10,8 @@ import pytest
 from PIL import Image
 
 from gan import load_posters, open_image
-from scripts import remove_text as script
-from scripts.remove_text import main
+from gan.curation import text_free_folder as module
+from tests.scripting import script
 
 GROUND, INK = (30, 60, 90), (250, 250, 250)
 METADATA = "file_name,genres,labels\na.png,Drama,partial\nb.jpg,War,full\n"
@@ -41,7 +41,7 @@ def source(tmp_path: Path) -> Path:
 
 @pytest.fixture
 def seen(monkeypatch: pytest.MonkeyPatch) -> list[int]:
-    """How often the detector was asked. It finds the title where there is any, and the ground is painted over it."""
+    """An entry for each call of the detector, which finds the title if there is one, to be filled with the ground."""
     asked: list[int] = []
 
     def detect(pixels: np.ndarray) -> np.ndarray:
@@ -52,13 +52,16 @@ def seen(monkeypatch: pytest.MonkeyPatch) -> list[int]:
     def fill(pixels: np.ndarray, mask: np.ndarray) -> np.ndarray:
         return np.broadcast_to(np.array(GROUND, np.uint8), pixels.shape)
 
-    monkeypatch.setattr(script, "text_detector", lambda detect_at: detect)
-    monkeypatch.setattr(script, "inpainter", lambda method: fill)
+    monkeypatch.setattr(module, "text_detector", lambda detect_at: detect)
+    monkeypatch.setattr(module, "inpainter", lambda method: fill)
     return asked
 
 
 def clean(source: Path, out: Path, *options: object) -> int:
-    return main([str(source), "--out", str(out), "--workers", "1", "--quiet", *map(str, options)])
+    code: int = script("remove_text").main(
+        [str(source), "--out", str(out), "--workers", "1", "--quiet", *map(str, options)]
+    )
+    return code
 
 
 def files(folder: Path) -> dict[str, bytes]:
@@ -66,7 +69,7 @@ def files(folder: Path) -> dict[str, bytes]:
 
 
 @pytest.mark.usefixtures("seen")
-def test_titles_go_and_all_else_stays(source: Path, tmp_path: Path) -> None:
+def test_titles_are_removed_and_all_else_stays(source: Path, tmp_path: Path) -> None:
     before = files(source)
     assert clean(source, tmp_path / "out") == 0
     after = files(tmp_path / "out")
@@ -130,10 +133,10 @@ def test_failures_are_listed_and_named(source: Path, tmp_path: Path, capsys: pyt
     assert not (tmp_path / "out/failed.csv").exists()
 
 
-def test_a_second_run_goes_on_where_the_first_stopped(
+def test_a_second_run_continues_where_the_first_stopped(
     source: Path, tmp_path: Path, seen: list[int], monkeypatch: pytest.MonkeyPatch, capsys: pytest.CaptureFixture[str]
 ) -> None:
-    whole = script.encode
+    whole = module.encode
 
     def stop(pixels: np.ndarray, suffix: str) -> bytes:
         if suffix == ".webp":
@@ -141,7 +144,7 @@ def test_a_second_run_goes_on_where_the_first_stopped(
         return whole(pixels, suffix)
 
     with monkeypatch.context() as patch:
-        patch.setattr(script, "encode", stop)
+        patch.setattr(module, "encode", stop)
         assert clean(source, tmp_path / "out") == 130
     assert "the same command continues" in capsys.readouterr().err
     assert {"a.png", "b.jpg"} <= files(tmp_path / "out").keys()
@@ -149,7 +152,7 @@ def test_a_second_run_goes_on_where_the_first_stopped(
     seen.clear()
     assert clean(source, tmp_path / "out") == 0
     assert len(seen) == 1
-    assert "2 were there already" in capsys.readouterr().out
+    assert "2 had been written before" in capsys.readouterr().out
     clean(source, tmp_path / "at-once")
     first, second = files(tmp_path / "out"), files(tmp_path / "at-once")
     assert first == second
@@ -179,7 +182,7 @@ def test_a_folder_of_something_else_is_left_alone(
 def test_the_contact_sheet_shows_changed_posters_before_and_after(source: Path, tmp_path: Path) -> None:
     clean(source, tmp_path / "out", "--contact-sheet", tmp_path / "sheet.png", "--sheet-posters", 1)
     sheet = np.asarray(open_image(tmp_path / "sheet.png")).astype(int)
-    height, width = script.TILE
+    height, width = module.TILE
     assert sheet.shape == (height, 2 * width, 3)
     assert (sheet[:, :width].min(2) > 200).any()
     assert (sheet[:, width:].min(2) < 100).all()
@@ -194,8 +197,8 @@ def test_a_source_without_pictures_is_refused(tmp_path: Path, capsys: pytest.Cap
 
 
 def test_two_processes_write_what_one_writes(source: Path, tmp_path: Path) -> None:
-    for module in ("rapidocr", "onnxruntime", "cv2"):
-        pytest.importorskip(module)
+    for package in ("rapidocr", "onnxruntime", "cv2"):
+        pytest.importorskip(package)
     assert clean(source, tmp_path / "one") == 0
     assert clean(source, tmp_path / "two", "--workers", 2) == 0
     assert files(tmp_path / "one") == files(tmp_path / "two")
