@@ -16,7 +16,7 @@ from gan import load
 from gan.checkpoints.conditioning import with_genres
 from gan.cli import checkpoint_parser, exit_code, output_file
 from gan.progress import progress_bar
-from xai.latents.inversion import ENCODER_STEPS, encoder_r2, save_encoder, train_encoder
+from xai.latents.encoder import ENCODER_STEPS, encoder_r2, save_encoder, train_encoder
 
 
 def parse(arguments: list[str] | None = None) -> argparse.Namespace:

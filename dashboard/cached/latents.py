@@ -128,7 +128,8 @@ def has_inversion(subject: Subject) -> bool:
 
 def inversion(subject: Subject, progress: Progress) -> Inversion:
     """The noise from which the generator draws what is nearest to this poster."""
-    from xai.latents.inversion import invert, load_encoder
+    from xai.latents.encoder import load_encoder
+    from xai.latents.inversion import invert
 
     checkpoint = subject.checkpoint
 

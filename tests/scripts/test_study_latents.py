@@ -9,7 +9,7 @@ import pytest
 import gan
 from tests.scripting import script
 from tests.xai.nets import discriminator, generator
-from xai.latents.inversion import load_encoder
+from xai.latents.encoder import load_encoder
 from xai.latents.study import LatentStudy
 
 study_latents, train_encoder = script("study_latents"), script("train_encoder")

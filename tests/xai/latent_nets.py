@@ -9,6 +9,8 @@ import torch
 from torch import Tensor
 
 import gan
+from tests.xai.nets import generator
+from xai.latents.encoder import Encoder, train_encoder
 
 ALWAYS_ON = 20.0  # keeps every unit of the first layer above 0, where the ReLU is straight
 AMOUNT = 0.02  # of colour for one unit of noise; small, for there the Tanh is straight
@@ -69,3 +71,19 @@ def swept(network: gan.Generator, z: Tensor, index: int, values: Tensor) -> Tens
 def axis(index: int, latent: int = LATENT) -> np.ndarray:
     """The unit vector (latent,) of one noise value."""
     return np.eye(latent)[index]
+
+
+@functools.cache
+def drawing() -> gan.Generator:
+    return generator(16)
+
+
+@functools.cache
+def trained() -> Encoder:
+    return train_encoder(drawing(), steps=120)
+
+
+def drawn(seed: int, network: gan.Generator | None = None) -> Tensor:
+    network = network or drawing()
+    with torch.no_grad():
+        return network(gan.latents([seed], network.config))
