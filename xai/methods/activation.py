@@ -1,4 +1,4 @@
-"""Activation map: what a unit, or a layer on average, answers at each place of the poster.
+"""Activation map: what a unit, or a layer on average, responds with at each place of the poster.
 
     Activation(Score(discriminator), layer="layers.7", unit=12).attribute(images)
 
@@ -38,7 +38,7 @@ class Activation(Attribution):
     granularity = "layer"
     in_logits = False
     claims = "response"
-    promise = "Where one filter of the discriminator responds (red) or is held back (blue)."
+    promise = "Where one filter of the discriminator responds positively (red) or negatively (blue)."
     caveat = "A strong response may speak for real, for fake, or not matter to the verdict at all."
 
     layer: str | None = setting(None, "the layer that is shown; by default the second activation function", kind=str)

@@ -239,7 +239,7 @@ METHODS: dict[str, type[Attribution]] = {}
 
 
 def register(method: type[Method]) -> type[Method]:
-    """A decorator: the method is known by its name from now on, to ``xai.attribution``, the scripts and the pages."""
+    """A decorator: the method is found by its name from now on, by ``xai.attribution``, the scripts and the pages."""
     METHODS[method.name] = method
     return method
 

@@ -3,7 +3,7 @@
     GradCam(Score(discriminator), layer="layers.7").attribute(images)
 
 Grad-CAM: Selvaraju et al. 2017. Layer-CAM: Jiang et al. 2021. Both show evidence for a class and cut off
-what speaks against it; a discriminator has two classes, so here the evidence against is kept, as negative.
+what speaks against it; a discriminator has two classes, so here the evidence against stays, as negative.
 """
 
 from __future__ import annotations
@@ -25,7 +25,7 @@ from xai.methods.base import Attribution, Result, register
 
 @dataclass(frozen=True, eq=False)
 class Cam(Attribution):
-    """A map from ``layer``'s outputs and slopes, enlarged without smoothing; diagnostics: the native ``map``.
+    """A map from ``layer``'s outputs and gradients, enlarged without smoothing; diagnostics: the native ``map``.
 
     Without a ``layer`` it is the third activation function, whose maps are an eighth of the poster's size.
     """
@@ -43,42 +43,42 @@ class Cam(Attribution):
 
     def _attribute(self, image: Tensor, progress: Progress) -> Result:
         assert self.layer is not None  # by _defaults
-        maps, slopes = self.score.layer_gradient(image, self.layer)
+        maps, gradients = self.score.layer_gradient(image, self.layer)
         if maps.ndim != 4:
             raise ExplanationError(f"{self.layer} has no maps: its output has the shape {tuple(maps.shape)}.")
-        native = self._weighted(maps, slopes)
+        native = self._weighted(maps, gradients)
         return Result(interpolate(native, image.shape[-2:], mode="nearest"), diagnostics={"map": native[:, 0]})
 
     @abstractmethod
-    def _weighted(self, maps: Tensor, slopes: Tensor) -> Tensor:
-        """One map (1, 1, h, w) from those of all units (1, U, h, w) and their slopes."""
+    def _weighted(self, maps: Tensor, gradients: Tensor) -> Tensor:
+        """One map (1, 1, h, w) from those of all units (1, U, h, w) and their gradients."""
 
 
 @register
 @dataclass(frozen=True, eq=False)
 class GradCam(Cam):
-    """Each unit's map times its mean slope, added up."""
+    """Each unit's map times its mean gradient, added up."""
 
     name = "gradcam"
     title = "Grad-CAM"
     promise = "Where the units that raise the logit on the whole (red), or lower it (blue), respond."
     caveat = "A unit has one weight for all places, and the map is as coarse as its layer."
 
-    def _weighted(self, maps: Tensor, slopes: Tensor) -> Tensor:
-        return (slopes.mean((2, 3), keepdim=True) * maps).sum(1, keepdim=True)
+    def _weighted(self, maps: Tensor, gradients: Tensor) -> Tensor:
+        return (gradients.mean((2, 3), keepdim=True) * maps).sum(1, keepdim=True)
 
 
 @register
 @dataclass(frozen=True, eq=False)
 class LayerCam(Cam):
-    """Each unit's map times its slope at each place, where it is positive; for fake likewise, as negative."""
+    """Each unit's map times its gradient at each place, where it is positive; for fake likewise, as negative."""
 
     name = "layercam"
     title = "Layer-CAM"
     promise = "Where units respond and would raise the logit (red), or lower it (blue), by responding more."
-    caveat = "The slopes hold near this poster only, and the map is as coarse as its layer."
+    caveat = "The gradients hold near this poster only, and the map is as coarse as its layer."
 
-    def _weighted(self, maps: Tensor, slopes: Tensor) -> Tensor:
-        real = torch.relu((torch.relu(slopes) * maps).sum(1, keepdim=True))
-        fake = torch.relu((torch.relu(-slopes) * maps).sum(1, keepdim=True))
+    def _weighted(self, maps: Tensor, gradients: Tensor) -> Tensor:
+        real = torch.relu((torch.relu(gradients) * maps).sum(1, keepdim=True))
+        fake = torch.relu((torch.relu(-gradients) * maps).sum(1, keepdim=True))
         return real - fake

@@ -1,4 +1,4 @@
-"""DeepLIFT: share the logit's difference from a reference among the pixels.
+"""DeepLIFT: divide the logit's difference from a reference among the pixels.
 
     DeepLift(Score(discriminator), reference("grey")).attribute(images)
 
@@ -27,7 +27,7 @@ ROWS = 32  # pictures at once, fewer of large ones: enough for the fast formats,
 class DeepLift(Attribution):
     """Multipliers along the network between the picture and one reference (several are averaged).
 
-    ``engine`` "chain" runs the network backwards by transposed convolutions, without hooks; "captum" asks
+    ``engine`` "chain" runs the network backwards by transposed convolutions, without hooks; "captum" uses
     captum, and is what answers for a network that is no chain (``config`` says who did).
     """
 
@@ -44,11 +44,11 @@ class DeepLift(Attribution):
     def _attribute_all(self, images: Tensor, progress: Progress) -> list[Result]:
         if self.used_engine != "chain":
             return super()._attribute_all(images, progress)
-        shares: list[Result] = []
+        results: list[Result] = []
         for batch in torch.split(images, at_once(ROWS, images.shape[2:])):
-            shares += self._by_chain(batch)
-            progress(len(shares) / len(images))
-        return shares
+            results += self._by_chain(batch)
+            progress(len(results) / len(images))
+        return results
 
     def _by_chain(self, images: Tensor) -> list[Result]:
         chain = self.score.chain

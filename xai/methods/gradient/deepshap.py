@@ -24,10 +24,10 @@ ROWS = 64  # references at once, fewer of large ones
 @register
 @dataclass(frozen=True, eq=False)
 class DeepShap(Attribution):
-    """Average DeepLIFT shares over all K references; with one reference it is DeepLIFT itself.
+    """Average DeepLIFT attributions over all K references; with one reference it is DeepLIFT itself.
 
     ``engine`` "chain" runs the picture once, the references once for all pictures, and the network
-    backwards once a reference, without hooks; "shap" and "captum" ask these libraries. shap answers for a
+    backwards once a reference, without hooks; "shap" and "captum" use these libraries. shap answers for a
     network that is no chain (``config`` says who did).
     """
 
@@ -36,8 +36,8 @@ class DeepShap(Attribution):
     complete = True
     needs_reference = True
     engines = ("chain", "shap", "captum")
-    promise = "Each pixel's fair share of the logit, averaged over several reference pictures."
-    caveat = "Fair only approximately: pixels are treated as if they were independent of each other."
+    promise = "Each pixel's fair share of the logit (Shapley value), averaged over several reference pictures."
+    caveat = "An approximation: pixels are treated as if they were independent of each other."
 
     engine: str = setting(engines[0], ENGINE, choices=engines)
 
@@ -46,18 +46,18 @@ class DeepShap(Attribution):
         if self.used_engine == "chain":
             return self._by_chain(image, references)
         quiet()
-        ask = _by_shap if self.used_engine == "shap" else _by_captum
-        return Result(ask(self.score.module(), image, references), float(self.score(references).mean()))
+        library = _by_shap if self.used_engine == "shap" else _by_captum
+        return Result(library(self.score.module(), image, references), float(self.score(references).mean()))
 
     def _by_chain(self, image: Tensor, references: Tensor) -> Result:
         chain = self.score.chain
         assert chain is not None  # or another engine is used
         base, trace = self.score.trace(references), chain.trace(image)
-        shares, count = torch.zeros_like(image), at_once(ROWS, image.shape[2:])
+        values, count = torch.zeros_like(image), at_once(ROWS, image.shape[2:])
         for start in range(0, len(references), count):
             rows = slice(start, start + count)
-            shares += (chain.multipliers(trace, base.rows(rows))[0] * (image - references[rows])).sum(0, keepdim=True)
-        return Result(shares / len(references), float(base.output.mean()), score=float(trace.output))
+            values += (chain.multipliers(trace, base.rows(rows))[0] * (image - references[rows])).sum(0, keepdim=True)
+        return Result(values / len(references), float(base.output.mean()), score=float(trace.output))
 
 
 def _by_shap(network: torch.nn.Module, image: Tensor, references: Tensor) -> Tensor:
@@ -73,5 +73,5 @@ def _by_captum(network: torch.nn.Module, image: Tensor, references: Tensor) -> T
 
     if len(references) == 1:  # captum wants two at least
         references = references.expand(2, *references.shape[1:])
-    shares: Tensor = DeepLiftShap(network).attribute(image, references)
-    return shares
+    values: Tensor = DeepLiftShap(network).attribute(image, references)
+    return values

@@ -23,10 +23,10 @@ BATCH = 32  # points at once, fewer of large pictures
 @register
 @dataclass(frozen=True, eq=False)
 class ExpectedGradients(Attribution):
-    """``samples`` points, each on the way from a reference to the picture.
+    """``samples`` points, each on the path from a reference to the picture.
 
-    All references come equally often (as near as may be), and the points on a reference's way are
-    stratified. Diagnostics: ``sampling_gap``, what the shares miss of the score's difference from the
+    All references come equally often (as near as may be), and the points on a reference's path are
+    stratified. Diagnostics: ``sampling_gap``, what the attributions miss of the score's difference from the
     references by chance; ``steps``.
     """
 
@@ -34,8 +34,8 @@ class ExpectedGradients(Attribution):
     title = "Expected gradients"
     stochastic = True
     needs_reference = True
-    promise = "The logit's slope for each pixel, added up while each of many references turns into the poster."
-    caveat = "Drawn at random: more samples, less noise; and the pictures on the way are blends."
+    promise = "The logit's gradient for each pixel, added up while each of many references turns into the poster."
+    caveat = "Drawn at random: more samples, less noise; and the pictures on the path are blends."
 
     samples: int = setting(128, "points on the paths from the references to the picture", low=1)
 
@@ -45,14 +45,14 @@ class ExpectedGradients(Attribution):
         chosen = torch.arange(self.samples) % len(references)
         turn = torch.arange(self.samples) // len(references)
         turns = torch.bincount(chosen, minlength=len(references))[chosen]
-        share = ((turn + torch.rand(self.samples, generator=random)) / turns)[:, None, None, None]
+        position = ((turn + torch.rand(self.samples, generator=random)) / turns)[:, None, None, None]
         total, count = torch.zeros_like(image), at_once(BATCH, image.shape[2:])
         for start in range(0, self.samples, count):
             rows = slice(start, start + count)
             base = references[chosen[rows]]
-            _, slopes = self.score.gradient(base + share[rows] * (image - base))
+            _, gradients = self.score.gradient(base + position[rows] * (image - base))
             weight = 1 / (turns[rows] * min(self.samples, len(references)))
-            total += (weight[:, None, None, None] * slopes * (image - base)).sum(0, keepdim=True)
+            total += (weight[:, None, None, None] * gradients * (image - base)).sum(0, keepdim=True)
             progress((start + len(base)) / self.samples)
         score, base_score = float(self.score(image)), float(self.score(references[: self.samples]).mean())
         gap = score - base_score - float(total.sum())

@@ -1,8 +1,8 @@
-"""Gradient x input: the logit's slope at the poster, times how far each pixel is from the reference.
+"""Gradient x input: the logit's gradient at the poster, times how far each pixel is from the reference.
 
     GradientInput(Score(discriminator), reference("grey")).attribute(images)
 
-Shrikumar, Greenside, Shcherbina, Kundaje 2016. Against the grey reference it is the slope times the pixel itself.
+Shrikumar, Greenside, Shcherbina, Kundaje 2016. Against the grey reference it is the gradient times the pixel itself.
 """
 
 from __future__ import annotations
@@ -23,10 +23,10 @@ class GradientInput(Attribution):
     name = "gradient_input"
     title = "Gradient × input"
     needs_reference = True
-    promise = "What the logit would lose if each pixel went to the reference and the logit were a straight line."
-    caveat = "The logit is no straight line: the slope at the poster says little about the way to the reference."
+    promise = "What the logit would lose if each pixel went to the reference and the logit were linear."
+    caveat = "The logit is not linear: the gradient at the poster says little about the path to the reference."
 
     def _attribute(self, image: Tensor, progress: Progress) -> Result:
         base = self.reference.single(image)
-        score, slopes = self.score.gradient(image)
-        return Result(slopes * (image - base), float(self.score(base)), score=float(score))
+        score, gradients = self.score.gradient(image)
+        return Result(gradients * (image - base), float(self.score(base)), score=float(score))

@@ -1,4 +1,4 @@
-"""Integrated gradients: add up the slopes on the straight way from the reference to the picture.
+"""Integrated gradients: integrate the gradient along the straight path from the reference to the picture.
 
     IntegratedGradients(Score(discriminator), reference("grey")).attribute(images)
 
@@ -25,12 +25,12 @@ BATCH = 32  # points at once, fewer of large pictures
 @register
 @dataclass(frozen=True, eq=False)
 class IntegratedGradients(Attribution):
-    """Trapezoids on ``steps`` points, both ends included; halved until the shares add up.
+    """Trapezoids on ``steps`` points, both ends included; halved until the attributions add up.
 
     Every point is used again when the pieces are halved. It stops when the completeness gap is at most
-    ``tolerance`` of the range of the scores on the way, or before there would be more than ``most_steps``
-    points (diagnostics: ``steps``). ``engine`` "captum" asks captum for ``most_steps`` points of Gauss-Legendre
-    quadrature, which is no better here: the slopes jump wherever a LeakyReLU bends.
+    ``tolerance`` of the range of the scores on the path, or before there would be more than ``most_steps``
+    points (diagnostics: ``steps``). ``engine`` "captum" uses captum for ``most_steps`` points of Gauss-Legendre
+    quadrature, which is no better here: the gradient jumps wherever a LeakyReLU has its kink.
     """
 
     name = "integrated_gradients"
@@ -39,8 +39,8 @@ class IntegratedGradients(Attribution):
     needs_reference = True
     engines = ("direct", "captum")
     budget: ClassVar = {"most_steps": 65}
-    promise = "The logit's slope for each pixel, added up while the reference turns into the poster."
-    caveat = "The pictures on the way are blends that no network was trained on."
+    promise = "The logit's gradient for each pixel, added up while the reference turns into the poster."
+    caveat = "The pictures on the path are blends that no network was trained on."
 
     engine: str = setting(engines[0], ENGINE, choices=engines)
     steps: int = setting(33, "points on the path at first, both ends included", low=2)
@@ -59,8 +59,8 @@ class IntegratedGradients(Attribution):
         if self.used_engine == "captum":
             return self._by_captum(image, base)
         between = torch.linspace(0, 1, self.steps)[1:-1]
-        end_scores, ends = self._looked_at(torch.tensor([0.0, 1.0]), image, base)
-        inner_scores, inner = self._looked_at(between, image, base)
+        end_scores, ends = self._evaluate(torch.tensor([0.0, 1.0]), image, base)
+        inner_scores, inner = self._evaluate(between, image, base)
         scores = torch.cat([end_scores[:1], inner_scores, end_scores[1:]])
         while True:
             values = ((ends / 2 + inner) / (len(scores) - 1)).to(image) * (image - base)
@@ -69,17 +69,19 @@ class IntegratedGradients(Attribution):
                 steps = torch.tensor([len(scores)])
                 return Result(values, float(scores[0]), score=float(scores[-1]), diagnostics={"steps": steps})
             at = torch.linspace(0, 1, len(scores))
-            middle_scores, middles = self._looked_at((at[1:] + at[:-1]) / 2, image, base)
-            scores, inner = _woven(scores, middle_scores), inner + middles
+            middle_scores, middles = self._evaluate((at[1:] + at[:-1]) / 2, image, base)
+            scores, inner = _interleave(scores, middle_scores), inner + middles
             progress(len(scores) / self.most_steps)
 
-    def _looked_at(self, points: Tensor, image: Tensor, base: Tensor) -> tuple[Tensor, Tensor]:
-        """Scores (P,) at these points of the way, and the sum of their slopes; 0 is the reference, 1 the picture."""
+    def _evaluate(self, points: Tensor, image: Tensor, base: Tensor) -> tuple[Tensor, Tensor]:
+        """Scores (P,) at points of the path, and the sum of their gradients; 0 is the reference, 1 the picture."""
         scores, total = [torch.empty(0)], torch.zeros_like(image, dtype=torch.double)
-        for share in torch.split(points, at_once(BATCH, image.shape[2:])) if len(points) else ():
-            found, slopes = self.score.gradient(base + share[:, None, None, None] * (image - base))
-            scores.append(found)
-            total += slopes.double().sum(0, keepdim=True)  # kept, a thousand slopes of a large picture fill the memory
+        for part in torch.split(points, at_once(BATCH, image.shape[2:])) if len(points) else ():
+            part_scores, gradients = self.score.gradient(base + part[:, None, None, None] * (image - base))
+            scores.append(part_scores)
+            total += gradients.double().sum(
+                0, keepdim=True
+            )  # a thousand gradients of a large picture would fill the memory
         return torch.cat(scores), total
 
     def _by_captum(self, image: Tensor, base: Tensor) -> Result:
@@ -96,7 +98,7 @@ class IntegratedGradients(Attribution):
         return Result(values.float(), float(self.score(base)), diagnostics={"steps": torch.tensor([self.most_steps])})
 
 
-def _woven(ends: Tensor, middles: Tensor) -> Tensor:
+def _interleave(ends: Tensor, middles: Tensor) -> Tensor:
     """end, middle, end, middle, ..., end."""
     pairs = torch.stack([ends[:-1], middles], 1).flatten(0, 1)
     return torch.cat([pairs, ends[-1:]])

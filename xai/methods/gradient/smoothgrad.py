@@ -1,4 +1,4 @@
-"""SmoothGrad: the logit's slope, averaged over noisy copies of the poster.
+"""SmoothGrad: the logit's gradient, averaged over noisy copies of the poster.
 
     SmoothGrad(Score(discriminator), samples=48, seed=0).attribute(images)
 
@@ -23,7 +23,7 @@ BATCH = 32  # copies at once, fewer of large pictures
 @register
 @dataclass(frozen=True, eq=False)
 class SmoothGrad(Attribution):
-    """``samples`` copies with normal noise of ``noise`` times the poster's range; each also with the noise turned."""
+    """``samples`` copies with normal noise of ``noise`` times the poster's range; each also with the noise negated."""
 
     name = "smoothgrad"
     title = "SmoothGrad"
@@ -31,7 +31,7 @@ class SmoothGrad(Attribution):
     in_logits = False
     claims = "gradient"
     promise = "In which direction each pixel would have to change to raise the logit, near this poster."
-    caveat = "It says what a change would do, not what the pixel does now: a pixel at its best place is silent."
+    caveat = "It says what a change would do, not what the pixel does now: at an optimum the gradient is zero."
 
     samples: int = setting(64, "noisy copies", low=1)
     noise: float = setting(0.15, "standard deviation of the noise, as a proportion of the picture's range", low=0)

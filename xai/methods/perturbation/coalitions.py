@@ -1,10 +1,10 @@
 """A picture as a cooperative game: segments are the players, the score is what they win together.
 
-    game = Game.of(score, image, hidden, labels)     # labels (H, W): which segment a pixel belongs to
-    game.value(masks)                                # scores with only these segments in sight
-    game.shared(("pairs", 0), lambda: masks)         # asked once, whoever asks: LIME, KernelSHAP, infidelity
+    game = Game.of(score, image, baseline, labels)     # labels (H, W): which segment a pixel belongs to
+    game.value(masks)                                  # scores with only these segments present
+    game.shared(("pairs", 0), lambda: masks)           # scored once for all: LIME, KernelSHAP, infidelity
 
-A segment out of sight shows ``hidden`` instead, the reference's pixels.
+An absent segment shows ``baseline`` instead, the reference's pixels.
 """
 
 from __future__ import annotations
@@ -38,20 +38,20 @@ Masks = NDArray[np.bool_]
 
 @dataclass(frozen=True, eq=False)
 class Game:
-    """``image`` and ``hidden`` (1, C, H, W), ``labels`` (H, W) integers from 0 without a hole."""
+    """``image`` and ``baseline`` (1, C, H, W), ``labels`` (H, W) integers from 0 without a hole."""
 
     score: Score
     image: Tensor
-    hidden: Tensor
+    baseline: Tensor
     labels: NDArray[np.int64]
     _answers: dict[Any, tuple[Masks, NDArray[np.float64]]] = field(default_factory=dict)
 
     @staticmethod
-    def of(score: Score, image: Tensor, hidden: Tensor, labels: NDArray[np.int64]) -> Game:
-        """This game, with all that was asked in it before."""
-        key = ("game", digest(image), digest(hidden), digest(torch.from_numpy(labels)))
-        found: Game = score.cached(key, lambda: Game(score, image, hidden, labels))
-        return found
+    def of(score: Score, image: Tensor, baseline: Tensor, labels: NDArray[np.int64]) -> Game:
+        """This game, with all scores that it has already."""
+        key = ("game", digest(image), digest(baseline), digest(torch.from_numpy(labels)))
+        game: Game = score.cached(key, lambda: Game(score, image, baseline, labels))
+        return game
 
     @property
     def players(self) -> int:
@@ -65,18 +65,18 @@ class Game:
 
     @cached_property
     def empty(self) -> float:
-        """Score with everything hidden."""
-        return float(self.score(self.hidden))
+        """Score with every segment masked."""
+        return float(self.score(self.baseline))
 
     def value(self, masks: Masks, progress: Progress | None = None) -> NDArray[np.float64]:
-        """Scores (M,) of the picture with only the segments of each row of ``masks`` (M, players) in sight."""
-        sight = torch.from_numpy(masks)
+        """Scores (M,) of the picture with only the segments of each row of ``masks`` (M, players) present."""
+        present = torch.from_numpy(masks)
         places = torch.from_numpy(self.labels)
-        image, hidden = (x.contiguous(memory_format=torch.channels_last) for x in (self.image, self.hidden))
+        image, baseline = (x.contiguous(memory_format=torch.channels_last) for x in (self.image, self.baseline))
         scores, most = [], at_once(BATCH, places.shape)
         for start in range(0, len(masks), most):
-            keep = sight[start : start + most].index_select(1, places.flatten()).reshape(-1, 1, *places.shape)
-            scores.append(self.score(torch.where(keep, image, hidden)))
+            keep = present[start : start + most].index_select(1, places.flatten()).reshape(-1, 1, *places.shape)
+            scores.append(self.score(torch.where(keep, image, baseline)))
             if progress:
                 progress(min(1.0, (start + most) / len(masks)))
         return torch.cat(scores).double().numpy()
@@ -84,14 +84,14 @@ class Game:
     def shared(
         self, key: Any, draw: Callable[[], Masks], progress: Progress | None = None
     ) -> tuple[Masks, NDArray[np.float64]]:
-        """Masks and scores under this key; drawn and asked about only once."""
+        """Masks and scores under this key; drawn and scored only once."""
         if key not in self._answers:
             masks = draw()
             self._answers[key] = masks, self.value(masks, progress)
         return self._answers[key]
 
     def table(self, progress: Progress | None = None) -> NDArray[np.float64]:
-        """Scores of all 2 ** players coalitions; player p is in sight where bit p of the index is set.
+        """Scores of all 2 ** players coalitions; player p is present where bit p of the index is set.
 
         Raises
         ------
@@ -117,21 +117,21 @@ def shapley(table: NDArray[np.float64]) -> NDArray[np.float64]:
     index = np.arange(len(table))
     size = every_mask(players).sum(1)
     weight = 1 / (players * np.array([math.comb(players - 1, s) for s in range(players)]))
-    shares = []
+    values = []
     for player in range(players):
         without = index[index >> player & 1 == 0]
-        shares.append((weight[size[without]] * (table[without | 1 << player] - table[without])).sum())
-    return np.array(shares)
+        values.append((weight[size[without]] * (table[without | 1 << player] - table[without])).sum())
+    return np.array(values)
 
 
 def foldover(players: int, most: int, random: np.random.Generator) -> Masks:
     """A balanced block of masks: rows of a Hadamard matrix and their complements, at most ``most`` rows.
 
-    Each row by itself hides every segment with probability 1/2, independently, as LIME does. Together the
+    Each row by itself masks every segment with probability 1/2, independently, as LIME does. Together the
     rows show every segment equally often with and without every other one, and each mask comes with its
     complement, so that neither chance correlations nor pairwise interactions disturb what a linear
     model says of one segment (Plackett and Burman 1946; Box and Wilson 1951, foldover). Columns are
-    chosen, and turned over, at random.
+    chosen, and complemented, at random.
     """
     order = 2 ** max(1, math.ceil(math.log2(players)))
     signs = np.array([[1]])
@@ -161,17 +161,17 @@ def kernel_pairs(players: int, rows: int, random: np.random.Generator) -> Masks:
 
 
 def parts_agree(*parts: NDArray[np.float64]) -> float:
-    """Expected rank correlation of the whole's shares with those of another such whole, from N equal parts of it.
+    """Expected rank correlation of an estimate with another such estimate, from N equal parts of it.
 
     The parts' mean rank correlation (Spearman 1904), corrected for their length (Spearman-Brown); 1 where
     nothing varies.
     """
     from scipy.stats import rankdata
 
-    ranks = np.stack([rankdata(shares) for shares in parts])
-    still = np.ptp(ranks, 1) == 0
-    if still.any():
-        return 1.0 if still.all() else 0.0
+    ranks = np.stack([rankdata(part) for part in parts])
+    constant = np.ptp(ranks, 1) == 0
+    if constant.any():
+        return 1.0 if constant.all() else 0.0
     correlation = float(np.corrcoef(ranks)[np.triu_indices(len(parts), 1)].mean())
     return len(parts) * correlation / (1 + (len(parts) - 1) * correlation) if correlation > 0 else correlation
 
@@ -179,7 +179,7 @@ def parts_agree(*parts: NDArray[np.float64]) -> float:
 class Blocks:
     """Balanced blocks of masks with their scores, one at a time, two at least and at most ``most`` masks.
 
-    Block ``index`` of a seed is the same for all who ask in this game, and asked about only once.
+    Block ``index`` of a seed is the same for all methods in this game, and scored only once.
     """
 
     def __init__(self, game: Game, seed: int, most: int) -> None:

@@ -39,9 +39,9 @@ BLOCK = 128
 @register
 @dataclass(frozen=True, eq=False)
 class KernelShap(Attribution):
-    """Shares of about ``segments`` SLIC segments that add up exactly; at most ``samples`` masked posters.
+    """Shapley values of about ``segments`` SLIC segments that add up exactly; at most ``samples`` masked posters.
 
-    Two blocks of masks are LIME's, and cost nothing where LIME has asked before; the others are drawn from
+    Two blocks of masks are LIME's, and cost nothing where LIME has scored them; the others are drawn from
     the Shapley kernel. Each mask is weighted by the kernel over the density of the mixture that it was
     drawn from (balance heuristic, Veach and Guibas 1995). It stops as LIME does. Where all coalitions are
     no more than ``samples``, the values are exact. Diagnostics: segment_count, samples, split_half.
@@ -55,7 +55,7 @@ class KernelShap(Attribution):
     granularity = "segment"
     budget: ClassVar = {"samples": 768}
     promise = "Each segment's fair share: what it adds to the logit, averaged over all orders of uncovering them."
-    caveat = "Estimated from some of the orders: another seed gives slightly other shares."
+    caveat = "Estimated from some of the orders: another seed gives slightly other values."
 
     samples: int = setting(2048, SAMPLES, label="Sample budget", low=8)
     segments: int = setting(50, SEGMENTS, low=1)
@@ -66,15 +66,15 @@ class KernelShap(Attribution):
         game = Game.of(self.score, image, self.reference.single(image), labels)
         whole, empty = game.whole, game.empty
         if game.players == 1:
-            shares, count, agreement = np.array([whole - empty]), 0, 1.0
+            values, count, agreement = np.array([whole - empty]), 0, 1.0
         elif 2**game.players <= self.samples:
             masks = every_mask(game.players)[1:-1]
             scores = game.table(progress)[1:-1]
-            shares, count, agreement = solve(masks, scores, kernel_density(masks), whole, empty), len(masks), 1.0
+            values, count, agreement = solve(masks, scores, kernel_density(masks), whole, empty), len(masks), 1.0
         else:
-            shares, count, agreement = self._estimated(game, whole, empty, progress)
+            values, count, agreement = self._estimated(game, whole, empty, progress)
         return Result(
-            spread(shares, labels), empty, torch.from_numpy(labels)[None],
+            spread(values, labels), empty, torch.from_numpy(labels)[None],
             {
                 "segment_count": torch.tensor([game.players]),
                 "samples": torch.tensor([count]),
@@ -92,17 +92,19 @@ class KernelShap(Attribution):
         rows = min(BLOCK, (self.samples - uniform.count) // 4 * 2)
         drawn: list[tuple[Masks, NDArray[np.float64]]] = []
 
-        def shares(*which: int) -> NDArray[np.float64]:
+        def estimate(*which: int) -> NDArray[np.float64]:
             parts = [
                 *(uniform.taken[index] for index in which),
                 *(block for index, block in enumerate(drawn) if index % 2 in which),
             ]
             masks = np.concatenate([masks for masks, _ in parts])
             scores = np.concatenate([scores for _, scores in parts])
-            flat = np.exp2(-game.players)
-            ours = kernel_density(masks)
-            share = len(which) * uniform.rows / len(masks)
-            return solve(masks, scores, ours / (share * flat + (1 - share) * ours), whole, empty)
+            uniform_density = np.exp2(-game.players)
+            kernel = kernel_density(masks)
+            proportion = len(which) * uniform.rows / len(masks)
+            return solve(
+                masks, scores, kernel / (proportion * uniform_density + (1 - proportion) * kernel), whole, empty
+            )
 
         while True:
             for _ in range(2):
@@ -116,9 +118,9 @@ class KernelShap(Attribution):
                 )
             count = uniform.count + len(drawn) * rows
             progress(count / self.samples)
-            agreement = parts_agree(shares(0), shares(1))
+            agreement = parts_agree(estimate(0), estimate(1))
             if agreement >= self.agreement or count + 2 * rows > self.samples:
-                return shares(0, 1), count, agreement
+                return estimate(0, 1), count, agreement
 
 
 def kernel_density(masks: Masks) -> NDArray[np.float64]:
@@ -132,7 +134,7 @@ def kernel_density(masks: Masks) -> NDArray[np.float64]:
 def solve(
     masks: Masks, scores: NDArray[np.float64], weight: NDArray[np.float64], whole: float, empty: float
 ) -> NDArray[np.float64]:
-    """Weighted least squares under the condition that the shares add up to ``whole`` - ``empty``."""
+    """Weighted least squares under the condition that the values add up to ``whole`` - ``empty``."""
     x = masks.astype(np.float64)
     weight = weight / weight.sum()
     inner = (x.T * weight) @ x + 1e-9 * np.eye(x.shape[1])

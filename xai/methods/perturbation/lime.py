@@ -1,10 +1,10 @@
-"""LIME: hide segments at random and fit a linear model to what the network then says.
+"""LIME: mask segments at random and fit a linear model to the scores.
 
     Lime(Score(discriminator), reference("grey")).attribute(images)
 
 Ribeiro, Singh, Guestrin 2016. The library's defaults say nothing on 64 x 64 posters: quickshift finds four
-segments, and each is "hidden" behind its own mean colour. Here SLIC cuts 30 to 60 segments and the
-reference is what they are hidden behind. The same masks, weights and ridge as the library's, but the masks
+segments, and each is masked with its own mean colour. Here SLIC cuts 30 to 60 segments and the
+reference is what they are masked with. The same masks, weights and ridge as the library's, but the masks
 come in balanced blocks with their complements, and no more of them than are needed.
 """
 
@@ -34,9 +34,9 @@ RIDGE = 1.0  # lime's
 class Lime(Attribution):
     """About ``segments`` SLIC segments; at most ``samples`` masked posters.
 
-    It stops as soon as the shares from the single blocks of masks let expect a rank correlation of ``agreement``
+    It stops as soon as the coefficients from the single blocks of masks let expect a rank correlation of ``agreement``
     with another seed's. Diagnostics: r2, segment_count, samples (those taken), split_half (what is
-    expected). ``engine`` "lime" asks the library, for exactly ``samples`` masks of its own.
+    expected). ``engine`` "lime" uses the library, for exactly ``samples`` masks of its own.
     """
 
     name = "lime"
@@ -46,8 +46,8 @@ class Lime(Attribution):
     granularity = "segment"
     engines = ("direct", "lime")
     budget: ClassVar = {"samples": 512}
-    promise = "What each segment adds to the logit, by a linear model of what happens when segments are hidden."
-    caveat = "Only as good as the linear model fits (R2), and another seed hides other segments."
+    promise = "What each segment adds to the logit, by a linear model of what happens when segments are masked."
+    caveat = "Only as good as the linear model fits (R2), and another seed masks other segments."
 
     engine: str = setting(engines[0], ENGINE, choices=engines)
     samples: int = setting(2048, SAMPLES, label="Sample budget", low=4)
@@ -56,19 +56,19 @@ class Lime(Attribution):
 
     def _attribute(self, image: Tensor, progress: Progress) -> Result:
         labels = segment(image[0].permute(1, 2, 0).double().numpy(), self.segments)
-        hidden = self.reference.single(image)
+        baseline = self.reference.single(image)
         if self.used_engine == "lime":
-            return self._by_lime(image, hidden, labels, progress)
-        game = Game.of(self.score, image, hidden, labels)
+            return self._by_lime(image, baseline, labels, progress)
+        game = Game.of(self.score, image, baseline, labels)
         blocks = Blocks(game, self.seed, self.samples)
         parts = [fit(*blocks.take(progress), game.whole)[0]]
         agreement = 0.0
         while agreement < self.agreement and not (blocks.exhausted and len(parts) > 1):
             parts.append(fit(*blocks.take(progress), game.whole)[0])
             agreement = parts_agree(*parts)
-        shares, r2 = fit(*blocks.all(), game.whole)
+        coefficients, r2 = fit(*blocks.all(), game.whole)
         return Result(
-            spread(shares, labels), game.empty, torch.from_numpy(labels)[None],
+            spread(coefficients, labels), game.empty, torch.from_numpy(labels)[None],
             {
                 "r2": torch.tensor([r2]),
                 "segment_count": torch.tensor([game.players]),
@@ -78,7 +78,7 @@ class Lime(Attribution):
             score=game.whole,
         )  # fmt: skip
 
-    def _by_lime(self, image: Tensor, hidden: Tensor, labels: NDArray[np.int64], progress: Progress) -> Result:
+    def _by_lime(self, image: Tensor, baseline: Tensor, labels: NDArray[np.int64], progress: Progress) -> Result:
         from lime import lime_image
 
         lime_image.tqdm = iter  # it draws a bar on stderr that cannot be switched off
@@ -101,20 +101,22 @@ class Lime(Attribution):
             logits,
             labels=(0,),
             top_labels=None,
-            hide_color=hidden[0].permute(1, 2, 0).double().numpy(),
+            hide_color=baseline[0].permute(1, 2, 0).double().numpy(),
             num_samples=self.samples,
             batch_size=BATCH,
             segmentation_fn=lambda _: labels,
         )
-        shares = np.zeros(labels.max() + 1)
+        coefficients = np.zeros(labels.max() + 1)
         for index, weight in fitted.local_exp[0]:
-            shares[index] = weight
+            coefficients[index] = weight
         diagnostics = {
             "r2": torch.tensor([float(fitted.score)]),
-            "segment_count": torch.tensor([len(shares)]),
+            "segment_count": torch.tensor([len(coefficients)]),
             "samples": torch.tensor([self.samples]),
         }
-        return Result(spread(shares, labels), float(self.score(hidden)), torch.from_numpy(labels)[None], diagnostics)
+        return Result(
+            spread(coefficients, labels), float(self.score(baseline)), torch.from_numpy(labels)[None], diagnostics
+        )
 
 
 def fit(masks: Masks, scores: NDArray[np.float64], whole: float) -> tuple[NDArray[np.float64], float]:
@@ -128,7 +130,7 @@ def fit(masks: Masks, scores: NDArray[np.float64], whole: float) -> tuple[NDArra
     distance = 1 - np.sqrt(x.mean(1))  # cosine between a mask and all ones
     weight = np.sqrt(np.exp(-(distance**2) / KERNEL_WIDTH**2))
     x, y = x - np.average(x, 0, weight), y - np.average(y, 0, weight)
-    slopes = np.linalg.solve((x.T * weight) @ x + RIDGE * np.eye(x.shape[1]), (x.T * weight) @ y)
+    coefficients = np.linalg.solve((x.T * weight) @ x + RIDGE * np.eye(x.shape[1]), (x.T * weight) @ y)
     scatter = float(weight @ y**2)
-    missed = float(weight @ (y - x @ slopes) ** 2)
-    return slopes, 1 - missed / scatter if scatter > 1e-12 else 1.0
+    residual = float(weight @ (y - x @ coefficients) ** 2)
+    return coefficients, 1 - residual / scatter if scatter > 1e-12 else 1.0

@@ -1,4 +1,4 @@
-"""Cutting a picture into segments, and sharing numbers out among their pixels."""
+"""Cutting a picture into segments, and dividing numbers among their pixels."""
 
 from __future__ import annotations
 
@@ -21,8 +21,8 @@ def segment(picture: NDArray[np.float64], count: int = 50) -> NDArray[np.int64]:
     labels: NDArray[np.int64] = np.asarray(
         slic((picture + 1) / 2, n_segments=count, compactness=20, start_label=0, channel_axis=2), np.int64
     )
-    found = len(np.unique(labels))
-    if FEWEST * count / 50 <= found <= MOST * count / 50:
+    cut = len(np.unique(labels))
+    if FEWEST * count / 50 <= cut <= MOST * count / 50:
         return labels
     height, width = picture.shape[:2]
     return grid(height, width, min(round(count**0.5), height, width))
@@ -35,10 +35,10 @@ def grid(height: int, width: int, side: int) -> NDArray[np.int64]:
     return np.asarray(rows[:, None] * side + columns, np.int64)
 
 
-def spread(shares: NDArray[np.float64], labels: NDArray[np.int64]) -> Tensor:
-    """A map (1, 1, H, W) in which each segment's share is divided evenly among its pixels.
+def spread(values: NDArray[np.float64], labels: NDArray[np.int64]) -> Tensor:
+    """A map (1, 1, H, W) in which each segment's value is divided evenly among its pixels.
 
-    A sum over any region is then in the shares' unit, as for pixel methods.
+    A sum over any region is then in the values' unit, as for pixel methods.
     """
     areas = np.bincount(labels.ravel())
-    return torch.from_numpy((shares / areas)[labels]).float()[None, None]
+    return torch.from_numpy((values / areas)[labels]).float()[None, None]

@@ -1,4 +1,4 @@
-"""Exact Shapley values of the tiles of a coarse grid: nothing is sampled, every coalition is asked about.
+"""Exact Shapley values of the tiles of a coarse grid: nothing is sampled, every coalition is scored.
 
     Shapley(Score(discriminator), reference("grey"), grid=3).attribute(images)
 
@@ -22,7 +22,7 @@ from xai.methods.perturbation.coalitions import Game, shapley
 @register
 @dataclass(frozen=True, eq=False)
 class Shapley(Attribution):
-    """``grid`` x ``grid`` tiles; their shares add up exactly."""
+    """``grid`` x ``grid`` tiles; their values add up exactly."""
 
     name = "shapley"
     title = "Exact Shapley values"

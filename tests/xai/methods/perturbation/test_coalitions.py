@@ -52,7 +52,7 @@ class CountingScore(xai.Score):
 
 
 def a_game(side: int = 3, score: xai.Score | None = None) -> Game:
-    """A poster on ``side`` x ``side`` tiles, hidden behind another one."""
+    """A poster on ``side`` x ``side`` tiles, masked with another one."""
     return Game.of(score or xai.Score(discriminator()), pictures(1, 32), pictures(1, 32, first=7), grid(32, 32, side))
 
 
@@ -247,9 +247,9 @@ def test_where_nothing_varies_parts_agree() -> None:
 def test_the_value_of_a_mask_is_the_score_of_the_picture_put_together_by_hand() -> None:
     game = a_game()
     masks = np.random.default_rng(0).random((5, 9)) < 0.5
-    image, hidden = pictures(1, 32), pictures(1, 32, first=7)
+    image, baseline = pictures(1, 32), pictures(1, 32, first=7)
     for mask, value in zip(masks, game.value(masks), strict=True):
-        composed = hidden.clone()
+        composed = baseline.clone()
         for row, column in itertools.product(range(32), range(32)):
             if mask[game.labels[row, column]]:
                 composed[..., row, column] = image[..., row, column]
@@ -290,12 +290,12 @@ def test_what_was_asked_is_not_asked_again_whoever_asks() -> None:
     assert drawn == 2 and score.asked == 116
 
 
-@pytest.mark.parametrize("changed", ["image", "hidden", "labels"])
+@pytest.mark.parametrize("changed", ["image", "baseline", "labels"])
 def test_another_picture_reference_or_cut_is_another_game(changed: str) -> None:
-    parts = {"image": pictures(1, 32), "hidden": torch.zeros(1, 3, 32, 32), "labels": grid(32, 32, 3)}
+    parts = {"image": pictures(1, 32), "baseline": torch.zeros(1, 3, 32, 32), "labels": grid(32, 32, 3)}
     score = xai.Score(discriminator())
     game, again = Game.of(score, **parts), Game.of(score, **parts)
-    other = {"image": -parts["image"], "hidden": parts["hidden"] + 1, "labels": grid(32, 32, 3).T.copy()}
+    other = {"image": -parts["image"], "baseline": parts["baseline"] + 1, "labels": grid(32, 32, 3).T.copy()}
     assert game is again
     assert Game.of(score, **parts | {changed: other[changed]}) is not game
     assert Game.of(xai.Score(discriminator()), **parts) is not game

@@ -61,7 +61,7 @@ def test_the_map_is_flat_within_a_segment() -> None:
         assert found.values[0, 0][found.segments[0] == label].unique().numel() == 1
 
 
-def test_the_last_segment_is_hidden_too() -> None:
+def test_the_last_segment_is_masked_too() -> None:
     image = pictures(1, 32)
     labels = torch.from_numpy(segmented(image[0]))
     last, network = labels == labels.max(), affine(32)
@@ -73,7 +73,7 @@ def test_the_last_segment_is_hidden_too() -> None:
     assert coefficients[:-1].abs().max() < 0.01 * coefficients[-1].abs()
 
 
-def test_a_segment_is_hidden_behind_the_reference() -> None:
+def test_a_segment_is_masked_with_the_reference() -> None:
     network, image = affine(32), pictures(1, 32)
     nn.init.ones_(network[1].weight)
     labels = torch.from_numpy(segmented(image[0]))
