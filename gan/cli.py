@@ -136,7 +136,7 @@ def add_settings(
             flag,
             type=each.kind,
             default=each.default if defaults else None,
-            choices=each.choices,
+            choices=each.choices if each.kind is str else None,  # numbers are checked by the dataclass, in a sentence
             metavar=metavar,
             help=about + default,
         )

@@ -140,7 +140,7 @@ def _load_folder(path: Path) -> Checkpoint:
     except (ValueError, KeyError, TypeError, AttributeError, OSError) as error:
         raise CheckpointError(f"{path / RECORD} is not a valid configuration.") from error
     files = {name: path / f"{name}.safetensors" for name in ("generator", "discriminator")}
-    weights = {name: _read_safetensors(file) for name, file in files.items() if file.exists()}
+    weights = {name: read_safetensors(file) for name, file in files.items() if file.exists()}
     if not weights:
         raise CheckpointError(f"{path} holds neither generator.safetensors nor discriminator.safetensors.")
     digest = hashlib.sha256()
@@ -156,7 +156,8 @@ def _load_folder(path: Path) -> Checkpoint:
     )
 
 
-def _read_safetensors(path: Path) -> Weights:
+def read_safetensors(path: Path) -> Weights:
+    """All tensors of a file; CheckpointError in one sentence if it cannot be read."""
     try:
         return dict(load_file(path))
     except (SafetensorError, OSError) as error:

@@ -1,10 +1,10 @@
-"""Posters enlarged four times for show: a small super-resolution network beside plain Lanczos.
+"""A small super-resolution network that enlarges posters four times for show.
 
     upscaler = load("checkpoints/upscaler")
     upscaler(images)                    # (N, 3, H, W) in [-1, 1] -> (N, 3, 4 H, 4 W): detail is invented
-    lanczos(images, 4)                  # the same size, nothing invented
+    lanczos(images, 4)                  # the same size, nothing invented (gan.upscaling.resampling)
 
-gan/upscaling/training.py trains and measures.
+gan/upscaling/training.py trains one, gan/upscaling/quality.py measures it.
 
 The network adds a residual to the Lanczos enlargement (Kim et al. 2016) by a sub-pixel convolution (Shi et al. 2016)
 behind residual blocks without BatchNorm (Lim et al. 2017). No layer has a bias and the first kernels sum to zero, so
@@ -17,34 +17,26 @@ from __future__ import annotations
 import json
 import math
 from collections.abc import Mapping
-from dataclasses import asdict, dataclass, fields
+from dataclasses import asdict, dataclass
 from pathlib import Path
 from typing import Any
 
 import torch
-from safetensors import SafetensorError
-from safetensors.torch import load_file
-from safetensors.torch import save as to_bytes
 from torch import Tensor, nn
 from torch.nn import functional as F
 
-from gan.checkpoints.folder import ensure_replaceable
+from gan.checkpoints.folder import ensure_replaceable, read_safetensors, to_bytes
 from gan.errors import CheckpointError
-from gan.files import write_directory
+from gan.files import json_bytes, write_directory
+from gan.settings import Settings, setting
 from gan.upscaling.resampling import FACTOR, resample
 
 LABEL = "enlarged by a network; detail is invented"
 CONFIG, WEIGHTS = "upscaler.json", "upscaler.safetensors"  # not config.json, which marks a GAN's checkpoint
 
 
-# ---- resampling ----------------------------------------------------------------------------------------
-
-
-# ---- the network ---------------------------------------------------------------------------------------
-
-
 @dataclass(frozen=True)
-class UpscalerConfig:
+class UpscalerConfig(Settings):
     """Shape of the network.
 
     factor : enlargement of one pass, 2 or 4; a network of factor 2 is applied twice.
@@ -54,19 +46,12 @@ class UpscalerConfig:
     Raises
     ------
     ValueError
-        If the factor is another, or a count is below 1.
+        If the factor is neither 2 nor 4, or a count is below 1.
     """
 
-    factor: int = 4
-    width: int = 32
-    blocks: int = 4
-
-    def __post_init__(self) -> None:
-        if self.factor not in (2, 4):
-            raise ValueError(f"factor must be 2 or 4, not {self.factor}.")
-        for name in ("width", "blocks"):
-            if getattr(self, name) < 1:
-                raise ValueError(f"{name} must be at least 1, not {getattr(self, name)}.")
+    factor: int = setting(4, "enlargement of one pass; 2 is applied twice", choices=(2, 4))
+    width: int = setting(32, "channels of the network", low=1)
+    blocks: int = setting(4, "residual blocks of the network", low=1)
 
 
 class Upscaler(nn.Module):
@@ -89,11 +74,11 @@ class Upscaler(nn.Module):
 
     @property
     def passes(self) -> int:
-        """How often :meth:`enlarge` is applied: once, or twice."""
+        """How often :meth:`enlarge` is applied, once or twice."""
         return round(math.log(FACTOR, self.config.factor))
 
     def enlarge(self, images: Tensor) -> Tensor:
-        """One pass, ``config.factor`` times larger, not clipped: the Lanczos enlargement and the residual."""
+        """One pass, (N, 3, H, W) to (N, 3, factor H, factor W), not clipped: Lanczos enlargement plus residual."""
         factor = self.config.factor
         base = resample(images, (images.shape[2] * factor, images.shape[3] * factor))
         first = self.head(images)
@@ -107,7 +92,7 @@ def _conv(before: int, after: int) -> nn.Conv2d:
 
 
 class _ZeroSumConv(nn.Module):
-    """A convolution whose kernels each sum to zero: it sees differences, never the brightness itself."""
+    """A convolution whose kernels each sum to zero: its output depends on differences, not on brightness."""
 
     def __init__(self, before: int, after: int) -> None:
         super().__init__()
@@ -124,36 +109,37 @@ class _Block(nn.Module):
         self.layers = nn.Sequential(_conv(width, width), nn.LeakyReLU(0.1), _conv(width, width))
 
     def forward(self, maps: Tensor) -> Tensor:
-        changed: Tensor = self.layers(maps)
-        return maps + changed
+        residual: Tensor = self.layers(maps)
+        return maps + residual
 
 
 @torch.no_grad()
 def _icnr(weight: Tensor, factor: int) -> None:
-    """First weights of a sub-pixel convolution that draw no checkerboard: all sub-pixels alike (Aitken et al. 2017)."""
-    one = weight[:: factor**2] * 0.1  # and small, so that training begins near Lanczos
+    """Initialise a sub-pixel convolution without checkerboard: all sub-pixels alike (Aitken et al. 2017)."""
+    one = weight[:: factor**2] * 0.1  # small, so that training begins near Lanczos
     weight.copy_(one.repeat_interleave(factor**2, 0))
-
-
-# ---- storing -------------------------------------------------------------------------------------------
 
 
 def save(directory: str | Path, upscaler: Upscaler, info: Mapping[str, Any] | None = None, card: str = "") -> None:
     """Write ``upscaler.json``, ``upscaler.safetensors`` in half precision and a ``README.md``; all or nothing.
 
-    An upscaler that is there is replaced; CheckpointError if something else is.
+    An existing upscaler is replaced.
 
     Parameters
     ----------
-    info : what is known of the training, kept beside the network's shape.
+    info : record of the training, stored beside the network's shape.
     card : text of the model card; no card where it is empty.
+
+    Raises
+    ------
+    CheckpointError
+        If the path exists and is not an upscaler; it is left as it is.
     """
     ensure_replaceable(directory, CONFIG)
-    weights = {name: value.detach().half().cpu().contiguous() for name, value in upscaler.state_dict().items()}
     record = {"model": asdict(upscaler.config), "info": dict(info or {})}
     with write_directory(Path(directory)) as folder:
-        (folder / WEIGHTS).write_bytes(to_bytes(weights))
-        (folder / CONFIG).write_text(json.dumps(record, indent=2) + "\n")
+        (folder / WEIGHTS).write_bytes(to_bytes(upscaler, half=True))
+        (folder / CONFIG).write_bytes(json_bytes(record))
         if card:
             (folder / "README.md").write_text(card)
 
@@ -172,17 +158,14 @@ def load(directory: str | Path) -> Upscaler:
             raise CheckpointError(f"{path} does not exist.")
     try:
         model = json.loads((folder / CONFIG).read_text())["model"]
-        config = UpscalerConfig(**{field.name: int(model[field.name]) for field in fields(UpscalerConfig)})
+        config = UpscalerConfig(int(model["factor"]), int(model["width"]), int(model["blocks"]))
     except (ValueError, KeyError, TypeError, OSError) as error:
         raise CheckpointError(f"{folder / CONFIG} is not a valid configuration.") from error
-    try:
-        weights = load_file(folder / WEIGHTS)
-    except (SafetensorError, OSError) as error:
-        raise CheckpointError(f"{folder / WEIGHTS} is truncated or is not a safetensors file.") from error
-    with torch.device("meta"):  # shapes only: a small file can ask for more memory than there is
+    weights = read_safetensors(folder / WEIGHTS)
+    with torch.device("meta"):  # shapes only: a damaged configuration can describe more than fits into memory
         upscaler = Upscaler(config)
-    wanted = {name: tuple(value.shape) for name, value in upscaler.state_dict().items()}
-    if {name: tuple(value.shape) for name, value in weights.items()} != wanted:
+    expected = {name: tuple(value.shape) for name, value in upscaler.state_dict().items()}
+    if {name: tuple(value.shape) for name, value in weights.items()} != expected:
         raise CheckpointError(f"{folder / WEIGHTS} does not hold the weights that {CONFIG} describes.")
     upscaler = upscaler.to_empty(device="cpu")
     upscaler.load_state_dict(weights)

@@ -1,6 +1,9 @@
-"""Lanczos resampling of batches of pictures.
+"""Resampling of batches of pictures, with Pillow's kernels.
 
-lanczos(images, 4)
+    lanczos(images, 4)                                  # (N, 3, H, W) in [-1, 1] to (N, 3, 4 H, 4 W)
+    resample(images, (96, 64), "bicubic")
+
+Differentiable, on any device; nothing is rounded to 8 bits on the way.
 """
 
 from __future__ import annotations
@@ -13,8 +16,7 @@ from torch import Tensor
 
 FACTOR = 4  # by which posters are enlarged for show
 
-
-# Reach in pixels of the smaller picture, and value at a distance, of each resampling kernel.
+# Support (half width, in pixels of the smaller picture) and function of each kernel.
 KERNELS: dict[str, tuple[float, Callable[[Tensor], Tensor]]] = {
     "lanczos": (3.0, lambda x: torch.sinc(x) * torch.sinc(x / 3)),
     "bicubic": (
@@ -36,7 +38,7 @@ def lanczos(images: Tensor, factor: int = FACTOR) -> Tensor:
 
 
 def resample(images: Tensor, size: tuple[int, int], kernel: str = "lanczos") -> Tensor:
-    """Bring (..., H, W) to ``size`` = (height, width) with a kernel of ``KERNELS``; smoothed where it shrinks."""
+    """Resize (..., H, W) to ``size`` = (height, width) with a kernel of ``KERNELS``; antialiased where it shrinks."""
     rows = _resampling(images.shape[-2], size[0], kernel).to(images.device)
     columns = _resampling(images.shape[-1], size[1], kernel).to(images.device)
     return rows @ (images @ columns.T)
@@ -44,7 +46,7 @@ def resample(images: Tensor, size: tuple[int, int], kernel: str = "lanczos") -> 
 
 @functools.lru_cache(maxsize=256)
 def _resampling(old: int, new: int, kernel: str) -> Tensor:
-    """(new, old): the weight of each old pixel in each new one; every row sums to 1, at the border too."""
+    """(new, old): weights of the old pixels in each new one; every row sums to 1, at the border too."""
     reach, value = KERNELS[kernel]
     step = old / new
     width = max(step, 1.0)

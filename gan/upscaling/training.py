@@ -1,10 +1,8 @@
-"""Train a network that enlarges posters, and measure one beside Lanczos.
+"""Train a network that enlarges posters.
 
     train(posters, Path("runs/upscaler"), UpscalerConfig(), UpscalerTraining())
-    measure(load("checkpoints/upscaler"), held_out)      # both against the truth, where there is one
 
-The network learns to undo what makes a poster small, and a little of what harms it on the way (:func:`degrade`).
-docs/upscaling.md says what the figures mean.
+The network learns to undo what makes a poster small, and some of what degrades it on the way (:func:`degrade`).
 """
 
 from __future__ import annotations
@@ -17,7 +15,7 @@ import time
 from collections.abc import Callable
 from dataclasses import asdict, dataclass
 from pathlib import Path
-from typing import Any
+from typing import Any, Self
 
 import numpy as np
 import torch
@@ -29,58 +27,43 @@ from tqdm import tqdm
 from gan.data.images import from_uint8, scale, to_uint8
 from gan.data.posters import PosterSet
 from gan.errors import TrainingError
-from gan.files import write_file
+from gan.files import name_bytes, write_file
+from gan.settings import Settings, setting
 from gan.upscaling.network import Upscaler, UpscalerConfig, save
 from gan.upscaling.quality import enlarge_all, psnr, shrink
 from gan.upscaling.resampling import FACTOR, lanczos, resample
 
-# ---- training ------------------------------------------------------------------------------------------
+WARM_UP = 100  # steps over which the learning rate rises
+VALIDATION = 64  # held-out posters that are enlarged at each tick
 
 
 @dataclass(frozen=True)
-class UpscalerTraining:
-    """How an upscaler is trained.
+class UpscalerTraining(Settings):
+    """How an upscaler is trained; validated when it is made (ValueError)."""
 
-    steps : updates of the whole run; the rate falls along a cosine from ``rate`` to 0.
-    batch : crops a step.
-    crop : side of the small crops in pixels.
-    frequencies : weight of the loss on the Fourier coefficients, beside that on the pixels.
-    seed : names the whole run.
-    tick : log and save every so many steps.
-    """
-
-    steps: int = 4500
-    batch: int = 8
-    crop: int = 24
-    rate: float = 1e-3
-    frequencies: float = 0.05
-    seed: int = 0
-    tick: int = 250
-
-    def __post_init__(self) -> None:
-        for name in ("steps", "batch", "crop", "tick"):
-            if getattr(self, name) < 1:
-                raise ValueError(f"{name} must be at least 1, not {getattr(self, name)}.")
-        if not self.rate > 0:
-            raise ValueError(f"rate must be above 0, not {self.rate}.")
-
-
-VALIDATION = 64  # held-out posters that are looked at while training
+    steps: int = setting(4500, "updates of the whole run", low=1)
+    batch: int = setting(8, "crops a step", low=1)
+    crop: int = setting(24, "side of the small crops in pixels", low=1)
+    lr: float = setting(1e-3, "initial learning rate, which falls along a cosine to 0", above=0)
+    frequencies: float = setting(0.05, "weight of the loss on Fourier coefficients")
+    seed: int = setting(0, "of weights, crops and degradations")
+    tick: int = setting(250, "log and save every N steps", low=1)
 
 
 def train(
     posters: PosterSet,
-    run: Path,
+    folder: Path,
     model: UpscalerConfig,
     config: UpscalerTraining,
+    *,
     resume: bool = False,
     progress: bool = True,
     stop: Callable[[], bool] = lambda: False,
 ) -> Upscaler:
-    """Train on crops of the posters that are not held out; ``run`` then holds ``state.pt``, ``log.jsonl``, ``latest``.
+    """Train on crops of the training posters; ``folder`` then holds ``state.pt``, ``log.jsonl`` and ``latest``.
 
-    All chance of step n is drawn from (seed, n): a resumed run ends with the weights of an uninterrupted one, bit
-    for bit on one machine. ``stop`` is asked after every step; when it says yes the state is saved and the run left.
+    The random numbers of step n come from (seed, n): a resumed run ends with the weights of an uninterrupted one, bit
+    for bit on one machine. ``stop`` is called after every step; where it is true the state is saved and the run ends.
 
     Raises
     ------
@@ -92,40 +75,37 @@ def train(
     large = config.crop * model.factor
     if not len(training) or min(training.images.shape[1:3]) < large:
         raise TrainingError(f"There must be posters to train on, of at least {large} x {large} pixels.")
-    options = {"model": asdict(model), "train": asdict(config), "posters": _fingerprint(training)}
-    upscaler, optimiser = _new_state(model, config)
-    steps, seconds = _begin(run, options, upscaler, optimiser, resume)
-    total, counted, since = torch.zeros(()), 0, time.monotonic()
-    with tqdm(total=config.steps, initial=steps, unit="step", disable=not progress) as bar:
-        while steps < config.steps:
-            total += step(upscaler, optimiser, training, config, steps)
-            steps, counted = steps + 1, counted + 1
+    run = _Run.new(folder, model, config, training)
+    run.resume() if resume else run.begin()
+    losses: list[Tensor] = []
+    since = time.monotonic()
+    with tqdm(total=config.steps, initial=run.steps, unit="step", disable=not progress) as bar:
+        while run.steps < config.steps:
+            losses.append(step(run.upscaler, run.optimiser, training, config, run.steps))
+            run.steps += 1
             bar.update()
-            leave = stop()
-            if steps % config.tick and steps < config.steps and not leave:
+            stopping = stop()
+            if run.steps % config.tick and run.steps < config.steps and not stopping:
                 continue
 
-            loss = float(total) / counted
-            if not math.isfinite(loss):
-                raise TrainingError(f"Training diverged at step {steps}; begin again with a lower rate.")
-            seconds += time.monotonic() - since
-            row = {"step": steps, "seconds": round(seconds, 1), "loss": loss} | _validate(upscaler, held_out)
-            bar.set_postfix({name: f"{value:.4g}" for name, value in row.items() if name not in ("step", "seconds")})
-            _keep(run, options, upscaler, optimiser, row)
-            total, counted, since = torch.zeros(()), 0, time.monotonic()
-            if leave:
+            run.seconds, since = run.seconds + time.monotonic() - since, time.monotonic()
+            figures = {"loss": _mean_loss(losses, run.steps)} | _validate(run.upscaler, held_out)
+            bar.set_postfix({name: f"{value:.4g}" for name, value in figures.items()})
+            run.save(figures)
+            losses = []
+            if stopping:
                 break
-    return upscaler.eval().requires_grad_(False)
+    return run.upscaler.eval().requires_grad_(False)
 
 
 def step(
     upscaler: Upscaler, optimiser: torch.optim.Optimizer, posters: PosterSet, config: UpscalerTraining, number: int
 ) -> Tensor:
-    """Update ``number`` (from 0) of the run; its loss."""
+    """Update ``number`` (from 0) of the run; its loss, a scalar."""
     random = np.random.default_rng((config.seed, number))
     small, large = draw_batch(posters, upscaler.config.factor, config, random)
     for group in optimiser.param_groups:
-        group["lr"] = config.rate * (1 + math.cos(math.pi * number / config.steps)) / 2 * min(1.0, (number + 1) / 100)
+        group["lr"] = learning_rate(config, number)
     with torch.enable_grad():
         loss = distance(upscaler.enlarge(small), large, config.frequencies)
         optimiser.zero_grad()
@@ -134,8 +114,16 @@ def step(
     return loss.detach()
 
 
+def learning_rate(config: UpscalerTraining, number: int) -> float:
+    """Of update ``number``: a linear warm-up, and a cosine from ``lr`` to 0 (Loshchilov, Hutter 2017)."""
+    return config.lr * (1 + math.cos(math.pi * number / config.steps)) / 2 * min(1.0, (number + 1) / WARM_UP)
+
+
 def distance(enlarged: Tensor, truth: Tensor, frequencies: float) -> Tensor:
-    """Charbonnier's loss on pixels, and the mean distance of Fourier coefficients, which blurring does not lower."""
+    """Charbonnier loss of the pixels plus the weighted mean distance of Fourier coefficients, which blur raises.
+
+    Both images (N, 3, H, W); a scalar.
+    """
     pixels = ((enlarged - truth).square() + 1e-6).sqrt().mean()
     coefficients = torch.fft.rfft2(enlarged - truth, norm="ortho").abs().mean()
     total: Tensor = pixels + frequencies * coefficients
@@ -145,12 +133,12 @@ def distance(enlarged: Tensor, truth: Tensor, frequencies: float) -> Tensor:
 def draw_batch(
     posters: PosterSet, factor: int, config: UpscalerTraining, random: np.random.Generator
 ) -> tuple[Tensor, Tensor]:
-    """Small crops (batch, 3, crop, crop) and what they were made of (batch, 3, factor * crop, ...)."""
+    """Small crops (batch, 3, crop, crop) and their originals (batch, 3, factor * crop, factor * crop), in [-1, 1]."""
     side = config.crop * factor
     larges = []
     for index in random.integers(len(posters), size=config.batch):
         poster = posters.images[index]
-        # Half of the crops show more of the poster, reduced: the same things at other sizes.
+        # Half of the crops are reduced from a larger window: the same things at other sizes.
         window = int(random.integers(side, min(poster.shape[:2]) + 1)) if random.random() < 0.5 else side
         top, left = (int(random.integers(length - window + 1)) for length in poster.shape[:2])
         cut = torch.from_numpy(np.ascontiguousarray(poster[None, top : top + window, left : left + window]))
@@ -159,117 +147,52 @@ def draw_batch(
 
 
 def degrade(large: Tensor, factor: int, random: np.random.Generator) -> Tensor:
-    """A poster (1, 3, H, W) made ``factor`` times smaller, in a third of all cases cleanly.
+    """A poster (1, 3, H, W) made ``factor`` times smaller, in a third of all cases without further degradation.
 
-    Otherwise softened, grainy, or coded as a small JPEG or WebP, each by chance and mildly. A generator's posters
-    are a little softer than real ones of their size, and whatever is wrong with them must not be sharpened.
+    Otherwise it is mildly blurred, made noisy, or compressed as JPEG or WebP, at random. A generator's posters are a
+    little softer than real ones of their size, and their artefacts must not be sharpened.
     """
     kernel = random.choice(["lanczos", "lanczos", "bicubic", "box"])
     small = resample(large, (large.shape[2] // factor, large.shape[3] // factor), str(kernel))
     if random.random() < 0.3:
-        small = _soften(small, random.uniform(0.2, 0.6))
+        small = _blur(small, random.uniform(0.2, 0.6))
     if random.random() < 0.3:
         noise = random.normal(0, random.uniform(0, 0.04), small.shape)
         small = small + torch.from_numpy(noise.astype(np.float32))
     if random.random() < 0.3:
-        small = _code(small, str(random.choice(["JPEG", "WEBP"])), int(random.integers(60, 96)))
+        small = _compress(small, str(random.choice(["JPEG", "WEBP"])), int(random.integers(60, 96)))
     return small.clamp(-1, 1)
 
 
-def _soften(images: Tensor, sigma: float) -> Tensor:
-    """A Gaussian of this standard deviation in pixels, at most 0.6: two pixels of reach hold all of it."""
+def _blur(images: Tensor, sigma: float) -> Tensor:
+    """Gaussian blur with a standard deviation of at most 0.6 pixels, for which a 5 x 5 kernel suffices."""
     line = torch.exp(-0.5 * (torch.arange(-2.0, 3.0) / sigma) ** 2)
     kernel = torch.outer(line, line) / line.sum() ** 2
     padded = F.pad(images, (2, 2, 2, 2), "replicate")
-    softened: Tensor = F.conv2d(padded, kernel.expand(images.shape[1], 1, 5, 5), groups=images.shape[1])
-    return softened
+    blurred: Tensor = F.conv2d(padded, kernel.expand(images.shape[1], 1, 5, 5), groups=images.shape[1])
+    return blurred
 
 
-def _code(images: Tensor, kind: str, quality: int) -> Tensor:
-    coded = io.BytesIO()
-    Image.fromarray(to_uint8(images)[0]).save(coded, kind, quality=quality)
-    with Image.open(coded) as image:
+def _compress(images: Tensor, kind: str, quality: int) -> Tensor:
+    file = io.BytesIO()
+    Image.fromarray(to_uint8(images)[0]).save(file, kind, quality=quality)
+    with Image.open(file) as image:
         return from_uint8(np.asarray(image.convert("RGB"))[None])
 
 
-def _new_state(model: UpscalerConfig, config: UpscalerTraining) -> tuple[Upscaler, torch.optim.Optimizer]:
-    with torch.random.fork_rng(devices=[]):
-        torch.manual_seed(config.seed)
-        upscaler = Upscaler(model)
-    return upscaler, torch.optim.Adam(upscaler.parameters(), config.rate)
-
-
-def _begin(
-    run: Path, options: dict[str, Any], upscaler: Upscaler, optimiser: torch.optim.Optimizer, resume: bool
-) -> tuple[int, float]:
-    """Fill network and optimiser from ``run/state.pt`` where the run goes on; steps and seconds so far."""
-    path = run / "state.pt"
-    if not resume:
-        if path.exists():
-            raise TrainingError(f"{run} holds a run already; resume it, or choose another folder.")
-        try:
-            run.mkdir(parents=True, exist_ok=True)
-        except OSError as error:
-            raise TrainingError(f"{run} cannot be written: {error.strerror or error}.") from error
-        return 0, 0.0
-    if not path.exists():
-        raise TrainingError(f"{run} holds no state to resume.")
-    try:
-        record = torch.load(path, weights_only=True)
-        before = record["options"]
-        upscaler_weights, optimiser_state = record["upscaler"], record["optimiser"]
-        steps, seconds = int(record["steps"]), float(record["seconds"])
-    except Exception as error:  # torch passes on whatever a damaged file makes its readers raise
-        raise TrainingError(f"{path} is damaged.") from error
-    changed = [part for part in options if options[part] != before.get(part)]
-    if changed:
-        raise TrainingError(f"{run} was begun with other options ({', '.join(changed)}); resume it with the same.")
-    upscaler.load_state_dict(upscaler_weights)
-    optimiser.load_state_dict(optimiser_state)
-    return steps, seconds
-
-
-def _keep(
-    run: Path,
-    options: dict[str, Any],
-    upscaler: Upscaler,
-    optimiser: torch.optim.Optimizer,
-    row: dict[str, Any],
-) -> None:
-    """Write the checkpoint, the log up to this row, and the state last of all: it says what is valid."""
-    buffer = io.BytesIO()  # torch.save to a full disk raises anything; to memory it does not fail
-    torch.save(
-        {
-            "options": options,
-            "upscaler": upscaler.state_dict(),
-            "optimiser": optimiser.state_dict(),
-            "steps": row["step"],
-            "seconds": row["seconds"],
-        },
-        buffer,
-    )
-    log = run / "log.jsonl"
-    try:
-        rows = [json.loads(line) for line in log.read_text().splitlines()] if log.exists() else []
-        rows = [before for before in rows if before["step"] < row["step"]] + [row]
-        write_file(log, "".join(json.dumps(line) + "\n" for line in rows).encode())
-        save(run / "latest", upscaler, {"train": options["train"], **row})
-        write_file(run / "state.pt", buffer.getvalue())
-    except OSError as error:
-        raise TrainingError(
-            f"{run} cannot be written ({error.strerror or error}); an earlier state there is intact."
-        ) from error
-
-
-def _fingerprint(posters: PosterSet) -> str:
-    """Changes with the posters' names, their size, or how they were cut."""
-    digest = hashlib.sha256("\n".join(posters.names).encode("utf-8", "surrogatepass"))
-    digest.update(np.ascontiguousarray(posters.images[:64]).tobytes())
-    return digest.hexdigest()
+def _mean_loss(losses: list[Tensor], steps: int) -> float:
+    """Mean of the losses since the last tick; TrainingError if it is not finite."""
+    total = torch.zeros(())
+    for loss in losses:
+        total += loss
+    mean = float(total) / len(losses)
+    if not math.isfinite(mean):
+        raise TrainingError(f"Training diverged at step {steps}; start again with a lower --lr.")
+    return mean
 
 
 def _validate(upscaler: Upscaler, held_out: PosterSet) -> dict[str, float]:
-    """PSNR of 4 times on the first held-out posters, of the network and of Lanczos; {} where there are none."""
+    """PSNR of enlarging the first held-out posters 4 times, by the network and by Lanczos; {} if there are none."""
     truth = held_out.images[:VALIDATION]
     if not len(truth) or any(length % FACTOR for length in truth.shape[1:3]):
         return {}
@@ -280,4 +203,91 @@ def _validate(upscaler: Upscaler, held_out: PosterSet) -> dict[str, float]:
     }
 
 
-# ---- measuring -----------------------------------------------------------------------------------------
+@dataclass
+class _Run:
+    """A run's networks, its counters, and the folder that it resumes from.
+
+    options : model, training settings and fingerprint of the posters, which a resumed run must share.
+    steps, seconds : of training so far.
+    """
+
+    folder: Path
+    options: dict[str, Any]
+    upscaler: Upscaler
+    optimiser: torch.optim.Optimizer
+    steps: int = 0
+    seconds: float = 0.0
+
+    @classmethod
+    def new(cls, folder: Path, model: UpscalerConfig, config: UpscalerTraining, training: PosterSet) -> Self:
+        options = {"model": asdict(model), "train": asdict(config), "posters": _fingerprint(training)}
+        with torch.random.fork_rng(devices=[]):
+            torch.manual_seed(config.seed)
+            upscaler = Upscaler(model)
+        return cls(folder, options, upscaler, torch.optim.Adam(upscaler.parameters(), config.lr))
+
+    @property
+    def state_file(self) -> Path:
+        return self.folder / "state.pt"
+
+    def begin(self) -> None:
+        """Make the folder; TrainingError if it holds a run."""
+        if self.state_file.exists():
+            raise TrainingError(f"{self.folder} holds a run already; resume it, or choose another folder.")
+        try:
+            self.folder.mkdir(parents=True, exist_ok=True)
+        except OSError as error:
+            raise TrainingError(f"{self.folder} cannot be written: {error.strerror or error}.") from error
+
+    def resume(self) -> None:
+        """Load the state; TrainingError if there is none, or it is damaged or of other options."""
+        if not self.state_file.exists():
+            raise TrainingError(f"{self.folder} holds no state to resume.")
+        try:
+            record = torch.load(self.state_file, weights_only=True)
+            before = record["options"]
+            weights, optimiser = record["upscaler"], record["optimiser"]
+            steps, seconds = int(record["steps"]), float(record["seconds"])
+        except Exception as error:  # torch passes on whatever a damaged file makes its readers raise
+            raise TrainingError(f"{self.state_file} is damaged.") from error
+        changed = [part for part in self.options if self.options[part] != before.get(part)]
+        if changed:
+            raise TrainingError(
+                f"{self.folder} was begun with other options ({', '.join(changed)}); resume it with the same."
+            )
+        self.upscaler.load_state_dict(weights)
+        self.optimiser.load_state_dict(optimiser)
+        self.steps, self.seconds = steps, seconds
+
+    def save(self, figures: dict[str, float]) -> None:
+        """Write the log up to this step, the checkpoint, and the state last: it says which step is valid."""
+        row: dict[str, Any] = {"step": self.steps, "seconds": round(self.seconds, 1)} | figures
+        buffer = io.BytesIO()  # torch.save to a full disk raises anything; to memory it does not fail
+        torch.save(
+            {
+                "options": self.options,
+                "upscaler": self.upscaler.state_dict(),
+                "optimiser": self.optimiser.state_dict(),
+                "steps": self.steps,
+                "seconds": row["seconds"],
+            },
+            buffer,
+        )
+        log = self.folder / "log.jsonl"
+        try:
+            rows = [json.loads(line) for line in log.read_text().splitlines()] if log.exists() else []
+            rows = [before for before in rows if before["step"] < self.steps] + [row]
+            write_file(log, "".join(json.dumps(line) + "\n" for line in rows).encode())
+            save(self.folder / "latest", self.upscaler, {"train": self.options["train"], **row})
+            write_file(self.state_file, buffer.getvalue())
+        except OSError as error:
+            raise TrainingError(
+                f"{self.folder} cannot be written ({error.strerror or error}); an earlier state there is intact."
+            ) from error
+
+
+def _fingerprint(posters: PosterSet) -> str:
+    """Changes with the posters' names, their size, or how they were cut."""
+    digest = hashlib.sha256(name_bytes("\n".join(posters.names)))
+    digest.update(np.ascontiguousarray(posters.images[:64]).tobytes())
+    return digest.hexdigest()

@@ -17,6 +17,7 @@ from gan import CheckpointError, PosterSet, TrainingError, from_uint8, load_post
 from gan.data.synthetic import write_folder
 from gan.upscaling import network, training
 from gan.upscaling.network import Upscaler, UpscalerConfig, load, save
+from gan.upscaling.report import table
 from gan.upscaling.resampling import lanczos
 from gan.upscaling.training import UpscalerTraining, train
 from tests.scripting import one_sentence, running, script, wait_for
@@ -118,7 +119,9 @@ def test_a_killed_run_resumes_exactly(folder: Path, posters: PosterSet, tmp_path
     run = tmp_path / "run"
     with running("train_upscaler", *endless(folder, run), "--tick=1") as process:
         wait_for(run / "state.pt", process)
-        time.sleep(random.uniform(0, 0.4))
+        delay = random.uniform(0, 0.4)
+        print(f"killed after {delay:.3f} s")  # shown where the test fails
+        time.sleep(delay)
         process.kill()
         process.wait()
     steps = torch.load(run / "state.pt", weights_only=True)["steps"]
@@ -127,7 +130,7 @@ def test_a_killed_run_resumes_exactly(folder: Path, posters: PosterSet, tmp_path
 
     def until(end: int, out: Path, resume: bool) -> Upscaler:
         done = iter(range(steps + 1 if resume else 1, end + 1))
-        return train(posters, out, MODEL, long, resume, progress=False, stop=lambda: next(done) == end)
+        return train(posters, out, MODEL, long, resume=resume, progress=False, stop=lambda: next(done) == end)
 
     resumed = until(steps + 2, run, True)
     # One long tick: the weights do not depend on how often they are saved.
@@ -190,7 +193,7 @@ def test_posters_smaller_than_a_crop_are_refused(posters: PosterSet, tmp_path: P
     assert not (tmp_path / "run").exists()
 
 
-@pytest.mark.parametrize("wrong", ["--factor=3", "--width=0", "--steps=0", "--batch=0", "--crop=0", "--rate=0"])
+@pytest.mark.parametrize("wrong", ["--factor=3", "--width=0", "--steps=0", "--batch=0", "--crop=0", "--lr=0"])
 def test_impossible_options_are_one_sentence(
     wrong: str, folder: Path, tmp_path: Path, capsys: pytest.CaptureFixture[str]
 ) -> None:
@@ -263,14 +266,14 @@ def test_only_measuring_needs_no_run_but_something_to_measure(
 ) -> None:
     with pytest.raises(SystemExit):
         script("train_upscaler").main(["--data", str(folder)])
-    assert "--out is needed, or --check." in capsys.readouterr().err
+    assert "--out or --check is needed" in capsys.readouterr().err
     assert script("train_upscaler").main(["--data", str(folder), "--check", str(tmp_path / "none"), "--quiet"]) == 2
     assert one_sentence(capsys) == f"{tmp_path / 'none'} does not exist."
 
 
-def test_the_table_shows_the_judges_figures_where_there_is_one() -> None:
+def test_the_table_shows_feature_distances_where_they_were_measured() -> None:
     row = {"factor": 4, "method": "lanczos", "psnr": 20.123, "ssim": 0.61234, "features": 0.2512}
-    last = script("train_upscaler").table([row]).splitlines()[-1]
+    last = table([row], 128).splitlines()[-1]
     assert last == "| 32 → 128 | lanczos | 20.12 dB |  |  | 0.6123 | 0.251 |"
 
 

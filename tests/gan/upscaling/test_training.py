@@ -75,7 +75,7 @@ def test_held_out_posters_are_never_trained_on(tmp_path: Path) -> None:
 
 
 def test_a_step_again_and_again_learns_what_lanczos_misses() -> None:
-    posters, config = synthetic(4, 64), UpscalerTraining(steps=1000, batch=2, crop=16, rate=5e-3)
+    posters, config = synthetic(4, 64), UpscalerTraining(steps=1000, batch=2, crop=16, lr=5e-3)
     upscaler = network(2, wild=False).requires_grad_(True)
     optimiser = torch.optim.Adam(upscaler.parameters())
     losses = [float(step(upscaler, optimiser, posters, config, 99)) for _ in range(30)]
@@ -84,7 +84,7 @@ def test_a_step_again_and_again_learns_what_lanczos_misses() -> None:
 
 
 def test_the_rate_rises_for_a_hundred_steps_and_falls_to_nothing() -> None:
-    posters, config = synthetic(1, 32), UpscalerTraining(steps=1000, batch=1, crop=4, rate=0.5)
+    posters, config = synthetic(1, 32), UpscalerTraining(steps=1000, batch=1, crop=4, lr=0.5)
     upscaler = network()
     rates = []
     for number in (0, 49, 500, 999):
