@@ -37,7 +37,7 @@ class TrainConfig(Settings):
     beta2: float = setting(0.999, "Adam's decay of the second moment")
     loss: str = setting("bce", "adversarial loss", choices=LOSSES)
     real_label: float = setting(
-        0.9, "target for real posters; below 1 is one-sided smoothing (Salimans et al. 2016, 3.4)", above=0, high=1
+        0.9, "target for real posters; below 1 is one-sided smoothing, Salimans et al. 2016, 3.4", above=0, high=1
     )
     penalty: float = setting(
         0.0,
@@ -45,11 +45,11 @@ class TrainConfig(Settings):
         low=0,
     )
     penalty_every: int = setting(
-        4, "steps from one penalty to the next, each weighted by this number (Karras et al. 2020)", low=1
+        4, "steps from one penalty to the next, each weighted by this number, Karras et al. 2020", low=1
     )
-    lecam: float = setting(0.0, "weight of the LeCam regulariser (Tseng et al. 2021)", low=0)
+    lecam: float = setting(0.0, "weight of the LeCam regulariser, Tseng et al. 2021", low=0)
     critic: float = setting(
-        0.0, "weight of the projected critic in G's loss (Sauer et al. 2021); 0 for no critic", low=0
+        0.0, "weight of the projected critic in G's loss, Sauer et al. 2021; 0 for no critic", low=0
     )
     features: str = setting("efficientnet-lite0", "network whose features the critic sees", choices=FEATURES)
     classifier: float = setting(
@@ -58,7 +58,7 @@ class TrainConfig(Settings):
     ema_kimg: float = setting(10.0, "half-life of the generator's moving average; 0 for none", low=0)
     augment: str = setting(
         "color,translation",
-        "DiffAugment policies joined by commas (color, translation, cutout), or nothing (Zhao et al. 2020)",
+        "DiffAugment policies joined by commas, Zhao et al. 2020 (color, translation, cutout, or nothing)",
     )
     label_dropout: float = setting(
         0.1, "proportion of posters shown without any label, so that G also learns to draw without", low=0, high=1

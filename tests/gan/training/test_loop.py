@@ -272,12 +272,10 @@ def assert_same_states(first: Path, second: Path) -> None:
         assert equal([files[0][name]], [files[1][name]]), name
 
 
-PRESET_RUNS = {
-    "dcgan": ("dcgan", {}, {}),
+PRESET_RUNS: dict[str, tuple[str, dict[str, Any], dict[str, Any]]] = {name: (name, {}, {}) for name in PRESETS} | {
     "dcgan-stable": ("dcgan-stable", {}, {"lecam": 0.3, "augment": "color,translation,cutout"}),
     "dcgan-128": ("dcgan-128", {}, {"penalty_every": 3}),
     "dcgan-256": ("dcgan-256", {}, {"decay_from": 0.5}),
-    "projected": ("projected", {}, {}),
     "conditional": ("dcgan-stable", {"genres": ("Comedy", "Drama"), "embedding": 3}, {"label_ramp_kimg": 0.03}),
     "conditional-projected": ("projected", {"genres": ("Comedy", "Drama"), "embedding": 3}, {}),
 }

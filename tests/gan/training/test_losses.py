@@ -27,6 +27,21 @@ from gan.training.losses import (
 LOGITS = st.lists(st.floats(-50, 50, width=32), min_size=3, max_size=3).map(torch.tensor)
 
 
+@pytest.mark.parametrize("name", LOSSES)
+def test_every_loss_pulls_d_and_g_apart_and_says_what_it_is(name: str) -> None:
+    """What an entry of the registry has to do: D separates real from generated posters, G works against it."""
+    loss = LOSSES[name]
+    real, fake = (torch.linspace(-0.5, 0.5, 4, requires_grad=True) for _ in range(2))
+    loss_d, loss_g = loss.discriminator(real, fake, 1.0), loss.generator(real.detach(), fake)
+    assert loss_d.shape == loss_g.shape == loss.accuracy(real, fake).shape == ()
+    real_d, fake_d = torch.autograd.grad(loss_d, (real, fake))
+    (fake_g,) = torch.autograd.grad(loss_g, fake)
+    assert (real_d < 0).all() and (fake_d > 0).all() and (fake_g < 0).all()
+    assert loss.accuracy(real + 2, fake - 2) == 1
+    assert loss.accuracy(real - 2, fake + 2) == 0
+    assert loss.about and loss.source
+
+
 def test_losses_are_the_logarithms_of_the_paper() -> None:
     real, fake = torch.tensor([1.5, -0.5]), torch.tensor([0.3, -2.0])
     p_real, p_fake = torch.sigmoid(real), torch.sigmoid(fake)
