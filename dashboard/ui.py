@@ -62,6 +62,13 @@ def verdict(logit: float | None, probability: float | None) -> None:
     st.markdown(f"D finds it :{colour}[**{word}**]: logit **{number}**, probability **{percent}**")
 
 
+def number(value: float) -> str:
+    """A few digits, or a dash for what could not be measured."""
+    if value != value:
+        return "–"
+    return f"{value:.1g}" if 0 < abs(value) < 0.01 else f"{value:.2f}" if abs(value) < 10 else f"{value:.0f}"
+
+
 def posters_shown(kimg: float) -> str:
     """How many posters a training has shown: in thousands, from the first thousand on."""
     return f"{kimg:.0f} thousand" if kimg >= 1 else f"{1000 * kimg:.0f}"

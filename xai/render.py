@@ -20,6 +20,8 @@ Float = TypeVar("Float", np.float32, np.float64)
 Pixels = NDArray[np.uint8]
 MOST_CELL = 96  # pixels across a cell of a sprite sheet: a sheet of large ones is more than a browser bears
 BLUE, RED = np.array([0.13, 0.36, 0.75]), np.array([0.80, 0.10, 0.14])
+BLUE_HEX, RED_HEX, PALE_HEX = "#215cbf", "#cc1a24", "#f4f4f4"  # the same, and zero between them, for charts
+ORANGE_HEX, NAVY_HEX, GREEN_HEX, GREY_HEX = "#c2410c", "#1d4ed8", "#15803d", "#888888"  # of series without a sign
 LUMINANCE_WEIGHTS = np.array([0.299, 0.587, 0.114])  # of red, green and blue (ITU-R BT.601)
 
 

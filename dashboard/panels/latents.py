@@ -12,7 +12,6 @@ import gan
 from dashboard import sidebar, ui
 from dashboard.cached import latents, networks
 from dashboard.components.sprite_grid import sprite_grid
-from dashboard.panels import trust
 from dashboard.subject import unconditioned
 from xai.latents.paths import norm_of
 from xai.render import data_uri, diverging, limit, shrink, sprite
@@ -141,7 +140,7 @@ def show_directions(checkpoint: gan.Checkpoint, study: LatentStudy, noise: Noise
         st.dataframe(
             [
                 {"": FAMILIES.get(one, one)}
-                | dict(zip((FAMILIES.get(name, name) for name in families), map(trust.number, row), strict=True))
+                | dict(zip((FAMILIES.get(name, name) for name in families), map(ui.number, row), strict=True))
                 for one, row in zip(families, agreement.overlap.tolist(), strict=True)
             ],
             hide_index=True, width="content",

@@ -252,3 +252,8 @@ def test_large_cells_are_shrunk_to_96_pixels_across_and_small_ones_stay() -> Non
     assert render.shrink(small) is small
     assert render.shrink(large).shape == (2, 96, 96, 3)
     assert render.shrink(np.full((1, 300, 200, 3), 7, np.uint8)).shape == (1, 144, 96, 3)
+
+
+def test_charts_have_the_colours_of_the_maps() -> None:
+    for colour, name in ((render.BLUE, render.BLUE_HEX), (render.RED, render.RED_HEX)):
+        assert name == "#" + bytes(np.round(colour * 255).astype(np.uint8)).hex()

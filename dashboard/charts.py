@@ -1,0 +1,67 @@
+"""Plotly charts in the dashboard's one look; their colours come from xai.render.
+
+charts.show(charts.bars(values, names), "Filters pruned", key="pruned", x="percent")
+charts.show_signed(contributions, "filter", "Filters that contribute most", x="contribution to the logit")
+"""
+
+from __future__ import annotations
+
+from collections.abc import Callable, Sequence
+from typing import Any
+
+import plotly.graph_objects as go
+import streamlit as st
+
+from xai.render import BLUE_HEX, PALE_HEX, RED_HEX
+
+MARGIN = {"l": 10, "r": 10, "t": 40, "b": 10}
+ROW = 23  # pixels of height for a bar
+
+
+def show(
+    figure: go.Figure, title: str, key: str, *, on_pick: Callable[[int], None] | None = None, **layout: Any
+) -> None:
+    """Draw a figure; ``on_pick`` is called with the number of the point that was clicked."""
+    layout = {"height": 320} | layout
+    figure.update_layout(title={"text": title, "font": {"size": 14}}, margin=MARGIN, **layout)
+    if on_pick is None:
+        st.plotly_chart(figure, key=key, config={"displayModeBar": False})
+        return
+
+    def picked() -> None:
+        points = st.session_state[key].selection.point_indices
+        if points:
+            on_pick(points[0])
+
+    st.plotly_chart(figure, key=key, on_select=picked, selection_mode="points", config={"displayModeBar": False})
+
+
+def bars(values: Sequence[float], names: Sequence[str], margins: Any = None, colour: Any = RED_HEX) -> go.Figure:
+    """Horizontal bars from the top down; ``margins`` are Plotly's for their intervals."""
+    figure = go.Figure(go.Bar(x=values, y=names, orientation="h", marker_color=colour, error_x=margins))
+    figure.update_yaxes(autorange="reversed")
+    return figure
+
+
+def show_signed(
+    values: Any, kind: str, title: str, x: str, most: int = 10, follow: Callable[[int], None] | None = None
+) -> None:
+    """The largest of many signed numbers (a tensor), by size, red above 0; ``follow`` is told which is clicked."""
+    order = values.abs().argsort(descending=True)[:most].tolist()
+    largest = [float(values[index]) for index in order]
+    colours = [RED_HEX if value > 0 else BLUE_HEX for value in largest]
+    figure = bars(largest, [f"{kind} {index}" for index in order], colour=colours)
+    on_pick = None if follow is None else lambda place: follow(order[place])
+    show(figure, title, title, on_pick=on_pick, xaxis_title=x, height=80 + ROW * len(order))
+
+
+def matrix(values: Any, names: Sequence[str], texts: Any) -> go.Figure:
+    """Values from -1 to 1 between pairs of ``names``, each cell with its text."""
+    figure = go.Figure(
+        go.Heatmap(
+            z=values, x=names, y=names, text=texts, texttemplate="%{text}", textfont={"size": 12}, zmin=-1, zmax=1,
+            colorscale=[[0, BLUE_HEX], [0.5, PALE_HEX], [1, RED_HEX]], showscale=False, hoverinfo="x+y+text",
+        )
+    )  # fmt: skip
+    figure.update_yaxes(autorange="reversed")
+    return figure

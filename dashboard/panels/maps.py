@@ -1,0 +1,181 @@
+"""The Compare page's controls and cards: one map of the poster for each method, with its numbers and its verdict.
+
+asked = choose_question(subject)
+cards = draw_cards(subject, asked, list(asked.options))
+explained = explain(asked, cards)
+"""
+
+from __future__ import annotations
+
+from dataclasses import dataclass
+from typing import TYPE_CHECKING, Any
+
+import streamlit as st
+
+from dashboard import sidebar, ui
+from dashboard.cached import explanations, networks
+from dashboard.panels import trust
+from dashboard.panels.methods import choose_settings
+from xai import METHODS, REFERENCES
+from xai.render import full_colours, overlay, pool
+from xai.report import words
+
+if TYPE_CHECKING:
+    from dashboard.cached.explanations import Question
+    from dashboard.subject import Subject
+    from xai import Explanation, Trust
+
+COLUMNS = 3
+DEFAULT = ["deeplift", "deepshap", "lime", "activation"]
+
+
+@dataclass(frozen=True)
+class Asked:
+    """What is explained, and the settings of each method that is to explain it; ``references`` can be had."""
+
+    question: Question
+    options: dict[str, dict[str, Any]]
+    references: list[str]
+
+
+@dataclass(frozen=True)
+class View:
+    """How maps are shown. strength : of the overlay, 0 to 1. block : pixels. shared : one colour scale for all."""
+
+    strength: float
+    block: int
+    shared: bool
+    by_trust: bool
+    check: bool
+
+
+@dataclass(frozen=True)
+class Card:
+    """A method's place on the page; ``picture`` and ``badge`` are filled later."""
+
+    box: Any
+    picture: Any
+    badge: Any
+
+
+def choose_question(subject: Subject) -> Asked:
+    """Controls for what is explained, by which methods, against which baseline."""
+    checkpoint = subject.checkpoint
+    own = sidebar.uploaded_references(checkpoint)
+    available = explanations.references(checkpoint, own is not None)
+    default = next(kind for kind in ("posters", "generated", "grey") if kind in available)
+    with st.container(horizontal=True, vertical_alignment="bottom"):
+        methods = st.multiselect(
+            "Methods", list(METHODS), DEFAULT, format_func=lambda name: METHODS[name].title, key="methods",
+            bind="query-params", width=540,
+        )  # fmt: skip
+        reference = ui.choose(
+            "Baseline (reference)", available, default, lambda kind: REFERENCES[kind].words, "reference", width=260,
+            help="A map says why the logit differs from that of the baseline. Another baseline, another answer.",
+        )  # fmt: skip
+        with st.popover("Settings", icon=":material/settings:"):
+            count = st.slider("Number of reference posters", 1, 32, 16, key="references", bind="query-params")
+            sidebar.upload_references()
+            options = choose_settings(methods, networks.layers(checkpoint, "discriminator")[:-2])
+            unit = _choose_unit(subject)
+    question = explanations.Question(checkpoint, subject.image, subject.key, reference, count, unit, own)
+    return Asked(question, options, available)
+
+
+def _choose_unit(subject: Subject) -> tuple[str, int] | None:
+    """The filter of D to explain in place of the verdict, or None."""
+    explained = st.radio(
+        "Explain", ["D's verdict", "one filter"], horizontal=True, key="explain", bind="query-params",
+        help="The maps can also say which parts of the poster drive the mean response of one filter of D.",
+    )  # fmt: skip
+    layer = ui.choose_layer(networks.layers(subject.checkpoint, "discriminator")[:-2], "target_layer", "Its layer")
+    ui.clamp("target_unit", layer.units - 1)
+    unit = st.number_input("The filter", 0, layer.units - 1, key="target_unit", bind="query-params")
+    return (layer.name, int(unit)) if explained == "one filter" else None
+
+
+def choose_view(resolution: int) -> View:
+    """Controls for how the maps are shown."""
+    with st.container(horizontal=True, vertical_alignment="bottom"):
+        strength = st.slider("Overlay strength", 0.0, 1.0, 0.9, 0.05, key="strength", bind="query-params", width=170)
+        block = st.select_slider(
+            "Detail", [1, 2, 4, 8, 16, 32], max(8, resolution // 8), format_func=lambda size: f"{size} px",
+            key="detail", bind="query-params", width=170,
+            help="Attributions are averaged over blocks of this size: single pixels cancel out, regions do not.",
+        )  # fmt: skip
+        scale = st.segmented_control(
+            "Colour scale", ["shared", "own"], default="shared", required=True, key="scale", bind="query-params",
+            help="Shared: the same red means the same contribution to the logit in every map that is in logits.",
+        )  # fmt: skip
+        sort = st.segmented_control(
+            "Sort by", ["choice", "trust"], default="choice", required=True, key="sort", bind="query-params",
+            help="Trust: the maps with the best verdicts first.",
+        )  # fmt: skip
+        check = st.toggle(
+            "Check the maps", True, key="check", bind="query-params",
+            help="Measures whether each map can be trusted: seconds, or a minute at 256 × 256; done after the maps.",
+        )  # fmt: skip
+    return View(strength, block, scale == "shared", sort == "trust" and check, check)
+
+
+def draw_cards(subject: Subject, asked: Asked, order: list[str]) -> dict[str, Card]:
+    """The poster's card, and an empty one for each method in this order."""
+    count = len(order) + 1
+    columns = [column for _ in range(0, count, COLUMNS) for column in st.columns(COLUMNS)]
+    boxes = [column.container(border=True, height="stretch") for column in columns[:count]]
+    with boxes[0]:
+        st.markdown("#### The poster")
+        ui.picture(subject.pixels)
+        ui.verdict(subject.logit, subject.probability)
+        if asked.question.unit:
+            layer, unit = asked.question.unit
+            st.markdown(f"Explaining the mean response of **filter {unit} of {layer}**, not the verdict.")
+        st.markdown("Red speaks for real, blue for fake; grey: little influence.")
+    cards = {}
+    for name, box in zip(order, boxes[1:], strict=True):
+        with box:
+            st.markdown(f"#### {METHODS[name].title}")
+            cards[name] = Card(box, st.empty(), st.empty())
+    return cards
+
+
+def explain(asked: Asked, cards: dict[str, Card]) -> dict[str, Explanation]:
+    """Each method's explanation, with a bar in its card; a method that fails says so there and is left out."""
+    explained = {}
+    for name, card in cards.items():
+        with card.box, ui.error_boundary(METHODS[name].title, card.picture):
+            progress = ui.progress(card.picture, "computing")
+            explained[name] = explanations.explanation(asked.question, name, asked.options[name], progress)
+    return explained
+
+
+def show_maps(explained: dict[str, Explanation], cards: dict[str, Card], pixels: Any, view: View) -> None:
+    """The maps over the poster, on a scale of their own or on one for all that are in logits."""
+    maps = {name: pool(one.heat(), view.block) for name, one in explained.items()}
+    ends = full_colours(maps, [name for name, one in explained.items() if one.in_logits] if view.shared else [])
+    for name, explanation in explained.items():
+        method, card = METHODS[name], cards[name]
+        with card.picture.container():
+            ui.picture(overlay(pixels, maps[name], ends[name], view.strength))
+        with card.box:
+            milliseconds = f"{explanation.seconds * 1000:.0f} ms"
+            st.caption(" · ".join([milliseconds, *words.facts(explanation, ends[name])]))
+            if sums := words.sums(explanation):
+                st.caption(f"Score {float(explanation.score):+.2f}: {sums}.")
+            st.markdown(f"**Shows** {method.promise[0].lower()}{method.promise[1:]}")
+            st.markdown(f"**But** {method.caveat[0].lower()}{method.caveat[1:]}")
+
+
+def check(asked: Asked, explained: dict[str, Explanation], cards: dict[str, Card]) -> dict[str, Trust]:
+    """The verdict on each map, in its card."""
+    trusted = {}
+    for name in explained:
+        badge = cards[name].badge
+        with ui.error_boundary(f"The check of {METHODS[name].title}", badge):
+            progress = ui.progress(badge, "checking whether it can be trusted")
+            trusted[name] = explanations.trust(asked.question, name, asked.options[name], progress)
+            with badge.container():
+                trust.badge(trusted[name])
+                if st.button("Evidence", key=f"evidence_{name}", icon=":material/fact_check:"):
+                    trust.show_evidence(name, trusted[name])
+    return trusted
