@@ -14,14 +14,6 @@ if TYPE_CHECKING:
     from gan.settings import Setting
     from xai.networks.layers import Layer
 
-# What links say that were made before each method had controls of its own; read for one version.
-OLD_KEYS = {
-    "lime_samples": "samples",
-    "gradcam_layer": "map_layer",
-    "activation_layer": "map_layer",
-    "activation_unit": "map_unit",  # -1 was the most variable one
-}
-
 
 def choose_settings(methods: Sequence[str], layers: Sequence[Layer]) -> dict[str, dict[str, Any]]:
     """Draw a control for each setting of these methods; returns the values by method and setting.
@@ -51,17 +43,13 @@ def _alike() -> list[tuple[list[str], Setting]]:
 
 def _control(setting: Setting, title: str, key: str, layers: Sequence[Layer]) -> Any:
     about = setting.help[0].upper() + setting.help[1:] + "."
-    old = st.query_params.get(OLD_KEYS.get(key, ""))
     if setting.name == "layer":
-        if old is not None:
-            st.session_state.setdefault(key, old)
         return ui.choose_layer(layers, key, title).name
     if setting.choices is not None:
         return st.selectbox(title, list(setting.choices), key=key, bind="query-params", help=about)
     if setting.kind is bool:
         return st.toggle(title, setting.default, key=key, bind="query-params", help=about)
     number = setting.kind
-    default = setting.default if old is None or not old.isdecimal() else number(old)
     low, high = (None if bound is None else number(bound) for bound in (setting.low, setting.high))
     step = 1 if number is int else 0.01
-    return st.number_input(title, low, high, default, step, key=key, bind="query-params", help=about)
+    return st.number_input(title, low, high, setting.default, step, key=key, bind="query-params", help=about)

@@ -74,8 +74,8 @@ def show_evidence(name: str, trust: Trust) -> None:
         with column:
             _curves(trust[f"curves_{fill}"].evidence, f"Insertion and deletion, {title}")
     st.caption(
-        "Cells of the poster are masked (deletion, blue) or revealed (insertion, orange), those that speak most for real "
-        "first; a good map pulls the two curves apart. Grey: cells in random order."
+        "Cells of the poster are masked (deletion, blue) or revealed (insertion, orange), those that speak most for "
+        "real first; a good map pulls the two curves apart. Grey: cells in random order."
     )
     left, right = st.columns(2)
     with left:
