@@ -166,45 +166,30 @@ def clamp(key: str, most: float) -> None:
         st.session_state[key] = most
 
 
-def choose_unit(maps: Any, key: str, order: Sequence[int], shared: bool, effects: Any = None) -> int:
+def choose_unit(maps: Any, key: str, sort: str, shared: bool, effects: Any = None) -> int:
     """All unit maps (U, h, w) as one sprite to click, with a number box beside it; returns the unit.
 
-    Hovering tells a unit's mean response, and its effect (U,) in grey levels where that is known.
+    Hovering shows a unit's mean response, and its effect (U,) in grey levels where that is known.
     """
+    from xai.networks.layers import mean_responses, order_units
     from xai.render import data_uri, map_colours, shrink, sprite
 
-    count = len(maps)
-    clamp(key, count - 1)
-    unit = int(st.number_input(f"Filter (0 to {count - 1})", 0, count - 1, key=key, bind="query-params"))
-    sheet = sprite(shrink(map_colours(maps[list(order)], shared)))
-    means = maps.mean((1, 2))
+    last, order = len(maps) - 1, order_units(maps, sort, effects)  # type: ignore[arg-type]  # one of map_controls
+    clamp(key, last)
+    unit = int(st.number_input(f"Filter (0 to {last})", 0, last, key=key, bind="query-params"))
+    sheet = sprite(shrink(map_colours(maps[order], shared)))
+    means = mean_responses(maps)
 
     def note(index: int) -> str:
-        known = "" if effects is None else f", effect {effects[index]:.2f} grey levels"
-        return f"filter {index}: mean response {means[index]:+.3f}{known}"
+        effect = "" if effects is None else f", effect {effects[index]:.2f} grey levels"
+        return f"filter {index}: mean response {means[index]:+.3f}{effect}"
 
     sprite_grid(
-        data_uri(sheet.pixels),
-        labels=[f"filter {index}" for index in order],
-        notes=[note(index) for index in order],
-        columns=sheet.columns,
-        cell=sheet.cell,
-        selected=list(order).index(unit),
-        on_pick=lambda place: st.session_state.update({key: int(order[place])}),
-        key=f"{key}_grid",
-    )
+        data_uri(sheet.pixels), labels=[f"filter {index}" for index in order], notes=[note(index) for index in order],
+        columns=sheet.columns, cell=sheet.cell, selected=order.index(unit),
+        on_pick=lambda place: st.session_state.update({key: order[place]}), key=f"{key}_grid",
+    )  # fmt: skip
     return unit
-
-
-def order_units(maps: Any, sort: str, effects: Any = None) -> list[int]:
-    """Unit indices as they are, largest mean activation first, or greatest effect (U,) on the posters first."""
-    import numpy as np
-
-    if sort == "effect" and effects is not None:
-        return [int(unit) for unit in np.argsort(-effects, kind="stable")]
-    if sort == "activation":
-        return [int(unit) for unit in np.argsort(-np.abs(maps).mean((1, 2)), kind="stable")]
-    return list(range(len(maps)))
 
 
 def map_controls(prefix: str, orders: Sequence[str] = ("index", "activation")) -> tuple[str, bool]:

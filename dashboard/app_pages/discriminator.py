@@ -9,6 +9,7 @@ from dashboard.components.sprite_grid import sprite_grid
 from dashboard.pages import PAGES
 from dashboard.subject import require
 from xai.collection import similarity
+from xai.networks.layers import active_fraction
 from xai.render import data_uri, diverging, enlarge_map, limit, overlay, sprite
 
 ui.head(PAGES["discriminator"])
@@ -21,10 +22,10 @@ with left:
     layer = ui.choose_layer(found, "d_layer")
     sort, shared = ui.map_controls("d")
     maps = networks.maps_of_poster(subject, layer.name)
-    unit = ui.choose_unit(maps, "d_unit", ui.order_units(maps, sort), shared)
+    unit = ui.choose_unit(maps, "d_unit", sort, shared)
     if not checkpoint.config.norm_d:
         st.caption("This discriminator has no BatchNorm: convolutions with a bias, and right after each its LeakyReLU.")
-    st.caption("★ marks the outputs of the activation layers. Red responds, blue is held back, white is silent.")
+    st.caption("★ marks the outputs of the activation layers. Red: positive response; blue: negative; white: none.")
 with right:
     chosen = maps[unit]
     st.subheader(f"Filter {unit} of {layer.name}")
@@ -33,7 +34,7 @@ with right:
     with st.container(horizontal=True):
         st.metric("Mean response", f"{chosen.mean():+.3f}")
         st.metric("Strongest", f"{chosen.max():+.2f}")
-        st.metric("Places that respond", f"{(chosen > 0).mean():.0%}")
+        st.metric("Active positions", f"{active_fraction(chosen):.0%}")
     with st.expander("The map alone"):
         ui.picture(diverging(chosen, limit(chosen, 1.0)), f"{layer.height} × {layer.width} values")
     st.markdown("**Shows** where the filter finds its pattern. **But** not whether that speaks for real or for fake.")
@@ -55,11 +56,11 @@ def show_alike(real: bool) -> None:
     )  # fmt: skip
     st.caption(
         f"The most similar of {len(numbers)} by the mean response of this layer's filters: what is in the poster, not "
-        "where. Early layers go by colour and texture, late ones by what D judges on. Click one to go there."
+        "where. Early layers go by colour and texture, late ones by what D bases its verdict on. Click one to go there."
     )
 
 
-alike = st.expander(f"Posters that look alike to {layer.name}", key="alike", on_change="rerun")
+alike = st.expander(f"Posters that look alike in {layer.name}", key="alike", on_change="rerun")
 if alike.open:
     with alike, ui.error_boundary("The search"):
         sources = ["real posters"] * (networks.posters(checkpoint.config.size) is not None)

@@ -34,7 +34,7 @@ def effect(checkpoint: gan.Checkpoint, noise: Noise, layer: str, unit: int, by: 
 
     score, network = networks.score_or_none(checkpoint), checkpoint.need_generator()
     means = _unit_means(checkpoint, layer) if by == "mean" else None
-    ablation = Ablation("resample" if by == "another's" else by)  # type: ignore[arg-type]  # the page offers all
+    ablation = Ablation(by)  # type: ignore[arg-type]  # the page offers all
     return ablate(network, noise.z, layer, unit, ablation, score, means)
 
 

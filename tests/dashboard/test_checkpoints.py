@@ -72,9 +72,9 @@ def test_every_page_works_with_every_kind_of_checkpoint(
 @pytest.mark.parametrize("name", KINDS)
 @pytest.mark.parametrize(
     ("page", "query"),
-    [("generator", {"lab": "Who made this region"}), ("generator", {"lab": "Paint with it"}),
-     ("generator", {"lab": "What feeds it"}), ("latent", {"noise": "Paths"}), ("compare", {"more": "Agreement"}),
-     ("compare", {"more": "References"})],
+    [("generator", {"lab": "What contributes to this region"}), ("generator", {"lab": "Paint with this filter"}),
+     ("generator", {"lab": "Inputs to this filter"}), ("latent", {"noise": "Paths"}),
+     ("compare", {"more": "Agreement"}), ("compare", {"more": "Baselines"})],
 )  # fmt: skip
 def test_every_part_works_with_every_kind_of_checkpoint(
     open_app: OpenApp, kinds: Path, name: str, page: str, query: dict[str, str]
@@ -84,7 +84,7 @@ def test_every_part_works_with_every_kind_of_checkpoint(
 
 
 def test_a_box_has_the_shape_of_the_poster(open_app: OpenApp, kinds: Path) -> None:
-    query = {"checkpoint": "whole", "lab": "Who made this region", "region_down": ["0", "50"]}
+    query = {"checkpoint": "whole", "lab": "What contributes to this region", "region_down": ["0", "50"]}
     app = open_app("generator", query, "--checkpoints", str(kinds))
     layout = json.loads(app.get("plotly_chart")[0].proto.spec)["layout"]
     assert (layout["xaxis"]["range"], layout["yaxis"]["range"]) == ([0, 16], [24, 0])
@@ -182,7 +182,7 @@ def test_a_kept_smaller_generator_has_its_genres_built_in(open_app: OpenApp, kin
     shutil.copytree(kinds, copied)
     query = {"checkpoint": "asked", "genres": ["Sci-Fi"], "ranking": "norm", "percent": "40"}
     app = open_app("prune", query, "--checkpoints", str(copied))
-    next(button for button in app.button if button.label == "Keep it as a checkpoint").click().run()
+    next(button for button in app.button if button.label == "Save as a checkpoint").click().run()
     assert not app.exception and not app.error
     kept = gan.load(copied / "asked-Sci-Fi-norm-40")
     assert kept.config.genres == () and kept.info["requested_genres"] == {"Sci-Fi": 1.0}

@@ -15,7 +15,7 @@ from dashboard.subject import Noise
 from tests.dashboard.reading import OpenApp, captions, subject_of, texts
 from xai.generator.painting import Edit, to_json
 
-LAB = ("What feeds it", "What a value drives", "Who made this region", "Paint with it")
+LAB = ("Inputs to this filter", "What a dimension drives", "What contributes to this region", "Paint with this filter")
 
 
 @pytest.mark.parametrize("section", LAB)
@@ -48,7 +48,7 @@ def test_filters_are_measured_when_asked_for_and_kept(open_app: OpenApp, monkeyp
 
 def test_edits_in_the_address_are_painted_and_undone(open_app: OpenApp) -> None:
     edits = [Edit("layers.2", 0, (0.0, 0.0, 1.0, 0.5), "off"), Edit("layers.2", 1, (0.0, 0.0, 0.5, 1.0), "strong")]
-    app = open_app("generator", {"lab": "Paint with it", "edits": to_json(edits)})
+    app = open_app("generator", {"lab": "Paint with this filter", "edits": to_json(edits)})
     assert not app.exception and not app.error
     assert "with 2 edits" in captions(app)
     next(button for button in app.button if button.label == "Undo").click().run()
@@ -74,7 +74,7 @@ def test_a_link_names_its_layer_and_not_the_words_of_the_box(open_app: OpenApp) 
 
 @pytest.mark.parametrize("text", ["[[", "7", '[["layers.99",0,[0,0,1,1],"off"]]', '[["layers.2",0,[1,0,0,1],"off"]]'])
 def test_edits_that_are_none_are_one_sentence(open_app: OpenApp, text: str) -> None:
-    app = open_app("generator", {"lab": "Paint with it", "edits": text})
+    app = open_app("generator", {"lab": "Paint with this filter", "edits": text})
     assert not app.exception and not app.error
     assert len(app.warning) == 1
 
@@ -129,7 +129,7 @@ def test_a_found_noise_belongs_to_its_checkpoint(open_app: OpenApp, checkpoints:
 def test_what_a_filter_is_worth_fits_into_a_window_of_1280_pixels() -> None:
     """The table is 883 pixels wide there, of which the boxes to choose a row take 38."""
     shown = list(laboratory.COLUMNS)
-    assert sum(laboratory.WIDTHS[name] for name in shown[: shown.index("mean") + 1]) <= 883 - 38
+    assert sum(laboratory.WIDTHS[name] for name in shown[: shown.index("link") + 1]) <= 883 - 38
     assert set(laboratory.WIDTHS) == set(shown)
     assert {"verdict", "effect", "logit_low", "logit_high", "replaced", "active"} < set(shown[: shown.index("link")])
 

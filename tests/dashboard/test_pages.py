@@ -376,12 +376,12 @@ def test_pruning_shows_what_goes_and_what_it_saves(open_app: OpenApp) -> None:
     app = open_app("prune", {"percent": "40"})
     assert not app.exception and not app.error
     shown = {metric.label: metric for metric in app.metric}
-    assert shown["Filters taken away"].value.split(" of ")[0] != "0"
+    assert shown["Filters pruned"].value.split(" of ")[0] != "0"
     assert shown["Weights"].delta.startswith("-") and shown["Multiply-adds"].delta.startswith("-")
-    assert "study is not made yet" in texts(app)
+    assert "This has not been measured" in texts(app)
     app.slider(key="percent").set_value(0).run()
     assert not app.exception
-    assert metrics(app)["Filters taken away"].startswith("0 of")
+    assert metrics(app)["Filters pruned"].startswith("0 of")
 
 
 def test_the_pruning_study_is_shown_for_the_weights_that_it_was_made_for(
@@ -413,12 +413,12 @@ def test_a_kept_smaller_generator_can_be_chosen_and_is_not_replaced(
     copied = tmp_path / "checkpoints"
     shutil.copytree(checkpoints, copied)
     app = open_app("prune", {"ranking": "norm", "percent": "40"}, "--checkpoints", str(copied))
-    keep = next(button for button in app.button if button.label == "Keep it as a checkpoint")
+    keep = next(button for button in app.button if button.label == "Save as a checkpoint")
     keep.click().run()
     assert not app.exception and not app.error
     assert "tiny-norm-40" in app.selectbox(key="checkpoint").options
     assert gan.load(copied / "tiny-norm-40").info["pruned_from"] == gan.load(copied / "tiny").digest
-    next(button for button in app.button if button.label == "Keep it as a checkpoint").click().run()
+    next(button for button in app.button if button.label == "Save as a checkpoint").click().run()
     assert "tiny-norm-40 is already among the checkpoints." in texts(app)
     app.selectbox(key="checkpoint").set_value("tiny-norm-40").run()
     assert not app.exception and not app.error
@@ -447,8 +447,8 @@ def studied(checkpoints: Path, tmp_path: Path) -> tuple[Path, FilterTable]:
     return copied, table
 
 
-def taken_away(app: AppTest) -> int:
-    return int(next(metric.value for metric in app.metric if metric.label == "Filters taken away").split()[0])
+def pruned_count(app: AppTest) -> int:
+    return int(next(metric.value for metric in app.metric if metric.label == "Filters pruned").split()[0])
 
 
 def test_a_threshold_takes_away_the_filters_whose_effect_is_below_it(
@@ -463,7 +463,7 @@ def test_a_threshold_takes_away_the_filters_whose_effect_is_below_it(
     assert not app.exception
     share = round(100 * float((table.effect < threshold).mean()))
     assert f"That is {share}% of the filters" in texts(app)
-    assert taken_away(app) == round(share / 100 * len(table.effect))
+    assert pruned_count(app) == round(share / 100 * len(table.effect))
 
 
 def test_a_share_tells_the_effect_that_its_filters_do_not_exceed(
@@ -471,7 +471,7 @@ def test_a_share_tells_the_effect_that_its_filters_do_not_exceed(
 ) -> None:
     folder, table = studied
     app = open_app("prune", {"percent": "50"}, "--checkpoints", str(folder))
-    gone = taken_away(app)
+    gone = pruned_count(app)
     assert gone == round(len(table.effect) / 2)
     assert f"{np.sort(table.effect)[gone - 1]:.2f} grey levels or less" in texts(app)
 
@@ -481,14 +481,14 @@ def test_share_and_threshold_are_never_on_the_page_together_and_carry_over(
 ) -> None:
     folder, table = studied
     app = open_app("prune", {"percent": "60"}, "--checkpoints", str(folder))
-    before = taken_away(app)
+    before = pruned_count(app)
     app.get("button_group")[0].set_value("threshold").run()
     assert [slider.key for slider in app.main.slider] == ["threshold"]
     threshold = app.slider(key="threshold").value
     assert np.sort(table.effect)[before - 1] < threshold < np.sort(table.effect)[before - 1] + 0.02
     app.slider(key="threshold").set_value(0.0).run()
-    assert taken_away(app) == 0
-    app.get("button_group")[0].set_value("share").run()
+    assert pruned_count(app) == 0
+    app.get("button_group")[0].set_value("proportion").run()
     assert [slider.key for slider in app.main.slider] == ["percent"]
     assert app.slider(key="percent").value == 0
 
@@ -499,11 +499,11 @@ def test_another_ranking_keeps_the_share_that_a_threshold_set(
     folder, table = studied
     query = {"set": "threshold", "threshold": f"{np.median(table.effect):.2f}"}
     app = open_app("prune", query, "--checkpoints", str(folder))
-    before = taken_away(app)
+    before = pruned_count(app)
     assert before != round(len(table.effect) / 5)  # the usual share
     app.selectbox(key="ranking").set_value("norm").run()
     assert not app.exception
-    assert taken_away(app) == before
+    assert pruned_count(app) == before
 
 
 def test_a_link_with_a_threshold_brings_the_same_generator_back(
@@ -513,4 +513,4 @@ def test_a_link_with_a_threshold_brings_the_same_generator_back(
     query = {"set": "threshold", "threshold": f"{np.median(table.effect):.2f}"}
     app = open_app("prune", query, "--checkpoints", str(folder))
     assert app.slider(key="threshold").value == float(query["threshold"])
-    assert taken_away(app) == int((table.effect < float(query["threshold"])).sum())
+    assert pruned_count(app) == int((table.effect < float(query["threshold"])).sum())

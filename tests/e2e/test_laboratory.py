@@ -169,10 +169,10 @@ def test_a_smaller_generator_is_kept_and_chosen_in_the_sidebar(page: Page, check
     handle = main.get_by_role("slider")
     handle.focus()
     handle.press("ArrowRight")
-    taken = main.get_by_test_id("stMetric").filter(has_text="Filters taken away")
+    taken = main.get_by_test_id("stMetric").filter(has_text="Filters pruned")
     expect(taken).to_contain_text("202 of 960")
     settle(page)
-    main.get_by_role("button", name="Keep it as a checkpoint").click()
+    main.get_by_role("button", name="Save as a checkpoint").click()
     name = "dcgan-64-norm-21"
     expect(page.get_by_text(f"{name} can now be chosen")).to_be_visible()
     assert gan.load(checkpoints_copy / name).generator is not None

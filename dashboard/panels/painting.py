@@ -1,0 +1,125 @@
+"""Painting with a filter: set it to a value inside a box, stack such edits, undo them, keep them in the address.
+
+show_painting(checkpoint, noise, "layers.5", unit=7, pixels=pixels)
+"""
+
+from __future__ import annotations
+
+from typing import TYPE_CHECKING, Any
+
+import plotly.graph_objects as go
+import streamlit as st
+
+import gan
+from dashboard import ui
+from dashboard.cached import filters, networks
+from xai.generator.painting import Edit, from_json, to_json
+from xai.render import RED_HEX, data_uri, enlarge
+
+if TYPE_CHECKING:
+    from dashboard.subject import Noise
+
+VALUES = {"off": "off", "mean": "at its mean", "strong": "at its maximum"}
+POINTS = 16  # a side, that a box can select
+
+
+def choose_region(pixels: Any, key: str) -> tuple[float, float, float, float]:
+    """Drag a box over the picture, or set its sides: (left, top, right, bottom), 0 to 1."""
+    height, width = pixels.shape[:2]
+    across_key, down_key = f"{key}_across", f"{key}_down"
+
+    def dragged() -> None:
+        boxes = st.session_state[f"{key}_drag"].selection.box
+        if boxes:
+            for name, ends, side in ((across_key, boxes[0]["x"], width), (down_key, boxes[0]["y"], height)):
+                low, high = sorted(min(max(end / side, 0.0), 1.0) for end in ends)
+                st.session_state[name] = (round(100 * low), max(round(100 * high), round(100 * low) + 1))
+
+    left, right = st.columns(2)
+    # The drag sets them too, so their first values stand in the session and not in the sliders.
+    st.session_state.setdefault(across_key, (0, 100))
+    st.session_state.setdefault(down_key, (0, 35))
+    across: Any = left.slider("Across, percent", 0, 100, key=across_key, bind="query-params")
+    down: Any = right.slider("Down, percent", 0, 100, key=down_key, bind="query-params")
+    st.plotly_chart(
+        _picture_with_box(pixels, across, down), key=f"{key}_drag", on_select=dragged, selection_mode="box",
+        config={"displayModeBar": False},
+    )  # fmt: skip
+    st.caption("Drag a box over the poster, or move the sliders.")
+    return across[0] / 100, down[0] / 100, max(across[1], across[0] + 1) / 100, max(down[1], down[0] + 1) / 100
+
+
+def _picture_with_box(pixels: Any, across: tuple[int, int], down: tuple[int, int]) -> go.Figure:
+    height, width = pixels.shape[:2]
+    factor = max(1, ui.PICTURE_SIDE // width)
+    picture = data_uri(enlarge(pixels, factor))
+    figure = go.Figure(go.Image(source=picture, dx=1 / factor, dy=1 / factor, hoverinfo="skip"))
+    # A box selects points, so there is an invisible one in each small square of the picture.
+    xs, ys = ([(place + 0.5) * side / POINTS for place in range(POINTS)] for side in (width, height))
+    figure.add_scatter(
+        x=xs * len(ys), y=[y for y in ys for _ in xs], mode="markers", marker={"opacity": 0.0}, hoverinfo="skip"
+    )
+    x0, x1 = (width * percent / 100 for percent in across)
+    y0, y1 = (height * percent / 100 for percent in down)
+    figure.add_shape(type="rect", x0=x0, x1=x1, y0=y0, y1=y1, line={"color": RED_HEX, "width": 3})
+    figure.update_xaxes(visible=False, range=[0, width], constrain="domain")
+    figure.update_yaxes(visible=False, range=[height, 0], scaleanchor="x")
+    margin = {"l": 0, "r": 0, "t": 0, "b": 0}
+    figure.update_layout(height=340, margin=margin, dragmode="select", showlegend=False, newselection_mode="immediate")
+    return figure
+
+
+def show_painting(checkpoint: gan.Checkpoint, noise: Noise, layer: str, unit: int, pixels: Any) -> None:
+    """The chosen filter's next edit at the left, the poster with all edits at the right."""
+    edits = _edits()
+    left, right = st.columns(2, gap="large")
+    with left:
+        _choose_edit(edits, layer, unit, pixels)
+    with right:
+        _show_painted(checkpoint, noise, edits)
+
+
+def _choose_edit(edits: list[Edit], layer: str, unit: int, pixels: Any) -> None:
+    box = choose_region(pixels, "brush")
+    value = st.segmented_control(
+        f"Inside the box, filter {unit} of {layer} is", list(VALUES), default="strong", required=True,
+        format_func=lambda word: VALUES[word], key="brush_value", bind="query-params",
+    )  # fmt: skip
+    with st.container(horizontal=True):
+        if st.button("Paint", type="primary", icon=":material/brush:"):
+            _set_edits([*edits, Edit(layer, unit, box, value)])  # type: ignore[arg-type]  # one of VALUES
+        if st.button("Undo", disabled=not edits):
+            _set_edits(edits[:-1])
+        if st.button("Start again", disabled=not edits):
+            _set_edits([])
+
+
+def _show_painted(checkpoint: gan.Checkpoint, noise: Noise, edits: list[Edit]) -> None:
+    picture = filters.painted(checkpoint, noise, to_json(edits))
+    ui.picture(gan.to_uint8(picture)[0], "with 1 edit" if len(edits) == 1 else f"with {len(edits)} edits")
+    if checkpoint.discriminator is not None and edits:
+        st.caption(f"D's logit is {float(networks.score(checkpoint)(picture)):+.2f} with the edits.")
+    for edit in edits:
+        corners = " to ".join(f"({x:.0%}, {y:.0%})" for x, y in (edit.box[:2], edit.box[2:]))
+        st.caption(f"filter {edit.unit} of {edit.layer} {VALUES.get(str(edit.value), edit.value)}, {corners}")
+    if edits:
+        st.download_button("Edits as JSON", to_json(edits), "edits.json", "application/json", on_click="ignore")
+        st.caption("They stand in the address, and `scripts/paint.py` replays them.")
+
+
+def _edits() -> list[Edit]:
+    """The edits in the address; what is no list of edits is named and left out."""
+    text = st.query_params.get("edits", "")
+    try:
+        return from_json(text) if text else []
+    except gan.PosterLensError as error:
+        st.warning(str(error))
+        return []
+
+
+def _set_edits(edits: list[Edit]) -> None:
+    if edits:
+        st.query_params["edits"] = to_json(edits)
+    else:
+        st.query_params.pop("edits", None)
+    st.rerun()

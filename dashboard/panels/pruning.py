@@ -1,0 +1,188 @@
+"""The Prune page's controls, posters and curves. Lays out what dashboard.cached.pruning answers.
+
+ranking, percent = choose_share(table)
+show_costs(checkpoint, ranking, percent)
+"""
+
+from __future__ import annotations
+
+from typing import TYPE_CHECKING, Any
+
+import plotly.graph_objects as go
+import streamlit as st
+
+import gan
+from dashboard import charts, sidebar, ui
+from dashboard.cached import networks, pruning
+from dashboard.components.sprite_grid import sprite_grid
+from xai.render import GREEN_HEX, GREY_HEX, NAVY_HEX, ORANGE_HEX, data_uri, sprite
+
+if TYPE_CHECKING:
+    from dashboard.subject import Subject
+    from xai.generator.filter_table import FilterTable
+
+RANKINGS = {
+    "effect": "smallest effect on the picture first",
+    "duplicates": "most replaceable by other filters first",
+    "norm": "smallest outgoing weights first",
+    "random": "in random order, for comparison",
+}
+COLOURS = {"effect": ORANGE_HEX, "duplicates": NAVY_HEX, "norm": GREEN_HEX, "random": GREY_HEX}
+SEEDS = 12
+PROPORTION, THRESHOLD = "proportion", "threshold"
+USUAL, MOST = 20, 90  # percent
+CURVES = (
+    ("quality", "low", "high", "Distance from real posters (fd_lite1, lower is better)"),
+    ("diversity", "diversity_low", "diversity_high", "Variety of the posters (the whole generator's is 1)"),
+)
+
+
+def choose_share(table: FilterTable | None) -> tuple[str, int]:
+    """Controls for the order in which filters go, and how many: (ranking, percent)."""
+    rankings = [name for name in RANKINGS if name != "effect" or table is not None]
+    shown: dict[str, Any] = {}  # the slider of this run and what it pruned, for the callback before the next one
+
+    def carry_over() -> None:
+        """Set the slider that is not on the page, and may come now, to what the other one pruned."""
+        if shown.get("slider") == "threshold":
+            other, value = "percent", shown["percent"]
+        else:
+            other, value = "threshold", 0.0 if table is None else table.threshold_at(shown.get("percent", USUAL))
+        st.session_state[other] = value
+        st.query_params[other] = str(value)  # which a slider that is not on the page leaves as it is
+
+    with st.container(horizontal=True, vertical_alignment="bottom"):
+        ranking = ui.choose(
+            "Prune by", rankings, rankings[0], lambda name: RANKINGS[name], "ranking", width=380, on_change=carry_over
+        )
+        studied = table if ranking == "effect" else None
+        by_threshold = studied is not None and st.segmented_control(
+            "Set", [PROPORTION, THRESHOLD], default=PROPORTION, required=True, key="prune_by", bind="query-params",
+            on_change=carry_over,
+            help="The proportion of the filters that go, or the effect below which a filter goes. The other follows.",
+        ) == THRESHOLD  # fmt: skip
+        if studied is not None and by_threshold:
+            below = _choose_threshold(studied)
+            percent = min(below, MOST)
+        else:
+            percent = st.slider("Percent of the filters", 0, MOST, USUAL, key="percent", bind="query-params", width=300)
+    shown |= {"slider": "threshold" if by_threshold else "percent", "percent": percent}
+    if by_threshold:
+        st.caption(f"That is {percent}% of the filters" + (", the most that can be pruned." if below > MOST else "."))
+    elif studied is not None and percent:
+        effect = studied.effect_at(percent)
+        st.caption(f"That is all filters that change the poster by {effect:.2f} grey levels or less.")
+    if table is None:
+        st.caption("Pruning by effect, the usual order, needs the filters measured: Generator page, *All filters*.")
+    return ranking, percent
+
+
+def _choose_threshold(table: FilterTable) -> int:
+    """The slider for an effect; returns the percent of the filters that lie below it."""
+    most = max(5.0, table.threshold_at(MOST))
+    ui.clamp("threshold", most)
+    threshold = st.slider(
+        "All that change the poster by less than", 0.0, most, table.threshold_at(USUAL), 0.01, "%.2f grey levels",
+        key="threshold", bind="query-params", width=300, help="Rounded to a whole percent of the filters.",
+    )  # fmt: skip
+    return int(table.percent_below(threshold))
+
+
+def show_costs(checkpoint: gan.Checkpoint, ranking: str, percent: int) -> None:
+    """What is pruned, and what it saves."""
+    smaller = pruning.pruned(checkpoint, ranking, percent)
+    before, after = pruning.costs(checkpoint, ranking, percent)
+
+    def change(key: str) -> str:
+        return f"{getattr(after, key) / getattr(before, key) - 1:.0%}"
+
+    with st.container(horizontal=True):
+        st.metric("Filters pruned", f"{sum(smaller.removed.values()):,} of {smaller.total:,}")
+        st.metric("Weights", f"{after.parameters:,}", change("parameters"), "inverse")
+        st.metric("Multiply-adds", f"{after.multiply_adds / 1e6:.0f} M", change("multiply_adds"), "inverse")
+        st.metric("One poster", f"{after.milliseconds:.1f} ms", change("milliseconds"), "inverse")
+
+
+def show_posters(subject: Subject, ranking: str, percent: int) -> None:
+    """The same seeds by the whole generator and by the smaller one."""
+    checkpoint = subject.checkpoint
+    smaller = pruning.pruned(checkpoint, ranking, percent)
+    seed = None if subject.noise is None else subject.noise.seed
+    titles = ("The whole generator", f"Without {sum(smaller.removed.values())} filters")
+    for column, title, pruned in zip(st.columns(2, gap="large"), titles, (0, percent), strict=True):
+        with column:
+            st.subheader(title)
+            posters = pruning.posters_of_seeds(checkpoint, ranking, pruned, SEEDS)
+            sheet = sprite(gan.to_uint8(posters), columns=4)
+            sprite_grid(
+                data_uri(sheet.pixels), labels=[f"seed {one}" for one in range(SEEDS)], columns=4, per_row=4,
+                cell=sheet.cell, selected=seed if seed is not None and seed < SEEDS else -1,
+                on_pick=sidebar.show_seed, key=f"{title[:3]}_grid", title=title, smallest=90, most="none",
+            )  # fmt: skip
+    with st.expander("Which layers they are pruned from"):
+        st.dataframe(
+            [
+                {"layer": layer, "filters": count, "pruned": smaller.removed.get(layer, 0)}
+                for layer, count in smaller.layers.items()
+            ],
+            hide_index=True, width="content",
+        )  # fmt: skip
+
+
+def show_study(checkpoint: gan.Checkpoint, ranking: str, percent: int) -> None:
+    """Quality and variety by the proportion of filters pruned, in each order."""
+    study = pruning.pruning_study(checkpoint)
+    if study is None:
+        folder = networks.folder(checkpoint.name)
+        st.info(f"This has not been measured: `python scripts/study_pruning.py --checkpoint {folder} --data POSTERS`")
+        return
+    for column, curve in zip(st.columns(2), CURVES, strict=True):
+        with column:
+            _show_curve(study, curve, percent)
+    if ranking in study.get("unnoticed", {}):
+        st.markdown(
+            f"Pruned in this order, up to **{study['unnoticed'][ranking]:.0%}** of the filters go unnoticed.",
+            help=study["rule"],
+        )  # fmt: skip
+    st.caption(
+        f"Measured in the features of EfficientNet-Lite1, which had no part in the training: {study['samples']} "
+        f"generated posters against {study['held_out']:,} held-out ones. Bars are 95% intervals."
+    )
+
+
+def _show_curve(study: dict[str, Any], curve: tuple[str, str, str, str], percent: int) -> None:
+    key, low, high, title = curve
+    figure = go.Figure()
+    for name, points in study["rankings"].items():
+        margins = {
+            "array": [point[high] - point[key] for point in points],
+            "arrayminus": [point[key] - point[low] for point in points],
+            "thickness": 1,
+        }
+        figure.add_scatter(
+            x=[100 * point["share"] for point in points], y=[point[key] for point in points], name=name,
+            line_color=COLOURS[name], error_y=margins,
+        )  # fmt: skip
+    figure.add_vline(x=percent, line_dash="dot", line_color=GREY_HEX)
+    legend = {"orientation": "h", "y": -0.3}
+    charts.show(figure, title, f"{key}_curve", xaxis_title="percent of the filters pruned", legend=legend)
+
+
+def show_export(checkpoint: gan.Checkpoint, ranking: str, percent: int) -> None:
+    """Save the smaller generator among the checkpoints, or download it."""
+    name = pruning.pruned_name(checkpoint, ranking, percent)
+
+    def save() -> None:
+        with ui.error_boundary("Saving it"):
+            saved = pruning.save_pruned(checkpoint, ranking, percent)
+            st.toast(f"{saved} can now be chosen in the sidebar.", icon=":material/check:")
+
+    with st.container(horizontal=True):
+        st.button(
+            "Save as a checkpoint", on_click=save, icon=":material/save:", type="primary",
+            help=f"Saves it as {name} beside the other checkpoints; all pages and scripts read it.",
+        )  # fmt: skip
+        st.download_button(
+            "Download", lambda: pruning.pruned_archive(checkpoint, ranking, percent), f"{name}.zip", "application/zip",
+            on_click="ignore", icon=":material/download:", help="The same checkpoint folder, zipped.",
+        )  # fmt: skip
