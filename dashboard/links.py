@@ -47,7 +47,6 @@ VALUES: dict[str, dict[str, str | None]] = {  # by the parameter's new name; Non
         "regressed on what is wanted": "regression on a statistic",
         "slopes of the picture": "Jacobian of the picture",
     },
-    "statistic": {"the whole picture": None},
     "prune_by": {"share": "proportion"},
     "activation_unit": {"-1": None},
 }

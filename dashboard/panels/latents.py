@@ -23,8 +23,8 @@ if TYPE_CHECKING:
     from xai.latents.study import LatentStudy
 
 FAMILIES = {
-    "measured": "regressed on what is wanted",
-    "jacobian": "slopes of the picture",
+    "measured": "regression on a statistic",
+    "jacobian": "Jacobian of the picture",
     "pca": "activations of a later layer",
     "closed_form": "weights of the first layer",
     "random": "random, for comparison",
@@ -48,7 +48,7 @@ def show_importance(study: LatentStudy) -> None:
     """Sobol's total indices: of the whole picture, of statistics, of places."""
     found = study.importance
     names = ["the whole picture", *found.names]
-    what = st.selectbox("Of what", names, format_func=_words, key="of_what", bind="query-params")
+    what = st.selectbox("Of what", names, format_func=_words, key="statistic", bind="query-params")
     left, right = st.columns(2, gap="large")
     index = found.picture if what == names[0] else found.statistics
     column = ... if what == names[0] else (slice(None), found.names.index(what))
