@@ -11,6 +11,7 @@ from PIL import Image
 
 import gan
 from gan import latents, load, to_uint8
+from gan.upscaling.versions import Version
 from tests.scripting import one_sentence, script
 from tests.xai.nets import scramble
 
@@ -156,7 +157,7 @@ def test_a_failed_write_leaves_the_old_grid_whole(
     before = out.read_bytes()
     capsys.readouterr()
 
-    def fail(self: Image.Image, file: object, kind: str) -> None:
+    def fail(self: Image.Image, file: object, kind: str, **options: object) -> None:
         file.write(b"half")
         raise OSError(28, "No space left on device")
 
@@ -270,4 +271,5 @@ def test_a_picture_is_too_large_by_all_pixels_that_its_file_has(
 def test_the_gaps_of_an_enlarged_grid_are_counted_as_they_are_written(way: str) -> None:
     enlarged = np.zeros((5, 4 * 12, 4 * 8, 3), np.uint8)
     width, height = gan.image_grid(enlarged, 2).size
-    assert script("sample").area(way, 5, (12, 8), 2, 7) == width * height
+    version = Version(way, "", lambda pixels: pixels)
+    assert version.area(5, (12, 8), 2, 7) == width * height
