@@ -103,7 +103,7 @@ def checkpoint_parser(page: str | None) -> argparse.ArgumentParser:
 
 
 def output_file(path: Path) -> Path:
-    """The path, as long as a file can be written there: to be asked before something long is measured.
+    """The path, as long as a file can be written there: to be called before something long is measured.
 
     Raises
     ------
@@ -167,19 +167,19 @@ def parse_seeds(text: str) -> list[int]:
 
 
 class StopRequest:
-    """Ctrl-C and SIGTERM ask the loop to save and leave; a second Ctrl-C leaves at once."""
+    """Whether Ctrl-C or SIGTERM has requested that a loop saves and leaves; a second Ctrl-C leaves at once."""
 
     requested = False
 
     @contextmanager
     def on_signals(self) -> Iterator[None]:
-        def ask(number: int, frame: Any) -> None:
+        def request(number: int, frame: Any) -> None:
             if self.requested:
                 raise KeyboardInterrupt
             self.requested = True
 
         try:
-            before = {number: signal.signal(number, ask) for number in (signal.SIGINT, signal.SIGTERM)}
+            before = {number: signal.signal(number, request) for number in (signal.SIGINT, signal.SIGTERM)}
         except ValueError:  # not in the main thread: the caller has the signals
             before = {}
         try:

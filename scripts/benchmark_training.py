@@ -5,7 +5,7 @@
 
 Also ``python scripts/benchmark.py --train``. All rungs train the same networks on the same posters at the same batch
 and take turns, so that a machine that slows down slows all of them. Peak is what a matrix product reaches here in
-single precision on a CPU and in bfloat16 on a GPU. On CUDA there are rungs more: posters kept on the device, bfloat16,
+single precision on a CPU and in bfloat16 on a GPU. On CUDA there are rungs more: posters on the device, bfloat16,
 and the step as a CUDA graph (gan.training.cuda_graph).
 """
 
@@ -22,24 +22,21 @@ from pathlib import Path
 
 import numpy as np
 import torch
-from torch import Tensor
 
 import gan
 from gan.cli import exit_code, replace_section, split_section
 from gan.data.synthetic import draw_poster
 from gan.training.batches import BatchLoader
 from gan.training.cuda_graph import WARM_UP, graphed_step
-from gan.training.state import State, new_state
-from gan.training.step import step
+from gan.training.run import StepFunction
+from gan.training.state import new_state
+from gan.training.step import ALONE, step
 from gan.training.tutorial import train
 
 MARKS = {"cpu": ("<!-- speed -->", "<!-- /speed -->"), "cuda": ("<!-- speed cuda -->", "<!-- /speed cuda -->")}
 POSTERS = 256
 TURNS = 3
 Job = Callable[[], None]  # one step
-Advance = Callable[
-    [State, Tensor, Tensor | None, gan.TrainConfig], Tensor
-]  # gan.training.step.step, or recordings of it
 
 
 @dataclass(frozen=True)
@@ -50,8 +47,8 @@ class Rung:
     rate: float
     flops: float
 
-    def share(self, peak: float) -> float:
-        """Of the machine's peak in FLOP/s."""
+    def efficiency(self, peak: float) -> float:
+        """Proportion of the machine's peak in FLOP/s."""
         return self.rate * self.flops / peak
 
 
@@ -109,29 +106,29 @@ def preset(batch: int) -> gan.TrainConfig:
     return replace(gan.PRESETS["dcgan"].train, batch=batch)
 
 
-def ours(posters: gan.PosterSet, device: torch.device, batch: int, step_fn: Advance) -> Job:
-    """The project's own step, eager or recorded, fed as in training."""
+def ours(posters: gan.PosterSet, device: torch.device, batch: int, step_fn: StepFunction) -> Job:
+    """The project's own step, eager or as a graph, with batches as in training."""
     config = preset(batch)
     state = new_state(gan.ModelConfig(), config, device)
     feed, numbers = BatchLoader(posters, (), device), np.random.default_rng(0)
 
     def one_step() -> None:
         real, labels = feed(numbers.integers(0, len(posters), batch))
-        step_fn(state, real, labels, config)
+        step_fn(state, real, labels, config, ALONE)
 
     return one_step
 
 
 def in_turns(jobs: dict[str, Job], device: torch.device, batch: int, seconds: float) -> dict[str, float]:
-    """Posters a second of each job: the median of some turns of so many seconds."""
+    """Posters a second of each job: the median of some turns, ``seconds`` in all."""
     rates: dict[str, list[float]] = {name: [] for name in jobs}
     for job in jobs.values():
-        for _ in range(WARM_UP + 1):  # until a graph is recorded
+        for _ in range(WARM_UP + 1):  # until a graph is captured
             job()
     for _ in range(TURNS):
         for name, job in jobs.items():
             rates[name].append(batch * steps_a_second(job, device, seconds / TURNS))
-    return {name: statistics.median(found) for name, found in rates.items()}
+    return {name: statistics.median(each) for name, each in rates.items()}
 
 
 def steps_a_second(job: Job, device: torch.device, seconds: float) -> float:
@@ -149,7 +146,7 @@ def steps_a_second(job: Job, device: torch.device, seconds: float) -> float:
 
 
 def wait(device: torch.device) -> None:
-    """Until the device has done what it was told."""
+    """Wait until the device has finished."""
     if device.type == "cuda":
         torch.cuda.synchronize(device)
 
@@ -166,10 +163,10 @@ def flops_of_a_poster(config: gan.ModelConfig) -> float:
     shapes = [(3, channels[0], sides[0])]
     shapes += [(channels[i], channels[i + 1], sides[i + 1]) for i in range(len(channels) - 1)]
     middle = sum(2 * 16 * inputs * outputs * side**2 for inputs, outputs, side in shapes)
-    judge = middle + 2 * 16 * channels[-1]
+    d_pass = middle + 2 * 16 * channels[-1]
     first = 2 * 16 * 3 * channels[0] * sides[0] ** 2
     drawing = middle + 2 * 16 * channels[-1] * config.latent
-    total: float = 3 * drawing - 2 * 16 * channels[-1] * config.latent + 2 * (3 * judge - first) + 2 * judge
+    total: float = 3 * drawing - 2 * 16 * channels[-1] * config.latent + 2 * (3 * d_pass - first) + 2 * d_pass
     return total
 
 
@@ -196,12 +193,12 @@ def table(rungs: Sequence[Rung], top: float, device: torch.device, batch: int) -
         f"64 x 64, batch {batch}, {name}, torch {torch.__version__}; peak {top / 1e9:,.0f} GFLOP/s, "
         f"{rungs[0].flops / 1e9:.2f} GFLOP a poster.",
         "",
-        "| | posters a second | times the tutorial's loop | share of the peak |",
+        "| | posters a second | times the tutorial's loop | of the peak |",
         "| --- | --- | --- | --- |",
     ]
     for rung in rungs:
-        share = rung.share(top)
-        lines.append(f"| {rung.name} | {rung.rate:,.1f} | {rung.rate / first:.2f} | {share:.0%} |")
+        efficiency = rung.efficiency(top)
+        lines.append(f"| {rung.name} | {rung.rate:,.1f} | {rung.rate / first:.2f} | {efficiency:.0%} |")
     return "\n".join(lines)
 
 
@@ -224,10 +221,10 @@ def run(chosen: argparse.Namespace) -> None:
     if chosen.write:
         split_section(chosen.write, *marks)
     rungs, top = ladder(device, chosen.batch, chosen.seconds)
-    found = table(rungs, top, device, chosen.batch)
-    print(found)
+    text = table(rungs, top, device, chosen.batch)
+    print(text)
     if chosen.write:
-        replace_section(chosen.write, *marks, found)
+        replace_section(chosen.write, *marks, text)
 
 
 def main(arguments: list[str] | None = None) -> int:

@@ -1,5 +1,7 @@
 """DiffAugment (Zhao et al. 2020): the same kinds of change for real and generated posters.
 
+    images = augment(images, "color,translation", BatchRandom.of_batch(len(images), seed=0))
+
 D then cannot memorise the training posters, and since every change is differentiable G learns through it.
 """
 
@@ -9,6 +11,7 @@ import torch
 from torch import Tensor
 from torch.nn.functional import pad
 
+from gan.settings import any_of
 from gan.training.randomness import BatchRandom
 
 
@@ -19,7 +22,7 @@ def augment(images: Tensor, policies: str, rng: BatchRandom) -> Tensor:
     """
     for policy in filter(None, policies.split(",")):
         if policy not in POLICIES:
-            raise ValueError(f"unknown policy {policy!r}; known are {', '.join(POLICIES)}")
+            raise ValueError(f"policy must be {any_of(POLICIES)}, not {policy}")
         images = POLICIES[policy](images, rng)
     return images
 

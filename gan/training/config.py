@@ -118,7 +118,7 @@ PRESETS: dict[str, Preset] = {
         _DEEPER,
     ),
     "projected": Preset(
-        "dcgan-stable with a critic on the features of a network that knows photographs (extra: projected).",
+        "dcgan-stable with a critic on features of a network trained on photographs (extra: projected).",
         ModelConfig(),
         replace(_STABLE, critic=1.0),
     ),

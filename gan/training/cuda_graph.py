@@ -1,4 +1,4 @@
-"""The training step as a CUDA graph: recorded once, then one launch a step in place of some hundreds.
+"""The training step as a CUDA graph: captured once, then one launch a step in place of some hundreds.
 
     step_fn = graphed_step(config, device, world)        # TrainingError where that is impossible
     metrics = step_fn(state, real, labels, config)       # as gan.training.step.step

@@ -60,7 +60,7 @@ def check_start(start: Checkpoint, model: ModelConfig) -> None:
         If a network is missing.
     TrainingError
         If one was pruned, ``model`` is smaller, its channels do not hold the old ones or a new
-        layer has fewer than 6, the noise or the genres differ, or D would get a BatchNorm.
+        layer has fewer than 6, the latent dimensions or the genres differ, or D would get a BatchNorm.
     """
     old, new, name = start.config, model, start.name
     start.need_both()
@@ -73,12 +73,12 @@ def check_start(start: Checkpoint, model: ModelConfig) -> None:
     if min(new.channels[:added], default=6) < 6:
         raise TrainingError("A new layer needs at least 6 channels to pass the picture on.")
     if old.latent != new.latent:
-        raise TrainingError(f"{name} has {old.latent} noise values, not {new.latent}.")
+        raise TrainingError(f"{name} has {old.latent} latent dimensions, not {new.latent}.")
     if old.conditioned or old.generator_channels:
         raise TrainingError(f"{name} was pruned, or has genres built in; start from the whole networks.")
     if old.genres and (old.genres, old.embedding) != (new.genres, new.embedding):
         raise TrainingError(
-            f"{name} knows the genres {', '.join(old.genres)}; a network with others cannot start there."
+            f"{name} has the genres {', '.join(old.genres)}; a network with others cannot start from it."
         )
     if new.norm_d and not old.norm_d:
         raise TrainingError(f"{name} has a D without BatchNorm, and cannot get one.")

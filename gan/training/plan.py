@@ -1,4 +1,4 @@
-"""What a run is to be, and whether it can be; ``train.py --dry-run`` and training itself ask here.
+"""What a run is to be, and the checks that ``train.py --dry-run`` and training itself have in common.
 
 plan = Plan(Path("runs/first"), ModelConfig(), TrainConfig(kimg=50))
 plan.check()                       # before posters are read, which can take long

@@ -180,7 +180,7 @@ class Run:
         return finding
 
     def roll_back(self, tick: Tick, reason: str) -> None:
-        """Go on from the last saved state; TrainingError, which the log tells as well, where that is not possible."""
+        """Go on from the last saved state; TrainingError, which is logged as well, where that is not possible."""
         try:
             self._restore(reason)
         except TrainingError:

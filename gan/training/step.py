@@ -129,7 +129,7 @@ def regularisation(state: State, seen: Seen, config: TrainConfig, world: World) 
 def critic_discriminator_loss(
     critic: ProjectedCritic, maps_real: list[Tensor], maps_fake: list[Tensor], labels: Tensor | None
 ) -> Tensor:
-    """The critic's loss, a scalar: real posters up, generated ones down, and the genres of real ones where known."""
+    """The critic's loss, a scalar: real posters up, generated ones down, and the labels of real ones."""
     logits_real, logits_fake = critic.logits(maps_real), critic.logits([maps.detach() for maps in maps_fake])
     total = critic_loss(logits_real.float(), logits_fake.float())
     if labels is not None:

@@ -98,9 +98,9 @@ def test_each_kind_of_device_has_a_table_of_its_own(script: ModuleType, tmp_path
     assert "<!-- speed cuda -->\nof a GPU\n<!-- /speed cuda -->" in page.read_text()
 
 
-def test_a_rungs_share_of_the_peak_is_its_work_over_what_the_machine_could_do(script: ModuleType) -> None:
+def test_a_rungs_efficiency_is_its_work_over_what_the_machine_could_do(script: ModuleType) -> None:
     rung = script.Rung("any", rate=50, flops=2e9)
-    assert rung.share(4e11) == 0.25
+    assert rung.efficiency(4e11) == 0.25
     assert "| any | 50.0 | 1.00 | 25% |" in script.table([rung], 4e11, torch.device("cpu"), 2)
 
 

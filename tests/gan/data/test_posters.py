@@ -431,7 +431,9 @@ def test_what_is_known_follows_the_posters_that_are_chosen(tmp_path: Path) -> No
 
 def test_another_word_for_labels_is_refused(tmp_path: Path) -> None:
     folder = write(tmp_path, a_png=png(1), metadata_csv="file_name,genres,labels\na.png,Drama,most\n")
-    with pytest.raises(DataError, match=r'^The labels of a\.png in metadata\.csv must be full or partial, not "most"\.$'):
+    with pytest.raises(
+        DataError, match=r'^The labels of a\.png in metadata\.csv must be full or partial, not "most"\.$'
+    ):
         load(folder)
 
 

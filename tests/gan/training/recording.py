@@ -84,12 +84,12 @@ class CpuCapture:
     def capture(self, body: Callable[[], Tensor]) -> Callable[[], Tensor]:
         self.recorded += 1
         with Recording() as recording:
-            figures = body()
+            metrics = body()
         recording.undo()
 
         def replay() -> Tensor:
             self.replayed += 1
             recording.replay()
-            return figures
+            return metrics
 
         return replay

@@ -125,7 +125,7 @@ def test_figures_that_are_kept_are_not_written_over() -> None:
     model, config = small("dcgan")
     state, step_fn = new_state(model, config), GraphedStep(CpuCapture())
     kept = [step_fn(state, real, labels, config) for real, labels in batches(model, 7)]
-    assert len({tuple(figures.tolist()) for figures in kept}) == 7
+    assert len({tuple(metrics.tolist()) for metrics in kept}) == 7
 
 
 def test_a_state_that_was_loaded_is_recorded_anew(tmp_path: Path) -> None:
@@ -261,10 +261,10 @@ def test_a_run_by_recordings_that_is_interrupted_resumes_exactly(
     whole = GraphedStep.__call__
 
     def interrupted(step_fn: GraphedStep, state: State, *arguments: Any) -> Tensor:
-        figures = whole(step_fn, state, *arguments)
+        metrics = whole(step_fn, state, *arguments)
         if state.steps == 11:
             os.kill(os.getpid(), signal.SIGINT)
-        return figures
+        return metrics
 
     monkeypatch.setattr(GraphedStep, "__call__", interrupted)
     assert train(posters, Plan(tmp_path / "parts", model, config, progress=False, graph=True)).steps == 11
@@ -283,11 +283,11 @@ def test_a_run_by_recordings_is_restored_as_one_step_by_step(
 
     def diverging(step_fn: Callable[..., Tensor]) -> Callable[..., Tensor]:
         def once(state: State, *arguments: Any) -> Tensor:
-            figures = step_fn(state, *arguments)
+            metrics = step_fn(state, *arguments)
             if state.steps == 8 and state.restores == 0:
                 with torch.no_grad():
                     next(state.generator.parameters()).fill_(math.inf)
-            return figures
+            return metrics
 
         return once
 
@@ -343,8 +343,8 @@ def cuda(monkeypatch: pytest.MonkeyPatch) -> mock.Mock:
 
 def test_preparing_steps_run_on_a_stream_that_waits_and_is_waited_for(cuda: mock.Mock) -> None:
     own, current = cuda.Stream.return_value, cuda.current_stream.return_value
-    figures = torch.zeros(5)
-    assert CudaCapture(CUDA).warm_up(lambda: cuda.body() and figures) is figures
+    metrics = torch.zeros(5)
+    assert CudaCapture(CUDA).warm_up(lambda: cuda.body() and metrics) is metrics
     assert [name for name, *_ in cuda.mock_calls if "__" not in name and name != "current_stream"] == [
         "Stream", "Stream().wait_stream", "stream", "body", "current_stream().wait_stream",
     ]  # fmt: skip
@@ -355,13 +355,13 @@ def test_preparing_steps_run_on_a_stream_that_waits_and_is_waited_for(cuda: mock
 
 
 def test_a_step_is_recorded_on_the_stream_that_prepared_it_and_replayed_when_asked(cuda: mock.Mock) -> None:
-    figures = torch.zeros(5)
-    replay = CudaCapture(CUDA).capture(lambda: figures)
+    metrics = torch.zeros(5)
+    replay = CudaCapture(CUDA).capture(lambda: metrics)
     graph = cuda.CUDAGraph.return_value
     cuda.graph.assert_called_once_with(graph, stream=cuda.Stream.return_value)
     graph.replay.assert_not_called()
-    assert replay() is figures
-    assert replay() is figures
+    assert replay() is metrics
+    assert replay() is metrics
     assert graph.replay.call_count == 2
 
 

@@ -162,8 +162,8 @@ def test_two_processes_are_one_with_the_doubled_batch(posters: PosterSet, tiny: 
         weights = [state.generator.state_dict(), state.discriminator.state_dict(), state.ema.state_dict()]
         assert not torch.allclose(first["layers.0.weight"], weights[1]["layers.0.weight"], atol=1e-3)
         results = [torch.load(tmp_path / f"{number}-{rank}.pt") for rank in range(2)]
-        for figures, shared, averages in results:
-            for mine, theirs in zip(figures, alone, strict=True):
+        for metrics, shared, averages in results:
+            for mine, theirs in zip(metrics, alone, strict=True):
                 assert torch.allclose(mine[[0, 1, 3, 4]], theirs[[0, 1, 3, 4]], atol=1e-4)
             for mine, theirs in zip(shared, weights, strict=True):
                 for key, value in theirs.items():

@@ -248,7 +248,7 @@ def test_the_seed_names_the_new_weights_and_the_global_random_state_is_left_alon
     [
         (replace(TALLER, width=16), "Another --width or --max-width does"),
         (ModelConfig(8, 8, 12), "does not hold them"),
-        (replace(TALLER, latent=9), "small has 8 noise values, not 9"),
+        (replace(TALLER, latent=9), "small has 8 latent dimensions, not 9"),
         (ModelConfig(64, 8, 3), "A new layer needs at least 6 channels"),
     ],
 )
@@ -276,9 +276,9 @@ def test_pruned_and_conditioned_networks_are_no_start(start: Checkpoint) -> None
 
 
 def test_other_genres_and_a_batchnorm_that_is_gone_are_refused(start: Checkpoint) -> None:
-    told = replace(start, config=replace(SMALL, genres=GENRES))
+    conditional = replace(start, config=replace(SMALL, genres=GENRES))
     for genres in ((), GENRES[:2], GENRES[::-1]):
-        with pytest.raises(TrainingError, match="small knows the genres Comedy, Drama, Horror; a network with others"):
-            grown(told, replace(SMALL, genres=genres))
+        with pytest.raises(TrainingError, match="small has the genres Comedy, Drama, Horror; a network with others"):
+            grown(conditional, replace(SMALL, genres=genres))
     with pytest.raises(TrainingError, match="has a D without BatchNorm, and cannot get one"):
         grown(replace(start, config=replace(SMALL, norm_d=False)), SMALL)

@@ -196,11 +196,11 @@ def test_a_conditional_run_leaves_a_conditional_checkpoint(posters: PosterSet, t
     model = replace(tiny, genres=("Comedy", "Drama"), embedding=3)
     state = train(posters, Plan(run, model, config_of(3, label_ramp_kimg=0), progress=False))
     latest = load(run / "latest")
-    feed = BatchLoader(posters.split()[0], model.genres, torch.device("cpu"))
+    loader = BatchLoader(posters.split()[0], model.genres, torch.device("cpu"))
     labels = torch.tensor([[1.0, -1.0]] * 2)
     z = latents(range(2), model)
     with torch.no_grad():
-        assert torch.equal(latest.generator(z, labels), recalibrate(state.ema, feed.sample_labels(0.1))(z, labels))
+        assert torch.equal(latest.generator(z, labels), recalibrate(state.ema, loader.sample_labels(0.1))(z, labels))
         asked = latest.generator.with_genres([1.0, -1.0])
         assert torch.allclose(asked(z), latest.generator(z, labels), atol=1e-6)
 
@@ -302,10 +302,10 @@ def test_every_preset_resumes_bit_for_bit(
     step = loop.step
 
     def interrupted(state: State, *arguments: Any) -> Tensor:
-        figures = step(state, *arguments)
+        metrics = step(state, *arguments)
         if state.steps == 5:
             os.kill(os.getpid(), signal.SIGINT)
-        return figures
+        return metrics
 
     monkeypatch.setattr(loop, "step", interrupted)
     assert train(posters, Plan(tmp_path / "parts", model, config, progress=False)).steps == 5
@@ -590,12 +590,12 @@ def test_a_run_that_diverges_once_goes_on_from_the_saved_state_with_other_noise(
 
     def diverges(state: State, real: Tensor, labels: None, config: TrainConfig, world: Any) -> Tensor:
         seeds.append((state.steps, noise_seed(config, state)))
-        figures = whole(state, real, labels, config, world)
+        metrics = whole(state, real, labels, config, world)
         if state.steps in bad:
             bad.remove(state.steps)
             with torch.no_grad():
                 next(state.generator.parameters()).fill_(math.inf)
-        return figures
+        return metrics
 
     monkeypatch.setattr(loop, "step", diverges)
     state = go(config_of(8, snapshot_kimg=0.012, grid_kimg=0.004))
@@ -618,8 +618,8 @@ def test_a_restored_run_is_killed_and_resumed_exactly(
     whole = loop.step
 
     def diverges(state: State, *arguments: Any) -> Tensor:
-        figures = whole(state, *arguments)
-        return figures * (math.nan if state.steps == 4 and state.restores == 0 else 1.0)
+        metrics = whole(state, *arguments)
+        return metrics * (math.nan if state.steps == 4 and state.restores == 0 else 1.0)
 
     monkeypatch.setattr(loop, "step", diverges)
     settings = {"snapshot_kimg": 0.008}
@@ -671,14 +671,14 @@ def test_a_collapse_is_only_named_with_that_guard(
 def test_the_best_checkpoint_is_kept_and_not_the_last(
     go: Callable[..., State], run: Path, monkeypatch: pytest.MonkeyPatch
 ) -> None:
-    figures = iter([9.0, 5.0, 7.0, 6.0])
-    judged: list[tuple[int, int, int, int]] = []
+    metrics = iter([9.0, 5.0, 7.0, 6.0])
+    calls: list[tuple[int, int, int, int]] = []
 
-    def judge(generator: nn.Module, training: PosterSet, held_out: PosterSet, samples: int, first: int) -> Validation:
-        judged.append((len(training), len(held_out), samples, first))
-        return Validation({"fd_lite1": next(figures), "kid_lite1": 0.1}, {}, (), samples, 0, 0, first)
+    def fake(generator: nn.Module, training: PosterSet, held_out: PosterSet, samples: int, first: int) -> Validation:
+        calls.append((len(training), len(held_out), samples, first))
+        return Validation({"fd_lite1": next(metrics), "kid_lite1": 0.1}, {}, (), samples, 0, 0, first)
 
-    monkeypatch.setattr(validation, "validate", judge)
+    monkeypatch.setattr(validation, "validate", fake)
     go(config_of(6, eval_kimg=0.008, eval_samples=20))
     assert load(run / "best").info["updates"] == 4
     assert load(run / "best").info["fd_lite1"] == 5
@@ -686,13 +686,13 @@ def test_the_best_checkpoint_is_kept_and_not_the_last(
     assert state.best == 5
     assert load(run / "best").info["updates"] == 4
     assert [row.get("fd_lite1") for row in read_stats(run)] == [None, 9, None, 5, None, 7, None, 6]
-    assert judged[0] == (37, 3, 20, 1_000_000)
+    assert calls[0] == (37, 3, 20, 1_000_000)
 
 
 def test_the_validation_of_the_best_state_is_saved_beside_it(
     go: Callable[..., State], run: Path, small_judge: Judge
 ) -> None:
-    """Where it was judged best, and never without it."""
+    """Where it was validated as best, and never without it."""
     go(config_of(6, eval_kimg=0.008, eval_samples=20))
     found = validation.read(run / "best")
     rows = [row for row in read_stats(run) if "fd_lite1" in row]

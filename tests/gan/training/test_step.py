@@ -66,9 +66,9 @@ def test_a_seed_decides_the_noise_too(tiny: ModelConfig, real: Tensor) -> None:
 
 def test_a_step_leaves_both_networks_ready_for_the_next(tiny: ModelConfig, real: Tensor) -> None:
     state = new_state(tiny, config_of(1))
-    figures = step(state, real[:4], None, config_of(1))
-    assert figures.shape == (5,)
-    assert not figures.requires_grad
+    metrics = step(state, real[:4], None, config_of(1))
+    assert metrics.shape == (5,)
+    assert not metrics.requires_grad
     assert all(p.requires_grad for net in (state.generator, state.discriminator) for p in net.parameters())
     assert state.steps == 1
 
@@ -80,10 +80,10 @@ def test_a_discriminator_that_is_too_good_is_not_updated(
     config = config_of(1, skip_d_above=threshold)
     state = new_state(tiny, config)
     before = weights(state)
-    figures = step(state, real[:4], None, config)
+    metrics = step(state, real[:4], None, config)
     after = weights(state)
-    assert figures[2] > 0.01  # the accuracy
-    assert bool(figures[3]) is skipped
+    assert metrics[2] > 0.01  # the accuracy
+    assert bool(metrics[3]) is skipped
     moved = [
         not torch.equal(before["discriminator"][key], value)
         for key, value in after["discriminator"].items()
@@ -281,11 +281,11 @@ def test_all_or_no_posters_can_be_shown_without_labels(dropout: float, share: fl
 def test_labels_grow_to_their_full_size(conditional: ModelConfig, real: Tensor) -> None:
     config = config_of(1, label_ramp_kimg=0.04, label_dropout=0)
     state = new_state(conditional, config)
-    heard: list[float] = []
-    state.generator.embed.register_forward_pre_hook(lambda _, inputs: heard.append(inputs[0].max().item()))
+    received: list[float] = []
+    state.generator.embed.register_forward_pre_hook(lambda _, inputs: received.append(inputs[0].max().item()))
     for state.steps in (0, 5, 10, 20):
         step(state, real[:4], torch.ones(4, 3), config)
-    assert heard == pytest.approx([0, 0.5, 1, 1])
+    assert received == pytest.approx([0, 0.5, 1, 1])
 
 
 def test_unknown_genres_stay_unknown() -> None:
@@ -314,14 +314,14 @@ def test_a_partial_poster_teaches_nothing_about_genres_that_are_not_known(
 def test_g_and_d_get_the_same_labels(conditional: ModelConfig, real: Tensor) -> None:
     config = config_of(1, label_ramp_kimg=0)
     state = new_state(conditional, config)
-    heard: list[Tensor] = []
+    received: list[Tensor] = []
     for network in (state.generator, state.discriminator):
-        network.embed.register_forward_pre_hook(lambda _, inputs: heard.append(inputs[0].clone()))
+        network.embed.register_forward_pre_hook(lambda _, inputs: received.append(inputs[0].clone()))
     labels = torch.tensor([[1, -1, 1], [-1, 1, 1], [1, 1, 1], [-1, -1, -1]], dtype=torch.int8)
     step(state, real[:4], labels, config)
-    assert len(heard) == 4  # G once, D on real, on generated, and again for G's step
-    assert all(torch.equal(heard[0], other) for other in heard)
-    assert heard[0].abs().sum() > 0
+    assert len(received) == 4  # G once, D on real, on generated, and again for G's step
+    assert all(torch.equal(received[0], other) for other in received)
+    assert received[0].abs().sum() > 0
 
 
 # ---- The projected critic ----------------------------------------------------------------------------
@@ -353,25 +353,25 @@ def test_the_critic_learns_and_g_learns_from_it(tiny: ModelConfig, real: Tensor)
 def test_the_critic_learns_all_known_genres_and_g_learns_those_that_it_was_asked_for(
     tiny: ModelConfig, real: Tensor
 ) -> None:
-    asked = replace(tiny, genres=("Horror", "Comedy", "Drama"))
+    conditional = replace(tiny, genres=("Horror", "Comedy", "Drama"))
     labels = torch.tensor([[1, -1, 0], [-1, 1, 0], [1, 1, 0], [-1, -1, 0]], dtype=torch.int8)
 
     def after(classifier: float, dropout: float) -> State:
         config = config_of(4, critic=1.0, classifier=classifier, label_dropout=dropout, label_ramp_kimg=0.0)
-        state = new_state(asked, config)
+        state = new_state(conditional, config)
         for _ in range(2):  # a new critic has no opinion to learn from
             step(state, real[:4], labels, config)
         return state
 
-    heard, unheard, untold = after(1.0, 0.0), after(0.0, 0.0), after(1.0, 1.0)
-    for state in (heard, untold):
+    received, without_classifier, unlabelled = after(1.0, 0.0), after(0.0, 0.0), after(1.0, 1.0)
+    for state in (received, unlabelled):
         assert state.critic is not None
         assert state.critic.classifier is not None
         weight = state.critic.classifier.weight.detach()
         assert weight[:2].abs().sum(1).min() > 0
         assert not weight[2].any()  # nothing is known of Drama
-    assert not equal(heard.generator.state_dict(), unheard.generator.state_dict())
-    assert equal(untold.generator.state_dict(), after(0.0, 1.0).generator.state_dict())
+    assert not equal(received.generator.state_dict(), without_classifier.generator.state_dict())
+    assert equal(unlabelled.generator.state_dict(), after(0.0, 1.0).generator.state_dict())
 
 
 # ---- Small parts -------------------------------------------------------------------------------------
@@ -411,10 +411,10 @@ def test_steps_seeds_and_restores_all_name_other_noise(tiny: ModelConfig) -> Non
 
 def test_figures_have_names(tiny: ModelConfig, real: Tensor) -> None:
     state = new_state(tiny, config_of(1))
-    figures = dict(zip(STEP_METRICS, step(state, real[:4], None, config_of(1)).tolist(), strict=True))
+    metrics = dict(zip(STEP_METRICS, step(state, real[:4], None, config_of(1)).tolist(), strict=True))
     fake = new_state(tiny, config_of(1)).generator(noise_of_step(4, tiny, 0))
     d = Discriminator(tiny)
     d.load_state_dict(new_state(tiny, config_of(1)).discriminator.state_dict())
     gap = d.logit(real[:4]).mean() - d.logit(fake).mean()
-    assert figures["logit_gap"] == pytest.approx(gap.item(), rel=1e-4)
-    assert 0 <= figures["accuracy_d"] <= 1
+    assert metrics["logit_gap"] == pytest.approx(gap.item(), rel=1e-4)
+    assert 0 <= metrics["accuracy_d"] <= 1
