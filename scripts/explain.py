@@ -28,7 +28,7 @@ from gan.checkpoints.conditioning import with_genres
 from gan.cli import exit_code, parse_seeds, report_unread
 from xai.methods import options
 from xai.report import job
-from xai.report.inputs import Poster, drawn, in_files
+from xai.report.inputs import Poster, generated, in_files
 from xai.report.job import Job, processes
 
 DEFAULT_METHODS = "deeplift,deepshap,lime,activation"
@@ -88,7 +88,7 @@ def posters_of(chosen: argparse.Namespace, checkpoint: gan.Checkpoint, open_file
         prefix = f"{path.name}/" if len(chosen.images) > 1 else ""  # two folders may hold posters of one name
         found += in_files(path, checkpoint.config.size, open_files, prefix)
     if chosen.seeds is not None:
-        found += drawn(parse_seeds(chosen.seeds), checkpoint.need_generator())
+        found += generated(parse_seeds(chosen.seeds), checkpoint.need_generator())
     if not found:
         raise gan.DataError("No JPEG, PNG or WebP picture was found.")
     return found

@@ -50,7 +50,8 @@ def test_the_shares_of_the_shipped_discriminator_add_up(
     spread = float(score(images).max() - score(images).min())
     reference = xai.reference("generated", generator=shipped.generator, count=4)
     settings = {"integrated_gradients": {"tolerance": 1e-3, "most_steps": 2049}, "kernelshap": {"samples": 256}}
-    explanation = xai.attribution(name, score, reference=reference, **settings.get(name, {})).attribute(images[:2])
+    shown = images[:1] if name == "integrated_gradients" else images[:2]  # thousands of gradients a picture
+    explanation = xai.attribution(name, score, reference=reference, **settings.get(name, {})).attribute(shown)
     assert explanation.gap.abs().max() < 1e-3 * spread
     assert explanation.values.abs().max() > 0
 

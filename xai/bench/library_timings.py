@@ -1,7 +1,9 @@
 """Attribution methods timed beside captum, shap and lime, on the same network in the same run.
 
-for job in PEERS:                                  # forward, deeplift, deepshap, gradients, lime
-    print(table(list(job(bench))))                 # xai.bench.timing
+    for job in PEERS:                                  # forward, deeplift, deepshap, gradients, lime
+        print(table(list(job(bench))))                 # xai.bench.timing
+
+A registry: a new comparison is a function here and an entry of PEERS.
 """
 
 from __future__ import annotations

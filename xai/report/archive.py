@@ -135,17 +135,17 @@ def write_chunk(
 
 
 def _write_values(path: Path, method: Attribution, findings: Sequence[Finding]) -> None:
-    found = [finding.explanations[method.name] for finding in findings]
+    explanations = [finding.explanations[method.name] for finding in findings]
     arrays = {
-        "values": torch.cat([one.values for one in found]).numpy(),
+        "values": torch.cat([one.values for one in explanations]).numpy(),
         "names": np.array([finding.name for finding in findings]),
     }
-    if found[0].segments is not None:
-        arrays["segments"] = torch.cat([one.segments for one in found if one.segments is not None]).numpy()
-    for key, first in found[0].diagnostics.items():
+    if explanations[0].segments is not None:
+        arrays["segments"] = torch.cat([one.segments for one in explanations if one.segments is not None]).numpy()
+    for key, first in explanations[0].diagnostics.items():
         if first.ndim > 1:  # numbers stand in the JSON
-            arrays[f"diagnostic_{key}"] = torch.cat([one.diagnostics[key] for one in found]).numpy()
-    # Pixels' shares hardly shrink (6 %) and take 20 times as long; segments and layers shrink to a twentieth.
+            arrays[f"diagnostic_{key}"] = torch.cat([one.diagnostics[key] for one in explanations]).numpy()
+    # Pixels' values hardly shrink (6 %) and take 20 times as long; segments and layers shrink to a twentieth.
     save = np.savez if method.granularity == "pixel" else np.savez_compressed
     save(path, **arrays)  # type: ignore[arg-type]
 

@@ -1,8 +1,10 @@
 """Posters explained by several methods at once: one Finding a poster, and names for its files.
 
-methods = [xai.attribution("deeplift", score), xai.attribution("lime", score)]
-findings = explain(methods, ["a.png"], images, trust=True)
-findings[0].explanations["lime"].values, findings[0].trust["lime"].verdict
+    methods = [xai.attribution("deeplift", score), xai.attribution("lime", score)]
+    findings = explain(methods, ["a.png"], images, trust=True)
+    findings[0].explanations["lime"].values, findings[0].trust["lime"].verdict
+
+The methods share one score and one reference.
 """
 
 from __future__ import annotations
@@ -25,7 +27,7 @@ NAME_BYTES = 120  # of a poster's name in file names, which may have 255
 
 @dataclass(frozen=True, eq=False)
 class Finding:
-    """All that was found about one poster.
+    """All results about one poster.
 
     name : as people know it, for instance a file name.
     stem : unique and safe in file names (see ``stems``).
@@ -56,26 +58,28 @@ def explain(
 ) -> list[Finding]:
     """Explain the pictures (N, 3, H, W) called ``names`` by every method; with ``trust`` examine each map.
 
-    ``file_stems`` are the names' ``stems`` unless given. ``progress`` is told the finished fraction. Raises
+    ``file_stems`` are the names' ``stems`` unless given. ``progress`` is called with the finished fraction. Raises
     ExplanationError as the methods do.
     """
-    tell = _parts(progress, len(methods) * (1 + len(names) * trust))
-    by_method = {method.name: method.attribute(images, next(tell)) for method in methods}
+    parts = _parts(progress, len(methods) * (1 + len(names) * trust))
+    by_method = {method.name: method.attribute(images, next(parts)) for method in methods}
     findings = []
     for row, (name, stem) in enumerate(zip(names, file_stems or stems(names), strict=True)):
         image = images[row : row + 1]
-        found = {method: one_row(explanation, row) for method, explanation in by_method.items()}
-        wanted = methods if trust else ()
-        checked = {method.name: examine(method, image, found[method.name], next(tell)) for method in wanted}
-        findings.append(Finding(name, stem, image, found, checked))
+        explanations = {method: one_row(explanation, row) for method, explanation in by_method.items()}
+        examined = {
+            method.name: examine(method, image, explanations[method.name], next(parts))
+            for method in (methods if trust else ())
+        }
+        findings.append(Finding(name, stem, image, explanations, examined))
     return findings
 
 
 def _parts(progress: Progress | None, count: int) -> Iterator[Progress]:
-    """One function a part of the work, each told the finished fraction of its own part."""
-    tell = progress or (lambda fraction: None)
+    """One function a part of the work, each called with the finished fraction of its own part."""
+    report = progress or (lambda fraction: None)
     for part in range(count):
-        yield lambda fraction, part=part: tell((part + fraction) / count)  # type: ignore[misc]
+        yield lambda fraction, part=part: report((part + fraction) / count)  # type: ignore[misc]
 
 
 def one_row(explanation: Explanation, row: int) -> Explanation:
@@ -101,15 +105,15 @@ def stems(names: Iterable[str]) -> list[str]:
     """
     taken: set[str] = set()
     numbers: dict[str, int] = {}
-    found = []
+    unique = []
     for name in names:
         plain = stem = _safe(name)
         while stem.casefold() in taken:
             numbers[plain.casefold()] = numbers.get(plain.casefold(), 1) + 1
             stem = f"{plain}-{numbers[plain.casefold()]}"
         taken.add(stem.casefold())
-        found.append(stem)
-    return found
+        unique.append(stem)
+    return unique
 
 
 def _safe(name: str) -> str:

@@ -1,9 +1,11 @@
-"""Posters to explain, by name; each is read, or drawn, only when it is asked for.
+"""Posters to explain, by name; each is read, or generated, only when it is needed.
 
-with ExitStack() as open_files:
-    posters = in_files(Path("posters.zip"), checkpoint.config.size, open_files)
-    posters += drawn([4, 7], checkpoint.generator)
-    posters[0].name, posters[0].read()              # "a.jpg", (1, 3, H, W)
+    with ExitStack() as open_files:
+        posters = in_files(Path("posters.zip"), checkpoint.config.size, open_files)
+        posters += generated([4, 7], checkpoint.generator)
+        posters[0].name, posters[0].read()              # "a.jpg", (1, 3, H, W)
+
+An unreadable file raises at ``read``, not before.
 """
 
 from __future__ import annotations
@@ -61,15 +63,15 @@ def _read(data: bytes, name: str, size: Size) -> Tensor:
     return from_uint8(np.asarray(fit_image(open_image(data, name), size))[None])
 
 
-def drawn(seeds: Iterable[int], generator: Generator) -> list[Poster]:
+def generated(seeds: Iterable[int], generator: Generator) -> list[Poster]:
     """The generator's posters of these seeds."""
 
     def reader(seed: int) -> Callable[[], Tensor]:
         @torch.no_grad()
-        def draw() -> Tensor:  # one at a time: in a batch, the last bits would be others
+        def generate() -> Tensor:  # one at a time: in a batch, the last bits would be others
             poster: Tensor = generator(latents([seed], generator.config))
             return poster
 
-        return draw
+        return generate
 
     return [Poster(f"seed {seed}", "", reader(seed)) for seed in seeds]

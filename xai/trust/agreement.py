@@ -1,8 +1,10 @@
-"""Do two maps say the same? Methods differ in how finely they look, so maps are compared on a common grid.
+"""Do two maps agree? Methods differ in resolution, so maps are compared on a common grid.
 
-compared = compare({"deeplift": map, "lime": other})
-compared.rank[0, 1]          # Spearman's rank correlation
-compared.consensus           # what all of them say, (8, 8)
+    compared = compare({"deeplift": heat, "lime": other})
+    compared.rank[0, 1]          # Spearman's rank correlation
+    compared.consensus           # mean of the maps, each at unit RMS, (8, 8)
+
+Heat maps (H, W) come from ``Explanation.heat``.
 """
 
 from __future__ import annotations
@@ -27,7 +29,7 @@ class Agreement:
 
     names : M method names.
     rank : (M, M) Spearman's correlation; NaN with a map that is the same everywhere.
-    overlap : (M, M), the share of the strongest tenth of cells (by size) that two maps have in common.
+    overlap : (M, M), the proportion of the strongest tenth of cells (by magnitude) that two maps have in common.
     ssim : (M, M), structural similarity (Wang et al. 2004) of the maps, each scaled to its largest size.
     consensus, disagreement : (cells, cells), mean and standard deviation of the maps at unit RMS.
     """
@@ -41,7 +43,7 @@ class Agreement:
 
 
 def compare(maps: Mapping[str, NDArray[np.float32]], cells: int = CELLS) -> Agreement:
-    """Compare maps (H, W) of one picture.
+    """Compare maps (H, W) of one picture; ``cells`` is a side of the common grid.
 
     Raises
     ------
@@ -81,9 +83,9 @@ def rank_correlation(one: Map, other: Map) -> float:
     return float(spearmanr(one.ravel(), other.ravel()).statistic)
 
 
-def top_overlap(one: Map, other: Map, share: float = TOP) -> float:
-    """Share of the strongest cells, by size, that both maps have in common, 0 to 1."""
-    count = max(1, round(share * one.size))
+def top_overlap(one: Map, other: Map, proportion: float = TOP) -> float:
+    """Proportion of the strongest cells, by magnitude, that both maps have in common, 0 to 1."""
+    count = max(1, round(proportion * one.size))
     strongest = [set(np.argsort(-np.abs(values).ravel(), kind="stable")[:count]) for values in (one, other)]
     return len(strongest[0] & strongest[1]) / count
 

@@ -1,15 +1,54 @@
 from __future__ import annotations
 
+from collections.abc import Callable
 from pathlib import Path
+from typing import Any
+
+import pytest
+import torch
+from torch import Tensor
 
 import gan
+import xai
 from tests.xai.nets import pictures
-from xai.bench.library_timings import PEERS
+from xai.bench import library_timings
 from xai.bench.timing import Bench
 
 
-def test_each_method_is_timed_beside_a_library_that_gets_the_same_posters(checkpoints: Path) -> None:
+def values(answer: Any) -> Tensor:
+    """The attributions, or scores, that a job has computed."""
+    if isinstance(answer, xai.Explanation):
+        return answer.values
+    tensor = torch.as_tensor(answer)
+    return tensor.squeeze(-1) if tensor.ndim in (2, 5) else tensor  # a dimension for the one output
+
+
+JOBS = (library_timings.forward, library_timings.deeplift, library_timings.deepshap)
+
+
+@pytest.mark.parametrize("job", JOBS, ids=lambda job: job.__name__)
+def test_each_method_is_timed_beside_a_library_that_computes_the_same(
+    job: Callable[..., Any], checkpoints: Path, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    answers: list[list[Any]] = []
+
+    def once(count: int, *jobs: Callable[[int], Any]) -> list[float]:
+        answers.append([job(1) for job in jobs])
+        return [float(place) for place in range(1, len(jobs) + 1)]  # the peer takes longer
+
+    monkeypatch.setattr(library_timings, "turns", once)
     bench = Bench(checkpoints / "tiny", gan.load(checkpoints / "tiny"), pictures(18, 8), turns=1)
-    for job in PEERS[:-1]:  # LIME takes seconds
-        for row in job(bench):
-            assert row.ours_ms > 0 and row.peer_ms is not None and row.peer_ms > 0 and row.peer
+    rows = list(job(bench))
+    for answer in answers:
+        ours, *theirs = [values(one) for one in answer if one is not None]
+        assert ours.abs().max() > 0
+        assert all(torch.allclose(ours, other.to(ours), atol=1e-4) for other in theirs)
+    assert all(row.peer and row.peer_ms is not None and row.ratio is not None for row in rows)
+    assert rows[0].ratio == 2
+
+
+def test_integrated_gradients_are_compared_at_their_gaps(checkpoints: Path) -> None:
+    bench = Bench(checkpoints / "tiny", gan.load(checkpoints / "tiny"), pictures(18, 8), turns=1)
+    [row] = library_timings.gradients(bench)
+    ours, captum = (float(part.split()[-1]) for part in row.note.split(","))
+    assert 0 <= ours < 1e-2 and 0 <= captum < 1e-2

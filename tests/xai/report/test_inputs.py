@@ -9,7 +9,7 @@ import pytest
 import torch
 
 import gan
-from xai.report.inputs import drawn, in_files
+from xai.report.inputs import generated, in_files
 
 
 @pytest.fixture
@@ -59,7 +59,7 @@ def test_a_path_that_is_not_there_is_one_sentence() -> None:
 def test_a_seed_is_drawn_alone_whatever_stands_beside_it(checkpoints: Path) -> None:
     generator = gan.load(checkpoints / "tiny").generator
     assert generator is not None
-    found = drawn([7, 4], generator)
+    found = generated([7, 4], generator)
     assert [poster.name for poster in found] == ["seed 7", "seed 4"]
     with torch.no_grad():
         assert torch.equal(found[1].read(), generator(gan.latents([4], generator.config)))
