@@ -1,8 +1,10 @@
 """Which pictures look alike to a network, and at which depth.
 
-features = layer_features(discriminator, candidates, "layers.7")
-alike = nearest(features, layer_features(discriminator, image, "layers.7"), count=6)
-alike.indices, alike.similarity
+    features = layer_features(discriminator, candidates, "layers.7")
+    alike = nearest(features, layer_features(discriminator, image, "layers.7"), count=6)
+    alike.indices, alike.similarity
+
+A layer compares pictures by the mean responses of its units: what is in a picture, not where.
 """
 
 from __future__ import annotations
@@ -31,12 +33,12 @@ class Alike:
 def layer_features(network: nn.Module, images: Tensor, layer: str) -> Tensor:
     """Mean response (N, C) of every unit of a layer over the picture (N, 3, H, W): what, not where."""
     private = private_copy(network)
-    found = []
+    responses = []
     for batch in torch.split(images, at_once(BATCH, images.shape[2:])):
         with capture(private, [layer]) as maps:
             private(batch)
-        found.append(maps[layer].mean((2, 3)))
-    return torch.cat(found)
+        responses.append(maps[layer].mean((2, 3)))
+    return torch.cat(responses)
 
 
 def nearest(features: Tensor, query: Tensor, count: int) -> Alike:

@@ -1,11 +1,11 @@
-"""What gave this fake away: D's verdict on a generated poster, shared out among the noise and G's filters.
+"""What gave this fake away: D's logit of a generated poster, attributed to the latent and to G's filters.
 
-    found = blame(generator, discriminator, latents([7], config), latents(range(100, 116), config))
-    found.latents            # (100,) what each noise value adds to the logit, compared with the other posters
-    found.units["layers.5"]  # (256,) what each filter of a layer adds
+    blamed = blame(generator, discriminator, latents([7], config), latents(range(100, 116), config))
+    blamed.latents            # (100,) what each latent dimension adds to the logit, compared with the other posters
+    blamed.units["layers.5"]  # (256,) what each filter of a layer adds
 
-G and D are one chain, so DeepLIFT's multipliers reach every layer of G in one pass backwards, and in every
-layer the shares add up to the same difference (Shrikumar et al. 2017; averaged over references as by
+G and D are one chain, so DeepLIFT's multipliers reach every layer of G in one backward pass, and in every
+layer the attributions add up to the same difference (Shrikumar et al. 2017; averaged over references as by
 Lundberg and Lee 2017).
 """
 
@@ -24,10 +24,10 @@ from xai.networks.score import Score
 
 @dataclass(frozen=True, eq=False)
 class Blame:
-    """Signed shares of the logit's difference from the references' mean, negative where they speak for fake.
+    """Signed attributions of the logit's difference from the references' mean, negative where they speak for fake.
 
     latents : (latent,). units : by layer of G (after its activation function), (U,).
-    gaps : by layer, and "latents": what the shares miss of ``score`` - ``base_score``.
+    gaps : by layer, and "latents": ``score`` - ``base_score`` minus the sum of the attributions.
     """
 
     latents: Tensor
@@ -38,7 +38,7 @@ class Blame:
 
 
 def blame(generator: Generator, discriminator: Discriminator, z: Tensor, references: Tensor) -> Blame:
-    """Share D's logit of the poster of ``z`` (1, latent, 1, 1) out; ``references`` (K, latent, 1, 1).
+    """Attribute D's logit of the poster of ``z`` (1, latent, 1, 1), compared with ``references`` (K, latent, 1, 1).
 
     Raises
     ------
@@ -49,14 +49,14 @@ def blame(generator: Generator, discriminator: Discriminator, z: Tensor, referen
     score.check(z)
     score.check(references)
     if score.chain is None:
-        raise ExplanationError("These networks hold modules that shares cannot be traced through.")
+        raise ExplanationError("These networks hold modules that attributions cannot be traced through.")
     trace, base = score.chain.trace(z), score.chain.trace(references)
     places = {"latents": 0} | activation_outputs(score.chain, "generator.")
     multipliers = score.chain.multipliers(trace, base, list(places.values()))
-    shares = {
+    attributions = {
         name: (multipliers[place] * (trace.before[place] - base.before[place])).mean(0).sum((1, 2))
         for name, place in places.items()
     }
     logit, usual = float(trace.output), float(base.output.mean())
-    gaps = {name: logit - usual - float(share.sum()) for name, share in shares.items()}
-    return Blame(shares.pop("latents"), shares, logit, usual, gaps)
+    gaps = {name: logit - usual - float(values.sum()) for name, values in attributions.items()}
+    return Blame(attributions.pop("latents"), attributions, logit, usual, gaps)

@@ -41,7 +41,7 @@ from xai.networks.score import Score
 
 FIRST_SEED = 3_000_000  # the study's latents are those of this seed and the next ones
 SHOWN_SEEDS = range(1000)  # among which the strongest and weakest posters of a unit are looked for
-AT_ONCE = 32  # posters of which everything between noise and picture is kept, fewer of large ones
+AT_ONCE = 32  # posters whose activations are in memory together, fewer of large ones
 REPLACED = 64  # latents over which the folded replacement is tried
 GREY_LEVEL = 2 / 255  # one of 255 steps of a picture's range -1 to 1
 
@@ -57,42 +57,42 @@ def filters_table(
     Parameters
     ----------
     latents : how many posters; those of ``first_seed`` and the seeds after it.
-    progress : told the share that is done; it calls the study off by raising.
+    progress : called with the finished fraction; an exception in it ends the study.
 
     Raises
     ------
     ExplanationError
-        If the generator waits for genres, fewer than 2 latents are asked for, or there are no such seeds.
+        If the generator waits for genres, there are fewer than 2 latents, or there are no such seeds.
     """
     generator = checkpoint.need_generator()
     if latents < 2:
         raise ExplanationError(f"A study needs at least 2 latents, not {latents}.")
     if not 0 <= first_seed <= 2**32 - latents:
         raise ExplanationError(f"Seeds run from 0 to {2**32 - 1}; {latents} from {first_seed} on do not fit.")
-    tell = progress or (lambda part: None)
+    report = progress or (lambda done: None)
     folded = FoldedGenerator.of(generator)
     score = None if checkpoint.discriminator is None else Score(checkpoint.discriminator)
     z = latents_of(range(first_seed, first_seed + latents), checkpoint.config)
     shown = latents_of(SHOWN_SEEDS, checkpoint.config)
-    moments = _moments(folded, z, lambda part: tell(0.02 * part))
-    strengths = _strengths(folded, shown, lambda part: tell(0.02 + 0.03 * part))
-    partners = {layer: _partners(found) for layer, found in moments.items()}
-    effects = _effects(folded, z, score, partners, lambda part: tell(0.05 + 0.94 * part))
+    moments = _moments(folded, z, lambda done: report(0.02 * done))
+    strengths = _strengths(folded, shown, lambda done: report(0.02 + 0.03 * done))
+    partners = {layer: _partners(one) for layer, one in moments.items()}
+    effects = _effects(folded, z, score, partners, lambda done: report(0.05 + 0.94 * done))
     columns: dict[str, list[NDArray[Any]]] = {name: [] for name in COLUMNS}
     for layer in folded.layers:
         rows = _columns(layer, moments[layer], partners[layer], effects[layer], strengths[layer])
         for name, values in rows.items():
             columns[name].append(values)
-    tell(1.0)
+    report(1.0)
     joined = {name: np.concatenate(parts) for name, parts in columns.items()}
     return FilterTable(**joined, digest=checkpoint.digest, latents=latents, first_seed=first_seed, rule=RULE)
 
 
 @torch.no_grad()
-def _moments(folded: FoldedGenerator, z: Tensor, tell: Progress) -> dict[str, ActivationMoments]:
+def _moments(folded: FoldedGenerator, z: Tensor, report: Progress) -> dict[str, ActivationMoments]:
     by_latent: dict[str, list[Tensor]] = {layer: [] for layer in folded.layers}
     products = {layer: torch.zeros(1, dtype=torch.double) for layer in folded.layers}
-    for trace in _traces(folded, z, tell):
+    for trace in _traces(folded, z, report):
         for layer in folded.layers:
             maps = folded.maps(trace, layer)
             about = (maps - folded.means[layer][:, None, None]).double().flatten(2)
@@ -101,68 +101,68 @@ def _moments(folded: FoldedGenerator, z: Tensor, tell: Progress) -> dict[str, Ac
             by_latent[layer].append(torch.stack([about.mean(2), about.square().mean(2), largest, active]))
             places = about.transpose(0, 1).flatten(1)
             products[layer] = products[layer] + places @ places.T / about.shape[2]
-    found = {}
+    moments = {}
     for layer, parts in by_latent.items():
         mean, square, largest, active = torch.cat(parts, 1)
         covariance = products[layer] / len(z) - mean.mean(0)[:, None] * mean.mean(0)
-        found[layer] = ActivationMoments(folded.means[layer].double(), mean, square, largest, active, covariance)
-    return found
+        moments[layer] = ActivationMoments(folded.means[layer].double(), mean, square, largest, active, covariance)
+    return moments
 
 
-def _traces(folded: FoldedGenerator, z: Tensor, tell: Progress) -> Iterator[Trace]:
+def _traces(folded: FoldedGenerator, z: Tensor, report: Progress) -> Iterator[Trace]:
     rows = at_once(AT_ONCE, folded.size)
     for start in range(0, len(z), rows):
         yield folded.chain.trace(z[start : start + rows], many=True)
-        tell(min(1.0, (start + rows) / len(z)))
+        report(min(1.0, (start + rows) / len(z)))
 
 
-def _strengths(folded: FoldedGenerator, z: Tensor, tell: Progress) -> dict[str, Tensor]:
+def _strengths(folded: FoldedGenerator, z: Tensor, report: Progress) -> dict[str, Tensor]:
     """By layer, mean activation (N, U) of each latent's maps."""
-    found: dict[str, list[Tensor]] = {layer: [] for layer in folded.layers}
-    for trace in _traces(folded, z, tell):
+    strengths: dict[str, list[Tensor]] = {layer: [] for layer in folded.layers}
+    for trace in _traces(folded, z, report):
         for layer in folded.layers:
-            found[layer].append(folded.maps(trace, layer).mean((2, 3)))
-    return {layer: torch.cat(parts) for layer, parts in found.items()}
+            strengths[layer].append(folded.maps(trace, layer).mean((2, 3)))
+    return {layer: torch.cat(parts) for layer, parts in strengths.items()}
 
 
 def _partners(moments: ActivationMoments) -> Partners:
     """The most correlated other unit of each, and the least-squares line from it."""
     variance = moments.products.diagonal().clamp_min(0)
     size = variance.sqrt()
-    still = size <= DEAD
+    constant = size <= DEAD
     correlation = moments.products / (size[:, None] * size).clamp_min(DEAD**2)
-    correlation[still] = 0
-    correlation[:, still] = 0
-    correlation.fill_diagonal_(0)  # a unit is no twin of its own
+    correlation[constant] = 0
+    correlation[:, constant] = 0
+    correlation.fill_diagonal_(0)  # a unit is not its own partner
     partner = correlation.abs().argmax(1)
-    found = correlation.gather(1, partner[:, None])[:, 0].clamp(-1, 1)
-    none = found == 0
-    factor = torch.where(none, 0.0, found * size / size[partner].clamp_min(DEAD))
+    best = correlation.gather(1, partner[:, None])[:, 0].clamp(-1, 1)
+    none = best == 0
+    factor = torch.where(none, 0.0, best * size / size[partner].clamp_min(DEAD))
     centre = moments.usual + moments.mean.mean(0)
     offset = centre - factor * centre[partner]
-    return Partners(torch.where(none, -1, partner), found, factor, offset)
+    return Partners(torch.where(none, -1, partner), best, factor, offset)
 
 
 @torch.no_grad()
 def _effects(
-    folded: FoldedGenerator, z: Tensor, score: Score | None, partners: dict[str, Partners], tell: Progress
+    folded: FoldedGenerator, z: Tensor, score: Score | None, partners: dict[str, Partners], report: Progress
 ) -> dict[str, UnitEffects]:
-    found: dict[str, list[list[Tensor]]] = {layer: [[], [], []] for layer in folded.layers}
+    measured: dict[str, list[list[Tensor]]] = {layer: [[], [], []] for layer in folded.layers}
     logits = []
     for index in range(len(z)):
         trace = folded.trace(z[index : index + 1])
         logits.append(torch.nan if score is None else float(score(trace.output)))
         for place, layer in enumerate(folded.layers):
-            pictures, changes, replaced = found[layer]
+            pictures, changes, replaced = measured[layer]
             one = effects_of(folded, trace, layer, MEAN.changes(folded, trace, layer), score)
             pictures.append(one.effects)
             changes.append(torch.full_like(one.effects, torch.nan) if score is None else one.logit_changes)  # type: ignore[arg-type]
             if index < REPLACED:
                 by_partner = _replacement(folded.maps(trace, layer)[0], partners[layer])
                 replaced.append(effects_of(folded, trace, layer, by_partner).effects)
-            tell((index + (place + 1) / len(folded.layers)) / len(z))
+            report((index + (place + 1) / len(folded.layers)) / len(z))
     of_posters = torch.tensor(logits, dtype=torch.double)
-    return {layer: _stacked(parts, of_posters) for layer, parts in found.items()}
+    return {layer: _stacked(parts, of_posters) for layer, parts in measured.items()}
 
 
 def _stacked(parts: list[list[Tensor]], logits: Tensor) -> UnitEffects:

@@ -35,17 +35,17 @@ class FilterTable:
 
     layer, unit : (U,) where it is.
     mean, spread, largest, active : (U,) of its activation over latents and places: mean, standard deviation,
-        maximum, share of places above 0.
-    effect : (U,) grey levels, mean over latents of the RMS change of the picture without it.
+        maximum, fraction of positions above 0.
+    effect : (U,) grey levels, mean over latents of the RMS change of the picture when it is ablated.
     logit_change, logit_low, logit_high : (U,), mean of D's logit without it minus with it, and its interval;
         NaN without a discriminator.
     partner, correlation : (U,), the most correlated other unit of the layer; -1 and 0 where there is none.
     factor, offset : (U,), the unit is replaced by factor * partner + offset (least squares).
     replaced : (U,) grey levels, what the replacement changes.
-    verdict : (U,) one of VERDICTS, by RULE. confidence : (U,), share of bootstrap resamples over latents
+    verdict : (U,) one of VERDICTS, by RULE. confidence : (U,), fraction of bootstrap resamples over latents
         with the same verdict.
     strongest, weakest : (U, 8) seeds below 1000 with the highest and lowest mean activation, in that order.
-    digest : of the weights. latents : how many were drawn. first_seed : of the first of them. rule : RULE at the
+    digest : of the weights. latents : number of posters. first_seed : seed of the first of them. rule : RULE at the
         time.
     """
 

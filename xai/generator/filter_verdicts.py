@@ -1,7 +1,7 @@
 """The rule by which a filter (unit) of a generator is called essential, useful, redundant, constant, dead or harmful.
 
-    places, confidence = verdicts(moments, partners, effects)             # of one layer's units
-    VERDICTS[places[0]], confidence[0]                                 # "useful", 0.98
+    indices, confidence = verdicts(moments, partners, effects)         # of one layer's units
+    VERDICTS[indices[0]], confidence[0]                                # "useful", 0.98
 
 ``xai.generator.filter_study`` measures the evidence; RULE says the rule in words.
 """
@@ -82,17 +82,17 @@ class UnitEffects:
 def verdicts(
     moments: ActivationMoments, partners: Partners, effects: UnitEffects
 ) -> tuple[NDArray[np.intp], NDArray[np.floating]]:
-    """Places in VERDICTS (U,) by RULE, and the share (U,) of bootstrap resamples over latents with the same."""
+    """Indices into VERDICTS (U,) by RULE, and the fraction (U,) of bootstrap resamples over latents with the same."""
     count = len(effects.logits)
-    drawn = torch.as_tensor(np.random.default_rng(0).multinomial(count, np.full(count, 1 / count), RESAMPLES))
-    [found] = apply_rule(torch.ones(1, count, dtype=torch.double), moments, partners, effects)
-    return found, (apply_rule(drawn.double(), moments, partners, effects) == found).mean(0)
+    resamples = torch.as_tensor(np.random.default_rng(0).multinomial(count, np.full(count, 1 / count), RESAMPLES))
+    [measured] = apply_rule(torch.ones(1, count, dtype=torch.double), moments, partners, effects)
+    return measured, (apply_rule(resamples.double(), moments, partners, effects) == measured).mean(0)
 
 
 def apply_rule(
     weights: Tensor, moments: ActivationMoments, partners: Partners, effects: UnitEffects
 ) -> NDArray[np.intp]:
-    """Places in VERDICTS (B, U) by RULE, where latent n counts ``weights`` (B, N) times."""
+    """Indices into VERDICTS (B, U) by RULE, where latent n counts ``weights`` (B, N) times."""
     tried = weights[:, : len(effects.replaced)]
     spread = spread_of(weights, moments)
     effect = weights @ effects.picture / weights.sum(1, keepdim=True)

@@ -1,10 +1,10 @@
-"""A generator laid open at its filters: what comes before a layer is run once, what comes after as often as needed.
+"""A generator cut at its activation layers: what comes before a layer is run once, what comes after as often as needed.
 
     folded = FoldedGenerator.of(generator)            # once a checkpoint; safe in any number of threads
     trace = folded.trace(z)                   # everything between the noise (1, latent, 1, 1) and the picture
     maps = folded.maps(trace, "layers.5")     # (1, 256, 8, 8)
     for units, pictures in folded.redraw(trace, "layers.5", changes):
-        ...                                    # the picture after each unit's map has changed, one unit at a time
+        ...                                    # the picture with each unit's map changed, one unit at a time
 
 The step after a layer is linear, so a change of one unit changes its output by that unit's part alone: a
 grouped convolution gives the parts of a block of units at a fraction of the full step's cost.
@@ -26,8 +26,7 @@ from xai.networks.hooks import check_given, private_copy
 from xai.networks.jacobian import derivative
 from xai.networks.layers import MEAN_SEEDS
 
-# Units at once, fewer for large pictures; always the same blocks, so that an answer does not depend on what else is
-# asked.
+# Units at once, fewer for large pictures; always the same blocks, so that an answer does not depend on the request.
 BLOCK = 32
 AT_ONCE = 64  # pictures, of which the means are taken
 
@@ -40,7 +39,7 @@ class FoldedGenerator:
     ----------
     places : by activation layer, the step of the chain that takes what the layer gives.
     means, largest : by activation layer, (U,) over the places of ``MEAN_SEEDS``' 64 pictures.
-    latent : number of noise values.
+    latent : number of latent dimensions.
     size : height and width of the pictures.
     """
 
@@ -83,7 +82,7 @@ class FoldedGenerator:
 
     def count(self, layer: str) -> int:
         """How many units a layer has."""
-        return len(self.means[self._known(layer)])
+        return len(self.means[self._checked(layer)])
 
     def trace(self, z: Tensor) -> Trace:
         """Run the latents (N, latent, 1, 1) through; a row's bits do not depend on the other rows."""
@@ -93,7 +92,7 @@ class FoldedGenerator:
 
     def maps(self, trace: Trace, layer: str) -> Tensor:
         """Unit maps (N, U, h, w) of a layer."""
-        return trace.before[self.places[self._known(layer)]]
+        return trace.before[self.places[self._checked(layer)]]
 
     def check(self, layer: str, unit: int) -> None:
         """Raise ExplanationError if there is no such unit."""
@@ -107,14 +106,14 @@ class FoldedGenerator:
 
         Yields blocks of units, in order, and their pictures (n, 3, H, W). ``trace`` is of one latent.
         """
-        after = self.places[self._known(layer)] + 1
+        after = self.places[self._checked(layer)] + 1
         for units in self._blocks(len(changes)):
             yield units, self._finish(after, trace.before[after] + self._parts(layer, changes, units))
 
     @torch.no_grad()
     def derivatives(self, trace: Trace, layer: str, changes: Tensor) -> Iterator[tuple[slice, Tensor]]:
         """The picture's derivative along each unit's ``changes`` (U, h, w): what ``redraw`` adds, to first order."""
-        after = self.places[self._known(layer)] + 1
+        after = self.places[self._checked(layer)] + 1
         for units in self._blocks(len(changes)):
             yield units, derivative(self.chain, trace, after, self._parts(layer, changes, units))
 
@@ -139,10 +138,10 @@ class FoldedGenerator:
         for start in range(0, count, block):
             yield slice(start, min(start + block, count))
 
-    def _known(self, layer: str) -> str:
+    def _checked(self, layer: str) -> str:
         if layer not in self.places:
-            known = ", ".join(self.places)
-            raise ExplanationError(f"{layer!r} is no activation layer of this generator; there are {known}.")
+            names = ", ".join(self.places)
+            raise ExplanationError(f"{layer!r} is no activation layer of this generator; there are {names}.")
         return layer
 
 

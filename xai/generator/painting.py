@@ -69,11 +69,13 @@ def levels(generator: Generator, layer: str) -> Levels:
 
 
 @torch.no_grad()
-def paint(generator: Generator, z: Tensor, edits: Sequence[Edit], known: Mapping[str, Levels] | None = None) -> Tensor:
+def paint(
+    generator: Generator, z: Tensor, edits: Sequence[Edit], measured: Mapping[str, Levels] | None = None
+) -> Tensor:
     """Pictures (N, 3, H, W) of the latents (N, latent, 1, 1) with all edits.
 
     Edits of one layer are applied in order, a later one over an earlier one; the network takes the layers from
-    first to last. ``known`` saves measuring the levels of layers that are in it.
+    first to last. ``measured`` saves measuring the levels of layers that are in it.
 
     Raises
     ------
@@ -88,15 +90,15 @@ def paint(generator: Generator, z: Tensor, edits: Sequence[Edit], known: Mapping
     for edit in edits:
         if edit.layer not in names:
             raise ExplanationError(f"There is no layer {edit.layer!r}; there are {', '.join(names)}.")
-    measured = dict(known or {})
+    by_layer = dict(measured or {})
     worded = {edit.layer for edit in edits if isinstance(edit.value, str) and edit.value != "off"}
-    measured |= _levels(generator, sorted(worded - measured.keys()))
+    by_layer |= _levels(generator, sorted(worded - by_layer.keys()))
     h = z
     for name, module in zip(names, network, strict=True):
         h = module(h)
         for edit in edits:
             if edit.layer == name:
-                h = _applied(h, edit, measured.get(name))
+                h = _applied(h, edit, by_layer.get(name))
     return h
 
 
@@ -174,4 +176,4 @@ def _number(edit: Edit, measured: Levels | None) -> float:
 
 def _levels(generator: Generator, layers: Sequence[str]) -> dict[str, Levels]:
     maps = usual_maps(generator, layers) if layers else {}
-    return {layer: Levels(found.mean((0, 2, 3)), found.amax((0, 2, 3))) for layer, found in maps.items()}
+    return {layer: Levels(one.mean((0, 2, 3)), one.amax((0, 2, 3))) for layer, one in maps.items()}

@@ -75,8 +75,8 @@ def unit_statistics(generator: Generator) -> UnitStatistics:
     total = {layer: torch.zeros(count, dtype=torch.double) for layer, count in layers.items()}
     square = {layer: torch.zeros(count, count, dtype=torch.double) for layer, count in layers.items()}
     for start in range(0, len(FOLD_SEEDS), AT_ONCE):
-        found = activations(generator, latents(FOLD_SEEDS[start : start + AT_ONCE], generator.config), list(layers))
-        for layer, maps in found.items():
+        by_layer = activations(generator, latents(FOLD_SEEDS[start : start + AT_ONCE], generator.config), list(layers))
+        for layer, maps in by_layer.items():
             flat = maps.transpose(0, 1).flatten(1).double()
             places[layer] += flat.shape[1]
             total[layer] += flat.sum(1)
@@ -101,13 +101,13 @@ def prune(
         If a layer or filter does not exist, or a layer would be left without any.
     """
     check_given(generator)
-    kept = _kept(generator, removed)
+    remaining = _remaining(generator, removed)
     if statistics is None and fold != "none" and any(removed.values()):
         statistics = unit_statistics(generator)
-    widths = tuple(len(units) for units in kept)
+    widths = tuple(len(units) for units in remaining)
     pruned = Generator(replace(generator.config, generator_channels=widths[::-1])).eval()
     weight, constant = _convolution(generator, 0).weight, torch.zeros(())
-    for index, units in enumerate(kept):
+    for index, units in enumerate(remaining):
         _convolution(pruned, index).weight.copy_(weight[:, units])
         _keep_constant(_convolution(generator, index), _convolution(pruned, index), units)
         old, new = _norm(generator, index), _norm(pruned, index)
@@ -115,7 +115,7 @@ def prune(
             new.state_dict()[name].copy_(tensor[units] if tensor.ndim else tensor)
         new.bias.add_((_scale(old) * constant).expand(len(old.bias))[units])
         weight, constant = _folded(generator, index, units, fold, statistics)
-    _convolution(pruned, len(kept)).weight.copy_(weight)
+    _convolution(pruned, len(remaining)).weight.copy_(weight)
     return pruned
 
 
@@ -133,7 +133,7 @@ def replacements(
 
     One after the other that filter goes that adds least to the error with which ``prune`` predicts all that are
     gone from those that stay (ridge regression, its penalty included). An error counts by the squared norm of the
-    weights that read the filter, and a cost is a share of the variance that the next layer reads (in the last
+    weights that read the filter, and a cost is a fraction of the variance that the next layer reads (in the last
     layer, of the energy: there a mean is lost with its filter). Of two equal filters one goes for nearly nothing, and
     then the other one only at its full price.
 
@@ -232,11 +232,11 @@ def _fitting(layers: Mapping[str, int], effects: Mapping[str, Tensor] | None) ->
     return effects
 
 
-def first_of(generator: Generator, order: Order, share: float) -> dict[str, list[int]]:
-    """The first ``share`` (0 to 1) of a ranking, by layer; the last filter of a layer always stays."""
+def first_of(generator: Generator, order: Order, fraction: float) -> dict[str, list[int]]:
+    """The first ``fraction`` (0 to 1) of a ranking, by layer; the last filter of a layer always stays."""
     left = activation_layers(generator)
     chosen: dict[str, list[int]] = {}
-    for layer, unit in order[: round(share * len(order))]:
+    for layer, unit in order[: round(fraction * len(order))]:
         if left[layer] > 1:
             left[layer] -= 1
             chosen.setdefault(layer, []).append(unit)
@@ -269,11 +269,11 @@ def _milliseconds(generators: Sequence[Generator], turns: int = 9) -> list[float
     return [1000 * median(times[2:]) for times in spent]  # the first turns warm up
 
 
-def _kept(generator: Generator, removed: Removed) -> list[Tensor]:
+def _remaining(generator: Generator, removed: Removed) -> list[Tensor]:
     layers = activation_layers(generator)
     for layer in removed:
         _checked(generator, layer)
-    kept = []
+    remaining = []
     for layer, count in layers.items():
         gone = set(removed.get(layer, ()))
         outside = [unit for unit in gone if not 0 <= unit < count]
@@ -282,8 +282,8 @@ def _kept(generator: Generator, removed: Removed) -> list[Tensor]:
         left = [unit for unit in range(count) if unit not in gone]
         if not left:
             raise ExplanationError(f"{layer} would be left without any filter.")
-        kept.append(torch.tensor(left))
-    return kept
+        remaining.append(torch.tensor(left))
+    return remaining
 
 
 def _checked(generator: Generator, layer: str) -> str:
@@ -294,23 +294,23 @@ def _checked(generator: Generator, layer: str) -> str:
 
 
 def _folded(
-    generator: Generator, index: int, kept: Tensor, fold: Fold, statistics: UnitStatistics | None
+    generator: Generator, index: int, remaining: Tensor, fold: Fold, statistics: UnitStatistics | None
 ) -> tuple[Tensor, Tensor]:
-    """The next layer's weight for the kept filters of this one, and the constant that it gains (per output)."""
+    """The next layer's weight for the remaining filters of this one, and the constant that it gains (per output)."""
     following = _convolution(generator, index + 1)
     weight, count = following.weight, following.weight.shape[0]
-    gone = torch.tensor([unit for unit in range(count) if unit not in set(kept.tolist())], dtype=torch.long)
-    if statistics is None or fold == "none" or not len(gone):
-        return weight[kept], torch.zeros(weight.shape[1])
+    removed = torch.tensor([unit for unit in range(count) if unit not in set(remaining.tolist())], dtype=torch.long)
+    if statistics is None or fold == "none" or not len(removed):
+        return weight[remaining], torch.zeros(weight.shape[1])
     layer = f"layers.{3 * index + 2}"
     means = statistics.mean[layer]
-    shares = torch.zeros(len(kept), len(gone), dtype=torch.double)
+    coefficients = torch.zeros(len(remaining), len(removed), dtype=torch.double)
     if fold == "regression":
-        shares = _regression(_regression_matrix(generator, layer, statistics), kept, gone)
+        coefficients = _regression(_regression_matrix(generator, layer, statistics), remaining, removed)
     constant = torch.zeros(count)
-    constant[gone] = (means[gone] - means[kept] @ shares).float()
+    constant[removed] = (means[removed] - means[remaining] @ coefficients).float()
     inner: Tensor = following(constant[None, :, None, None].expand(1, -1, 3, 3).contiguous())
-    gained = weight[kept] + torch.einsum("kg,gohw->kohw", shares.float(), weight[gone])
+    gained = weight[remaining] + torch.einsum("kg,gohw->kohw", coefficients.float(), weight[removed])
     return gained, inner[0, :, 2:4, 2:4].mean((1, 2))  # every phase of the stride once
 
 
@@ -321,10 +321,10 @@ def _regression_matrix(generator: Generator, layer: str, statistics: UnitStatist
     return covariance + mean.outer(mean) if layer == last else covariance
 
 
-def _regression(covariance: Tensor, kept: Tensor, gone: Tensor) -> Tensor:
+def _regression(covariance: Tensor, remaining: Tensor, removed: Tensor) -> Tensor:
     """Ridge regression (K, G) of the filters that go on those that stay."""
-    inner = covariance[kept][:, kept] + _ridge(covariance) * torch.eye(len(kept), dtype=covariance.dtype)
-    return torch.linalg.solve(inner, covariance[kept][:, gone])  # type: ignore[no-any-return]  # torch.linalg has no types
+    inner = covariance[remaining][:, remaining] + _ridge(covariance) * torch.eye(len(remaining), dtype=covariance.dtype)
+    return torch.linalg.solve(inner, covariance[remaining][:, removed])  # type: ignore[no-any-return]  # torch.linalg has no types
 
 
 def _ridge(covariance: Tensor) -> float:

@@ -1,10 +1,10 @@
-"""DirectionStudy in the space of noise, measured: what each does to a poster, and a name only where that is certain.
+"""Directions in latent space, measured: what each does to a poster, and a label only where that is certain.
 
-    found = study_directions(generator, score, seed=0)
-    for direction in found.directions:
+    study = study_directions(generator, score, seed=0)
+    for direction in study.directions:
         direction.family, direction.name, direction.label      # "measured", "warmth", "warmth"
         direction.effects                                      # what +-2 along it does to every statistic
-    found.agreement.overlap                                    # do the families find the same?
+    study.agreement.overlap                                    # do the families find the same?
 
 ``xai.latents.directions`` finds them. Random directions go through the same measurement and are the control.
 """
@@ -48,7 +48,7 @@ STUDY_SEED = 1_000_000  # seeds from here on: nobody's favourite posters
 
 @dataclass(frozen=True, eq=False)
 class FamilyAgreement:
-    """Do the families find the same?
+    """Whether the families find the same directions.
 
     families : in the order of the rows and columns.
     overlap : (F, F), mean squared cosine of the principal angles of two spans of ``top`` directions each: 1 the
@@ -162,7 +162,7 @@ def sample_statistics(
 ) -> Tensor:
     """Statistics (N, S) of the posters of ``z`` (N, latent, 1, 1); no picture is kept."""
     check_latents(z)
-    generate, report = fast_generator(generator), progress or (lambda share: None)
+    generate, report = fast_generator(generator), progress or (lambda done: None)
     found: list[Tensor] = []
     rows = at_once(AT_ONCE, size_of(generator, z))
     for number, part in enumerate(torch.split(z, rows), 1):
@@ -179,18 +179,18 @@ def measure_effects(
     score: Score | None = None,
     progress: Progress | None = None,
 ) -> list[dict[str, StatisticChange]]:
-    """For each direction what the statistics gain on the way from z - 2 v to z + 2 v, over z (N, latent, 1, 1).
+    """For each direction how the statistics change from z - 2 v to z + 2 v, over z (N, latent, 1, 1).
 
     spread : (S,), the unit of each statistic: its standard deviation over random posters. A statistic
         without any has the effect 0.
     """
     check_latents(z)
-    report = progress or (lambda share: None)
+    report = progress or (lambda done: None)
     unit = torch.where(spread > 1e-9, spread, torch.inf).double()
     found = []
     for number, direction in enumerate(directions, 1):
-        way = MOVE * torch.from_numpy(direction.vector).to(z)[None, :, None, None]
-        ends = sample_statistics(generator, torch.cat([z + way, z - way]), score).double()
+        step = MOVE * torch.from_numpy(direction.vector).to(z)[None, :, None, None]
+        ends = sample_statistics(generator, torch.cat([z + step, z - step]), score).double()
         change = (ends[: len(z)] - ends[len(z) :]) / unit
         mean, error = change.mean(0), change.std(0) / len(z) ** 0.5
         found.append(
@@ -241,4 +241,4 @@ def _of_chance(effects: Sequence[Mapping[str, StatisticChange]]) -> float:
 
 
 def _part(report: Progress, start: float, end: float) -> Progress:
-    return lambda share: report(start + (end - start) * share)
+    return lambda done: report(start + (end - start) * done)

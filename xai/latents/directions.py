@@ -1,14 +1,14 @@
-"""DirectionStudy in the space of noise that may mean something, found in four ways.
+"""Directions in latent space that may mean something, found in four ways.
 
-    pca(generator, z)              activations of a later layer, brought back to noise by regression (GANSpace,
+    pca(generator, z)              activations of a later layer, regressed back to latents (GANSpace,
                                    Harkonen et al. 2020)
     closed_form(generator)         eigenvectors of the first layer's weight with its BatchNorm (SeFa, Shen and
                                    Zhou 2021)
     jacobian_directions(gram)      eigenvectors of the mean of J'J, J = dG/dz
-    measured(z, values, names)     ridge regression from noise to a statistic of the picture
+    measured(z, values, names)     ridge regression from latents to a statistic of the picture
     random_directions(latent)      nothing: the control
 
-What they do to pictures, and whether they deserve a name, is measured by ``xai.latents.direction_study``.
+What they do to pictures, and whether they deserve a label, is measured by ``xai.latents.direction_study``.
 """
 
 from __future__ import annotations
@@ -61,7 +61,7 @@ class Direction:
     name : unique within its family.
     family : one of ``FAMILIES``, or ``CONTROL``.
     vector : (latent,), of norm 1; with a label it points to where that statistic grows.
-    strength : the family's own measure: share of the variance (pca, closed_form, jacobian), held-out R2
+    strength : the family's own measure: fraction of the variance (pca, closed_form, jacobian), held-out R2
         (measured), 0 (random). DirectionStudy of a family come in its order.
     label : the statistic that it changes most, or None where the measurement does not support one.
     effects : for each statistic; empty until measured.
@@ -115,8 +115,8 @@ def pca(generator: Generator, z: Tensor, layer: str | None = None, count: int = 
     coordinates = coordinates[:, -count:].flip(1)
     noise = z.double().flatten(1)
     vectors = (noise - noise.mean(0)).T @ coordinates  # coordinates are orthogonal: one regression for each
-    shares = energy.flip(0)[:count] / energy.sum().clamp_min(1e-30)
-    return _family("pca", vectors, shares)
+    fractions = energy.flip(0)[:count] / energy.sum().clamp_min(1e-30)
+    return _family("pca", vectors, fractions)
 
 
 def middle_layer(generator: Generator) -> str:
@@ -217,16 +217,16 @@ def along(generator: Generator, z: Tensor, direction: Direction, distances: Sequ
 
 def _largest(family: str, gram: Tensor, count: int) -> list[Direction]:
     energy, vectors = torch.linalg.eigh(gram)
-    shares = energy.flip(0)[:count] / energy.sum().clamp_min(1e-30)
-    return _family(family, vectors.flip(1)[:, :count], shares)
+    fractions = energy.flip(0)[:count] / energy.sum().clamp_min(1e-30)
+    return _family(family, vectors.flip(1)[:, :count], fractions)
 
 
-def _family(family: str, vectors: Tensor, shares: Tensor) -> list[Direction]:
+def _family(family: str, vectors: Tensor, fractions: Tensor) -> list[Direction]:
     """Columns of ``vectors`` as directions; the sign, which is arbitrary, makes the largest entry positive."""
     found = []
-    for number, (column, share) in enumerate(zip(vectors.T, shares.tolist(), strict=True), 1):
+    for number, (column, fraction) in enumerate(zip(vectors.T, fractions.tolist(), strict=True), 1):
         size = float(column.norm())
-        if size > 0 and share > 1e-12:
+        if size > 0 and fraction > 1e-12:
             sign = 1.0 if float(column[column.abs().argmax()]) > 0 else -1.0
-            found.append(Direction(f"{family} {number}", family, (sign * column / size).numpy(), float(share)))
+            found.append(Direction(f"{family} {number}", family, (sign * column / size).numpy(), float(fraction)))
     return found

@@ -72,7 +72,7 @@ def train_encoder(
     """
     if steps < 1:
         raise ExplanationError(f"An encoder is trained for at least 1 step, not {steps}.")
-    generate, report = fast_generator(generator), progress or (lambda share: None)
+    generate, report = fast_generator(generator), progress or (lambda done: None)
     config = generator.config
     random = torch.Generator().manual_seed(seed)
     encoder = _fresh(config.resolution, config.latent, config.aspect, random).to(memory_format=torch.channels_last)

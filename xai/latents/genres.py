@@ -1,13 +1,13 @@
 """What conditioning on a genre does: each genre swept for one poster, and its effects over many.
 
-    found = genre_sweep(checkpoint.generator, z)            # each genre alone, from not asked for to fully asked for
-    found.pixels[2, -1]                                     # uint8 (H, W, 3): the third genre, fully asked for
-    found.sheet().pixels                                    # one row a genre, one column a strength
-    found.statistics[2, -1]                                 # what that does to brightness, warmth, ...
+    sweep = genre_sweep(checkpoint.generator, z)            # each genre alone, its label from 0 to 1
+    sweep.pixels[2, -1]                                     # uint8 (H, W, 3): the third genre, with label 1
+    sweep.sheet().pixels                                    # one row a genre, one column a strength
+    sweep.statistics[2, -1]                                 # what that does to brightness, warmth, ...
 
     genre_effects(checkpoint.generator, latents(range(64), checkpoint.config)).rms     # over many posters
 
-Labels run from -1 (asked not to be of the genre) over 0 (nothing said) to 1 (asked to be of it).
+Labels run from -1 (not of the genre) over 0 (no condition) to 1 (of the genre).
 """
 
 from __future__ import annotations
@@ -33,7 +33,7 @@ from xai.networks.hooks import private_copy
 from xai.networks.score import Score
 from xai.render import Sprite, sprite
 
-Asked = Callable[[Tensor, Tensor], Tensor]
+Conditional = Callable[[Tensor, Tensor], Tensor]
 Floats = NDArray[np.float64]
 
 STRENGTHS = (0.0, 0.25, 0.5, 0.75, 1.0)
@@ -45,12 +45,12 @@ NORMAL_95 = 1.96  # standard errors to either end of a 95 % interval
 
 @dataclass(frozen=True, eq=False)
 class GenreSweep:
-    """Each genre asked for alone, at every strength, for one poster.
+    """Each genre alone as the condition, at every strength, for one poster.
 
     genres : G names. strengths : S labels. names : T statistics, those of :mod:`xai.latents.picture_statistics`.
     pixels : uint8 (G, S, H, W, 3).
-    change : (G, S), root mean square distance from the poster that nothing is asked for, 0 to 1 (black to white).
-    statistics : (G, S, T), each statistic minus that of the poster that nothing is asked for.
+    change : (G, S), root mean square distance from the poster without a condition, 0 to 1 (black to white).
+    statistics : (G, S, T), each statistic minus that of the poster without a condition.
     seconds : wall time.
     """
 
@@ -76,19 +76,20 @@ def genre_sweep(
     score: Score | None = None,
     progress: Progress | None = None,
 ) -> GenreSweep:
-    """Ask for each of ``genres`` (or of all) alone, at each of ``strengths``, with the noise ``z`` (1, latent, 1, 1).
+    """Condition on each of ``genres`` (default all) alone, at each of ``strengths``, for one ``z`` (1, latent, 1, 1).
 
     With ``score``, for instance of a discriminator that is given no genre, D's logit is the last statistic.
-    ``progress`` is told the share that is done, 0 to 1; an exception in it ends the work.
+    ``progress`` is called with the finished fraction, 0 to 1; an exception in it ends the work.
 
     Raises
     ------
     ExplanationError
-        If the generator knows no genres, or not these; if ``z`` is not one latent, or a strength is not from -1 to 1.
+        If the generator was trained without genres, or without these, ``z`` is not one latent, or a strength is not
+        from -1 to 1.
     """
-    started, report = time.perf_counter(), progress or (lambda share: None)
+    started, report = time.perf_counter(), progress or (lambda done: None)
     check_latents(z, 1)
-    generate, places = _asking(generator), _places(generator, genres)
+    generate, places = _conditional(generator), _places(generator, genres)
     if not strengths or not all(-1 <= strength <= 1 for strength in strengths):
         raise ExplanationError("A sweep needs at least one strength, each from -1 to 1.")
     labels = torch.zeros(len(places), len(strengths), len(generator.config.genres))
@@ -120,13 +121,13 @@ def genre_sweep(
 
 @dataclass(frozen=True, eq=False)
 class GenreEffects:
-    """What asking for each genre alone does, averaged over N posters.
+    """What conditioning on each genre alone does, averaged over N posters.
 
     genres : G names. names : T statistics.
     rms, rms_error : (G,), mean over posters of the root mean square change of the picture, 0 to 1 (black to white),
         and its standard error.
     statistics, statistics_error : (G, T), mean change of each statistic, and its standard error.
-    spread : (T,), standard deviation of each statistic over posters that nothing is asked for: how much noise alone
+    spread : (T,), standard deviation of each statistic over posters without a condition: how much the latent alone
         changes it.
     """
 
@@ -145,7 +146,7 @@ class GenreEffects:
 
     @property
     def standardised(self) -> Floats:
-        """(G, T), mean change of each statistic in standard deviations over posters without a genre asked for."""
+        """(G, T), mean change of each statistic in standard deviations over posters without a condition."""
         return self.statistics / np.maximum(self.spread, 1e-9)
 
     @property
@@ -163,16 +164,16 @@ def genre_effects(
     score: Score | None = None,
     progress: Progress | None = None,
 ) -> GenreEffects:
-    """Compare the posters of ``z`` (N, latent, 1, 1), N at least 2, with and without each genre asked for.
+    """Compare the posters of ``z`` (N, latent, 1, 1), N at least 2, with and without each genre as the condition.
 
     Raises
     ------
     ExplanationError
         As for :func:`genre_sweep`, and for fewer than two latents.
     """
-    report = progress or (lambda share: None)
+    report = progress or (lambda done: None)
     check_latents(z)
-    generate, places = _asking(generator), _places(generator, genres)
+    generate, places = _conditional(generator), _places(generator, genres)
     if len(z) < 2 or not -1 <= strength <= 1:
         raise ExplanationError("Effects need at least two latents, and a strength from -1 to 1.")
     labels = torch.zeros(len(places), len(generator.config.genres))
@@ -181,10 +182,12 @@ def genre_effects(
     for done, part in _parts(z, generator):
         plain = generate(part, torch.zeros(len(part), labels.shape[1]))
         usual.append(picture_statistics.measure_statistics(plain, score))
-        asked = [generate(part, label.expand(len(part), -1)) for label in labels]
-        distances.append(torch.stack([_distance(pictures, plain) for pictures in asked], 1))
+        conditioned = [generate(part, label.expand(len(part), -1)) for label in labels]
+        distances.append(torch.stack([_distance(pictures, plain) for pictures in conditioned], 1))
         changes.append(
-            torch.stack([picture_statistics.measure_statistics(pictures, score) - usual[-1] for pictures in asked], 1)
+            torch.stack(
+                [picture_statistics.measure_statistics(pictures, score) - usual[-1] for pictures in conditioned], 1
+            )
         )
         report(done)
     rms, rms_error = _mean(torch.cat(distances))
@@ -194,25 +197,25 @@ def genre_effects(
     return GenreEffects(names, picture_statistics.names(score), rms, rms_error, moved, moved_error, spread)
 
 
-def _asking(generator: Generator) -> Asked:
+def _conditional(generator: Generator) -> Conditional:
     """Noise and labels to pictures, in eval mode."""
     if not generator.config.genres:
-        raise ExplanationError("This generator knows no genres, so none can be asked for.")
+        raise ExplanationError("This generator was trained without genres, so it cannot be conditioned on one.")
     return private_copy(generator, labels_come=True)
 
 
 def _places(generator: Generator, genres: Sequence[str] | None) -> list[int]:
-    known = generator.config.genres
-    chosen = known if genres is None else tuple(genres)
-    unknown = [genre for genre in chosen if genre not in known]
+    trained = generator.config.genres
+    chosen = trained if genres is None else tuple(genres)
+    unknown = [genre for genre in chosen if genre not in trained]
     if unknown or not chosen:
         wrong = f"no genre {unknown[0]!r}" if unknown else "no empty choice of genres"
-        raise ExplanationError(f"This generator knows {wrong}; it knows {', '.join(known)}.")
-    return [known.index(genre) for genre in chosen]
+        raise ExplanationError(f"This generator knows {wrong}; it knows {', '.join(trained)}.")
+    return [trained.index(genre) for genre in chosen]
 
 
 def _parts(rows: Tensor, generator: Generator) -> Iterator[tuple[float, Tensor]]:
-    """Rows that fit into memory together, with the share that is done after them."""
+    """Rows that fit into memory together, with the finished fraction after them."""
     done = 0
     for part in torch.split(rows, at_once(AT_ONCE, generator.config.size)):
         done += len(part)

@@ -1,8 +1,8 @@
-"""Ways through the space of noise: between two posters, and towards the middle.
+"""Paths through latent space: between two posters, and towards its centre.
 
-    found = path(generator, a, b, frames=16)       # pictures of an even walk from one latent to the other
+    walk = path(generator, a, b, frames=16)        # pictures of an even walk from one latent to the other
     shorter = scaled(z, 0.7)                       # truncation: nearer to what the generator has seen most
-    norm_of(z).share                               # how many random latents are shorter
+    norm_of(z).quantile                            # fraction of random latents that are shorter
 
 A normal latent of 100 values is about 10 long, nearly always between 8.6 and 11.4: straight lines between two of
 them pass through lengths of 7 that the generator has never seen, great circles do not (Shoemake 1985; White
@@ -36,16 +36,16 @@ class Norm:
     """A latent's length beside what is to be expected.
 
     value : its norm.
-    expected : root of the number of values, 10 for 100 of them.
+    expected : root of the number of dimensions, 10 for 100 of them.
     low, high : 95 % of random latents lie between.
-    share : of random latents that are shorter, 0 to 1.
+    quantile : fraction of random latents that are shorter, 0 to 1.
     """
 
     value: float
     expected: float
     low: float
     high: float
-    share: float
+    quantile: float
 
 
 @dataclass(frozen=True, eq=False)
@@ -56,7 +56,7 @@ class Path:
     pixels : uint8 (frames, H, W, 3).
     norms : (frames,).
     steps : (frames - 1,), root mean square change of the picture from frame to frame, 0 to 1 (black to white):
-        even steps in noise need not look even.
+        even steps of the latent need not look even.
     angle : between the two latents, in radians.
     """
 
@@ -76,11 +76,11 @@ class Path:
         return float(self.steps.max() / max(self.steps.mean(), 1e-9))
 
 
-def slerp(start: Tensor, end: Tensor, shares: Tensor) -> Tensor:
+def slerp(start: Tensor, end: Tensor, positions: Tensor) -> Tensor:
     """Latents (T, latent, 1, 1) on the great circle from ``start`` to ``end`` (1, latent, 1, 1).
 
     The direction turns at constant speed (Shoemake 1985), the norm goes evenly from one to the other. The
-    shares 0 and 1 give the two ends bit for bit.
+    positions 0 and 1 give the two ends bit for bit.
 
     Raises
     ------
@@ -90,9 +90,9 @@ def slerp(start: Tensor, end: Tensor, shares: Tensor) -> Tensor:
     check_latents(start, 1)
     check_latents(end, 1)
     if start.shape != end.shape:
-        raise ExplanationError(f"There is no way from {start.shape[1]} noise values to {end.shape[1]}.")
+        raise ExplanationError(f"There is no path from {start.shape[1]} latent dimensions to {end.shape[1]}.")
     # Double precision: the angle of nearly parallel vectors would be lost in single precision.
-    a, b, t = start.double().flatten(), end.double().flatten(), shares.double().reshape(-1, 1)
+    a, b, t = start.double().flatten(), end.double().flatten(), positions.double().reshape(-1, 1)
     long_a, long_b = a.norm(), b.norm()
     if not (long_a > 0 and long_b > 0):
         raise ExplanationError("A latent of zeros has no direction, so no great circle leads to it.")
@@ -104,9 +104,9 @@ def slerp(start: Tensor, end: Tensor, shares: Tensor) -> Tensor:
         turned = a + t * (b - a)
     else:
         turned = (torch.sin((1 - t) * angle) * a + torch.sin(t * angle) * b) / math.sin(angle)
-    found = (turned * (long_a + t * (long_b - long_a))).to(start.dtype)
-    found = torch.where(t == 0, start.flatten(), torch.where(t == 1, end.flatten(), found))
-    return found[:, :, None, None]
+    between = (turned * (long_a + t * (long_b - long_a))).to(start.dtype)
+    between = torch.where(t == 0, start.flatten(), torch.where(t == 1, end.flatten(), between))
+    return between[:, :, None, None]
 
 
 def angle_between(a: Tensor, b: Tensor) -> float:
@@ -124,9 +124,9 @@ def path(generator: Generator, start: Tensor, end: Tensor, frames: int = 16, pro
         As for :func:`slerp`, and for fewer than two frames.
     """
     if frames < 2:
-        raise ExplanationError(f"A way has at least 2 frames, not {frames}.")
+        raise ExplanationError(f"A path has at least 2 frames, not {frames}.")
     latents = slerp(start, end, torch.linspace(0, 1, frames, dtype=torch.double))
-    generate, report = fast_generator(generator), progress or (lambda share: None)
+    generate, report = fast_generator(generator), progress or (lambda done: None)
     report(0.0)
     pictures = []
     for part in torch.split(latents, at_once(AT_ONCE, size_of(generator, start))):

@@ -1,4 +1,4 @@
-"""Numbers that say in a word what a picture looks like.
+"""Statistics of a picture, each with a name that says what it looks like.
 
     STATISTICS["warmth"](images)            # (N,)
     measure_statistics(images, score)                  # (N, S): all of them, D's logit last
@@ -18,7 +18,7 @@ from xai.networks.score import Score
 from xai.render import LUMINANCE_WEIGHTS
 
 LOGIT = "logit"
-TITLE_BAND = (0.68, 0.94)  # rows, in shares of the square in the middle, in which most posters have their title
+TITLE_BAND = (0.68, 0.94)  # rows, as fractions of the square in the middle, in which most posters have their title
 FLAT = 1e-4  # variance below which a picture counts as one colour; a grey level is 4e-3
 
 
@@ -94,7 +94,7 @@ def title_edges(images: Tensor) -> Tensor:
 def title_band(height: int, width: int) -> slice:
     """Rows of the title, at least two: ``TITLE_BAND`` of the square that is cut out of a poster's middle.
 
-    A poster of 2:3 shows more above and below, so the same rows of the poster are other shares of the height.
+    A poster of 2:3 shows more above and below, so the same rows of the poster are other fractions of the height.
     """
     side = min(height, width)
     above = (height - side) // 2

@@ -1,16 +1,16 @@
-"""How much each noise value matters: over all posters, for a statistic, for a place.
+"""How much each latent dimension matters: over all posters, for a statistic, for a region.
 
-    found = importance(generator, score, samples=256)
-    found.picture.value                       # (latent,): share of all the variety that is lost without value k
-    found.cells.value[:, 7, 2]                # the same for one cell of the picture
-    found.of("brightness").value              # the same for a statistic
-    local_sensitivity(generator, z).rms                   # the slope instead: root mean square of dG/dz
+    result = importance(generator, score, samples=256)
+    result.picture.value                      # (latent,): fraction of the variance that involves dimension k
+    result.cells.value[:, 7, 2]               # the same for one cell of the picture
+    result.of("brightness").value             # the same for a statistic
+    local_sensitivity(generator, z).rms       # to first order instead: root mean square of dG/dz
 
-The Sobol total index of a value is the share of the variance that goes when all other values are known: its
-effect alone and in company. Indices of values that act together count what they do together once for each,
-so their sum is 1 or more. The estimator is Jansen's (1999; best of those compared by Saltelli et al. 2010,
-table 2 f), with normal inputs; indices of several outputs together are those of Gamboa et al. 2014: variances
-and squared changes are added up before they are divided.
+The Sobol total index of a dimension is the fraction of the variance that remains when all others are fixed: its
+effect alone and in interactions. An interaction counts once for each dimension in it, so the sum is 1 or more.
+The estimator is Jansen's (1999; best of those compared by Saltelli et al. 2010, table 2 f), with normal inputs;
+indices of several outputs together are those of Gamboa et al. 2014: variances and squared changes are added up
+before they are divided.
 """
 
 from __future__ import annotations
@@ -67,7 +67,7 @@ class Index:
 
 @dataclass(frozen=True, eq=False)
 class Importance:
-    """Total indices of every noise value.
+    """Total indices of every latent dimension.
 
     names : of the statistics.
     statistics : (latent, S), for each picture statistic.
@@ -103,12 +103,12 @@ class Importance:
 
     @property
     def most_influential(self) -> NDArray[np.intp]:
-        """(grid, grid), the noise value with the largest index in each cell."""
+        """(grid, grid), the dimension with the largest index in each cell."""
         return np.asarray(self.cells.value.argmax(0))
 
     @property
     def certain(self) -> NDArray[np.bool_]:
-        """(grid, grid), whether the most_influential's interval lies above those of all other values."""
+        """(grid, grid), whether the interval of ``most_influential`` lies above those of all others."""
         owned = np.arange(len(self.cells.value))[:, None, None] == self.most_influential
         others = np.where(owned, 0.0, self.cells.high).max(0)
         return np.asarray(np.where(owned, self.cells.low, 0.0).max(0) > others)
@@ -122,11 +122,11 @@ def importance(
     seed: int = 0,
     progress: Progress | None = None,
 ) -> Importance:
-    """Sobol total indices of every noise value, for picture statistics, cells and the picture as a whole.
+    """Sobol total indices of every latent dimension, for picture statistics, cells and the picture as a whole.
 
     Generates ``samples * (latent + 5)`` pictures, about 3 ms of one core each at 64 x 64, and keeps none.
-    With ``score`` D's logit is one of the statistics. ``progress`` is told the share that is done; an exception in
-    it ends the work.
+    With ``score`` D's logit is one of the statistics. ``progress`` is called with the finished fraction; an
+    exception in it ends the work.
 
     Raises
     ------
@@ -146,12 +146,12 @@ def importance(
         return [picture_statistics.measure_statistics(pictures, score)[:, :, None], cells, pictures.flatten(1)[:, None]]
 
     started = time.perf_counter()
-    found = total_indices(outputs, generator.config.latent, samples, seed, progress)
+    indices = total_indices(outputs, generator.config.latent, samples, seed, progress)
     return Importance(
         picture_statistics.names(score),
-        found[0],
-        found[1].shaped(grid, grid),
-        found[2].shaped(),
+        indices[0],
+        indices[1].shaped(grid, grid),
+        indices[2].shaped(),
         samples,
         time.perf_counter() - started,
     )
@@ -163,9 +163,9 @@ def total_indices(
 ) -> list[Index]:
     """Sobol total indices of ``inputs`` independent standard normal numbers, by Jansen's estimator.
 
-    outputs : points (n, inputs) to tensors (n, Q, P); Q outputs are judged each, the P parts of one together.
+    outputs : points (n, inputs) to tensors (n, Q, P); an index for each of the Q outputs, over its P parts together.
 
-    A row of the sample is a point, the same point with one input after the other drawn anew, and other
+    A row of the sample is a point, the same point with one input after the other resampled, and other
     independent points for the variance. The same seed gives the same rows.
 
     Raises
@@ -175,16 +175,16 @@ def total_indices(
     """
     if samples < 2:
         raise ExplanationError(f"Total indices need at least 2 samples, not {samples}.")
-    random, report = torch.Generator().manual_seed(seed), progress or (lambda share: None)
+    random, report = torch.Generator().manual_seed(seed), progress or (lambda done: None)
     groups = min(GROUPS, samples)
     changes: list[Tensor] = []
     variances: list[Tensor] = []
     report(0.0)
     for rows in torch.split(torch.arange(samples), max(1, AT_ONCE // (inputs + POINTS))):
-        drawn = torch.stack([_row(inputs, random) for _ in rows])  # (rows, inputs + POINTS, inputs)
+        points = torch.stack([_row(inputs, random) for _ in rows])  # (rows, inputs + POINTS, inputs)
         group = rows * groups // samples
-        for view, found in enumerate(outputs(drawn.flatten(0, 1))):
-            change, variance = _moved(found.reshape(len(rows), -1, *found.shape[1:]), inputs)
+        for view, values in enumerate(outputs(points.flatten(0, 1))):
+            change, variance = _moved(values.reshape(len(rows), -1, *values.shape[1:]), inputs)
             if view == len(changes):
                 changes.append(torch.zeros(groups, *change.shape[1:], dtype=torch.double))
                 variances.append(torch.zeros(groups, *variance.shape[1:], dtype=torch.double))
@@ -205,7 +205,7 @@ def _moved(values: Tensor, inputs: int) -> tuple[Tensor, Tensor]:
 
 
 def _row(inputs: int, random: torch.Generator) -> Tensor:
-    """(inputs + POINTS, inputs): a point with input k drawn anew for each k, and the independent points."""
+    """(inputs + POINTS, inputs): a point with input k resampled for each k, and the independent points."""
     points = torch.randn(POINTS, inputs, generator=random)  # row by row: the bits must not depend on the batch
     point, other = points[0], points[1]
     changed = point.repeat(inputs, 1)
@@ -228,12 +228,12 @@ def _ratio(above: NDArray[np.float64], below: NDArray[np.float64]) -> NDArray[np
     return np.divide(above, below, out=np.zeros(np.broadcast_shapes(above.shape, below.shape)), where=below > 0)
 
 
-# ---- slopes --------------------------------------------------------------------------------------------
+# ---- local --------------------------------------------------------------------------------------------
 
 
 @dataclass(frozen=True, eq=False)
 class LocalSensitivity:
-    """Slopes averaged over posters: what a small step does, where an index says what any step does.
+    """Gradients averaged over posters: what a small step does, where an index says what any step does.
 
     rms : (latent,), root mean square of dG/dz over posters, pixels and colours; the picture's own range is 2.
     error : (latent,), standard error of ``rms`` from the number of posters; NaN for one poster.
@@ -247,7 +247,7 @@ class LocalSensitivity:
 
 
 def local_sensitivity(generator: Generator, z: Tensor, progress: Progress | None = None) -> LocalSensitivity:
-    """LocalSensitivity sensitivity of every noise value, averaged over the posters of ``z`` (N, latent, 1, 1).
+    """Local sensitivity of every latent dimension, averaged over the posters of ``z`` (N, latent, 1, 1).
 
     About 1 s of one core for each poster at 64 x 64, by exact Jacobians.
 
@@ -257,13 +257,13 @@ def local_sensitivity(generator: Generator, z: Tensor, progress: Progress | None
         If ``z`` has another shape.
     """
     check_latents(z)
-    report = progress or (lambda share: None)
+    report = progress or (lambda done: None)
     grams, size = [], 1
     report(0.0)
     for number, one in enumerate(torch.split(z, 1), 1):
-        slopes = jacobian(generator, one).flatten(1)
-        size = slopes.shape[1]
-        grams.append(slopes @ slopes.T)
+        gradients = jacobian(generator, one).flatten(1)
+        size = gradients.shape[1]
+        grams.append(gradients @ gradients.T)
         report(number / len(z))
     squares = torch.stack([gram.diagonal() for gram in grams]) / size  # (N, latent)
     rms = squares.mean(0).sqrt()

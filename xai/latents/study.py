@@ -98,16 +98,16 @@ def latent_study(
         If a number is too small.
     """
     generator = checkpoint.need_generator()
-    report = progress or (lambda share: None)
+    report = progress or (lambda done: None)
     score = None if checkpoint.discriminator is None else Score(checkpoint.discriminator)
-    found = importance(generator, score, samples, grid, seed, lambda share: report(0.7 * share))
+    indices = importance(generator, score, samples, grid, seed, lambda done: report(0.7 * done))
     posters = latents(range(STUDY_SEED, STUDY_SEED + POSTERS), checkpoint.config)
-    slopes = local_sensitivity(generator, posters, lambda share: report(0.7 + 0.1 * share))
+    local = local_sensitivity(generator, posters, lambda done: report(0.7 + 0.1 * done))
     width = max(2000, 4 * checkpoint.config.latent)
     directions = study_directions(
-        generator, score, Sizes(samples=width), seed, slopes.gram, lambda done: report(0.8 + 0.2 * done)
+        generator, score, Sizes(samples=width), seed, local.gram, lambda done: report(0.8 + 0.2 * done)
     )
-    return LatentStudy(checkpoint.digest, found, slopes, directions)
+    return LatentStudy(checkpoint.digest, indices, local, directions)
 
 
 def _packed(study: LatentStudy) -> tuple[Arrays, Record]:
@@ -148,8 +148,8 @@ def _unpacked(arrays: Arrays, record: Record) -> LatentStudy:
     shapes = [index.value.shape for index in indices]
     if shapes[0] != (latent, count) or shapes[2] != (latent,) or arrays["gram"].shape != (latent, latent):
         raise ValueError(f"shapes {shapes}")
-    found = Importance(tuple(record["names"]), indices[0], indices[1], indices[2], record["samples"], seconds[0])
-    slopes = LocalSensitivity(*(torch.from_numpy(arrays[name]) for name in ("rms", "error", "gram")))
+    measured = Importance(tuple(record["names"]), indices[0], indices[1], indices[2], record["samples"], seconds[0])
+    local = LocalSensitivity(*(torch.from_numpy(arrays[name]) for name in ("rms", "error", "gram")))
     directions = tuple(
         Direction(name, family, vector, strength, label, _effects(record["spread"], rows), r2)
         for (name, family, strength, label, r2), vector, rows in zip(
@@ -158,7 +158,7 @@ def _unpacked(arrays: Arrays, record: Record) -> LatentStudy:
     )
     compared = compare_families([one for one in directions if one.family != CONTROL], record["top"])
     every = DirectionStudy(directions, record["threshold"], record["spread"], compared, seconds[1])
-    return LatentStudy(record["digest"], found, slopes, every)
+    return LatentStudy(record["digest"], measured, local, every)
 
 
 def _effects(names: Mapping[str, float], rows: NDArray[np.float64]) -> dict[str, StatisticChange]:

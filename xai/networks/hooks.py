@@ -32,7 +32,7 @@ Network = TypeVar("Network", bound=nn.Module)
 
 
 def check_given(network: nn.Module) -> None:
-    """Raise ExplanationError for a network that waits for genres: what it does is not told by its layers alone."""
+    """Raise ExplanationError for a network that waits for genres: its layers alone do not say what it does."""
     if isinstance(network, Generator | Discriminator) and network.config.genres:
         kind = type(network).__name__.lower()
         raise ExplanationError(
@@ -152,6 +152,6 @@ def find_layer(network: nn.Module, name: str) -> nn.Module:
     """The module with this dotted name; ExplanationError names those that exist."""
     modules: dict[str, nn.Module] = dict(network.named_modules())
     if name not in modules or not name:
-        known = ", ".join(key for key, module in modules.items() if key and not list(module.children()))
-        raise ExplanationError(f"There is no layer {name!r}; there are {known}.")
+        names = ", ".join(key for key, module in modules.items() if key and not list(module.children()))
+        raise ExplanationError(f"There is no layer {name!r}; there are {names}.")
     return modules[name]

@@ -87,4 +87,4 @@ def usual_maps(generator: Generator, layers: Sequence[str]) -> dict[str, Tensor]
     """Outputs (64, U, h, w) of these layers for 64 fixed seeds."""
     z = latents(MEAN_SEEDS, generator.config)
     batches = [activations(generator, part, layers) for part in torch.split(z, at_once(64, generator.config.size))]
-    return {layer: torch.cat([found[layer] for found in batches]) for layer in layers}
+    return {layer: torch.cat([batch[layer] for batch in batches]) for layer in layers}

@@ -134,7 +134,7 @@ def test_the_generator_is_left_alone_and_progress_ends_at_one() -> None:
         ({"strengths": (0.0, 1.5)}, "-1 to 1"),
         ({"strengths": ()}, "at least one strength"),
         ({"z": torch.zeros(2, 6, 1, 1)}, "shape (1, latent, 1, 1)"),
-        ({"generator": generator()}, "knows no genres"),
+        ({"generator": generator()}, "trained without genres"),
     ],
 )
 def test_what_cannot_be_swept_is_refused_in_one_sentence(settings: dict, word: str) -> None:

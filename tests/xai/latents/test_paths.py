@@ -132,4 +132,4 @@ def test_norms_of_random_latents_are_spread_as_expected() -> None:
     assert found[0].expected == 10
     inside = np.mean([one.low <= one.value <= one.high for one in found])
     assert inside == pytest.approx(0.95, abs=0.03)
-    assert np.mean([one.share for one in found]) == pytest.approx(0.5, abs=0.05)  # uniform, by definition
+    assert np.mean([one.quantile for one in found]) == pytest.approx(0.5, abs=0.05)  # uniform, by definition

@@ -140,7 +140,7 @@ def test_a_painter_with_gradients_has_the_slopes_of_the_generator() -> None:
 def test_what_is_not_one_latent_is_refused_in_one_sentence(z: torch.Tensor) -> None:
     with pytest.raises(xai.ExplanationError) as caught:
         latent_sweeps(generator(8), z)
-    assert "Noise" in one_sentence(caught.value)
+    assert "Latents" in one_sentence(caught.value)
 
 
 def test_sweeps_without_steps_or_a_value_that_does_not_exist_is_refused() -> None:
