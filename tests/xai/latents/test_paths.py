@@ -64,7 +64,7 @@ def test_nearly_parallel_latents_are_joined_by_a_straight_line() -> None:
     [
         (latents(1.0, 0.0), latents(-1.0, 0.0), "opposite"),
         (latents(0.0, 0.0), latents(1.0, 0.0), "zeros"),
-        (latents(1.0, 0.0), latents(1.0, 0.0, 0.0), "2 noise values"),
+        (latents(1.0, 0.0), latents(1.0, 0.0, 0.0), "2 latent dimensions"),
         (latents(1.0, math.nan), latents(1.0, 0.0), "finite"),
         (torch.zeros(3), latents(1.0, 0.0), "shape"),
     ],
