@@ -67,12 +67,12 @@ def near_duplicates(
 
 def thumbnails(images: NDArray[np.uint8]) -> NDArray[np.uint8]:
     """Grey thumbnails (N, 32, 32) of uint8 RGB pictures (N, H, W, 3), each pixel the mean of what it covers."""
-    found = np.empty((len(images), SIDE, SIDE), np.uint8)
+    small = np.empty((len(images), SIDE, SIDE), np.uint8)
     down, across = _area_means(images.shape[1]), _area_means(images.shape[2])
     for start in range(0, len(images), _CHUNK):
         grey = images[start : start + _CHUNK] @ LUMA
-        found[start : start + _CHUNK] = (down @ grey @ across.T).round().clip(0, 255)
-    return found
+        small[start : start + _CHUNK] = (down @ grey @ across.T).round().clip(0, 255)
+    return small
 
 
 def perceptual_hashes(grey: NDArray[np.uint8]) -> NDArray[np.bool_]:
@@ -109,7 +109,7 @@ def correlation(grey: NDArray[np.uint8], pairs: NDArray[np.intp]) -> NDArray[np.
 
     Where both are of one shade, it is 1 for the same shade and else 0; where only one is, it is 0.
     """
-    found = np.empty(len(pairs))
+    correlations = np.empty(len(pairs))
     for start in range(0, len(pairs), _CHUNK):
         chunk = pairs[start : start + _CHUNK]
         a, b = (grey[chunk[:, side]].reshape(len(chunk), -1).astype(np.float64) for side in (0, 1))
@@ -119,8 +119,8 @@ def correlation(grey: NDArray[np.uint8], pairs: NDArray[np.intp]) -> NDArray[np.
         shown = (spread_a >= FLAT) & (spread_b >= FLAT)
         both_flat = (spread_a < FLAT) & (spread_b < FLAT)
         scale = np.where(shown, spread_a * spread_b, 1.0)
-        found[start : start + _CHUNK] = np.where(shown, (a * b).mean(1) / scale, both_flat & same_shade)
-    return found
+        correlations[start : start + _CHUNK] = np.where(shown, (a * b).mean(1) / scale, both_flat & same_shade)
+    return correlations
 
 
 def without_duplicates(count: int, pairs: Iterable[DuplicatePair], preferred: Sequence[bool] = ()) -> list[int]:

@@ -4,7 +4,7 @@
     decoded = decode_once(job, cache_directory(), progress=True)
     decoded.images                                          # uint8 (N, 64, 64, 3), read-only, read as it is used
 
-The array is found again by the pictures' names and stamps (sizes and dates, or check sums), the shape and the fit.
+The cached array is named by the pictures' names and stamps (size and date, or check sum), the shape and the fit.
 """
 
 from __future__ import annotations

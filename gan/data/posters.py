@@ -6,7 +6,7 @@
     posters.genre_labels(["Comedy", "Drama", "Horror"])     # int8 (N, 3): 1 has it, -1 has it not, 0 unknown
     load_posters("posters.zip", size=(96, 64))              # 2:3, so that nothing is cropped away
 
-How pictures are decoded into the memory map, and found there again: gan/data/decoding.py.
+How pictures are decoded and cached: gan/data/decoding.py.
 """
 
 from __future__ import annotations

@@ -42,7 +42,7 @@ class Item:
 
     id : its name in the tables. stem : its file name without the suffix.
     source : a URL or the path of a local file; "" where the provider looks it up by the id.
-    genres : what is known of them beforehand.
+    genres : those that are known before it is fetched.
     """
 
     id: str
@@ -114,7 +114,7 @@ def download_all(listing: Listing, out: str | Path, options: FetchOptions | None
     Raises
     ------
     FatalFetchError
-        If it makes no sense to continue; what was fetched until then is kept.
+        If nothing else can be fetched either; what was fetched until then remains.
     DataError
         If another run is filling the folder, it cannot be written to, or its ``metadata.csv`` or ``failed.csv`` was
         not written by this program.

@@ -116,7 +116,7 @@ def from_csv(
 ) -> Listing:
     """The image URLs in a CSV file.
 
-    A column that is not named is found by its usual names (URL_COLUMNS, ID_COLUMNS, GENRE_COLUMNS). DataError where the
+    A column that is None is searched by its usual names (URL_COLUMNS, ID_COLUMNS, GENRE_COLUMNS). DataError where the
     file cannot be read, a named column is missing, or no column has URLs.
     """
     rows = read_table(table)
@@ -191,7 +191,7 @@ def read_ids(path: str | Path, id_column: str | None = None) -> list[str]:
 
 
 def imdb_id(text: str) -> str:
-    """An IMDb id as OMDb wants it (tt and at least seven digits) if the text can be read as one; else the text."""
+    """An IMDb id in OMDb's form (tt and at least seven digits) if the text can be read as one; else the text."""
     digits = re.fullmatch(r"(?:tt)?(\d{1,10})(?:\.0)?", text.strip(), re.ASCII)  # .0: a column that was once of floats
     return f"tt{int(digits[1]):07d}" if digits else text
 

@@ -159,13 +159,6 @@ def test_posters_without_metadata_get_none(tmp_path: Path) -> None:
     assert zipfile.ZipFile(tmp_path / "packed.zip").namelist() == ["a.webp"]
 
 
-def test_names_that_differ_only_in_their_format_stay_apart_and_on_their_side() -> None:
-    names = ["26.jpg", "26.png", "26.webp", "in/26.png", "caf\udce9.png"]
-    packed = packing.packed_names(names, ".webp")
-    assert packed == ["26.webp", "again/26.webp", "again/again/26.webp", "in/26.webp", "caf_udce9.webp"]
-    assert [is_held_out(name) for name in packed[:4]] == [is_held_out(name) for name in names[:4]]
-
-
 def test_broken_pictures_are_named(poster_folder: Path, tmp_path: Path, capsys: pytest.CaptureFixture[str]) -> None:
     folder = tmp_path / "posters"
     shutil.copytree(poster_folder, folder)

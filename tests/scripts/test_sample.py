@@ -11,7 +11,6 @@ from PIL import Image
 
 import gan
 from gan import latents, load, to_uint8
-from gan.upscaling.versions import Version
 from tests.scripting import one_sentence, script
 from tests.xai.nets import scramble
 
@@ -265,11 +264,3 @@ def test_a_picture_is_too_large_by_all_pixels_that_its_file_has(
     written = tmp_path / "out.png"
     width, height = Image.open(written if written.is_file() else next(written.iterdir())).size
     assert width * height == pixels
-
-
-@pytest.mark.parametrize("way", ["network", "lanczos"])
-def test_the_gaps_of_an_enlarged_grid_are_counted_as_they_are_written(way: str) -> None:
-    enlarged = np.zeros((5, 4 * 12, 4 * 8, 3), np.uint8)
-    width, height = gan.image_grid(enlarged, 2).size
-    version = Version(way, "", lambda pixels: pixels)
-    assert version.area(5, (12, 8), 2, 7) == width * height

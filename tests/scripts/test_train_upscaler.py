@@ -17,7 +17,6 @@ from gan import CheckpointError, PosterSet, TrainingError, from_uint8, load_post
 from gan.data.synthetic import write_folder
 from gan.upscaling import network, training
 from gan.upscaling.network import Upscaler, UpscalerConfig, load, save
-from gan.upscaling.report import table
 from gan.upscaling.resampling import lanczos
 from gan.upscaling.training import UpscalerTraining, train
 from tests.scripting import one_sentence, running, script, wait_for
@@ -269,12 +268,6 @@ def test_only_measuring_needs_no_run_but_something_to_measure(
     assert "--out or --check is needed" in capsys.readouterr().err
     assert script("train_upscaler").main(["--data", str(folder), "--check", str(tmp_path / "none"), "--quiet"]) == 2
     assert one_sentence(capsys) == f"{tmp_path / 'none'} does not exist."
-
-
-def test_the_table_shows_feature_distances_where_they_were_measured() -> None:
-    row = {"factor": 4, "method": "lanczos", "psnr": 20.123, "ssim": 0.61234, "features": 0.2512}
-    last = table([row], 128).splitlines()[-1]
-    assert last == "| 32 → 128 | lanczos | 20.12 dB |  |  | 0.6123 | 0.251 |"
 
 
 # ---- sample.py --upscale -----------------------------------------------------------------------------------
