@@ -5,7 +5,7 @@
     python scripts/benchmark.py --only lime page
     python scripts/benchmark.py --train --write docs/training.md
 
-Ours and the peer take turns, so that a machine that slows down slows both; a figure is the median of the turns.
+Ours and the peer take turns, so that a machine that slows down slows both; each number is the median over the turns.
 Without --data the posters are synthetic ones. Nothing else should run meanwhile.
 """
 
@@ -35,7 +35,8 @@ from gan.cli import exit_code
 from gan.data.synthetic import draw_poster
 from gan.files import write_file
 from xai.bench.library_timings import PEERS
-from xai.bench.timing import REFERENCES, Bench, Row, elapsed, table, turns
+from xai.bench.own_timings import OWN
+from xai.bench.timing import REFERENCES, Bench, Row, elapsed, table
 
 HOUSE = Path(__file__).resolve().parent.parent
 BEGIN, END = "<!-- benchmark -->", "<!-- /benchmark -->"
@@ -75,7 +76,7 @@ def opened(bench: Bench, name: str, **query: Any) -> Any:
 
 
 def card(bench: Bench) -> Iterator[Row]:
-    """A filter's card on the Generator page, on the server: nothing kept, another filter, a filter seen before."""
+    """A filter's card on the Generator page, on the server: empty caches, another filter, a filter seen before."""
     import streamlit as st
 
     app = opened(bench, "generator")
@@ -83,12 +84,12 @@ def card(bench: Bench) -> Iterator[Row]:
     def choose(unit: int) -> Callable[[], Any]:
         return lambda: app.number_input(key="g_unit").set_value(unit).run()
 
-    def with_nothing_kept(unit: int) -> float:
+    def with_empty_caches(unit: int) -> float:
         st.cache_resource.clear()
         return elapsed(choose(unit))
 
     few = max(3, bench.turns // 3)
-    cold = statistics.median(with_nothing_kept(turn) for turn in range(few))
+    cold = statistics.median(with_empty_caches(turn) for turn in range(few))
     warm = statistics.median(elapsed(choose(few + turn)) for turn in range(bench.turns))
     again = statistics.median(elapsed(choose(few + turn % 2)) for turn in range(bench.turns))
     assert not app.exception and not app.error, "the page failed"
@@ -138,64 +139,7 @@ def folder(bench: Bench) -> Iterator[Row]:
     )
 
 
-def generator(bench: Bench) -> Iterator[Row]:
-    """The generator's laboratory: all sweeps of one seed, the Jacobian, the picture without every filter."""
-    from xai.generator.ablation import ablate_all
-    from xai.generator.folded import FoldedGenerator
-    from xai.latents.sweeps import latent_sweeps
-    from xai.networks.jacobian import jacobian
-
-    network = bench.checkpoint.need_generator()
-    z = gan.latents([7], bench.checkpoint.config)
-    few = max(3, bench.turns // 3)
-    (sweeps,) = turns(few, lambda turn: latent_sweeps(network, z))
-    yield Row("Latent sweeps: 100 values at 11 steps", sweeps, "", None, "under 8,000 ms")
-    folded, judge = FoldedGenerator.of(network), bench.score
-    (without,) = turns(few, lambda turn: [ablate_all(folded, z, layer, score=judge) for layer in folded.layers])
-    count = sum(folded.count(layer) for layer in folded.layers)
-    yield Row(f"The poster without each of {count} filters, and D's logit", without, "", None, "under 6,000 ms")
-    (slopes,) = turns(few, lambda turn: jacobian(network, z))
-    yield Row("Jacobian of one poster", slopes, "", None, "under 500 ms")
-
-
-def noise(bench: Bench) -> Iterator[Row]:
-    """Sobol's total index of every noise value, on a small sample."""
-    from xai.latents.sobol import POINTS, importance
-
-    network, samples = bench.checkpoint.need_generator(), 4
-    (spent,) = turns(3, lambda turn: importance(network, bench.score, samples, seed=turn))
-    count = samples * (network.config.latent + POINTS)
-    note = f"{samples} samples; time grows with their number, and the shipped study has 256"
-    yield Row(f"Sobol's index of every noise value, {count} posters", spent, "", None, "", note)
-
-
-def pruning(bench: Bench) -> Iterator[Row]:
-    """What the Prune page asks for: a smaller generator, and twelve posters before and after."""
-    from xai.generator.pruning import first_of, prune, ranking, unit_statistics
-
-    network = bench.checkpoint.need_generator()
-    z = gan.latents(range(12), bench.checkpoint.config)
-
-    @torch.no_grad()
-    def posters(turn: int, known: Any, order: Any) -> list[Tensor]:
-        smaller = prune(network, first_of(network, order, 0.1 + 0.05 * (turn % 5)), statistics=known)
-        return [network(z), smaller(z)]
-
-    def all_anew(turn: int) -> None:
-        found = unit_statistics(network)
-        posters(turn, found, ranking(network, "duplicates", statistics=found))
-
-    known = unit_statistics(network)
-    order = ranking(network, "duplicates", statistics=known)
-    few = max(3, bench.turns // 3)
-    cold, warm = turns(few, all_anew, lambda turn: posters(turn, known, order))
-    yield Row("Pruning, 12 posters before and after", cold, "", None, "", "statistics and ranking measured anew")
-    yield Row("Pruning, another share", warm, "", None, "", "statistics and ranking are kept")
-
-
-JOBS: dict[str, Callable[[Bench], Iterator[Row]]] = {
-    job.__name__: job for job in (*PEERS, page, folder, card, generator, noise, pruning)
-}
+JOBS: dict[str, Callable[[Bench], Iterator[Row]]] = {job.__name__: job for job in (*PEERS, page, folder, card, *OWN)}
 
 
 def resident(pid: int) -> float:
@@ -216,7 +160,7 @@ def parse(arguments: list[str] | None = None) -> argparse.Namespace:
     )
     parser.add_argument("--train", action="store_true", help="only how fast training is (benchmark_training.py)")
     parser.add_argument("--turns", type=int, default=15)
-    parser.add_argument("--json", type=Path, help="write all figures here")
+    parser.add_argument("--json", type=Path, help="write all numbers here")
     parser.add_argument("--write", type=Path, help=f"put the table between {BEGIN} and {END} of this page")
     return parser.parse_args(arguments)
 
@@ -268,7 +212,7 @@ def main(arguments: list[str] | None = None) -> int:
     if options.train:
         page = ["--write", str(options.write)] if options.write else []
         return subprocess.call([sys.executable, str(HOUSE / "scripts/benchmark_training.py"), *page])
-    return exit_code(lambda: run(options), "the figures")
+    return exit_code(lambda: run(options), "the numbers")
 
 
 if __name__ == "__main__":

@@ -58,26 +58,26 @@ def full_colours(maps: Mapping[str, NDArray[np.float32]], shared: Collection[str
 
 def diverging(values: ArrayLike, end: float) -> Pixels:
     """Signed values of any shape (...) to RGB (..., 3): blue at -end, white at 0, red at +end."""
-    share = np.clip(np.asarray(values, np.float64) / end, -1, 1)[..., None]
-    colour = np.where(share < 0, BLUE, RED)
-    return _bytes(1 - np.abs(share) * (1 - colour))
+    level = np.clip(np.asarray(values, np.float64) / end, -1, 1)[..., None]
+    colour = np.where(level < 0, BLUE, RED)
+    return _bytes(1 - np.abs(level) * (1 - colour))
 
 
 def grey(values: ArrayLike, end: float) -> Pixels:
     """Values of any shape (...) to grey RGB (..., 3): black at 0 and below, white at ``end``."""
-    share = np.clip(np.asarray(values, np.float64) / end, 0, 1)[..., None]
-    return _bytes(np.repeat(share, 3, -1))
+    level = np.clip(np.asarray(values, np.float64) / end, 0, 1)[..., None]
+    return _bytes(np.repeat(level, 3, -1))
 
 
 def overlay(picture: Pixels, values: NDArray[Float], end: float, strength: float = 0.8) -> Pixels:
-    """Lay a signed map (H, W) over a picture (H, W, 3): grey where it is silent, coloured where it speaks.
+    """Lay a signed map (H, W) over a picture (H, W, 3): grey where it is near 0, coloured elsewhere.
 
     ``strength`` 0 gives the grey picture, 1 the pure colour where the map reaches ``end``.
     """
-    share = np.clip(values / end, -1, 1)[..., None]
-    colour = np.where(share < 0, BLUE, RED)
+    level = np.clip(values / end, -1, 1)[..., None]
+    colour = np.where(level < 0, BLUE, RED)
     base = np.repeat((picture / 255) @ LUMINANCE_WEIGHTS, 3).reshape(*picture.shape)
-    alpha = strength * np.abs(share)
+    alpha = strength * np.abs(level)
     return _bytes(base * (1 - alpha) + colour * alpha)
 
 

@@ -33,11 +33,11 @@ RESAMPLES = 2000
 class Measures:
     """One map against one mask. Higher is better; what chance reaches stands in brackets.
 
-    rank : of the K strongest pixels, K the mask's size, the share inside (the mask's share of the picture).
+    rank : of the K strongest pixels, K the mask's size, the proportion inside (the mask's proportion of the picture).
     block_rank : the same once every pixel has the mean of its 4 x 4 block: what is left where neighbours cancel.
-    mass : positive relevance inside, as a share of all positive relevance (the mask's share of the picture).
-    excess : ``mass`` minus the mask's share of the picture (0).
-    pointing : 1 where the strongest pixel of the strongest 4 x 4 block is inside (the mask's share of the picture).
+    mass : positive relevance inside, as a proportion of all positive relevance (the mask's of the picture).
+    excess : ``mass`` minus the mask's proportion of the picture (0).
+    pointing : 1 where the strongest pixel of the strongest 4 x 4 block is inside (the mask's proportion).
     auc : probability that a pixel inside outranks one outside (0.5).
     place : probability that the mask holds more net relevance than a mask of its shape elsewhere (0.5): what a map
         says of the whole thing, where it gives its pixels both signs.
@@ -77,7 +77,7 @@ def measure(heat: Map, mask: Mask) -> Measures:
         mass,
         mass - float(mask.mean()),
         pointing_game(values, mask),
-        area_under_curve(values, mask),
+        roc_auc(values, mask),
         place_rank(values, mask),
     )
 
@@ -98,7 +98,7 @@ def relevance_mass(values: Map, mask: Mask) -> float:
 
 
 def rank_accuracy(values: Map, mask: Mask) -> float:
-    """Share of the K strongest pixels that are inside, K the mask's size (Arras et al. 2022), 0 to 1."""
+    """Proportion of the K strongest pixels that are inside, K the mask's size (Arras et al. 2022), 0 to 1."""
     count = int(mask.sum())
     weakest = np.partition(values.ravel(), -count)[-count]
     above, tied = values > weakest, values == weakest
@@ -109,7 +109,7 @@ def pointing_game(values: Map, mask: Mask) -> float:
     """Whether the strongest pixel of the strongest block is inside (after Zhang et al. 2018), 0 to 1.
 
     Means over 4 x 4 blocks come first, so that a single pixel of a noisy map does not decide; between
-    equally strong pixels it is the share that is inside.
+    equally strong pixels it is the proportion that is inside.
     """
     means = pooled(values)
     strongest = means == means.max()
@@ -125,7 +125,7 @@ def pooled(values: Map) -> Map:
     return np.asarray(means[blocks])
 
 
-def area_under_curve(values: Map, mask: Mask) -> float:
+def roc_auc(values: Map, mask: Mask) -> float:
     """Area under the ROC curve, by ranks (Mann and Whitney 1947); equal pixels count half. 0 to 1."""
     from scipy.stats import rankdata
 
@@ -135,7 +135,7 @@ def area_under_curve(values: Map, mask: Mask) -> float:
 
 
 def place_rank(values: Map, mask: Mask) -> float:
-    """Share of the mask's other places in which less net relevance is found, equal ones counting half; 0 to 1.
+    """Proportion of the mask's other places in which there is less net relevance, equal ones counting half; 0 to 1.
 
     The other places are all shifts of the mask that change it, what leaves the picture on one side coming in on
     the other.
@@ -152,7 +152,7 @@ def place_rank(values: Map, mask: Mask) -> float:
 
 
 def control(name: str, image: Tensor, seed: int = 0) -> Map:
-    """A map (H, W) for the picture (1, 3, H, W) that knows nothing of the network; one of CONTROLS.
+    """A map (H, W) for the picture (1, 3, H, W) that does not depend on the network; one of CONTROLS.
 
     "random": normal noise. "edges": the size of the Sobel gradient of the grey picture. "centre": a Gaussian
     in the middle whose standard deviation is a quarter of the side.

@@ -3,8 +3,8 @@
     found = find("patch", score, patches(hosts, donors), count=48, least=0.5)
     case = found.cases[0]                            # a poster, a mask, and how far the masked thing moved the score
 
-A thing is put into a picture, or a part of a drawn poster is taken out, and the score is asked twice. The thing is
-kept where it matters, so a map of the picture should point at it (:mod:`xai.bench.localisation`).
+A thing is put into a picture, or a part of a drawn poster is taken out, and the score is computed with and without it.
+Where it matters there is a case: a map of the picture should point at the thing (:mod:`xai.bench.localisation`).
 """
 
 from __future__ import annotations
@@ -29,7 +29,7 @@ PATCH_SIDES = (16 / 64, 20 / 64, 24 / 64)
 STRIP_WIDTHS = (6 / 64, 8 / 64, 12 / 64)
 REMOVABLE = tuple(part for part in PARTS if part != "background")  # behind the background there is nothing to show
 
-AT_ONCE = 16  # trials whose scores are asked for together
+AT_ONCE = 16  # trials whose scores are computed together
 MOST_TRIALS = 4000  # for one case
 RIVAL = 0.5  # where two parts matter alike, a map that shows the other one is not wrong
 

@@ -3,7 +3,7 @@
     ours, theirs = turns(15, lambda turn: fast(turn), lambda turn: slow(turn))        # milliseconds
     print(table([Row("a job", ours, "a library", theirs, "3 times")]))
 
-A job and its peer take turns, so that a machine that slows down slows both; a figure is the median of the turns.
+A job and its peer take turns, so that a machine that slows down slows both; each number is the median over the turns.
 """
 
 from __future__ import annotations

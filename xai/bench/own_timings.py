@@ -1,0 +1,72 @@
+"""What the pages about the generator compute, timed by itself: no library does the same.
+
+for job in OWN:                                # generator, sobol, pruning
+    print(table(list(job(bench))))             # xai.bench.timing
+
+"""
+
+from __future__ import annotations
+
+from collections.abc import Iterator
+from typing import Any
+
+import torch
+from torch import Tensor
+
+from gan.networks.dcgan import latents
+from xai.bench.timing import Bench, Row, turns
+from xai.generator.ablation import ablate_all
+from xai.generator.folded import FoldedGenerator
+from xai.generator.pruning import first_of, prune, ranking, unit_statistics
+from xai.latents.sobol import POINTS, importance
+from xai.latents.sweeps import latent_sweeps
+from xai.networks.jacobian import jacobian
+
+
+def generator(bench: Bench) -> Iterator[Row]:
+    """All sweeps of one seed, the picture without each filter, the Jacobian."""
+    network = bench.checkpoint.need_generator()
+    z = latents([7], bench.checkpoint.config)
+    few = max(3, bench.turns // 3)
+    (sweeps,) = turns(few, lambda turn: latent_sweeps(network, z))
+    yield Row("Latent sweeps: 100 values at 11 steps", sweeps, "", None, "under 8,000 ms")
+    folded, score = FoldedGenerator.of(network), bench.score
+    (without,) = turns(few, lambda turn: [ablate_all(folded, z, layer, score=score) for layer in folded.layers])
+    count = sum(folded.count(layer) for layer in folded.layers)
+    yield Row(f"The poster without each of {count} filters, and D's logit", without, "", None, "under 6,000 ms")
+    (jacobians,) = turns(few, lambda turn: jacobian(network, z))
+    yield Row("Jacobian of one poster", jacobians, "", None, "under 500 ms")
+
+
+def sobol(bench: Bench) -> Iterator[Row]:
+    """Sobol's total index of every latent dimension, on a small sample."""
+    network, samples = bench.checkpoint.need_generator(), 4
+    (milliseconds,) = turns(3, lambda turn: importance(network, bench.score, samples, seed=turn))
+    count = samples * (network.config.latent + POINTS)
+    note = f"{samples} samples; time grows with their number, and the shipped study has 256"
+    yield Row(f"Sobol's index of every latent dimension, {count} posters", milliseconds, "", None, "", note)
+
+
+def pruning(bench: Bench) -> Iterator[Row]:
+    """What the Prune page asks for: a smaller generator, and twelve posters before and after."""
+    network = bench.checkpoint.need_generator()
+    z = latents(range(12), bench.checkpoint.config)
+
+    @torch.no_grad()
+    def posters(turn: int, statistics: Any, order: Any) -> list[Tensor]:
+        smaller = prune(network, first_of(network, order, 0.1 + 0.05 * (turn % 5)), statistics=statistics)
+        return [network(z), smaller(z)]
+
+    def from_nothing(turn: int) -> None:
+        statistics = unit_statistics(network)
+        posters(turn, statistics, ranking(network, "duplicates", statistics=statistics))
+
+    cached = unit_statistics(network)
+    order = ranking(network, "duplicates", statistics=cached)
+    few = max(3, bench.turns // 3)
+    cold, warm = turns(few, from_nothing, lambda turn: posters(turn, cached, order))
+    yield Row("Pruning, 12 posters before and after", cold, "", None, "", "statistics and ranking measured anew")
+    yield Row("Pruning, another proportion", warm, "", None, "", "statistics and ranking are cached")
+
+
+OWN = (generator, sobol, pruning)
