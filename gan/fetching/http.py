@@ -45,7 +45,6 @@ MAX_REDIRECTS = 5
 MAX_BACKOFF = 60.0  # seconds
 MAX_RETRY_AFTER = 120.0  # seconds, whatever a server asks for
 POLL_SECONDS = 0.25  # between two looks at HttpClient.stop
-LARGEST = 10**9  # what the system's clocks can count
 ASCII = "".join(map(chr, range(128)))
 
 T = TypeVar("T")
@@ -75,14 +74,14 @@ class RequestPolicy(Settings):
         If a number is out of range.
     """
 
-    rate: float = setting(4.0, "requests a second to each host", low=1e-6, high=LARGEST)
-    retries: int = setting(4, "further attempts after the first", low=0, high=LARGEST)
-    backoff: float = setting(1.0, "seconds before the first retry, doubled for each next one", low=0, high=LARGEST)
+    rate: float = setting(4.0, "requests a second to each host", low=0.001, high=10_000)
+    retries: int = setting(4, "further attempts after the first", low=0, high=100)
+    backoff: float = setting(1.0, "seconds before the first retry, doubled for each next one", low=0, high=3600)
     connect_timeout: float = setting(
-        10.0, "seconds each for lookup, connection and TLS handshake", low=1e-6, high=LARGEST
+        10.0, "seconds each for lookup, connection and TLS handshake", low=0.001, high=3600
     )
-    timeout: float = setting(60.0, "seconds for one whole request", low=1e-6, high=LARGEST)
-    max_mb: float = setting(20.0, "size of one file in MB", low=1e-6, high=LARGEST)
+    timeout: float = setting(60.0, "seconds for one whole request", low=0.001, high=86_400)
+    max_mb: float = setting(20.0, "size of one file in MB", low=0.001, high=10_000)
     allow_private: bool = setting(False, "also connect to this machine and the local network")
 
 

@@ -141,7 +141,7 @@ def test_a_kaggle_data_set_is_fetched_through_kagglehub(
     [
         (["csv", "none.csv"], "none.csv cannot be read: No such file or directory."),
         (["csv", "a.csv", "--id-column=key"], "a.csv has no column key; it has poster."),
-        (["csv", "a.csv", "--rate=0"], "rate must be from 1e-06 to 1000000000, not 0.0."),
+        (["csv", "a.csv", "--rate=0"], "rate must be from 0.001 to 10000, not 0.0."),
         (["csv", "a.csv", "--max-mb=inf"], "max_mb must be a finite number, not inf."),
         (["csv", "a.csv", "--workers=0"], "workers must be at least 1, not 0."),
         (["csv", "a.csv", "--first=0"], "first must be at least 1, not 0."),
