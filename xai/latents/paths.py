@@ -11,6 +11,7 @@ them pass through lengths of 7 that the generator has never seen, great circles 
 
 from __future__ import annotations
 
+import functools
 import math
 from dataclasses import dataclass
 
@@ -160,5 +161,14 @@ def norm_of(z: Tensor) -> Norm:
 
     check_latents(z, 1)
     count, value = z.shape[1], float(torch.linalg.vector_norm(z))
-    low, high = (float(end) for end in chi.ppf([0.025, 0.975], count))
+    low, high = _usual_norms(count)
     return Norm(value, math.sqrt(count), low, high, float(chi.cdf(value, count)))
+
+
+@functools.cache
+def _usual_norms(count: int) -> tuple[float, float]:
+    """Between which 95 % of the norms of ``count`` standard normal numbers lie."""
+    from scipy.stats import chi
+
+    low, high = chi.ppf([0.025, 0.975], count)
+    return float(low), float(high)

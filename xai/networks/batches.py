@@ -1,7 +1,9 @@
 """How many pictures go through a network at once, so that a batch takes the same memory at every size.
 
-rows = at_once(64, (128, 128))                      # 16: as many pixels as 64 pictures of 64 x 64
-torch.split(images, rows)
+    rows = at_once(64, (128, 128))                      # 16: as many pixels as 64 pictures of 64 x 64
+    torch.split(images, rows)
+
+Nothing else decides it, for the last bits of an answer may depend on the number of rows.
 """
 
 from __future__ import annotations

@@ -1,9 +1,11 @@
 """Studies kept beside the weights that they are of: one .npz of arrays with a JSON record, and no pickles.
 
-FILE = StudyFile("latents.npz", "study of latents", most_bytes=100_000_000)
-FILE.write(path, arrays, {"digest": checkpoint.digest})
-study = FILE.read(path, lambda arrays, record: Study(record["digest"], arrays["value"]))
-FILE.beside(folder)                    # the file's path in a checkpoint's folder; None where there is none
+    FILE = StudyFile("latents.npz", "study of latents", most_bytes=100_000_000)
+    FILE.write(path, arrays, {"digest": checkpoint.digest})
+    study = FILE.read(path, lambda arrays, record: Study(record["digest"], arrays["value"]))
+    FILE.beside(folder)                    # the file's path in a checkpoint's folder; None where there is none
+
+The record holds the digest of the weights, so that a study is never shown for other weights.
 """
 
 from __future__ import annotations
