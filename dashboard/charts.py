@@ -36,7 +36,7 @@ def show(
     st.plotly_chart(figure, key=key, on_select=picked, selection_mode="points", config={"displayModeBar": False})
 
 
-def bars(values: Sequence[float], names: Sequence[str], margins: Any = None, colour: Any = RED_HEX) -> go.Figure:
+def bars(values: Any, names: Sequence[str], margins: Any = None, colour: Any = RED_HEX) -> go.Figure:
     """Horizontal bars from the top down; ``margins`` are Plotly's for their intervals."""
     figure = go.Figure(go.Bar(x=values, y=names, orientation="h", marker_color=colour, error_x=margins))
     figure.update_yaxes(autorange="reversed")

@@ -55,9 +55,9 @@ def verdict(logit: float | None, probability: float | None) -> None:
     if logit is None or probability is None:
         st.caption("This checkpoint has no discriminator, so there is no verdict.")
         return
-    from xai.report import words
+    from xai.report.words import verdict
 
-    word, number, percent = words.verdict(logit)
+    word, number, percent = verdict(logit)
     colour = {"real": "red", "fake": "blue"}[word]
     st.markdown(f"D finds it :{colour}[**{word}**]: logit **{number}**, probability **{percent}**")
 
@@ -67,6 +67,11 @@ def number(value: float) -> str:
     if value != value:
         return "–"
     return f"{value:.1g}" if 0 < abs(value) < 0.01 else f"{value:.2f}" if abs(value) < 10 else f"{value:.0f}"
+
+
+def words(name: str) -> str:
+    """A statistic's name as one reads it."""
+    return "D's logit" if name == "logit" else name.replace("_", " ")
 
 
 def posters_shown(kimg: float) -> str:

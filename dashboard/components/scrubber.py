@@ -1,7 +1,7 @@
-"""Scrub through every noise value of one poster: one sprite, no question to the server on the way.
+"""Scrub through every latent dimension of one poster: one sprite, and nothing is sent to the server on the way.
 
-Drag over the picture, or turn the slider, to set the value; point at a square, or use the arrow keys, to choose
-another one. Only "keep" tells the page which value is looked at.
+Drag over the picture, or move the slider, to set the value; point at a square, or use the arrow keys, to choose
+another dimension. Only "Show this dimension below" reports to the page.
 """
 
 from __future__ import annotations
@@ -47,15 +47,15 @@ export default function ({ data, parentElement, setTriggerValue }) {
   root.innerHTML = `
     <div class="left">
       <canvas class="picture" role="slider" tabindex="0" width="${width}" height="${height}"
-        aria-label="the poster; arrow keys change the noise value"></canvas>
-      <input type="range" min="0" max="${steps.length - 1}" step="1" aria-label="the noise value's size">
+        aria-label="the poster; arrow keys change the latent value"></canvas>
+      <input type="range" min="0" max="${steps.length - 1}" step="1" aria-label="the latent value">
       <div class="ticks"><span>${steps[0]}</span><span>0</span><span>+${steps[steps.length - 1]}</span></div>
     </div>
     <div class="right">
-      <div class="values" role="radiogroup" aria-label="noise values"></div>
+      <div class="values" role="radiogroup" aria-label="latent dimensions"></div>
       <div class="say" aria-live="polite"></div>
       <button class="plain" data-do="reset">Reset</button>
-      <button class="plain" data-do="keep">Look at this value below</button>
+      <button class="plain" data-do="keep">Show this dimension below</button>
     </div>`;
   parentElement.append(root);
   const picture = root.querySelector('.picture'), slider = root.querySelector('input');
@@ -66,7 +66,7 @@ export default function ({ data, parentElement, setTriggerValue }) {
     cell.className = 'value';
     cell.textContent = index;
     cell.setAttribute('role', 'radio');
-    cell.setAttribute('aria-label', `value ${index}`);
+    cell.setAttribute('aria-label', `dimension ${index}`);
     cell.style.setProperty('--heat', `${Math.round(70 * heat[index])}%`);
     cell.onpointerenter = () => choose(index);
     cell.onfocus = () => choose(index);
@@ -79,9 +79,9 @@ export default function ({ data, parentElement, setTriggerValue }) {
     const cell = value * steps.length + step, column = cell % columns, row = Math.floor(cell / columns);
     if (sheet.complete) context.drawImage(sheet, column * width, row * height, width, height, 0, 0, width, height);
     picture.setAttribute('aria-valuenow', steps[step]);
-    picture.setAttribute('aria-valuetext', `value ${value} at ${steps[step].toFixed(1)}`);
+    picture.setAttribute('aria-valuetext', `dimension ${value} at ${steps[step].toFixed(1)}`);
     slider.value = step;
-    say.textContent = `value ${value} at ${steps[step].toFixed(1)} (this poster has ${now[value].toFixed(2)})`;
+    say.textContent = `dimension ${value} at ${steps[step].toFixed(1)} (this poster: ${now[value].toFixed(2)})`;
     cells.forEach((cell, index) => {
       cell.setAttribute('aria-checked', index === value);
       cell.tabIndex = index === value ? 0 : -1;
@@ -141,7 +141,7 @@ def scrubber(
     Cells are ``cell`` (height, width) pixels, ``columns`` in a row.
 
     ``now`` are the poster's own values, ``heat`` (0 to 1) colours the squares, ``chosen`` is looked at first;
-    ``on_keep`` is told which value the person wants to look at closer, before the page runs again.
+    ``on_keep`` is called with the dimension that the person wants to look at closer, before the page runs again.
     """
 
     def kept() -> None:

@@ -193,7 +193,7 @@ def test_a_kept_smaller_generator_has_its_genres_built_in(open_app: OpenApp, kin
 def test_genres_are_swept_and_measured_on_the_latent_page(open_app: OpenApp, kinds: Path) -> None:
     app = open_app("latent", {"checkpoint": "asked", "noise": "Genres"}, "--checkpoints", str(kinds))
     assert not app.exception and not app.error
-    assert "from not asked for to fully asked for" in texts(app)
+    assert "from not requested to fully requested" in texts(app)
     app.button(key="measure_genres").click().run()
     assert not app.exception and not app.error
     assert list(app.dataframe[-1].value["genre"]) == list(GENRES)
@@ -218,7 +218,7 @@ def test_how_far_genres_are_followed_stands_where_they_are_chosen(
     app = open_app("latent", query, "--checkpoints", str(copied))
     assert not app.exception and not app.error
     assert "real posters of the genre: Horror -4%." in texts(app)  # Sci-Fi was not measured
-    assert "Comedy 78%, Horror -4%. Start tells how sure" in texts(app)
+    assert "Comedy 78%, Horror -4%. The Start page has its intervals." in texts(app)
 
     write(replace(found, digest="another"), copied / "asked")
     assert "Genre adherence" not in texts(open_app("latent", query, "--checkpoints", str(copied)))

@@ -5,7 +5,7 @@ from __future__ import annotations
 import pytest
 
 from dashboard.links import PARAMETERS, VALUES, renewed
-from dashboard.panels.latents import FAMILIES
+from dashboard.panels.directions import FAMILIES
 from dashboard.panels.painting import VALUES as BRUSH_VALUES
 from tests.dashboard.reading import OpenApp, texts
 from xai import REFERENCES

@@ -275,7 +275,7 @@ def test_a_bad_upload_is_one_sentence(open_app: OpenApp) -> None:
 def test_the_latent_page_begins_with_the_strongest_value(open_app: OpenApp) -> None:
     app = open_app("latent")
     table = app.dataframe[0].value
-    assert app.slider(key="latent").value == table["value"].iloc[0]
+    assert app.slider(key="latent").value == table["dimension"].iloc[0]
     assert table["change"].is_monotonic_decreasing
     assert len(table) == 8
 

@@ -53,11 +53,11 @@ def test_a_person_finds_out_whom_to_believe_and_takes_it_home(page: Page) -> Non
 
     more(page, "Agreement")
     expect(main.get_by_text("consensus: the mean of all maps")).to_be_visible()
-    more(page, "References")
+    more(page, "Baselines")
     expect(main.get_by_text("the poster itself, strongly blurred")).to_be_visible()
     more(page, "What gave this fake away")
     expect(main.get_by_text("All of them, the small ones too")).to_be_visible()
-    more(page, "Take it home")
+    more(page, "Export")
     with page.expect_download() as waiting:
         main.get_by_role("button", name="Download").click()
     with zipfile.ZipFile(waiting.value.path()) as archive:
@@ -105,20 +105,20 @@ def test_scrubbing_through_the_noise_asks_the_server_nothing(page: Page) -> None
         page.mouse.move(box["x"] + share * box["width"], box["y"] + box["height"] / 2)
         drawn.add(picture.evaluate("canvas => canvas.toDataURL()"))
     for value in (3, 44, 99):
-        page.get_by_role("radio", name=f"value {value}", exact=True).hover()
+        page.get_by_role("radio", name=f"dimension {value}", exact=True).hover()
         drawn.add(picture.evaluate("canvas => canvas.toDataURL()"))
     picture.press("ArrowLeft")
-    expect(page.get_by_text("value 99 at")).to_be_visible()
+    expect(page.get_by_text("dimension 99 at")).to_be_visible()
     assert len(drawn) >= 5
     assert len(sent) == before
 
-    page.get_by_role("button", name="Look at this value below").click()
-    expect(page.get_by_role("heading", name="Where value 99 acts")).to_be_visible()
+    page.get_by_role("button", name="Show this dimension below").click()
+    expect(page.get_by_role("heading", name="Where dimension 99 acts")).to_be_visible()
 
 
-def test_a_box_dragged_over_the_poster_asks_who_made_it(page: Page) -> None:
-    page.goto(f"{page.url}generator?seed=7&lab=Who+made+this+region")
-    expect(page.get_by_text("taking filters away agrees")).to_be_visible()
+def test_a_box_dragged_over_the_poster_asks_what_contributes_to_it(page: Page) -> None:
+    page.goto(f"{page.url}generator?seed=7&lab=What+contributes+to+this+region")
+    expect(page.get_by_text("with actual ablation of filters")).to_be_visible()
     settle(page)
     picture = page.locator('[data-testid="stPlotlyChart"] .nsewdrag').first
     picture.scroll_into_view_if_needed()

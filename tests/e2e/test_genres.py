@@ -66,7 +66,7 @@ def test_a_person_asks_for_a_genre_and_a_link_and_a_click_do_the_same(page: Page
     expect(main.get_by_role("gridcell")).to_have_count(15)
     expect(main.get_by_text(re.compile(r"War: \d+\.\d%"))).to_be_visible()
     settle(page)
-    main.get_by_role("gridcell", name="War, 100% asked for").click()
+    main.get_by_role("gridcell", name="War, 100% requested").click()
     expect(sidebar.get_by_text("a real poster of the genre War?")).to_be_visible()
     expect(page).to_have_url(re.compile("genres=War"))
     settle(page)

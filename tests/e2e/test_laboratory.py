@@ -71,7 +71,7 @@ def test_pointing_at_a_filter_tells_its_numbers(page: Page) -> None:
 
 
 def test_painted_edits_stack_are_undone_and_come_back_from_the_address(page: Page) -> None:
-    main = open_page(page, "generator", seed="7", lab="Paint with it", g_layer="layers.8", g_unit="5")
+    main = open_page(page, "generator", seed="7", lab="Paint with this filter", g_layer="layers.8", g_unit="5")
     plain = picture(main, "with 0 edits")
     main.get_by_role("button", name="Paint", exact=True).click()
     once = picture(main, "with 1 edit")
@@ -105,8 +105,8 @@ def test_a_noise_value_leads_to_the_filters_that_it_drives(page: Page) -> None:
     main = open_page(page, "latent", seed="7", latent="33")
     main.get_by_role("button", name="Which filters does it drive?").click()
     expect(page.get_by_role("heading", name="Generator", level=1)).to_be_visible()
-    expect(main.get_by_text("that value 33 drives")).to_be_visible()
-    expect(main.get_by_text("really setting values to 0 agree")).to_be_visible()
+    expect(main.get_by_text("that dimension 33 drives")).to_be_visible()
+    expect(main.get_by_text("with actually setting values to 0")).to_be_visible()
     assert asked(page, "seed") == "7"
     settle(page)
     main.locator(".points path").first.click(force=True)  # a bar: the drawing's upper layer takes the click
@@ -153,7 +153,7 @@ def test_an_uploaded_posters_noise_is_found_and_goes_to_the_other_pages(page: Pa
     expect(main.get_by_text("the nearest that it can draw")).to_have_count(0)
     look.click()
     expect(main.get_by_text("the nearest that it can draw")).to_be_visible()
-    said = main.get_by_text(re.compile(r"\d+% of the poster's variance is there")).inner_text()
+    said = main.get_by_text(re.compile(r"\d+% of the poster's variance is reproduced")).inner_text()
     assert int(said.split("%")[0]) > 80  # it was drawn by this generator, so it can be drawn
 
     main.get_by_role("button", name="Take the found poster to all pages").click()
