@@ -26,7 +26,7 @@ class TrainingError(PosterLensError):
 
 
 class MetricsUnavailableError(PosterLensError):
-    """The judge's weights are not installed (optional extra ``metrics``)."""
+    """The feature extractor is not installed (optional extra ``metrics``)."""
 
 
 class FetchError(PosterLensError):

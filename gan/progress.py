@@ -27,3 +27,26 @@ def progress_bar(about: str = "") -> Iterator[Progress]:
             bar.update(100 * fraction - bar.n)
 
         yield update
+
+
+@contextmanager
+def stage_bars(quiet: bool = False) -> Iterator[StageProgress]:
+    """A bar on stderr for each stage, one after the other, and the function that moves them."""
+    bars: dict[str, tqdm[None]] = {}
+
+    def update(stage: str, fraction: float) -> None:
+        if stage not in bars:
+            close()
+            shape = f"{stage} {{percentage:3.0f}}% |{{bar}}| {{elapsed}}"
+            bars[stage] = tqdm(total=100, bar_format=shape, disable=True if quiet else None, leave=False)
+        bars[stage].update(100 * fraction - bars[stage].n)
+
+    def close() -> None:
+        for bar in bars.values():
+            bar.close()
+        bars.clear()
+
+    try:
+        yield update
+    finally:
+        close()

@@ -75,12 +75,11 @@ def _checkpoint(name: str, changed: float) -> gan.Checkpoint:
 def checkpoint(name: str) -> gan.Checkpoint:
     """Load a checkpoint from the listing; reloaded when it changes on disk."""
     import gan
+    from gan.checkpoints.folder import last_modified
 
     if name not in checkpoint_names():  # looked up, never joined to a path unseen
         raise gan.CheckpointError(f"There is no checkpoint {name!r}.")
-    path = folder(name)
-    newest = max(file.stat().st_mtime for file in [path, *path.glob("*.safetensors")])
-    return _checkpoint(name, newest)
+    return _checkpoint(name, last_modified(folder(name)))
 
 
 @st.cache_resource(max_entries=16, show_spinner=False, hash_funcs=HASH_FUNCS)
@@ -132,7 +131,7 @@ def evaluation(path: Path) -> Evaluation | None:
 def genre_adherence(checkpoint: gan.Checkpoint) -> dict[str, float]:
     """How far requesting each genre moves posters towards it, by measurement; 1 is as far as real ones are.
 
-    {} where nothing was measured of these weights.
+    {} where these weights were not evaluated.
     """
     try:
         found = evaluation(folder(checkpoint.name))
@@ -140,7 +139,7 @@ def genre_adherence(checkpoint: gan.Checkpoint) -> dict[str, float]:
         return {}
     if found is None or found.digest != checkpoint.digest:
         return {}
-    return {one.genre: one.followed.value for one in found.genres}
+    return {one.genre: one.adherence.value for one in found.genres}
 
 
 def upscaler_folder() -> Path | None:

@@ -16,7 +16,7 @@ from gan.evaluation import validation
 from gan.training.run_folder import BEST, STATES, read_grids, read_stats
 
 if TYPE_CHECKING:
-    from gan.evaluation.memorization import Pair
+    from gan.evaluation.memorization import ClosestPair
     from gan.evaluation.report import Evaluation
     from gan.evaluation.validation import Validation
 
@@ -241,7 +241,7 @@ def _show_pairs(place: Path, judged: Evaluation | Validation) -> None:
     )
 
 
-def _show_real(pair: Pair, found: gan.PosterSet | None) -> None:
+def _show_real(pair: ClosestPair, found: gan.PosterSet | None) -> None:
     if found is not None and pair.poster in found.names:
         ui.picture(gan.to_uint8(found.tensor([found.names.index(pair.poster)]))[0], pair.poster)
     else:

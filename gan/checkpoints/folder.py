@@ -24,12 +24,13 @@ from torch import nn
 from gan.checkpoints.foreign import load_foreign
 from gan.checkpoints.record import Checkpoint, Weights, instantiate
 from gan.errors import CheckpointError
-from gan.files import write_directory
+from gan.files import json_bytes, write_directory
 from gan.networks.config import ModelConfig
 from gan.networks.dcgan import Discriminator, Generator
 
 RECORD = "config.json"
-OLD_INFO = {"asked_for": "requested_genres"}  # keys of ``info`` under the names of version 0.1, read until 0.3
+# Keys of ``info`` in version 0.1; read until 0.3.
+OLD_INFO = {"asked_for": "requested_genres", "ranked_rightly": "roc_auc_held_out"}
 
 
 def save(
@@ -91,7 +92,24 @@ def write_files(
         (folder / f"{name}.safetensors").write_bytes(to_bytes(network, name in half))
     model = replace(generator.config, calibrated=discriminator.config.calibrated)
     config = {"model": asdict(model), "info": dict(info or {})}
-    (folder / RECORD).write_text(json.dumps(config, indent=2) + "\n")
+    (folder / RECORD).write_bytes(json_bytes(config))
+
+
+def update_files(
+    folder: Path, info: Mapping[str, Any], calibrated: Discriminator | None = None, half: Collection[str] = ()
+) -> None:
+    """Change ``info`` of a checkpoint in an existing folder and, where one is given, its calibrated discriminator."""
+    record = json.loads((folder / RECORD).read_text())
+    record["info"] = _renamed(record["info"]) | dict(info)
+    if calibrated is not None:
+        (folder / "discriminator.safetensors").write_bytes(to_bytes(calibrated, "discriminator" in half))
+        record["model"]["calibrated"] = True
+    (folder / RECORD).write_bytes(json_bytes(record))
+
+
+def last_modified(path: Path) -> float:
+    """When the weights of a checkpoint, a folder or a file, were last written, in seconds."""
+    return max(file.stat().st_mtime for file in [path, *path.glob("*.safetensors")])
 
 
 def to_bytes(network: nn.Module, half: bool = False) -> bytes:
@@ -150,10 +168,14 @@ def _load_folder(path: Path) -> Checkpoint:
         instantiate(Generator, config, weights.get("generator"), path.name),
         instantiate(Discriminator, config, weights.get("discriminator"), path.name),
         config,
-        {OLD_INFO.get(key, key): value for key, value in record.get("info", {}).items()},
+        _renamed(record.get("info", {})),
         path.name,
         digest.hexdigest(),
     )
+
+
+def _renamed(info: Mapping[str, Any]) -> dict[str, Any]:
+    return {OLD_INFO.get(key, key): value for key, value in info.items()}
 
 
 def read_safetensors(path: Path) -> Weights:

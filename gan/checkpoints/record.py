@@ -12,6 +12,7 @@ from typing import Any, TypeVar
 import torch
 from torch import Tensor
 
+from gan.data.images import Fit
 from gan.errors import CheckpointError
 from gan.networks.config import ModelConfig
 from gan.networks.dcgan import Discriminator, Generator
@@ -53,6 +54,15 @@ class Checkpoint:
     def need_both(self) -> tuple[Generator, Discriminator]:
         """Both networks; CheckpointError where one is missing."""
         return self.need_generator(), self.need_discriminator()
+
+    def dataset_options(self, fit: Fit | None = None, genres: str | None = None) -> tuple[Fit, list[str]]:
+        """How posters are resized and which are selected: as given or, where None, as in training.
+
+        genres : joined by commas, as ``info["only_genres"]`` has them; "" for all posters.
+        """
+        chosen: Fit = self.info.get("fit", "crop") if fit is None else fit
+        only = self.info.get("only_genres", "") if genres is None else genres
+        return chosen, [name.strip() for name in str(only).split(",") if name.strip()]
 
 
 def instantiate(kind: type[Network], config: ModelConfig, weights: Weights | None, name: str) -> Network | None:

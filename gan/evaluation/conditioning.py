@@ -1,15 +1,16 @@
-"""Do posters that were asked for a genre look like it?
+"""Conditioning: do posters generated for a genre look like it?
 
-    for figure in genre_figures(generator, training, training_features):
-        print(figure.genre, figure.followed)      # 0: does not listen, 1: as far apart as real posters
+    for one in genre_estimates(generator, training, training_features):
+        print(one.genre, one.adherence)      # 0: the genre has no effect, 1: as far apart as real posters
 
-``gan.evaluation.report.evaluate`` asks for all of this; docs/evaluation.md says what it means.
+:func:`gan.evaluation.report.evaluate` computes all of this; docs/evaluation.md says what it means.
 """
 
 from __future__ import annotations
 
 from collections.abc import Mapping
 from dataclasses import dataclass
+from math import inf
 from typing import Any
 
 import numpy as np
@@ -17,103 +18,143 @@ import torch
 from numpy.typing import NDArray
 
 from gan.data.posters import PosterSet
-from gan.evaluation.distances import distance_matrix, leaning
-from gan.evaluation.diversity import distances_of_pairs
-from gan.evaluation.estimates import Figure, match_counts, subsample_evenly, with_intervals
+from gan.evaluation.distances import distance_matrix, mmd_witness
+from gan.evaluation.diversity import pairwise_distances
+from gan.evaluation.estimates import Estimate, match_counts, subsample_evenly, with_interval
 from gan.evaluation.features import Features, generated_features
+from gan.evaluation.metrics import compute, metric
 from gan.networks.dcgan import Generator
 from gan.progress import StageProgress
 
 GENRE_SEEDS = 2_700_000
 GENRE_SAMPLES = 250
-REAL = 2000  # posters of one kind, at most, that a genre is measured by
-FEWEST = 100  # that it needs, with it and without it
+REAL = 2000  # posters of one kind, at most, on which a genre is measured
+FEWEST = 100  # posters that it needs, with it and without it
+
+
+@dataclass(frozen=True, eq=False)
+class GenreFeatures:
+    """Features (N, D) of generated posters of the same noise, with the genre requested and with nothing requested.
+
+    having, lacking : features of real posters with the genre and without it.
+    """
+
+    requested: Features
+    unrequested: Features
+    having: Features
+    lacking: Features
+
+
+@metric(
+    "genres",
+    "genre adherence",
+    "how far requesting a genre moves posters of the same noise towards it, relative to the way from real posters of "
+    "all kinds to those of the genre: 0 % without effect, 100 % as distinct as real ones",
+    perfect=1.0,
+    limits=(-inf, inf),
+    digits=0,
+)
+def genre_adherence(features: GenreFeatures) -> Estimate:
+    having, lacking = features.having, features.lacking
+    pairs = np.stack([features.requested, features.unrequested], 1)  # of one noise each: halves must not part them
+    # One half of the real posters says where the genre lies, the other how far it is to there.
+    scale = subsample_evenly(having[::2], REAL), subsample_evenly(lacking[::2], REAL)
+    way = subsample_evenly(having[1::2], REAL), subsample_evenly(lacking[1::2], REAL)
+    frequency = len(having) / (len(having) + len(lacking))
+
+    def adherence(pairs: Features, near: Features, far: Features, real: Features, others: Features) -> float:
+        moved = mmd_witness(pairs[:, 0], near, far) - mmd_witness(pairs[:, 1], near, far)
+        apart = mmd_witness(real, near, far) - mmd_witness(others, near, far)
+        return moved / (apart * (1 - frequency))  # posters of all kinds: this proportion of them has the genre
+
+    return with_interval(adherence, pairs, *scale, *way)
+
+
+@metric(
+    "genres",
+    "genre diversity",
+    "mean distance of two generated posters of the genre, relative to that of two real ones",
+    perfect=1.0,
+    limits=(0.0, inf),
+)
+def genre_diversity(features: GenreFeatures) -> Estimate:
+    def relative(generated: Features, real: Features) -> float:
+        means = [
+            pairwise_distances(distance_matrix(rows, rows), np.arange(len(rows))).mean() for rows in (generated, real)
+        ]
+        return float(means[0] / means[1])
+
+    return with_interval(relative, *match_counts(features.requested, features.having), limits=(0.0, inf))
 
 
 @dataclass(frozen=True)
-class GenreFigure:
-    """One genre that was asked for.
+class GenreEstimates:
+    """One genre, requested alone.
 
-    posters : real posters with it, all of their genres known. samples : generated ones.
-    followed : how far the question moves the posters of the same noise towards the genre, as a share of the way from
-    real posters of all kinds to those with it: 0 for a generator that does not listen, 1 for one as clear as life.
-    diversity : mean distance of two of the generated posters as a share of that of two real ones with the genre.
+    posters : real posters with it, all of whose genres are known. samples : generated ones.
+    adherence, diversity : the metrics ``genre_adherence`` and ``genre_diversity``.
     """
 
     genre: str
     posters: int
     samples: int
-    followed: Figure
-    diversity: Figure
+    adherence: Estimate
+    diversity: Estimate
 
     @classmethod
-    def from_json(cls, record: Mapping[str, Any]) -> GenreFigure:
+    def from_json(cls, record: Mapping[str, Any]) -> GenreEstimates:
         """The inverse of ``dataclasses.asdict``; KeyError or TypeError if the record is not one."""
         values: dict[str, Any] = {
-            key: Figure(**value) if isinstance(value, dict) else value for key, value in record.items()
+            key: Estimate(**value) if isinstance(value, dict) else value for key, value in record.items()
         }
         return cls(**values)
 
+    @classmethod
+    def of(cls, genre: str, features: GenreFeatures) -> GenreEstimates:
+        """Both metrics of a genre."""
+        found = compute("genres", features)
+        return cls(
+            genre, len(features.having), len(features.requested), found["genre_adherence"], found["genre_diversity"]
+        )
 
-def genre_figures(
+
+def genre_estimates(
     generator: Generator,
     posters: PosterSet,
     features: Features,
     weights: str = "",
-    tell: StageProgress = lambda what, part: None,
-) -> tuple[GenreFigure, ...]:
-    """For each genre that a generator was trained with: do posters asked for it look like it?
+    progress: StageProgress = lambda stage, part: None,
+) -> tuple[GenreEstimates, ...]:
+    """Both metrics of each genre that a generator was trained with; () for an unconditional generator.
 
-    Only the genre itself is asked for; all others are left open. ``features`` (N, D) are those of the real ``posters``,
-    of which only those count of which all genres are known, and only genres that at least 100 of them have and 100 have
-    not. () for a generator without genres.
+    Only the genre itself is requested; all others are unspecified. ``features`` (N, D) are those of the real
+    ``posters``, of which only those count whose genres are all known, and only genres that at least 100 of them have
+    and 100 have not.
     """
     genres = generator.config.genres
-    with_it, without_it = _by_genre(posters, genres)
-    places = np.flatnonzero(np.minimum(with_it.sum(0), without_it.sum(0)) >= FEWEST)
-    if not len(places):
+    having, lacking = _by_genre(posters, genres)
+    indices = np.flatnonzero(np.minimum(having.sum(0), lacking.sum(0)) >= FEWEST)
+    if not len(indices):
         return ()
-    silent, found = _asked_for(generator, None, weights), []
-    for done, place in enumerate(places):
-        tell("genres", done / len(places))
-        made = _asked_for(generator, int(place), weights)
-        kinds = features[with_it[:, place]], features[without_it[:, place]]
-        found.append(_genre_figure(genres[place], made, silent, *kinds))
-    return tuple(found)
+    unrequested, estimates = _requested(generator, None, weights), []
+    for done, index in enumerate(indices):
+        progress("genres", done / len(indices))
+        requested = _requested(generator, int(index), weights)
+        real = features[having[:, index]], features[lacking[:, index]]
+        estimates.append(GenreEstimates.of(genres[index], GenreFeatures(requested, unrequested, *real)))
+    return tuple(estimates)
 
 
-def _asked_for(generator: Generator, place: int | None, weights: str) -> Features:
-    """Features of the same noise, asked for the genre at this place alone, or for nothing."""
-    asked = torch.zeros(GENRE_SAMPLES, len(generator.config.genres))
-    if place is not None:
-        asked[:, place] = 1
-    return generated_features(generator, GENRE_SAMPLES, GENRE_SEEDS, asked, weights)
-
-
-def _genre_figure(genre: str, made: Features, silent: Features, near: Features, far: Features) -> GenreFigure:
-    """From features of posters that were asked for the genre and for nothing, of real ones with it and without it."""
-    pairs = np.stack([made, silent], 1)  # of one noise each: halves must not part them
-    # One half of the real posters says where the genre lies, the other how far it is to there.
-    scale, way = (subsample_evenly(near[::2], REAL), subsample_evenly(far[::2], REAL)), (near[1::2], far[1::2])
-    share = len(near) / (len(near) + len(far))
-
-    def followed(pairs: Features, near: Features, far: Features, known: Features, rest: Features) -> dict[str, float]:
-        moved = leaning(pairs[:, 0], near, far) - leaning(pairs[:, 1], near, far)
-        apart = leaning(known, near, far) - leaning(rest, near, far)
-        return {"followed": moved / (apart * (1 - share))}  # posters of all kinds: a share of them has the genre
-
-    shares = with_intervals(followed, pairs, *scale, *(subsample_evenly(rows, REAL) for rows in way))
-    spread = with_intervals(_diversity, *match_counts(made, near))
-    return GenreFigure(genre, len(near), len(made), shares["followed"], spread["diversity"])
-
-
-def _diversity(made: Features, real: Features) -> dict[str, float]:
-    means = [distances_of_pairs(distance_matrix(rows, rows), np.arange(len(rows))).mean() for rows in (made, real)]
-    return {"diversity": float(means[0] / means[1])}
+def _requested(generator: Generator, index: int | None, weights: str) -> Features:
+    """Features of the same noise, with the genre of this index requested alone, or with none."""
+    labels = torch.zeros(GENRE_SAMPLES, len(generator.config.genres))
+    if index is not None:
+        labels[:, index] = 1
+    return generated_features(generator, GENRE_SAMPLES, GENRE_SEEDS, labels, weights)
 
 
 def _by_genre(posters: PosterSet, genres: tuple[str, ...]) -> tuple[NDArray[np.bool_], NDArray[np.bool_]]:
-    """Which posters (N, G) have each genre and which have it not, among those of which all genres are known."""
+    """Which posters (N, G) have each genre and which lack it, among those whose genres are all known."""
     labels = posters.genre_labels(genres)
     complete = (labels != 0).all(1, keepdims=True)
     return (labels == 1) & complete, (labels == -1) & complete

@@ -1,59 +1,128 @@
-"""What the discriminator knows: how many posters it calls rightly, and how it ranks real above generated ones.
+"""Discriminator metrics: accuracy at the decision threshold and at the best one, and the area under the ROC curve.
 
-    figures, threshold = discriminator_figures(training, held_out, made, other)    # logits (N,) of four kinds
-    figures["ranking_held_out"].value
+    logits = Logits(training, held_out, generated, other)      # (N,) each, of four kinds of posters
+    compute("discriminator", logits)["roc_auc_held_out"].value
 
-``gan.evaluation.report.evaluate`` asks for all of this; docs/evaluation.md says what it means.
+:func:`gan.evaluation.report.evaluate` computes all of this; docs/evaluation.md says what it means.
 """
 
 from __future__ import annotations
 
-import copy
 from collections.abc import Iterable
+from dataclasses import dataclass
+from functools import cached_property
 
 import numpy as np
 import torch
 from torch import Tensor
 
-from gan.checkpoints.record import Checkpoint
 from gan.data.posters import PosterSet
-from gan.evaluation.estimates import Figures, Floats, mean_share, share, with_intervals
-from gan.evaluation.features import draw, poster_batches, random_labels
-from gan.networks.dcgan import Discriminator, Generator
+from gan.evaluation.estimates import Estimate, Floats, mean_proportion, proportion, roc_auc, with_interval
+from gan.evaluation.features import Sampler, poster_batches, random_labels
+from gan.evaluation.metrics import metric
+from gan.networks.dcgan import Discriminator
 from gan.progress import StageProgress
 
-OTHER_SEEDS = 2_500_000  # generated posters by which the threshold is chosen, never those it is tried on
+OTHER_SEEDS = 2_500_000  # generated posters on which the best threshold is chosen, never those it is tried on
 
 
-def discriminator_figures(training: Floats, held_out: Floats, made: Floats, other: Floats) -> tuple[Figures, float]:
-    """What D's logits of training, held-out and generated posters, and of generated ones of other seeds, say.
+@dataclass(frozen=True, eq=False)
+class Logits:
+    """D's logits (N,) of training, held-out and generated posters, and of generated ones of ``other`` seeds."""
 
-    ``accuracy_training``, ``accuracy_held_out``, ``accuracy_generated``: shares that D calls rightly, at logit 0.
-    ``ranking_training``, ``ranking_held_out``: share of pairs of such a real and a generated poster in which the real
-    one has the higher logit (the area under the ROC curve), which does not depend on where the zero is.
-    ``best_training``, ``best_held_out``: mean of the shares of real and of generated posters that are called rightly at
-    the threshold that is best for training posters against generated ones of other seeds; the second of figures is
-    that threshold. Shares have Wilson's intervals, their mean Newcombe's, rankings those from halves.
-    """
-    threshold = best_threshold(training, other)
-    rightly = {
-        "accuracy_training": training > 0,
-        "accuracy_held_out": held_out > 0,
-        "accuracy_generated": made <= 0,
-    }
-    rankings = {
-        "ranking_training": with_intervals(_ranking, training, made)["ranking"],
-        "ranking_held_out": with_intervals(_ranking, held_out, made)["ranking"],
-    }
-    best = {
-        "best_training": mean_share(training > threshold, other <= threshold),
-        "best_held_out": mean_share(held_out > threshold, made <= threshold),
-    }
-    return {key: share(found) for key, found in rightly.items()} | rankings | best, threshold
+    training: Floats
+    held_out: Floats
+    generated: Floats
+    other: Floats
+
+    @cached_property
+    def threshold(self) -> float:
+        """The best threshold for training posters against generated ones of other seeds."""
+        return best_threshold(self.training, self.other)
+
+
+@metric(
+    "discriminator",
+    "training posters classified as real",
+    "proportion of training posters with a logit above 0 (the student project wanted above 85 %)",
+    title="Training posters classified as real",
+    plain="If this is far above the next number, D has memorized the training posters.",
+)
+def accuracy_training(logits: Logits) -> Estimate:
+    return proportion(logits.training > 0)
+
+
+@metric(
+    "discriminator",
+    "held-out posters classified as real",
+    "proportion of held-out posters with a logit above 0",
+    column="D accuracy (held-out)",
+    title="Held-out posters classified as real",
+    plain="How reliable D's verdict on a new real poster is.",
+)
+def accuracy_held_out(logits: Logits) -> Estimate:
+    return proportion(logits.held_out > 0)
+
+
+@metric(
+    "discriminator",
+    "generated posters classified as fake",
+    "proportion of generated posters with a logit of 0 or below",
+    column="D accuracy (generated)",
+    title="Generated posters classified as fake",
+    plain="How reliable its verdict on a generated one is.",
+)
+def accuracy_generated(logits: Logits) -> Estimate:
+    return proportion(logits.generated <= 0)
+
+
+@metric(
+    "discriminator",
+    "ROC AUC, training against generated posters",
+    "proportion of pairs of a training and a generated poster in which the real one has the higher logit; 50 % is "
+    "guessing",
+    perfect=0.5,
+)
+def roc_auc_training(logits: Logits) -> Estimate:
+    return with_interval(roc_auc, logits.training, logits.generated, limits=(0.0, 1.0))
+
+
+@metric(
+    "discriminator",
+    "ROC AUC, held-out against generated posters",
+    "the same for held-out posters; does not depend on the decision threshold",
+    perfect=0.5,
+    column="D ROC AUC (held-out)",
+    title="ROC AUC",
+    plain="Of a held-out and a generated poster, how often the real one has the higher logit; 50% is guessing.",
+)
+def roc_auc_held_out(logits: Logits) -> Estimate:
+    return with_interval(roc_auc, logits.held_out, logits.generated, limits=(0.0, 1.0))
+
+
+@metric(
+    "discriminator",
+    "balanced accuracy at the best threshold, training posters",
+    "mean of the accuracies on training posters and on generated ones of *other* seeds, at the threshold that is best "
+    "for these",
+    perfect=0.5,
+)
+def balanced_accuracy_training(logits: Logits) -> Estimate:
+    return mean_proportion(logits.training > logits.threshold, logits.other <= logits.threshold)
+
+
+@metric(
+    "discriminator",
+    "balanced accuracy at that threshold, held-out posters",
+    "the same threshold, tried on held-out and generated posters",
+    perfect=0.5,
+)
+def balanced_accuracy_held_out(logits: Logits) -> Estimate:
+    return mean_proportion(logits.held_out > logits.threshold, logits.generated <= logits.threshold)
 
 
 def best_threshold(real: Floats, fake: Floats) -> float:
-    """Where the mean of the share of real ones above and of fake ones below is highest.
+    """Where the mean of the proportions of real ones above and of fake ones below is highest.
 
     In the middle between two neighbouring logits; the lowest of several that are equally good.
     """
@@ -64,59 +133,42 @@ def best_threshold(real: Floats, fake: Floats) -> float:
     return float(cuts[np.argmax(above + below)])
 
 
-def ranking(higher: Floats, lower: Floats) -> float:
-    """Share of pairs in which the first is the larger, ties as a half: the area under the ROC curve."""
-    ordered = np.sort(lower)
-    below = np.searchsorted(ordered, higher, "left") + np.searchsorted(ordered, higher, "right")
-    return float(below.mean() / (2 * len(lower)))
-
-
-def _ranking(higher: Floats, lower: Floats) -> dict[str, float]:
-    return {"ranking": ranking(higher, lower)}
-
-
-def logits(discriminator: Discriminator, batches: Iterable[Tensor], labels: Tensor | None = None) -> Floats:
-    """D's logits for batches of pictures, one after the other; ``labels`` are those of all of them, or None."""
+def logits_of(discriminator: Discriminator, batches: Iterable[Tensor], labels: Tensor | None = None) -> Floats:
+    """D's logits (N,) for batches (n, 3, H, W) in [-1, 1]; ``labels`` (N, genres) are those of all of them, or None."""
     device = next(discriminator.parameters()).device
-    found, start = [], 0
+    parts, start = [], 0
     for images in batches:
         with torch.inference_mode():
             own = () if labels is None else (labels[start : start + len(images)].to(device),)
-            found.append(discriminator.logit(images.to(device), *own).double().cpu())
+            parts.append(discriminator.logit(images.to(device), *own).double().cpu())
         start += len(images)
-    return torch.cat(found).numpy()
+    return torch.cat(parts).numpy()
 
 
-def what_d_knows(
-    checkpoint: Checkpoint,
-    generator: Generator,
-    training: PosterSet,
-    held_out: PosterSet,
-    samples: int,
-    first_seed: int,
-    labels: Tensor | None,
-    tell: StageProgress,
-) -> tuple[Figures | None, float | None]:
-    """:func:`discriminator_figures` of a checkpoint and ``samples`` of its generator's posters; None without a D."""
-    if checkpoint.discriminator is None:
-        return None, None
-    discriminator = copy.deepcopy(checkpoint.discriminator).to(next(generator.parameters()).device)
-    genres = generator.config.genres
-    some = training.evenly(samples)
-    other = random_labels(training, genres, len(some), OTHER_SEEDS)
-    asked = [
-        (poster_batches(some), own_labels(some, genres)),
+def evaluate_discriminator(
+    discriminator: Discriminator, sampler: Sampler, training: PosterSet, held_out: PosterSet, progress: StageProgress
+) -> Logits:
+    """The logits of D for all that its metrics need, on the generator's device.
+
+    sampler : the generated posters; as many training posters are taken, at most all.
+    """
+    genres = sampler.generator.config.genres
+    subset = training.evenly(sampler.samples)
+    other_labels = random_labels(training, genres, len(subset), OTHER_SEEDS)
+    other = Sampler(sampler.generator, len(subset), OTHER_SEEDS, other_labels)
+    inputs = [
+        (poster_batches(subset), own_labels(subset, genres)),
         (poster_batches(held_out), own_labels(held_out, genres)),
-        (draw(generator, samples, first_seed, labels), labels),
-        (draw(generator, len(some), OTHER_SEEDS, other), other),
+        (sampler.batches(), sampler.labels),
+        (other.batches(), other_labels),
     ]
-    found = []
-    for place, (pictures, own) in enumerate(asked):
-        tell("what the discriminator knows", place / len(asked))
-        found.append(logits(discriminator, pictures, own))
-    return discriminator_figures(*found)
+    logits = []
+    for place, (batches, labels) in enumerate(inputs):
+        progress("discriminator", place / len(inputs))
+        logits.append(logits_of(discriminator, batches, labels))
+    return Logits(*logits)
 
 
 def own_labels(posters: PosterSet, genres: tuple[str, ...]) -> Tensor | None:
-    """The posters' labels (N, genres) for a conditional network; None where no genre can be asked for."""
+    """The posters' labels (N, genres) for a conditional network; None for an unconditional one."""
     return torch.from_numpy(posters.genre_labels(genres)).float() if genres else None

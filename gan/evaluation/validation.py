@@ -19,7 +19,7 @@ from gan.data.posters import PosterSet
 from gan.errors import CheckpointError, MetricsUnavailableError
 from gan.evaluation.distances import compare
 from gan.evaluation.features import generated_features, poster_features, random_labels
-from gan.evaluation.memorization import Pair, closest_pairs, nearest
+from gan.evaluation.memorization import ClosestPair, closest_pairs, nearest
 from gan.networks.dcgan import Generator
 
 FILE = "validation.json"  # in the checkpoint folder of a run's best state
@@ -37,7 +37,7 @@ class Validation:
 
     metrics: Mapping[str, float]
     floor: Mapping[str, float]
-    closest: tuple[Pair, ...]
+    closest: tuple[ClosestPair, ...]
     samples: int
     training: int
     held_out: int
@@ -94,7 +94,7 @@ def read(directory: Path) -> Validation | None:
     try:
         record = json.loads(path.read_text())
         record = {"metrics" if key == "figures" else key: value for key, value in record.items()}
-        return Validation(**record | {"closest": tuple(Pair(**pair) for pair in record["closest"])})
+        return Validation(**record | {"closest": tuple(ClosestPair(**pair) for pair in record["closest"])})
     except (FileNotFoundError, NotADirectoryError):
         return None
     except (OSError, ValueError, KeyError, TypeError, AttributeError) as error:

@@ -18,8 +18,10 @@ from dashboard.pages import PAGES
 from gan.checkpoints.conditioning import with_genres
 from gan.data.synthetic import draw_poster
 from gan.evaluation import validation
-from gan.evaluation.conditioning import GenreFigure
-from gan.evaluation.report import Evaluation, Figure, Pair, write
+from gan.evaluation.conditioning import GenreEstimates
+from gan.evaluation.estimates import Estimate
+from gan.evaluation.memorization import ClosestPair
+from gan.evaluation.report import Evaluation, write
 from gan.evaluation.validation import Validation
 from gan.upscaling import network
 from tests.dashboard.reading import OpenApp, captions, charts, subject_of, texts
@@ -207,10 +209,10 @@ def test_how_far_genres_are_followed_stands_where_they_are_chosen(
     copied = tmp_path / "kinds"
     shutil.copytree(kinds, copied)
     checkpoint = gan.load(copied / "asked")
-    diversity = Figure(0.9, 0.8, 1.0)
+    diversity = Estimate(0.9, 0.8, 1.0)
     genres = (
-        GenreFigure("Comedy", 400, 250, Figure(0.78, 0.7, 0.86), diversity),
-        GenreFigure("Horror", 120, 250, Figure(-0.04, -0.1, 0.02), diversity),
+        GenreEstimates("Comedy", 400, 250, Estimate(0.78, 0.7, 0.86), diversity),
+        GenreEstimates("Horror", 120, 250, Estimate(-0.04, -0.1, 0.02), diversity),
     )
     found = replace(evaluation(checkpoint), genres=genres)
     write(found, copied / "asked")
@@ -249,18 +251,18 @@ def test_a_verdict_says_what_its_zero_means(open_app: OpenApp, kinds: Path) -> N
 
 
 def evaluation(checkpoint: gan.Checkpoint, names: tuple[str, ...] = ("a.png",)) -> Evaluation:
-    def figures(**values: float) -> dict[str, Figure]:
-        return {key: Figure(value, value * 0.9, value * 1.1) for key, value in values.items()}
+    def figures(**values: float) -> dict[str, Estimate]:
+        return {key: Estimate(value, value * 0.9, value * 1.1) for key, value in values.items()}
 
     quality = {"kid_lite1": 0.1, "precision": 0.5, "recall": 0.25, "density": 0.4, "coverage": 0.625}
     return Evaluation(
         name=checkpoint.name, digest=checkpoint.digest, training=38, held_out=12, samples=30, first_seed=2_000_000,
         generated=figures(fd_lite1=91.0, **quality), floor=figures(fd_lite1=17.0, **quality),
         discriminator=figures(
-            accuracy_training=0.75, accuracy_held_out=0.7, accuracy_generated=0.9, ranking_training=0.95,
-            ranking_held_out=0.85, best_training=0.9, best_held_out=0.8,
+            accuracy_training=0.75, accuracy_held_out=0.7, accuracy_generated=0.9, roc_auc_training=0.95,
+            roc_auc_held_out=0.85, balanced_accuracy_training=0.9, balanced_accuracy_held_out=0.8,
         ),
-        threshold=-2.5, memorisation={}, closest=tuple(Pair(2_000_007, name, 1.5, 0.25) for name in names), collapse={},
+        threshold=-2.5, memorization={}, closest=tuple(ClosestPair(2_000_007, name, 1.5, 0.25) for name in names), diversity={},
     )  # fmt: skip
 
 
@@ -274,8 +276,8 @@ def test_start_says_how_good_the_checkpoint_is(open_app: OpenApp, kinds: Path, t
     shown = {metric.label: (metric.value, metric.delta) for metric in app.metric}
     assert shown["fd_lite1"] == ("91", "floor 17")
     assert shown["Coverage"] == ("62%", "floor 62%")
-    assert shown["Generated posters called fake"][0] == "90%"
-    assert "at a logit of -2.5" in texts(app)
+    assert shown["Generated posters classified as fake"][0] == "90%"
+    assert "best threshold is a logit of -2.5" in texts(app)
 
     write(replace(evaluation(checkpoint), digest="another"), copied / "asked")
     app = open_app("start", {"checkpoint": "asked"}, "--checkpoints", str(copied))
@@ -284,8 +286,8 @@ def test_start_says_how_good_the_checkpoint_is(open_app: OpenApp, kinds: Path, t
 
     write(evaluation(gan.load(copied / "whole")), copied / "whole")
     app = open_app("start", {"checkpoint": "whole"}, "--checkpoints", str(copied))
-    assert "Generated posters called fake" in [metric.label for metric in app.metric]
-    assert "at a logit of" not in texts(app).replace("At a logit of 0", "")
+    assert "Generated posters classified as fake" in [metric.label for metric in app.metric]
+    assert "best threshold is" not in texts(app)
 
 
 def test_start_names_the_checkpoint_that_a_training_began_with(open_app: OpenApp, tmp_path: Path) -> None:
@@ -379,7 +381,9 @@ def test_a_run_that_is_going_shows_its_own_floor_and_the_nearest_training_poster
     assert "Dotted: the floor" not in texts(app)
     shutil.copytree(kinds / "plain", run / "best")
     name = sorted(path.name for path in poster_folder.glob("*.*") if path.suffix in {".png", ".jpg"})[0]
-    found = Validation({"fd_lite1": 250.0}, {"fd_lite1": 23.5}, (Pair(1_000_007, name, 1.5, 0.25),), 500, 400, 12, 0)
+    found = Validation(
+        {"fd_lite1": 250.0}, {"fd_lite1": 23.5}, (ClosestPair(1_000_007, name, 1.5, 0.25),), 500, 400, 12, 0
+    )
     (run / "best" / validation.FILE).write_text(json.dumps(found.to_json()))
     app = open_app("training", {"run": "runs/first"}, "--posters", str(poster_folder))
     assert not app.exception and not app.error and not app.warning

@@ -37,10 +37,10 @@ def judge_by(patch: pytest.MonkeyPatch, judge: Judge | None) -> None:
 
     def network(device: str) -> Judge:
         if judge is None:
-            raise MetricsUnavailableError("The judge is not installed.")
+            raise MetricsUnavailableError("The feature extractor is not installed.")
         return judge
 
-    patch.setattr(features, "_judge_network", network)
+    patch.setattr(features, "_feature_extractor", network)
 
 
 class Asked(nn.Module):

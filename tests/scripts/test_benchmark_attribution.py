@@ -64,7 +64,7 @@ def test_one_command_fills_the_page_and_the_json(
     assert set(found["measures"]) == {*xai.METHODS, "ceiling", "random", "edges", "centre"}
     assert found["measures"]["ceiling"]["mass"] == [1] * 6
     assert all(len(values) == 6 for measures in found["measures"].values() for values in measures.values())
-    ranks = [one["measured"]["rank"]["mean"] for one in found["all"]]
+    ranks = [one["measured"]["rank"]["value"] for one in found["all"]]
     assert ranks == sorted(ranks, reverse=True)
 
 

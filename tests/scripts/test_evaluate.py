@@ -11,10 +11,9 @@ from types import ModuleType
 import pytest
 
 import gan
+from gan import progress
 from gan.data.posters import is_held_out
 from gan.evaluation import report
-from gan.evaluation.conditioning import GenreFigure
-from gan.evaluation.estimates import Figure
 from tests.gan.small_judge import Judge
 from tests.scripting import one_sentence
 from tests.scripting import script as load_script
@@ -49,7 +48,7 @@ def test_the_figures_are_written_into_the_checkpoint_and_shown_in_plain_words(
     assert shown.startswith("tiny: 16 generated posters against 12 held-out ones\n")
     fd = found.generated["fd_lite1"]
     assert f"{fd.value:.1f} [{fd.low:.1f}, {fd.high:.1f}]" in shown
-    for title in ("Quality", "What the discriminator knows", "Copies of the 20 training posters", "Collapse"):
+    for title in ("Quality", "Discriminator", "Memorization of the 20 training posters", "Diversity"):
         assert f"\n{title}\n" in shown
     assert f"seed {found.closest[0].seed}: {found.closest[0].poster}" in shown
     assert "Genres" not in shown
@@ -75,7 +74,7 @@ def test_without_inception_the_other_figures_are_still_written(
     monkeypatch.setitem(sys.modules, "torch_fidelity", None)
     assert run("--checkpoint", checkpoint, "--inception") == 0
     assert "No true FID: For the true FID torch-fidelity is needed" in capsys.readouterr().err
-    assert report.read(checkpoint).inception is None
+    assert report.read(checkpoint).inception_fid is None
 
 
 def test_the_true_fid_is_never_asked_for_unasked(
@@ -86,23 +85,23 @@ def test_the_true_fid_is_never_asked_for_unasked(
     assert run("--checkpoint", checkpoint) == 0
     assert not asked
     assert run("--checkpoint", checkpoint, "--inception") == 0
-    assert report.read(checkpoint).inception == 12.5
+    assert report.read(checkpoint).inception_fid == 12.5
 
 
 @pytest.mark.parametrize(
     ("arguments", "sentence"),
     [
-        (["--checkpoint", "nowhere"], "nowhere is no folder; say with --out where the figures go."),
-        (["--samples", "3"], "At least 10 generated posters are needed to judge by, not 3."),
-        (["--out", "no/such/folder/a.json"], "no/such/folder/a.json is not a file in a folder that exists."),
+        (["--checkpoint", "nowhere"], "nowhere is not a folder; name the file to write with --out."),
+        (["--samples", "3"], "An evaluation needs at least 10 generated posters, not 3."),
+        (["--out", "no/such/folder/a.json"], "no/such/folder/a.json is not a file in an existing folder."),
         (["--data", "nowhere"], "nowhere does not exist."),
-        (["--training", "0"], "At least 1 training poster is needed to judge by, not 0."),
-        (["--training", "-5"], "At least 1 training poster is needed to judge by, not -5."),
+        (["--training", "0"], "An evaluation needs at least 1 training poster, not 0."),
+        (["--training", "-5"], "An evaluation needs at least 1 training poster, not -5."),
         (
             ["--training", "11"],
-            "At least 10 held-out posters and as many training posters are needed to judge by, not 12 and 11.",
+            "An evaluation needs at least 10 held-out posters and as many training posters, not 12 and 11.",
         ),
-        (["--write", "page.md"], "--write is for the table of --compare; name checkpoints to compare."),
+        (["--write", "page.md"], "--write is for the table of --compare or --metrics; name one of them."),
     ],
 )
 def test_bad_input_gets_one_sentence_and_writes_nothing(
@@ -126,43 +125,39 @@ def test_figures_that_cannot_be_written_are_a_sentence_and_leave_the_old_file(
     (checkpoint / "evaluate.json").write_text("old")
     monkeypatch.setattr(report, "write_json", full)
     assert run("--checkpoint", checkpoint) == 2
-    assert one_sentence(capsys) == "the figures cannot be written: No space left on device."
+    assert one_sentence(capsys) == "the evaluation cannot be written: No space left on device."
     assert (checkpoint / "evaluate.json").read_text() == "old"
 
 
-@pytest.mark.parametrize(
-    ("low", "high", "words"),
-    [
-        (0.1, 0.3, "followed: asking moves posters 20% of the way [10%, 30%]"),
-        (-0.3, -0.1, "turned around: asking moves posters -20% of the way"),
-        (-0.1, 0.1, "not followed beyond doubt"),
-    ],
-)
-def test_a_genre_is_called_followed_only_where_its_interval_allows(
-    script: ModuleType, low: float, high: float, words: str
-) -> None:
-    figure = Figure(1.0, 0.5, 1.5)
-    one = GenreFigure("Horror", 60, 500, Figure((low + high) / 2, low, high), figure)
-    assert script.verdict(one).startswith(words)
-    [title, line, _] = script.genres((one,))
-    assert title.startswith("Genres")
-    assert "60 real posters of it" in line
+def test_each_stage_has_one_bar(monkeypatch: pytest.MonkeyPatch) -> None:
+    opened, closed = [], []
 
+    class Bar:
+        n = 0.0
 
-def test_each_thing_that_is_done_has_one_bar(script: ModuleType) -> None:
-    with script.Progress(quiet=True) as progress:
-        progress.tell("training posters", 0.5)
-        first = progress.bar
-        progress.tell("training posters", 1.0)
-        assert progress.bar is first
-        progress.tell("copies", 0)
-        assert progress.bar is not first
+        def __init__(self, bar_format: str, **_: object) -> None:
+            self.stage = bar_format.split(" {")[0]
+            opened.append(self.stage)
+
+        def update(self, by: float) -> None:
+            self.n += by
+
+        def close(self) -> None:
+            closed.append((self.stage, self.n))
+
+    monkeypatch.setattr(progress, "tqdm", Bar)
+    with progress.stage_bars() as update:
+        update("training posters", 0.5)
+        update("training posters", 1.0)
+        update("memorization", 0)
+    assert opened == ["training posters", "memorization"]
+    assert closed == [("training posters", 100), ("memorization", 0)]
 
 
 # ---- fewer training posters, and the table of many checkpoints ------------------------------------------------------
 
 
-def test_a_run_on_some_genres_is_judged_by_posters_of_these(
+def test_a_run_on_some_genres_is_evaluated_on_posters_of_these(
     run: Callable[..., int], checkpoint: Path, data: Path, tmp_path: Path
 ) -> None:
     shutil.copytree(data, tmp_path / "data")
@@ -189,13 +184,13 @@ def test_what_a_checkpoint_remembers_of_its_posters_need_not_be_said_again(
         assert report.read(checkpoint) == report.evaluate(gan.load(checkpoint), *posters, 16)
 
 
-def test_so_many_training_posters_are_chosen_evenly(run: Callable[..., int], checkpoint: Path, data: Path) -> None:
+def test_fewer_training_posters_are_evenly_spaced(run: Callable[..., int], checkpoint: Path, data: Path) -> None:
     training, _ = gan.load_posters(data, 8, progress=False).split()
     assert run("--checkpoint", checkpoint, "--training", 13) == 0
     found = report.read(checkpoint)
     assert found.training == 13
-    assert len({pair.poster for pair in found.closest} - set(report.some_of(training, 13).names)) == 0
-    chosen = [training.names.index(name) for name in report.some_of(training, 13).names]
+    assert len({pair.poster for pair in found.closest} - set(report.subsample(training, 13).names)) == 0
+    chosen = [training.names.index(name) for name in report.subsample(training, 13).names]
     assert (chosen[0], chosen[-1], len(set(chosen))) == (0, 19, 13)
     assert max(b - a for a, b in itertools.pairwise(chosen)) == 2
     assert run("--checkpoint", checkpoint, "--training", 100) == 0
@@ -241,7 +236,7 @@ def test_the_table_of_checkpoints_takes_the_place_of_the_old_one_and_leaves_the_
         f"{found.generated['kid_lite1'].value:.4f}",
     ]
     assert cells[8:11] == [f"{found.generated[key].value:.1%}" for key in ("precision", "recall", "coverage")]
-    right = ("accuracy_held_out", "accuracy_generated", "ranking_held_out")
+    right = ("accuracy_held_out", "accuracy_generated", "roc_auc_held_out")
     assert cells[11:] == [f"{knows[key].value:.1%}" for key in right]
     assert page.read_text() == PAGE.replace("an old table", printed.rstrip("\n"))
 
@@ -278,10 +273,10 @@ def test_a_table_that_is_only_printed_links_from_the_projects_own_page(
     assert own == Path(__file__).parents[2] / "docs/training.md"
 
 
-def test_a_checkpoint_that_was_not_judged_as_it_is_now_is_not_compared(
+def test_a_checkpoint_that_was_not_evaluated_with_its_weights_is_not_compared(
     script: ModuleType, judged: Path, page: Path, capsys: pytest.CaptureFixture[str]
 ) -> None:
-    sentence = f"{judged} was not judged as it is now; run this script on it first."
+    sentence = f"{judged} was not evaluated with its present weights; run this script on it first."
     loaded, figures = gan.load(judged), (judged / "evaluate.json").read_bytes()
     (judged / "evaluate.json").unlink()
     capsys.readouterr()

@@ -15,6 +15,7 @@ from dataclasses import astuple, dataclass, fields
 import numpy as np
 from torch import Tensor
 
+from gan.evaluation.estimates import Estimate, bootstrap
 from xai.bench.planted import Mask
 from xai.errors import ExplanationError
 from xai.methods.base import Explanation
@@ -23,7 +24,6 @@ from xai.trust.agreement import Map
 CONTROLS = ("random", "edges", "centre")
 
 BLOCK = 4  # pixels a side that are pooled
-RESAMPLES = 2000
 
 
 # ---- measures ------------------------------------------------------------------------------------------
@@ -180,15 +180,6 @@ def control(name: str, image: Tensor, seed: int = 0) -> Map:
 
 
 @dataclass(frozen=True)
-class Estimate:
-    """A mean over cases with its 95 % interval."""
-
-    mean: float
-    low: float
-    high: float
-
-
-@dataclass(frozen=True)
 class Standing:
     """How one method, or control, did.
 
@@ -219,11 +210,4 @@ def standings(measures: Mapping[str, Sequence[Measures]], controls: Collection[s
         )
         for name, table in tables.items()
     ]
-    return sorted(found, key=lambda one: -one.measured["rank"].mean)
-
-
-def bootstrap(values: Map, seed: int = 0) -> Estimate:
-    """Mean of the cases' values (N,) and its percentile interval over 2,000 resamples (Efron 1979)."""
-    chosen = np.random.default_rng(seed).integers(len(values), size=(RESAMPLES, len(values)))
-    low, high = np.percentile(values[chosen].mean(1), (2.5, 97.5))
-    return Estimate(float(values.mean()), float(low), float(high))
+    return sorted(found, key=lambda one: -one.measured["rank"].value)

@@ -11,7 +11,8 @@ from collections.abc import Iterator, Mapping
 
 import numpy as np
 
-from xai.bench.localisation import Estimate, Standing
+from gan.evaluation.estimates import Estimate
+from xai.bench.localisation import Standing
 from xai.bench.study import CEILING, Study
 from xai.methods import METHODS
 
@@ -79,7 +80,7 @@ def title(name: str) -> str:
 
 def with_interval(estimate: Estimate) -> str:
     """``0.10 (0.02 to 0.20)``."""
-    return f"{signed(estimate.mean)} ({signed(estimate.low)} to {signed(estimate.high)})"
+    return f"{signed(estimate.value)} ({signed(estimate.low)} to {signed(estimate.high)})"
 
 
 def beyond(estimate: Estimate) -> str:

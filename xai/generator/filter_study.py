@@ -18,6 +18,7 @@ from numpy.typing import NDArray
 from torch import Tensor
 
 from gan.checkpoints.record import Checkpoint
+from gan.evaluation.estimates import weighted_t
 from gan.networks.dcgan import latents as latents_of
 from gan.progress import Progress
 from xai.errors import ExplanationError
@@ -25,12 +26,12 @@ from xai.generator.ablation import MEAN, effects_of
 from xai.generator.filter_table import COLUMNS, SHOWN, FilterTable
 from xai.generator.filter_verdicts import (
     DEAD,
+    LEVEL,
     RULE,
     VERDICTS,
     ActivationMoments,
     Partners,
     UnitEffects,
-    interval_of,
     spread_of,
     verdicts,
 )
@@ -183,7 +184,7 @@ def _columns(
     count, units = effects.picture.shape
     once = torch.ones(1, count, dtype=torch.double)
     verdict, confidence = verdicts(moments, partners, effects)
-    change, half = (value[0] for value in interval_of(once, effects.logit))
+    change, half = (value[0] for value in weighted_t(once, effects.logit, LEVEL))
     numbers = {
         "mean": moments.usual + moments.mean.mean(0),
         "spread": spread_of(once, moments)[0],

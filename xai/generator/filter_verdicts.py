@@ -16,6 +16,8 @@ import torch
 from numpy.typing import NDArray
 from torch import Tensor
 
+from gan.evaluation.estimates import weighted_t
+
 Verdict = Literal["essential", "useful", "redundant", "constant", "dead", "harmful"]
 
 VERDICTS: tuple[Verdict, ...] = ("dead", "constant", "harmful", "redundant", "essential", "useful")
@@ -97,7 +99,7 @@ def apply_rule(
     spread = spread_of(weights, moments)
     effect = weights @ effects.picture / weights.sum(1, keepdim=True)
     replaced = tried @ effects.replaced / tried.sum(1, keepdim=True).clamp_min(1)
-    change, half = interval_of(weights, effects.logit)
+    change, half = weighted_t(weights, effects.logit, LEVEL)
     usual = spread.square().mean(1, keepdim=True).sqrt()
     tests = [
         weights @ (moments.largest > DEAD).double() == 0,
@@ -115,13 +117,3 @@ def spread_of(weights: Tensor, moments: ActivationMoments) -> Tensor:
     total = weights.sum(1, keepdim=True)
     variance = weights @ moments.square / total - (weights @ moments.mean / total).square()
     return variance.clamp_min(0).sqrt()
-
-
-def interval_of(weights: Tensor, changes: Tensor) -> tuple[Tensor, Tensor]:
-    """Mean (B, U) of paired changes (N, U), and half the width of its t interval."""
-    from scipy.stats import t
-
-    count = len(changes)
-    mean = weights @ changes / count
-    variance = (weights @ changes.square() / count - mean.square()).clamp_min(0) * count / (count - 1)
-    return mean, (variance / count).sqrt() * float(t.ppf((1 + LEVEL) / 2, count - 1))

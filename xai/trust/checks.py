@@ -147,7 +147,7 @@ def promises_completeness(subject: Subject) -> bool:
 def seeds(subject: Subject, progress: Progress) -> Reading:
     """Mean rank correlation between seeds."""
     between = stability(subject.method, subject.image, subject.explanation, progress=progress)
-    return Reading(between.mean, between.low, between.high)
+    return Reading(between.value, between.low, between.high)
 
 
 def diagnostic(name: str) -> Callable[[Subject, Progress], float]:

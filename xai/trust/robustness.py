@@ -7,13 +7,13 @@ stability(method, image, explanation)                  # other seeds
 
 from __future__ import annotations
 
-from dataclasses import dataclass, replace
+from dataclasses import replace
 
 import numpy as np
 import torch
-from numpy.typing import NDArray
 from torch import Tensor
 
+from gan.evaluation.estimates import Estimate, jackknife_pairs
 from gan.progress import Progress
 from xai.methods.base import Attribution, Explanation
 from xai.trust.agreement import Map, coarse, rank_correlation
@@ -72,37 +72,16 @@ def _magnitudes(explanation: Explanation) -> Map:
     return coarse(np.abs(explanation.heat()), CELLS)
 
 
-@dataclass(frozen=True)
-class Stability:
-    """Mean rank correlation between the maps of different seeds, with its 95 % interval (jackknife over seeds)."""
-
-    mean: float
-    low: float
-    high: float
-
-
 def stability(
     method: Attribution, image: Tensor, explanation: Explanation, seeds: int = 4, progress: Progress | None = None
-) -> Stability:
-    """Explain again with ``seeds`` - 1 other seeds and compare all maps on the common grid."""
+) -> Estimate:
+    """Mean rank correlation between the maps of different seeds, with its 95 % interval (jackknife over seeds).
+
+    Explains again with ``seeds`` - 1 other seeds and compares all maps on the common grid.
+    """
     maps = [coarse(explanation.heat())]
     for index in range(1, seeds):
         maps.append(coarse(replace(method, seed=method.seed + index).attribute(image).heat()))
         if progress:
             progress(index / (seeds - 1))
-    return jackknife(np.array([[rank_correlation(one, other) for other in maps] for one in maps]))
-
-
-def jackknife(correlations: Map) -> Stability:
-    """Mean of the pairs of a symmetric matrix (S, S), S at least 3, and its jackknife interval over rows."""
-    count = len(correlations)
-
-    def mean(rows: NDArray[np.int64]) -> float:
-        part = correlations[np.ix_(rows, rows)]
-        return float(part[np.triu_indices(len(rows), 1)].mean())
-
-    rows = np.arange(count)
-    left_out = np.array([mean(np.delete(rows, row)) for row in rows])
-    margin = 1.96 * float(np.sqrt((count - 1) / count * ((left_out - left_out.mean()) ** 2).sum()))
-    whole = mean(rows)
-    return Stability(whole, max(-1.0, whole - margin), min(1.0, whole + margin))
+    return jackknife_pairs(np.array([[rank_correlation(one, other) for other in maps] for one in maps]))

@@ -348,10 +348,10 @@ def test_a_failed_save_leaves_the_old_checkpoint(
     shutil.copytree(checkpoints / "tiny", tmp_path / "run")
     before = load(tmp_path / "run").digest
 
-    def fail(self: Path, text: str) -> int:
+    def fail(self: Path, content: bytes) -> int:
         raise OSError("disk full")
 
-    monkeypatch.setattr(Path, "write_text", fail)
+    monkeypatch.setattr(Path, "write_bytes", fail)
     with pytest.raises(OSError, match="disk full"):
         save(tmp_path / "run", Generator(tiny), Discriminator(tiny))
     assert load(tmp_path / "run").digest == before

@@ -12,7 +12,7 @@ from hypothesis import strategies as st
 from torch import Tensor, nn
 
 from gan import Discriminator, Generator, ModelConfig, PosterSet, load, save
-from gan.evaluation.calibration import calibrated, moved, zero
+from gan.evaluation.calibration import calibrated, fit_logit_offset, shift_logits
 from tests.gan.short_runs import equal
 
 LOGITS = st.lists(st.floats(-30, 30, width=32), min_size=1, max_size=12).map(
@@ -50,7 +50,7 @@ def posters_for(posters: PosterSet, config: ModelConfig) -> PosterSet:
 
 @given(LOGITS, LOGITS)
 @settings(deadline=None)
-def test_no_other_zero_makes_the_posters_likelier(real: np.ndarray, made: np.ndarray) -> None:
+def test_no_other_offset_makes_the_posters_likelier(real: np.ndarray, made: np.ndarray) -> None:
     """The likelihood written out, against a fine grid around the range of logits."""
 
     def surprise(at: np.ndarray) -> np.ndarray:
@@ -58,31 +58,31 @@ def test_no_other_zero_makes_the_posters_likelier(real: np.ndarray, made: np.nda
         return doubt + np.logaddexp(0, made[:, None] - at).mean(0)
 
     low, high = min(real.min(), made.min()) - 1, max(real.max(), made.max()) + 1
-    assert surprise(np.array([zero(real, made)])) <= surprise(np.linspace(low, high, 5001)).min() + 1e-9
+    assert surprise(np.array([-fit_logit_offset(real, made)])) <= surprise(np.linspace(low, high, 5001)).min() + 1e-9
 
 
 @given(st.floats(-20, 20), st.integers(1, 8))
 @settings(deadline=None)
-def test_of_two_kinds_that_mirror_each_other_the_zero_is_in_the_middle(middle: float, count: int) -> None:
+def test_of_two_kinds_that_mirror_each_other_the_threshold_is_in_the_middle(middle: float, count: int) -> None:
     apart = np.random.default_rng(0).normal(1, 1, count)
-    assert zero(middle + apart, middle - apart) == pytest.approx(middle, abs=1e-9)
+    assert fit_logit_offset(middle + apart, middle - apart) == pytest.approx(-middle, abs=1e-9)
 
 
 def test_real_and_generated_posters_weigh_the_same_however_many_there_are() -> None:
     rng = np.random.default_rng(0)
     real, made = rng.normal(1, 1, 20), rng.normal(-1, 1, 30)
-    assert zero(np.tile(real, 50), made) == pytest.approx(zero(real, made), abs=1e-12)
+    assert fit_logit_offset(np.tile(real, 50), made) == pytest.approx(fit_logit_offset(real, made), abs=1e-12)
 
 
-def test_every_logit_is_moved_by_one_number_and_nothing_else_changes(pair: tuple[Generator, Discriminator]) -> None:
+def test_every_logit_is_shifted_by_one_number_and_nothing_else_changes(pair: tuple[Generator, Discriminator]) -> None:
     _, discriminator = pair
     before = copy.deepcopy(discriminator.state_dict())
-    shifted = moved(discriminator, 1.25)
+    shifted = shift_logits(discriminator, 1.25)
     images = torch.rand(6, 3, *discriminator.config.size) * 2 - 1
     assert torch.allclose(shifted.logit(images), discriminator.logit(images) + 1.25, atol=1e-5)
     assert equal(discriminator.state_dict(), before)
     assert not discriminator.config.calibrated
-    twice = moved(shifted, -1.25)
+    twice = shift_logits(shifted, -1.25)
     assert torch.allclose(twice.logit(images), discriminator.logit(images), atol=1e-5)
     if discriminator.config.genres:
         labels = torch.tensor([[1.0, -1.0]]).expand(6, 2)
@@ -107,8 +107,8 @@ class Brightness(nn.Module):
         return self.layers[:1](images).flatten()
 
 
-def test_white_posters_and_black_pictures_are_parted_at_grey(posters: PosterSet, tiny: ModelConfig) -> None:
-    """Real ones are white (logit 10), generated ones black (-10) or all but (-4): the zero is halfway in likelihood."""
+def test_white_posters_and_black_pictures_are_separated_at_grey(posters: PosterSet, tiny: ModelConfig) -> None:
+    """Real ones are white (logit 10), generated ones black (-10) or all but (-4): the threshold is halfway in likelihood."""
 
     class Dark(Generator):
         def forward(self, z: Tensor, labels: Tensor | None = None) -> Tensor:
@@ -145,7 +145,7 @@ def test_a_calibrated_d_is_stored_and_read_and_takes_no_other_shape(
     pair: tuple[Generator, Discriminator], tmp_path: Path
 ) -> None:
     generator, discriminator = pair
-    shifted = moved(discriminator, 0.5)
+    shifted = shift_logits(discriminator, 0.5)
     save(tmp_path / "kept", generator, shifted)
     found = load(tmp_path / "kept")
     assert found.config == replace(generator.config, calibrated=True)

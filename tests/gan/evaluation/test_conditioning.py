@@ -9,9 +9,9 @@ from torch import Tensor, nn
 
 import gan
 from gan.evaluation import conditioning as module
-from gan.evaluation.conditioning import genre_figures
-from gan.evaluation.distances import leaning
-from gan.evaluation.estimates import Figure
+from gan.evaluation.conditioning import GenreEstimates, GenreFeatures, genre_estimates
+from gan.evaluation.distances import mmd_witness
+from gan.evaluation.estimates import Estimate
 from gan.evaluation.features import poster_features
 from tests.gan.small_judge import names
 
@@ -22,7 +22,7 @@ pytestmark = pytest.mark.usefixtures("small_judge")
 
 
 class Colours(nn.Module):
-    """A conditional generator: red where Horror is asked for, green for Comedy; ``deaf``, it does not listen."""
+    """A conditional generator: red for Horror, green for Comedy; ``deaf``, it ignores its labels."""
 
     def __init__(self, deaf: bool) -> None:
         super().__init__()
@@ -53,48 +53,50 @@ def few(monkeypatch: pytest.MonkeyPatch) -> None:
     monkeypatch.setattr(module, "GENRE_SAMPLES", 60)
 
 
-def test_posters_that_were_asked_for_a_genre_follow_it() -> None:
+def test_posters_generated_for_a_genre_adhere_to_it() -> None:
     training = with_features(coloured(1, 301, western=90))
-    horror, comedy = genre_figures(Colours(deaf=False), *training)  # too few westerns to judge by
+    horror, comedy = genre_estimates(Colours(deaf=False), *training)  # too few westerns to judge by
     assert (horror.genre, horror.posters, horror.samples) == ("Horror", 151, 60)
     assert (comedy.genre, comedy.posters) == ("Comedy", 149)  # one comedy may have more genres
     for one in (horror, comedy):
-        assert one.followed.low < 1 < one.followed.high + 0.2
-        assert one.followed.low > 0.6
+        assert one.adherence.low < 1 < one.adherence.high + 0.2
+        assert one.adherence.low > 0.6
         assert one.diversity.low > 0
 
 
-def test_posters_of_a_generator_that_does_not_listen_follow_no_genre() -> None:
+def test_posters_of_a_generator_that_ignores_its_labels_adhere_to_no_genre() -> None:
     """Also where all that it draws looks like one of the genres."""
-    figures = genre_figures(Colours(deaf=True), *with_features(coloured(1, 301)))
+    figures = genre_estimates(Colours(deaf=True), *with_features(coloured(1, 301)))
     assert [one.genre for one in figures] == ["Horror", "Comedy"]
     for one in figures:
-        assert one.followed == Figure(0.0, 0.0, 0.0)
+        assert one.adherence == Estimate(0.0, 0.0, 0.0)
 
 
-def test_a_generator_without_genres_has_no_figures() -> None:
+def test_an_unconditional_generator_has_no_genre_estimates() -> None:
     plain = Colours(deaf=True)
     plain.config = replace(CONFIG, genres=())
-    assert genre_figures(plain, *with_features(coloured(1, 301))) == ()
+    assert genre_estimates(plain, *with_features(coloured(1, 301))) == ()
 
 
-def test_the_share_that_is_followed_is_known_for_posters_made_by_hand() -> None:
-    """The genre lies at (1, 0), the rest at (0, 1); what was asked for moves from (0.5, 0.5) to (0.75, 0.25)."""
+def test_the_adherence_is_known_for_posters_made_by_hand() -> None:
+    """The genre lies at (1, 0), the rest at (0, 1); the request moves posters from (0.5, 0.5) to (0.75, 0.25)."""
     noise = np.random.default_rng(0).normal(0, 1e-4, (40, 2)).astype(np.float32)  # so that there is a variety
     there, elsewhere = noise + np.float32([1, 0]), noise + np.float32([0, 1])
     halfway, nearer = 0.5 * (there + elsewhere), 0.75 * there + 0.25 * elsewhere
     kernel = lambda x: (x / 2 + 1) ** 3  # noqa: E731  # the cubic kernel of an inner product in two dimensions
-    moved, whole = kernel(0.75) - kernel(0.25), kernel(1.0) - kernel(0.0)  # halfway leans to neither
-    common = module._genre_figure("Horror", nearer, halfway, there, elsewhere)
-    assert common.followed.value == pytest.approx(moved / whole, rel=1e-3)
-    rare = module._genre_figure("Horror", nearer, halfway, there[:10], elsewhere[:30])  # farther from most posters
-    assert rare.followed.value == pytest.approx(moved / (1.5 * whole), rel=1e-3)
+    moved, whole = kernel(0.75) - kernel(0.25), kernel(1.0) - kernel(0.0)  # the witness of halfway is 0
+    common = GenreEstimates.of("Horror", GenreFeatures(nearer, halfway, there, elsewhere))
+    assert common.adherence.value == pytest.approx(moved / whole, rel=1e-3)
+    rare = GenreEstimates.of(
+        "Horror", GenreFeatures(nearer, halfway, there[:10], elsewhere[:30])
+    )  # farther from most posters
+    assert rare.adherence.value == pytest.approx(moved / (1.5 * whole), rel=1e-3)
 
 
-def test_kid_is_the_difference_of_two_leanings() -> None:
+def test_kid_is_the_difference_of_two_means_of_the_witness_function() -> None:
     """Up to the bias that KID takes away: of sets without it, by brute force."""
     rng = np.random.default_rng(0)
     a, b = rng.normal(size=(7, 5)).astype(np.float32), rng.normal(size=(9, 5)).astype(np.float32)
     kernel = lambda u, v: (u.astype(float) @ v.astype(float).T / 5 + 1) ** 3  # noqa: E731
     biased = kernel(a, a).mean() + kernel(b, b).mean() - 2 * kernel(a, b).mean()
-    assert leaning(a, a, b) - leaning(b, a, b) == pytest.approx(biased)
+    assert mmd_witness(a, a, b) - mmd_witness(b, a, b) == pytest.approx(biased)

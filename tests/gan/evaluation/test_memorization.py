@@ -4,14 +4,19 @@ import itertools
 
 import numpy as np
 import pytest
-import torch
 
 from gan.evaluation import memorization
-from gan.evaluation.diversity import collapse, thumbnails
-from gan.evaluation.memorization import held_out_nearest, memorisation, nearest
+from gan.evaluation.estimates import Estimate
+from gan.evaluation.memorization import ClosestPair, Neighbours, closest_pairs, nearest, relative_wins
+from gan.evaluation.metrics import compute
 from tests.gan.small_judge import names, normal
 
-# ---- of training posters -----------------------------------------------------------------------------
+
+def memorization_of(
+    training: np.ndarray, held_out: np.ndarray, made: np.ndarray, names: tuple[str, ...], first_seed: int
+) -> tuple[dict[str, Estimate], tuple[ClosestPair, ...]]:
+    found = Neighbours.of(training, held_out, made)
+    return compute("memorization", found), closest_pairs(found.distance, found.index, found.unseen, names, first_seed)
 
 
 def test_the_nearest_is_that_of_a_loop(monkeypatch: pytest.MonkeyPatch) -> None:
@@ -30,7 +35,7 @@ def test_the_distance_of_a_copy_is_0() -> None:
 
 def test_wins_of_held_out_posters_are_counted_against_chance() -> None:
     """Of 4 winners one is the single held-out among 8 posters: half a win would be chance."""
-    assert held_out_nearest(np.array([0, 3, 7, 1]), training=7, held_out=1).value == 2
+    assert relative_wins(np.array([0, 3, 7, 1]), training=7, held_out=1).value == 2
 
 
 def test_the_interval_of_the_wins_is_that_of_all_choices_of_held_out_posters() -> None:
@@ -38,25 +43,25 @@ def test_the_interval_of_the_wins_is_that_of_all_choices_of_held_out_posters() -
     wins = np.bincount(winners, minlength=8)
     every = [wins[list(some)].sum() / 3 for some in itertools.combinations(range(8), 3)]  # 3 is chance
     low, high = np.quantile(every, [0.025, 0.975])
-    found = held_out_nearest(winners, training=5, held_out=3)
+    found = relative_wins(winners, training=5, held_out=3)
     assert found.value == pytest.approx(2 / 3)
     assert found.high == pytest.approx(2 / 3 + 1 - low)
     assert found.low == max(2 / 3 - (high - 1), 0)
 
 
 def test_new_posters_are_not_taken_for_copies() -> None:
-    found, _ = memorisation(normal(1, 1000), normal(2, 200), normal(3, 400), names(1000), 0)
-    assert found["nearer"].low < 0.5 < found["nearer"].high
+    found, _ = memorization_of(normal(1, 1000), normal(2, 200), normal(3, 400), names(1000), 0)
+    assert found["nearer_than_held_out"].low < 0.5 < found["nearer_than_held_out"].high
     assert found["held_out_nearest"].low < 1 < found["held_out_nearest"].high
-    assert found["suspicious"].value < 0.03
+    assert found["near_copies"].value < 0.03
 
 
 def test_a_generator_that_copies_training_posters_is_caught() -> None:
     training = normal(1, 300)
     copied = training[100:200] + 0.01 * normal(4, 100)
-    found, closest = memorisation(training, normal(2, 60), copied, names(300), 5000)
-    assert found["nearer"].low > 0.95
-    assert found["suspicious"].low > 0.95
+    found, closest = memorization_of(training, normal(2, 60), copied, names(300), 5000)
+    assert found["nearer_than_held_out"].low > 0.95
+    assert found["near_copies"].low > 0.95
     assert found["held_out_nearest"].value == 0
     assert found["held_out_nearest"].high < 0.8
     assert {pair.poster for pair in closest} <= set(names(300)[100:200])
@@ -69,27 +74,27 @@ def test_a_generator_that_copies_training_posters_is_caught() -> None:
 def test_a_few_copies_among_many_new_posters_are_listed_first() -> None:
     training, made = normal(1, 300), normal(3, 200)
     made[[17, 90]] = training[[5, 250]]
-    _, closest = memorisation(training, normal(2, 60), made, names(300), 0)
+    _, closest = memorization_of(training, normal(2, 60), made, names(300), 0)
     assert [(pair.seed, pair.poster, pair.distance) for pair in closest[:2]] == [
         (17, "poster-5.jpg", 0), (90, "poster-250.jpg", 0)
     ]  # fmt: skip
     assert closest[2].distance > 0
 
 
-def test_copies_that_are_blurred_beyond_all_real_posters_are_still_told_by_their_neighbours() -> None:
+def test_copies_that_are_blurred_beyond_all_real_posters_are_still_found_by_their_neighbours() -> None:
     """A blur moves each poster far away in a direction that no real poster has."""
     training, held_out = (np.hstack([rows, np.zeros((len(rows), 1))]) for rows in (normal(1, 60), normal(2, 60)))
     blurred = training.copy()
     blurred[:, -1] = 50
     training, held_out, blurred = (rows.astype(np.float32) for rows in (training, held_out, blurred))
-    found, _ = memorisation(training, held_out, blurred, names(60), 0)
-    assert found["nearer"].value == 0
+    found, _ = memorization_of(training, held_out, blurred, names(60), 0)
+    assert found["nearer_than_held_out"].value == 0
     assert found["held_out_nearest"].high < 0.5
 
 
 def test_blurred_posters_that_copy_nothing_are_not_taken_for_copies() -> None:
-    found, _ = memorisation(normal(1, 1000), normal(2, 200), 0.1 * normal(3, 400), names(1000), 0)
-    assert found["nearer"].low > 0.9  # nearer to the middle of all posters, which alone proves no copy
+    found, _ = memorization_of(normal(1, 1000), normal(2, 200), 0.1 * normal(3, 400), names(1000), 0)
+    assert found["nearer_than_held_out"].low > 0.9  # nearer to the middle of all posters, which alone proves no copy
     assert found["held_out_nearest"].low < 1 < found["held_out_nearest"].high
 
 
@@ -102,38 +107,6 @@ def test_the_interval_of_the_wins_holds_1_where_nothing_is_copied(
     for seed in range(60):
         rng = np.random.default_rng(seed)
         training, held_out, made = (rng.normal(size=(n, 3)).astype(np.float32) for n in (150, 40, 60))
-        found = memorisation(training, held_out, scale * made, names(150), 0)[0]["held_out_nearest"]
+        found = memorization_of(training, held_out, scale * made, names(150), 0)[0]["held_out_nearest"]
         held += found.low <= 1 <= found.high
     assert held >= 52  # 57 are expected
-
-
-# ---- of one another ----------------------------------------------------------------------------------
-
-
-def test_a_generator_of_one_poster_is_caught() -> None:
-    real = normal(1, 40)
-    one = np.repeat(normal(2, 1), 60, 0)
-    found = collapse(real, one, real, one)
-    assert found["diversity_features"].value == found["diversity_pixels"].value == 0
-    assert found["near_identical"].value == 1
-
-
-def test_posters_as_different_as_real_ones_are_no_collapse() -> None:
-    found = collapse(normal(1, 150), normal(2, 150), normal(3, 150), 2 * normal(4, 150))
-    assert found["diversity_features"].low < 1 < found["diversity_features"].high
-    assert found["diversity_pixels"].value == pytest.approx(2, rel=0.1)
-    assert found["near_identical"].value < 0.01
-
-
-def test_ten_posters_again_and_again_are_caught_by_their_pairs() -> None:
-    few = np.repeat(normal(2, 10), 15, 0) + 1e-4 * normal(5, 150)
-    found = collapse(normal(1, 150), few, normal(1, 150), few)
-    assert found["near_identical"].value == pytest.approx(10 * 15 * 14 / (150 * 149), abs=0.02)
-    assert found["diversity_features"].value > 0.7  # the mean alone would not have told
-
-
-def test_thumbnails_are_means_over_blocks_and_never_larger_than_the_picture() -> None:
-    images = torch.rand(2, 3, 96, 64)
-    [first, _] = thumbnails([images]).reshape(2, 3, 32, 32)
-    assert first[1, 4, 7] == pytest.approx(float(images[0, 1, 12:15, 14:16].mean()), abs=1e-6)
-    assert thumbnails([torch.rand(5, 3, 12, 8)]).shape == (5, 3 * 12 * 8)

@@ -10,9 +10,10 @@ import torch
 
 import gan
 from gan.evaluation import conditioning, report
-from gan.evaluation.distances import compare, frechet_distance
-from gan.evaluation.estimates import subsample_evenly, with_intervals
+from gan.evaluation.distances import compare_with_intervals, frechet_distance
+from gan.evaluation.estimates import subsample_evenly
 from gan.evaluation.features import generated_features, poster_features
+from gan.evaluation.metrics import GROUPS, in_group
 from gan.evaluation.report import Evaluation, evaluate, read, write
 from tests.gan.small_judge import normal
 
@@ -39,7 +40,7 @@ def test_a_checkpoint_is_measured_the_same_on_every_run(
     assert (found.name, found.digest) == ("tiny", checkpoint.digest)
     assert (found.training, found.held_out, found.samples) == (24, 16, 20)
     assert all(0 <= part <= 1 for _, part in told)
-    assert {"training posters", "generated posters", "copies", "collapse"} <= {what for what, _ in told}
+    assert {"training posters", "generated posters", "memorization", "diversity"} <= {what for what, _ in told}
 
     training, held_out = halves
     made = generated_features(checkpoint.generator, 20, report.FIRST_SEED)
@@ -51,8 +52,8 @@ def test_a_checkpoint_is_measured_the_same_on_every_run(
         judged = checkpoint.discriminator.logit(held_out.tensor(range(16)))
     assert found.discriminator["accuracy_held_out"].value == pytest.approx(float((judged > 0).float().mean()))
     assert {pair.poster for pair in found.closest} <= set(training.names)
-    assert all(key in report.WORDS for part in (found.generated, found.discriminator) for key in part)
-    assert all(key in report.WORDS for part in (found.memorisation, found.collapse) for key in part)
+    measured = [*found.generated, *found.discriminator, *found.memorization, *found.diversity]
+    assert measured == [metric.name for group in GROUPS if group != "genres" for metric in in_group(group)]
 
     write(found, tmp_path)
     assert read(tmp_path) == found
@@ -62,8 +63,8 @@ def test_a_checkpoint_is_measured_the_same_on_every_run(
 def test_real_posters_alone_stand_at_the_floor() -> None:
     """Two sets of the real distribution cannot be told apart by any figure; a shifted one can."""
     real, floor, other = normal(1, 300), normal(2, 300), normal(3, 300)
-    one, again = (with_intervals(compare, real, rows) for rows in (floor, other))
-    shifted = with_intervals(compare, real, floor + 0.7)
+    one, again = (compare_with_intervals(real, rows) for rows in (floor, other))
+    shifted = compare_with_intervals(real, floor + 0.7)
     assert all(one[key].low < again[key].high and again[key].low < one[key].high for key in one)
     assert one["kid_lite1"].low < 0 < one["kid_lite1"].high
     assert shifted["fd_lite1"].low > one["fd_lite1"].high
@@ -87,7 +88,7 @@ def test_a_conditional_checkpoint_is_measured_with_genres(
     assert Evaluation.from_json(json.loads(json.dumps(found.to_json()))) == found
 
 
-def test_a_generator_alone_is_judged_without_d(
+def test_a_generator_alone_is_evaluated_without_d(
     checkpoint: gan.Checkpoint, halves: tuple[gan.PosterSet, gan.PosterSet], tmp_path: Path
 ) -> None:
     found = evaluate(replace(checkpoint, discriminator=None), *halves, samples=16)
@@ -95,24 +96,45 @@ def test_a_generator_alone_is_judged_without_d(
     assert read(write(found, tmp_path).parent) == found
 
 
-def test_what_cannot_be_judged_is_said_in_a_sentence(
+def test_what_cannot_be_evaluated_is_said_in_a_sentence(
     checkpoint: gan.Checkpoint, halves: tuple[gan.PosterSet, gan.PosterSet]
 ) -> None:
     training, held_out = halves
     with pytest.raises(gan.CheckpointError, match="tiny has no generator, only a discriminator"):
         evaluate(replace(checkpoint, generator=None), *halves)
     wide = replace(held_out, images=np.zeros((16, 12, 8, 3), np.uint8))
-    with pytest.raises(gan.DataError, match="The generator draws 8 x 8; the posters are 12 x 8"):
+    with pytest.raises(gan.DataError, match="The generator's pictures are 8 x 8; the posters are 12 x 8"):
         evaluate(checkpoint, training, wide)
-    with pytest.raises(gan.DataError, match=r"At least 10 held-out posters .* not 9 and 24"):
+    with pytest.raises(gan.DataError, match=r"at least 10 held-out posters .* not 9 and 24"):
         evaluate(checkpoint, training, held_out.select(range(9)))
-    with pytest.raises(gan.DataError, match=r"At least 10 generated posters .* not 3"):
+    with pytest.raises(gan.DataError, match=r"at least 10 generated posters, not 3"):
         evaluate(checkpoint, training, held_out, samples=3)
 
 
 def test_where_nothing_was_measured_there_is_nothing_to_read(tmp_path: Path) -> None:
     assert read(tmp_path) is None
     assert read(tmp_path / "nowhere") is None
+
+
+def test_an_evaluation_of_version_0_1_is_read(
+    checkpoint: gan.Checkpoint, halves: tuple[gan.PosterSet, gan.PosterSet], tmp_path: Path
+) -> None:
+    evaluation = evaluate(checkpoint, *halves, samples=16)
+    text = json.dumps(evaluation.to_json())
+    for old, new in report.OLD_KEYS.items():
+        text = text.replace(f'"{new}"', f'"{old}"')
+    assert '"collapse"' in text and '"ranking_held_out"' in text
+    (tmp_path / "evaluate.json").write_text(text)
+    assert read(tmp_path) == evaluation
+
+
+def test_an_evaluation_with_an_unknown_metric_is_not_one(
+    checkpoint: gan.Checkpoint, halves: tuple[gan.PosterSet, gan.PosterSet], tmp_path: Path
+) -> None:
+    path = write(evaluate(checkpoint, *halves, samples=16), tmp_path)
+    path.write_text(path.read_text().replace('"coverage"', '"covering"'))
+    with pytest.raises(gan.CheckpointError, match=r"evaluate\.json is not an evaluation"):
+        read(tmp_path)
 
 
 @pytest.mark.parametrize("text", ["", "[]", "{}", '{"closest": 3}', "{"])

@@ -12,7 +12,7 @@ from torch.nn.functional import avg_pool2d, interpolate
 from gan import Discriminator, Generator, ModelConfig, TrainingError, latents, load, save
 from gan.checkpoints.record import Checkpoint
 from gan.errors import CheckpointError
-from gan.evaluation.calibration import moved
+from gan.evaluation.calibration import shift_logits
 from gan.training import growing
 from gan.training.growing import grown
 from gan.training.state import new_state
@@ -132,7 +132,9 @@ def test_a_grown_discriminator_sees_the_shrunk_picture(start: Checkpoint, norm_d
 @pytest.mark.parametrize("model", [SMALL, TALLER, replace(SMALL, genres=GENRES), replace(SMALL, aspect="2:3")])
 def test_a_zero_that_was_set_for_use_is_not_trained_on(start: Checkpoint, model: ModelConfig) -> None:
     """With BatchNorm, D is another function in training; without, the same one, and its zero is kept."""
-    shifted = replace(start, discriminator=moved(start.discriminator, 0.7), config=replace(SMALL, calibrated=True))
+    shifted = replace(
+        start, discriminator=shift_logits(start.discriminator, 0.7), config=replace(SMALL, calibrated=True)
+    )
     images = torch.rand(8, 3, *model.size) * 2 - 1
     for norm_d, by in ((True, 0.0), (False, 0.7)):
         wanted = replace(model, norm_d=norm_d)

@@ -2,7 +2,7 @@
 
 from __future__ import annotations
 
-from xai.bench.localisation import Estimate
+from gan.evaluation.estimates import Estimate
 from xai.bench.tables import beyond, signed
 
 

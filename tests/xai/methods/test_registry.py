@@ -14,7 +14,7 @@ from torch import Tensor, nn
 from torch.nn.functional import conv2d, conv_transpose2d, leaky_relu
 
 import xai
-from gan.evaluation.calibration import moved
+from gan.evaluation.calibration import shift_logits
 from tests.xai.nets import (
     affine,
     discriminator,
@@ -62,7 +62,7 @@ def by_segment(values: Tensor, segments: Tensor) -> Tensor:
 def test_where_the_zero_is_set_changes_no_map(name: str) -> None:
     """All differences of logits stay, so what was measured of a D holds for it once it is calibrated, too."""
     network, images = discriminator(), pictures(2, 32)
-    plain, shifted = xai.Score(network), xai.Score(moved(network, 1.7))
+    plain, shifted = xai.Score(network), xai.Score(shift_logits(network, 1.7))
     expected, found = (quick(name, score, seed=3).attribute(images) for score in (plain, shifted))
     assert torch.allclose(found.values, expected.values, atol=1e-5 * float(expected.values.abs().max()) + 1e-7)
     assert torch.allclose(found.score, expected.score + 1.7, atol=1e-5)

@@ -1,0 +1,119 @@
+"""Evaluations as text: one checkpoint at the terminal, several as a Markdown table.
+
+print("\n".join(table(read("checkpoints/dcgan-64"))))
+comparison([Path("checkpoints/dcgan-64")], page=Path("docs/training.md"))
+"""
+
+from __future__ import annotations
+
+import os
+from collections.abc import Sequence
+from pathlib import Path
+from urllib.parse import quote
+
+from gan.checkpoints.folder import load
+from gan.errors import CheckpointError
+from gan.evaluation.conditioning import GenreEstimates
+from gan.evaluation.estimates import Estimates
+from gan.evaluation.metrics import METRICS
+from gan.evaluation.report import Evaluation, read
+
+PAIRS = 5  # closest pairs that are listed
+
+
+def table(evaluation: Evaluation) -> list[str]:
+    """The evaluation in plain words, one line for each metric."""
+    lines = [
+        f"{evaluation.name}: {evaluation.samples:,} generated posters against {evaluation.held_out:,} held-out ones",
+        "(in brackets 95 % intervals; the floor: as many training posters against the same held-out ones)",
+        "",
+        *section("Quality", evaluation.generated, evaluation.floor),
+        *section("Discriminator", evaluation.discriminator or {}),
+        *section(f"Memorization of the {evaluation.training:,} training posters", evaluation.memorization),
+        *closest_lines(evaluation),
+        *section("Diversity", evaluation.diversity),
+        *genre_lines(evaluation.genres),
+    ]
+    if evaluation.inception_fid is not None:
+        lines += [f"True FID (Inception), {evaluation.samples:,} training posters: {evaluation.inception_fid:.2f}", ""]
+    return lines[:-1]
+
+
+def section(title: str, estimates: Estimates, floor: Estimates | None = None) -> list[str]:
+    """A title, a line for each metric, an empty line; nothing where there are no estimates."""
+    lines = [title] * bool(estimates)
+    for name, estimate in estimates.items():
+        metric = METRICS[name]
+        beside = f"perfect {metric.ideal}" if metric.ideal else ""
+        if floor:
+            beside = f"floor {metric.with_interval(floor[name])}"
+        lines.append(f"  {metric.label:<60} {metric.with_interval(estimate):<26} {beside}".rstrip())
+    return [*lines, ""] * bool(estimates)
+
+
+def closest_lines(evaluation: Evaluation) -> list[str]:
+    """The generated posters that are nearest to a training poster."""
+    lines = [
+        f"    seed {pair.seed}: {pair.poster}, distance {pair.distance:.2f}; "
+        f"{pair.held_out:.1%} of held-out posters are as near to a training poster"
+        for pair in evaluation.closest[:PAIRS]
+    ]
+    return ["  closest pairs:", *lines, ""]
+
+
+def genre_lines(genres: Sequence[GenreEstimates]) -> list[str]:
+    """One line for each genre."""
+    diversity = METRICS["genre_diversity"]
+    lines = [
+        f"  {one.genre:<16} {adherence(one)}; diversity {diversity.with_interval(one.diversity)}; "
+        f"{one.posters} real posters"
+        for one in genres
+    ]
+    return ["Genres, each requested alone", *lines, ""] * bool(genres)
+
+
+def adherence(one: GenreEstimates) -> str:
+    """What the interval of the adherence allows to say."""
+    metric = METRICS["genre_adherence"]
+    amount = f"moves posters {metric.format(one.adherence.value)} of the way {metric.interval(one.adherence)}"
+    if one.adherence.low > 0:
+        return f"adherent: requesting it {amount}"
+    if one.adherence.high < 0:
+        return f"reversed: requesting it {amount}"
+    return f"no significant effect: requesting it {amount}"
+
+
+def comparison(folders: Sequence[Path], page: Path) -> str:
+    """Markdown for ``page``: one line for each evaluated checkpoint.
+
+    Raises
+    ------
+    CheckpointError
+        If one was not evaluated, or not with the weights that are there now.
+    """
+    columns = [metric for metric in METRICS.values() if metric.column]
+    first, *others = columns
+    heads = ["checkpoint", "preset", "kimg", "hours", "hardware", first.column, "floor", *(c.column for c in others)]
+    lines = [f"| {' | '.join(heads)} |", "| " + " | ".join(["---"] * len(heads)) + " |"]
+    for folder in folders:
+        checkpoint, evaluation = load(folder), read(folder)
+        if evaluation is None or evaluation.digest != checkpoint.digest:
+            raise CheckpointError(f"{folder} was not evaluated with its present weights; run this script on it first.")
+        info, estimates = checkpoint.info, dict(evaluation.generated) | dict(evaluation.discriminator or {})
+        cells = [
+            f"[{checkpoint.name}]({link(folder / 'README.md', page)})",
+            info.get("preset", ""),
+            f"{info.get('kimg', 0):.0f}",
+            f"{info.get('hours', 0):.1f}",
+            info.get("hardware", ""),
+            first.with_interval(estimates[first.name]),
+            first.format(evaluation.floor[first.name].value),
+            *(metric.format(estimates[metric.name].value) if metric.name in estimates else "" for metric in others),
+        ]
+        lines.append(f"| {' | '.join(cells)} |")
+    return "\n".join(lines)
+
+
+def link(target: Path, page: Path) -> str:
+    """What a Markdown page calls a file: its path from the page's folder, with spaces and the like quoted."""
+    return quote(Path(os.path.relpath(target, page.parent)).as_posix())

@@ -1,0 +1,176 @@
+"""Turn the best state of a run into a checkpoint to ship: weights, evaluation, curves, grids, model card.
+
+options = ExportOptions(data=Path("posters.zip"), preset="projected")
+export(Path("runs/best"), Path("checkpoints/best"), options)
+evaluate_again(Path("checkpoints/best"), options)      # and renew its card
+"""
+
+from __future__ import annotations
+
+import json
+import shutil
+from collections.abc import Mapping
+from dataclasses import dataclass, replace
+from pathlib import Path
+from typing import Any
+
+import numpy as np
+
+from gan.checkpoints.folder import ensure_replaceable, load, update_files, write_files
+from gan.checkpoints.half_precision import half_precision_change
+from gan.checkpoints.record import Checkpoint
+from gan.data.images import Fit
+from gan.data.posters import PosterSet, load_posters
+from gan.errors import DataError, PosterLensError
+from gan.evaluation.calibration import with_calibrated_discriminator
+from gan.evaluation.model_card import notes_of, require_provenance, write_card
+from gan.evaluation.report import FIRST_SEED, evaluate, subsample, write
+from gan.files import write_directory
+from gan.training.run_folder import fingerprint, read_stats
+
+PROVENANCE = ("preset", "command", "hardware")  # what the card shows and the weights do not say
+SAMPLES = 2000
+
+
+@dataclass(frozen=True)
+class ExportOptions:
+    """What is exported, and on which posters it is evaluated.
+
+    data : the posters of the training. fit, genres : how they were resized and selected; None: as the checkpoint says.
+    preset, command, hardware : for the card; None: nothing or, when evaluated again, what the checkpoint has.
+    notes : a Markdown file for the card; None: nothing, or the notes of the card that is there.
+    state : which of the run's two states. grids : how many to ship.
+    samples : generated posters, for the evaluation and for D's threshold. training : evaluate on as many training
+    posters, evenly spaced; None: on all.
+    """
+
+    data: Path
+    fit: Fit | None = None
+    genres: str | None = None
+    preset: str | None = None
+    command: str | None = None
+    hardware: str | None = None
+    notes: Path | None = None
+    state: str = "best"
+    grids: int = 5
+    samples: int = SAMPLES
+    training: int | None = None
+
+    @property
+    def provenance(self) -> dict[str, str]:
+        """What was said of preset, command and hardware."""
+        return {key: getattr(self, key) for key in PROVENANCE if getattr(self, key) is not None}
+
+
+def export(run: Path, out: Path, options: ExportOptions) -> None:
+    """Write the checkpoint folder, complete or not at all; an existing checkpoint is replaced.
+
+    Raises
+    ------
+    CheckpointError
+        If ``out`` is something else, or a network is missing.
+    DataError
+        If the posters are not those of the training.
+    """
+    ensure_replaceable(out)
+    checkpoint = load(run / options.state)
+    checkpoint.need_both()
+    start, data = read_options(run)
+    notes = options.notes.read_text() if options.notes else ""
+    training, held_out = posters_of(checkpoint, options, data, run)
+    checkpoint = with_calibrated_discriminator(checkpoint, training, options.samples)
+    with write_directory(out) as folder:
+        info = {
+            **checkpoint.info,
+            **dict.fromkeys(PROVENANCE, ""),
+            **options.provenance,
+            "start": start,
+            **dataset_info(checkpoint, options),
+            "data": data,
+            "posters": data["posters"],
+            "held_out": len(held_out),
+        }
+        write_files(folder, *checkpoint.need_both(), info, harmless_networks(checkpoint))
+        (folder / "stats.jsonl").write_text("".join(json.dumps(row) + "\n" for row in read_stats(run)))
+        copy_grids(run / "grids", folder / "grids", options.grids, checkpoint.info["kimg"])
+        write_evaluation(folder, out, training, held_out, options.samples)
+        write_card(folder, out, notes)
+
+
+def evaluate_again(path: Path, options: ExportOptions) -> None:
+    """Evaluate a checkpoint, and renew its card; what is said of its training may be changed.
+
+    D is calibrated if it was not. Raises as :func:`export`, and CheckpointError where the checkpoint does not say how
+    it was trained.
+    """
+    checkpoint = load(path)
+    checkpoint.need_both()
+    require_provenance(checkpoint, path)
+    notes = options.notes.read_text() if options.notes else notes_of(path / "README.md")
+    data = {"posters": checkpoint.info["posters"]} | checkpoint.info.get("data", {})
+    training, held_out = posters_of(checkpoint, options, data, path)
+    with write_directory(path) as folder:
+        shutil.copytree(path, folder, dirs_exist_ok=True)
+        info = options.provenance | dataset_info(checkpoint, options)
+        if checkpoint.config.calibrated:
+            update_files(folder, info)
+        else:
+            shifted = with_calibrated_discriminator(checkpoint, training, options.samples)
+            update_files(folder, info, shifted.need_discriminator(), harmless_networks(shifted))
+        write_evaluation(folder, path, training, held_out, options.samples)
+        write_card(folder, path, notes)
+
+
+def read_options(run: Path) -> tuple[str, dict[str, Any]]:
+    """Of a run's options: the name of the checkpoint that it started from, "" for none; the posters' fingerprint."""
+    path = run / "options.json"
+    try:
+        options = json.loads(path.read_text())
+        data, start = dict(options["data"]), options.get("start") or {}
+        data["posters"], name = int(data["posters"]), str(start.get("name", ""))
+    except (OSError, ValueError, KeyError, TypeError, AttributeError):
+        raise PosterLensError(f"{path} is not the options of a run.") from None
+    return name, data
+
+
+def dataset_info(checkpoint: Checkpoint, options: ExportOptions) -> dict[str, str]:
+    """How posters are resized and selected, as ``info`` of a checkpoint has it."""
+    fit, genres = checkpoint.dataset_options(options.fit, options.genres)
+    return {"fit": fit, "only_genres": ",".join(genres)}
+
+
+def posters_of(
+    checkpoint: Checkpoint, options: ExportOptions, data: Mapping[str, Any], where: Path
+) -> tuple[PosterSet, PosterSet]:
+    """Training posters, or as many as the options say, and held-out ones.
+
+    DataError where the training posters are not those of the fingerprint ``data``, as far as it goes: older runs have
+    fewer hashes.
+    """
+    fit, genres = checkpoint.dataset_options(options.fit, options.genres)
+    training, held_out = load_posters(options.data, checkpoint.config.size, fit, genres).split()
+    current = fingerprint(training, checkpoint.config.genres)
+    if any(data.get(key, value) != value for key, value in current.items()):
+        raise DataError(f"{where} was trained on other posters; name the --data, --genres and --fit of its training.")
+    return subsample(training, options.training), held_out
+
+
+def harmless_networks(checkpoint: Checkpoint) -> list[str]:
+    """Networks that can be stored in half precision; says what that changes."""
+    change = half_precision_change(checkpoint)
+    print(f"half precision: pictures change by at most {change.levels} of 255, logits by {change.logit:.4f}")
+    return change.harmless
+
+
+def write_evaluation(folder: Path, path: Path, training: PosterSet, held_out: PosterSet, samples: int) -> None:
+    """evaluate.json of the checkpoint in a folder that will stand at ``path``."""
+    evaluation = evaluate(load(folder), training, held_out, samples, FIRST_SEED)
+    write(replace(evaluation, name=path.name), folder)
+
+
+def copy_grids(source: Path, target: Path, count: int, kimg: float) -> None:
+    """``count`` grids up to ``kimg``, the state's own among them, evenly spaced over the logarithm of time."""
+    paths = sorted(path for path in source.glob("*.png") if float(path.stem) <= kimg)
+    target.mkdir()
+    for place in sorted({round(place) - 1 for place in np.geomspace(len(paths), 1, max(count, 0))} if paths else ()):
+        shutil.copy(paths[place], target / paths[place].name)
