@@ -193,7 +193,7 @@ def _facts(made_by: Mapping[str, Any], versions: Mapping[str, str]) -> Iterator[
 
 def _settings(config: Mapping[str, Any]) -> str:
     return ", ".join(
-        f"{key} {'chosen by itself' if value is None else value}"
+        f"{key} {'chosen automatically' if value is None else value}"
         for key, value in config.items()
         if key not in ("method", "reference")
     )
