@@ -1,11 +1,12 @@
-"""How far can a generator be pruned? Four rankings, judged by a network that had no part in the training.
+"""How far can a generator be pruned? Four rankings, measured by a feature extractor that had no part in the training.
 
     python scripts/study_pruning.py --checkpoint checkpoints/dcgan-64 --data posters.zip
     python scripts/study_pruning.py --checkpoint DIR --save smaller --ranking duplicates --share 0.05
 
 The first writes pruning.json into the checkpoint's folder, which the Prune page shows. The second saves one
 smaller generator as a checkpoint of its own, and says what it saves. Ranking by effect takes the table of filters
-beside the weights (filters.npz), and measures it first where there is none. The judge needs the extra "metrics".
+beside the weights (filters.npz), and measures it first where there is none. The feature extractor needs the extra
+"metrics".
 """
 
 from __future__ import annotations
@@ -35,15 +36,15 @@ def parse(arguments: list[str] | None = None) -> argparse.Namespace:
     parser = argparse.ArgumentParser(description=__doc__, formatter_class=argparse.RawDescriptionHelpFormatter)
     parser.add_argument("--checkpoint", type=Path, required=True)
     parser.add_argument("--data", type=Path, help="real posters; the held-out ones are the measure")
-    parser.add_argument("--samples", type=int, default=500, help="posters drawn for each point")
-    parser.add_argument("--shares", type=float, nargs="+", default=SHARES, help="of the filters that are taken away")
+    parser.add_argument("--samples", type=int, default=500, help="generated posters for each point")
+    parser.add_argument("--shares", type=float, nargs="+", default=SHARES, help="proportions of filters to remove")
     parser.add_argument("--orders", type=int, default=3, help="random rankings that are tried")
     parser.add_argument("--latents", type=int, default=256, help="posters for the table of filters, if it is missing")
     parser.add_argument("--out", type=Path, help="where the study goes (default: pruning.json beside the weights)")
     parser.add_argument("--save", type=Path, help="write one smaller generator here in place of the study")
     parser.add_argument("--ranking", choices=RANKINGS, default="duplicates", help="of the smaller generator")
-    parser.add_argument("--share", type=float, default=0.05, help="of the filters that it goes without")
-    parser.add_argument("--recalibrate", action="store_true", help="measure BatchNorm's statistics anew afterwards")
+    parser.add_argument("--share", type=float, default=0.05, help="proportion of the filters that are removed")
+    parser.add_argument("--recalibrate", action="store_true", help="recompute BatchNorm's statistics afterwards")
     return parser.parse_args(arguments)
 
 
@@ -110,7 +111,7 @@ def save(checkpoint: gan.Checkpoint, options: argparse.Namespace) -> None:
     about = {"pruned_from": checkpoint.digest, "ranking": options.ranking, "share": options.share}
     gan.save(options.save, smaller, discriminator, about)
     before, after = (asdict(price) for price in costs(generator, smaller))
-    print(f"{options.save}: {options.share:.0%} of the filters taken away, by {options.ranking}")
+    print(f"{options.save}: {options.share:.0%} of the filters removed, by {options.ranking}")
     for name, value in after.items():
         print(f"  {name.replace('_', '-')}: {before[name]:,.4g} -> {value:,.4g} ({value / before[name] - 1:+.1%})")
 

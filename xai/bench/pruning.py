@@ -1,11 +1,11 @@
-"""How far a generator can be pruned before a judge notices: quality and diversity for several rankings.
+"""How far a generator can be pruned before its quality drops measurably: distance and diversity for several rankings.
 
     points = bench(generator, [ranking(generator, "norm")], [0, 0.1, 0.2], describe=features, real=held_out_features)
     points[1].quality, points[1].low, points[1].high
-    unnoticed(points)                                   # 0.1: the share that can go before the judge notices
+    unnoticed(points)                                   # 0.1: the proportion that can go unnoticed
 
-The judge is anything that turns pictures into features, and not the discriminator that the generator was
-trained against: by default EfficientNet-Lite1 (gan.evaluation.features), whose distance is called fd_lite1.
+The feature extractor is anything that turns pictures into features, and not the discriminator that the generator was
+trained against: here EfficientNet-Lite1 (gan.evaluation.features), whose distance is called fd_lite1.
 """
 
 from __future__ import annotations
@@ -18,6 +18,7 @@ import torch
 from numpy.typing import NDArray
 
 from gan.evaluation.distances import frechet_distance
+from gan.evaluation.estimates import Z95
 from gan.evaluation.features import Features
 from gan.networks.dcgan import Generator, latents
 from gan.progress import Progress
@@ -26,10 +27,9 @@ from xai.generator.pruning import Order, UnitStatistics, costs, first_of, prune,
 
 RESAMPLES = 20
 PAIRS = 2000
-WIDTH = 1.96  # standard errors: intervals of 95 %
 RULE = (
-    "The judge notices a share of filters when its 95 % interval of the difference from the whole generator's distance "
-    "lies above 0, and so do those of all larger shares: damage grows with the share, so what is not noticed at a "
+    "A proportion of filters is missed measurably when the 95 % interval of the difference from the whole generator's "
+    "distance lies above 0, and so do those of all larger proportions: damage grows, so what is not measurable at a "
     "larger one is chance at a smaller one. Both generators draw the same seeds; the interval comes from drawing these "
     "again with replacement, and, where there are several random orders, from the spread between them."
 )
@@ -40,13 +40,13 @@ Floats = NDArray[np.float64]
 
 @dataclass(frozen=True)
 class Point:
-    """One share of filters taken out; of several orders the mean. Intervals are of 95 %.
+    """One proportion of filters removed; of several orders the mean. Intervals are of 95 %.
 
     share : of all filters, 0 to 1.
     quality : Frechet distance from real posters (lower is better), with ``low`` to ``high``: over the posters that
         are drawn, and over the orders if there are several.
     worse : quality minus that of the whole network on the same seeds, with ``worse_low`` to ``worse_high``.
-    diversity : mean distance of two posters' features, as a share of that of the whole network, with
+    diversity : mean distance of two posters' features, relative to that of the whole network, with
         ``diversity_low`` to ``diversity_high``.
     change : RMS difference of the pictures of the same seeds, in [-1, 1].
     parameters, multiply_adds, milliseconds : what a picture costs.
@@ -81,7 +81,7 @@ def bench(
     whole: Features | None = None,
     progress: Progress | None = None,
 ) -> list[Point]:
-    """Prune by a ranking at each of ``shares`` and judge; 0 is the whole network and gives the base line.
+    """Prune by a ranking at each of ``shares`` and measure; 0 is the whole network and gives the baseline.
 
     Parameters
     ----------
@@ -91,15 +91,15 @@ def bench(
     known, whole : the generator's ``unit_statistics`` and ``describe(generator)``, where they are there already.
     """
     known = known or unit_statistics(generator)
-    judge = _Judge(real, describe(generator) if whole is None else whole)
+    measure = _Distances(real, describe(generator) if whole is None else whole)
     points = []
     for index, share in enumerate(shares):
         verdicts = []
         for order in orders if share else orders[:1]:
             smaller = prune(generator, first_of(generator, order, share), statistics=known)
             smaller = recalibrate(smaller) if recalibrated and share else smaller
-            found = describe(smaller) if share else judge.whole
-            verdicts.append(judge.look(found) | _price(generator, smaller))
+            found = describe(smaller) if share else measure.whole
+            verdicts.append(measure.estimates(found) | _price(generator, smaller))
         points.append(_point(share, verdicts))
         if progress:
             progress((index + 1) / len(shares))
@@ -107,11 +107,11 @@ def bench(
 
 
 def unnoticed(points: Sequence[Point]) -> float:
-    """The largest measured share that the judge does not notice, by RULE."""
+    """The largest measured proportion that is not missed measurably, by RULE."""
     return max((point.share for point in points if point.worse_low <= 0), default=0.0)
 
 
-class _Judge:
+class _Distances:
     """Compares features with those of real posters, and with those of the whole network on the same seeds."""
 
     def __init__(self, real: Features, whole: Features) -> None:
@@ -122,8 +122,8 @@ class _Judge:
         self._resampled = self._distances(whole)
         self._spread = _spreads(whole).mean()
 
-    def look(self, found: Features) -> dict[str, tuple[float, float]]:
-        """Each figure with its standard error over posters."""
+    def estimates(self, found: Features) -> dict[str, tuple[float, float]]:
+        """Each quantity with its standard error over posters."""
         distance, resampled = frechet_distance(self.real, found), self._distances(found)
         spreads = _spreads(found) / self._spread
         # Drawing with replacement leaves fewer different posters, which alone raises the distance: keep the width only.
@@ -140,11 +140,11 @@ class _Judge:
 def _price(generator: Generator, smaller: Generator) -> dict[str, tuple[float, float]]:
     """What it changes and costs; nothing of it has an error over posters."""
     before, after = costs(generator, smaller)
-    figures = {
+    quantities = {
         "change": _change(generator, smaller), "parameters": after.parameters, "multiply_adds": after.multiply_adds,
         "milliseconds": after.milliseconds, "speed": before.milliseconds / after.milliseconds,
     }  # fmt: skip
-    return {name: (float(value), 0.0) for name, value in figures.items()}
+    return {name: (float(value), 0.0) for name, value in quantities.items()}
 
 
 def _point(share: float, verdicts: Sequence[dict[str, tuple[float, float]]]) -> Point:
@@ -153,7 +153,7 @@ def _point(share: float, verdicts: Sequence[dict[str, tuple[float, float]]]) -> 
         values, errors = np.array([verdict[name] for verdict in verdicts]).T
         between = values.var(ddof=1) if len(values) > 1 else 0.0
         middle[name] = float(values.mean())
-        half[name] = WIDTH * float(np.sqrt((errors**2).mean() + between))
+        half[name] = Z95 * float(np.sqrt((errors**2).mean() + between))
     ends = {
         end: middle[name] + sign * half[name]
         for name, low, high in (
