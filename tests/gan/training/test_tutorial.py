@@ -5,16 +5,20 @@ from pathlib import Path
 import pytest
 import torch
 
-from gan import Discriminator, Generator, load
+from gan import Discriminator, Generator, ModelConfig, load
 from gan.training import tutorial
 
 
 def test_the_tutorial_trains_from_posters_to_a_checkpoint(
-    poster_folder: Path, tmp_path: Path, capsys: pytest.CaptureFixture[str], monkeypatch: pytest.MonkeyPatch
+    poster_folder: Path,
+    tiny: ModelConfig,
+    tmp_path: Path,
+    capsys: pytest.CaptureFixture[str],
+    monkeypatch: pytest.MonkeyPatch,
 ) -> None:
     made: list[torch.nn.Module] = []
     for kind in (Generator, Discriminator):
-        monkeypatch.setattr(tutorial, kind.__name__, lambda kind=kind: made.append(kind()) or made[-1])
+        monkeypatch.setattr(tutorial, kind.__name__, lambda kind=kind: made.append(kind(tiny)) or made[-1])
     with torch.random.fork_rng(devices=[]):
         torch.manual_seed(0)
         tutorial.main(str(poster_folder), str(tmp_path / "out"), epochs=1)
