@@ -342,6 +342,11 @@ def test_a_configuration_that_does_not_fit_the_weights_is_refused(checkpoints: P
     assert "layers.0.weight is (8, 4, 4, 4) instead of (8, 5, 4, 4)" in error_of(folder)
 
 
+def test_info_of_version_0_1_is_read_under_its_present_names(tmp_path: Path, tiny: ModelConfig) -> None:
+    save(tmp_path / "old", Generator(tiny), Discriminator(tiny), {"asked_for": {"Horror": 1.0}, "kimg": 3.0})
+    assert load(tmp_path / "old").info == {"requested_genres": {"Horror": 1.0}, "kimg": 3.0}
+
+
 def test_a_failed_save_leaves_the_old_checkpoint(
     checkpoints: Path, tmp_path: Path, monkeypatch: pytest.MonkeyPatch, tiny: ModelConfig
 ) -> None:
