@@ -1,4 +1,7 @@
-"""What was said on the command line: ``streamlit run dashboard/app.py -- --posters PATH --checkpoints DIR``."""
+"""The options of the command line.
+
+streamlit run dashboard/app.py -- --posters PATH --checkpoints DIR
+"""
 
 from __future__ import annotations
 

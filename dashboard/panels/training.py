@@ -1,4 +1,8 @@
-"""What training runs left behind: figures, notes, grids, curves, the posters that come nearest to training posters."""
+"""What training runs leave behind: metrics, notes, grids, curves, the posters nearest to training posters.
+
+run = read("runs/first", folder)
+show_state(run)
+"""
 
 from __future__ import annotations
 
@@ -10,10 +14,11 @@ import plotly.graph_objects as go
 import streamlit as st
 
 import gan
-from dashboard import ui
+from dashboard import charts, ui
 from dashboard.cached import networks
 from gan.evaluation import validation
 from gan.training.run_folder import BEST, STATES, read_grids, read_stats
+from xai.render import NAVY_HEX, ORANGE_HEX
 
 if TYPE_CHECKING:
     from gan.evaluation.memorization import ClosestPair
@@ -32,7 +37,8 @@ CURVES = {
     },
     "Images a second": {"images_per_second": "speed"},
 }  # fmt: skip
-RUN_COLOURS = (("#c2410c", "#f59e0b", "#7c2d12"), ("#1d4ed8", "#38bdf8", "#1e3a8a"))  # of the series of each run
+# Of the series of each run: shades of orange, and of navy.
+RUN_COLOURS = ((ORANGE_HEX, "#f59e0b", "#7c2d12"), (NAVY_HEX, "#38bdf8", "#1e3a8a"))
 PAIRS = 6
 
 
@@ -105,7 +111,7 @@ def show_state(run: Run) -> None:
         st.metric("Posters shown", ui.posters_shown(last["kimg"]))
         st.metric("Updates", f"{last['step']:,}")
         st.metric("Hours", f"{last['seconds'] / 3600:.2f}")
-        st.metric("Best fd_lite1", f"{min(judged):.0f}" if judged else "not judged")
+        st.metric("Best fd_lite1", f"{min(judged):.0f}" if judged else "not measured")
 
 
 def show_grids(run: Run) -> None:
@@ -150,7 +156,11 @@ def show_curves(read: list[Run]) -> None:
     columns = [column for _ in range(0, len(known), 2) for column in st.columns(2)]
     for (title, curves), column in zip(known.items(), columns, strict=False):
         with column:
-            st.plotly_chart(_figure(title, curves, read), key=title, config={"displayModeBar": False})
+            several = len(curves) > 1 or len(read) > 1
+            charts.show(
+                _figure(curves, read), title, title, height=340, showlegend=several, yaxis_rangemode="tozero",
+                legend={"orientation": "h", "y": -0.3, "yanchor": "top"}, xaxis_title="thousand posters shown",
+            )  # fmt: skip
     st.caption(
         "fd_lite1 and kid_lite1: distances of generated from held-out posters, in the features of EfficientNet-Lite1. "
         "The Start page says what each figure means."
@@ -173,7 +183,7 @@ def _has(run: Run, curves: dict[str, str]) -> bool:
     return any(key in row for row in run.rows for key in curves)
 
 
-def _figure(title: str, curves: dict[str, str], read: list[Run]) -> go.Figure:
+def _figure(curves: dict[str, str], read: list[Run]) -> go.Figure:
     figure, several = go.Figure(), len(read) > 1
     for run, colours in zip(read, RUN_COLOURS, strict=False):
         for (key, label), colour in zip(curves.items(), colours, strict=False):
@@ -187,12 +197,6 @@ def _figure(title: str, curves: dict[str, str], read: list[Run]) -> go.Figure:
             if points and key in run.floor:
                 figure.add_hline(y=run.floor[key], line_dash="dot", line_color=colour)
         _mark_notes(figure, run, colours[0])
-    figure.update_layout(
-        title={"text": title, "font": {"size": 14}}, height=340, margin={"l": 10, "r": 10, "t": 40, "b": 10},
-        showlegend=len(curves) > 1 or several, legend={"orientation": "h", "y": -0.3, "yanchor": "top"},
-        yaxis_rangemode="tozero",
-        xaxis_title="thousand posters shown",
-    )  # fmt: skip
     return figure
 
 
