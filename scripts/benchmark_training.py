@@ -28,7 +28,7 @@ from gan.cli import exit_code, replace_section, split_section
 from gan.data.synthetic import draw_poster
 from gan.training.batches import BatchLoader
 from gan.training.cuda_graph import WARM_UP, graphed_step
-from gan.training.run import StepFunction
+from gan.training.runs.run import StepFunction
 from gan.training.state import new_state
 from gan.training.step import ALONE, step
 from gan.training.tutorial import train

@@ -23,7 +23,7 @@ from pathlib import Path
 import gan
 from gan.cli import exit_code
 from gan.data.images import FITS
-from gan.training.export import SAMPLES, ExportOptions, evaluate_again, export
+from gan.training.runs.export import SAMPLES, ExportOptions, evaluate_again, export
 
 AS_TRAINED = "default: as the checkpoint says, else "
 

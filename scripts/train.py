@@ -36,8 +36,8 @@ from gan import (
 )
 from gan.cli import add_settings, exit_code, report_unread
 from gan.training.loop import train
-from gan.training.plan import Plan
-from gan.training.run_folder import check_folder, stored_options
+from gan.training.runs.folder import check_folder, stored_options
+from gan.training.runs.plan import Plan
 
 PRESET, MIN_POSTERS = "dcgan-stable", 100  # defaults of a new run
 FIXED = {"preset": "--preset", "conditional": "--conditional", "min_posters": "--min-posters", "start": "--from"}

@@ -17,7 +17,7 @@ import gan
 from dashboard import charts, ui
 from dashboard.cached import networks
 from gan.evaluation import validation
-from gan.training.run_folder import BEST, STATES, read_grids, read_stats
+from gan.training.runs.folder import BEST, STATES, read_grids, read_stats
 from xai.render import NAVY_HEX, ORANGE_HEX
 
 if TYPE_CHECKING:

@@ -47,7 +47,7 @@ def calibrated(
 
 
 def with_calibrated_discriminator(checkpoint: Checkpoint, training: PosterSet, samples: int) -> Checkpoint:
-    """The checkpoint with D calibrated on ``samples`` posters of each kind; CheckpointError where a network is missing."""
+    """The checkpoint with D calibrated on ``samples`` posters of each kind; CheckpointError if a network is missing."""
     generator, discriminator = checkpoint.need_both()
     shifted = calibrated(discriminator, generator, training, samples)
     return replace(checkpoint, discriminator=shifted, config=replace(checkpoint.config, calibrated=True))

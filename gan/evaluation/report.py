@@ -26,14 +26,7 @@ from gan.evaluation.discriminator import evaluate_discriminator
 from gan.evaluation.distances import compare_with_intervals
 from gan.evaluation.diversity import diversity, thumbnails
 from gan.evaluation.estimates import Estimate, Estimates, subsample_evenly
-from gan.evaluation.features import (
-    Device,
-    Sampler,
-    generated_features,
-    poster_batches,
-    poster_features,
-    random_labels,
-)
+from gan.evaluation.features import Device, Sampler, generated_features, poster_batches, poster_features, random_labels
 from gan.evaluation.memorization import ClosestPair, Neighbours, closest_pairs
 from gan.evaluation.metrics import METRICS, compute
 from gan.files import write_json

@@ -3,8 +3,8 @@
     train(load_posters("posters.zip"), Plan(Path("runs/first"), ModelConfig(), TrainConfig(kimg=50)))
 
 One update of both networks is :mod:`gan.training.step`; the parts of a tick are methods of
-:class:`gan.training.run.Run`. All randomness of step n is drawn from (seed, n), so that only weights, optimizers and a
-few counts have to be stored for a resumed run to be the uninterrupted one, bit for bit on the CPU.
+:class:`gan.training.runs.run.Run`. All randomness of step n is drawn from (seed, n), so that only weights, optimizers
+and a few counts have to be stored for a resumed run to be the uninterrupted one, bit for bit on the CPU.
 """
 
 from __future__ import annotations
@@ -14,9 +14,9 @@ import torch
 from gan.data.posters import PosterSet
 from gan.training.cuda_graph import graphed_step
 from gan.training.distributed import joined
-from gan.training.plan import Plan
-from gan.training.run import Run, Snapshot, StepFunction, draw_grid, started
-from gan.training.run_folder import writing
+from gan.training.runs.folder import writing
+from gan.training.runs.plan import Plan
+from gan.training.runs.run import Run, Snapshot, StepFunction, draw_grid, started
 from gan.training.state import State
 from gan.training.step import step
 
@@ -31,8 +31,8 @@ def train(posters: PosterSet, plan: Plan) -> State:
     Raises
     ------
     TrainingError
-        If the plan cannot be carried out (:mod:`gan.training.plan`), a process is lost, a file cannot be written, or
-        the guard rails have no answer left. The last good state stays.
+        If the plan cannot be carried out (:mod:`gan.training.runs.plan`), a process is lost, a file cannot be written,
+        or the guard rails have no answer left. The last good state stays.
     """
     training, held_out = posters.split()
     plan.check()

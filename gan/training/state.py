@@ -41,7 +41,7 @@ class State:
     steps, seconds : done so far.
     best : smallest held-out ``fd_lite1`` so far.
     lr_scale, lr_scale_d : factors of both learning rates, and of D's alone, as the guard rails have set them.
-    overpowered, diverse, restores : counters of the guard rails (gan.training.guard_rails).
+    overpowered, diverse, restores : counters of the guard rails (gan.training.runs.guard_rails).
     """
 
     generator: Generator

@@ -262,7 +262,8 @@ def evaluation(checkpoint: gan.Checkpoint, names: tuple[str, ...] = ("a.png",)) 
             accuracy_training=0.75, accuracy_held_out=0.7, accuracy_generated=0.9, roc_auc_training=0.95,
             roc_auc_held_out=0.85, balanced_accuracy_training=0.9, balanced_accuracy_held_out=0.8,
         ),
-        threshold=-2.5, memorization={}, closest=tuple(ClosestPair(2_000_007, name, 1.5, 0.25) for name in names), diversity={},
+        threshold=-2.5, memorization={}, diversity={},
+        closest=tuple(ClosestPair(2_000_007, name, 1.5, 0.25) for name in names),
     )  # fmt: skip
 
 

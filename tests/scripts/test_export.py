@@ -18,11 +18,11 @@ from gan.data.posters import is_held_out
 from gan.evaluation import report
 from gan.evaluation.calibration import calibrated, shift_logits
 from gan.evaluation.metrics import METRICS
-from gan.training import export as module
-from gan.training.export import copy_grids
 from gan.training.loop import train
-from gan.training.plan import Plan
-from gan.training.run_folder import read_stats
+from gan.training.runs import export as module
+from gan.training.runs.export import copy_grids
+from gan.training.runs.folder import read_stats
+from gan.training.runs.plan import Plan
 from tests.gan.short_runs import config_of, equal
 from tests.gan.small_judge import Judge, judge_by
 from tests.scripting import script as load_script

@@ -13,7 +13,7 @@ from gan import PRESETS, Discriminator, Generator, ModelConfig, TrainConfig, lat
 from gan.data.synthetic import write_folder
 from gan.settings import describe
 from gan.training.losses import LOSSES
-from gan.training.plan import Plan
+from gan.training.runs.plan import Plan
 from tests.scripting import one_sentence, script
 
 TINY = ["--resolution=8", "--latent=8", "--width=4", "--batch=4", "--quiet", "--device=cpu"]
@@ -346,7 +346,7 @@ def test_a_graph_reaches_training(poster_folder: Path, tmp_path: Path, monkeypat
 
     module = script("train")
     monkeypatch.setattr(module, "train", train)
-    monkeypatch.setattr("gan.training.plan.check_graph", lambda *_: None)
+    monkeypatch.setattr("gan.training.runs.plan.check_graph", lambda *_: None)
     where = ["--data", str(poster_folder), "--out", str(tmp_path / "run"), "--resolution=8", "--quiet", "--device=cpu"]
     for more in ([], ["--graph"]):
         assert module.main([*where, *more]) == 2

@@ -108,7 +108,7 @@ class Brightness(nn.Module):
 
 
 def test_white_posters_and_black_pictures_are_separated_at_grey(posters: PosterSet, tiny: ModelConfig) -> None:
-    """Real ones are white (logit 10), generated ones black (-10) or all but (-4): the threshold is halfway in likelihood."""
+    """Real ones are white (logit 10), generated ones black (-10) or nearly (-4): the threshold is halfway."""
 
     class Dark(Generator):
         def forward(self, z: Tensor, labels: Tensor | None = None) -> Tensor:

@@ -11,8 +11,8 @@ from torch import Tensor
 from gan import ModelConfig, PosterSet
 from gan.training.batches import BatchLoader, batch_indices
 from gan.training.distributed import World
-from gan.training.plan import Plan
-from gan.training.run import Run
+from gan.training.runs.plan import Plan
+from gan.training.runs.run import Run
 from gan.training.state import new_state
 from tests.gan.short_runs import config_of
 

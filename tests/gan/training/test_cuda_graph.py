@@ -23,9 +23,9 @@ from gan.training import state as states
 from gan.training.cuda_graph import WARM_UP, CudaCapture, GraphedStep, graphed_step
 from gan.training.distributed import World
 from gan.training.loop import train
-from gan.training.plan import Plan
 from gan.training.randomness import BatchRandom
-from gan.training.run_folder import read_stats
+from gan.training.runs.folder import read_stats
+from gan.training.runs.plan import Plan
 from gan.training.schedule import Schedule
 from gan.training.state import State, load_state, new_state, save_state
 from gan.training.step import Batch, step, updates
@@ -217,7 +217,7 @@ def test_a_tensor_that_is_brought_to_the_device_is_found() -> None:
 def recorded(monkeypatch: pytest.MonkeyPatch) -> CpuCapture:
     """``Plan(..., graph=True)`` on a CPU, by recordings."""
     capture = CpuCapture()
-    monkeypatch.setattr("gan.training.plan.check_graph", lambda *_: None)
+    monkeypatch.setattr("gan.training.runs.plan.check_graph", lambda *_: None)
     monkeypatch.setattr(loop, "graphed_step", lambda *_: GraphedStep(capture))
     return capture
 

@@ -19,8 +19,8 @@ from gan.training import distributed as several
 from gan.training import loop
 from gan.training.distributed import World, joined, synchronised
 from gan.training.loop import train
-from gan.training.plan import Plan
-from gan.training.run_folder import read_stats
+from gan.training.runs.folder import read_stats
+from gan.training.runs.plan import Plan
 from gan.training.state import new_state
 from gan.training.step import step
 from tests.gan.short_runs import config_of, equal

@@ -24,12 +24,13 @@ from gan import PRESETS, MetricsUnavailableError, ModelConfig, PosterSet, TrainC
 from gan.evaluation import validation
 from gan.evaluation.calibration import calibrated
 from gan.evaluation.validation import Validation
-from gan.training import guard_rails, loop
+from gan.training import loop
 from gan.training import state as states
 from gan.training.batches import BatchLoader
 from gan.training.loop import train
-from gan.training.plan import Plan
-from gan.training.run_folder import read_stats
+from gan.training.runs import guard_rails
+from gan.training.runs.folder import read_stats
+from gan.training.runs.plan import Plan
 from gan.training.schedule import crossed, noise_seed
 from gan.training.state import State, new_state, recalibrate
 from tests.gan.short_runs import PARTS, Pyramid, config_of, equal, weights

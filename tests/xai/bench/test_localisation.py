@@ -15,15 +15,7 @@ import xai
 from gan.evaluation.estimates import RESAMPLES, bootstrap
 from tests.xai.masks import SIDE, box, brighter, looking_at
 from tests.xai.nets import affine, discriminator, noise, one_sentence, pictures
-from xai.bench.localisation import (
-    CONTROLS,
-    MEASURES,
-    Measures,
-    control,
-    measure,
-    relevance,
-    standings,
-)
+from xai.bench.localisation import CONTROLS, MEASURES, Measures, control, measure, relevance, standings
 from xai.bench.planted import find, patches
 
 whole_maps = arrays(np.int64, (8, 8), elements=st.integers(-9, 9))  # few values, so that many are equal

@@ -7,15 +7,7 @@ from torch import Tensor
 
 import gan
 import xai
-from tests.xai.nets import (
-    conditional,
-    generator,
-    hooks,
-    oblong,
-    one_sentence,
-    scramble,
-    snapshot,
-)
+from tests.xai.nets import conditional, generator, hooks, oblong, one_sentence, scramble, snapshot
 from xai.latents import picture_statistics
 from xai.latents.genres import STRENGTHS, genre_effects, genre_sweep
 

@@ -7,16 +7,7 @@ import torch
 
 import gan
 import xai
-from tests.xai.nets import (
-    affine,
-    discriminator,
-    generator,
-    hooks,
-    noise,
-    one_sentence,
-    pictures,
-    snapshot,
-)
+from tests.xai.nets import affine, discriminator, generator, hooks, noise, one_sentence, pictures, snapshot
 from xai.networks.score import LOGIT, digest
 
 

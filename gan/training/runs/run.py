@@ -33,14 +33,14 @@ from gan.evaluation import validation
 from gan.evaluation.calibration import calibrated
 from gan.files import json_bytes, write_json
 from gan.networks.dcgan import Discriminator, Generator, latents
-from gan.training import guard_rails
 from gan.training.batches import BatchLoader, batch_indices
 from gan.training.config import TrainConfig
 from gan.training.distributed import SMALL_BATCH, World, synchronised
-from gan.training.guard_rails import Finding, TickMetrics
 from gan.training.losses import class_weights
-from gan.training.plan import Plan
-from gan.training.run_folder import BEST, LATEST, RunLog, check_unchanged, describe, writing
+from gan.training.runs import guard_rails
+from gan.training.runs.folder import BEST, LATEST, RunLog, check_unchanged, describe, writing
+from gan.training.runs.guard_rails import Finding, TickMetrics
+from gan.training.runs.plan import Plan
 from gan.training.schedule import crossed
 from gan.training.state import State, kimg, load_state, new_state, recalibrate, save_state
 from gan.training.step import STEP_METRICS

@@ -4,7 +4,7 @@
         log.row({"kimg": 1.0, "step": 62, "loss_d": 1.3})
     read_stats(Path("runs/first"))[-1]["loss_d"]        # 1.3
 
-Its states and checkpoints are written by gan/training/state.py and gan/training/run.py.
+Its states and checkpoints are written by gan/training/state.py and gan/training/runs/run.py.
 """
 
 from __future__ import annotations

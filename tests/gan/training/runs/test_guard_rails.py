@@ -8,7 +8,7 @@ import pytest
 import torch
 
 from gan import Generator, ModelConfig, PosterSet, latents
-from gan.training.guard_rails import (
+from gan.training.runs.guard_rails import (
     COLLAPSED,
     DIVERSE,
     LR_FACTOR,

@@ -21,7 +21,7 @@ from gan.training.config import TrainConfig
 from gan.training.cuda_graph import check_graph
 from gan.training.distributed import World
 from gan.training.growing import check_start
-from gan.training.run_folder import check_folder, check_unchanged, describe
+from gan.training.runs.folder import check_folder, check_unchanged, describe
 
 
 @dataclass(frozen=True)

@@ -26,7 +26,7 @@ from gan.evaluation.calibration import with_calibrated_discriminator
 from gan.evaluation.model_card import notes_of, require_provenance, write_card
 from gan.evaluation.report import FIRST_SEED, evaluate, subsample, write
 from gan.files import write_directory
-from gan.training.run_folder import fingerprint, read_stats
+from gan.training.runs.folder import fingerprint, read_stats
 
 PROVENANCE = ("preset", "command", "hardware")  # what the card shows and the weights do not say
 SAMPLES = 2000
