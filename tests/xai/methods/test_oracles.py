@@ -538,5 +538,5 @@ def test_windows_are_an_eighth_of_a_large_posters_width(side: int, window: int, 
 
 
 def test_a_generator_and_a_discriminator_of_different_shapes_do_not_fit() -> None:
-    with pytest.raises(xai.ExplanationError, match="48 x 32 pixels, the discriminator judges 32 x 32"):
+    with pytest.raises(xai.ExplanationError, match="48 x 32 pixels, the discriminator takes 32 x 32"):
         xai.Score.of_latents(given_generator(), discriminator(32))
