@@ -223,7 +223,7 @@ def _subject(
 
 def _number_with_dice(label: str, key: str, most: int, note: str) -> int:
     def roll() -> None:
-        st.session_state[key] = random.randint(0, most)
+        st.session_state[key] = random.randint(0, most)  # noqa: S311 - no secret
 
     ui.clamp(key, most)
     number, dice = st.columns([3, 1], vertical_alignment="bottom")

@@ -101,7 +101,7 @@ class Setting:
         return value
 
 
-def setting(
+def setting(  # noqa: PLR0913 - the properties of a setting
     default: Any,
     help: str,
     *,

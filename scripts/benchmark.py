@@ -125,7 +125,7 @@ def folder(bench: Bench) -> Iterator[Row]:
             "--methods", "deeplift", "--reference", "grey", "--out", str(Path(temporary) / "out"),
         ]  # fmt: skip
         start = time.perf_counter()
-        process = subprocess.Popen(command, stdout=subprocess.DEVNULL, stderr=subprocess.DEVNULL)
+        process = subprocess.Popen(command, stdout=subprocess.DEVNULL, stderr=subprocess.DEVNULL)  # noqa: S603 - our own
         memory = []
         while process.poll() is None:
             memory.append(resident(process.pid))
@@ -211,7 +211,7 @@ def main(arguments: list[str] | None = None) -> int:
     options = parse(arguments)
     if options.train:
         page = ["--write", str(options.write)] if options.write else []
-        return subprocess.call([sys.executable, str(HOUSE / "scripts/benchmark_training.py"), *page])
+        return subprocess.call([sys.executable, str(HOUSE / "scripts/benchmark_training.py"), *page])  # noqa: S603 - our own
     return exit_code(lambda: run(options), "the numbers")
 
 

@@ -1,8 +1,8 @@
-"""Explain a folder of posters: values, overlays, one JSON, and one page that opens without a network.
+r"""Explain a folder of posters: values, overlays, one JSON, and one page that opens without a network.
 
     python scripts/explain.py --checkpoint checkpoints/dcgan-64 --images posters --out explained
     python scripts/explain.py --checkpoint checkpoints/dcgan-64 --seeds 0-9 --methods all --trust --out explained
-    python scripts/explain.py --checkpoint checkpoints/dcgan-64 --images a.jpg b.zip --methods deeplift,lime \\
+    python scripts/explain.py --checkpoint checkpoints/dcgan-64 --images a.jpg b.zip --methods deeplift,lime \
         --reference posters --reference-images posters --set lime.samples=512 --out explained
     torchrun --nproc-per-node 4 scripts/explain.py --checkpoint checkpoints/dcgan-64 --images posters --out explained
 

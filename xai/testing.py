@@ -1,4 +1,4 @@
-"""Does a method, or a network, of your own keep what the rest of the program relies on?
+"""Contract tests: whether a method, or a network, of your own keeps what the rest of the program relies on.
 
     from xai.testing import check_method, check_network
 

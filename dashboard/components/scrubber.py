@@ -125,7 +125,7 @@ export default function ({ data, parentElement, setTriggerValue }) {
 _mount = st.components.v2.component("posterlens_scrubber", css=CSS, js=JS)
 
 
-def scrubber(
+def scrubber(  # noqa: PLR0913 - a component's properties, all by keyword
     uri: str,
     columns: int,
     cell: tuple[int, int],

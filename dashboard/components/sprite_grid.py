@@ -108,7 +108,7 @@ export default function ({ data, parentElement, setTriggerValue }) {
 _mount = st.components.v2.component("posterlens_sprite_grid", css=CSS, js=JS)
 
 
-def sprite_grid(
+def sprite_grid(  # noqa: PLR0913 - a component's properties, all by keyword
     uri: str,
     labels: Sequence[str],
     columns: int,

@@ -84,7 +84,7 @@ def draw_poster(seed: int, size: int = 64, height: int | None = None) -> Synthet
     width, height = size, height or size
     if min(width, height) < SMALLEST:
         raise ValueError(f"a poster needs at least {SMALLEST} x {SMALLEST} pixels, not {width} x {height}")
-    rng = random.Random(f"poster {seed}")  # a text, because -1 and 1 seed the same
+    rng = random.Random(f"poster {seed}")  # noqa: S311 - no secret; a text, because -1 and 1 seed the same
     genres = tuple(rng.sample(sorted(THEMES), rng.choice((1, 2))))
     upper, lower, clothes = (_vary(colour, rng) for colour in THEMES[genres[0]])
     canvas = _Canvas(width, height)

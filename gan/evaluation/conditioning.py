@@ -1,4 +1,4 @@
-"""Conditioning: do posters generated for a genre look like it?
+"""Conditioning: whether posters generated for a genre look like it.
 
     for one in genre_estimates(generator, training, training_features):
         print(one.genre, one.adherence)      # 0: the genre has no effect, 1: as far apart as real posters

@@ -128,7 +128,7 @@ def write(evaluation: Evaluation, path: Path) -> Path:
     return path
 
 
-def evaluate(  # seven arguments: the last four have defaults that nearly every caller takes
+def evaluate(  # noqa: PLR0913 - the last four have defaults that nearly every caller takes; read top to bottom
     checkpoint: Checkpoint,
     training: PosterSet,
     held_out: PosterSet,

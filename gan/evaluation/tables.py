@@ -1,4 +1,4 @@
-"""Evaluations as text: one checkpoint at the terminal, several as a Markdown table.
+r"""Evaluations as text: one checkpoint at the terminal, several as a Markdown table.
 
 print("\n".join(table(read("checkpoints/dcgan-64"))))
 comparison([Path("checkpoints/dcgan-64")], page=Path("docs/training.md"))

@@ -132,7 +132,7 @@ class HttpClient:
     def _backoff(self, attempt: int) -> float:
         """Seconds; with jitter, so that workers that failed together do not come back together."""
         longest: float = self.policy.backoff * 2 ** min(attempt - 1, 10)
-        return min(longest, MAX_BACKOFF) * random.uniform(0.5, 1.0)
+        return min(longest, MAX_BACKOFF) * random.uniform(0.5, 1.0)  # noqa: S311 - no secret
 
     def _follow(self, url: str) -> bytes:
         for _ in range(MAX_REDIRECTS + 1):

@@ -28,7 +28,7 @@ PATIENCE = timedelta(minutes=10)  # the first process may be validating meanwhil
 
 @dataclass(frozen=True)
 class World:
-    """This process's place among all of them."""
+    """The process's place among all of them."""
 
     rank: int = 0
     size: int = 1
@@ -39,7 +39,7 @@ class World:
         return self.rank == 0
 
     def rows(self, batch: int) -> slice:
-        """This process's rows of a batch."""
+        """The process's rows of a batch."""
         part = batch // self.size
         return slice(self.rank * part, (self.rank + 1) * part)
 
@@ -66,7 +66,7 @@ class World:
 
 @contextmanager
 def joined(device: torch.device, patience: timedelta = PATIENCE) -> Iterator[World]:
-    """This process among those that torchrun started, or alone.
+    """The process among those that torchrun started, or alone.
 
     Raises
     ------

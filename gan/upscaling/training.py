@@ -50,7 +50,7 @@ class UpscalerTraining(Settings):
     tick: int = setting(250, "log and save every N steps", low=1)
 
 
-def train(  # data, place and settings of a run, and three options of how it runs
+def train(  # noqa: PLR0913 - data, place and settings of a run, and three options of how it runs
     posters: PosterSet,
     folder: Path,
     model: UpscalerConfig,

@@ -67,7 +67,9 @@ def test_every_page_works_with_every_kind_of_checkpoint(
 ) -> None:
     query = FAST | {"checkpoint": name, "genres": ["Horror"]}
     app = open_app(page, query, "--checkpoints", str(kinds), "--posters", str(poster_folder))
-    assert not app.exception and not app.error and not app.warning
+    assert not app.exception
+    assert not app.error
+    assert not app.warning
     assert subject_of(app).image.shape[2:] == KINDS[name].size
 
 
@@ -82,7 +84,9 @@ def test_every_part_works_with_every_kind_of_checkpoint(
     open_app: OpenApp, kinds: Path, name: str, page: str, query: dict[str, str]
 ) -> None:
     app = open_app(page, FAST | {"checkpoint": name} | query, "--checkpoints", str(kinds))
-    assert not app.exception and not app.error and not app.warning
+    assert not app.exception
+    assert not app.error
+    assert not app.warning
 
 
 def test_a_box_has_the_shape_of_the_poster(open_app: OpenApp, kinds: Path) -> None:
@@ -104,7 +108,8 @@ def test_a_real_poster_comes_in_the_checkpoints_shape(
         buffer = io.BytesIO()
         draw_poster(3).image.save(buffer, "PNG")
         app.file_uploader(key="upload").upload("mine.png", buffer.getvalue(), "image/png").run()
-    assert not app.exception and not app.error
+    assert not app.exception
+    assert not app.error
     assert subject_of(app).pixels.shape == (24, 16, 3)
 
 
@@ -173,9 +178,11 @@ def test_tables_shipped_for_a_checkpoint_are_for_posters_that_nothing_is_asked_o
     table.save(copied / "asked" / FILE)
     query = {"checkpoint": "asked", "lab": "All filters"}
     app = open_app("generator", query, "--checkpoints", str(copied))
-    assert not app.exception and "have not been measured" not in texts(app)
+    assert not app.exception
+    assert "have not been measured" not in texts(app)
     app.multiselect(key="genres").set_value(["Horror"]).run()
-    assert not app.exception and not app.error
+    assert not app.exception
+    assert not app.error
     assert "have not been measured" in texts(app)
 
 
@@ -185,19 +192,24 @@ def test_a_kept_smaller_generator_has_its_genres_built_in(open_app: OpenApp, kin
     query = {"checkpoint": "asked", "genres": ["Sci-Fi"], "ranking": "norm", "percent": "40"}
     app = open_app("prune", query, "--checkpoints", str(copied))
     next(button for button in app.button if button.label == "Save as a checkpoint").click().run()
-    assert not app.exception and not app.error
+    assert not app.exception
+    assert not app.error
     kept = gan.load(copied / "asked-Sci-Fi-norm-40")
-    assert kept.config.genres == () and kept.info["requested_genres"] == {"Sci-Fi": 1.0}
+    assert kept.config.genres == ()
+    assert kept.info["requested_genres"] == {"Sci-Fi": 1.0}
     app.selectbox(key="checkpoint").set_value("asked-Sci-Fi-norm-40").run()
-    assert not app.exception and not app.error
+    assert not app.exception
+    assert not app.error
 
 
 def test_genres_are_swept_and_measured_on_the_latent_page(open_app: OpenApp, kinds: Path) -> None:
     app = open_app("latent", {"checkpoint": "asked", "noise": "Genres"}, "--checkpoints", str(kinds))
-    assert not app.exception and not app.error
+    assert not app.exception
+    assert not app.error
     assert "from not requested to fully requested" in texts(app)
     app.button(key="measure_genres").click().run()
-    assert not app.exception and not app.error
+    assert not app.exception
+    assert not app.error
     assert list(app.dataframe[-1].value["genre"]) == list(GENRES)
     plain = open_app("latent", {"checkpoint": "plain"}, "--checkpoints", str(kinds))
     assert "Genres" not in plain.segmented_control(key="noise").options
@@ -218,7 +230,8 @@ def test_how_far_genres_are_followed_stands_where_they_are_chosen(
     write(found, copied / "asked")
     query = {"checkpoint": "asked", "noise": "Genres", "genres": ["Sci-Fi", "Horror"]}
     app = open_app("latent", query, "--checkpoints", str(copied))
-    assert not app.exception and not app.error
+    assert not app.exception
+    assert not app.error
     assert "real posters of the genre: Horror -4%." in texts(app)  # Sci-Fi was not measured
     assert "Comedy 78%, Horror -4%. The Start page has its intervals." in texts(app)
 
@@ -243,8 +256,10 @@ def test_a_verdict_says_what_its_zero_means(open_app: OpenApp, kinds: Path) -> N
     plain, whole = (
         texts(open_app("start", {"checkpoint": name}, "--checkpoints", str(kinds))) for name in ("plain", "whole")
     )
-    assert unset in plain and set_ not in plain
-    assert set_ in whole and unset not in whole
+    assert unset in plain
+    assert set_ not in plain
+    assert set_ in whole
+    assert unset not in whole
 
 
 # ---- figures -------------------------------------------------------------------------------------------
@@ -273,7 +288,8 @@ def test_start_says_how_good_the_checkpoint_is(open_app: OpenApp, kinds: Path, t
     checkpoint = gan.load(copied / "asked")
     write(evaluation(checkpoint), copied / "asked")
     app = open_app("start", {"checkpoint": "asked", "genres": ["Horror"]}, "--checkpoints", str(copied))
-    assert not app.exception and not app.error
+    assert not app.exception
+    assert not app.error
     shown = {metric.label: (metric.value, metric.delta) for metric in app.metric}
     assert shown["fd_lite1"] == ("91", "floor 17")
     assert shown["Coverage"] == ("62%", "floor 62%")
@@ -330,7 +346,8 @@ def test_two_runs_stand_side_by_side_on_common_axes(open_app: OpenApp, tmp_path:
     write_run(tmp_path / "runs/first", [300, 250])
     write_run(tmp_path / "runs/ablation/second", [280, 240, 200], note="G collapsed at 3.00 kimg.")
     app = open_app("training", {"run": "runs/first", "with": "runs/ablation/second"})
-    assert not app.exception and not app.error
+    assert not app.exception
+    assert not app.error
     assert [metric.value for metric in app.metric if metric.label == "Best fd_lite1"] == ["250", "200"]
     assert {"after 2 thousand posters", "after 3 thousand posters"} <= set(captions(app))
     curves = next(spec for title, spec in charts(app).items() if "fd_lite1" in title)["data"]
@@ -348,7 +365,8 @@ def test_notes_of_the_guard_rails_are_listed_and_marked_on_every_curve(open_app:
     assert app.dataframe[0].value["note"][0].startswith("D overpowers G")
     for spec in charts(app).values():
         (marks,) = [one for one in spec["data"] if one["mode"] == "markers"]  # type: ignore[attr-defined]
-        assert marks["x"] == [2] and marks["text"] == ["D overpowers G (accuracy 0.99) at 2.00 kimg."]
+        assert marks["x"] == [2]
+        assert marks["text"] == ["D overpowers G (accuracy 0.99) at 2.00 kimg."]
 
 
 def test_the_floor_and_the_nearest_training_posters_come_from_the_evaluation(
@@ -360,13 +378,15 @@ def test_the_floor_and_the_nearest_training_posters_come_from_the_evaluation(
     name = sorted(path.name for path in poster_folder.glob("*.*") if path.suffix in {".png", ".jpg"})[0]
     write(evaluation(gan.load(run / "best"), (name, "lost.png")), run / "best")
     app = open_app("training", {"run": "runs/first"}, "--posters", str(poster_folder))
-    assert not app.exception and not app.error
+    assert not app.exception
+    assert not app.error
     shapes = next(spec for title, spec in charts(app).items() if "fd_lite1" in title)["layout"]["shapes"]  # type: ignore[index]
     assert [shape["y0"] for shape in shapes] == [17.0]
     assert "seed 2000007" not in captions(app)
     app.session_state["closest_runs/first"] = True
     app.run()
-    assert not app.exception and not app.error
+    assert not app.exception
+    assert not app.error
     assert captions(app).count("seed 2000007") == 2
     assert name in captions(app)
     assert "nearest: lost.png" in texts(app)
@@ -387,7 +407,9 @@ def test_a_run_that_is_going_shows_its_own_floor_and_the_nearest_training_poster
     )
     (run / "best" / validation.FILE).write_text(json.dumps(found.to_json()))
     app = open_app("training", {"run": "runs/first"}, "--posters", str(poster_folder))
-    assert not app.exception and not app.error and not app.warning
+    assert not app.exception
+    assert not app.error
+    assert not app.warning
     shapes = next(spec for title, spec in charts(app).items() if "fd_lite1" in title)["layout"]["shapes"]  # type: ignore[index]
     assert [shape["y0"] for shape in shapes] == [23.5]
     assert "what 500 real training posters get" in texts(app)
@@ -413,11 +435,13 @@ def test_a_run_that_is_going_shows_its_own_floor_and_the_nearest_training_poster
 def test_a_poster_of_64_pixels_is_enlarged_for_show_and_labelled(open_app: OpenApp, tmp_path: Path) -> None:
     make(tmp_path, "small", gan.ModelConfig(64, latent=8, width=4))
     app = open_app("start", {"enlarged": "true"}, "--checkpoints", str(tmp_path))
-    assert not app.exception and not app.error
+    assert not app.exception
+    assert not app.error
     upscaler = network.Upscaler(network.UpscalerConfig(width=4, blocks=1))
     network.save(tmp_path / "upscaler", upscaler)
     app = open_app("start", {"enlarged": "true"}, "--checkpoints", str(tmp_path))
-    assert not app.exception and not app.error
+    assert not app.exception
+    assert not app.error
     assert {"by Lanczos: nothing is added", network.LABEL} <= set(captions(app))
     assert "upscaler" not in app.selectbox(key="checkpoint").options
 

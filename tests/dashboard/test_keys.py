@@ -42,7 +42,8 @@ def test_a_found_latent_is_not_taken_for_a_seed(checkpoints: Path) -> None:
     checkpoint = gan.load(checkpoints / "tiny")
     seed = Noise.of_seed(0, checkpoint.config)
     latent = Noise.of_latent(2 * seed.z, "nearest to mine.png")
-    assert latent.seed is None and latent.key != seed.key
+    assert latent.seed is None
+    assert latent.key != seed.key
     first, second = (filters.effect(checkpoint, noise, "layers.2", 1, "zero") for noise in (seed, latent))
     assert not torch.equal(first.before, second.before)
 

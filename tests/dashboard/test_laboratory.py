@@ -22,7 +22,8 @@ LAB = ("Inputs to this filter", "What a dimension drives", "What contributes to 
 @pytest.mark.parametrize("layer", ["layers.2", "layers.0"])
 def test_every_part_of_the_laboratory_opens(open_app: OpenApp, section: str, layer: str) -> None:
     app = open_app("generator", {"lab": section, "g_layer": layer})
-    assert not app.exception and not app.error
+    assert not app.exception
+    assert not app.error
 
 
 def test_filters_are_measured_when_asked_for_and_kept(open_app: OpenApp, monkeypatch: pytest.MonkeyPatch) -> None:
@@ -35,13 +36,17 @@ def test_filters_are_measured_when_asked_for_and_kept(open_app: OpenApp, monkeyp
     app = open_app("generator", {"lab": "All filters"})
     assert "have not been measured" in texts(app)
     app.button(key="measure").click().run()
-    assert not app.exception and not app.error
+    assert not app.exception
+    assert not app.error
     assert "Confidence" in texts(app)  # the verdict on the chosen filter
     table = app.dataframe[0].value
     assert len(table) == 4  # the tiny generator has four
-    assert "strongest" not in table and table["confidence"].between(0, 100).all() and table["confidence"].max() > 1
+    assert "strongest" not in table
+    assert table["confidence"].between(0, 100).all()
+    assert table["confidence"].max() > 1
     app = open_app("generator", {"lab": "Strongest and weakest"})
-    assert not app.exception and not app.error
+    assert not app.exception
+    assert not app.error
     assert "**Strongest** of a thousand seeds" in texts(app)
     assert "effect" in app.segmented_control(key="g_sort").options
 
@@ -49,7 +54,8 @@ def test_filters_are_measured_when_asked_for_and_kept(open_app: OpenApp, monkeyp
 def test_edits_in_the_address_are_painted_and_undone(open_app: OpenApp) -> None:
     edits = [Edit("layers.2", 0, (0.0, 0.0, 1.0, 0.5), "off"), Edit("layers.2", 1, (0.0, 0.0, 0.5, 1.0), "strong")]
     app = open_app("generator", {"lab": "Paint with this filter", "edits": to_json(edits)})
-    assert not app.exception and not app.error
+    assert not app.exception
+    assert not app.error
     assert "with 2 edits" in captions(app)
     next(button for button in app.button if button.label == "Undo").click().run()
     assert not app.exception
@@ -75,7 +81,8 @@ def test_a_link_names_its_layer_and_not_the_words_of_the_box(open_app: OpenApp) 
 @pytest.mark.parametrize("text", ["[[", "7", '[["layers.99",0,[0,0,1,1],"off"]]', '[["layers.2",0,[1,0,0,1],"off"]]'])
 def test_edits_that_are_none_are_one_sentence(open_app: OpenApp, text: str) -> None:
     app = open_app("generator", {"lab": "Paint with this filter", "edits": text})
-    assert not app.exception and not app.error
+    assert not app.exception
+    assert not app.error
     assert len(app.warning) == 1
 
 
@@ -87,18 +94,22 @@ def test_noise_is_measured_when_asked_for(open_app: OpenApp, monkeypatch: pytest
     app = open_app("latent", {"noise": "Importance"})
     assert "have not been measured" in texts(app)
     app.button(key="measure_noise").click().run()
-    assert not app.exception and not app.error
+    assert not app.exception
+    assert not app.error
     assert "total index" in texts(app)
     app = open_app("latent", {"noise": "Directions"})
-    assert not app.exception and not app.error
+    assert not app.exception
+    assert not app.error
     assert "Side effects" in texts(app)
     app.segmented_control(key="family").set_value("pca").run()
-    assert not app.exception and not app.error
+    assert not app.exception
+    assert not app.error
 
 
 def test_a_walk_leads_to_another_seed(open_app: OpenApp) -> None:
     app = open_app("latent", {"noise": "Paths", "to_seed": "5"})
-    assert not app.exception and not app.error
+    assert not app.exception
+    assert not app.error
     assert "Even steps on the sphere" in texts(app)
     app.slider(key="length").set_value(0.5).run()
     assert "0.5 times" in captions(app)
@@ -106,16 +117,21 @@ def test_a_walk_leads_to_another_seed(open_app: OpenApp) -> None:
 
 def test_a_real_posters_noise_is_found_and_taken_to_all_pages(open_app: OpenApp, poster_folder: Path) -> None:
     app = open_app("latent", {"source": "Poster", "noise": "Find this poster"}, "--posters", str(poster_folder))
-    assert not app.exception and not app.error
+    assert not app.exception
+    assert not app.error
     app.button(key="invert").click().run()
-    assert not app.exception and not app.error
+    assert not app.exception
+    assert not app.error
     assert "the nearest that it can draw" in captions(app)
     app.button(key="keep_found").click().run()
-    assert not app.exception and not app.error
+    assert not app.exception
+    assert not app.error
     subject = subject_of(app)
-    assert subject.name.startswith("nearest to") and subject.noise is not None
+    assert subject.name.startswith("nearest to")
+    assert subject.noise is not None
     app.switch_page("app_pages/generator.py").run()
-    assert not app.exception and not app.error
+    assert not app.exception
+    assert not app.error
     assert subject_of(app).name == subject.name
 
 

@@ -14,7 +14,8 @@ from xai import REFERENCES
 @pytest.mark.parametrize("section", VALUES["lab"])
 def test_a_section_of_the_generator_page_opens_by_its_old_name(open_app: OpenApp, section: str) -> None:
     app = open_app("generator", {"lab": section, "seed": "3"})
-    assert not app.exception and not app.error
+    assert not app.exception
+    assert not app.error
     assert app.segmented_control(key="lab").value == VALUES["lab"][section]
     assert app.number_input(key="seed").value == 3
 
@@ -29,7 +30,8 @@ def test_old_settings_of_the_generator_page_are_set(open_app: OpenApp) -> None:
 def test_a_baseline_is_found_by_its_old_words(open_app: OpenApp, kind: str) -> None:
     words = next(old for old, new in VALUES["reference"].items() if new == kind)
     app = open_app("compare", {"methods": "DeepLIFT", "check": "false", "reference": words, "more": "Take it home"})
-    assert not app.exception and not app.error
+    assert not app.exception
+    assert not app.error
     assert app.selectbox(key="reference").value == kind
     assert "the same files, to the last bit" in texts(app)
 

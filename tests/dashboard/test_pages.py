@@ -142,7 +142,8 @@ def test_each_map_has_a_verdict_with_its_reason(open_app: OpenApp, monkeypatch: 
 
     monkeypatch.setattr(xai, "examine", remembered)
     app = open_app("compare", FAST)
-    assert not app.exception and not app.error
+    assert not app.exception
+    assert not app.error
     assert len(trusted) == 3
     assert [badge.split(": ", 1)[1] for badge in badges(app)] == [f"{one.verdict}] {one.reason}" for one in trusted]
     assert not badges(open_app("compare", FAST | {"check": "false"}))
@@ -151,7 +152,8 @@ def test_each_map_has_a_verdict_with_its_reason(open_app: OpenApp, monkeypatch: 
 def test_the_evidence_is_one_click_away(open_app: OpenApp) -> None:
     app = open_app("compare", FAST)
     app.button(key="evidence_deeplift").click().run()
-    assert not app.exception and not app.error
+    assert not app.exception
+    assert not app.error
     shown = texts(app)
     for check in (
         "Completeness gap",
@@ -178,14 +180,16 @@ def test_sorting_by_trust_puts_the_best_verdict_first(open_app: OpenApp, monkeyp
 
 def test_agreement_compares_all_maps(open_app: OpenApp) -> None:
     app = open_app("compare", FAST | {"check": "false", "more": "Agreement"})
-    assert not app.exception and not app.error
+    assert not app.exception
+    assert not app.error
     assert "consensus: the mean of all maps" in captions(app)
     assert len(app.get("plotly_chart")) == 3
 
 
 def test_references_are_compared_side_by_side(open_app: OpenApp) -> None:
     app = open_app("compare", FAST | {"check": "false", "more": "References"})
-    assert not app.exception and not app.error
+    assert not app.exception
+    assert not app.error
     shown = {"a plain grey picture", "a black picture", "the poster itself, strongly blurred"}
     assert shown < set(captions(app))
     assert "chosen one **1.00**" in texts(app)
@@ -198,7 +202,8 @@ def test_a_picture_of_ones_own_becomes_a_reference(open_app: OpenApp) -> None:
     assert "own" not in app.selectbox(key="reference").options
     app.file_uploader(key="own_references").upload("mine.png", buffer.getvalue(), "image/png").run()
     app.selectbox(key="reference").set_value("own").run()
-    assert not app.exception and not app.error
+    assert not app.exception
+    assert not app.error
     app.file_uploader(key="own_references").upload("bad.png", b"<html>", "image/png").run()
     assert not app.exception
     assert [error.value for error in app.error] == ["bad.png cannot be read as a JPEG, PNG or WebP picture."]
@@ -207,7 +212,8 @@ def test_a_picture_of_ones_own_becomes_a_reference(open_app: OpenApp) -> None:
 def test_the_fake_is_traced_back_to_its_noise_and_filters(open_app: OpenApp, poster_folder: Path) -> None:
     name = "What gave this fake away"
     app = open_app("compare", FAST | {"check": "false", "more": name})
-    assert not app.exception and not app.error
+    assert not app.exception
+    assert not app.error
     assert "that of other seeds" in texts(app)
     app = open_app(
         "compare", FAST | {"check": "false", "more": name, "source": "Poster"}, "--posters", str(poster_folder)
@@ -219,7 +225,8 @@ def test_the_fake_is_traced_back_to_its_noise_and_filters(open_app: OpenApp, pos
 def test_a_filter_can_be_explained_in_place_of_the_verdict(open_app: OpenApp) -> None:
     query = FAST | {"check": "false", "explain": "one filter", "target_layer": "layers.1", "target_unit": "2"}
     app = open_app("compare", query)
-    assert not app.exception and not app.error
+    assert not app.exception
+    assert not app.error
     assert "mean response of **filter 2 of layers.1**" in texts(app)
 
 
@@ -228,7 +235,9 @@ def test_every_method_has_a_card(open_app: OpenApp) -> None:
 
     every = [method.title for method in METHODS.values()]
     app = open_app("compare", {"methods": every, "samples": "256", "check": "false"})
-    assert not app.exception and not app.error and not app.warning
+    assert not app.exception
+    assert not app.error
+    assert not app.warning
     titles = [block.value for block in app.markdown if block.value.startswith("####")]
     assert titles == ["#### The poster", *(f"#### {title}" for title in every)]
 
@@ -383,10 +392,12 @@ def test_posters_that_look_alike_are_found_when_asked_for(open_app: OpenApp, pos
 
 def test_pruning_shows_what_goes_and_what_it_saves(open_app: OpenApp) -> None:
     app = open_app("prune", {"percent": "40"})
-    assert not app.exception and not app.error
+    assert not app.exception
+    assert not app.error
     shown = {metric.label: metric for metric in app.metric}
     assert shown["Filters pruned"].value.split(" of ")[0] != "0"
-    assert shown["Weights"].delta.startswith("-") and shown["Multiply-adds"].delta.startswith("-")
+    assert shown["Weights"].delta.startswith("-")
+    assert shown["Multiply-adds"].delta.startswith("-")
     assert "This has not been measured" in texts(app)
     app.slider(key="percent").set_value(0).run()
     assert not app.exception
@@ -406,7 +417,8 @@ def test_the_pruning_study_is_shown_for_the_weights_that_it_was_made_for(
     }  # fmt: skip
     (copied / "tiny/pruning.json").write_text(json.dumps(study))
     app = open_app("prune", None, "--checkpoints", str(copied))
-    assert not app.exception and not app.error
+    assert not app.exception
+    assert not app.error
     assert len(app.get("plotly_chart")) == 2
     assert app.selectbox(key="ranking").value == "duplicates"  # no filter's effect has been measured here
     (copied / "tiny/pruning.json").write_text(json.dumps(study | {"digest": "another"}))
@@ -424,13 +436,15 @@ def test_a_kept_smaller_generator_can_be_chosen_and_is_not_replaced(
     app = open_app("prune", {"ranking": "norm", "percent": "40"}, "--checkpoints", str(copied))
     keep = next(button for button in app.button if button.label == "Save as a checkpoint")
     keep.click().run()
-    assert not app.exception and not app.error
+    assert not app.exception
+    assert not app.error
     assert "tiny-norm-40" in app.selectbox(key="checkpoint").options
     assert gan.load(copied / "tiny-norm-40").info["pruned_from"] == gan.load(copied / "tiny").digest
     next(button for button in app.button if button.label == "Save as a checkpoint").click().run()
     assert "tiny-norm-40 is already among the checkpoints." in texts(app)
     app.selectbox(key="checkpoint").set_value("tiny-norm-40").run()
-    assert not app.exception and not app.error
+    assert not app.exception
+    assert not app.error
 
 
 def test_a_smaller_generator_taken_home_is_a_checkpoint(checkpoints: Path, tmp_path: Path) -> None:
@@ -441,7 +455,8 @@ def test_a_smaller_generator_taken_home_is_a_checkpoint(checkpoints: Path, tmp_p
         archive.extractall(tmp_path)
     (folder,) = tmp_path.iterdir()
     smaller = gan.load(folder)
-    assert smaller.generator is not None and checkpoint.generator is not None
+    assert smaller.generator is not None
+    assert checkpoint.generator is not None
     counts = [sum(weight.numel() for weight in one.generator.parameters()) for one in (smaller, checkpoint)]
     assert counts[0] < counts[1]
 

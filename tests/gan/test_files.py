@@ -39,7 +39,7 @@ def test_a_failing_writer_leaves_the_old_file_and_no_other(error: BaseException,
 
 def test_a_file_that_cannot_be_put_in_place_leaves_nothing_behind(tmp_path: Path) -> None:
     (tmp_path / "folder").mkdir()
-    with pytest.raises(OSError):
+    with pytest.raises(OSError):  # noqa: PT011 - any
         write_file(tmp_path / "folder", b"new")
     assert names(tmp_path) == {"folder"}
 

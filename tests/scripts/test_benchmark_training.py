@@ -163,4 +163,5 @@ def test_a_device_that_torch_does_not_know_is_one_sentence(
 ) -> None:
     assert script.main(["--device", "abacus"]) == 2
     [line] = capsys.readouterr().err.splitlines()
-    assert line.startswith("error: ") and "abacus" in line
+    assert line.startswith("error: ")
+    assert "abacus" in line

@@ -46,7 +46,9 @@ def test_edits_that_cannot_be_replayed_end_with_one_line(
     arguments = ["--checkpoint", str(checkpoints / "tiny"), f"--seed={seed}", "--out", str(tmp_path / "x.png")]
     assert script("paint").main([*arguments, "--edits", str(path)]) == 2
     [line] = capsys.readouterr().err.splitlines()
-    assert line.startswith("error: ") and line.endswith(".") and says in line
+    assert line.startswith("error: ")
+    assert line.endswith(".")
+    assert says in line
     assert not (tmp_path / "x.png").exists()
 
 

@@ -20,9 +20,11 @@ def test_the_study_writes_the_table_into_the_checkpoint_which_still_loads(
     after = gan.load(folder)
     found = FilterTable.beside(folder, after.digest)
     assert after.digest == before.digest
-    assert found is not None and (len(found), found.latents) == (4, 3)
+    assert found is not None
+    assert (len(found), found.latents) == (4, 3)
     said = capsys.readouterr().out
-    assert "4 filters, 3 posters" in said and "layers.2: " in said
+    assert "4 filters, 3 posters" in said
+    assert "layers.2: " in said
 
 
 def test_the_study_goes_where_it_is_told(checkpoints: Path, tmp_path: Path) -> None:
@@ -47,4 +49,6 @@ def test_a_study_that_cannot_be_made_ends_with_one_line(
 ) -> None:
     assert script("study_filters").main(["--checkpoint", str(checkpoints / "tiny"), *arguments]) == 2
     [line] = capsys.readouterr().err.splitlines()
-    assert line.startswith("error: ") and line.endswith(".") and says in line
+    assert line.startswith("error: ")
+    assert line.endswith(".")
+    assert says in line

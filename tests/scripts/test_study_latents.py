@@ -53,5 +53,6 @@ def test_a_wrong_command_line_ends_with_one_sentence_and_no_file(
     before = sorted(folder.parent.rglob("*"))
     assert main(["--checkpoint", "tiny", *arguments]) == 2
     message = capsys.readouterr().err.strip().splitlines()[-1]
-    assert message.startswith("error: ") and message.endswith(".")
+    assert message.startswith("error: ")
+    assert message.endswith(".")
     assert sorted(folder.parent.rglob("*")) == before

@@ -64,7 +64,8 @@ def test_the_study_is_written_beside_the_weights_with_the_table_that_it_ranks_by
         assert [point["share"] for point in points] == [0, 0.15, 0.6]
     assert found["rankings"]["effect"][1]["worse"] == pytest.approx(0, abs=1e-5)  # the dead filter
     table = FilterTable.beside(folder, checkpoint.digest)
-    assert table is not None and table.latents == 4
+    assert table is not None
+    assert table.latents == 4
 
 
 def test_a_table_that_is_there_is_not_measured_again_and_one_of_other_weights_is(
@@ -85,7 +86,8 @@ def test_the_smaller_generator_is_saved_and_what_it_saves_is_said(
     arguments = ["--checkpoint", folder, "--save", tmp_path / "smaller", "--ranking", "duplicates", "--share", "0.3"]
     assert script.main([*map(str, arguments)]) == 0
     smaller = gan.load(tmp_path / "smaller").generator
-    assert smaller is not None and pruning.activation_layers(smaller) == {built.LAYER: 5}
+    assert smaller is not None
+    assert pruning.activation_layers(smaller) == {built.LAYER: 5}
     assert torch.allclose(drawn(smaller), drawn(built.generator()), atol=0.05)  # a dead filter, and a twin
     counts = [sum(weight.numel() for weight in network.parameters()) for network in (built.generator(), smaller)]
     assert f"parameters: {counts[0]} -> {counts[1]}" in capsys.readouterr().out
@@ -107,4 +109,5 @@ def test_what_cannot_be_studied_is_one_sentence(
     given = [str(folder) if argument == "FOLDER" else argument for argument in arguments]
     assert script.main(["--checkpoint", str(folder), *given]) == 2
     [line] = capsys.readouterr().err.splitlines()
-    assert line.startswith("error: ") and words in line
+    assert line.startswith("error: ")
+    assert words in line

@@ -61,7 +61,8 @@ def test_the_preset_dcgan_is_the_tutorials_settings() -> None:
 def test_each_larger_preset_holds_the_one_before() -> None:
     """So that one can start --from the other."""
     channels = [PRESETS[name].model.channels for name in ("dcgan-stable", "dcgan-128", "dcgan-256")]
-    assert channels[1][1:] == channels[0] and channels[2][1:] == channels[1]
+    assert channels[1][1:] == channels[0]
+    assert channels[2][1:] == channels[1]
     for preset in PRESETS.values():
         assert not (preset.train.penalty and preset.model.norm_d)
 
@@ -130,7 +131,8 @@ def test_every_training_option_has_a_switch_with_an_explanation(capsys: pytest.C
     printed = " ".join(capsys.readouterr().out.split())
     for name, each in describe(TrainConfig).items():
         assert f"--{name.replace('_', '-')} " in printed
-        assert each.help and each.help in printed
+        assert each.help
+        assert each.help in printed
     for name, loss in LOSSES.items():
         assert f"{name}: {loss.about}" in printed
 

@@ -182,5 +182,7 @@ def same(a: xai.Explanation, b: xai.Explanation) -> bool:
 def one_sentence(error: BaseException) -> str:
     """The error's text, which a person is to read: one line, one sentence, not long."""
     text = str(error)
-    assert text.endswith((".", "?")) and "\n" not in text and len(text) < 300, text
+    assert text.endswith((".", "?")), text
+    assert "\n" not in text, text
+    assert len(text) < 300, text
     return text

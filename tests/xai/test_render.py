@@ -43,7 +43,8 @@ def decoded(data: bytes) -> render.Pixels:
 def test_pooling_keeps_the_sum_of_every_block(case: tuple[NDArray[np.float32], int]) -> None:
     values, block = case
     pooled = render.pool(values, block)
-    assert pooled.shape == values.shape and pooled.dtype == np.float32
+    assert pooled.shape == values.shape
+    assert pooled.dtype == np.float32
     for top in range(0, len(values), block):
         for left in range(0, values.shape[1], block):
             before, after = (m[top : top + block, left : left + block] for m in (values, pooled))
@@ -64,7 +65,9 @@ def test_pooling_single_pixels_changes_nothing(block: int) -> None:
 
 def test_zero_is_white_and_the_ends_are_the_pure_colours() -> None:
     zero, below, above = render.diverging([0.0, -2.0, 2.0], 2.0)
-    assert tuple(zero) == WHITE and is_colour(below, render.BLUE) and is_colour(above, render.RED)
+    assert tuple(zero) == WHITE
+    assert is_colour(below, render.BLUE)
+    assert is_colour(above, render.RED)
 
 
 def test_what_is_beyond_the_scale_has_the_ends_colour() -> None:
@@ -83,14 +86,17 @@ def test_a_larger_value_is_never_painted_paler(values: NDArray[np.float64]) -> N
 
 def test_below_zero_is_blue_and_above_zero_is_red() -> None:
     below, above = render.diverging([-0.4, 0.4], 1.0).astype(int)
-    assert below[2] > below[1] > below[0] and above[0] > above[1] and above[0] > above[2]
+    assert below[2] > below[1] > below[0]
+    assert above[0] > above[1]
+    assert above[0] > above[2]
 
 
 @pytest.mark.parametrize("shape", [(), (5,), (2, 3), (4, 2, 3)])
 def test_colours_keep_the_shape_and_add_rgb(shape: tuple[int, ...]) -> None:
     for paint in (render.diverging, render.grey):
         painted = paint(np.ones(shape), 1.0)
-        assert painted.shape == (*shape, 3) and painted.dtype == np.uint8
+        assert painted.shape == (*shape, 3)
+        assert painted.dtype == np.uint8
 
 
 def test_grey_runs_from_black_at_zero_and_below_to_white_at_the_end() -> None:
@@ -107,7 +113,8 @@ def test_the_scale_of_nothing_ends_at_one(nothing: object) -> None:
 @settings(deadline=None, max_examples=60)
 def test_a_scales_end_is_positive_within_the_values_and_blind_to_sign(values: NDArray[np.float32]) -> None:
     end = render.limit(values)
-    assert end > 0 and end == render.limit(-values)
+    assert end > 0
+    assert end == render.limit(-values)
     assert end <= np.abs(values).max() or end == 1.0
 
 
@@ -140,7 +147,8 @@ def test_a_map_without_strength_leaves_the_grey_picture() -> None:
 def test_at_full_strength_the_ends_are_the_pure_colours() -> None:
     values = np.array([[-5.0, 5.0]], np.float32)
     ((below, above),) = render.overlay(picture(1, 2), values, 5.0, strength=1.0)
-    assert is_colour(below, render.BLUE) and is_colour(above, render.RED)
+    assert is_colour(below, render.BLUE)
+    assert is_colour(above, render.RED)
 
 
 def test_an_overlay_colours_only_where_the_map_speaks() -> None:
@@ -171,8 +179,10 @@ def test_a_sprite_has_cell_k_in_row_k_by_columns(cells: render.Pixels, columns: 
 
 def test_a_sprite_is_near_square_unless_told_otherwise_and_black_where_empty() -> None:
     made = render.sprite(np.full((5, 2, 4, 3), 200, np.uint8))
-    assert made.columns == 3 and made.pixels.shape == (4, 12, 3)
-    assert (made.pixels[2:, 8:] == 0).all() and (made.pixels == 200).sum() == 5 * 2 * 4 * 3
+    assert made.columns == 3
+    assert made.pixels.shape == (4, 12, 3)
+    assert (made.pixels[2:, 8:] == 0).all()
+    assert (made.pixels == 200).sum() == 5 * 2 * 4 * 3
 
 
 def test_png_keeps_every_pixel() -> None:
@@ -192,14 +202,16 @@ def test_own_scales_bring_every_unit_to_its_full_colour() -> None:
     painted = render.map_colours(values, shared=False)
     assert painted.shape == (3, 2, 2, 3)
     assert is_colour(painted[1, 0, 0], render.BLUE)
-    assert is_colour(painted[0, 0, 0], render.RED) and is_colour(painted[2, 1, 1], render.RED)
+    assert is_colour(painted[0, 0, 0], render.RED)
+    assert is_colour(painted[2, 1, 1], render.RED)
 
 
 def test_a_shared_scale_shows_a_weak_unit_weakly() -> None:
     strong, weak = -np.ones((2, 2), np.float32), np.full((2, 2), 0.1, np.float32)
     painted = render.map_colours(np.stack([strong, weak]), shared=True)
     assert is_colour(painted[0], render.BLUE)
-    assert np.array_equal(painted[1], render.diverging(weak, 1.0)) and painted[1].min() > 220
+    assert np.array_equal(painted[1], render.diverging(weak, 1.0))
+    assert painted[1].min() > 220
 
 
 def test_maps_after_a_relu_are_grey_and_signed_maps_have_a_white_zero() -> None:
@@ -227,7 +239,8 @@ def test_an_enlarged_map_repeats_cells_and_makes_no_new_values(small: int, side:
     values = maps(small, small)
     large = render.enlarge_map(values, side)
     assert large.shape == (side, side)
-    assert large[0, 0] == values[0, 0] and large[-1, -1] == values[-1, -1]
+    assert large[0, 0] == values[0, 0]
+    assert large[-1, -1] == values[-1, -1]
     assert set(large.ravel()) == set(values.ravel())
 
 

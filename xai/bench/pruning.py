@@ -70,7 +70,7 @@ class Point:
     speed: float
 
 
-def bench(
+def bench(  # noqa: PLR0913 - each is a choice of its own
     generator: Generator,
     orders: Sequence[Order],
     shares: Sequence[float],

@@ -126,7 +126,7 @@ class AblationEffects:
 
 
 @torch.no_grad()
-def ablate(  # seven arguments, for measuring the means takes longer than all the rest
+def ablate(  # noqa: PLR0913 - given means save measuring them, which takes longer than all the rest
     generator: Generator,
     z: Tensor,
     layer: str,

@@ -132,6 +132,8 @@ class Scale(Linear):
 
 @dataclass(frozen=True, eq=False)
 class Flatten(Linear):
+    """Maps (N, C, H, W) as vectors (N, C * H * W)."""
+
     def forward(self, x: Tensor, many: bool) -> Tensor:
         return x.flatten(1)
 

@@ -70,7 +70,7 @@ class Job:
         return [self.work / f"{index:05d}" for index in range(-(-len(self.posters) // self.batch))]
 
 
-def plan(
+def plan(  # noqa: PLR0913 - each is a choice of its own
     checkpoint: Checkpoint,
     posters: list[Poster],
     methods: list[Attribution],

@@ -143,7 +143,7 @@ def head(
     number = "1 poster" if posters == 1 else f"{posters:,} posters"
     return HEAD_TEMPLATE.render(
         title=f"{number}, explained",
-        style=Markup(STYLE),  # our own
+        style=Markup(STYLE),  # noqa: S704 - our own
         high="real" if logit else "a high score",
         low="fake" if logit else "a low one",
         facts=_facts(made_by, versions),

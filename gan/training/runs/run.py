@@ -122,7 +122,7 @@ class Run:
     # ---- Steps ---------------------------------------------------------------------------------------------
 
     def batches(self) -> Iterator[tuple[Tensor, Tensor | None]]:
-        """This process's posters and labels of each step, until the run is finished."""
+        """The process's posters and labels of each step, until the run is finished."""
         rows = self.world.rows(self.config.batch)
         while not self.finished and self.state.steps < self.end:
             yield self.loader(next(self.indices)[rows])

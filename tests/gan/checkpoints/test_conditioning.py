@@ -55,7 +55,8 @@ def test_a_conditioned_checkpoint_draws_and_judges_as_the_networks_do_with_these
         assert torch.allclose(picture, given.generator(z, labels), atol=1e-5)
         logit = given.discriminator.logit(picture, labels)
     assert torch.allclose(xai.Score(found.discriminator)(picture), logit, atol=1e-4)
-    assert found.config == found.generator.config and found.info["requested_genres"] == {"Horror": 1, "Western": -0.5}
+    assert found.config == found.generator.config
+    assert found.info["requested_genres"] == {"Horror": 1, "Western": -0.5}
 
 
 def test_the_digest_tells_genres_apart_and_no_request_is_a_choice_too() -> None:

@@ -49,7 +49,8 @@ def tutorial() -> TutorialGenerator:
 @pytest.fixture
 def networks(checkpoints: Path) -> tuple[Generator, Discriminator]:
     found = load(checkpoints / "tiny")
-    assert found.generator is not None and found.discriminator is not None
+    assert found.generator is not None
+    assert found.discriminator is not None
     return found.generator, found.discriminator
 
 
@@ -80,7 +81,8 @@ def test_a_checkpoint_comes_back_exactly(tmp_path: Path, tiny: ModelConfig) -> N
     assert found.config == tiny
     assert found.info == {"kimg": 3, "note": "ä"}
     assert found.name == "run"
-    assert not found.generator.training and not found.discriminator.training
+    assert not found.generator.training
+    assert not found.discriminator.training
 
 
 def test_a_channels_last_network_comes_back_exactly(tmp_path: Path) -> None:

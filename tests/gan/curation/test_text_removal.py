@@ -123,7 +123,8 @@ def test_letters_of_each_box_are_judged_by_that_box() -> None:
     pixels[12:18, 60:64] = 125
     boxes = np.array([[[x, 10], [x + 16, 10], [x + 16, 20], [x, 20]] for x in (4, 54)], np.float32)
     mask = letter_mask(pixels, boxes, background)
-    assert mask[12:18, 10:14].all() and mask[12:18, 60:64].all()
+    assert mask[12:18, 10:14].all()
+    assert mask[12:18, 60:64].all()
     assert not mask[12:18, 20:54].any()
 
 

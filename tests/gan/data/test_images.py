@@ -169,7 +169,8 @@ def test_crop_keeps_the_middle_and_pad_keeps_everything() -> None:
     cropped, padded = (np.asarray(fit_image(image, 16, fit)) for fit in ("crop", "pad"))
     assert (cropped == RED).all()
     assert cropped.shape == padded.shape == (16, 16, 3)
-    assert (padded[:, :4] == 0).all() and (padded[:, 12:] == 0).all()
+    assert (padded[:, :4] == 0).all()
+    assert (padded[:, 12:] == 0).all()
     assert padded[0, 8].tolist() == list(BLUE)
     assert padded[8, 8].tolist() == list(RED)
 

@@ -17,7 +17,8 @@ def test_a_metric_describes_itself(one: Metric) -> None:
     low, high = one.limits
     assert low < high
     assert one.group in GROUPS
-    assert one.label and one.description
+    assert one.label
+    assert one.description
     assert isinstance(one.perfect, str | None) or low <= one.perfect <= high
     assert bool(one.title) == bool(one.plain)
 

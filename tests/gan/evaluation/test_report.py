@@ -123,7 +123,8 @@ def test_an_evaluation_of_version_0_1_is_read(
     text = json.dumps(evaluation.to_json())
     for old, new in report.OLD_KEYS.items():
         text = text.replace(f'"{new}"', f'"{old}"')
-    assert '"collapse"' in text and '"ranking_held_out"' in text
+    assert '"collapse"' in text
+    assert '"ranking_held_out"' in text
     (tmp_path / "evaluate.json").write_text(text)
     assert read(tmp_path) == evaluation
 

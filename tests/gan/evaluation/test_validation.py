@@ -41,7 +41,8 @@ def test_the_metrics_are_the_distances_of_the_two_sets_of_features(
 ) -> None:
     found = validate(generator, *parts, samples=40, first_seed=5)
     real, made = poster_features(parts[1]), generated_features(generator, 40, 5)
-    assert real.shape == (10, 12) and made.shape == (40, 12)
+    assert real.shape == (10, 12)
+    assert made.shape == (40, 12)
     assert found.metrics == compare(real, made)
     assert found.metrics["fd_lite1"] == frechet_distance(real, made) > 0
     assert found.metrics["kid_lite1"] == kid(real, made)

@@ -203,7 +203,8 @@ def test_with_genres_built_in_it_is_the_plain_network_for_them(
 
     save(tmp_path / "conditioned", plain_g, plain_d)
     found = load(tmp_path / "conditioned")
-    assert found.generator is not None and found.discriminator is not None
+    assert found.generator is not None
+    assert found.discriminator is not None
     assert found.config.conditioned
     assert torch.equal(found.generator(z), plain_g(z))
     assert torch.equal(found.discriminator.logit(images), plain_d.logit(images))
@@ -237,7 +238,8 @@ def test_with_genres_leaves_the_conditional_networks_as_they_were(conditional: M
             value.add_(1)
         assert network.config == conditional
         assert all(torch.equal(before[key], value) for key, value in network.state_dict().items())
-        assert not plain.training and not any(module.training for module in plain.modules())
+        assert not plain.training
+        assert not any(module.training for module in plain.modules())
         assert network.train().with_genres([1, 0, -1]).training
 
 

@@ -110,7 +110,8 @@ def test_a_stored_critic_holds_its_heads_only_and_comes_back() -> None:
     with torch.no_grad():
         critic.heads[0].body[0].bias.add_(1)
     stored = critic.state_dict()
-    assert stored and all(key.startswith("heads.") for key in stored)
+    assert stored
+    assert all(key.startswith("heads.") for key in stored)
     other = small_critic()
     other.load_state_dict(stored)
     assert torch.equal(other.eval()(images), critic.eval()(images))
@@ -258,7 +259,8 @@ def test_the_real_backbone_gives_four_scales_and_gradients() -> None:
     logits = critic(images)
     logits.mean().backward()
     assert logits.shape == (2, 4 * 2 * 2)
-    assert images.grad is not None and images.grad.flatten(1).any(1).all()
+    assert images.grad is not None
+    assert images.grad.flatten(1).any(1).all()
     assert sum(weight.numel() for weight in critic.state_dict().values()) < 1_000_000
     assert sum(weight.numel() for weight in efficientnet_lite0().parameters()) > 2_000_000
 

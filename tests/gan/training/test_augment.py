@@ -54,7 +54,8 @@ def test_translation_shifts_by_up_to_an_eighth_and_fills_with_grey(images: Tenso
     random = generator()
     down = torch.randint(-2, 3, (6, 1), generator=random).flatten().tolist()
     right = torch.randint(-3, 4, (6, 1), generator=random).flatten().tolist()
-    assert len(set(down)) > 1 and len(set(right)) > 1
+    assert len(set(down)) > 1
+    assert len(set(right)) > 1
     expected = torch.zeros_like(images)
     for n in range(6):
         for y in range(16):
@@ -80,7 +81,8 @@ def test_color_of_a_grey_picture_moves_its_brightness_only() -> None:
     images = torch.full((50, 3, 4, 4), 0.25)
     moved = augment(images, "color", rng(count=50)) - images
     assert torch.allclose(moved, moved[:, :1, :1, :1].expand_as(moved), atol=1e-6)
-    assert moved.min() >= -0.5 and moved.max() <= 0.5
+    assert moved.min() >= -0.5
+    assert moved.max() <= 0.5
     assert moved.std() > 0.2
 
 

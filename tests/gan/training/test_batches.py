@@ -68,7 +68,8 @@ def test_a_batch_is_the_posters_and_their_labels(posters: PosterSet) -> None:
     images, labels = BatchLoader(posters, genres, CPU)([3, 0, 7])
     assert torch.equal(images, posters.tensor([3, 0, 7]))
     assert images.is_contiguous(memory_format=torch.channels_last)
-    assert labels is not None and labels.dtype == torch.int8
+    assert labels is not None
+    assert labels.dtype == torch.int8
     for row, index in zip(labels.tolist(), [3, 0, 7], strict=True):
         assert row == [1 if genre in posters.genres[index] else -1 for genre in genres]
 
@@ -95,4 +96,5 @@ def test_some_labels_are_parts_of_those_of_posters_from_first_to_last(posters: P
     assert torch.equal(labels[labels != 0], whole[labels != 0])
     assert 0 < (labels != 0).sum() < (whole != 0).sum()
     nothing = BatchLoader(posters, genres, CPU).sample_labels(1.0, 5)
-    assert nothing is not None and not nothing.any()
+    assert nothing is not None
+    assert not nothing.any()

@@ -117,7 +117,8 @@ def test_a_synchronised_network_keeps_its_weights_names_and_optimizer(tiny: Mode
     held = {id(weight) for group in state.optimizer_g.param_groups for weight in group["params"]}
     assert held == {id(weight) for weight in state.generator.parameters()}
     norms = [layer for layer in state.generator.layers if isinstance(layer, nn.BatchNorm2d)]
-    assert len(norms) == 2 and all(type(norm) is several._SharedBatchNorm and norm.training for norm in norms)
+    assert len(norms) == 2
+    assert all(type(norm) is several._SharedBatchNorm and norm.training for norm in norms)
 
 
 # ---- A run -------------------------------------------------------------------------------------------

@@ -183,7 +183,8 @@ def test_a_stretched_network_draws_and_judges_whole_posters(start: Checkpoint) -
     old = start.generator(z)
     alike = torch.corrcoef(torch.stack([squashed.flatten(), old.flatten()]))[0, 1]
     other = torch.corrcoef(torch.stack([squashed.roll(1, 0).flatten(), old.flatten()]))[0, 1]
-    assert alike > 0.5 and other < 0.2
+    assert alike > 0.5
+    assert other < 0.2
     grey = torch.full((1, 3, 12, 8), 0.5)
     assert discriminator.eval().logit(grey).shape == (1,)
 
@@ -257,7 +258,8 @@ def test_the_seed_names_the_new_weights_and_the_global_random_state_is_left_alon
 def test_what_cannot_be_grown_is_refused_in_one_sentence(start: Checkpoint, model: ModelConfig, sentence: str) -> None:
     with pytest.raises(TrainingError, match=sentence) as caught:
         grown(start, model)
-    assert "\n" not in str(caught.value) and str(caught.value).endswith(".")
+    assert "\n" not in str(caught.value)
+    assert str(caught.value).endswith(".")
 
 
 def test_a_smaller_network_is_refused(start: Checkpoint) -> None:

@@ -36,10 +36,13 @@ def test_every_loss_pulls_d_and_g_apart_and_says_what_it_is(name: str) -> None:
     assert loss_d.shape == loss_g.shape == loss.accuracy(real, fake).shape == ()
     real_d, fake_d = torch.autograd.grad(loss_d, (real, fake))
     (fake_g,) = torch.autograd.grad(loss_g, fake)
-    assert (real_d < 0).all() and (fake_d > 0).all() and (fake_g < 0).all()
+    assert (real_d < 0).all()
+    assert (fake_d > 0).all()
+    assert (fake_g < 0).all()
     assert loss.accuracy(real + 2, fake - 2) == 1
     assert loss.accuracy(real - 2, fake + 2) == 0
-    assert loss.about and loss.source
+    assert loss.about
+    assert loss.source
 
 
 def test_losses_are_the_logarithms_of_the_paper() -> None:
@@ -62,7 +65,8 @@ def test_only_real_labels_are_smoothed() -> None:
     real = torch.tensor([best], requires_grad=True)
     fake = torch.tensor([0.7], requires_grad=True)
     bce_discriminator(real, fake, real_label=0.9).backward()
-    assert real.grad is not None and fake.grad is not None
+    assert real.grad is not None
+    assert fake.grad is not None
     assert real.grad.item() == pytest.approx(0, abs=1e-6)
     assert fake.grad.item() == pytest.approx(torch.sigmoid(torch.tensor(0.7)).item())
 

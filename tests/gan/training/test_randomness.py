@@ -29,7 +29,8 @@ def test_the_numbers_are_those_that_their_names_say() -> None:
     normal, uniform, whole = rng.normal(3), rng.uniform(3), rng.integers(-1, 2, 3)
     assert normal.mean().item() == pytest.approx(0, abs=0.03)
     assert normal.std().item() == pytest.approx(1, abs=0.03)
-    assert uniform.min() >= 0 and uniform.max() < 1
+    assert uniform.min() >= 0
+    assert uniform.max() < 1
     assert uniform.mean().item() == pytest.approx(0.5, abs=0.02)
     assert whole.unique().tolist() == [-1, 0, 1, 2]
 
@@ -37,7 +38,8 @@ def test_the_numbers_are_those_that_their_names_say() -> None:
 def test_the_seed_names_the_numbers_and_the_global_random_state_is_left_alone() -> None:
     before = torch.get_rng_state()
     first, again, other = (BatchRandom.of_batch(3, seed).normal(4) for seed in (1, 1, 2))
-    assert torch.equal(first, again) and not torch.equal(first, other)
+    assert torch.equal(first, again)
+    assert not torch.equal(first, other)
     assert torch.equal(torch.get_rng_state(), before)
 
 
@@ -52,7 +54,8 @@ def test_the_numbers_are_those_of_runs_that_were_begun_long_ago() -> None:
         torch.randn(3, 2, generator=numbers),
     ]
     for found, as_before in zip(everything(BatchRandom.of_batch(3, 9)), expected, strict=True):
-        assert torch.equal(found, as_before) and found.dtype == as_before.dtype
+        assert torch.equal(found, as_before)
+        assert found.dtype == as_before.dtype
 
 
 @settings(max_examples=20, deadline=None)

@@ -343,7 +343,8 @@ def test_the_critic_learns_and_g_learns_from_it(tiny: ModelConfig, real: Tensor)
     trained = [name for name in heads if name.endswith("original")]
     assert trained
     assert all(not torch.equal(heads[name], state.critic.state_dict()[name]) for name in trained)
-    assert features and equal(features, list(state.critic.frozen.buffers()))
+    assert features
+    assert equal(features, list(state.critic.frozen.buffers()))
     assert equal(state.discriminator.state_dict(), without.discriminator.state_dict())  # D is as it was
     assert not equal(state.generator.state_dict(), without.generator.state_dict())
     assert all(weight.requires_grad for weight in state.critic.parameters())
@@ -384,8 +385,10 @@ def test_frozen_weights_get_no_gradient_and_thaw_even_after_an_error() -> None:
     with pytest.raises(RuntimeError, match="stop"), frozen(network):
         network(x).sum().backward()
         raise RuntimeError("stop")
-    assert x.grad is not None and network.weight.grad is None
-    assert network.weight.requires_grad and not network.bias.requires_grad
+    assert x.grad is not None
+    assert network.weight.grad is None
+    assert network.weight.requires_grad
+    assert not network.bias.requires_grad
     with frozen(None):
         pass
 

@@ -39,7 +39,8 @@ def test_by_resample_another_seeds_map_takes_the_units_place(random_generator: g
             after = private(z)
         change = (after - random_generator(z).detach()).square().mean().sqrt()
         assert float(found.effects[unit]) == pytest.approx(float(change), abs=1e-5)
-    assert found.logit is None and found.logit_changes is None
+    assert found.logit is None
+    assert found.logit_changes is None
 
 
 def test_more_units_than_a_block_are_all_drawn(random_generator: gan.Generator) -> None:
@@ -74,7 +75,8 @@ def test_threads_that_share_a_folded_generator_get_the_answers_that_each_gets_al
 
     alone = [job(index) for index in range(6)]
     for one, other in zip(alone, in_threads(6, job), strict=True):
-        assert torch.equal(one[0], other[0]) and torch.equal(one[1], other[1])  # type: ignore[arg-type]
+        assert torch.equal(one[0], other[0])
+        assert torch.equal(one[1], other[1])
 
 
 def test_the_ablations_of_a_poster_report_their_progress(random_generator: gan.Generator) -> None:

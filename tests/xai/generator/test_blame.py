@@ -57,13 +57,15 @@ def test_a_noise_value_that_nothing_reads_gets_no_blame() -> None:
     with torch.no_grad():
         painter.layers[0].weight[4] = 0
     found = xai.blame(painter, judge, drawn(painter, 1), drawn(painter, 2))
-    assert found.latents[4] == 0 and (found.latents != 0).sum() == painter.config.latent - 1
+    assert found.latents[4] == 0
+    assert (found.latents != 0).sum() == painter.config.latent - 1
 
 
 def test_a_poster_compared_with_itself_has_nothing_to_share_out() -> None:
     painter, judge = networks()
     found = xai.blame(painter, judge, drawn(painter, 1), drawn(painter, 1))
-    assert (found.latents == 0).all() and all((shares == 0).all() for shares in found.units.values())
+    assert (found.latents == 0).all()
+    assert all((shares == 0).all() for shares in found.units.values())
 
 
 def test_networks_that_do_not_fit_are_refused() -> None:

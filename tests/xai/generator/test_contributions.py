@@ -71,7 +71,9 @@ def test_a_latent_dimension_below_zero_drives_nothing_through_a_relu(hand_built:
 
 def test_a_latent_dimension_moves_its_region_and_no_other(hand_built: FoldedGenerator) -> None:
     moved = latent_gradients(hand_built, built.latent(1.0, 1.0, 1.0)).pixel_map(built.DRIVES_PATCH) > 0
-    assert moved[:4, :4].all() and not moved[5:].any() and not moved[:, 5:].any()
+    assert moved[:4, :4].all()
+    assert not moved[5:].any()
+    assert not moved[:, 5:].any()
 
 
 def test_a_latent_dimension_that_is_wired_to_nothing_moves_nothing(hand_built: FoldedGenerator) -> None:
@@ -97,7 +99,8 @@ def test_a_region_was_made_by_the_filter_that_draws_it(hand_built: FoldedGenerat
     assert float(share.sum()) == pytest.approx(1)
     expected = _patch_against_constant(by)
     assert share[[built.PATCH, built.CONSTANT]].tolist() == pytest.approx([expected, 1 - expected], abs=1e-4)
-    assert share.argmax() == built.PATCH and by_filter.proportions(BOTTOM_RIGHT).argmax() == built.HATED
+    assert share.argmax() == built.PATCH
+    assert by_filter.proportions(BOTTOM_RIGHT).argmax() == built.HATED
     compared_with_mean = contributions(hand_built, z, built.LAYER, by)
     assert compared_with_mean.pixel_map(built.CONSTANT).max() < 1e-5  # at its mean it is not missed
 
@@ -131,7 +134,9 @@ def test_a_filter_owns_the_pixels_that_change_without_it(hand_built: FoldedGener
     owned = (
         contributions(hand_built, built.latent(1.0), built.LAYER, ablation=Ablation("zero")).pixel_map(built.PATCH) > 0
     )
-    assert owned[:4, :4].all() and not owned[5:].any() and not owned[:, 5:].any()
+    assert owned[:4, :4].all()
+    assert not owned[5:].any()
+    assert not owned[:, 5:].any()
 
 
 # ---- equal to the slow way ---------------------------------------------------------------------------
@@ -269,7 +274,8 @@ def test_threads_that_share_a_folded_generator_get_the_answers_that_each_gets_al
 
     alone = [job(index) for index in range(6)]
     for one, other in zip(alone, in_threads(6, job), strict=True):
-        assert torch.equal(one[0], other[0]) and torch.equal(one[1], other[1])
+        assert torch.equal(one[0], other[0])
+        assert torch.equal(one[1], other[1])
 
 
 def test_the_generator_is_left_alone(random_generator: gan.Generator) -> None:
@@ -284,7 +290,9 @@ def test_the_generator_is_left_alone(random_generator: gan.Generator) -> None:
 def test_progress_runs_to_the_end_and_can_call_it_off(random_folded: FoldedGenerator) -> None:
     told: list[float] = []
     contributions(random_folded, seed(1), "layers.2", progress=told.append)
-    assert told == sorted(told) and len(told) == 2 and told[-1] == 1
+    assert told == sorted(told)
+    assert len(told) == 2
+    assert told[-1] == 1
 
     def stop(part: float) -> None:
         raise KeyboardInterrupt

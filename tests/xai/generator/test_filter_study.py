@@ -54,7 +54,8 @@ def test_a_dead_filter_never_answers_and_is_not_missed(table: FilterTable) -> No
 def test_a_constant_filter_is_always_on_and_not_missed_at_its_mean(table: FilterTable) -> None:
     found = row(table, built.CONSTANT)
     assert (found["mean"], found["active"]) == (pytest.approx(2.0, abs=1e-4), 1.0)
-    assert found["spread"] < 1e-5 and found["effect"] < 1e-3
+    assert found["spread"] < 1e-5
+    assert found["effect"] < 1e-3
 
 
 def test_twins_name_each_other_and_cost_nothing_to_replace(table: FilterTable) -> None:
@@ -68,7 +69,8 @@ def test_twins_name_each_other_and_cost_nothing_to_replace(table: FilterTable) -
 
 def test_a_filter_without_a_twin_is_not_replaced_for_free(table: FilterTable) -> None:
     found = row(table, built.PATCH)
-    assert abs(found["correlation"]) < 0.3 and found["replaced"] > ESSENTIAL_EFFECT
+    assert abs(found["correlation"]) < 0.3
+    assert found["replaced"] > ESSENTIAL_EFFECT
     assert row(table, built.DEAD)["partner"] == row(table, built.CONSTANT)["partner"] == -1
 
 
@@ -109,7 +111,8 @@ def test_the_tables_numbers_are_those_of_plain_arithmetic(
     maps = xai.activations(random_generator, z, ["layers.5"])["layers.5"]
     flat = maps.transpose(0, 1).flatten(1).double().numpy()
     here = found.layer == "layers.5"
-    assert here.sum() == 20 and len(found) == 60
+    assert here.sum() == 20
+    assert len(found) == 60
     np.testing.assert_allclose(found.mean[here], flat.mean(1), atol=1e-5)
     np.testing.assert_allclose(found.spread[here], flat.std(1), atol=1e-5)
     np.testing.assert_allclose(found.largest[here], flat.max(1), atol=1e-5)
@@ -145,7 +148,9 @@ def test_the_same_seeds_give_the_same_table() -> None:
 def test_progress_runs_from_nothing_to_all_and_can_call_the_study_off() -> None:
     told: list[float] = []
     filters_table(built.checkpoint(), 4, progress=told.append)
-    assert told == sorted(told) and 0 <= told[0] < 0.1 and told[-1] == 1
+    assert told == sorted(told)
+    assert 0 <= told[0] < 0.1
+    assert told[-1] == 1
 
     def stop(part: float) -> None:
         if part > 0.3:
@@ -161,8 +166,10 @@ def test_progress_runs_from_nothing_to_all_and_can_call_the_study_off() -> None:
 def test_without_a_discriminator_nothing_is_harmful() -> None:
     made = built.checkpoint()
     found = filters_table(gan.Checkpoint(made.generator, None, made.config), 8)
-    assert np.isnan(found.logit_change).all() and np.isnan(found.logit_low).all()
-    assert found.verdict[built.HATED] == "essential" and found.verdict[built.DEAD] == "dead"
+    assert np.isnan(found.logit_change).all()
+    assert np.isnan(found.logit_low).all()
+    assert found.verdict[built.HATED] == "essential"
+    assert found.verdict[built.DEAD] == "dead"
 
 
 def test_a_layer_of_one_unit_has_no_twin() -> None:

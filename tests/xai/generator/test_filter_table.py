@@ -57,7 +57,8 @@ def test_only_the_table_of_these_weights_and_this_rule_is_taken(
     assert FilterTable.beside(tmp_path, table.digest) is None
     table.save(tmp_path / filter_table.FILE)
     found = FilterTable.beside(tmp_path, table.digest)
-    assert found is not None and found.rows() == table.rows()
+    assert found is not None
+    assert found.rows() == table.rows()
     assert FilterTable.beside(tmp_path, "1" * 64) is None
     monkeypatch.setattr(filter_table, "RULE", "another")
     assert FilterTable.beside(tmp_path, table.digest) is None
@@ -129,13 +130,16 @@ def test_a_damaged_table_is_refused(table: FilterTable, tmp_path: Path, damage: 
     damage(path)
     with pytest.raises(xai.ExplanationError) as caught:
         FilterTable.load(path)
-    assert "filters.npz" in str(caught.value) and str(caught.value).endswith(".")
+    assert "filters.npz" in str(caught.value)
+    assert str(caught.value).endswith(".")
 
 
 def test_a_threshold_takes_the_filters_that_its_percent_says(table: FilterTable) -> None:
     ranked = sorted(table.effect.tolist())
-    assert table.effect_at(1) == ranked[0] and table.effect_at(100) == ranked[-1]
-    assert table.threshold_at(0) == 0 and table.percent_below(0.0) == 0
+    assert table.effect_at(1) == ranked[0]
+    assert table.effect_at(100) == ranked[-1]
+    assert table.threshold_at(0) == 0
+    assert table.percent_below(0.0) == 0
     for percent in (14, 29, 43, 57, 71, 86, 100):  # of 7 filters
         threshold = table.threshold_at(percent)
         assert table.effect_at(percent) < threshold <= table.effect_at(percent) + 0.011
@@ -149,4 +153,5 @@ def test_a_table_whose_record_is_still_called_facts_is_read(table: FilterTable, 
     facts = arrays.pop("record").tobytes().decode()
     np.savez(tmp_path / "old.npz", facts=np.array(facts), **arrays)
     again = FilterTable.load(tmp_path / "old.npz")
-    assert again.rows() == table.rows() and again.digest == table.digest
+    assert again.rows() == table.rows()
+    assert again.digest == table.digest

@@ -102,7 +102,8 @@ def test_in_the_last_layer_the_filters_that_stay_take_over_a_mean() -> None:
     assert (drawn(network) - drawn(pruning.prune(network, gone))).abs().max() < 0.02  # the ridge
     assert (drawn(network) - drawn(pruning.prune(network, gone, "mean"))).abs().max() > 0.1
     order, costs = pruning.replacements(network, "layers.5")
-    assert order[0] in (1, 3) and costs[0] < 0.02 * costs[1]
+    assert order[0] in (1, 3)
+    assert costs[0] < 0.02 * costs[1]
 
 
 def test_folding_is_nearer_to_the_truth_than_dropping() -> None:
@@ -110,7 +111,8 @@ def test_folding_is_nearer_to_the_truth_than_dropping() -> None:
     truth = drawn(network, 32)
     folds: list[pruning.Fold] = ["regression", "mean", "none"]
     errors = [float((drawn(pruning.prune(network, removed, fold), 32) - truth).square().mean()) for fold in folds]
-    assert errors == sorted(errors) and errors[0] < errors[2]
+    assert errors == sorted(errors)
+    assert errors[0] < errors[2]
 
 
 def test_a_filter_that_another_one_repeats_can_go_without_a_trace() -> None:
@@ -237,7 +239,8 @@ def test_the_least_effect_goes_first() -> None:
     effects = {layer: torch.arange(count, 0, -1.0) + index * 0.5 for index, (layer, count) in enumerate(layers.items())}
     order = pruning.ranking(network, "effect", effects)
     values = [float(effects[layer][unit]) for layer, unit in order]
-    assert values == sorted(values) and len(order) == sum(layers.values())
+    assert values == sorted(values)
+    assert len(order) == sum(layers.values())
 
 
 @pytest.fixture(scope="module")
@@ -283,7 +286,8 @@ def test_a_smaller_network_costs_less_and_the_count_is_right() -> None:
     assert before.parameters == sum(p.numel() for p in network.parameters())
     latent, (first, second) = network.config.latent, pruning.activation_layers(network).values()
     assert before.multiply_adds == 16 * (latent * first + first * second * 16 + second * 3 * 64)
-    assert after.multiply_adds < before.multiply_adds and after.parameters < before.parameters
+    assert after.multiply_adds < before.multiply_adds
+    assert after.parameters < before.parameters
     assert before.milliseconds > 0
 
 
@@ -299,7 +303,8 @@ def test_a_pruned_checkpoint_is_a_normal_one(tmp_path: Path) -> None:
     smaller = pruning.prune(network, {"layers.2": [0, 4], "layers.5": [2]})
     gan.save(tmp_path / "smaller", smaller, discriminator(SIDE))
     loaded = gan.load(tmp_path / "smaller")
-    assert loaded.generator is not None and loaded.discriminator is not None
+    assert loaded.generator is not None
+    assert loaded.discriminator is not None
     assert torch.equal(drawn(loaded.generator), drawn(smaller))
     assert loaded.config.generator_channels == (3, 6)
     assert json.loads((tmp_path / "smaller/config.json").read_text())["model"]["generator_channels"] == [3, 6]
@@ -356,9 +361,12 @@ def test_the_judge_notices_when_a_filter_goes_that_draws_something_and_not_befor
     whole, dead, twin, patch = points
     assert (whole.worse, whole.worse_low, whole.worse_high, whole.change) == (0, 0, 0, 0)
     assert whole.diversity == pytest.approx(1)
-    assert dead.change < 1e-6 and dead.worse == pytest.approx(0, abs=1e-5)
+    assert dead.change < 1e-6
+    assert dead.worse == pytest.approx(0, abs=1e-5)
     assert twin.change < 0.01  # the ridge, and the border
-    assert patch.worse_low > 0 and patch.diversity_high < 1 and patch.change > 0.1
+    assert patch.worse_low > 0
+    assert patch.diversity_high < 1
+    assert patch.change > 0.1
     assert unnoticed([whole, dead, replace(twin, worse_low=0.0), patch]) == pytest.approx(2 / 7)
     assert patch.worse == pytest.approx(patch.quality - whole.quality)
     assert patch.low < patch.quality < patch.high

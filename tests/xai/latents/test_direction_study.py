@@ -35,7 +35,8 @@ def test_directions_that_change_one_thing_are_named_after_it() -> None:
         assert labels[family, GREY] == "brightness"
         assert labels[family, GREEN] == "greenness"
     measured = {one.name: one.label for one in found.of("measured")}
-    assert measured["brightness"] == "brightness" and measured["greenness"] == "greenness"
+    assert measured["brightness"] == "brightness"
+    assert measured["greenness"] == "greenness"
 
 
 def test_a_labelled_direction_points_to_where_its_statistic_grows() -> None:
@@ -54,7 +55,8 @@ def test_turning_along_a_straight_direction_moves_its_statistic_by_four_deviatio
 
 def test_random_directions_are_never_named_and_set_the_threshold() -> None:
     control = studied().of("random")
-    assert len(control) == 20 and all(one.label is None and one.effects for one in control)
+    assert len(control) == 20
+    assert all(one.label is None and one.effects for one in control)
     largest = [max(abs(effect.value) for effect in one.effects.values()) for one in control]
     assert studied().threshold == pytest.approx(max(1.0, np.quantile(largest, 0.95)))
 
@@ -62,7 +64,8 @@ def test_random_directions_are_never_named_and_set_the_threshold() -> None:
 def test_where_random_directions_reach_far_a_label_must_reach_farther() -> None:
     found = d.study_directions(corners(), sizes=d.Sizes(2, 100, 10, 2, 20))
     largest = [max(abs(effect.value) for effect in one.effects.values()) for one in found.of("random")]
-    assert found.threshold == pytest.approx(np.quantile(largest, 0.95)) and found.threshold > 1
+    assert found.threshold == pytest.approx(np.quantile(largest, 0.95))
+    assert found.threshold > 1
     named = [one for one in found.directions if one.label]
     assert all(one.effects[one.label].low >= found.threshold for one in named)
 
@@ -81,7 +84,9 @@ def test_a_label_needs_an_interval_above_the_threshold() -> None:
     sure, unsure = StatisticChange(-2.0, -2.5, -1.5), StatisticChange(-2.0, -3.5, -0.5)
     small = StatisticChange(0.5, 0.4, 0.6)
     found = d.labelled(direction(vector), {"warmth": sure, "contrast": small}, 1.0)
-    assert found.label == "warmth" and (found.vector == -vector).all() and found.effects["warmth"].value == 2
+    assert found.label == "warmth"
+    assert (found.vector == -vector).all()
+    assert found.effects["warmth"].value == 2
     assert found.effects["contrast"] == StatisticChange(-0.5, -0.6, -0.4)
     assert d.labelled(direction(vector), {"warmth": unsure, "contrast": small}, 1.0).label is None
 
@@ -152,7 +157,8 @@ def test_the_same_seed_gives_the_same_study_in_every_thread_and_the_global_state
     torch.manual_seed(3)
     state, before = torch.get_rng_state(), snapshot(network)
     first = small_study(network)
-    assert torch.equal(torch.get_rng_state(), state) and snapshot(network) == before
+    assert torch.equal(torch.get_rng_state(), state)
+    assert snapshot(network) == before
     for other in in_threads(3, lambda _: small_study(network)):
         assert all((a.vector == b.vector).all() for a, b in zip(first.directions, other.directions, strict=True))
         assert [one.effects for one in first.directions] == [one.effects for one in other.directions]
@@ -163,7 +169,8 @@ def test_the_same_seed_gives_the_same_study_in_every_thread_and_the_global_state
 def test_progress_rises_to_one() -> None:
     told: list[float] = []
     small_study(generator(8), progress=told.append)
-    assert told == sorted(told) and told[-1] == pytest.approx(1)
+    assert told == sorted(told)
+    assert told[-1] == pytest.approx(1)
 
 
 @pytest.mark.parametrize("wrong", [{"directions": 0}, {"samples": 10}, {"held_out": 2}, {"controls": 1}])

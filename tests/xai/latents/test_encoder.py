@@ -25,7 +25,8 @@ def test_training_is_the_same_for_the_same_seed_and_touches_nothing_else() -> No
     torch.manual_seed(7)
     state, before = torch.get_rng_state(), snapshot(drawing())
     first, second, other = (train_encoder(drawing(), 3, seed).state_dict() for seed in (1, 1, 2))
-    assert torch.equal(torch.get_rng_state(), state) and snapshot(drawing()) == before
+    assert torch.equal(torch.get_rng_state(), state)
+    assert snapshot(drawing()) == before
     assert all(torch.equal(first[key], second[key]) for key in first)
     assert any(not torch.equal(first[key], other[key]) for key in first)
 
@@ -70,7 +71,8 @@ def test_an_encoder_without_a_step_is_refused() -> None:
 def test_an_encoder_of_oblong_posters_learns_and_is_stored(tmp_path: Path) -> None:
     network, path = given_generator(16), tmp_path / "encoder.safetensors"
     encoder = train_encoder(network, steps=60)
-    assert encoder.size == (24, 16) and encoder_r2(encoder, network, 64) > 0.2
+    assert encoder.size == (24, 16)
+    assert encoder_r2(encoder, network, 64) > 0.2
     save_encoder(encoder, path, "abc")
     again = load_encoder(path, "abc")
     assert torch.equal(again(drawn(1, network)), encoder(drawn(1, network)))

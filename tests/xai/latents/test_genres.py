@@ -51,7 +51,8 @@ def test_a_genre_changes_the_picture_as_it_was_built_to() -> None:
     found = genre_sweep(built(), latent())
     dark = np.tanh(-5 * AMOUNT * np.array(STRENGTHS))
     red = np.tanh(10 * AMOUNT * np.array(STRENGTHS))
-    assert found.genres == BUILT and found.strengths == STRENGTHS
+    assert found.genres == BUILT
+    assert found.strengths == STRENGTHS
     assert found.pixels.shape == (3, 5, 12, 8, 3)
     assert np.allclose(found.change[0], -dark / 2, atol=1e-6)
     assert np.allclose(found.change[1], red / 2 / 3**0.5, atol=1e-6)  # of one colour among three
@@ -114,8 +115,10 @@ def test_the_generator_is_left_alone_and_progress_ends_at_one() -> None:
     before = snapshot(network)
     genre_sweep(network, gan.latents([4], network.config), progress=told.append)
     genre_effects(network, gan.latents(range(2), network.config), progress=told.append)
-    assert snapshot(network) == before and hooks(network) == 0
-    assert told[-1] == 1 and told == sorted(told)
+    assert snapshot(network) == before
+    assert hooks(network) == 0
+    assert told[-1] == 1
+    assert told == sorted(told)
 
 
 @pytest.mark.parametrize(
@@ -145,7 +148,8 @@ def test_a_change_is_uncertain_where_its_interval_holds_zero() -> None:
     found = genre_effects(built(), gan.latents(range(8), built().config))
     low, high = (found.statistics + sign * 1.96 * found.statistics_error for sign in (-1, 1))
     assert (found.uncertain == ((low <= 0) & (high >= 0))).all()
-    assert found.uncertain.any() and not found.uncertain.all()
+    assert found.uncertain.any()
+    assert not found.uncertain.all()
     assert found.rms_margin == pytest.approx(1.96 * found.rms_error)
     moving = found.spread > 1e-9
     assert found.standardised[:, moving] == pytest.approx(found.statistics[:, moving] / found.spread[moving])

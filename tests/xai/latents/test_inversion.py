@@ -16,7 +16,8 @@ from xai.latents.inversion import Search, invert
 @pytest.mark.parametrize("seed", [0, 1, 2, 3])
 def test_posters_that_the_generator_drew_itself_are_found_again(seed: int) -> None:
     found = invert(drawing(), drawn(seed))
-    assert found.psnr > 30 and found.explained > 0.98
+    assert found.psnr > 30
+    assert found.explained > 0.98
     assert found.error < found.error_before / 2
 
 
@@ -53,7 +54,8 @@ def test_poster_minus_picture_is_the_residual_and_the_picture_is_that_of_the_lat
 
 def test_the_loss_falls_and_the_error_is_never_worse_than_at_the_start() -> None:
     found = invert(drawing(), drawn(6).flip(2), search=Search(steps=60))
-    assert len(found.losses) == 60 and found.losses[-1] < found.losses[0]
+    assert len(found.losses) == 60
+    assert found.losses[-1] < found.losses[0]
     assert found.error < found.error_before
 
 
@@ -88,7 +90,8 @@ def test_the_same_poster_gives_the_same_latent_in_every_thread_and_the_global_st
     found = in_threads(4, lambda _: invert(drawing(), drawn(4), search=Search(steps=10)).z)
     assert all(torch.equal(one, expected) for one in found)
     assert torch.equal(torch.get_rng_state(), state)
-    assert snapshot(drawing()) == before and hooks(drawing()) == 0
+    assert snapshot(drawing()) == before
+    assert hooks(drawing()) == 0
 
 
 def test_it_works_where_gradients_are_switched_off() -> None:
@@ -100,7 +103,9 @@ def test_it_works_where_gradients_are_switched_off() -> None:
 def test_progress_rises_to_one_and_an_exception_in_it_cancels() -> None:
     told: list[float] = []
     invert(drawing(), drawn(4), search=Search(steps=10), progress=told.append)
-    assert told == sorted(told) and told[0] == 0 and told[-1] == pytest.approx(1)
+    assert told == sorted(told)
+    assert told[0] == 0
+    assert told[-1] == pytest.approx(1)
 
     class CancelError(Exception):
         pass
@@ -153,8 +158,10 @@ def test_an_inversion_starts_nearer_with_an_encoder() -> None:
 def test_a_poster_of_a_genre_is_found_again() -> None:
     network = given_generator(16)
     found = invert(network, drawn(2, network))
-    assert found.picture.shape == (1, 3, 24, 16) and found.residual.shape == (24, 16, 3)
-    assert found.psnr > 30 and found.explained > 0.98
+    assert found.picture.shape == (1, 3, 24, 16)
+    assert found.residual.shape == (24, 16, 3)
+    assert found.psnr > 30
+    assert found.explained > 0.98
 
 
 @torch.no_grad()

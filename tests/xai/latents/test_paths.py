@@ -42,10 +42,12 @@ def test_the_ends_are_the_latents_bit_for_bit_and_the_way_back_is_the_way(first:
     a, b = noise(1, 100, 1, 1, seed=first), noise(1, 100, 1, 1, seed=second)
     shares = torch.tensor([0.0, 0.25, 0.75, 1.0])
     there, back = slerp(a, b, shares), slerp(b, a, shares)
-    assert torch.equal(there[:1], a) and torch.equal(there[-1:], b)
+    assert torch.equal(there[:1], a)
+    assert torch.equal(there[-1:], b)
     assert torch.allclose(there, back.flip(0), atol=1e-5)
     exact = slerp(a.double(), b.double(), shares)
-    assert torch.equal(exact[:1], a.double()) and torch.equal(exact[-1:], b.double())
+    assert torch.equal(exact[:1], a.double())
+    assert torch.equal(exact[-1:], b.double())
 
 
 def test_half_of_the_way_between_two_axes_is_the_diagonal() -> None:
@@ -82,10 +84,14 @@ def test_a_path_shows_the_generators_pictures_from_the_first_poster_to_the_last(
     found = path(network, z[:1], z[1:], 40, told.append)
     ends = gan.to_uint8(network(z)).astype(int)
     assert np.abs(found.pixels[[0, -1]] - ends).max() <= 1
-    assert found.pixels.shape == (40, 16, 16, 3) and found.steps.shape == (39,)
+    assert found.pixels.shape == (40, 16, 16, 3)
+    assert found.steps.shape == (39,)
     assert float(found.norms[0]) == pytest.approx(float(z[0].norm()))
     assert found.angle == pytest.approx(angle(z[:1], z[1:]))
-    assert snapshot(network) == before and told[0] == 0 and told[-1] == 1 and told == sorted(told)
+    assert snapshot(network) == before
+    assert told[0] == 0
+    assert told[-1] == 1
+    assert told == sorted(told)
 
 
 def test_the_steps_are_the_distances_from_frame_to_frame() -> None:
@@ -124,7 +130,8 @@ def test_a_path_tells_its_angle_in_degrees_and_how_uneven_it_looks() -> None:
     a, b = noise(1, 6, 1, 1, seed=1), noise(1, 6, 1, 1, seed=2)
     found = path(network, a, b, 5)
     assert found.angle_degrees == pytest.approx(found.angle * 180 / math.pi)
-    assert found.unevenness == pytest.approx(max(found.steps) / np.mean(found.steps)) and found.unevenness >= 1
+    assert found.unevenness == pytest.approx(max(found.steps) / np.mean(found.steps))
+    assert found.unevenness >= 1
 
 
 def test_norms_of_random_latents_are_spread_as_expected() -> None:

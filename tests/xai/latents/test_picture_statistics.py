@@ -88,7 +88,8 @@ def test_edges_count_in_the_title_band_only() -> None:
     above, band = stripes.clone(), stripes.clone()
     above[:, :, 40:], band[:, :, :40] = -1.0, -1.0
     assert everywhere == pytest.approx(1)
-    assert value("title_edges", above) == 0 and value("title_edges", band) == pytest.approx(1)
+    assert value("title_edges", above) == 0
+    assert value("title_edges", band) == pytest.approx(1)
 
 
 @pytest.mark.parametrize("side", [8, 16, 64, 128])
@@ -96,13 +97,15 @@ def test_a_row_does_not_depend_on_the_others_at_any_size(side: int) -> None:
     images = noise(5, 3, side, side).tanh()
     together = measure_statistics(images)
     apart = torch.cat([measure_statistics(one) for one in images.split(1)])
-    assert together.shape == (5, len(STATISTICS)) and torch.isfinite(together).all()
+    assert together.shape == (5, len(STATISTICS))
+    assert torch.isfinite(together).all()
     assert torch.allclose(together, apart, atol=1e-6)
 
 
 def test_the_logit_is_the_last_statistic_where_there_is_a_score() -> None:
     images, score = pictures(3, 32), xai.Score(discriminator(32))
-    assert names(score)[-1] == LOGIT and names() == tuple(STATISTICS)
+    assert names(score)[-1] == LOGIT
+    assert names() == tuple(STATISTICS)
     assert torch.equal(measure_statistics(images, score)[:, -1], score(images))
 
 

@@ -103,7 +103,8 @@ def test_differentiating_a_generator_in_train_mode_is_done_in_eval_mode_and_leav
     network.train()
     before = snapshot(network)
     assert torch.equal(jacobian(network, z), expected)
-    assert snapshot(network) == before and hooks(network) == 0
+    assert snapshot(network) == before
+    assert hooks(network) == 0
 
 
 def test_twelve_threads_get_the_slopes_that_one_gets() -> None:
@@ -180,7 +181,8 @@ def test_the_sensitivity_is_that_of_the_jacobian_also_in_parts(monkeypatch: pyte
     found, slopes = sensitivity.latent_sensitivity(network, z, score), jacobian(network, z)
     assert torch.allclose(found.rms, slopes.square().mean((1, 2, 3)).sqrt())
     gradient = score.gradient(network(z).detach())[1]
-    assert found.score is not None and torch.allclose(found.score, (slopes * gradient).sum((1, 2, 3)))
+    assert found.score is not None
+    assert torch.allclose(found.score, (slopes * gradient).sum((1, 2, 3)))
 
 
 def test_the_slopes_are_not_kept_all_at_once(monkeypatch: pytest.MonkeyPatch) -> None:
@@ -224,4 +226,5 @@ def test_slopes_are_found_also_where_gradients_are_switched_off() -> None:
     expected = sensitivity.latent_sensitivity(network, z, score)
     with torch.no_grad():
         found = sensitivity.latent_sensitivity(network, z, score)
-    assert torch.equal(found.score, expected.score) and torch.equal(found.rms, expected.rms)
+    assert torch.equal(found.score, expected.score)
+    assert torch.equal(found.rms, expected.rms)

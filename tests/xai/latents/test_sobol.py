@@ -67,12 +67,15 @@ def test_the_index_does_not_know_units(weights: list[float], offset: float, fact
     plain = of_function(lambda x: linear(*weights)(x).double(), len(weights), 20)
     moved = of_function(lambda x: linear(*weights)(x).double() * factor + offset, len(weights), 20)
     assert np.allclose(plain.value, moved.value, rtol=1e-6, atol=1e-9)
-    assert (plain.value >= 0).all() and (plain.low <= plain.high).all()
+    assert (plain.value >= 0).all()
+    assert (plain.low <= plain.high).all()
 
 
 def test_an_output_that_never_changes_has_no_indices() -> None:
     found = of_function(lambda x: torch.full((len(x),), 7.0), 3, 20)
-    assert not found.value.any() and not found.high.any() and not found.variance.any()
+    assert not found.value.any()
+    assert not found.high.any()
+    assert not found.variance.any()
 
 
 def test_parts_of_one_output_are_weighed_by_their_variance() -> None:
@@ -100,9 +103,11 @@ def test_the_same_seed_gives_the_same_bits_and_the_global_state_stays() -> None:
     torch.manual_seed(5)
     before, numpy_before = torch.get_rng_state(), np.random.get_state()[1].tolist()
     first, second, other = (of_function(linear(1.0, 2.0), 2, 50, seed) for seed in (1, 1, 2))
-    assert (first.value == second.value).all() and (first.low == second.low).all()
+    assert (first.value == second.value).all()
+    assert (first.low == second.low).all()
     assert (first.value != other.value).any()
-    assert torch.equal(torch.get_rng_state(), before) and np.random.get_state()[1].tolist() == numpy_before
+    assert torch.equal(torch.get_rng_state(), before)
+    assert np.random.get_state()[1].tolist() == numpy_before
 
 
 def test_the_first_rows_do_not_depend_on_how_many_follow() -> None:
@@ -116,7 +121,8 @@ def test_the_first_rows_do_not_depend_on_how_many_follow() -> None:
 def test_no_more_points_are_in_memory_than_a_batch_or_a_row() -> None:
     sizes = []
     total_indices(lambda x: sizes.append(len(x)) or [x[:, :1, None]], 3, 300)
-    assert max(sizes) <= 64 and sum(sizes) == 300 * 8
+    assert max(sizes) <= 64
+    assert sum(sizes) == 300 * 8
 
 
 def test_one_sample_is_refused_in_one_sentence() -> None:
@@ -134,10 +140,13 @@ def test_each_value_owns_the_quarter_that_it_paints() -> None:
     assert found.cells.value[:3, 0, 0] == pytest.approx([0.8, 0, 0.2], abs=0.1)
     assert found.cells.value[:3, 1, 1] == pytest.approx([0, 16 / 17, 1 / 17], abs=0.1)
     assert found.cells.value[:3, 0, 1] == pytest.approx([0, 0, 1], abs=0.1)
-    assert found.most_influential.tolist() == [[0, 2], [2, 1]] and found.certain.all()
+    assert found.most_influential.tolist() == [[0, 2], [2, 1]]
+    assert found.certain.all()
     assert (found.largest.value == found.cells.value.max(0, keepdims=True)).all()
-    assert (found.largest.low <= found.largest.value).all() and (found.largest.value <= found.largest.high).all()
-    assert not found.cells.value[3:].any() and not found.picture.value[3:].any()
+    assert (found.largest.low <= found.largest.value).all()
+    assert (found.largest.value <= found.largest.high).all()
+    assert not found.cells.value[3:].any()
+    assert not found.picture.value[3:].any()
 
 
 def test_the_index_of_the_picture_weighs_places_by_their_variance() -> None:
@@ -171,10 +180,10 @@ def test_a_value_that_makes_red_owns_the_warmth_and_one_that_makes_grey_the_brig
 def test_with_a_score_the_logit_is_a_statistic_and_without_it_is_none() -> None:
     network, score = generator(32), xai.Score(discriminator(32))
     with_score, without = importance(network, score, 4), importance(network, None, 4)
-    assert with_score.names == (*picture_statistics.STATISTICS, "logit") and without.names == tuple(
-        picture_statistics.STATISTICS
-    )
-    assert with_score.statistics.value.shape == (6, 10) and without.statistics.value.shape == (6, 9)
+    assert with_score.names == (*picture_statistics.STATISTICS, "logit")
+    assert without.names == tuple(picture_statistics.STATISTICS)
+    assert with_score.statistics.value.shape == (6, 10)
+    assert without.statistics.value.shape == (6, 9)
     assert (with_score.statistics.value[:, :9] == without.statistics.value).all()
 
 
@@ -183,7 +192,9 @@ def test_importance_reports_progress_and_leaves_the_generator_alone() -> None:
     before = snapshot(network)
     importance(network, samples=8, progress=told.append)
     assert snapshot(network) == before
-    assert told[0] == 0 and told[-1] == 1 and told == sorted(told)
+    assert told[0] == 0
+    assert told[-1] == 1
+    assert told == sorted(told)
 
 
 def test_a_picture_that_cannot_be_cut_into_these_cells_is_refused() -> None:
@@ -209,7 +220,8 @@ def test_slopes_are_averaged_over_posters_with_their_error() -> None:
     found = local_sensitivity(network, z)
     each = torch.stack([latent_sensitivity(network, one).rms for one in z.split(1)])
     assert torch.allclose(found.rms, each.square().mean(0).sqrt(), rtol=1e-4)
-    assert (found.error > 0).all() and (found.error < found.rms).all()
+    assert (found.error > 0).all()
+    assert (found.error < found.rms).all()
 
 
 def test_four_threads_get_the_slopes_that_one_gets() -> None:
@@ -223,7 +235,8 @@ def test_each_value_owns_the_quarter_of_an_oblong_poster_that_it_paints() -> Non
     places = torch.zeros(3, 6, 4)
     places[0, :3, :2], places[1, 3:, 2:], places[2] = 1.0, 2.0, 0.5
     found = importance(painted(places, torch.ones(3, 3)), samples=600, grid=2)
-    assert found.most_influential.tolist() == [[0, 2], [2, 1]] and found.certain.all()
+    assert found.most_influential.tolist() == [[0, 2], [2, 1]]
+    assert found.certain.all()
     assert found.cells.value[:, 0, 0] == pytest.approx([0.8, 0, 0.2], abs=0.1)
     energies = np.array([1 * 0.25, 4 * 0.25, 0.25])
     assert found.picture.value == pytest.approx(energies / energies.sum(), abs=0.08)
@@ -241,4 +254,5 @@ def test_pixels_are_judged_in_parts_as_all_at_once(monkeypatch: pytest.MonkeyPat
     monkeypatch.setattr("xai.latents.sobol.COLUMNS", 50)  # of 192
     monkeypatch.setattr("xai.latents.sobol.GENERATED", 3)
     found = importance(corners(), samples=8, grid=2).picture
-    assert np.allclose(found.value, whole.value, rtol=1e-5) and np.allclose(found.variance, whole.variance, rtol=1e-5)
+    assert np.allclose(found.value, whole.value, rtol=1e-5)
+    assert np.allclose(found.variance, whole.variance, rtol=1e-5)

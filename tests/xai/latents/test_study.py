@@ -27,7 +27,8 @@ def studied() -> LatentStudy:
 
 def test_a_study_knows_what_each_value_does() -> None:
     found = studied()
-    assert found.importance.most_influential[0, 0] == 0 and found.importance.most_influential[1, 1] == 1
+    assert found.importance.most_influential[0, 0] == 0
+    assert found.importance.most_influential[1, 1] == 1
     assert found.local.rms.argmax() == 1
     assert found.directions.of("jacobian")[0].vector.argmax() == 1
 
@@ -45,9 +46,11 @@ def test_a_stored_study_is_the_same(tmp_path: Path) -> None:
         assert (one.name, one.family, one.label, one.strength, one.r2) == (
             own.name, own.family, own.label, own.strength, own.r2
         )  # fmt: skip
-        assert (one.vector == own.vector).all() and one.effects == own.effects
+        assert (one.vector == own.vector).all()
+        assert one.effects == own.effects
     compared, own = found.directions.agreement, studied().directions.agreement
-    assert (compared.overlap == own.overlap).all() and compared.matches == own.matches
+    assert (compared.overlap == own.overlap).all()
+    assert compared.matches == own.matches
 
 
 def test_a_study_of_other_weights_is_none(tmp_path: Path) -> None:
@@ -78,7 +81,8 @@ def test_a_study_with_a_discriminator_measures_the_logit_and_reports_progress() 
     told: list[float] = []
     found = latent_study(checkpoint(), samples=2, grid=2, progress=told.append)
     assert found.importance.names[-1] == "logit"
-    assert told == sorted(told) and told[-1] == pytest.approx(1)
+    assert told == sorted(told)
+    assert told[-1] == pytest.approx(1)
 
 
 def test_a_checkpoint_without_generator_is_refused() -> None:

@@ -36,10 +36,12 @@ def test_the_thirteen_methods_that_the_documentation_names_are_there() -> None:
 @every_method
 def test_a_method_is_registered_under_its_name_and_speaks_to_people(name: str) -> None:
     method = xai.METHODS[name]
-    assert method.name == name and method.title
+    assert method.name == name
+    assert method.title
     assert method.granularity in ("pixel", "segment", "layer")
     for sentence in (method.promise, method.caveat):
-        assert sentence.endswith(".") and len(sentence) < 160
+        assert sentence.endswith(".")
+        assert len(sentence) < 160
 
 
 @every_method
@@ -84,7 +86,8 @@ def test_all_methods_are_named_where_none_is_near(score: xai.Score) -> None:
 def test_the_nearest_setting_is_suggested(name: str, score: xai.Score) -> None:
     with pytest.raises(xai.ExplanationError) as caught:
         xai.attribution(name, score, sed=1)
-    assert "did you mean 'seed'?" in one_sentence(caught.value) and xai.METHODS[name].title in str(caught.value)
+    assert "did you mean 'seed'?" in one_sentence(caught.value)
+    assert xai.METHODS[name].title in str(caught.value)
 
 
 def test_what_is_explained_cannot_be_given_twice(score: xai.Score) -> None:
@@ -97,18 +100,23 @@ def test_an_explanation_has_the_shape_of_its_pictures(name: str, score: xai.Scor
     method = quick(name, score)
     explanation = method.attribute(images)
     channels = 3 if method.granularity == "pixel" else 1
-    assert explanation.values.shape == (2, channels, 32, 32) and explanation.values.dtype == torch.float32
-    assert explanation.values.isfinite().all() and not explanation.values.requires_grad
+    assert explanation.values.shape == (2, channels, 32, 32)
+    assert explanation.values.dtype == torch.float32
+    assert explanation.values.isfinite().all()
+    assert not explanation.values.requires_grad
     assert all(len(tensor) == 2 for tensor in explanation.diagnostics.values())
     assert explanation.score.dtype == explanation.base_score.dtype == explanation.gap.dtype == torch.float32
-    assert explanation.method == name and explanation.seconds > 0
+    assert explanation.method == name
+    assert explanation.seconds > 0
 
 
 @every_method
 def test_only_methods_that_cut_the_picture_have_segments(name: str, score: xai.Score, images: Tensor) -> None:
     segments = quick(name, score).attribute(images).segments
     if xai.METHODS[name].granularity == "segment" and name != "occlusion":  # whose windows overlap
-        assert segments is not None and segments.shape == (2, 32, 32) and not segments.is_floating_point()
+        assert segments is not None
+        assert segments.shape == (2, 32, 32)
+        assert not segments.is_floating_point()
     else:
         assert segments is None
 
@@ -151,7 +159,8 @@ def test_the_config_alone_gives_the_same_answer_again(name: str, score: xai.Scor
 def test_progress_starts_above_nothing_never_falls_and_ends_at_one(name: str, score: xai.Score, images: Tensor) -> None:
     told: list[float] = []
     quick(name, score).attribute(images, told.append)
-    assert told[0] > 0 and told[-1] == 1.0
+    assert told[0] > 0
+    assert told[-1] == 1.0
     assert told == sorted(told)
 
 
@@ -168,7 +177,9 @@ def test_slow_methods_tell_their_progress_in_between(score: xai.Score, images: T
     for name, settings in slow.items():
         told: list[float] = []
         xai.attribution(name, score, **settings).attribute(images, told.append)
-        assert len(set(told)) > 5 and told == sorted(told) and told[-1] == 1.0
+        assert len(set(told)) > 5
+        assert told == sorted(told)
+        assert told[-1] == 1.0
 
 
 @every_method
@@ -178,7 +189,8 @@ def test_the_pictures_that_were_given_stay_as_they_are(name: str, score: xai.Sco
     explanation = quick(name, score).attribute(images)
     explanation.values.add_(1.0)
     assert torch.equal(images, kept)
-    assert not images.requires_grad and images.grad is None
+    assert not images.requires_grad
+    assert images.grad is None
 
 
 @every_method
@@ -213,7 +225,8 @@ def test_how_a_picture_lies_in_memory_does_not_matter(name: str, score: xai.Scor
 def test_what_is_no_picture_is_refused(name: str, shape: tuple[int, ...], score: xai.Score) -> None:
     with pytest.raises(xai.ExplanationError) as caught:
         quick(name, score).attribute(torch.zeros(shape))
-    assert "(N, 3, H, W)" in one_sentence(caught.value) and str(shape) in str(caught.value)
+    assert "(N, 3, H, W)" in one_sentence(caught.value)
+    assert str(shape) in str(caught.value)
 
 
 @every_method
@@ -268,8 +281,10 @@ def test_a_saved_record_is_strict_json_and_says_what_was_explained(
         raise AssertionError(f"{constant} is no JSON")
 
     record = json.loads((tmp_path / "folder" / "explanation.json").read_text(), parse_constant=refuse)
-    assert record["method"] == name and record["config"] == explanation.config
-    assert record["score"] == explanation.score.tolist() and record["seconds"] == explanation.seconds
+    assert record["method"] == name
+    assert record["config"] == explanation.config
+    assert record["score"] == explanation.score.tolist()
+    assert record["seconds"] == explanation.seconds
     for key in ("base_score", "gap"):
         numbers = [float("nan") if number is None else number for number in record[key]]
         assert np.array_equal(numbers, getattr(explanation, key).double().numpy(), equal_nan=True)

@@ -37,7 +37,9 @@ def test_every_field_that_can_be_set_describes_itself(name: str) -> None:
     fields = {field.name for field in dataclasses.fields(method)} - {"score", "reference"}
     assert set(settings_of(method)) == (fields if method.stochastic else fields - {"seed"})
     for one in settings_of(method).values():
-        assert one.help and not one.help.endswith(".") and one.label
+        assert one.help
+        assert not one.help.endswith(".")
+        assert one.label
 
 
 @every_method
@@ -63,7 +65,8 @@ def test_a_value_that_is_not_allowed_is_named(text: str) -> None:
     path, _, value = text.partition("=")
     with pytest.raises(xai.ExplanationError) as caught:
         options.parse([text], list(METHODS))
-    assert one_sentence(caught.value).startswith(f"{path} must be ") and str(caught.value).endswith(f"not {value}.")
+    assert one_sentence(caught.value).startswith(f"{path} must be ")
+    assert str(caught.value).endswith(f"not {value}.")
 
 
 def test_a_method_of_ones_own_is_validated_known_by_its_name_and_explains() -> None:

@@ -103,7 +103,8 @@ def test_more_pictures_than_fit_at_once_are_explained_one_by_one_all_the_same() 
         for row in (0, 31, 32, 34):
             alone = method.attribute(images[row : row + 1])
             assert torch.equal(together.values[row], alone.values[0])
-            assert together.score[row] == alone.score[0] and together.base_score[row] == alone.base_score[0]
+            assert together.score[row] == alone.score[0]
+            assert together.base_score[row] == alone.base_score[0]
 
 
 def test_references_are_run_once_for_all_pictures(monkeypatch: pytest.MonkeyPatch) -> None:
@@ -139,7 +140,8 @@ class Branching(nn.Module):
 @pytest.mark.parametrize(("name", "library"), [("deeplift", "captum"), ("deepshap", "shap")])
 def test_a_network_that_is_no_chain_is_left_to_the_library_and_the_config_says_so(name: str, library: str) -> None:
     outside, inside = xai.Score(scramble(Branching)), xai.Score(discriminator())
-    assert outside.chain is None and inside.chain is not None
+    assert outside.chain is None
+    assert inside.chain is not None
     found = xai.attribution(name, outside, reference=own(noise(2, 3, 8, 8, seed=3))).attribute(noise(2, 3, 8, 8))
     assert found.config["engine"] == library
     explicit = xai.attribution(name, outside, reference=own(noise(2, 3, 8, 8, seed=3)), engine=library)
@@ -153,7 +155,8 @@ def test_a_network_that_is_no_chain_is_left_to_the_library_and_the_config_says_s
 def test_every_method_explains_a_network_that_is_no_chain(name: str) -> None:
     settings = {"layer": "layers.one.1"} if xai.METHODS[name].granularity == "layer" else {}
     found = quick(name, xai.Score(scramble(Branching)), **settings).attribute(noise(2, 3, 8, 8))
-    assert found.values.isfinite().all() and found.values.abs().max() > 0
+    assert found.values.isfinite().all()
+    assert found.values.abs().max() > 0
     if xai.METHODS[name].complete and name not in ("deeplift", "deepshap", "integrated_gradients"):
         assert found.gap.abs().max() < 1e-4
 
@@ -220,7 +223,8 @@ def test_expected_gradients_are_the_mean_of_integrated_gradients_over_the_refere
         missed = found.score - found.base_score - found.values.sum((1, 2, 3))
         assert torch.allclose(found.diagnostics["sampling_gap"], missed, atol=1e-5)
         assert found.diagnostics["steps"].tolist() == [samples]
-    assert errors[1] < 0.01 and errors[1] < errors[0] / 3
+    assert errors[1] < 0.01
+    assert errors[1] < errors[0] / 3
 
 
 @given(st.integers(1, 9), st.integers(1, 12))
@@ -331,7 +335,8 @@ def test_layercam_adds_positive_slopes_times_maps_for_real_and_for_fake(layer: i
     expected = real.clamp(min=0) - fake.clamp(min=0)
     found = xai.attribution("layercam", xai.Score(network), layer=f"layers.{layer}").attribute(images)
     assert torch.allclose(found.diagnostics["map"], expected, atol=1e-6)
-    assert (expected > 0).any() and (expected < 0).any()
+    assert (expected > 0).any()
+    assert (expected < 0).any()
 
 
 @pytest.mark.parametrize("layer", [0, 4, 7])
@@ -340,7 +345,8 @@ def test_the_slopes_at_a_layer_are_those_of_the_rest_of_the_network(layer: int) 
     for found, expected in zip(
         xai.Score(network).layer_gradient(images, f"layers.{layer}"), slopes_at(network, images, layer), strict=True
     ):
-        assert torch.allclose(found, expected, atol=1e-6) and not found.requires_grad
+        assert torch.allclose(found, expected, atol=1e-6)
+        assert not found.requires_grad
 
 
 @pytest.mark.parametrize("name", ["gradcam", "layercam"])
@@ -380,7 +386,8 @@ def test_every_method_explains_a_unit_and_a_neuron(name: str, place: tuple[int, 
     settings = {"layer": "layers.1"} if xai.METHODS[name].granularity == "layer" else {}
     found = quick(name, score, **settings).attribute(pictures(2, 32))
     assert torch.allclose(found.score, score(pictures(2, 32)), atol=1e-6)
-    assert found.values.isfinite().all() and found.values.abs().max() > 0
+    assert found.values.isfinite().all()
+    assert found.values.abs().max() > 0
     if xai.METHODS[name].complete and name != "integrated_gradients":
         assert found.gap.abs().max() < 1e-5
 
@@ -391,7 +398,8 @@ def test_a_neuron_is_explained_by_what_it_sees_only(name: str) -> None:
     found = quick(name, score).attribute(pictures(1, 32)).values
     seen = 10 if name != "occlusion" else 16  # two convolutions of 4, stride 2, padding 1; windows begin every 4 pixels
     least = 0 if name != "occlusion" else 1e-8  # bits of a score depend on the number of pictures
-    assert (found[..., seen:, :].abs() <= least).all() and (found[..., :, seen:].abs() <= least).all()
+    assert (found[..., seen:, :].abs() <= least).all()
+    assert (found[..., :, seen:].abs() <= least).all()
     assert (found[..., :seen, :seen].abs() > 1e-4).any()
 
 
@@ -403,7 +411,8 @@ def test_deeplift_of_a_unit_and_a_neuron_is_captums(place: tuple[int, int] | Non
         reference = own(pictures(3, 32, first=40))
         ours = values(name, score, pictures(2, 32), reference=reference)
         theirs = values(name, score, pictures(2, 32), reference=reference, engine=engine)
-        assert (ours - theirs).abs().max() < 1e-5 * spread and ours.abs().max() > 1e-4 * spread
+        assert (ours - theirs).abs().max() < 1e-5 * spread
+        assert ours.abs().max() > 1e-4 * spread
 
 
 # --- noise values
@@ -422,7 +431,8 @@ def test_shares_of_a_hundred_noise_values_add_up(name: str, fakes: xai.Score) ->
     assert found.values.shape == (3, 100, 1, 1)
     assert torch.allclose(found.score, fakes(z), atol=1e-5)
     assert torch.allclose(found.base_score, fakes(torch.zeros(1, 100, 1, 1)).expand(3), atol=1e-5)
-    assert found.gap.abs().max() < 1e-3 * spread and (found.values != 0).all()
+    assert found.gap.abs().max() < 1e-3 * spread
+    assert (found.values != 0).all()
 
 
 @pytest.mark.parametrize(("name", "engine"), [("deeplift", "captum"), ("deepshap", "captum"), ("deepshap", "shap")])
@@ -438,7 +448,8 @@ def test_shares_of_noise_values_are_the_libraries(name: str, engine: str, fakes:
 def test_every_pixel_method_explains_noise_row_by_row_and_in_threads(name: str, fakes: xai.Score) -> None:
     method, z = quick(name, fakes), noise(4, 100, 1, 1)
     together = method.attribute(z)
-    assert together.values.isfinite().all() and together.values.abs().max() > 0
+    assert together.values.isfinite().all()
+    assert together.values.abs().max() > 0
     alone = in_threads(4, lambda row: method.attribute(z[row : row + 1]))
     for row in range(4):
         assert torch.equal(alone[row].values[0], together.values[row])
@@ -477,7 +488,9 @@ def test_every_method_explains_oblong_posters_of_a_discriminator_without_batchno
 ) -> None:
     images = tall_pictures(2, 32)
     found = quick(name, strict).attribute(images)
-    assert found.values.shape[-2:] == (48, 32) and found.values.isfinite().all() and found.values.abs().max() > 0
+    assert found.values.shape[-2:] == (48, 32)
+    assert found.values.isfinite().all()
+    assert found.values.abs().max() > 0
     assert torch.allclose(found.score, given_discriminator().logit(images), atol=1e-4)
     if xai.METHODS[name].complete and name != "integrated_gradients":
         assert found.gap.abs().max() < 1e-4
@@ -489,7 +502,8 @@ def test_every_method_explains_oblong_posters_of_a_discriminator_without_batchno
 def test_shares_of_oblong_posters_are_the_libraries(name: str, engine: str, strict: xai.Score) -> None:
     images, reference = tall_pictures(2, 32), own(tall_pictures(3, 32, first=40))
     ours, theirs = (values(name, strict, images, reference=reference, engine=e) for e in ("chain", engine))
-    assert (ours - theirs).abs().max() < 1e-5 * theirs.abs().sum((1, 2, 3)).max() and ours.abs().max() > 1e-4
+    assert (ours - theirs).abs().max() < 1e-5 * theirs.abs().sum((1, 2, 3)).max()
+    assert ours.abs().max() > 1e-4
 
 
 def test_integrated_gradients_of_oblong_posters_come_near_to_captums(strict: xai.Score) -> None:
@@ -512,7 +526,8 @@ def test_shares_of_noise_values_add_up_behind_the_constant_of_a_genre(name: str)
     z = noise(3, 6, 1, 1)
     found = xai.attribution(name, score, **FINE.get(name, {})).attribute(z)
     spread = float(score(noise(50, 6, 1, 1)).max() - score(noise(50, 6, 1, 1)).min())
-    assert found.gap.abs().max() < 1e-3 * spread and found.values.abs().max() > 1e-2 * spread
+    assert found.gap.abs().max() < 1e-3 * spread
+    assert found.values.abs().max() > 1e-2 * spread
     with torch.no_grad():
         nothing = given_discriminator().logit(given_generator()(torch.zeros(1, 6, 1, 1)))
     assert torch.allclose(found.base_score, nothing.expand(3), atol=1e-4)

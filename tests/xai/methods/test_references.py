@@ -39,8 +39,10 @@ def test_every_kind_gives_pictures_of_the_posters_shape_in_range(kind: str, post
     given = reference.of(image)
     assert reference.name == kind
     assert given.shape[0] == (4 if kind in ("posters", "generated", "own") else 1)
-    assert given.shape[1:] == image.shape[1:] and given.dtype == torch.float32
-    assert given.min() >= -1 and given.max() <= 1
+    assert given.shape[1:] == image.shape[1:]
+    assert given.dtype == torch.float32
+    assert given.min() >= -1
+    assert given.max() <= 1
 
 
 @pytest.mark.parametrize("kind", xai.REFERENCES)
@@ -140,7 +142,8 @@ def test_a_generator_in_train_mode_draws_references_in_eval_mode_and_learns_noth
 def test_references_that_need_pictures_say_so(kind: str) -> None:
     with pytest.raises(xai.ExplanationError) as caught:
         xai.reference(kind)
-    assert "needs pictures" in one_sentence(caught.value) and kind in str(caught.value)
+    assert "needs pictures" in one_sentence(caught.value)
+    assert kind in str(caught.value)
 
 
 def test_an_unknown_reference_names_those_there_are() -> None:
@@ -152,7 +155,8 @@ def test_an_unknown_reference_names_those_there_are() -> None:
 def test_references_of_another_size_are_refused() -> None:
     with pytest.raises(xai.ExplanationError) as caught:
         xai.reference("posters", images=noise(2, 3, 16, 16)).of(noise(1, 3, 8, 8))
-    assert "(3, 16, 16)" in one_sentence(caught.value) and "(3, 8, 8)" in str(caught.value)
+    assert "(3, 16, 16)" in one_sentence(caught.value)
+    assert "(3, 8, 8)" in str(caught.value)
 
 
 @pytest.mark.parametrize("shape", [(3, 8, 8), (0, 3, 8, 8)])

@@ -17,7 +17,8 @@ def test_a_batch_holds_as_many_pixels_at_every_size(size: tuple[int, int], rows:
 
 
 def test_at_least_one_picture_goes_through() -> None:
-    assert at_once(4, (4096, 4096)) == 1 and at_once(1, (1, 1)) == 1
+    assert at_once(4, (4096, 4096)) == 1
+    assert at_once(1, (1, 1)) == 1
 
 
 @pytest.mark.parametrize("side", [128, 256])
@@ -38,7 +39,8 @@ def test_no_method_shows_the_network_more_pictures_at_once_than_fit(side: int) -
         "smoothgrad": {"samples": 9},
     }.items():
         found = xai.attribution(name, score, **settings).attribute(image)
-        assert found.values.shape == image.shape and found.values.isfinite().all()
+        assert found.values.shape == image.shape
+        assert found.values.isfinite().all()
     assert max(most) <= max(2, at_once(64, network.config.size))
 
 

@@ -18,7 +18,9 @@ def test_an_answer_is_made_once() -> None:
     cache, made = Cache(1000), []
     for _ in range(3):
         assert cache.get("key", lambda: made.append(1) or "answer") == "answer"
-    assert len(made) == 1 and "key" in cache and "other" not in cache
+    assert len(made) == 1
+    assert "key" in cache
+    assert "other" not in cache
 
 
 def test_a_score_caches_answers_for_other_methods() -> None:
@@ -69,11 +71,14 @@ class Answer:
 
 def test_bytes_are_those_of_all_numbers_within_an_answer() -> None:
     tensor, array = torch.zeros(3, 5), np.zeros(7)
-    assert size_in_bytes(tensor) == 60 and size_in_bytes(tensor.double()) == 120 and size_in_bytes(array) == 56
+    assert size_in_bytes(tensor) == 60
+    assert size_in_bytes(tensor.double()) == 120
+    assert size_in_bytes(array) == 56
     assert size_in_bytes(Answer(tensor, {"a": array, "b": array})) == 60 + 2 * 56
     assert size_in_bytes([tensor, (tensor, array)]) == 2 * 60 + 56
     assert size_in_bytes(nn.Linear(4, 3)) == 4 * (12 + 3)
-    assert size_in_bytes("x" * 10_000) >= 10_000 and size_in_bytes(None) > 0
+    assert size_in_bytes("x" * 10_000) >= 10_000
+    assert size_in_bytes(None) > 0
 
 
 def test_what_could_not_be_made_is_not_kept() -> None:
@@ -121,7 +126,8 @@ def test_one_computation_that_fails_lets_the_next_that_waits_try() -> None:
             return None
 
     answers = in_threads(4, job)
-    assert sorted(answers, key=str) == [None, "answer", "answer", "answer"] and len(tries) == 2
+    assert sorted(answers, key=str) == [None, "answer", "answer", "answer"]
+    assert len(tries) == 2
 
 
 def test_other_keys_do_not_wait() -> None:

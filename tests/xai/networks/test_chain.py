@@ -126,8 +126,10 @@ def test_a_chain_answers_and_slopes_as_torch_does(drawn: tuple[nn.Sequential, Te
     network, x = drawn
     chain, (answers, slopes) = chain_of(network), gradient(network, x)
     found = chain.gradient(x)
-    assert close(chain(x), answers) and close(chain.trace(x).output, answers)
-    assert close(found[0], answers[:, 0]) and close(found[1], slopes)
+    assert close(chain(x), answers)
+    assert close(chain.trace(x).output, answers)
+    assert close(found[0], answers[:, 0])
+    assert close(found[1], slopes)
 
 
 @given(networks())
@@ -138,7 +140,8 @@ def test_many_rows_are_answered_as_few(drawn: tuple[nn.Sequential, Tensor]) -> N
     answers, slopes = chain_of(network).gradient(many)
     expected = gradient(network, x)
     assert close(chain_of(network)(many), expected[0].repeat(MANY, 1))
-    assert close(answers, expected[0][:, 0].repeat(MANY)) and close(slopes, expected[1].repeat(MANY, 1, 1, 1))
+    assert close(answers, expected[0][:, 0].repeat(MANY))
+    assert close(slopes, expected[1].repeat(MANY, 1, 1, 1))
 
 
 @given(networks())
@@ -183,7 +186,8 @@ def test_a_bend_has_the_slope_that_torch_gives_it_also_at_its_kink_and_far_out(b
     x = torch.tensor([[-90.0, -1.0, -1e-8, 0.0, 1e-8, 1.0, 90.0]])
     answers, slopes = chain_of(network).gradient(x)
     expected = gradient(network, x)
-    assert torch.allclose(answers, expected[0][:, 0]) and torch.allclose(slopes, expected[1], atol=1e-7)
+    assert torch.allclose(answers, expected[0][:, 0])
+    assert torch.allclose(slopes, expected[1], atol=1e-7)
 
 
 # --- the networks of a DCGAN
@@ -294,7 +298,9 @@ def test_multipliers_of_a_generator_with_genres_before_a_discriminator_without_b
 def test_genres_that_are_built_in_shift_the_first_step_and_nothing_else() -> None:
     chain, asked = chain_of(given_generator().layers), given_generator()
     first = chain.steps[0]
-    assert isinstance(first, Convolution) and first.constant is not None and first.constant.shape == (1, 16, 6, 4)
+    assert isinstance(first, Convolution)
+    assert first.constant is not None
+    assert first.constant.shape == (1, 16, 6, 4)
     zero = torch.zeros(1, 6, 1, 1)
     assert torch.allclose(first.forward(zero, False), asked.layers[:2](zero), atol=1e-6)
     assert torch.equal(first.without_bias().forward(zero, False), torch.zeros(1, 16, 6, 4))
@@ -331,7 +337,8 @@ def test_a_module_that_comes_twice_is_run_twice() -> None:
     x = noise(3, 3, 8, 8)
     expected = gradient(network, x)
     answers, slopes = chain_of(network).gradient(x)
-    assert torch.allclose(answers, expected[0][:, 0], atol=1e-6) and torch.allclose(slopes, expected[1], atol=1e-6)
+    assert torch.allclose(answers, expected[0][:, 0], atol=1e-6)
+    assert torch.allclose(slopes, expected[1], atol=1e-6)
 
 
 def test_a_network_in_train_mode_gives_the_chain_of_eval_mode_and_is_left_alone() -> None:
@@ -361,7 +368,8 @@ def test_inputs_of_a_chain_stay_as_they_are() -> None:
 
 def test_no_chain_asks_for_gradients() -> None:
     answers, slopes = chain_of(discriminator(32).layers[:-1]).gradient(pictures(1, 32).requires_grad_())
-    assert not answers.requires_grad and not slopes.requires_grad
+    assert not answers.requires_grad
+    assert not slopes.requires_grad
 
 
 # --- what is no chain

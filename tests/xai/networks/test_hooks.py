@@ -142,7 +142,8 @@ def test_edits_of_one_layer_add_up_when_nested() -> None:
     inner = xai.edit(network, "layers.2", [1], 2.0)
     with torch.no_grad(), xai.edit(network, "layers.2", [0], 1.0), inner, xai.capture(network, ["layers.2"]) as maps:
         network(z)
-    assert (maps["layers.2"][:, 0] == 1).all() and (maps["layers.2"][:, 1] == 2).all()
+    assert (maps["layers.2"][:, 0] == 1).all()
+    assert (maps["layers.2"][:, 1] == 2).all()
 
 
 def test_leaving_the_inner_block_leaves_the_outer_one_working() -> None:
@@ -168,7 +169,8 @@ def test_the_network_is_itself_again_after_the_block_and_after_an_exception(cont
     assert snapshot(network) == before
     with pytest.raises(ZeroDivisionError), block():
         raise ZeroDivisionError
-    assert snapshot(network) == before and torch.equal(network(z), expected)
+    assert snapshot(network) == before
+    assert torch.equal(network(z), expected)
 
 
 def test_a_failing_forward_leaves_no_hook() -> None:
@@ -187,7 +189,8 @@ def test_a_unit_that_does_not_exist_cannot_be_edited(unit: int) -> None:
     network, z = network_and_input("generator")
     with pytest.raises(xai.ExplanationError) as caught, xai.edit(network, "layers.1", [0, unit], 0.0):
         network(z)
-    assert "units 0 to 7" in one_sentence(caught.value) and str(unit) in str(caught.value)
+    assert "units 0 to 7" in one_sentence(caught.value)
+    assert str(unit) in str(caught.value)
     assert hooks(network) == 0
 
 
@@ -203,7 +206,8 @@ def test_a_layer_that_does_not_exist_is_named_with_those_that_do(layer: str) -> 
     for attempt in attempts:
         with pytest.raises(xai.ExplanationError) as caught:
             attempt()
-        assert repr(layer) in one_sentence(caught.value) and "layers.7" in str(caught.value)
+        assert repr(layer) in one_sentence(caught.value)
+        assert "layers.7" in str(caught.value)
     assert hooks(network) == 0
 
 

@@ -115,7 +115,8 @@ def test_a_unit_that_is_already_silent_for_this_picture_is_not_missed(hand_built
 def test_a_dead_unit_changes_nothing(hand_built: gan.Generator, by: By) -> None:
     effect = ablate(hand_built, latent(1.0, 2.0, 3.0), "layers.2", DEAD, Ablation(by), brightness())
     assert torch.equal(effect.before, effect.after)
-    assert effect.removed == 0.0 and effect.score_change == 0.0
+    assert effect.removed == 0.0
+    assert effect.score_change == 0.0
 
 
 def test_a_unit_that_never_varies_is_missed_at_zero_and_not_at_its_mean(hand_built: gan.Generator) -> None:
@@ -131,7 +132,8 @@ def test_the_mean_is_taken_over_many_seeds_and_all_places(hand_built: gan.Genera
     z = gan.latents(layers.MEAN_SEEDS, hand_built.config)
     expected = xai.activations(hand_built, z, ["layers.2"])["layers.2"].mean((0, 2, 3))
     means = layers.unit_means(hand_built, "layers.2")
-    assert means.shape == (3,) and torch.equal(means, expected)
+    assert means.shape == (3,)
+    assert torch.equal(means, expected)
     assert 0 < means[DRAWS_A_PATCH] < 0.1  # on for half of the seeds, at one place of 16
     effect = ablate(hand_built, latent(1.0, 0.0, 0.0), "layers.2", DRAWS_A_PATCH)
     assert effect.removed == pytest.approx(float(means[DRAWS_A_PATCH]))
@@ -158,7 +160,8 @@ def test_ablating_a_generator_in_train_mode_draws_in_eval_mode_and_leaves_it_alo
     before = snapshot(network)
     effect = ablate(network, z, "layers.2", 3)
     assert torch.equal(effect.before, expected)
-    assert snapshot(network) == before and hooks(network) == 0
+    assert snapshot(network) == before
+    assert hooks(network) == 0
 
 
 @pytest.mark.parametrize("unit", [-1, 3])

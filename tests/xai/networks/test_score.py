@@ -90,14 +90,17 @@ def test_the_gradient_leaves_the_picture_and_the_network_alone() -> None:
     before = snapshot(network)
     xai.Score(network).gradient(images)
     assert snapshot(network) == before
-    assert images.grad is None and not images.requires_grad
+    assert images.grad is None
+    assert not images.requires_grad
 
 
 def test_every_module_for_a_library_is_a_copy_of_its_own_with_the_same_memory() -> None:
     score = xai.Score(discriminator())
     one, two = score.module(), score.module()
     one.register_forward_hook(lambda *_: None)
-    assert hooks(one) == 1 and hooks(two) == 0 and hooks(score.module()) == 0
+    assert hooks(one) == 1
+    assert hooks(two) == 0
+    assert hooks(score.module()) == 0
     assert [p.data_ptr() for p in one.parameters()] == [p.data_ptr() for p in two.parameters()]
 
 

@@ -47,7 +47,8 @@ def test_a_method_that_is_not_registered_is_reported_like_the_others(
 ) -> None:
     methods = [Unregistered(xai.Score(checkpoint.discriminator))]
     record, page = archive(tmp_path, checkpoint, methods, explain(methods, ["a"], images[:1]))
-    assert page.text.count("My <own> map") == 2 and "It shows nothing else." in page.text
+    assert page.text.count("My <own> map") == 2
+    assert "It shows nothing else." in page.text
     stored = record["posters"][0]["methods"]["mine"]
     assert stored["full_colour"] == limit(pool(images[0].sum(0).numpy(), 1))
 

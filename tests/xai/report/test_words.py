@@ -36,13 +36,16 @@ def test_a_check_says_its_value_interval_and_limits() -> None:
     assert words.measured(CheckResult(check(), 0.5)) == "0.5"
     assert words.measured(CheckResult(check(), 0.912, 0.5, 1.0)) == "0.91 (0.5 to 1)"
     assert words.measured(CheckResult(check(), math.nan)) == "not measured"
-    assert words.limits(check()) == ("≥ 0.8", "< 0.4") and words.limits(check(higher=False)) == ("≤ 0.4", "> 0.8")
-    assert words.starred(check()) == "Title" and words.starred(check(essential=True)) == "Title *"
+    assert words.limits(check()) == ("≥ 0.8", "< 0.4")
+    assert words.limits(check(higher=False)) == ("≤ 0.4", "> 0.8")
+    assert words.starred(check()) == "Title"
+    assert words.starred(check(essential=True)) == "Title *"
 
 
 def test_facts_are_those_that_the_method_reports() -> None:
     lime = explained("lime")
-    assert words.facts(lime, 0.0123)[0].startswith("R² ") and "segments" in words.facts(lime, 0.0123)[0]
+    assert words.facts(lime, 0.0123)[0].startswith("R² ")
+    assert "segments" in words.facts(lime, 0.0123)[0]
     assert words.facts(lime, 0.0123)[1:] == ["full colour: 0.012 a pixel"]
     assert words.facts(explained("shapley"), 1.0)[1] == "4 segments"
     assert words.facts(explained("deeplift"), 1.0)[0].startswith("completeness gap ")

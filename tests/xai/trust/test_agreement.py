@@ -53,7 +53,9 @@ def test_a_tile_is_the_sum_of_its_pixels() -> None:
 def test_equal_maps_have_a_consensus_and_no_disagreement() -> None:
     values = np.random.default_rng(0).normal(size=(16, 16)).astype(np.float32)
     found = xai.compare({"one": values, "twice": 2 * values})
-    assert np.allclose(found.rank, 1) and np.allclose(found.overlap, 1) and np.allclose(found.ssim, 1)
+    assert np.allclose(found.rank, 1)
+    assert np.allclose(found.overlap, 1)
+    assert np.allclose(found.ssim, 1)
     assert np.allclose(found.disagreement, 0)
     assert (found.consensus**2).mean() == pytest.approx(1)
 

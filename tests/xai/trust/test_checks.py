@@ -23,8 +23,11 @@ def subject(name: str = "deeplift") -> tuple[xai.Attribution, Tensor, xai.Explan
 
 @pytest.mark.parametrize("check", CHECKS, ids=lambda check: check.key)
 def test_a_check_speaks_to_people_and_its_thresholds_differ(check: Check) -> None:
-    assert check.title and check.title == check.title.strip() and check.meaning.endswith(".")
-    assert check.passes != check.fails and check.higher == (check.passes > check.fails)
+    assert check.title
+    assert check.title == check.title.strip()
+    assert check.meaning.endswith(".")
+    assert check.passes != check.fails
+    assert check.higher == (check.passes > check.fails)
     assert check.cost >= 0
 
 
@@ -40,7 +43,8 @@ def test_a_check_of_ones_own_is_measured_and_counts_in_the_verdict() -> None:
     mine = Check("strongest", "axiomatic", "Strongest pixel", "Its size.", strongest, 1e9, 1e8, essential=True)
     trust = examine(method, image, explanation, checks=[*CHECKS, mine])
     assert trust["strongest"].value == pytest.approx(float(explanation.values[0].sum(0).abs().max()))
-    assert trust.verdict == "do not trust" and trust.reason == "failed: strongest pixel"
+    assert trust.verdict == "do not trust"
+    assert trust.reason == "failed: strongest pixel"
     assert [result.value for result in trust.checks[:-1]] == [
         result.value for result in examine(method, image, explanation).checks
     ]
@@ -52,7 +56,8 @@ def test_a_check_that_does_not_apply_is_neither_measured_nor_shown() -> None:
 
     check = Check("never", "axiomatic", "Never", "Never.", refuse, 1.0, 0.0, applies=lambda subject: False)
     trust = examine(*subject(), checks=[check])
-    assert trust.checks == () and trust.reason == "every check is passed"
+    assert trust.checks == ()
+    assert trust.reason == "every check is passed"
 
 
 def test_the_evidence_is_what_the_value_was_computed_from() -> None:

@@ -62,7 +62,8 @@ def test_shuffling_leaves_the_score_and_the_discriminator_and_the_global_random_
     before, scores, drawn = snapshot(network), score(images), torch.get_rng_state()
     shuffled = randomise(score, 4)
     assert not torch.allclose(shuffled(images), scores, atol=1e-3)
-    assert snapshot(network) == before and torch.equal(score(images), scores)
+    assert snapshot(network) == before
+    assert torch.equal(score(images), scores)
     assert torch.equal(torch.get_rng_state(), drawn)
 
 
@@ -72,7 +73,8 @@ def test_a_shuffled_score_explains_itself_and_remembers_nothing_of_the_first() -
     shuffled = randomise(score, 2)
     for name, explanation in first.items():
         other = xai.attribution(name, shuffled).attribute(images)
-        assert other.gap.abs().max() < 1e-4 and torch.allclose(other.score, shuffled(images), atol=1e-5)
+        assert other.gap.abs().max() < 1e-4
+        assert torch.allclose(other.score, shuffled(images), atol=1e-5)
         assert not torch.allclose(other.values, explanation.values, rtol=0.1)
     assert torch.allclose(shuffled(images), shuffled.module()(images)[:, 0], atol=1e-5)
 
@@ -94,4 +96,5 @@ def test_a_network_that_is_no_chain_can_be_shuffled() -> None:
     network = scramble(lambda: nn.Sequential(nn.Conv2d(3, 4, 3), nn.GELU(), nn.Flatten(), nn.Linear(144, 1)))
     score, images = xai.Score(network), noise(2, 3, 8, 8)
     shuffled = randomise(score, 1)
-    assert shuffled.chain is None and not torch.allclose(shuffled(images), score(images), atol=1e-3)
+    assert shuffled.chain is None
+    assert not torch.allclose(shuffled(images), score(images), atol=1e-3)

@@ -74,7 +74,8 @@ def test_a_check_that_a_method_does_not_promise_is_left_out() -> None:
         method = quick(name, score)
         return {one.check.key for one in xai.examine(method, image, method.attribute(image)).checks}
 
-    assert "completeness" in keys("deeplift") and "completeness" not in keys("occlusion")
+    assert "completeness" in keys("deeplift")
+    assert "completeness" not in keys("occlusion")
     assert {"seeds", "r2", "segments", "split_half"} <= keys("lime")
     assert "seeds" not in keys("gradient_input")
 
@@ -111,7 +112,9 @@ def test_progress_runs_from_nothing_to_all_and_can_call_it_off() -> None:
     fractions: list[float] = []
     explanation = method.attribute(image)
     xai.examine(method, image, explanation, fractions.append)
-    assert fractions == sorted(fractions) and fractions[0] >= 0 and fractions[-1] == pytest.approx(1)
+    assert fractions == sorted(fractions)
+    assert fractions[0] >= 0
+    assert fractions[-1] == pytest.approx(1)
 
     def stop(part: float) -> None:
         raise KeyboardInterrupt

@@ -48,7 +48,7 @@ class Game:
 
     @staticmethod
     def of(score: Score, image: Tensor, baseline: Tensor, labels: NDArray[np.int64]) -> Game:
-        """This game, with all scores that it has already."""
+        """The game, with all scores that it has already."""
         key = ("game", digest(image), digest(baseline), digest(torch.from_numpy(labels)))
         game: Game = score.cached(key, lambda: Game(score, image, baseline, labels))
         return game

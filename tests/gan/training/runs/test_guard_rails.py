@@ -88,7 +88,8 @@ def test_a_collapse_is_only_named_or_ignored_with_the_other_guards(state: State)
     assert seen(state, "off") == Finding() == seen(state, "off", diversity=0.1)
     seen(state, "name")
     found = seen(state, "name", diversity=0.1)
-    assert found.text.startswith("G collapsed") and not found.restore
+    assert found.text.startswith("G collapsed")
+    assert not found.restore
     assert seen(state, "name", diversity=0.1) == Finding()  # it was said
     seen(state, "name")
     assert seen(state, "name", diversity=0.1).text.startswith("G collapsed")

@@ -111,7 +111,8 @@ def test_the_glove_game_has_the_shares_of_the_textbook() -> None:
 @pytest.mark.parametrize("players", [1, 2, 5])
 def test_all_coalitions_come_in_the_order_of_their_binary_numbers(players: int) -> None:
     masks = every_mask(players)
-    assert masks.shape == (2**players, players) and masks.dtype == np.bool_
+    assert masks.shape == (2**players, players)
+    assert masks.dtype == np.bool_
     assert [int("".join("01"[bit] for bit in row[::-1].astype(int)), 2) for row in masks] == list(range(2**players))
 
 
@@ -123,7 +124,8 @@ def test_all_coalitions_come_in_the_order_of_their_binary_numbers(players: int) 
 def test_a_block_of_masks_is_balanced_alone_and_in_pairs_of_segments(players: int, seed: int) -> None:
     block = foldover(players, 10**6, np.random.default_rng(seed))
     signs = np.where(block, 1, -1)
-    assert block.dtype == np.bool_ and len(block) == 2 * 2 ** max(1, math.ceil(math.log2(players)))
+    assert block.dtype == np.bool_
+    assert len(block) == 2 * 2 ** max(1, math.ceil(math.log2(players)))
     assert (signs.T @ signs == len(block) * np.eye(players)).all()
     assert (signs.sum(0) == 0).all()
 
@@ -141,7 +143,8 @@ def test_a_block_has_each_mask_beside_its_complement_and_no_more_rows_than_allow
     players: int, half: int, seed: int
 ) -> None:
     block = foldover(players, 2 * half, np.random.default_rng(seed))
-    assert len(block) <= 2 * half and len(block) % 2 == 0
+    assert len(block) <= 2 * half
+    assert len(block) % 2 == 0
     assert (block[0::2] == ~block[1::2]).all()
 
 
@@ -154,13 +157,15 @@ def test_a_mask_by_itself_hides_every_segment_half_of_the_time_and_independently
 
 def test_blocks_of_other_seeds_are_others() -> None:
     one, again, other = (foldover(50, 128, np.random.default_rng(seed)) for seed in (0, 0, 1))
-    assert np.array_equal(one, again) and not np.array_equal(one, other)
+    assert np.array_equal(one, again)
+    assert not np.array_equal(one, other)
 
 
 def test_the_shapley_kernel_wants_very_small_and_very_large_coalitions_most() -> None:
     assert np.allclose(kernel_sizes(4), np.array([1 / 3, 1 / 4, 1 / 3]) / (11 / 12))
     density = kernel_density(every_mask(6))
-    assert density.sum() == pytest.approx(1) and density[0] == density[-1] == 0
+    assert density.sum() == pytest.approx(1)
+    assert density[0] == density[-1] == 0
     by_formula = [
         0.0 if size in (0, 6) else 5 / (math.comb(6, size) * size * (6 - size)) for size in every_mask(6).sum(1)
     ]
@@ -171,7 +176,8 @@ def test_the_shapley_kernel_wants_very_small_and_very_large_coalitions_most() ->
 @few
 def test_coalitions_of_the_shapley_kernel_come_with_their_complements(players: int, half: int, seed: int) -> None:
     masks = kernel_pairs(players, 2 * half, np.random.default_rng(seed))
-    assert masks.shape == (2 * half, players) and (masks[0::2] == ~masks[1::2]).all()
+    assert masks.shape == (2 * half, players)
+    assert (masks[0::2] == ~masks[1::2]).all()
     assert ((masks.sum(1) > 0) & (masks.sum(1) < players)).all()
 
 
@@ -238,7 +244,8 @@ def test_many_parts_predict_the_agreement_of_two_wholes() -> None:
 
 def test_where_nothing_varies_parts_agree() -> None:
     flat, steep = np.zeros(5), np.arange(5.0)
-    assert parts_agree(flat, flat + 1) == 1 and parts_agree(flat, steep) == parts_agree(steep, flat) == 0
+    assert parts_agree(flat, flat + 1) == 1
+    assert parts_agree(flat, steep) == parts_agree(steep, flat) == 0
 
 
 # --- the picture
@@ -268,7 +275,10 @@ def test_values_of_many_masks_tell_their_progress() -> None:
     told: list[float] = []
     game = a_game()
     values = game.value(every_mask(9)[:200], told.append)
-    assert len(values) == 200 and len(told) == 4 and told == sorted(told) and told[-1] == 1.0
+    assert len(values) == 200
+    assert len(told) == 4
+    assert told == sorted(told)
+    assert told[-1] == 1.0
     assert np.allclose(values[150:], game.value(every_mask(9)[150:200]), atol=1e-5)
 
 
@@ -283,11 +293,14 @@ def test_what_was_asked_is_not_asked_again_whoever_asks() -> None:
 
     first = a_game(3, score).shared("masks", draw)
     again = a_game(3, score).shared("masks", draw)
-    assert drawn == 1 and score.asked == 50
-    assert np.array_equal(first[0], again[0]) and np.array_equal(first[1], again[1])
+    assert drawn == 1
+    assert score.asked == 50
+    assert np.array_equal(first[0], again[0])
+    assert np.array_equal(first[1], again[1])
     a_game(2, score).shared("masks", lambda: every_mask(4))
     a_game(3, score).shared("others", draw)
-    assert drawn == 2 and score.asked == 116
+    assert drawn == 2
+    assert score.asked == 116
 
 
 @pytest.mark.parametrize("changed", ["image", "baseline", "labels"])
@@ -305,7 +318,8 @@ def test_the_table_has_every_coalition_and_is_asked_about_once() -> None:
     score = CountingScore(discriminator())
     game = a_game(2, score)
     scores = game.table()
-    assert np.allclose(scores, game.value(every_mask(4))) and score.asked == 32
+    assert np.allclose(scores, game.value(every_mask(4)))
+    assert score.asked == 32
     game.table()
     assert score.asked == 32
 
@@ -314,7 +328,8 @@ def test_a_table_of_17_players_is_refused() -> None:
     labels = np.minimum(grid(32, 32, 5), 16)
     with pytest.raises(xai.ExplanationError) as caught:
         Game.of(xai.Score(discriminator()), pictures(1, 32), torch.zeros(1, 3, 32, 32), labels).table()
-    assert "17" in one_sentence(caught.value) and "16" in str(caught.value)
+    assert "17" in one_sentence(caught.value)
+    assert "16" in str(caught.value)
 
 
 def test_twelve_threads_in_one_game_get_what_one_gets() -> None:
@@ -338,7 +353,8 @@ def test_exact_values_of_a_deep_discriminator_are_those_of_its_game() -> None:
     reference = xai.reference("posters", images=pictures(1, 32, first=7))
     found = xai.attribution("shapley", game.score, reference=reference).attribute(pictures(1, 32))
     assert torch.equal(found.values, spread(shapley(game.table()), game.labels))
-    assert found.gap.abs().max() < 1e-5 and found.diagnostics["segment_count"].tolist() == [9]
+    assert found.gap.abs().max() < 1e-5
+    assert found.diagnostics["segment_count"].tolist() == [9]
 
 
 # --- cutting and spreading
@@ -349,11 +365,14 @@ def test_exact_values_of_a_deep_discriminator_are_those_of_its_game() -> None:
 def test_a_grid_has_nearly_equal_tiles_row_by_row(height: int, width: int, side: int) -> None:
     side = min(side, height, width)
     labels = grid(height, width, side)
-    assert labels.shape == (height, width) and np.unique(labels).tolist() == list(range(side**2))
+    assert labels.shape == (height, width)
+    assert np.unique(labels).tolist() == list(range(side**2))
     tall = [len(np.unique(np.nonzero(labels == tile)[0])) for tile in range(side**2)]
     wide = [len(np.unique(np.nonzero(labels == tile)[1])) for tile in range(side**2)]
-    assert max(tall) - min(tall) <= 1 and max(wide) - min(wide) <= 1
-    assert labels[0, -1] == side - 1 and labels[-1, 0] == side * (side - 1)
+    assert max(tall) - min(tall) <= 1
+    assert max(wide) - min(wide) <= 1
+    assert labels[0, -1] == side - 1
+    assert labels[-1, 0] == side * (side - 1)
 
 
 def test_a_share_is_spread_evenly_over_its_segment() -> None:

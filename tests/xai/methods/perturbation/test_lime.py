@@ -100,7 +100,8 @@ def test_more_samples_come_nearer_to_the_truth() -> None:
 @pytest.mark.parametrize("side", [64, 128])
 def test_a_poster_has_30_to_60_segments(side: int) -> None:
     counts = [len(np.unique(segmented(image))) for image in pictures(20, side)]
-    assert min(counts) >= 30 and max(counts) <= 60
+    assert min(counts) >= 30
+    assert max(counts) <= 60
 
 
 @pytest.mark.skipif(not REAL.exists(), reason="the real posters are not here")
@@ -137,7 +138,8 @@ def test_segments_are_numbered_from_0_without_a_hole(height: int, width: int, co
 def test_a_plain_picture_is_cut_into_a_grid(count: int, tiles: int, level: float) -> None:
     labels = segmented(torch.full((3, 64, 64), level), count)
     areas = np.bincount(labels.ravel())
-    assert len(areas) == tiles and is_grid(labels)
+    assert len(areas) == tiles
+    assert is_grid(labels)
     assert areas.max() <= 2 * areas.min()
 
 
@@ -208,7 +210,8 @@ def test_masks_of_our_own_lead_where_limes_masks_lead() -> None:
     assert spearmanr(*shares).statistic > 0.97
     assert (shares[0] - shares[1]).abs().max() < 0.1 * shares[1].abs().max()
     assert ours.diagnostics["r2"].item() == pytest.approx(theirs.diagnostics["r2"].item(), abs=0.03)
-    assert ours.config["engine"] == "direct" and theirs.config["engine"] == "lime"
+    assert ours.config["engine"] == "direct"
+    assert theirs.config["engine"] == "lime"
 
 
 @pytest.mark.parametrize("name", ["lime", "kernelshap"])
@@ -225,7 +228,8 @@ def test_it_stops_as_soon_as_the_halves_agree_and_not_before(name: str) -> None:
     assert taken <= everything.diagnostics["samples"].item() <= 1024
     assert found.diagnostics["split_half"].item() >= wanted
     easy = explained(agreement=0.5)
-    assert easy.diagnostics["samples"].item() < taken and easy.diagnostics["split_half"].item() < wanted
+    assert easy.diagnostics["samples"].item() < taken
+    assert easy.diagnostics["split_half"].item() < wanted
     if name == "lime":  # whose blocks are of one kind: stopped there for want of masks, it says the same
         assert torch.equal(explained(**EVERY, samples=taken).values, found.values)
 
@@ -238,7 +242,8 @@ def test_another_seed_says_what_the_halves_let_expect(name: str, side: int) -> N
     shares = [sums(one.values[0, 0], one.segments[0]).numpy() for one in found]
     correlations = [spearmanr(shares[i], shares[j]).statistic for i in range(6) for j in range(i)]
     expected = np.mean([one.diagnostics["split_half"].item() for one in found])
-    assert expected >= 0.95 and np.mean(correlations) >= 0.93
+    assert expected >= 0.95
+    assert np.mean(correlations) >= 0.93
     assert np.mean(correlations) == pytest.approx(expected, abs=0.03)
     assert all(one.diagnostics["samples"].item() < 2048 for one in found)
 
@@ -268,6 +273,7 @@ def test_few_segments_are_enough(name: str, segments: int) -> None:
     exact = sums((weights(network, 32) * image).sum(1)[0], found.segments[0])
     shares = sums(found.values[0, 0], found.segments[0])
     if name == "lime" and len(shares) < 3:  # its kernel looks away from pictures of which hardly anything is left
-        assert (shares * exact > 0).all() and (shares.abs() <= exact.abs()).all()
+        assert (shares * exact > 0).all()
+        assert (shares.abs() <= exact.abs()).all()
     else:
         assert torch.allclose(shares, exact, rtol=0.02, atol=0.02)
