@@ -153,5 +153,5 @@ def test_what_a_filter_is_worth_fits_into_a_window_of_1280_pixels() -> None:
 def test_numbers_of_the_dashboard_have_no_gap_before_their_percent_sign() -> None:
     """A number that code puts into a text, and the format of a column: ``48%``, never ``48 %``."""
     gap = re.compile(r"\} %|\b[dfg] %%")
-    pages = sorted(Path(laboratory.__file__).parent.rglob("*.py"))
+    pages = sorted(Path(laboratory.__file__).parents[1].rglob("*.py"))
     assert [page.name for page in pages if gap.search(page.read_text(encoding="utf-8"))] == []
