@@ -45,7 +45,9 @@ class ListSettings(argparse.Action):
 def parse(arguments: list[str] | None = None) -> argparse.Namespace:
     parser = argparse.ArgumentParser(description=__doc__, formatter_class=argparse.RawDescriptionHelpFormatter)
     parser.add_argument("--checkpoint", required=True, type=Path, help="checkpoint folder or .pth file")
-    parser.add_argument("--genres", default="", help="asked for where there are genres, such as Horror,Comedy=0.5")
+    parser.add_argument(
+        "--genres", default="", help="to condition on, such as Horror,Comedy=0.5, where the checkpoint knows genres"
+    )
     parser.add_argument("--images", type=Path, nargs="+", default=[], help="pictures, folders and zips of posters")
     parser.add_argument("--seeds", help="generated posters: numbers and ranges, such as 1,5,10-20")
     parser.add_argument("--out", required=True, type=Path, help="folder to write")

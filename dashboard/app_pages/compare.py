@@ -9,21 +9,21 @@ from dashboard.subject import require
 
 ui.head(PAGES["compare"])
 subject = require("discriminator")
-asked = maps.choose_question(subject)
+request = maps.choose_question(subject)
 view = maps.choose_view(subject.checkpoint.config.resolution)
-if not asked.options:
+if not request.options:
     st.info("Choose at least one method.")
     st.stop()
 
-methods = list(asked.options)
+methods = list(request.options)
 order = trust.ranked(methods) if view.by_trust else methods
-cards = maps.draw_cards(subject, asked, order)
-explained = maps.explain(asked, cards)
+cards = maps.draw_cards(subject, request, order)
+explained = maps.explain(request, cards)
 maps.show_maps(explained, cards, subject.pixels, view)
 if view.check:
-    trust.rank(maps.check(asked, explained, cards), order, view.by_trust)
+    trust.rank(maps.check(request, explained, cards), order, view.by_trust)
 
 names = [name for name in comparisons.SECTIONS if name != comparisons.BLAME or subject.noise is not None]
 section = st.segmented_control("More", names, key="more", bind="query-params", label_visibility="collapsed")
 if section:
-    comparisons.SECTIONS[section](asked, explained, subject, view)
+    comparisons.SECTIONS[section](request, explained, subject, view)

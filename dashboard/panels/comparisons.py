@@ -1,6 +1,6 @@
 """What follows the maps on the Compare page: agreement, other baselines, export, and the way back to the noise.
 
-SECTIONS["Agreement"](asked, explained, subject, view)
+SECTIONS["Agreement"](request, explained, subject, view)
 """
 
 from __future__ import annotations
@@ -18,14 +18,14 @@ from xai import METHODS, REFERENCES, compare
 from xai.render import enlarge_map, limit, overlay, pool
 
 if TYPE_CHECKING:
-    from dashboard.panels.maps import Asked, View
+    from dashboard.panels.maps import Request, View
     from dashboard.subject import Subject
     from xai import Blame, Explanation
 
 SHOWN = 12  # contributions of the latent, and of a layer's filters
 
 
-def show_agreement(asked: Asked, explained: dict[str, Explanation], subject: Subject, view: View) -> None:
+def show_agreement(request: Request, explained: dict[str, Explanation], subject: Subject, view: View) -> None:
     """Three matrices, and what all methods say together."""
     if len(explained) < 2:
         st.info("Choose two methods or more to see how far they agree.")
@@ -58,7 +58,7 @@ def _show_over(cells: Any, pixels: Any, caption: str) -> None:
     ui.picture(overlay(pixels, enlarge_map(cells, pixels.shape[:2]), limit(cells, 1.0), 0.9), caption)
 
 
-def show_references(asked: Asked, explained: dict[str, Explanation], subject: Subject, view: View) -> None:
+def show_references(request: Request, explained: dict[str, Explanation], subject: Subject, view: View) -> None:
     """One method's maps against every baseline that can be had, on one scale."""
     able = [name for name in explained if METHODS[name].needs_reference]
     if not able:
@@ -67,8 +67,8 @@ def show_references(asked: Asked, explained: dict[str, Explanation], subject: Su
     name = st.selectbox("Method", able, format_func=lambda name: METHODS[name].title, key="by", bind="query-params")
     st.markdown("The same method, the same poster, other baselines. Signs and regions that stay can be relied on.")
     with ui.error_boundary("The comparison of baselines"):
-        answers = explanations.by_reference(asked.question, name, asked.options[name], asked.references)
-        chosen = asked.references.index(asked.question.reference)
+        answers = explanations.by_reference(request.question, name, request.options[name], request.references)
+        chosen = request.references.index(request.question.reference)
         alike = compare({kind: one.heat() for kind, one in answers.items()}).rank[chosen]
         maps = {kind: pool(one.heat(), view.block) for kind, one in answers.items()}
         end = limit(np.stack(list(maps.values())))
@@ -82,21 +82,21 @@ def show_references(asked: Asked, explained: dict[str, Explanation], subject: Su
                 )
 
 
-def show_export(asked: Asked, explained: dict[str, Explanation], subject: Subject, view: View) -> None:
+def show_export(request: Request, explained: dict[str, Explanation], subject: Subject, view: View) -> None:
     """A button for everything about these maps as a zip file."""
     st.markdown(
         "All maps as numbers (`.npz`), their overlays, one JSON with settings, scores and checks, and a page that "
         "opens without a network: the same files, to the last bit, as `scripts/explain.py` writes."
     )
-    options = {name: asked.options[name] for name in explained}
+    options = {name: request.options[name] for name in explained}
     with ui.error_boundary("The download"):
         st.download_button(
-            "Download", lambda: explanations.archive(asked.question, subject.name, options, view.check),
+            "Download", lambda: explanations.archive(request.question, subject.name, options, view.check),
             "explanation.zip", "application/zip", on_click="ignore", icon=":material/download:",
         )  # fmt: skip
 
 
-def show_blame(asked: Asked, explained: dict[str, Explanation], subject: Subject, view: View) -> None:
+def show_blame(request: Request, explained: dict[str, Explanation], subject: Subject, view: View) -> None:
     """Signed contributions of the latent dimensions, and of one layer's filters, to a generated poster's logit."""
     require("generator")
     if subject.noise is None:
@@ -126,7 +126,7 @@ def _show_contributions(blame: Blame, layer: str) -> None:
     )
 
 
-Section = Callable[["Asked", "dict[str, Explanation]", "Subject", "View"], None]
+Section = Callable[["Request", "dict[str, Explanation]", "Subject", "View"], None]
 BLAME = "What gave this fake away"
 SECTIONS: dict[str, Section] = {
     "Agreement": show_agreement,

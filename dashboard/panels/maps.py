@@ -1,8 +1,8 @@
 """The Compare page's controls and cards: one map of the poster for each method, with its numbers and its verdict.
 
-asked = choose_question(subject)
-cards = draw_cards(subject, asked, list(asked.options))
-explained = explain(asked, cards)
+request = choose_question(subject)
+cards = draw_cards(subject, request, list(request.options))
+explained = explain(request, cards)
 """
 
 from __future__ import annotations
@@ -30,7 +30,7 @@ DEFAULT = ["deeplift", "deepshap", "lime", "activation"]
 
 
 @dataclass(frozen=True)
-class Asked:
+class Request:
     """What is explained, and the settings of each method that is to explain it; ``references`` can be had."""
 
     question: Question
@@ -58,7 +58,7 @@ class Card:
     badge: Any
 
 
-def choose_question(subject: Subject) -> Asked:
+def choose_question(subject: Subject) -> Request:
     """Controls for what is explained, by which methods, against which baseline."""
     checkpoint = subject.checkpoint
     own = sidebar.uploaded_references(checkpoint)
@@ -79,7 +79,7 @@ def choose_question(subject: Subject) -> Asked:
             options = choose_settings(methods, networks.layers(checkpoint, "discriminator")[:-2])
             unit = _choose_unit(subject)
     question = explanations.Question(checkpoint, subject.image, subject.key, reference, count, unit, own)
-    return Asked(question, options, available)
+    return Request(question, options, available)
 
 
 def _choose_unit(subject: Subject) -> tuple[str, int] | None:
@@ -118,7 +118,7 @@ def choose_view(resolution: int) -> View:
     return View(strength, block, scale == "shared", sort == "trust" and check, check)
 
 
-def draw_cards(subject: Subject, asked: Asked, order: list[str]) -> dict[str, Card]:
+def draw_cards(subject: Subject, request: Request, order: list[str]) -> dict[str, Card]:
     """The poster's card, and an empty one for each method in this order."""
     count = len(order) + 1
     columns = [column for _ in range(0, count, COLUMNS) for column in st.columns(COLUMNS)]
@@ -127,8 +127,8 @@ def draw_cards(subject: Subject, asked: Asked, order: list[str]) -> dict[str, Ca
         st.markdown("#### The poster")
         ui.picture(subject.pixels)
         ui.verdict(subject.logit, subject.probability)
-        if asked.question.unit:
-            layer, unit = asked.question.unit
+        if request.question.unit:
+            layer, unit = request.question.unit
             st.markdown(f"Explaining the mean response of **filter {unit} of {layer}**, not the verdict.")
         st.markdown("Red speaks for real, blue for fake; grey: little influence.")
     cards = {}
@@ -139,13 +139,13 @@ def draw_cards(subject: Subject, asked: Asked, order: list[str]) -> dict[str, Ca
     return cards
 
 
-def explain(asked: Asked, cards: dict[str, Card]) -> dict[str, Explanation]:
+def explain(request: Request, cards: dict[str, Card]) -> dict[str, Explanation]:
     """Each method's explanation, with a bar in its card; a method that fails says so there and is left out."""
     explained = {}
     for name, card in cards.items():
         with card.box, ui.error_boundary(METHODS[name].title, card.picture):
             progress = ui.progress(card.picture, "computing")
-            explained[name] = explanations.explanation(asked.question, name, asked.options[name], progress)
+            explained[name] = explanations.explanation(request.question, name, request.options[name], progress)
     return explained
 
 
@@ -166,14 +166,14 @@ def show_maps(explained: dict[str, Explanation], cards: dict[str, Card], pixels:
             st.markdown(f"**But** {method.caveat[0].lower()}{method.caveat[1:]}")
 
 
-def check(asked: Asked, explained: dict[str, Explanation], cards: dict[str, Card]) -> dict[str, Trust]:
+def check(request: Request, explained: dict[str, Explanation], cards: dict[str, Card]) -> dict[str, Trust]:
     """The verdict on each map, in its card."""
     trusted = {}
     for name in explained:
         badge = cards[name].badge
         with ui.error_boundary(f"The check of {METHODS[name].title}", badge):
             progress = ui.progress(badge, "checking whether it can be trusted")
-            trusted[name] = explanations.trust(asked.question, name, asked.options[name], progress)
+            trusted[name] = explanations.trust(request.question, name, request.options[name], progress)
             with badge.container():
                 trust.badge(trusted[name])
                 if st.button("Evidence", key=f"evidence_{name}", icon=":material/fact_check:"):

@@ -46,7 +46,7 @@ PAIRS = 6
 class Run:
     """rows : of stats.jsonl. grids : by kimg. notes : (kimg, what the guard rails said).
 
-    floor : what so many (samples) training posters get against held-out ones, by the figure's name; {} if unknown.
+    floor : what as many training posters (samples) get against held-out ones, by the metric's name; {} if unknown.
     """
 
     name: str
@@ -76,13 +76,13 @@ def _floor(folder: Path) -> tuple[dict[str, float], int]:
     going = validation.read(folder / BEST)
     if going is not None:
         return dict(going.floor), going.samples
-    judged = _judged(folder)
-    if judged is None:
+    evaluated = _evaluated(folder)
+    if evaluated is None:
         return {}, 0
-    return {key: figure.value for key, figure in judged[1].floor.items()}, judged[1].samples
+    return {key: estimate.value for key, estimate in evaluated[1].floor.items()}, evaluated[1].samples
 
 
-def _judged(folder: Path) -> tuple[Path, Evaluation] | None:
+def _evaluated(folder: Path) -> tuple[Path, Evaluation] | None:
     """The folder of the checkpoint that was evaluated, the run's own or its best, and its evaluation."""
     for place in (folder, *(folder / state for state in STATES)):
         found = networks.evaluation(place)
@@ -93,9 +93,9 @@ def _judged(folder: Path) -> tuple[Path, Evaluation] | None:
 
 def _looked_at(folder: Path) -> tuple[Path, Evaluation | Validation] | None:
     """The checkpoint whose nearest training posters are known, by its evaluation or by the run's last validation."""
-    judged = _judged(folder)
-    if judged is not None:
-        return judged
+    evaluated = _evaluated(folder)
+    if evaluated is not None:
+        return evaluated
     going = validation.read(folder / BEST)
     return None if going is None else (folder / BEST, going)
 
@@ -106,12 +106,12 @@ def show_state(run: Run) -> None:
         st.caption("The first line of its log is still to come.")
         return
     last = run.rows[-1]
-    judged = [row["fd_lite1"] for row in run.rows if "fd_lite1" in row]
+    evaluated = [row["fd_lite1"] for row in run.rows if "fd_lite1" in row]
     with st.container(horizontal=True):
         st.metric("Posters shown", ui.posters_shown(last["kimg"]))
         st.metric("Updates", f"{last['step']:,}")
         st.metric("Hours", f"{last['seconds'] / 3600:.2f}")
-        st.metric("Best fd_lite1", f"{min(judged):.0f}" if judged else "not measured")
+        st.metric("Best fd_lite1", f"{min(evaluated):.0f}" if evaluated else "not measured")
 
 
 def show_grids(run: Run) -> None:
@@ -126,11 +126,11 @@ def show_grids(run: Run) -> None:
     elif st.session_state[key] not in times:
         st.session_state[key] = times[-1]
     st.session_state[newest] = times[-1]
-    at, told = times[0], _thousands(times)
+    at, captions = times[0], _thousands(times)
     if len(times) > 1:
-        at = st.select_slider("Thousand posters shown", times, key=key, format_func=told.__getitem__)
+        at = st.select_slider("Thousand posters shown", times, key=key, format_func=captions.__getitem__)
     with st.container(width=660):
-        st.image(run.grids[at].read_bytes(), f"after {told[at]} thousand posters", width="stretch")
+        st.image(run.grids[at].read_bytes(), f"after {captions[at]} thousand posters", width="stretch")
 
 
 def _thousands(times: list[float]) -> dict[float, str]:
@@ -220,26 +220,26 @@ def show_closest(name: str, folder: Path) -> None:
             _show_pairs(*known)
 
 
-def _show_pairs(place: Path, judged: Evaluation | Validation) -> None:
+def _show_pairs(place: Path, evaluated: Evaluation | Validation) -> None:
     checkpoint = gan.load(place)
     generator = checkpoint.need_generator()
-    asked = bool(generator.config.genres)
+    conditional = bool(generator.config.genres)
     with ui.progress_bar("Reading the posters, once") as progress:
         found = networks.posters(checkpoint.config.size, progress)
-    pairs = judged.closest[:PAIRS]
+    pairs = evaluated.closest[:PAIRS]
     for column, pair in zip(st.columns(PAIRS), pairs, strict=False):
         with column:
-            if not asked:
+            if not conditional:
                 drawn = gan.to_uint8(networks.generate(generator, [pair.seed]))[0]
                 ui.picture(drawn, f"seed {pair.seed}")
             _show_real(pair, found)
             st.caption(f"distance {pair.distance:.2f}; {pair.held_out:.0%} of the held-out posters lie as near to one")
-    if asked:
-        st.caption("Each was asked for the genres of a random training poster, so its seed alone does not draw it.")
+    if conditional:
+        st.caption("Each was generated for the genres of a random training poster, so its seed alone does not draw it.")
     if found is None:
         st.caption("Name the posters that it was trained on after `-- --posters` to see them here.")
     st.caption(
-        f"The nearest of {judged.samples:,} generated posters among {judged.training:,} training posters, in "
+        f"The nearest of {evaluated.samples:,} generated posters among {evaluated.training:,} training posters, in "
         "the features of EfficientNet-Lite1. A copy would look like its neighbour, and hardly a held-out poster would "
         "lie as near."
     )

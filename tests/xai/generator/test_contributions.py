@@ -226,9 +226,9 @@ def test_latent_dimensions_that_do_not_fit_at_once_are_pushed_through_in_parts(
 def test_a_small_change_is_predicted_to_first_order(random_folded: FoldedGenerator) -> None:
     trace = random_folded.trace(seed(5))
     small = 1e-3 * random_folded.maps(trace, "layers.5")[0]
-    slopes = torch.cat([block for _, block in random_folded.derivatives(trace, "layers.5", small)])
+    gradients = torch.cat([block for _, block in random_folded.derivatives(trace, "layers.5", small)])
     drawn = torch.cat([block for _, block in random_folded.redraw(trace, "layers.5", small)])
-    torch.testing.assert_close(drawn - trace.output, slopes, atol=2e-6, rtol=0.05)
+    torch.testing.assert_close(drawn - trace.output, gradients, atol=2e-6, rtol=0.05)
 
 
 # ---- correlation ---------------------------------------------------------------------------------------

@@ -80,7 +80,7 @@ def test_twelve_threads_get_the_slopes_of_a_network_that_is_no_chain_that_one_ge
     network, latents = odd_generator(), [noise(1, 6, 1, 1, seed=seed) for seed in range(12)]
     expected = [jacobian(network, z) for z in latents]
     found = in_threads(12, lambda index: jacobian(network, latents[index]))
-    assert all(torch.equal(slopes, one) for slopes, one in zip(found, expected, strict=True))
+    assert all(torch.equal(gradients, one) for gradients, one in zip(found, expected, strict=True))
 
 
 def test_the_jacobian_of_single_precision_agrees_with_that_of_double_precision() -> None:
@@ -112,7 +112,7 @@ def test_twelve_threads_get_the_slopes_that_one_gets() -> None:
     latents = [gan.latents([seed], network.config) for seed in range(12)]
     expected = [jacobian(network, z) for z in latents]
     found = in_threads(12, lambda index: [jacobian(network, latents[index]) for _ in range(5)])
-    assert all(torch.equal(slopes, expected[index]) for index in range(12) for slopes in found[index])
+    assert all(torch.equal(gradients, expected[index]) for index in range(12) for gradients in found[index])
 
 
 def test_a_noise_value_that_moves_one_third_owns_it() -> None:
@@ -178,21 +178,21 @@ def test_the_sensitivity_is_that_of_the_jacobian_also_in_parts(monkeypatch: pyte
     monkeypatch.setattr("xai.networks.jacobian.AT_ONCE", 4)  # of 6 noise values
     network, score = generator(32).double(), xai.Score(discriminator(32).double())
     z = gan.latents([4], network.config).double()
-    found, slopes = sensitivity.latent_sensitivity(network, z, score), jacobian(network, z)
-    assert torch.allclose(found.rms, slopes.square().mean((1, 2, 3)).sqrt())
+    found, gradients = sensitivity.latent_sensitivity(network, z, score), jacobian(network, z)
+    assert torch.allclose(found.rms, gradients.square().mean((1, 2, 3)).sqrt())
     gradient = score.gradient(network(z).detach())[1]
     assert found.score is not None
-    assert torch.allclose(found.score, (slopes * gradient).sum((1, 2, 3)))
+    assert torch.allclose(found.score, (gradients * gradient).sum((1, 2, 3)))
 
 
 def test_the_slopes_are_not_kept_all_at_once(monkeypatch: pytest.MonkeyPatch) -> None:
     parts: list[weakref.ref[Tensor]] = []
     summary = sensitivity._summary
 
-    def watch(slopes: Tensor, gradient: Tensor | None) -> list[Tensor]:
+    def watch(gradients: Tensor, gradient: Tensor | None) -> list[Tensor]:
         assert not any(part() is not None for part in parts[:-1])
-        parts.append(weakref.ref(slopes))
-        return summary(slopes, gradient)
+        parts.append(weakref.ref(gradients))
+        return summary(gradients, gradient)
 
     monkeypatch.setattr("xai.networks.jacobian.AT_ONCE", 1)
     monkeypatch.setattr(sensitivity, "_summary", watch)

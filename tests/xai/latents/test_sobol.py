@@ -204,7 +204,7 @@ def test_a_picture_that_cannot_be_cut_into_these_cells_is_refused() -> None:
         assert "8 pixels" in one_sentence(caught.value)
 
 
-# ---- slopes --------------------------------------------------------------------------------------------
+# ---- gradients --------------------------------------------------------------------------------------------
 
 
 def test_slopes_of_a_straight_generator_are_its_strengths() -> None:

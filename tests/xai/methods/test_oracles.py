@@ -165,9 +165,9 @@ def test_slopes_of_a_network_that_is_no_chain_are_torchs() -> None:
     score, x = xai.Score(scramble(Branching)), noise(3, 3, 8, 8)
     leaf = x.clone().requires_grad_()
     expected = score.module()(leaf)
-    scores, slopes = score.gradient(x)
+    scores, gradients = score.gradient(x)
     assert torch.allclose(scores, expected.detach()[:, 0])
-    assert torch.allclose(slopes, torch.autograd.grad(expected.sum(), leaf)[0])
+    assert torch.allclose(gradients, torch.autograd.grad(expected.sum(), leaf)[0])
 
 
 # --- gradients
@@ -317,8 +317,8 @@ def test_gradcam_is_captums_with_both_signs(layer: str) -> None:
     )
 
 
-def slopes_at(network: gan.Discriminator, images: Tensor, layer: int) -> tuple[Tensor, Tensor]:
-    """A layer's output, and the logit's slopes there, by running the rest."""
+def gradients_at(network: gan.Discriminator, images: Tensor, layer: int) -> tuple[Tensor, Tensor]:
+    """A layer's output, and the logit's gradients there, by running the rest."""
     maps = network.layers[: layer + 1](images.clone()).detach().requires_grad_()
     logits = network.layers[layer + 1 : -1](maps * 1.0)  # of which an in-place activation may write into
     return maps.detach(), torch.autograd.grad(logits.sum(), maps)[0]
@@ -327,11 +327,11 @@ def slopes_at(network: gan.Discriminator, images: Tensor, layer: int) -> tuple[T
 @pytest.mark.parametrize("layer", [0, 3, 4, 7])
 def test_layercam_adds_positive_slopes_times_maps_for_real_and_for_fake(layer: int) -> None:
     network, images = discriminator(), pictures(2, 32)
-    maps, slopes = slopes_at(network, images, layer)
+    maps, gradients = gradients_at(network, images, layer)
     real, fake = torch.zeros(maps[:, 0].shape), torch.zeros(maps[:, 0].shape)
     for unit in range(maps.shape[1]):
-        real += slopes[:, unit].clamp(min=0) * maps[:, unit]
-        fake += (-slopes[:, unit]).clamp(min=0) * maps[:, unit]
+        real += gradients[:, unit].clamp(min=0) * maps[:, unit]
+        fake += (-gradients[:, unit]).clamp(min=0) * maps[:, unit]
     expected = real.clamp(min=0) - fake.clamp(min=0)
     found = xai.attribution("layercam", xai.Score(network), layer=f"layers.{layer}").attribute(images)
     assert torch.allclose(found.diagnostics["map"], expected, atol=1e-6)
@@ -343,7 +343,7 @@ def test_layercam_adds_positive_slopes_times_maps_for_real_and_for_fake(layer: i
 def test_the_slopes_at_a_layer_are_those_of_the_rest_of_the_network(layer: int) -> None:
     network, images = discriminator(), pictures(3, 32)
     for found, expected in zip(
-        xai.Score(network).layer_gradient(images, f"layers.{layer}"), slopes_at(network, images, layer), strict=True
+        xai.Score(network).layer_gradient(images, f"layers.{layer}"), gradients_at(network, images, layer), strict=True
     ):
         assert torch.allclose(found, expected, atol=1e-6)
         assert not found.requires_grad
@@ -516,8 +516,8 @@ def test_integrated_gradients_of_oblong_posters_come_near_to_captums(strict: xai
 def test_integrated_gradients_on_the_two_ends_only_are_the_mean_of_their_slopes() -> None:
     score, image = xai.Score(discriminator(16, 8)), pictures(1, 16)
     found = values("integrated_gradients", score, image, steps=2, most_steps=2)
-    slopes = score.gradient(torch.cat([image, torch.zeros_like(image)]))[1]
-    assert torch.allclose(found, slopes.mean(0, keepdim=True) * image, atol=1e-6)
+    gradients = score.gradient(torch.cat([image, torch.zeros_like(image)]))[1]
+    assert torch.allclose(found, gradients.mean(0, keepdim=True) * image, atol=1e-6)
 
 
 @pytest.mark.parametrize("name", COMPLETE_PIXEL)

@@ -270,11 +270,11 @@ def test_an_activation_map_is_the_units_output_enlarged(layer: str, unit: int) -
 def test_without_a_unit_the_one_that_varies_most_over_the_poster_is_shown() -> None:
     network, images = discriminator(), pictures(6, 32)
     maps = xai.activations(network, images, ["layers.4"])["layers.4"]
-    liveliest = maps.flatten(2).std(2).argmax(1)
-    assert len(set(liveliest.tolist())) > 1  # another poster, another unit
+    most_variable = maps.flatten(2).std(2).argmax(1)
+    assert len(set(most_variable.tolist())) > 1  # another poster, another unit
     found = xai.attribution("activation", xai.Score(network), layer="layers.4").attribute(images)
-    assert torch.equal(found.diagnostics["unit"], liveliest)
-    assert torch.allclose(found.diagnostics["map"], maps[torch.arange(6), liveliest], atol=1e-6)
+    assert torch.equal(found.diagnostics["unit"], most_variable)
+    assert torch.allclose(found.diagnostics["map"], maps[torch.arange(6), most_variable], atol=1e-6)
 
 
 def test_the_layer_of_one_place_has_a_map_too() -> None:

@@ -50,8 +50,8 @@ def gradient(network: nn.Module, x: Tensor) -> tuple[Tensor, Tensor]:
     """What torch says."""
     leaf = x.detach().clone().requires_grad_()
     output = network.eval()(leaf.clone())  # of which an in-place activation may write into
-    (slopes,) = torch.autograd.grad(output.sum(), leaf)
-    return output.detach(), slopes
+    (gradients,) = torch.autograd.grad(output.sum(), leaf)
+    return output.detach(), gradients
 
 
 @torch.no_grad()
@@ -124,12 +124,12 @@ def close(found: Tensor, expected: Tensor, accepted: float = 1e-10) -> bool:
 @few
 def test_a_chain_answers_and_slopes_as_torch_does(drawn: tuple[nn.Sequential, Tensor]) -> None:
     network, x = drawn
-    chain, (answers, slopes) = chain_of(network), gradient(network, x)
+    chain, (answers, gradients) = chain_of(network), gradient(network, x)
     found = chain.gradient(x)
     assert close(chain(x), answers)
     assert close(chain.trace(x).output, answers)
     assert close(found[0], answers[:, 0])
-    assert close(found[1], slopes)
+    assert close(found[1], gradients)
 
 
 @given(networks())
@@ -137,11 +137,11 @@ def test_a_chain_answers_and_slopes_as_torch_does(drawn: tuple[nn.Sequential, Te
 def test_many_rows_are_answered_as_few(drawn: tuple[nn.Sequential, Tensor]) -> None:
     network, x = drawn
     many = x.repeat(MANY, 1, 1, 1)
-    answers, slopes = chain_of(network).gradient(many)
+    answers, gradients = chain_of(network).gradient(many)
     expected = gradient(network, x)
     assert close(chain_of(network)(many), expected[0].repeat(MANY, 1))
     assert close(answers, expected[0][:, 0].repeat(MANY))
-    assert close(slopes, expected[1].repeat(MANY, 1, 1, 1))
+    assert close(gradients, expected[1].repeat(MANY, 1, 1, 1))
 
 
 @given(networks())
@@ -184,10 +184,10 @@ def test_a_bend_has_the_slope_that_torch_gives_it_also_at_its_kink_and_far_out(b
     network = nn.Sequential(nn.Flatten(), bend(), nn.Linear(7, 1, bias=False))
     nn.init.ones_(network[2].weight)
     x = torch.tensor([[-90.0, -1.0, -1e-8, 0.0, 1e-8, 1.0, 90.0]])
-    answers, slopes = chain_of(network).gradient(x)
+    answers, gradients = chain_of(network).gradient(x)
     expected = gradient(network, x)
     assert torch.allclose(answers, expected[0][:, 0])
-    assert torch.allclose(slopes, expected[1], atol=1e-7)
+    assert torch.allclose(gradients, expected[1], atol=1e-7)
 
 
 # --- the networks of a DCGAN
@@ -336,9 +336,9 @@ def test_a_module_that_comes_twice_is_run_twice() -> None:
     network = nn.Sequential(twice, bend, twice, bend, nn.Flatten(), nn.Linear(192, 1))
     x = noise(3, 3, 8, 8)
     expected = gradient(network, x)
-    answers, slopes = chain_of(network).gradient(x)
+    answers, gradients = chain_of(network).gradient(x)
     assert torch.allclose(answers, expected[0][:, 0], atol=1e-6)
-    assert torch.allclose(slopes, expected[1], atol=1e-6)
+    assert torch.allclose(gradients, expected[1], atol=1e-6)
 
 
 def test_a_network_in_train_mode_gives_the_chain_of_eval_mode_and_is_left_alone() -> None:
@@ -354,7 +354,7 @@ def test_a_chain_in_twelve_threads_says_what_it_says_in_one() -> None:
     chain, x = chain_of(discriminator(32).layers[:-1]), pictures(12, 32)
     expected = [chain.gradient(x[index : index + 1])[1] for index in range(12)]
     found = in_threads(12, lambda index: [chain.gradient(x[index : index + 1])[1] for _ in range(5)])
-    assert all(torch.equal(slopes, expected[index]) for index in range(12) for slopes in found[index])
+    assert all(torch.equal(gradients, expected[index]) for index in range(12) for gradients in found[index])
 
 
 def test_inputs_of_a_chain_stay_as_they_are() -> None:
@@ -367,9 +367,9 @@ def test_inputs_of_a_chain_stay_as_they_are() -> None:
 
 
 def test_no_chain_asks_for_gradients() -> None:
-    answers, slopes = chain_of(discriminator(32).layers[:-1]).gradient(pictures(1, 32).requires_grad_())
+    answers, gradients = chain_of(discriminator(32).layers[:-1]).gradient(pictures(1, 32).requires_grad_())
     assert not answers.requires_grad
-    assert not slopes.requires_grad
+    assert not gradients.requires_grad
 
 
 # --- what is no chain

@@ -93,17 +93,17 @@ def test_slopes_of_noise_are_torchs() -> None:
     draws, judge = generator(32), discriminator()
     z = gan.latents(range(3), draws.config).requires_grad_()
     (expected,) = torch.autograd.grad(judge.logit(draws(z)).sum(), z)
-    _, slopes = xai.Score.of_latents(draws, judge).gradient(z.detach())
-    assert torch.allclose(slopes, expected, atol=1e-5 * float(expected.abs().max()) + 1e-6)
+    _, gradients = xai.Score.of_latents(draws, judge).gradient(z.detach())
+    assert torch.allclose(gradients, expected, atol=1e-5 * float(expected.abs().max()) + 1e-6)
 
 
 def test_layers_of_both_networks_have_names_of_their_own() -> None:
     score = xai.Score.of_latents(generator(32), discriminator())
     z = noise(1, 6, 1, 1)
     for layer, shape in (("generator.3", (1, 8, 8, 8)), ("layers.4", (1, 8, 8, 8)), ("generator.2", (1, 16, 4, 4))):
-        maps, slopes = score.layer_gradient(z, layer)
-        assert maps.shape == slopes.shape == shape
-        assert slopes.abs().max() > 0
+        maps, gradients = score.layer_gradient(z, layer)
+        assert maps.shape == gradients.shape == shape
+        assert gradients.abs().max() > 0
     names = score.chain.names if score.chain else ()
     assert {"generator.1", "generator.10", "layers.0", "layers.8"} <= set(names)
     assert len(set(names)) == len(names)

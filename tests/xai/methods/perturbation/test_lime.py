@@ -195,8 +195,8 @@ def test_the_linear_model_is_limes_own(players: int, rows: int, seed: int) -> No
     distances = pairwise_distances(data, data[:1], metric="cosine").ravel()
     theirs = LimeBase(lambda d: np.sqrt(np.exp(-(d**2) / KERNEL_WIDTH**2)), random_state=np.random.RandomState(0))
     _, terms, r2, _ = theirs.explain_instance_with_data(data, labels, distances, 0, players, feature_selection="none")
-    slopes, ours = fit(masks, scores, whole)
-    assert np.allclose(slopes, [slope for _, slope in sorted(terms)], atol=1e-6)
+    gradients, ours = fit(masks, scores, whole)
+    assert np.allclose(gradients, [slope for _, slope in sorted(terms)], atol=1e-6)
     assert ours == pytest.approx(r2, abs=1e-6)
 
 
