@@ -142,7 +142,7 @@ def test_a_filter_owns_the_pixels_that_change_without_it(hand_built: FoldedGener
 # ---- equal to the slow way ---------------------------------------------------------------------------
 
 
-def test_slopes_are_those_of_torchs_forward_mode(
+def test_gradients_are_those_of_torchs_forward_mode(
     random_generator: gan.Generator, random_folded: FoldedGenerator
 ) -> None:
     network = xai.private_copy(random_generator)
