@@ -8,7 +8,7 @@
     python scripts/train.py --data posters.zip --out runs/first --device cuda --graph
     torchrun --nproc-per-node 4 scripts/train.py --data posters.zip --out runs/first
 
-Ctrl-C saves and leaves; --resume goes on exactly there. Watch it with TensorBoard or on the Training page.
+Ctrl-C saves and exits; --resume continues from exactly there. Watch it with TensorBoard or on the Training page.
 """
 
 from __future__ import annotations

@@ -1,4 +1,4 @@
-"""The training loop, read top to bottom: step, tick, guard, save, validate, grid, log.
+"""The training loop, read top to bottom: step, tick, guard, validate, save, grid, log.
 
     train(load_posters("posters.zip"), Plan(Path("runs/first"), ModelConfig(), TrainConfig(kimg=50)))
 

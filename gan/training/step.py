@@ -62,7 +62,7 @@ def step(state: State, real: Tensor, labels: Tensor | None, config: TrainConfig,
 def updates(state: State, batch: Batch, config: TrainConfig, now: Schedule, world: World = ALONE) -> Tensor:
     """The two updates of a step. Nothing here waits for the device or counts, so that a graph can hold it.
 
-    G's update uses the generated posters that D's saw and, where the loss compares, D's logits of real ones before it.
+    G's update reuses the generated batch of D's update and, where the loss compares, D's logits of the real one.
     """
     generator, discriminator, critic, loss = state.generator, state.discriminator, state.critic, LOSSES[config.loss]
     device = batch.real.device.type
@@ -84,6 +84,7 @@ def updates(state: State, batch: Batch, config: TrainConfig, now: Schedule, worl
         total_d = loss_d + regularisation(state, seen, config, world)
         if critic is not None:
             maps_real, maps_fake = critic.features(real), critic.features(fake)  # for D's update and for G's
+            # All labels that are known: the critic's classifier learns genres, it is not conditioned on them.
             total_d = total_d + critic_discriminator_loss(critic, maps_real, maps_fake, batch.labels)
     correct = world.mean(loss.accuracy(logit_real, logit_fake).detach())
     skip_d = config.skip_d_above < 1 and correct.item() > config.skip_d_above

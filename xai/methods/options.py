@@ -51,11 +51,13 @@ def _value(method: str, setting: Setting, text: str) -> Any:
 
 
 def listing(methods: Iterable[str] = METHODS) -> str:
-    """One line a setting: its name, default, what it does, and which values are allowed."""
+    """One line a setting: its name, default, what it does, and which values are allowed; one of methods without any."""
     return "\n".join(line for name in methods for line in _lines(name))
 
 
 def _lines(name: str) -> Iterator[str]:
+    if not settings_of(METHODS[name]):
+        yield f"{name}    (no settings)"
     for setting in settings_of(METHODS[name]).values():
         default = "none" if setting.default is None else setting.default
         allowed = f" ({setting.allowed})" if setting.allowed else ""

@@ -1,8 +1,8 @@
 """A run that is going on: its state, posters, folder and log, and what is done with them at every tick.
 
-    with started(plan, training, held_out, world, step) as run:
+    with started(plan, (training, held_out), world) as run:
         for real, labels in run.batches():
-            run.step(real, labels)
+            run.add(step(run.state, real, labels, run.config, run.world))
 
 gan/training/loop.py puts the parts in their order.
 """
