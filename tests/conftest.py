@@ -6,10 +6,14 @@ from pathlib import Path
 
 import pytest
 import torch
+from hypothesis import settings
 
 import gan
 from gan.data.synthetic import write_folder
 from tests.gan.small_judge import Judge, judge_by
+
+settings.register_profile("unhurried", deadline=None)  # speed is measured by scripts/benchmark.py, not by tests
+settings.load_profile("unhurried")
 
 
 @pytest.fixture(scope="session", autouse=True)
