@@ -1,7 +1,9 @@
 """Train, store and sample DCGANs on posters.
 
-checkpoint = gan.load("checkpoints/dcgan-64")
-images = checkpoint.generator(gan.latents([0, 1, 2], checkpoint.config))
+    checkpoint = gan.load("checkpoints/dcgan-64")
+    images = checkpoint.generator(gan.latents([0, 1, 2], checkpoint.config))
+
+docs/layout.md shows the rooms; what is listed here is the public face.
 """
 
 from gan.checkpoints.folder import list_checkpoints, load, save

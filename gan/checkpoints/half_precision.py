@@ -1,7 +1,9 @@
 """Whether a checkpoint's weights can be stored in half precision without a visible change.
 
-change = half_precision_change(checkpoint)
-save(path, *checkpoint.need_both(), half=change.harmless)
+    change = half_precision_change(checkpoint)
+    save(path, *checkpoint.need_both(), half=change.harmless)
+
+Measured on pictures and logits of fixed seeds, not assumed.
 """
 
 from __future__ import annotations

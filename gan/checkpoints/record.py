@@ -1,6 +1,8 @@
 """A checkpoint in memory: both networks, their shape, and what is known of their training.
 
-Checkpoint(generator, discriminator, config, {"kimg": 450.0})
+    Checkpoint(generator, discriminator, config, {"kimg": 450.0})
+
+gan/checkpoints/folder.py writes it to disk and reads it from there.
 """
 
 from __future__ import annotations

@@ -1,8 +1,10 @@
 """Estimates: a measured value and its 95 % interval; all interval formulas of the project.
 
-with_intervals(compare, real, generated)["precision"].low     # random halves, for anything computed from samples
-proportion(logits > 0)                                        # Wilson, for a proportion of independent cases
-bootstrap(differences)                                        # percentiles of resampled means
+    with_intervals(compare, real, generated)["precision"].low     # random halves, for anything computed from samples
+    proportion(logits > 0)                                        # Wilson, for a proportion of independent cases
+    bootstrap(differences)                                        # percentiles of resampled means
+
+Each function names the paper that its interval comes from.
 """
 
 from __future__ import annotations

@@ -1,7 +1,9 @@
 """The model card of a checkpoint, made from its config.json and evaluate.json.
 
-write_card(Path("checkpoints/dcgan-64"))                       # again, with the notes that it has
-write_card(folder, Path("checkpoints/dcgan-64"), notes)        # of a folder that will stand elsewhere
+    write_card(Path("checkpoints/dcgan-64"))                       # again, with the notes that it has
+    write_card(folder, Path("checkpoints/dcgan-64"), notes)        # of a folder that will stand elsewhere
+
+Every metric of the registry has its row; what was never recorded is said to be so.
 """
 
 from __future__ import annotations

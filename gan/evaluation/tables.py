@@ -1,7 +1,9 @@
 r"""Evaluations as text: one checkpoint at the terminal, several as a Markdown table.
 
-print("\n".join(table(read("checkpoints/dcgan-64"))))
-comparison([Path("checkpoints/dcgan-64")], page=Path("docs/training.md"))
+    print("\n".join(table(read("checkpoints/dcgan-64"))))
+    comparison([Path("checkpoints/dcgan-64")], page=Path("docs/training.md"))
+
+Labels, units and columns come from the registry of metrics.
 """
 
 from __future__ import annotations

@@ -1,9 +1,11 @@
 """What is said about a trained upscaler: the table of its quality, its speed, and its model card.
 
-rows = measure(upscaler, held_out)                  # gan.upscaling.quality
-print(table(rows, side=128))
-milliseconds(upscaler)                              # of one poster, on one thread
-ship(Path("runs/upscaler"), Path("checkpoints/upscaler"), posters)
+    rows = measure(upscaler, held_out)                  # gan.upscaling.quality
+    print(table(rows, side=128))
+    milliseconds(upscaler)                              # of one poster, on one thread
+    ship(Path("runs/upscaler"), Path("checkpoints/upscaler"), posters)
+
+``scripts/train_upscaler.py --ship`` does all of it.
 """
 
 from __future__ import annotations

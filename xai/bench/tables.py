@@ -1,7 +1,8 @@
 """A study of localisation as Markdown.
 
-print(report(study))            # xai.bench.study
+    print(report(study))            # xai.bench.study
 
+``scripts/benchmark_attribution.py`` puts it into docs/attribution.md.
 """
 
 from __future__ import annotations

@@ -1,6 +1,8 @@
 """Regions of a picture, and the places of a map that they cover.
 
-rows, columns = cells((0.0, 0.0, 1.0, 0.3), 8, 8)
+    rows, columns = cells((0.0, 0.0, 1.0, 0.3), 8, 8)
+
+A box is (left, top, right, bottom), 0 to 1 across and down the picture.
 """
 
 from __future__ import annotations

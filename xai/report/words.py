@@ -1,9 +1,10 @@
 """Numbers, verdicts and checks in words: the same on an archive's page and in the dashboard.
 
-facts(explanation, end)            # ["completeness gap +0.01", "R² 0.93 on 41 segments", "full colour: 0.02 a pixel"]
-verdict(1.2)                       # ("real", "+1.20", "76.9%")
-measured(result), limits(check)    # "0.91 (0.84 to 0.98)", ("≥ 0.9", "< 0.7")
+    facts(explanation, end)            # ["completeness gap +0.01", "R² 0.93 on 41 segments", ...]
+    verdict(1.2)                       # ("real", "+1.20", "76.9%")
+    measured(result), limits(check)    # "0.91 (0.84 to 0.98)", ("≥ 0.9", "< 0.7")
 
+One place for the formats of numbers, so that a page and an archive never differ.
 """
 
 from __future__ import annotations

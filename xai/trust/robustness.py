@@ -1,8 +1,10 @@
 """How much a map changes with the picture, the weights and the seed.
 
-sensitivity_max(method, image, explanation)            # slightly different pictures
-cascading_randomisation(method, image, explanation)    # weights shuffled, last layers first
-stability(method, image, explanation)                  # other seeds
+    sensitivity_max(method, image, explanation)            # slightly different pictures
+    cascading_randomisation(method, image, explanation)    # weights shuffled, last layers first
+    stability(method, image, explanation)                  # other seeds
+
+A map that says something of the network changes with its weights, and hardly with the rest.
 """
 
 from __future__ import annotations

@@ -1,8 +1,10 @@
 """Turn the best state of a run into a checkpoint to ship: weights, evaluation, curves, grids, model card.
 
-options = ExportOptions(data=Path("posters.zip"), preset="projected")
-export(Path("runs/best"), Path("checkpoints/best"), options)
-evaluate_again(Path("checkpoints/best"), options)      # and renew its card
+    options = ExportOptions(data=Path("posters.zip"), preset="projected")
+    export(Path("runs/best"), Path("checkpoints/best"), options)
+    evaluate_again(Path("checkpoints/best"), options)      # and renew its card
+
+Evaluation takes most of the time: minutes on a CPU.
 """
 
 from __future__ import annotations

@@ -1,9 +1,11 @@
 """What a run is to be, and the checks that ``train.py --dry-run`` and training itself have in common.
 
-plan = Plan(Path("runs/first"), ModelConfig(), TrainConfig(kimg=50))
-plan.check()                       # before posters are read, which can take long
-plan.check_posters(training)
-train(posters, plan)               # gan.training.loop; checks again
+    plan = Plan(Path("runs/first"), ModelConfig(), TrainConfig(kimg=50))
+    plan.check()                       # before posters are read, which can take long
+    plan.check_posters(training)
+    train(posters, plan)               # gan.training.loop; checks again
+
+Each check raises a TrainingError with one sentence.
 """
 
 from __future__ import annotations
