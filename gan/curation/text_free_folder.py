@@ -168,7 +168,7 @@ class _Cleaner:
 def encode(pixels: NDArray[np.uint8], suffix: str) -> bytes:
     """A picture (H, W, 3) in the format of its suffix."""
     file = io.BytesIO()
-    Image.fromarray(pixels).save(file, **FORMATS[suffix.lower()])  # type: ignore[arg-type]
+    Image.fromarray(pixels).save(file, **FORMATS[suffix.lower()])  # type: ignore[arg-type]  # mixed options
     return file.getvalue()
 
 

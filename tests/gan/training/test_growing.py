@@ -19,7 +19,7 @@ from gan.training.state import new_state
 from tests.gan.short_runs import config_of, equal
 
 SMALL = ModelConfig(8, latent=8, width=24)
-TALLER = ModelConfig(16, latent=8, width=12)
+ENLARGED = ModelConfig(16, latent=8, width=12)
 TALLEST = ModelConfig(32, latent=8, width=6)
 GENRES = ("Comedy", "Drama", "Horror")
 
@@ -72,7 +72,7 @@ def inside(values: Tensor, border: int = 1) -> Tensor:
 @torch.no_grad()
 @pytest.mark.usefixtures("exact")
 def test_a_grown_generator_draws_the_old_picture_bilinearly_enlarged(start: Checkpoint) -> None:
-    generator, _ = grown(start, TALLER)
+    generator, _ = grown(start, ENLARGED)
     z = z_of(SMALL)
     old = before_tanh(start.generator, z)
     assert old.std() > 0.1
@@ -91,7 +91,7 @@ def test_two_octaves_are_two_enlargements(start: Checkpoint) -> None:
 
 @torch.no_grad()
 def test_new_channels_are_quiet_but_not_silent(start: Checkpoint) -> None:
-    generator, discriminator = grown(start, TALLER)
+    generator, discriminator = grown(start, ENLARGED)
     z = z_of(SMALL)
     old = inside(enlarged(before_tanh(start.generator, z)))
     noise = inside(before_tanh(generator.eval(), z)) - old
@@ -105,7 +105,7 @@ def test_new_channels_are_quiet_but_not_silent(start: Checkpoint) -> None:
 @torch.no_grad()
 def test_a_grown_generator_draws_nearly_the_same_in_training(start: Checkpoint) -> None:
     """The new BatchNorm is set by the maps it meets, so that the first step of training is no jolt."""
-    generator, _ = grown(start, TALLER)
+    generator, _ = grown(start, ENLARGED)
     z = latents(range(256), SMALL)
     trained = copy.deepcopy(start.generator).train()
     expected = inside(enlarged(before_tanh(trained, z)))
@@ -123,13 +123,13 @@ def test_a_grown_discriminator_sees_the_shrunk_picture(start: Checkpoint, norm_d
     images = torch.rand(16, 3, 16, 16) * 2 - 1
     expected = small.discriminator.logit(avg_pool2d(images, 2))
     assert expected.std() > 0.05
-    _, discriminator = grown(small, replace(TALLER, norm_d=norm_d))
+    _, discriminator = grown(small, replace(ENLARGED, norm_d=norm_d))
     assert torch.allclose(discriminator.eval().logit(images), expected, atol=1e-4)
 
 
 @torch.no_grad()
 @pytest.mark.usefixtures("exact")
-@pytest.mark.parametrize("model", [SMALL, TALLER, replace(SMALL, genres=GENRES), replace(SMALL, aspect="2:3")])
+@pytest.mark.parametrize("model", [SMALL, ENLARGED, replace(SMALL, genres=GENRES), replace(SMALL, aspect="2:3")])
 def test_a_zero_that_was_set_for_use_is_not_trained_on(start: Checkpoint, model: ModelConfig) -> None:
     """With BatchNorm, D is another function in training; without, the same one, and its zero is kept."""
     shifted = replace(
@@ -218,7 +218,7 @@ def test_everything_at_once_is_a_checkpoint_that_can_be_loaded(start: Checkpoint
 def test_a_conditional_network_grows_with_what_it_knows_of_genres() -> None:
     small = replace(SMALL, genres=GENRES, embedding=5)
     start = checkpoint_of(small)
-    generator, discriminator = grown(start, replace(TALLER, genres=GENRES, embedding=5))
+    generator, discriminator = grown(start, replace(ENLARGED, genres=GENRES, embedding=5))
     assert torch.equal(generator.embed.weight, start.generator.embed.weight)
     assert torch.equal(discriminator.embed.weight, start.discriminator.embed.weight)
     labels = torch.tensor([[1.0, -1.0, 0.0]] * 16)
@@ -229,7 +229,7 @@ def test_a_conditional_network_grows_with_what_it_knows_of_genres() -> None:
 
 def test_the_start_is_left_as_it_was_and_shares_nothing(start: Checkpoint) -> None:
     before = [copy.deepcopy(network.state_dict()) for network in (start.generator, start.discriminator)]
-    for model in (SMALL, TALLER, replace(SMALL, norm_d=False), replace(SMALL, genres=GENRES)):
+    for model in (SMALL, ENLARGED, replace(SMALL, norm_d=False), replace(SMALL, genres=GENRES)):
         for network in grown(start, model):
             with torch.no_grad():
                 for value in network.state_dict().values():
@@ -240,7 +240,7 @@ def test_the_start_is_left_as_it_was_and_shares_nothing(start: Checkpoint) -> No
 
 def test_the_seed_names_the_new_weights_and_the_global_random_state_is_left_alone(start: Checkpoint) -> None:
     before = torch.get_rng_state()
-    first, again, other = (new_state(TALLER, config_of(1, seed=seed), start=start) for seed in (1, 1, 2))
+    first, again, other = (new_state(ENLARGED, config_of(1, seed=seed), start=start) for seed in (1, 1, 2))
     assert torch.equal(torch.get_rng_state(), before)
     assert equal(first.generator.state_dict(), again.generator.state_dict())
     assert not equal(first.generator.state_dict(), other.generator.state_dict())
@@ -249,9 +249,9 @@ def test_the_seed_names_the_new_weights_and_the_global_random_state_is_left_alon
 @pytest.mark.parametrize(
     ("model", "sentence"),
     [
-        (replace(TALLER, width=16), "Another --width or --max-width does"),
+        (replace(ENLARGED, width=16), "Another --width or --max-width does"),
         (ModelConfig(8, 8, 12), "does not hold them"),
-        (replace(TALLER, latent=9), "small has 8 latent dimensions, not 9"),
+        (replace(ENLARGED, latent=9), "small has 8 latent dimensions, not 9"),
         (ModelConfig(64, 8, 3), "A new layer needs at least 6 channels"),
     ],
 )
@@ -264,7 +264,7 @@ def test_what_cannot_be_grown_is_refused_in_one_sentence(start: Checkpoint, mode
 
 def test_a_smaller_network_is_refused(start: Checkpoint) -> None:
     with pytest.raises(TrainingError, match="does not hold them"):
-        grown(checkpoint_of(TALLER), SMALL)
+        grown(checkpoint_of(ENLARGED), SMALL)
 
 
 def test_half_a_checkpoint_is_no_start(start: Checkpoint) -> None:
