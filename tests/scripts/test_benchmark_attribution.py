@@ -50,7 +50,7 @@ def test_one_command_fills_the_page_and_the_json(
     assert "\nold\n" not in text
     assert capsys.readouterr().out.strip() in text
     for name in xai.METHODS:
-        assert text.count(f"\n| {xai.METHODS[name].title} |") == 4  # over all, and of each kind
+        assert text.count(f"\n| {xai.METHODS[name].title} |") == 5  # over all, at each detail, and of each kind
     assert text.count("| *edge detector (Sobel)* |") == text.count("| *chance* |") == 4
     assert "held-out posters" in text
     assert str(tmp_path) not in text
@@ -122,7 +122,7 @@ def test_what_cannot_be_done_is_one_sentence(
 def test_methods_can_be_measured_alone(run: Callable[..., int], capsys: pytest.CaptureFixture[str]) -> None:
     assert run("--methods", "gradcam", "deeplift") == 0
     text = capsys.readouterr().out
-    assert text.count("\n| Grad-CAM |") == text.count("\n| DeepLIFT |") == 4
+    assert text.count("\n| Grad-CAM |") == text.count("\n| DeepLIFT |") == 5
     assert "LIME" not in text
     assert "Occlusion" not in text
 

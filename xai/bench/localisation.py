@@ -24,6 +24,8 @@ from xai.trust.agreement import Map
 CONTROLS = ("random", "edges", "centre")
 
 BLOCK = 4  # pixels a side that are pooled
+# which of the Measures holds the rank at a detail, in pixels
+RANK_AT = {1: "rank", 2: "rank_2", 4: "block_rank", 8: "rank_8", 16: "rank_16", 32: "rank_32"}
 
 
 # ---- measures ------------------------------------------------------------------------------------------
@@ -41,6 +43,7 @@ class Measures:
     auc : probability that a pixel inside outranks one outside (0.5).
     place : probability that the mask holds more net relevance than a mask of its shape elsewhere (0.5): what a map
         says of the whole thing, where it gives its pixels both signs.
+    rank_2, rank_8, rank_16, rank_32 : ``block_rank`` with blocks of 2, 8, 16 and 32 pixels a side: see RANK_AT.
     """
 
     rank: float
@@ -50,6 +53,10 @@ class Measures:
     pointing: float
     auc: float
     place: float
+    rank_2: float
+    rank_8: float
+    rank_16: float
+    rank_32: float
 
 
 MEASURES = tuple(field.name for field in fields(Measures))
@@ -79,6 +86,7 @@ def measure(heat: Map, mask: Mask) -> Measures:
         pointing_game(values, mask),
         roc_auc(values, mask),
         place_rank(values, mask),
+        *(rank_accuracy(pooled(values, block), mask) for block in (2, 8, 16, 32)),
     )
 
 
@@ -117,9 +125,9 @@ def pointing_game(values: Map, mask: Mask) -> float:
     return float(mask[strongest].mean())
 
 
-def pooled(values: Map) -> Map:
-    """The map (H, W) with every pixel replaced by the mean of its 4 x 4 block."""
-    rows, columns = (np.arange(side) // BLOCK for side in values.shape)
+def pooled(values: Map, block: int = BLOCK) -> Map:
+    """The map (H, W) with every pixel replaced by the mean of its block of ``block`` x ``block``."""
+    rows, columns = (np.arange(side) // block for side in values.shape)
     blocks = rows[:, None] * (columns[-1] + 1) + columns
     means = np.bincount(blocks.ravel(), values.ravel()) / np.bincount(blocks.ravel())
     return np.asarray(means[blocks])

@@ -13,7 +13,7 @@ from collections.abc import Iterator, Mapping
 import numpy as np
 
 from gan.evaluation.estimates import Estimate
-from xai.bench.localisation import Standing
+from xai.bench.localisation import RANK_AT, Standing
 from xai.bench.study import CEILING, Study
 from xai.methods import METHODS
 
@@ -53,6 +53,7 @@ def report(study: Study) -> str:
         f"is above 0. Seconds on {settings['threads']} thread{'s' * (settings['threads'] > 1)}"
         + ("; KernelSHAP uses LIME's masked posters again." if both else "."),
     ]
+    lines += ["", "### At each detail", "", *table_of_details(study.standings())]
     for kind in study.cases:
         lines += ["", f"### {TITLES_OF_KINDS[kind]}", "", about_cases(kind, study), ""]
         lines += table(study.standings(kind), study.area(kind))
@@ -72,6 +73,18 @@ def table(rows: list[Standing], area: float, seconds: Mapping[str, float] | None
         yield "| " + " | ".join(cells) + " |"
     chance = {"rank": area, "block_rank": area, "mass": area, "excess": 0.0, "pointing": area, "auc": 0.5, "place": 0.5}
     yield " | ".join(["| *chance*", *(f"{chance[key]:.2f}" for key in HEADS), *("" for _ in ends)]) + " |"
+
+
+def table_of_details(rows: list[Standing]) -> Iterator[str]:
+    """Rank, minus that of the best control, where every pixel has the mean of its block: one column a block size."""
+    yield "Rank beyond the best control once every pixel has the mean of its block:"
+    yield ""
+    yield " | ".join(["| method", *(f"{detail} px" for detail in RANK_AT)]) + " |"
+    yield "| --- " + "| ---: " * len(RANK_AT) + "|"
+    for row in rows:
+        if row.name not in TITLES_OF_CONTROLS:
+            yield " | ".join(["| " + title(row.name), *(beyond(row.beyond[key]) for key in RANK_AT.values())]) + " |"
+    yield ""
 
 
 def title(name: str) -> str:

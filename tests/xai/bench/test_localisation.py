@@ -15,7 +15,7 @@ import xai
 from gan.evaluation.estimates import RESAMPLES, bootstrap
 from tests.xai.masks import SIDE, box, brighter, looking_at
 from tests.xai.nets import affine, discriminator, noise, one_sentence, pictures
-from xai.bench.localisation import CONTROLS, MEASURES, Measures, control, measure, relevance, standings
+from xai.bench.localisation import CONTROLS, MEASURES, RANK_AT, Measures, control, measure, relevance, standings
 from xai.bench.planted import find, patches
 
 whole_maps = arrays(np.int64, (8, 8), elements=st.integers(-9, 9))  # few values, so that many are equal
@@ -33,7 +33,10 @@ def test_a_method_is_perfect_where_the_network_looks_at_nothing_but_the_mask(nam
     [case] = found.cases
     assert case.delta == pytest.approx(sign * 3 * 64, rel=1e-5)
     explanation = xai.attribution(name, score, reference=xai.reference("grey")).attribute(case.image)
-    assert measure(relevance(explanation, case.delta), case.mask) == Measures(1, 1, 1, 0.75, 1, 1, 1)
+    perfect = measure(relevance(explanation, case.delta), case.mask)
+    assert astuple(perfect)[:7] == (1, 1, 1, 0.75, 1, 1, 1)
+    assert perfect.rank_2 == 1
+    assert (perfect.rank_16, perfect.rank_32) == (0.25, 0.25)  # one block is the whole picture: it says nothing
 
 
 @pytest.mark.parametrize("name", ["deeplift", "deepshap", "integrated_gradients", "expected_gradients"])
@@ -51,19 +54,19 @@ def test_against_the_unplanted_poster_no_pixel_outside_the_patch_gets_a_share(na
 
 def test_a_map_that_is_strong_exactly_outside_is_as_wrong_as_can_be() -> None:
     mask = box()
-    assert measure(np.where(mask, 0.0, 1.0), mask) == Measures(0, 0, 0, -0.25, 0, 0, 0)
+    assert astuple(measure(np.where(mask, 0.0, 1.0), mask)) == (0, 0, 0, -0.25, 0, 0, 0, 0, 0, 0.25, 0.25)
 
 
 @pytest.mark.parametrize("value", [0.0, 1.0, -1.0])
 def test_a_map_that_is_the_same_everywhere_gets_what_chance_would(value: float) -> None:
     found = measure(np.full((SIDE, SIDE), value), box())
-    assert astuple(found) == (0.25, 0.25, 0.25, 0.0, 0.25, 0.5, 0.5)
+    assert astuple(found) == (0.25, 0.25, 0.25, 0.0, 0.25, 0.5, 0.5, 0.25, 0.25, 0.25, 0.25)
 
 
 def test_random_maps_are_at_chance_on_average() -> None:
     image, mask = noise(1, 3, SIDE, SIDE), box()
     found = np.mean([astuple(measure(control("random", image, seed), mask)) for seed in range(400)], 0)
-    assert found == pytest.approx([0.25, 0.25, 0.25, 0.0, 0.25, 0.5, 0.5], abs=0.05)
+    assert found == pytest.approx([0.25, 0.25, 0.25, 0.0, 0.25, 0.5, 0.5, 0.25, 0.25, 0.25, 0.25], abs=0.05)
     assert found[[3, 5]] == pytest.approx([0.0, 0.5], abs=0.01)
 
 
@@ -81,6 +84,16 @@ def test_neighbours_that_cancel_each_other_are_told_apart_from_a_wrong_place() -
     found = measure(values, box())
     assert found.rank == 0.5  # every second pixel is negative
     assert found.block_rank == 1
+
+
+def test_a_detail_hides_what_happens_inside_its_blocks_and_nothing_else() -> None:
+    random = np.random.default_rng(0)
+    corner = np.zeros((SIDE, SIDE), bool)
+    corner[:8, :8] = True
+    noisy = measure(corner + random.standard_normal(corner.shape), corner)
+    assert noisy.rank_8 == 1
+    assert noisy.rank < 0.9
+    assert set(RANK_AT.values()) <= set(MEASURES)
 
 
 @given(whole_maps, masks)
@@ -187,7 +200,7 @@ def test_values_that_are_all_the_same_have_no_spread() -> None:
 
 def test_names_are_ranked_and_compared_with_the_best_control_case_by_case() -> None:
     def all_at(*ranks: float) -> list[Measures]:
-        return [Measures(rank, rank, rank, 0, rank, rank, rank) for rank in ranks]
+        return [Measures(rank, rank, rank, 0, *[rank] * 7) for rank in ranks]
 
     measures = {
         "weak": all_at(0.1, 0.3, 0.1),
