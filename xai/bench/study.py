@@ -116,35 +116,62 @@ def localise(
         If too few cases are found, or the reference needs posters.
     """
     start = time.perf_counter()
-    generator, discriminator = checkpoint.need_both()
-    score = Score(discriminator)
-    hosts = some_of(held_out, plan.seed) if held_out is not None else generated(generator, HOST_SEEDS, HOSTS)
-    least = plan.least * spread_of_logits(score, hosts)
-    cases = find_cases(score, hosts, generated(generator, DONOR_SEEDS, DONORS), plan, least)
-
-    kind = plan.reference or ("generated" if training is None else "posters")
-    against = reference(kind, posters=training, generator=generator, seed=plan.seed)
-    methods = [attribution(name, score, reference=against, seed=plan.seed) for name in plan.methods]
-    methods = [method.cheap() for method in methods] if plan.quick else methods
-    measures, seconds = measure_all([case for kind in KINDS for case in cases[kind].cases], methods, plan.seed)
+    given = prepare(checkpoint, plan, training, held_out)
+    methods = [method.cheap() for method in given.methods] if plan.quick else given.methods
+    measures, seconds = measure_all(given.all_cases, methods, plan.seed)
     settings = {
         "checkpoint": checkpoint.name,
         "digest": checkpoint.digest,
-        "hosts": f"{len(hosts)} {'generated' if training is None else 'held-out'} posters",
+        "hosts": given.described,
         "real": training is not None,
         "cases": plan.cases,
         "least": plan.least,
-        "least_logit": least,
-        "reference": kind,
+        "least_logit": given.least,
+        "reference": given.methods[0].reference.name,
         "seed": plan.seed,
         "quick": plan.quick,
         "methods": {method.name: method.config for method in methods},
         "threads": torch.get_num_threads(),
         "minutes": (time.perf_counter() - start) / 60,
-        "versions": {"python": platform.python_version()}
-        | {name: version(name) for name in ("posterlens", "torch", "numpy", "scipy", "scikit-image")},
+        "versions": versions(),
     }
-    return Study(settings, cases, measures, seconds)
+    return Study(settings, given.cases, measures, seconds)
+
+
+@dataclass(frozen=True, eq=False)
+class Prepared:
+    """Pictures (N, 3, H, W) to plant in, the cases by kind, which need a change of ``least``, and the methods."""
+
+    hosts: Tensor
+    described: str
+    least: float
+    cases: Mapping[str, Found]
+    methods: Sequence[Attribution]
+
+    @property
+    def all_cases(self) -> list[Case]:
+        """The cases of all kinds, kind after kind."""
+        return [case for kind in KINDS for case in self.cases[kind].cases]
+
+
+def prepare(checkpoint: Checkpoint, plan: Plan, training: PosterSet | None, held_out: PosterSet | None) -> Prepared:
+    """What :func:`localise` measures, before it does; see there."""
+    generator, discriminator = checkpoint.need_both()
+    score = Score(discriminator)
+    hosts = some_of(held_out, plan.seed) if held_out is not None else generated(generator, HOST_SEEDS, HOSTS)
+    described = f"{len(hosts)} {'generated' if training is None else 'held-out'} posters"
+    least = plan.least * spread_of_logits(score, hosts)
+    cases = find_cases(score, hosts, generated(generator, DONOR_SEEDS, DONORS), plan, least)
+    kind = plan.reference or ("generated" if training is None else "posters")
+    against = reference(kind, posters=training, generator=generator, seed=plan.seed)
+    methods = [attribution(name, score, reference=against, seed=plan.seed) for name in plan.methods]
+    return Prepared(hosts, described, least, cases, methods)
+
+
+def versions() -> dict[str, str]:
+    """Of what a measurement depends on."""
+    packages = ("posterlens", "torch", "numpy", "scipy", "scikit-image")
+    return {"python": platform.python_version()} | {name: version(name) for name in packages}
 
 
 def some_of(held_out: PosterSet, seed: int) -> Tensor:
@@ -178,7 +205,7 @@ def find_cases(score: Score, hosts: Tensor, donors: Tensor, plan: Plan, least: f
 
 
 def measure_all(
-    cases: list[Case], methods: list[Attribution], seed: int
+    cases: list[Case], methods: Sequence[Attribution], seed: int
 ) -> tuple[dict[str, list[Measures]], dict[str, float]]:
     """(measures by name, mean seconds a map by method)."""
     names = (*[method.name for method in methods], CEILING, *CONTROLS)

@@ -1,8 +1,9 @@
-"""A study of localisation as Markdown.
+"""Studies of localisation and of verdicts as Markdown.
 
-    print(report(study))            # xai.bench.study
+    print(report(study))                    # xai.bench.study
+    print(verdict_report(verdict_study))    # xai.bench.verdicts
 
-``scripts/benchmark_attribution.py`` puts it into docs/attribution.md.
+``scripts/benchmark_attribution.py`` and ``scripts/benchmark_verdicts.py`` put them into docs/attribution.md.
 """
 
 from __future__ import annotations
@@ -15,6 +16,8 @@ import numpy as np
 from gan.evaluation.estimates import Estimate
 from xai.bench.localisation import RANK_AT, Standing
 from xai.bench.study import CEILING, Study
+from xai.bench.verdicts import RIGHT, VerdictStudy
+from xai.bench.wrong_maps import WRONG
 from xai.methods import METHODS
 
 TITLES_OF_CONTROLS = {
@@ -135,3 +138,43 @@ def about_settings(study: Study) -> Iterator[str]:
     yield f"- checkpoint's SHA-256 `{settings['digest']}`"
     yield "- " + ", ".join(f"{name} {number}" for name, number in settings["versions"].items())
     yield f"- {settings['minutes']:.0f} minutes, cases included"
+
+
+# ---- verdicts ------------------------------------------------------------------------------------------
+
+TITLES_OF_MAPS = {
+    "smooth": "random smooth map",
+    "permuted": "right map, its cells permuted",
+    "edges": "edge detector",
+    "other poster": "right map of another poster",
+    "other network": "right map of another network",
+    RIGHT: "map proved right",
+}
+
+
+def verdict_report(study: VerdictStudy) -> str:
+    """Wrong and right maps, one row a kind."""
+    settings, counts = study.settings, {kind: Counter(found) for kind, found in study.verdicts.items()}
+    outcomes = sorted(set().union(*counts.values()) - {"trust"})
+    lines = [
+        f"Checkpoint `{settings['checkpoint']}` with the digest `{settings['digest'][:12]}`, {settings['posters']} of "
+        f"{settings['hosts']}; the other network is `{settings['other']}`.",
+        "",
+        " | ".join(["| map", "maps", "trust", *outcomes]) + " |",
+        "| --- " + "| ---: " * (2 + len(outcomes)) + "|",
+    ]
+    for kind, found in study.verdicts.items():
+        if found:
+            cells = [TITLES_OF_MAPS[kind], str(len(found)), percent(study.rate(kind))]
+            lines.append("| " + " | ".join([*cells, *(str(counts[kind][outcome]) for outcome in outcomes)]) + " |")
+    together = [kind for kind in WRONG if study.verdicts[kind]]
+    lines += ["", f"All wrong maps together are trusted in {percent(study.rate(*together))}.", ""]
+    lines += ["| maps proved right of | maps | trusted |", "| --- | ---: | ---: |"]
+    for name, found in study.by_method.items():
+        lines.append(f"| {title(name)} | {len(found)} | {found.count('trust')} |")
+    return "\n".join([*lines, "", f"{settings['minutes']:.0f} minutes, seed {settings['seed']}."])
+
+
+def percent(estimate: Estimate) -> str:
+    """``0.4 % (0.1 to 1.2 %)``."""
+    return f"{estimate.value:.1%} ({100 * estimate.low:.1f} to {estimate.high:.1%})".replace("%", " %")

@@ -1,0 +1,73 @@
+"""Can a verdict be fooled? The rate of "trust" among maps that are wrong on purpose, and among maps proved right.
+
+    python scripts/benchmark_verdicts.py --data posters.zip --write docs/attribution.md --json docs/verdicts.json
+    python scripts/benchmark_verdicts.py --maps 10 --posters 2 --cases 2
+
+Wrong are smoothed noise, right maps with their cells in random order, edges, the map of another poster and that of
+another network (--other). Right are maps that find what was planted into a picture. Without --data generated posters
+take the place of real ones. --write replaces what stands between the two marks in a Markdown file. The same settings
+give the same verdicts.
+"""
+
+from __future__ import annotations
+
+import argparse
+import json
+import sys
+from pathlib import Path
+
+import gan
+from gan.cli import exit_code, replace_section, split_section
+from gan.files import write_file
+from xai.bench.tables import verdict_report
+from xai.bench.verdicts import VerdictPlan, VerdictStudy, judge
+
+BEGIN, END = "<!-- verdicts: begin -->", "<!-- verdicts: end -->"
+
+
+def parse(arguments: list[str] | None = None) -> argparse.Namespace:
+    parser = argparse.ArgumentParser(description=__doc__, formatter_class=argparse.RawDescriptionHelpFormatter)
+    parser.add_argument("--checkpoint", type=Path, default=Path("checkpoints/dcgan-64"), help="checkpoint folder")
+    parser.add_argument(
+        "--other", type=Path, default=Path("checkpoints/projected-64"), help="another, of the same size"
+    )
+    parser.add_argument("--data", type=Path, help="folder or zip of posters; held-out ones are explained")
+    parser.add_argument("--maps", type=int, default=VerdictPlan.maps, help="of each kind of wrong map")
+    parser.add_argument(
+        "--posters", type=int, default=VerdictPlan.posters, help="that the wrong maps are said to be of"
+    )
+    parser.add_argument("--cases", type=int, default=VerdictPlan.cases, help="planted cases of each of the three kinds")
+    parser.add_argument("--seed", type=int, default=0, help="of the posters, the maps and the cases")
+    parser.add_argument("--write", type=Path, metavar="PAGE", help="Markdown file whose marked part is replaced")
+    parser.add_argument("--json", type=Path, metavar="FILE", help="the verdicts as numbers")
+    return parser.parse_args(arguments)
+
+
+def measure(chosen: argparse.Namespace) -> VerdictStudy:
+    """The study that the command line asks for."""
+    checkpoint, other = gan.load(chosen.checkpoint), gan.load(chosen.other)
+    plan = VerdictPlan(chosen.maps, chosen.posters, chosen.cases, chosen.seed)
+    training, held_out = gan.load_posters(chosen.data, checkpoint.config.size).split() if chosen.data else (None, None)
+    return judge(checkpoint, other, plan, training, held_out)
+
+
+def run(chosen: argparse.Namespace) -> None:
+    """Measure, print, and write what the command line asks for."""
+    if chosen.write:
+        split_section(chosen.write, BEGIN, END)  # a wrong page is said now, not after an hour
+    study = measure(chosen)
+    text = verdict_report(study)
+    print(text)
+    if chosen.json:
+        write_file(chosen.json, (json.dumps(study.record(), indent=2) + "\n").encode())
+    if chosen.write:
+        replace_section(chosen.write, BEGIN, END, f"\n{text}\n")
+
+
+def main(arguments: list[str] | None = None) -> int:
+    chosen = parse(arguments)
+    return exit_code(lambda: run(chosen), "the verdicts")
+
+
+if __name__ == "__main__":
+    sys.exit(main())
