@@ -82,7 +82,7 @@ def posters_shown(kimg: float) -> str:
 @contextmanager
 def error_boundary(what: str, slot: Any = None) -> Iterator[None]:
     """An error inside shows one sentence, empties ``slot``, and leaves the rest of the page standing."""
-    from gan import PosterLensError
+    from gan.errors import PosterLensError
 
     try:
         yield

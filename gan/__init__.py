@@ -4,16 +4,31 @@
     images = checkpoint.generator(gan.latents([0, 1, 2], checkpoint.config))
 
 docs/layout.md shows the rooms; what is listed here is the public face.
+
+Networks are imported when a name is first used, so that `import gan` costs nothing.
 """
 
-from gan.checkpoints.folder import list_checkpoints, load, save
-from gan.checkpoints.record import Checkpoint
-from gan.data.images import FITS, fit_image, from_uint8, image_grid, open_image, read_poster, to_uint8
-from gan.data.posters import PosterSet, load_posters
-from gan.errors import CheckpointError, DataError, ImageError, MetricsUnavailableError, PosterLensError, TrainingError
-from gan.networks.config import ModelConfig
-from gan.networks.dcgan import Discriminator, Generator, latents
-from gan.training.config import PRESETS, TrainConfig
+from __future__ import annotations
+
+from importlib import import_module
+from typing import TYPE_CHECKING, Any
+
+if TYPE_CHECKING:
+    from gan.checkpoints.folder import list_checkpoints, load, save
+    from gan.checkpoints.record import Checkpoint
+    from gan.data.images import FITS, fit_image, from_uint8, image_grid, open_image, read_poster, to_uint8
+    from gan.data.posters import PosterSet, load_posters
+    from gan.errors import (
+        CheckpointError,
+        DataError,
+        ImageError,
+        MetricsUnavailableError,
+        PosterLensError,
+        TrainingError,
+    )
+    from gan.networks.config import ModelConfig
+    from gan.networks.dcgan import Discriminator, Generator, latents
+    from gan.training.config import PRESETS, TrainConfig
 
 __all__ = [
     "FITS",
@@ -42,3 +57,34 @@ __all__ = [
     "save",
     "to_uint8",
 ]
+
+_HOMES = {
+    "gan.checkpoints.folder": ("list_checkpoints", "load", "save"),
+    "gan.checkpoints.record": ("Checkpoint",),
+    "gan.data.images": ("FITS", "fit_image", "from_uint8", "image_grid", "open_image", "read_poster", "to_uint8"),
+    "gan.data.posters": ("PosterSet", "load_posters"),
+    "gan.errors": (
+        "CheckpointError",
+        "DataError",
+        "ImageError",
+        "MetricsUnavailableError",
+        "PosterLensError",
+        "TrainingError",
+    ),
+    "gan.networks.config": ("ModelConfig",),
+    "gan.networks.dcgan": ("Discriminator", "Generator", "latents"),
+    "gan.training.config": ("PRESETS", "TrainConfig"),
+}
+_HOME_OF = {name: home for home, names in _HOMES.items() for name in names}
+
+
+def __getattr__(name: str) -> Any:
+    if name not in _HOME_OF:
+        raise AttributeError(f"module {__name__!r} has no attribute {name!r}")
+    value = getattr(import_module(_HOME_OF[name]), name)
+    globals()[name] = value
+    return value
+
+
+def __dir__() -> list[str]:
+    return sorted({*globals(), *__all__})

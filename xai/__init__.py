@@ -2,22 +2,30 @@
 
     checkpoint = gan.load("checkpoints/dcgan-64")
     score = xai.Score(checkpoint.discriminator)
-    method = xai.attribution("deepshap", score, reference=xai.reference("grey"))
+    method = xai.attribution("deepshap", score, reference=xai.reference("grey",))
     explanation = method.attribute(image)               # (1, 3, 64, 64)
     trust = xai.examine(method, image, explanation)     # whether to believe it
 
 A method, a reference, a check and a network of one's own fit in as well (docs/extending.md).
+
+Networks are imported when a name is first used, so that `import xai` costs nothing.
 """
 
-from xai.errors import ExplanationError
-from xai.generator.blame import Blame, blame
-from xai.methods import METHODS, attribution, register
-from xai.methods.base import Attribution, Explanation
-from xai.methods.references import REFERENCES, Reference, reference
-from xai.networks.hooks import activations, capture, edit, private_copy, run_from
-from xai.networks.score import Score
-from xai.trust.agreement import Agreement, compare
-from xai.trust.verdict import Trust, examine
+from __future__ import annotations
+
+from importlib import import_module
+from typing import TYPE_CHECKING, Any
+
+if TYPE_CHECKING:
+    from xai.errors import ExplanationError
+    from xai.generator.blame import Blame, blame
+    from xai.methods import METHODS, attribution, register
+    from xai.methods.base import Attribution, Explanation
+    from xai.methods.references import REFERENCES, Reference, reference
+    from xai.networks.hooks import activations, capture, edit, private_copy, run_from
+    from xai.networks.score import Score
+    from xai.trust.agreement import Agreement, compare
+    from xai.trust.verdict import Trust, examine
 
 __all__ = [
     "METHODS",
@@ -42,3 +50,28 @@ __all__ = [
     "register",
     "run_from",
 ]
+
+_HOMES = {
+    "xai.errors": ("ExplanationError",),
+    "xai.generator.blame": ("Blame", "blame"),
+    "xai.methods": ("METHODS", "attribution", "register"),
+    "xai.methods.base": ("Attribution", "Explanation"),
+    "xai.methods.references": ("REFERENCES", "Reference", "reference"),
+    "xai.networks.hooks": ("activations", "capture", "edit", "private_copy", "run_from"),
+    "xai.networks.score": ("Score",),
+    "xai.trust.agreement": ("Agreement", "compare"),
+    "xai.trust.verdict": ("Trust", "examine"),
+}
+_HOME_OF = {name: home for home, names in _HOMES.items() for name in names}
+
+
+def __getattr__(name: str) -> Any:
+    if name not in _HOME_OF:
+        raise AttributeError(f"module {__name__!r} has no attribute {name!r}")
+    value = getattr(import_module(_HOME_OF[name]), name)
+    globals()[name] = value
+    return value
+
+
+def __dir__() -> list[str]:
+    return sorted({*globals(), *__all__})

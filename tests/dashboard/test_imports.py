@@ -1,0 +1,45 @@
+"""What is imported before the first page is painted."""
+
+from __future__ import annotations
+
+import ast
+import subprocess
+import sys
+from pathlib import Path
+
+import pytest
+
+import gan
+import xai
+
+HOUSE = Path(__file__).parents[2]
+HEAVY = ("torch", "captum", "shap", "lime", "skimage", "sklearn", "scipy", "pandas", "plotly.graph_objs._figure")
+
+
+def loaded_by(statements: list[str]) -> list[str]:
+    """The heavy libraries that are there after these imports, in a fresh process."""
+    code = "\n".join([*statements, "import sys", f"print(*[name for name in {HEAVY} if name in sys.modules])"])
+    run = subprocess.run([sys.executable, "-c", code], cwd=HOUSE, capture_output=True, text=True, check=True)
+    return run.stdout.split()
+
+
+def test_the_app_imports_nothing_heavy_before_it_paints() -> None:
+    tree = ast.parse((HOUSE / "dashboard/app.py").read_text())
+    imports = [ast.unparse(node) for node in tree.body if isinstance(node, ast.Import | ast.ImportFrom)]
+    assert len(imports) > 3
+    assert loaded_by(imports) == []
+
+
+@pytest.mark.parametrize("package", ["gan", "xai"])
+def test_importing_a_package_alone_imports_no_network_library(package: str) -> None:
+    assert loaded_by([f"import {package}"]) == []
+    assert loaded_by([f"import {package}; {package}.{'load' if package == 'gan' else 'Score'}"]) != []
+
+
+@pytest.mark.parametrize("package", [gan, xai])
+def test_every_public_name_is_found_where_the_package_says(package: object) -> None:
+    assert sorted(package._HOME_OF) == sorted(package.__all__)  # type: ignore[attr-defined]
+    for name in package.__all__:  # type: ignore[attr-defined]
+        assert getattr(package, name) is not None
+    with pytest.raises(AttributeError, match="no attribute 'nonsense'"):
+        package.nonsense  # type: ignore[attr-defined]  # noqa: B018
