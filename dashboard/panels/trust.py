@@ -23,7 +23,9 @@ if TYPE_CHECKING:
 VERDICTS = {
     "trust": ("green", "check_circle", "trust"),
     "caution": ("orange", "warning", "caution"),
+    "no claim": ("grey", "info", "no claim"),
     "do not trust": ("red", "cancel", "do not trust"),
+    "nothing to judge": ("grey", "block", "nothing to judge"),
 }
 LEVELS = {
     "pass": ("green", "passed"),
@@ -51,8 +53,8 @@ def rank(trusted: dict[str, Trust], order: list[str], sorted_by_trust: bool) -> 
 
 def badge(trust: Trust) -> None:
     """The verdict and its reason."""
-    colour, icon, word = VERDICTS[trust.verdict]
-    st.markdown(f":{colour}-badge[:material/{icon}: {word}] {trust.reason}")
+    colour, icon, _ = VERDICTS[trust.verdict]
+    st.markdown(f":{colour}-badge[:material/{icon}: {trust.badge}] {trust.reason}")
 
 
 @st.dialog("Can this map be trusted?", width="large")
@@ -72,7 +74,8 @@ def show_evidence(name: str, trust: Trust) -> None:
     st.caption(RULE)
     for column, (fill, title) in zip(st.columns(2), FILLS.items(), strict=True):
         with column:
-            _curves(trust[f"curves_{fill}"].evidence, f"Insertion and deletion, {title}")
+            if f"curves_{fill}" in trust:
+                _curves(trust[f"curves_{fill}"].evidence, f"Insertion and deletion, {title}")
     st.caption(
         "Cells of the poster are masked (deletion, blue) or revealed (insertion, orange), those that speak most for "
         "real first; a good map pulls the two curves apart. Grey: cells in random order."
@@ -81,7 +84,8 @@ def show_evidence(name: str, trust: Trust) -> None:
     with left:
         _cascade(trust)
     with right:
-        _tiles(trust)
+        if "shapley" in trust:
+            _tiles(trust)
 
 
 def _line(result: CheckResult) -> str:

@@ -182,7 +182,9 @@ def digest_of(image: Tensor) -> str:
 def _trust_record(trust: Trust) -> dict[str, Any]:
     return {
         "verdict": trust.verdict,
+        "badge": trust.badge,
         "reason": trust.reason,
+        "resolution": trust.resolution,
         "checks": {
             result.check.key: {
                 "value": result.value,

@@ -85,7 +85,7 @@ influence. Within a poster, maps in the score's units share one colour scale; th
 <main>
 """
 ARTICLE = """{% macro badge(trust) -%}
-<span class="badge {{ trust.verdict | replace(" ", "-") }}">{{ trust.verdict }}</span>
+<span class="badge {{ trust.verdict | replace(" ", "-") }}">{{ trust.badge }}</span>
 {%- endmacro -%}
 <article id="{{ finding.stem }}">
 <h2>{{ finding.name }}</h2>

@@ -11,16 +11,38 @@ from __future__ import annotations
 
 from collections.abc import Callable, Mapping
 from dataclasses import dataclass
+from typing import Protocol
 
 import numpy as np
 from numpy.typing import NDArray
 
 from xai.errors import ExplanationError
+from xai.methods.base import Attribution, Explanation
 
 CELLS = 8  # a side of the common grid: 8 pixels of a 64 x 64 poster, about one of LIME's segments
 TOP = 0.1  # the strongest tenth of the cells
 
 Map = NDArray[np.float64]
+
+
+class Judged(Protocol):
+    """What has a verdict: xai.Trust."""
+
+    @property
+    def verdict(self) -> str: ...
+
+
+def in_consensus(
+    explained: Explanation | Attribution, trust: Judged | None = None, include_distrusted: bool = False
+) -> bool:
+    """Whether a map belongs into a consensus of maps, and into their disagreement.
+
+    Only maps whose values divide up the score say the same kind of thing. One that is "do not trust" is left out unless
+    ``include_distrusted``; one without a verdict (``trust`` None) is taken; an empty one has nothing to say.
+    """
+    if explained.claims != "score" or (trust is not None and trust.verdict == "nothing to judge"):
+        return False
+    return include_distrusted or trust is None or trust.verdict != "do not trust"
 
 
 @dataclass(frozen=True, eq=False)

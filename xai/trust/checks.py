@@ -21,17 +21,19 @@ from numpy.typing import NDArray
 from torch import Tensor
 
 from gan.progress import Progress
-from xai.methods.base import Attribution, Explanation
+from xai.methods.base import Attribution, Claim, Explanation
 from xai.methods.perturbation.coalitions import Blocks, Game, shapley
 from xai.methods.perturbation.segments import grid, segment
 from xai.methods.references import Reference, reference
+from xai.trust import robustness
 from xai.trust.agreement import coarse
-from xai.trust.faithfulness import curves, grid_correlation, normalised_infidelity, order_gain
+from xai.trust.faithfulness import CELLS, curves, grid_correlation, normalised_infidelity, order_gain
 from xai.trust.robustness import cascading_randomisation, sensitivity_max, stability
 
 Category = Literal["axiomatic", "estimation", "faithfulness", "robustness", "randomisation"]
 Level = Literal["pass", "doubt", "fail", "silent"]
 
+ALL_CLAIMS: tuple[Claim, ...] = ("score", "gradient", "response")
 GRID = 3  # tiles a side of which exact Shapley values are computed
 MASKS = 256  # for infidelity: LIME's first two blocks where it cuts 33 to 64 segments
 
@@ -48,6 +50,12 @@ class Subject:
     def size(self) -> tuple[int, int]:
         """(height, width) of the picture."""
         return self.image.shape[-2], self.image.shape[-1]
+
+    @property
+    def empty(self) -> bool:
+        """Whether the map is the same everywhere, or not finite: there is nothing to judge."""
+        heat = self.explanation.heat()
+        return not bool(np.isfinite(heat).all() and np.ptp(heat))
 
     @property
     def tiles(self) -> NDArray[np.float64]:
@@ -82,6 +90,8 @@ class Check:
     passes, fails : thresholds, both on the good side: as good as ``passes`` it passes, worse than ``fails`` it fails.
     essential : whether failing it alone means that the map is not to be trusted.
     applies : whether the check says something of a subject. cost : its part of the time, relative to the others.
+    judges : the kinds of claims that it judges. cells : a side of the grid on which it looks at a map, None where it
+        looks at single pixels or at none.
     """
 
     key: str
@@ -94,11 +104,24 @@ class Check:
     essential: bool = False
     applies: Callable[[Subject], bool] = lambda subject: True
     cost: float = 1.0
+    judges: tuple[Claim, ...] = ("score",)
+    cells: int | None = None
+
+    def resolution(self, size: tuple[int, int]) -> tuple[int, int] | None:
+        """(height, width) in pixels of the places that it tells apart in a picture of this size; None where none."""
+        if self.cells is None:
+            return None
+        height, width = (-(-side // self.cells) for side in size)
+        return height, width
 
     @property
     def higher(self) -> bool:
         """Whether higher values are better."""
         return self.passes > self.fails
+
+    def says_something_of(self, subject: Subject) -> bool:
+        """Whether the check judges what the subject's map claims, and applies to it."""
+        return subject.explanation.claims in self.judges and self.applies(subject)
 
     def __call__(self, subject: Subject, progress: Progress) -> CheckResult:
         """Measure a subject that it applies to."""
@@ -218,6 +241,7 @@ CHECKS: tuple[Check, ...] = (
         "seeds", "estimation", "Seed-to-seed correlation",
         "How alike the maps of other random seeds are: 1 is the same order of places each time.",
         seeds, passes=0.9, fails=0.7, essential=True, applies=lambda subject: subject.method.stochastic, cost=4,
+        judges=ALL_CLAIMS,
     ),
     Check(
         "r2", "estimation", "Fit of the linear model (R²)",
@@ -239,22 +263,23 @@ CHECKS: tuple[Check, ...] = (
         "Gain of the map's order of places, masked with the reference, in standard deviations of random orders: "
         "0: no better than random orders; above 2: unlikely by chance.",
         insertion_deletion(lambda subject: subject.method.reference), passes=2.0, fails=0.0, essential=True,
+        cells=CELLS,
     ),
     Check(
         "curves_blur", "faithfulness", "Insertion and deletion, blur",
         "Gain of the map's order of places, masked with a blurred (or grey) poster, in standard deviations of random "
         "orders: 0: no better than random orders; above 2: unlikely by chance.",
-        insertion_deletion(blurred), passes=2.0, fails=0.0,
+        insertion_deletion(blurred), passes=2.0, fails=0.0, cells=CELLS,
     ),
     Check(
         "best_order", "faithfulness", "Gain relative to the best order",
         "Gain of the map's order of 3 x 3 tiles over random orders, as a proportion of the best order's gain.",
-        best_order, passes=0.5, fails=0.0, cost=2,
+        best_order, passes=0.5, fails=0.0, cost=2, cells=GRID,
     ),
     Check(
         "shapley", "faithfulness", "Correlation with exact Shapley values",
         "Whether the map's sums over 3 x 3 tiles follow their exact values: 1 is the same, 0 unrelated.",
-        exact_values, passes=0.6, fails=0.0, essential=True, cost=0,
+        exact_values, passes=0.6, fails=0.0, essential=True, cost=0, cells=GRID,
     ),
     Check(
         "infidelity", "faithfulness", "Infidelity",
@@ -264,11 +289,12 @@ CHECKS: tuple[Check, ...] = (
     Check(
         "sensitivity", "robustness", "Maximum sensitivity",
         "How much the map changes when every pixel changes by at most 2 %, relative to the map: lower is better.",
-        sensitivity, passes=0.5, fails=1.0, cost=3,
+        sensitivity, passes=0.5, fails=1.0, cost=3, judges=ALL_CLAIMS,
     ),
     Check(
         "randomisation", "randomisation", "Similarity after weight randomisation",
         "Rank correlation with the map of a network whose weights were shuffled: a map that stays explains nothing.",
         randomisation, passes=0.5, fails=0.8, essential=True, cost=4,
+        judges=ALL_CLAIMS, cells=robustness.CELLS,
     ),
 )  # fmt: skip
