@@ -20,6 +20,7 @@ import numpy as np
 from numpy.typing import NDArray
 
 from gan.data.posters import is_held_out
+from gan.data.rows import Images
 
 MAX_DISTANCE = 16  # bits of 64; two different posters differ in 32 on average
 MIN_CORRELATION = 0.9  # below it: same series, or two dark pictures with a bright middle
@@ -47,7 +48,7 @@ class DuplicatePair:
 
 
 def near_duplicates(
-    images: NDArray[np.uint8], max_distance: int = MAX_DISTANCE, min_correlation: float = MIN_CORRELATION
+    images: Images, max_distance: int = MAX_DISTANCE, min_correlation: float = MIN_CORRELATION
 ) -> list[DuplicatePair]:
     """All pairs of uint8 RGB pictures (N, H, W, 3) that look alike, in order of their indices.
 
@@ -65,7 +66,7 @@ def near_duplicates(
     ]
 
 
-def thumbnails(images: NDArray[np.uint8]) -> NDArray[np.uint8]:
+def thumbnails(images: Images) -> NDArray[np.uint8]:
     """Grey thumbnails (N, 32, 32) of uint8 RGB pictures (N, H, W, 3), each pixel the mean of what it covers."""
     small = np.empty((len(images), SIDE, SIDE), np.uint8)
     down, across = _area_means(images.shape[1]), _area_means(images.shape[2])

@@ -32,6 +32,7 @@ from gan.data.archives import METADATA, open_source, read_metadata
 from gan.data.decoding import map_ahead
 from gan.data.images import open_image
 from gan.data.posters import PosterSet, evenly_spaced
+from gan.data.rows import Images
 from gan.errors import DataError
 from gan.files import write_file
 
@@ -65,7 +66,7 @@ class Packer:
     table : content of metadata.csv, or None. progress : whether to draw a bar.
     """
 
-    images: NDArray[np.uint8]
+    images: Images
     rows: Sequence[int]
     names: Sequence[str]
     table: bytes | None

@@ -25,6 +25,7 @@ from torch import Tensor
 from gan.data.archives import METADATA, is_picture, open_source, read_metadata
 from gan.data.decoding import DecodeJob, decode_once
 from gan.data.images import FITS, Fit, Size, height_width, scale
+from gan.data.rows import Images, select_rows
 from gan.errors import DataError
 from gan.files import cache_directory, name_bytes
 from gan.progress import Progress
@@ -36,7 +37,8 @@ HELD_OUT = 0.05  # proportion of the posters that are not trained on
 class PosterSet:
     """Posters of one size.
 
-    images : uint8 RGB (N, H, W, 3), usually a read-only memory map.
+    images : uint8 RGB (N, H, W, 3): a read-only memory map, or rows of one (gan.data.rows), which are read as they are
+        indexed.
     names : file names within the source, in order.
     genres : the known genres of each poster, () where there is no metadata.
     broken : names of files that could not be read, each with the reason.
@@ -45,7 +47,7 @@ class PosterSet:
     only_genres : genres by which the posters were selected; () for all posters.
     """
 
-    images: NDArray[np.uint8]
+    images: Images
     names: tuple[str, ...]
     genres: tuple[tuple[str, ...], ...]
     broken: tuple[tuple[str, str], ...] = ()
@@ -61,10 +63,10 @@ class PosterSet:
         return len(self.names)
 
     def select(self, indices: Sequence[int] | NDArray[np.intp]) -> PosterSet:
-        """The posters at these indices, in this order; their pixels are copied."""
+        """The posters at these indices, in this order; their pixels stay where they are."""
         return replace(
             self,
-            images=self.images[np.asarray(indices, np.intp)],
+            images=select_rows(self.images, indices),
             names=tuple(self.names[i] for i in indices),
             genres=tuple(self.genres[i] for i in indices),
             complete=tuple(self.complete[i] for i in indices),
@@ -120,7 +122,7 @@ class PosterSet:
         return self.select(np.flatnonzero(~held_out)), self.select(np.flatnonzero(held_out))
 
     def tensor(self, indices: Sequence[int] | NDArray[np.intp] | Tensor) -> Tensor:
-        """Float32 (n, 3, H, W) in [-1, 1] of these posters."""
+        """Float32 (n, 3, H, W) in [-1, 1] of these posters; only they are read."""
         return scale(torch.from_numpy(np.ascontiguousarray(self.images[np.asarray(indices)])))
 
 
