@@ -182,11 +182,11 @@ def _from_noise(checkpoint: gan.Checkpoint, kind: str, noise: Noise) -> Subject:
 
 
 def _from_folder(checkpoint: gan.Checkpoint, posters: gan.PosterSet) -> Subject:
-    from gan.data.posters import is_held_out
+    from gan.data.hold_out import is_key_held_out
 
     index = _number_with_dice("Poster number", "poster", len(posters) - 1, f"0 to {len(posters) - 1}, by file name.")
     name, genres = posters.names[index], ", ".join(posters.genres[index])
-    seen = "never trained on" if is_held_out(name) else "seen in training"
+    seen = "never trained on" if is_key_held_out(posters.split_keys[index]) else "seen in training"
     caption = " · ".join(filter(None, [name, genres, seen]))
     return _subject(checkpoint, POSTER, name, caption, posters.tensor([index]))
 

@@ -75,7 +75,7 @@ def without_duplicates(posters: PosterSet, chosen: argparse.Namespace) -> Sequen
         kept = near_duplicates.without_duplicates(len(posters), pairs, posters.complete)
     if chosen.duplicates:
         write_file(chosen.duplicates, near_duplicates.pairs_table(posters.names, pairs, kept))
-    across = sum(pair.crosses_split(posters.names) for pair in pairs)
+    across = sum(pair.crosses_split(posters.split_keys) for pair in pairs)
     print(f"{len(pairs)} pairs of near-duplicates, {across} of them across training and held-out")
     if chosen.drop_duplicates:
         print(f"{len(posters) - len(kept)} near-duplicates left out")

@@ -19,7 +19,7 @@ from dataclasses import dataclass
 import numpy as np
 from numpy.typing import NDArray
 
-from gan.data.posters import is_held_out
+from gan.data.hold_out import is_key_held_out, split_keys
 from gan.data.rows import Images
 
 MAX_DISTANCE = 16  # bits of 64; two different posters differ in 32 on average
@@ -42,9 +42,9 @@ class DuplicatePair:
     distance: int
     correlation: float
 
-    def crosses_split(self, names: Sequence[str]) -> bool:
-        """Whether one of the two posters is trained on and the other one held out."""
-        return is_held_out(names[self.first]) != is_held_out(names[self.second])
+    def crosses_split(self, split_keys: Sequence[str]) -> bool:
+        """Whether one of the two posters is trained on and the other one held out (PosterSet.split_keys)."""
+        return is_key_held_out(split_keys[self.first]) != is_key_held_out(split_keys[self.second])
 
 
 def near_duplicates(
@@ -146,13 +146,13 @@ def pairs_table(names: Sequence[str], pairs: Iterable[DuplicatePair], kept: Iter
 
     names : of all posters. kept : indices of those that are not left out.
     """
-    remaining = set(kept)
+    remaining, keys = set(kept), split_keys(names)
     table = io.StringIO(newline="")
     writer = csv.writer(table, lineterminator="\n")
     writer.writerow(["first", "second", "distance", "correlation", "across_the_split", "left_out"])
     for pair in pairs:
         both = (pair.first, pair.second)
-        across = "yes" if pair.crosses_split(names) else "no"
+        across = "yes" if pair.crosses_split(keys) else "no"
         left_out = "|".join(names[index] for index in both if index not in remaining)
         writer.writerow([*(names[index] for index in both), pair.distance, f"{pair.correlation:.4f}", across, left_out])
     return table.getvalue().encode("utf-8", "backslashreplace")

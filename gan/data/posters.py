@@ -11,11 +11,10 @@ How pictures are decoded and cached: gan/data/decoding.py.
 
 from __future__ import annotations
 
-import hashlib
 from collections import Counter
 from collections.abc import Sequence
 from dataclasses import dataclass, replace
-from pathlib import Path, PurePosixPath
+from pathlib import Path
 
 import numpy as np
 import torch
@@ -24,13 +23,12 @@ from torch import Tensor
 
 from gan.data.archives import METADATA, is_picture, open_source, read_metadata
 from gan.data.decoding import DecodeJob, decode_once
+from gan.data.hold_out import is_key_held_out, split_keys
 from gan.data.images import FITS, Fit, Size, height_width, scale
 from gan.data.rows import Images, select_rows
 from gan.errors import DataError
-from gan.files import cache_directory, name_bytes
+from gan.files import cache_directory
 from gan.progress import Progress
-
-HELD_OUT = 0.05  # proportion of the posters that are not trained on
 
 
 @dataclass(frozen=True)
@@ -45,6 +43,7 @@ class PosterSet:
     complete : for each poster whether ``genres`` names all that it has; by default where it names any.
     fit : how pictures were brought to size (gan.data.images.FITS).
     only_genres : genres by which the posters were selected; () for all posters.
+    split_keys : what decides on which side of the split each poster is (gan.data.hold_out); by default the names alone.
     """
 
     images: Images
@@ -54,10 +53,13 @@ class PosterSet:
     complete: tuple[bool, ...] = ()
     fit: Fit = "crop"
     only_genres: tuple[str, ...] = ()
+    split_keys: tuple[str, ...] = ()
 
     def __post_init__(self) -> None:
         if not self.complete:
             object.__setattr__(self, "complete", tuple(bool(genres) for genres in self.genres))
+        if len(self.split_keys) != len(self.names):
+            object.__setattr__(self, "split_keys", split_keys(self.names))
 
     def __len__(self) -> int:
         return len(self.names)
@@ -70,6 +72,7 @@ class PosterSet:
             names=tuple(self.names[i] for i in indices),
             genres=tuple(self.genres[i] for i in indices),
             complete=tuple(self.complete[i] for i in indices),
+            split_keys=tuple(self.split_keys[i] for i in indices),
         )
 
     def evenly(self, count: int, round_down: bool = False) -> PosterSet:
@@ -115,11 +118,16 @@ class PosterSet:
     def split(self) -> tuple[PosterSet, PosterSet]:
         """(training, held out), about 95 and 5 % of the posters.
 
-        The side of a poster depends on its file name alone (:func:`is_held_out`): it is the same on every machine, in
-        any folder and format, and whatever else is in the data set.
+        The side of a poster depends on its name in the whole data set (gan.data.hold_out): it is the same on every
+        machine, in a folder and in a zip, in any format, and for a selection of the posters.
         """
-        held_out = np.array([is_held_out(name) for name in self.names], bool)
+        held_out = self.held_out
         return self.select(np.flatnonzero(~held_out)), self.select(np.flatnonzero(held_out))
+
+    @property
+    def held_out(self) -> NDArray[np.bool_]:
+        """For each poster (N,) whether it is held out from training."""
+        return np.array([is_key_held_out(key) for key in self.split_keys], bool)
 
     def tensor(self, indices: Sequence[int] | NDArray[np.intp] | Tensor) -> Tensor:
         """Float32 (n, 3, H, W) in [-1, 1] of these posters; only they are read."""
@@ -133,16 +141,6 @@ def evenly_spaced(length: int, count: int, round_down: bool = False) -> NDArray[
     """
     places = np.linspace(0, length - 1, min(count, length))
     return (places if round_down else places.round()).astype(np.intp)
-
-
-def is_held_out(name: str) -> bool:
-    """Whether a poster with this file name is held out from training: 5 % of names, by SHA-256.
-
-    Neither folder nor suffix counts: a poster that was packed as WebP stays on its side. (Each name is hashed as if it
-    ended in .webp, as those of the shipped checkpoints' posters do.)
-    """
-    digest = hashlib.sha256(name_bytes(PurePosixPath(name).stem + ".webp")).digest()
-    return int.from_bytes(digest[:8], "big") < HELD_OUT * 2**64
 
 
 def load_posters(

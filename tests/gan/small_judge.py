@@ -12,7 +12,7 @@ from torch import Tensor, nn
 from torch.nn.functional import adaptive_avg_pool2d
 
 from gan import MetricsUnavailableError, ModelConfig
-from gan.data.posters import is_held_out
+from gan.data.hold_out import is_held_out
 from gan.evaluation import features
 
 

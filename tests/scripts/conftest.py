@@ -6,7 +6,7 @@ from pathlib import Path
 import pytest
 from PIL import Image
 
-from gan.data.posters import is_held_out
+from gan.data.hold_out import is_held_out
 from gan.data.synthetic import write_folder
 from tests.gan.small_judge import write_posters
 from tests.scripting import script

@@ -12,7 +12,7 @@ import pytest
 
 import gan
 from gan import progress
-from gan.data.posters import is_held_out
+from gan.data.hold_out import is_held_out
 from gan.evaluation import report
 from tests.gan.small_judge import Judge
 from tests.scripting import one_sentence

@@ -14,7 +14,7 @@ from PIL import Image
 from safetensors.torch import load_file
 
 import gan
-from gan.data.posters import is_held_out
+from gan.data.hold_out import is_held_out
 from gan.evaluation import report
 from gan.evaluation.calibration import calibrated, shift_logits
 from gan.evaluation.metrics import METRICS

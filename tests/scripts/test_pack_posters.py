@@ -12,7 +12,7 @@ from PIL import Image
 
 from gan import load_posters
 from gan.curation import packing
-from gan.data.posters import is_held_out
+from gan.data.hold_out import is_held_out
 from gan.data.synthetic import draw_poster
 from tests.scripting import script
 

@@ -3,7 +3,7 @@
 from __future__ import annotations
 
 from gan.curation.packing import LOWEST, packed_names, quality_for
-from gan.data.posters import is_held_out
+from gan.data.hold_out import is_held_out
 
 
 def test_names_that_differ_only_in_their_format_stay_apart_and_on_their_side() -> None:

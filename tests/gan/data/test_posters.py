@@ -17,7 +17,7 @@ from PIL import Image
 from gan import DataError, PosterSet, fit_image, load_posters, open_image
 from gan.data import archives, decoding
 from gan.data.decoding import map_ahead
-from gan.data.posters import is_held_out
+from gan.data.hold_out import is_held_out
 from gan.files import write_file
 
 
@@ -435,33 +435,6 @@ def test_another_word_for_labels_is_refused(tmp_path: Path) -> None:
         DataError, match=r'^The labels of a\.png in metadata\.csv must be full or partial, not "most"\.$'
     ):
         load(folder)
-
-
-def test_about_one_poster_in_twenty_is_held_out() -> None:
-    share = sum(is_held_out(f"{number}.jpg") for number in range(20_000)) / 20_000
-    assert 0.045 < share < 0.055
-
-
-def test_which_posters_are_held_out_never_changes() -> None:
-    """The first of these were kept out of the training of the first shipped checkpoint."""
-    assert is_held_out("tt0005557.webp")
-    assert is_held_out("tt0010247.webp")
-    assert not is_held_out("tt0002461.webp")
-    assert not is_held_out("tt0002544.webp")
-    assert is_held_out("poster-000012.jpg")
-    assert not is_held_out("poster-000003.jpg")
-
-
-def test_a_poster_is_held_out_by_its_file_name_alone() -> None:
-    for number in range(200):
-        name = f"{number}.jpg"
-        assert is_held_out(name) == is_held_out(f"some/other/folder/{name}")
-
-
-def test_a_poster_stays_on_its_side_in_another_format() -> None:
-    for number in range(200):
-        sides = {is_held_out(f"{number}{suffix}") for suffix in (".jpg", ".png", ".webp", ".JPEG")}
-        assert len(sides) == 1
 
 
 def test_a_split_parts_the_posters(posters: PosterSet) -> None:

@@ -9,7 +9,7 @@ import torch
 from skimage.metrics import peak_signal_noise_ratio, structural_similarity
 
 from gan import to_uint8
-from gan.data.posters import is_held_out
+from gan.data.hold_out import is_held_out
 from gan.data.synthetic import draw_poster
 from gan.upscaling.quality import enlarge_by, measure, psnr, ssim
 from gan.upscaling.resampling import KERNELS, resample
