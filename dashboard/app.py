@@ -11,6 +11,7 @@ import streamlit as st
 from dashboard import links, sidebar, ui
 from dashboard.cached import networks
 from dashboard.pages import PAGES
+from dashboard.panels import posters
 from dashboard.settings import settings
 from dashboard.subject import hand_over
 
@@ -25,6 +26,11 @@ page = st.navigation(
 )
 links.follow_old(page)
 st.html(ui.STYLE)
+# What needs no network is drawn at once; all that is heavy is imported behind it.
+current = PAGES[page.url_path or "start"]
+ui.head(current)
+if current.file == "start":
+    posters.show_shipped()
 with st.spinner("Waking up the networks"):
     networks.warm_up()
 selection = sidebar.choose()

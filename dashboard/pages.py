@@ -10,12 +10,16 @@ from dataclasses import dataclass
 
 @dataclass(frozen=True)
 class Page:
-    """file : its script in app_pages/, and its address. icon : of Material Symbols. question : what it answers."""
+    """file : its script in app_pages/, and its address. icon : of Material Symbols. question : what it answers.
+
+    heading : above the page, where that is not the title.
+    """
 
     file: str
     title: str
     icon: str
     question: str
+    heading: str = ""
 
     @property
     def path(self) -> str:
@@ -23,7 +27,10 @@ class Page:
 
 
 _ALL = (
-    Page("start", "Start", "home", "A GAN learned to paint movie posters: what does it see, and what does it draw?"),
+    Page(
+        "start", "Start", "home", "A GAN learned to paint movie posters: what does it see, and what does it draw?",
+        heading="PosterLens",
+    ),
     Page(
         "compare", "Compare", "compare",
         "Which parts of this poster speak for real, which for fake, and can the maps be trusted?",

@@ -35,9 +35,9 @@ STYLE = """<style>
 </style>"""
 
 
-def head(page: Page, title: str = "") -> None:
+def head(page: Page) -> None:
     """Title of a page, and the question that it answers."""
-    st.title(title or page.title)
+    st.title(page.heading or page.title)
     st.caption(page.question)
 
 
@@ -177,7 +177,7 @@ def choose_unit(maps: Any, key: str, sort: str, shared: bool, effects: Any = Non
     Hovering shows a unit's mean response, and its effect (U,) in grey levels where that is known.
     """
     from xai.networks.layers import mean_responses, order_units
-    from xai.render import data_uri, map_colours, shrink, sprite
+    from xai.render import map_colours, shrink, sprite
 
     last, order = len(maps) - 1, order_units(maps, sort, effects)  # type: ignore[arg-type]  # one of map_controls
     clamp(key, last)
@@ -190,9 +190,9 @@ def choose_unit(maps: Any, key: str, sort: str, shared: bool, effects: Any = Non
         return f"filter {index}: mean response {means[index]:+.3f}{effect}"
 
     sprite_grid(
-        data_uri(sheet.pixels), labels=[f"filter {index}" for index in order], notes=[note(index) for index in order],
-        columns=sheet.columns, cell=sheet.cell, selected=order.index(unit),
-        on_pick=lambda place: st.session_state.update({key: order[place]}), key=f"{key}_grid",
+        sheet, labels=[f"filter {index}" for index in order], notes=[note(index) for index in order],
+        selected=order.index(unit), on_pick=lambda place: st.session_state.update({key: order[place]}),
+        key=f"{key}_grid",
     )  # fmt: skip
     return unit
 

@@ -10,7 +10,7 @@ import io
 import math
 from collections.abc import Collection, Mapping
 from dataclasses import dataclass
-from typing import Literal, TypeVar
+from typing import TypeVar
 
 import numpy as np
 from numpy.typing import ArrayLike, NDArray
@@ -113,12 +113,14 @@ class Sprite:
 
 
 def sprite(cells: Pixels, columns: int | None = None) -> Sprite:
-    """Lay cells (N, h, w, 3) out at native size; empty places at the end are black."""
+    """Lay cells (N, h, w, 3) out at native size; the last one fills empty places at the end.
+
+    Where the browser shrinks the sheet, what lies beside a cell shines through at its edge: black would be seen.
+    """
     count, height, width, _ = cells.shape
     columns = columns or max(1, math.ceil(math.sqrt(count)))
     rows = math.ceil(count / columns)
-    padded = np.zeros((rows * columns, height, width, 3), np.uint8)
-    padded[:count] = cells
+    padded = np.concatenate([cells, np.repeat(cells[-1:], rows * columns - count, 0)])
     sheet = padded.reshape(rows, columns, height, width, 3).transpose(0, 2, 1, 3, 4)
     return Sprite(sheet.reshape(rows * height, columns * width, 3), count, columns, (height, width))
 
@@ -142,15 +144,15 @@ def png(picture: Pixels) -> bytes:
     return buffer.getvalue()
 
 
-def data_uri(picture: Pixels, kind: Literal["PNG", "WEBP"] = "PNG") -> str:
-    """A picture (H, W, 3) as a data: address for the browser; WebP is a fourth of the size, and nearly the same."""
-    content = png(picture) if kind == "PNG" else _webp(picture)
-    return f"data:image/{kind.lower()};base64," + base64.b64encode(content).decode()
+def data_uri(picture: Pixels) -> str:
+    """A picture (H, W, 3) as a data: address for the browser."""
+    return "data:image/png;base64," + base64.b64encode(png(picture)).decode()
 
 
-def _webp(picture: Pixels) -> bytes:
+def webp(picture: Pixels) -> bytes:
+    """WebP bytes of an RGB picture (H, W, 3): a fourth of a PNG's, and nearly the same."""
     buffer = io.BytesIO()
-    Image.fromarray(picture).save(buffer, "WEBP", quality=92, method=2)
+    Image.fromarray(picture).save(buffer, "WEBP", quality=85, method=2)
     return buffer.getvalue()
 
 

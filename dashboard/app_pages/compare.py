@@ -2,12 +2,9 @@
 
 import streamlit as st
 
-from dashboard import ui
-from dashboard.pages import PAGES
 from dashboard.panels import comparisons, maps, trust
 from dashboard.subject import require
 
-ui.head(PAGES["compare"])
 subject = require("discriminator")
 request = maps.choose_question(subject)
 view = maps.choose_view(subject.checkpoint.config.resolution)

@@ -6,13 +6,11 @@ import gan
 from dashboard import sidebar, ui
 from dashboard.cached import networks
 from dashboard.components.sprite_grid import sprite_grid
-from dashboard.pages import PAGES
 from dashboard.subject import require
 from xai.collection import similarity
 from xai.networks.layers import active_fraction
-from xai.render import data_uri, diverging, enlarge_map, limit, overlay, sprite
+from xai.render import diverging, enlarge_map, limit, overlay, sprite
 
-ui.head(PAGES["discriminator"])
 subject = require("discriminator")
 checkpoint = subject.checkpoint
 
@@ -49,9 +47,8 @@ def show_alike(real: bool) -> None:
     sheet = sprite(gan.to_uint8(images[alike.indices]), columns=6)
     found = zip(alike.indices, alike.similarity, strict=True)
     sprite_grid(
-        data_uri(sheet.pixels),
-        labels=[f"{kind} {numbers[index]}, similarity {value:.2f}" for index, value in found],
-        columns=6, per_row=6, cell=sheet.cell, selected=-1, on_pick=lambda place: show(numbers[alike.indices[place]]),
+        sheet, labels=[f"{kind} {numbers[index]}, similarity {value:.2f}" for index, value in found],
+        per_row=6, on_pick=lambda place: show(numbers[alike.indices[place]]),
         key="alike_grid", title="posters that look alike", smallest=100, most="none",
     )  # fmt: skip
     st.caption(

@@ -5,7 +5,6 @@ import streamlit as st
 import gan
 from dashboard import sidebar, ui
 from dashboard.cached import filters, networks
-from dashboard.pages import PAGES
 from dashboard.panels import ablation, contributions, painting
 from dashboard.panels import filters as panel
 from dashboard.subject import require
@@ -20,7 +19,6 @@ SECTIONS = {
 }
 ONLY_ACTIVATIONS = "Choose a layer with a star: filters are measured after their activation function."
 
-ui.head(PAGES["generator"])
 subject = require("generator")
 checkpoint = subject.checkpoint
 noise = sidebar.noise_of(subject)

@@ -2,27 +2,32 @@
 
 import streamlit as st
 
+import gan
 from dashboard import sidebar, ui
-from dashboard.cached import latents
+from dashboard.cached import latents, networks
+from dashboard.components import media
 from dashboard.components.scrubber import scrubber
-from dashboard.pages import PAGES
 from dashboard.panels import contributions, directions, genres, inversion
 from dashboard.panels import latents as panel
 from dashboard.subject import require, unconditioned
 from xai.render import grey, limit
 
-ui.head(PAGES["latent"])
 subject = require("generator")
 checkpoint = subject.checkpoint
 noise = sidebar.noise_of(subject)
 
+place = st.container()  # the sweeps take some seconds: the poster first, then everything else
+with place:
+    st.subheader("Scrub through all of them")
+    controls, view = st.container(), st.empty()
+if not latents.has_atlas(checkpoint, noise):
+    with view.container(width=420):
+        ui.picture(gan.to_uint8(networks.generated(checkpoint, noise))[0], "this poster; its sweeps follow")
+
 sensitivity = latents.sensitivity(checkpoint, noise)
 if "latent" not in st.session_state and "latent" not in st.query_params:
     st.session_state["latent"] = int(sensitivity.rms.argmax())
-st.subheader("Scrub through all of them")
-index = st.slider("Latent dimension", 0, checkpoint.config.latent - 1, key="latent", bind="query-params")
-
-place = st.empty()  # the sweeps take some seconds: everything else first
+index = controls.slider("Latent dimension", 0, checkpoint.config.latent - 1, key="latent", bind="query-params")
 
 left, right = st.columns([5, 2], gap="medium")
 with left:
@@ -66,14 +71,18 @@ def choose_dimension(index: int) -> None:
     st.session_state["latent"] = index
 
 
-with place.container(), ui.error_boundary("The sweeps"):
+with place, ui.error_boundary("The sweeps"):
     with ui.progress_bar("Painting every latent dimension at eleven values") as progress:
         sheet = latents.atlas(checkpoint, noise, progress)
-    scrubber(
-        sheet.uri, sheet.columns, sheet.cell, sheet.steps, sheet.now, sheet.heat, index, choose_dimension, key="atlas"
-    )
+    with view.container():
+        scrubber(
+            media.address(sheet.content, "image/webp", "atlas"), sheet.columns, sheet.cell, sheet.steps, sheet.now,
+            sheet.heat, index, choose_dimension, key="atlas",
+        )  # fmt: skip
+    width = checkpoint.config.size[1]
+    reduced = f" The sweeps are shown at {sheet.cell[1]} of {width} pixels across." if sheet.cell[1] < width else ""
     st.caption(
-        "Move over the picture to change the value from -3 to 3; point at a square to take another dimension. The "
+        "Move over the picture to change the value from -3 to 3; click a square to take another dimension. The "
         "redder the square, the more its dimension can change this poster over the whole range; the table below goes "
-        "by the gradient at the value that it has now. Everything else stays as it is."
+        f"by the gradient at the value that it has now. Everything else stays as it is.{reduced}"
     )

@@ -2,13 +2,10 @@
 
 import streamlit as st
 
-from dashboard import ui
 from dashboard.cached import filters
-from dashboard.pages import PAGES
 from dashboard.panels import pruning
 from dashboard.subject import require
 
-ui.head(PAGES["prune"])
 subject = require("generator")
 checkpoint = subject.checkpoint
 ranking, percent = pruning.choose_share(filters.filters_table(checkpoint))

@@ -3,41 +3,20 @@
 import streamlit as st
 
 import gan
-from dashboard import sidebar, ui
+from dashboard import ui
 from dashboard.cached import networks
-from dashboard.components.sprite_grid import sprite_grid
 from dashboard.pages import PAGES
-from dashboard.panels import quality
+from dashboard.panels import posters, quality
 from dashboard.subject import selected, unconditioned
 from gan.upscaling.network import LABEL
-from xai.render import data_uri, sprite
 
-SEEDS = range(12)
 ENLARGED_FROM = 64  # pixels across; what the upscaler was trained for
 
-ui.head(PAGES["start"], "PosterLens")
 subject, checkpoint = selected().subject, selected().checkpoint
 if checkpoint is None or checkpoint.generator is None:
     st.stop()
 
-pictures = gan.to_uint8(networks.generate(checkpoint.generator, SEEDS))
-st.subheader("Twelve posters that do not exist")
-sheet = sprite(pictures, columns=6)
-current = int(st.session_state.get("seed", 0)) if subject is not None and subject.noise is not None else -1
-sprite_grid(
-    data_uri(sheet.pixels),
-    labels=[f"seed {seed}" for seed in SEEDS],
-    columns=6,
-    cell=sheet.cell,
-    selected=current if current in SEEDS else -1,
-    on_pick=sidebar.show_seed,
-    key="start_grid",
-    title="generated posters",
-    smallest=110,
-    per_row=6,
-    most="none",
-)
-st.caption("Click one: every page is then about it.")
+posters.show_drawn(checkpoint)
 
 upscaler = networks.upscaler_folder()
 able = subject if checkpoint.config.resolution == ENLARGED_FROM else None

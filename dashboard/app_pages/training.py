@@ -4,12 +4,10 @@ import streamlit as st
 
 from dashboard import ui
 from dashboard.cached import networks
-from dashboard.pages import PAGES
 from dashboard.panels import training
 
 ALONE = "no other run"
 
-ui.head(PAGES["training"])
 found = networks.runs()
 if not found:
     st.info("No training log was found. Start a run with scripts/train.py; it shows here while it goes on.")

@@ -154,12 +154,12 @@ def _atlases() -> Cache:
 
 @dataclass(frozen=True, eq=False)
 class Sheet:
-    """A sprite as a data: address, ``columns`` cells (height, width) a row, and what the scrubber needs beside it.
+    """A sprite as a WebP file, ``columns`` cells (height, width) a row, and what the scrubber needs beside it.
 
     steps : the latent values of each row. now : those of this poster. heat : 0 to 1, each dimension's largest change.
     """
 
-    uri: str
+    content: bytes
     columns: int
     cell: tuple[int, int]
     steps: tuple[float, ...]
@@ -167,18 +167,25 @@ class Sheet:
     heat: list[float]
 
 
+def has_atlas(checkpoint: gan.Checkpoint, noise: Noise) -> bool:
+    """Whether ``atlas`` would answer at once."""
+    return (checkpoint.digest, noise.key) in _atlases()
+
+
 def atlas(checkpoint: gan.Checkpoint, noise: Noise, progress: Progress) -> Sheet:
-    """Every latent dimension of a poster at every step, as one picture."""
+    """Every latent dimension of a poster at every step, and at last the poster itself, as one picture."""
 
     def compute() -> Sheet:
+        import numpy as np
+
         from xai import render
         from xai.latents.sweeps import latent_sweeps
 
         sweeps = latent_sweeps(checkpoint.need_generator(), noise.z, progress=progress)
-        cells = render.shrink(sweeps.pixels.reshape(-1, *sweeps.pixels.shape[2:]))
-        sheet = render.sprite(cells)  # nearly square: browsers do not take pictures of any height
-        uri = render.data_uri(sheet.pixels, "WEBP")
-        return Sheet(uri, sheet.columns, sheet.cell, sweeps.steps, sweeps.now.tolist(), sweeps.reach.tolist())
+        cells = np.concatenate([sweeps.pixels.reshape(-1, *sweeps.pixels.shape[2:]), sweeps.poster[None]])
+        sheet = render.sprite(render.shrink(cells))  # nearly square: browsers do not take pictures of any height
+        content, now, heat = render.webp(sheet.pixels), sweeps.now.tolist(), sweeps.reach.tolist()
+        return Sheet(content, sheet.columns, sheet.cell, sweeps.steps, now, heat)
 
     sheet: Sheet = _atlases().get((checkpoint.digest, noise.key), compute)
     return sheet

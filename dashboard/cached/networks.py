@@ -10,6 +10,8 @@ page paints at once. What keys are made of: keys.py.
 from __future__ import annotations
 
 import gc
+import os
+from importlib import import_module
 from pathlib import Path
 from typing import TYPE_CHECKING, Any
 
@@ -45,16 +47,22 @@ def warm_up() -> None:
 
     Streamlit collects after every rerun; with torch loaded that costs a quarter of a second each time.
     """
-    import pandas
-    import plotly.graph_objects
-
-    import gan
-    import xai
-
+    # Threads that spin while they wait for each other take three times as long where other work shares the processor.
+    os.environ.setdefault("OMP_WAIT_POLICY", "PASSIVE")  # read when torch is imported
     # pandas too: plotly looks into it when it is half imported by another session's thread, and fails.
-    del gan, pandas, plotly, xai
+    for name in ("torch", "pandas", "plotly.graph_objects"):
+        import_module(name)
+    for package in (import_module("gan"), import_module("xai")):
+        for name in package.__all__:
+            getattr(package, name)
     gc.collect()
     gc.freeze()
+
+
+def checkpoint_folders() -> list[str]:
+    """The folders among them, in the same order; found without importing what loads them."""
+    names = sorted(path.parent.name for path in settings().checkpoints.glob("*/config.json"))
+    return sorted(names, key=is_studied, reverse=True)
 
 
 def checkpoint_names() -> list[str]:
@@ -62,7 +70,12 @@ def checkpoint_names() -> list[str]:
     import gan
 
     names = gan.list_checkpoints(settings().checkpoints)
-    return sorted(names, key=lambda name: not (folder(name) / "filters.npz").exists())
+    return sorted(names, key=is_studied, reverse=True)
+
+
+def is_studied(name: str) -> bool:
+    """Whether the filters of this checkpoint were studied."""
+    return (folder(name) / "filters.npz").exists()
 
 
 @st.cache_resource(max_entries=4, show_spinner="Loading the networks")

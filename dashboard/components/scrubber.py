@@ -1,7 +1,7 @@
 """Scrub through every latent dimension of one poster: one sprite, and nothing is sent to the server on the way.
 
-Drag over the picture, or move the slider, to set the value; point at a square, or use the arrow keys, to choose
-another dimension. Only "Show this dimension below" reports to the page.
+Drag over the picture, or move the slider, to set the value; click a square, or use the arrow keys, to choose another
+dimension. Only "Show this dimension below" reports to the page.
 """
 
 from __future__ import annotations
@@ -34,13 +34,24 @@ button.plain { border: 1px solid var(--st-border-color, #8888); border-radius: 6
 
 JS = """
 export default function ({ data, parentElement, setTriggerValue }) {
-  parentElement.querySelectorAll('.scrubber').forEach((old) => old.remove());
-  const { uri, columns, cell: [height, width], steps, now, heat, chosen } = data;
-  const home = (value) => {
+  const { chosen, ...atlas } = data;
+  const shown = JSON.stringify(atlas);
+  if (parentElement.scrubber?.shown !== shown) {
+    parentElement.querySelectorAll('.scrubber').forEach((old) => old.remove());
+    parentElement.scrubber = { shown, choose: build(atlas, chosen, parentElement) };
+  }
+  parentElement.scrubber.keep = (value) => setTriggerValue('kept', value);
+  parentElement.scrubber.choose(chosen);
+}
+
+function build(data, chosen, parentElement) {
+  const { uri, columns, cell: [height, width], steps, now, heat } = data;
+  const OWN = null;  // in place of a step: the poster's own value, which is hardly ever one of the steps
+  const nearest = (value) => {
     const away = steps.map((step) => Math.abs(step - now[value]));
     return away.indexOf(Math.min(...away));
   };
-  let value = chosen, step = home(chosen);
+  let value = chosen, step = OWN;
 
   const root = document.createElement('div');
   root.className = 'scrubber';
@@ -48,7 +59,7 @@ export default function ({ data, parentElement, setTriggerValue }) {
     <div class="left">
       <canvas class="picture" role="slider" tabindex="0" width="${width}" height="${height}"
         aria-label="the poster; arrow keys change the latent value"></canvas>
-      <input type="range" min="0" max="${steps.length - 1}" step="1" aria-label="the latent value">
+      <input type="range" min="0" max="${steps.length - 1}" step="any" aria-label="the latent value">
       <div class="ticks"><span>${steps[0]}</span><span>0</span><span>+${steps[steps.length - 1]}</span></div>
     </div>
     <div class="right">
@@ -68,7 +79,6 @@ export default function ({ data, parentElement, setTriggerValue }) {
     cell.setAttribute('role', 'radio');
     cell.setAttribute('aria-label', `dimension ${index}`);
     cell.style.setProperty('--heat', `${Math.round(70 * heat[index])}%`);
-    cell.onpointerenter = () => choose(index);
     cell.onfocus = () => choose(index);
     cell.onclick = () => choose(index);
     return cell;
@@ -76,19 +86,25 @@ export default function ({ data, parentElement, setTriggerValue }) {
   root.querySelector('.values').append(...cells);
 
   const draw = () => {
-    const cell = value * steps.length + step, column = cell % columns, row = Math.floor(cell / columns);
+    const cell = step === OWN ? now.length * steps.length : value * steps.length + step;
+    const column = cell % columns, row = Math.floor(cell / columns);
     if (sheet.complete) context.drawImage(sheet, column * width, row * height, width, height, 0, 0, width, height);
-    picture.setAttribute('aria-valuenow', steps[step]);
-    picture.setAttribute('aria-valuetext', `dimension ${value} at ${steps[step].toFixed(1)}`);
-    slider.value = step;
-    say.textContent = `dimension ${value} at ${steps[step].toFixed(1)} (this poster: ${now[value].toFixed(2)})`;
+    const at = step === OWN ? now[value].toFixed(2) : steps[step].toFixed(1);
+    picture.setAttribute('aria-valuenow', at);
+    picture.setAttribute('aria-valuetext', `dimension ${value} at ${at}`);
+    const first = steps[0], last = steps[steps.length - 1];
+    slider.value = step ?? ((now[value] - first) / (last - first)) * (steps.length - 1);
+    const beside = step === OWN ? ', as in this poster' : ` (this poster: ${now[value].toFixed(2)})`;
+    say.textContent = `dimension ${value} at ${at}${beside}`;
     cells.forEach((cell, index) => {
       cell.setAttribute('aria-checked', index === value);
       cell.tabIndex = index === value ? 0 : -1;
     });
   };
-  const choose = (index) => { if (index !== value) { value = index; step = home(index); draw(); } };
+  const choose = (index) => { if (index !== value) { value = index; step = OWN; draw(); } };
   const turn = (to) => { step = Math.max(0, Math.min(steps.length - 1, to)); draw(); };
+  const reset = () => { step = OWN; draw(); };
+  const by = (change) => turn((step ?? nearest(value)) + change);
 
   const at = (event) => {
     const box = picture.getBoundingClientRect();
@@ -96,10 +112,10 @@ export default function ({ data, parentElement, setTriggerValue }) {
   };
   picture.onpointermove = (event) => { if (event.pointerType === 'mouse' || event.buttons) at(event); };
   picture.onpointerdown = (event) => { picture.setPointerCapture(event.pointerId); at(event); };
-  slider.oninput = () => turn(Number(slider.value));
+  slider.oninput = () => turn(Math.round(Number(slider.value)));
   const keys = (event) => {
     const moves = {
-      ArrowRight: () => turn(step + 1), ArrowLeft: () => turn(step - 1), Home: () => turn(home(value)),
+      ArrowRight: () => by(1), ArrowLeft: () => by(-1), Home: reset,
       ArrowDown: () => choose(Math.min(now.length - 1, value + 1)), ArrowUp: () => choose(Math.max(0, value - 1)),
     };
     if (!(event.key in moves)) return;
@@ -114,11 +130,12 @@ export default function ({ data, parentElement, setTriggerValue }) {
     const next = cells[value + move];
     if (next) next.focus();
   };
-  root.querySelector('[data-do=reset]').onclick = () => turn(home(value));
-  root.querySelector('[data-do=keep]').onclick = () => setTriggerValue('kept', value);
+  root.querySelector('[data-do=reset]').onclick = reset;
+  root.querySelector('[data-do=keep]').onclick = () => parentElement.scrubber.keep(value);
   sheet.onload = draw;
   sheet.src = uri;
   draw();
+  return choose;
 }
 """
 
@@ -138,6 +155,9 @@ def scrubber(  # noqa: PLR0913 - a component's properties, all by keyword
 ) -> None:
     """Show a sprite: its cell number ``value * len(steps) + step``, row by row, is that value at that step.
 
+    After these comes the poster itself, from which the scrubber begins and to which Reset goes back. ``uri`` is the
+    sheet's address (media.address).
+
     Cells are ``cell`` (height, width) pixels, ``columns`` in a row.
 
     ``now`` are the poster's own values, ``heat`` (0 to 1) colours the squares, ``chosen`` is looked at first;
@@ -155,9 +175,9 @@ def scrubber(  # noqa: PLR0913 - a component's properties, all by keyword
             "uri": uri,
             "columns": columns,
             "cell": list(cell),
-            "steps": [float(step) for step in steps],
-            "now": [float(value) for value in now],
-            "heat": [float(share) for share in heat],
+            "steps": [round(float(step), 4) for step in steps],
+            "now": [round(float(value), 4) for value in now],
+            "heat": [round(float(share), 3) for share in heat],
             "chosen": chosen,
         },
         on_kept_change=kept,

@@ -5,19 +5,27 @@
 
 from __future__ import annotations
 
+import re
 from collections.abc import Callable, Sequence
 from typing import Any
 
 import streamlit as st
 
+from dashboard.components import media
+from xai.render import Sprite, png
+
+NUMBER = re.compile(r"[+-]?\d+(?:\.\d+)?%?")
+PLACE = "\0"  # of a number in a pattern; no text holds it
+
 CSS = """
 .sheet { display: flex; flex-direction: column; gap: 3px; max-height: var(--most); overflow-y: auto; padding: 3px; }
 .row { display: flex; gap: 3px; }
 .cell {
-  flex: 0 0 var(--side); aspect-ratio: var(--aspect); cursor: pointer; border-radius: 2px;
+  flex: 0 0 var(--side); height: var(--tall); cursor: pointer; border-radius: 2px;
   background-image: var(--sprite); image-rendering: pixelated; outline: 1px solid var(--st-border-color, #8885);
 }
-.cell:hover { outline: 2px solid var(--st-text-color, #888); }
+.still .cell { cursor: default; }
+.sheet:not(.still) .cell:hover { outline: 2px solid var(--st-text-color, #888); }
 .cell:focus-visible { outline: 3px solid var(--st-text-color, #888); }
 .cell[aria-selected="true"] { outline: 3px solid var(--st-primary-color, #e33); }
 .head { color: var(--st-text-color, #222); font: 0.85rem var(--st-font, sans-serif); padding-top: 0.5rem; }
@@ -28,24 +36,46 @@ CSS = """
 """
 
 JS = """
+// Fills each pattern with its row of values; what is not a pattern is a list already.
+const texts = ({ pattern, values, list }) => list ?? values.split('\\n').map((row) => {
+  const parts = row.split(' ');
+  let next = 0;
+  return pattern.replace(/\\u0000/g, () => parts[next++]);
+});
+
 export default function ({ data, parentElement, setTriggerValue }) {
-  const { uri, labels, notes, columns, aspect, selected, smallest, most, heads } = data;
-  parentElement.querySelectorAll('.sheet, .note').forEach((old) => old.remove());
+  const { selected, ...sheet } = data;
+  const shown = JSON.stringify(sheet);
+  if (parentElement.grid?.shown !== shown) {
+    parentElement.querySelectorAll('.sheet, .note').forEach((old) => old.remove());
+    parentElement.grid = { shown, ...build(sheet, parentElement) };
+  }
+  const grid = parentElement.grid;
+  grid.pick = (index) => setTriggerValue('picked', index);
+  grid.mark(selected);
+  const observer = new ResizeObserver(grid.lay);
+  observer.observe(parentElement.host ?? parentElement);
+  return () => observer.disconnect();
+}
+
+function build(data, parentElement) {
+  const { uri, columns, ratio, smallest, most, heads } = data;
+  const labels = texts(data.labels), notes = texts(data.notes);
   const rows = Math.ceil(labels.length / columns);
   const sheet = document.createElement('div');
   const note = document.createElement('div');
+  let perRow = 1, selected = -1;
   sheet.className = 'sheet';
   note.className = 'note';
   sheet.setAttribute('role', 'grid');
   sheet.setAttribute('aria-label', data.title);
-  sheet.style.setProperty('--sprite', `url(${uri})`);
-  sheet.style.setProperty('--aspect', aspect);
+  sheet.style.setProperty('--sprite', `url("${uri}")`);
   sheet.style.setProperty('--most', most);
   parentElement.append(sheet, note);
 
   const say = (index) => { note.textContent = index >= 0 ? notes[index] : ''; };
-  const pick = (index) => setTriggerValue('picked', index);
-  let perRow = 1;
+  const pick = (index) => parentElement.grid.pick(index);
+  const only = (index) => cells.forEach((cell, place) => { cell.tabIndex = place === index ? 0 : -1; });
 
   const cells = labels.map((label, index) => {
     const cell = document.createElement('div');
@@ -53,14 +83,13 @@ export default function ({ data, parentElement, setTriggerValue }) {
     cell.className = 'cell';
     cell.setAttribute('role', 'gridcell');
     cell.setAttribute('aria-label', label);
-    cell.setAttribute('aria-selected', index === selected);
-    cell.tabIndex = index === Math.max(selected, 0) ? 0 : -1;
     cell.style.backgroundSize = `${columns * 100}% ${rows * 100}%`;
     cell.style.backgroundPosition =
       `${columns > 1 ? (column / (columns - 1)) * 100 : 0}% ${rows > 1 ? (row / (rows - 1)) * 100 : 0}%`;
     cell.onmouseenter = () => say(index);
     cell.onmouseleave = () => say(selected);
     cell.onfocus = () => say(index);
+    if (data.still) return cell;
     cell.onclick = () => pick(index);
     cell.onkeydown = (event) => {
       const moves = { ArrowRight: 1, ArrowLeft: -1, ArrowDown: perRow, ArrowUp: -perRow };
@@ -69,18 +98,24 @@ export default function ({ data, parentElement, setTriggerValue }) {
       event.preventDefault();
       const next = cells[index + moves[event.key]];
       if (!next) return;
-      cell.tabIndex = -1; next.tabIndex = 0; next.focus();
+      only(index + moves[event.key]);
+      next.focus();
     };
     return cell;
   });
+  if (data.still) sheet.classList.add('still');
 
   const lay = () => {
     const width = sheet.clientWidth - 6;
     if (width <= 0) return;
     const fitting = Math.floor((width + 3) / (smallest + 3));
+    const before = perRow;
     perRow = heads ? columns : Math.max(1, Math.min(labels.length, data.perRow || Infinity, fitting));
-    const side = (width - 3 * (perRow - 1)) / perRow;
-    sheet.style.setProperty('--side', `${Math.min(side, data.largest)}px`);
+    // Whole pixels: a fraction would let the neighbouring cell of the sheet shine through at the edge.
+    const side = Math.min(Math.floor((width - 3 * (perRow - 1)) / perRow), data.largest);
+    sheet.style.setProperty('--side', `${side}px`);
+    sheet.style.setProperty('--tall', `${Math.round(side * ratio)}px`);
+    if (perRow === before && sheet.childElementCount) return;  // moving cells would take the focus from them
     const rowsOfCells = [];
     for (let start = 0; start < cells.length; start += perRow) {
       const row = document.createElement('div');
@@ -97,11 +132,15 @@ export default function ({ data, parentElement, setTriggerValue }) {
     }
     sheet.replaceChildren(...rowsOfCells);
   };
-  const observer = new ResizeObserver(lay);
-  observer.observe(parentElement.host ?? parentElement);
+
+  const mark = (index) => {
+    if (!data.still && !sheet.contains(sheet.getRootNode().activeElement)) only(Math.max(index, 0));
+    selected = index;
+    cells.forEach((cell, place) => cell.setAttribute('aria-selected', place === index));
+    say(index);
+  };
   lay();
-  say(selected);
-  return () => observer.disconnect();
+  return { mark, lay };
 }
 """
 
@@ -109,13 +148,11 @@ _mount = st.components.v2.component("posterlens_sprite_grid", css=CSS, js=JS)
 
 
 def sprite_grid(  # noqa: PLR0913 - a component's properties, all by keyword
-    uri: str,
+    sheet: Sprite,
     labels: Sequence[str],
-    columns: int,
-    cell: tuple[int, int],
-    selected: int,
-    on_pick: Callable[[int], Any],
     key: str,
+    on_pick: Callable[[int], Any] | None = None,
+    selected: int = -1,
     title: str = "filters",
     smallest: int = 44,
     per_row: int | None = None,
@@ -124,28 +161,29 @@ def sprite_grid(  # noqa: PLR0913 - a component's properties, all by keyword
     notes: Sequence[str] | None = None,
     heads: Sequence[str] | None = None,
 ) -> None:
-    """Show a sprite of ``len(labels)`` cells of ``cell`` (height, width) pixels, ``columns`` a row.
+    """Show a sprite of ``len(labels)`` cells.
 
-    ``on_pick`` is called with the place of the cell that was chosen, before the page runs again.
-    ``selected`` is outlined, -1 for none; ``smallest`` and ``largest`` bound a cell's side on the screen in
-    pixels; ``per_row`` is the most cells in a row. ``notes`` are shown below the sheet for the cell that is
-    pointed at, in place of its label. With ``heads``, one for each row of the sprite, rows stay as they are and
-    each stands below its head.
+    ``on_pick`` is called with the place of the cell that was chosen, before the page runs again; without it there is
+    nothing to choose, and the cells do not look as if there were. ``selected`` is outlined, -1 for none;
+    ``smallest`` and ``largest`` bound a cell's side on the screen in pixels; ``per_row`` is the most cells in a row.
+    ``notes`` are shown below the sheet for the cell that is pointed at, in place of its label. With ``heads``, one for
+    each row of the sprite, rows stay as they are and each stands below its head.
     """
 
     def picked() -> None:
         place = st.session_state[key].picked
-        if place is not None and 0 <= int(place) < len(labels):
+        if on_pick is not None and place is not None and 0 <= int(place) < len(labels):
             on_pick(int(place))
 
+    height, width = sheet.cell
     _mount(
         key=key,
         data={
-            "uri": uri,
-            "labels": list(labels),
-            "notes": list(notes or labels),
-            "columns": columns,
-            "aspect": f"{cell[1]} / {cell[0]}",
+            "uri": media.address(png(sheet.pixels), "image/png", key),
+            "labels": compact(labels),
+            "notes": compact(notes or labels),
+            "columns": sheet.columns,
+            "ratio": height / width,
             "selected": selected,
             "smallest": smallest,
             "perRow": per_row,
@@ -153,6 +191,18 @@ def sprite_grid(  # noqa: PLR0913 - a component's properties, all by keyword
             "most": most,
             "title": title,
             "heads": None if heads is None else list(heads),
+            "still": on_pick is None,
         },
         on_picked_change=picked,
     )
+
+
+def compact(texts: Sequence[str]) -> dict[str, Any]:
+    """Texts that differ in their numbers alone, as one pattern and the numbers; all others as they are.
+
+    The words of five hundred filters would be sent again at every click.
+    """
+    patterns = {NUMBER.sub(PLACE, text) for text in texts}
+    if len(texts) < 2 or len(patterns) > 1 or PLACE in "".join(texts):
+        return {"list": list(texts)}
+    return {"pattern": patterns.pop(), "values": "\n".join(" ".join(NUMBER.findall(text)) for text in texts)}

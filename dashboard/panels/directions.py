@@ -14,7 +14,7 @@ from dashboard import sidebar, ui
 from dashboard.cached import latents
 from dashboard.components.sprite_grid import sprite_grid
 from xai.latents.paths import norm_of
-from xai.render import data_uri, sprite
+from xai.render import sprite
 
 if TYPE_CHECKING:
     from dashboard.subject import Noise
@@ -44,8 +44,7 @@ def show_directions(checkpoint: gan.Checkpoint, study: LatentStudy, noise: Noise
     direction = directions[place]
     sheet = sprite(gan.to_uint8(latents.along(checkpoint, noise, direction, DISTANCES)), columns=len(DISTANCES))
     sprite_grid(
-        data_uri(sheet.pixels), labels=[f"{step:+.0f}" for step in DISTANCES], columns=len(DISTANCES),
-        per_row=len(DISTANCES), cell=sheet.cell, selected=DISTANCES.index(0.0), on_pick=lambda index: None,
+        sheet, labels=[f"{step:+.0f}" for step in DISTANCES], per_row=len(DISTANCES), selected=DISTANCES.index(0.0),
         key="direction_strip", title="walk along the direction", smallest=44, most="none",
     )  # fmt: skip
     _show_changes(direction)
@@ -112,9 +111,8 @@ def show_path(checkpoint: gan.Checkpoint, noise: Noise) -> None:
         sidebar.show_latent(checkpoint, name, walk.latents[step : step + 1])
 
     sprite_grid(
-        data_uri(sheet.pixels), labels=[f"step {step}" for step in range(len(walk.pixels))], columns=6, per_row=6,
-        cell=sheet.cell, selected=-1, on_pick=take, key="path_strip", title="a walk between two posters", smallest=50,
-        most="none",
+        sheet, labels=[f"step {step}" for step in range(len(walk.pixels))], per_row=6, on_pick=take, key="path_strip",
+        title="a walk between two posters", smallest=50, most="none",
     )  # fmt: skip
     norm = norm_of(noise.z)
     st.caption(

@@ -15,7 +15,7 @@ from dashboard import sidebar, ui
 from dashboard.cached import filters
 from dashboard.components.sprite_grid import sprite_grid
 from xai.generator.filter_verdicts import RULE, VERDICTS
-from xai.render import data_uri, sprite
+from xai.render import sprite
 
 if TYPE_CHECKING:
     from xai.generator.filter_table import FilterTable
@@ -96,8 +96,8 @@ def show_posters(checkpoint: gan.Checkpoint, table: FilterTable, layer: str, uni
         sheet = sprite(gan.to_uint8(posters), columns=8)
         st.markdown(f"**{kind.capitalize()}** of a thousand seeds")
         sprite_grid(
-            data_uri(sheet.pixels), labels=[f"seed {seed}" for seed in seeds], columns=8, per_row=8, cell=sheet.cell,
-            selected=-1, on_pick=lambda place, seeds=seeds: sidebar.show_seed(int(seeds[place])),  # type: ignore[misc]  # mypy infers no such default
+            sheet, labels=[f"seed {seed}" for seed in seeds], per_row=8,
+            on_pick=lambda place, seeds=seeds: sidebar.show_seed(int(seeds[place])),  # type: ignore[misc]  # mypy infers no such default
             key=f"{kind}_grid", title=f"posters on which it is {kind}", smallest=60, most="none",
         )  # fmt: skip
 

@@ -13,7 +13,7 @@ from dashboard import charts, sidebar, ui
 from dashboard.cached import latents, networks
 from dashboard.components.sprite_grid import sprite_grid
 from dashboard.subject import unconditioned
-from xai.render import data_uri, shrink, sprite
+from xai.render import shrink, sprite
 
 if TYPE_CHECKING:
     import gan
@@ -50,8 +50,8 @@ def _show_sweep(checkpoint: gan.Checkpoint, noise: Noise) -> None:
         sidebar.request_genres([genre] if strength > 0 else [])
 
     sprite_grid(
-        data_uri(sheet.pixels), labels=[f"{genre}, {strength:.0%} requested" for genre, strength in order],
-        columns=sheet.columns, cell=sheet.cell, selected=-1, on_pick=take, key="genre_strips", smallest=44, largest=100,
+        sheet, labels=[f"{genre}, {strength:.0%} requested" for genre, strength in order],
+        on_pick=take, key="genre_strips", smallest=44, largest=100,
         title="genres", most="none",
         heads=[f"{genre}: {row[-1]:.1%}" for genre, row in zip(sweep.genres, sweep.change, strict=True)],
     )  # fmt: skip

@@ -15,7 +15,7 @@ import gan
 from dashboard import charts, sidebar, ui
 from dashboard.cached import networks, pruning
 from dashboard.components.sprite_grid import sprite_grid
-from xai.render import GREEN_HEX, GREY_HEX, NAVY_HEX, ORANGE_HEX, data_uri, sprite
+from xai.render import GREEN_HEX, GREY_HEX, NAVY_HEX, ORANGE_HEX, sprite
 
 if TYPE_CHECKING:
     from dashboard.subject import Subject
@@ -115,8 +115,8 @@ def show_posters(subject: Subject, ranking: str, percent: int) -> None:
             posters = pruning.posters_of_seeds(checkpoint, ranking, pruned, SEEDS)
             sheet = sprite(gan.to_uint8(posters), columns=4)
             sprite_grid(
-                data_uri(sheet.pixels), labels=[f"seed {one}" for one in range(SEEDS)], columns=4, per_row=4,
-                cell=sheet.cell, selected=seed if seed is not None and seed < SEEDS else -1,
+                sheet, labels=[f"seed {one}" for one in range(SEEDS)], per_row=4,
+                selected=seed if seed is not None and seed < SEEDS else -1,
                 on_pick=sidebar.show_seed, key=f"{title[:3]}_grid", title=title, smallest=90, most="none",
             )  # fmt: skip
     with st.expander("Which layers they are pruned from"):

@@ -41,6 +41,7 @@ STEPS = tuple(float(step) for step in np.linspace(-3, 3, 11))
 class LatentSweeps:
     """Every latent dimension at every step, for one poster.
 
+    poster : uint8 (h, w, 3), the poster itself, reduced as ``pixels`` are.
     pixels : uint8 (latent, steps, h, w, 3), the pictures; of large ones means over blocks of pixels, 64 across, for a
         thousand of them are shown together.
     steps : the values that the dimensions were set to.
@@ -49,6 +50,7 @@ class LatentSweeps:
     seconds : wall time.
     """
 
+    poster: NDArray[np.uint8]
     pixels: NDArray[np.uint8]
     steps: tuple[float, ...]
     now: NDArray[np.float32]
@@ -57,9 +59,9 @@ class LatentSweeps:
 
     @property
     def reach(self) -> NDArray[np.float32]:
-        """(latent,), each dimension's largest ``change``, relative to the largest of all, 0 to 1."""
+        """(latent,), each dimension's largest ``change``, relative to the largest, 0 to 1; all 0 if none is."""
         largest = self.change.max(1)
-        return np.asarray(largest / largest.max())
+        return np.asarray(largest / (largest.max() or 1.0))
 
     def sheet(self) -> Sprite:
         """One picture of all: row k is dimension k, column j is step j."""
@@ -103,16 +105,21 @@ def latent_sweeps(
     for pictures in _pictures(stages, _moved(z, steps)):
         drawn = to_uint8(pictures)
         change += [np.sqrt(np.square((drawn - own) / 255).mean((1, 2, 3)))]
-        cells += [drawn if block == 1 else to_uint8(avg_pool2d(pictures, block))]
+        cells += [_reduced(pictures, block)]
         report(sum(map(len, cells)) / (count * len(steps)))
     pixels = np.concatenate(cells)
     return LatentSweeps(
+        _reduced(picture, block)[0],
         pixels.reshape(count, len(steps), *pixels.shape[1:]),
         tuple(steps),
         z.flatten().cpu().numpy().astype(np.float32),
         np.concatenate(change).reshape(count, len(steps)).astype(np.float32),
         time.perf_counter() - started,
     )
+
+
+def _reduced(pictures: Tensor, block: int) -> NDArray[np.uint8]:
+    return to_uint8(pictures if block == 1 else avg_pool2d(pictures, block))
 
 
 def _moved(z: Tensor, steps: tuple[float, ...]) -> Tensor:

@@ -30,6 +30,22 @@ def test_every_row_is_the_sweep_of_its_value() -> None:
         assert (off > 0).mean() < 1e-3
 
 
+def test_the_poster_itself_comes_along_reduced_as_the_sweeps_are() -> None:
+    for network in (generator(16), scramble(lambda: gan.Generator(gan.ModelConfig(128, 4, 2, 8))).eval()):
+        z = gan.latents([3], network.config)
+        found = latent_sweeps(network, z, steps=(float(z[0, 1]),))
+        assert found.poster.shape == found.pixels.shape[2:]
+        off = np.abs(found.poster.astype(int) - found.pixels[1, 0])  # the dimension set to the poster's own value
+        assert off.max() <= 1
+
+
+def test_a_generator_that_draws_one_picture_has_no_reach() -> None:
+    network = generator(16)
+    with torch.no_grad():
+        network.layers[0].weight.zero_()
+    assert (latent_sweeps(network, gan.latents([3], network.config)).reach == 0).all()
+
+
 def test_posters_of_64_pixels_are_bit_for_bit_those_of_the_painter() -> None:
     network = scramble(lambda: gan.Generator(gan.ModelConfig(64, 10, 4))).eval()
     z = gan.latents([7], network.config)

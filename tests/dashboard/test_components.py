@@ -1,0 +1,61 @@
+"""What our components send to the browser."""
+
+from __future__ import annotations
+
+import json
+from typing import Any
+
+import numpy as np
+import pytest
+from hypothesis import given
+from hypothesis import strategies as st
+
+from dashboard.components import media, sprite_grid
+from tests.dashboard.reading import OpenApp
+from xai.render import sprite
+
+
+def unfolded(texts: dict[str, Any]) -> list[str]:
+    """As the browser does it."""
+    if "list" in texts:
+        return list(texts["list"])
+    rows = [iter(row.split(" ")) for row in texts["values"].split("\n")]
+    return ["".join(part if part != sprite_grid.PLACE else next(row) for part in texts["pattern"]) for row in rows]
+
+
+NUMBERS = st.lists(st.tuples(st.integers(-999, 999), st.floats(-9, 9)), min_size=1, max_size=20)
+
+
+@given(st.one_of(st.lists(st.text()), NUMBERS.map(lambda rows: [f"filter {a}: mean {b:+.3f} of 5%" for a, b in rows])))
+def test_texts_arrive_as_they_were(texts: list[str]) -> None:
+    assert unfolded(sprite_grid.compact(texts)) == texts
+
+
+def mounted(monkeypatch: pytest.MonkeyPatch, count: int, selected: int) -> dict[str, Any]:
+    """The data of a sheet of that many filters."""
+    calls: list[dict[str, Any]] = []
+    monkeypatch.setattr(sprite_grid, "_mount", lambda **given: calls.append(given))
+    monkeypatch.setattr(media, "address", lambda content, mimetype, key: f"/media/{hash(content)}.png")
+    sheet = sprite(np.random.default_rng(0).integers(0, 255, (count, 32, 32, 3), np.uint8))
+    sprite_grid.sprite_grid(
+        sheet,
+        [f"filter {index}" for index in range(count)],
+        "grid",
+        lambda place: None,
+        selected,
+        notes=[f"filter {index}: mean response {index / 7:+.3f}, effect 0.12 grey levels" for index in range(count)],
+    )
+    return dict(calls[0]["data"])
+
+
+def test_a_click_on_one_of_512_filters_sends_less_than_12_kilobytes(monkeypatch: pytest.MonkeyPatch) -> None:
+    data = mounted(monkeypatch, 512, 3)
+    assert len(json.dumps(data)) < 12_000
+    assert {key for key, value in mounted(monkeypatch, 512, 4).items() if value != data[key]} == {"selected"}
+
+
+def test_the_start_pages_sheet_is_fetched_by_its_address(open_app: OpenApp) -> None:
+    app = open_app("start")
+    data = [json.loads(grid.proto.json) for grid in app.get("bidi_component") if "uri" in grid.proto.json]
+    assert len(data) == 1
+    assert "/media/" in data[0]["uri"]
