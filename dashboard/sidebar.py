@@ -81,7 +81,7 @@ def uploaded_references(checkpoint: gan.Checkpoint) -> Uploaded | None:
     images = []
     for file in st.session_state.get(OWN_REFERENCES) or []:
         try:
-            images.append(gan.read_poster(file.getvalue(), checkpoint.config.size))
+            images.append(gan.read_poster(file.getvalue(), checkpoint.config.size, checkpoint.dataset_options()[0]))
         except gan.ImageError as error:
             st.error(str(error).replace("the picture", file.name))
     if not images:
@@ -156,7 +156,7 @@ def _choose_poster(checkpoint: gan.Checkpoint) -> Subject | None:
     if st.query_params.get("source") == POSTER and networks.posters_wait(size):
         networks.read_posters(size)
     with ui.progress_bar("Reading the posters, once") as progress:
-        posters = networks.posters(size, progress)
+        posters = networks.posters(checkpoint, progress)
     found: Noise | None = st.session_state.get(FOUND_LATENT, {}).get(checkpoint.digest)
     sources = [GENERATED] * (checkpoint.generator is not None) + [POSTER] * (posters is not None) + [UPLOAD]
     sources += [FOUND] * (found is not None)
@@ -182,11 +182,15 @@ def _from_noise(checkpoint: gan.Checkpoint, kind: str, noise: Noise) -> Subject:
 
 
 def _from_folder(checkpoint: gan.Checkpoint, posters: gan.PosterSet) -> Subject:
+    from gan.checkpoints.dataset import TRAINING
     from gan.data.hold_out import is_key_held_out
 
     index = _number_with_dice("Poster number", "poster", len(posters) - 1, f"0 to {len(posters) - 1}, by file name.")
     name, genres = posters.names[index], ", ".join(posters.genres[index])
+    found = networks.checkpoint_posters(checkpoint)
     seen = "never trained on" if is_key_held_out(posters.split_keys[index]) else "seen in training"
+    if found is not None and found.origin != TRAINING:
+        seen = "not of its training" if found.other else ""
     caption = " · ".join(filter(None, [name, genres, seen]))
     return _subject(checkpoint, POSTER, name, caption, posters.tensor([index]))
 
@@ -201,7 +205,7 @@ def _from_upload(checkpoint: gan.Checkpoint) -> Subject | None:
         st.info("Drop a poster here. It stays on this machine and is not part of the link.")
         return None
     try:
-        image = gan.read_poster(file.getvalue(), checkpoint.config.size)
+        image = gan.read_poster(file.getvalue(), checkpoint.config.size, checkpoint.dataset_options()[0])
     except gan.ImageError as error:
         st.error(str(error).replace("the picture", file.name))
         return None

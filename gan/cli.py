@@ -102,6 +102,23 @@ def checkpoint_parser(page: str | None) -> argparse.ArgumentParser:
     return parser
 
 
+def add_only_genres(parser: argparse.ArgumentParser, default: str | None, about: str) -> None:
+    """--only-genres, which posters are read; it was called --genres until version 0.2, which is still taken."""
+    parser.add_argument("--only-genres", default=default, metavar="GENRES", help=about)
+    parser.add_argument("--genres", dest="only_genres", action=_OldSpelling, help=argparse.SUPPRESS)
+
+
+class _OldSpelling(argparse.Action):
+    """Takes the value, and says what the option is called now."""
+
+    def __call__(
+        self, parser: argparse.ArgumentParser, namespace: argparse.Namespace, values: Any, option: str | None = None
+    ) -> None:
+        new = f"--{self.dest.replace('_', '-')}"
+        print(f"note: {option} is called {new} here; {option} requests genres of a generator.", file=sys.stderr)
+        setattr(namespace, self.dest, values)
+
+
 def output_file(path: Path) -> Path:
     """The path, as long as a file can be written there: to be called before something long is measured.
 

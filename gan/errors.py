@@ -9,6 +9,10 @@ class PosterLensError(ValueError):
     """Base of all errors that the person in front of the screen can do something about."""
 
 
+class UsageError(PosterLensError):
+    """Options of a command line that are wrong, or do not go together."""
+
+
 class ImageError(PosterLensError):
     """Bytes or a file that cannot be read as a picture."""
 

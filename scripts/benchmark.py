@@ -31,8 +31,10 @@ from torch import Tensor
 import gan
 import xai
 from gan import cli
+from gan.checkpoints.dataset import add_poster_options, posters_from
 from gan.cli import exit_code
-from gan.data.synthetic import draw_poster
+from gan.data.images import fit_image
+from gan.data.synthetic import SMALLEST, draw_poster
 from gan.files import write_file
 from xai.bench.library_timings import PEERS
 from xai.bench.own_timings import OWN
@@ -117,7 +119,7 @@ def folder(bench: Bench) -> Iterator[Row]:
 
         def one_by_one() -> None:
             for path in paths:
-                peer.attribute(gan.read_poster(path, pixels.shape[1]), grey)
+                peer.attribute(gan.read_poster(path, pixels.shape[1:3]), grey)
 
         captum = elapsed(one_by_one) / len(paths)
         command = [
@@ -155,6 +157,7 @@ def parse(arguments: list[str] | None = None) -> argparse.Namespace:
     parser = argparse.ArgumentParser(description=__doc__, formatter_class=argparse.RawDescriptionHelpFormatter)
     parser.add_argument("--checkpoint", type=Path, default=HOUSE / "checkpoints/dcgan-64")
     parser.add_argument("--data", type=Path, help="folder or zip of posters; synthetic ones without it")
+    add_poster_options(parser)
     parser.add_argument(
         "--only", nargs="+", choices=list(JOBS), default=list(JOBS), metavar="JOB", help=", ".join(JOBS)
     )
@@ -165,29 +168,33 @@ def parse(arguments: list[str] | None = None) -> argparse.Namespace:
     return parser.parse_args(arguments)
 
 
-def some_posters(source: Path | None, side: int, count: int = 64) -> Tensor:
-    """Held-out posters, or synthetic ones."""
-    if source is not None:
-        held_out = gan.load_posters(source, side).split()[1]
-        return held_out.tensor(range(min(count, len(held_out))))
-    return gan.from_uint8(np.stack([np.asarray(draw_poster(seed, side).image) for seed in range(count)]))
+def some_posters(checkpoint: gan.Checkpoint, options: argparse.Namespace, count: int = 64) -> tuple[Tensor, str]:
+    """Held-out posters, or synthetic ones, and what they are called in the table."""
+    if options.data is not None:
+        posters = posters_from(checkpoint, options.data, options)
+        chosen = posters.held_out.tensor(range(min(count, len(posters.held_out))))
+        return chosen, f"held-out, of {posters.other}" if posters.other else "held-out"
+    height, width = checkpoint.config.size
+    drawn = (draw_poster(seed, max(width, SMALLEST), max(height, SMALLEST)).image for seed in range(count))
+    pixels = [np.asarray(fit_image(image, (height, width))) for image in drawn]
+    return gan.from_uint8(np.stack(pixels)), "synthetic"
 
 
-def prepared(options: argparse.Namespace) -> Bench:
-    """What all jobs measure on; PosterLensError where the checkpoint or the posters do not suffice."""
+def prepared(options: argparse.Namespace) -> tuple[Bench, str]:
+    """What all jobs measure on, and what its posters are called; PosterLensError where there are too few of them."""
     checkpoint = gan.load(options.checkpoint)
     checkpoint.need_both()
-    posters = some_posters(options.data, checkpoint.config.resolution)
+    posters, called = some_posters(checkpoint, options)
     if len(posters) <= REFERENCES:
         raise gan.DataError(f"{options.data} holds {len(posters)} posters; more than {REFERENCES} are needed.")
-    return Bench(options.checkpoint.resolve(), checkpoint, posters, max(3, options.turns))
+    return Bench(options.checkpoint.resolve(), checkpoint, posters, max(3, options.turns)), called
 
 
 def run(options: argparse.Namespace) -> None:
     """Measure, print each row as soon as it is there, and write what the command line asks for."""
     if options.write:
         cli.split_section(options.write, BEGIN, END)  # a wrong page is said now, not after minutes of measuring
-    bench = prepared(options)
+    bench, called = prepared(options)
     rows: list[Row] = []
     for name in options.only:
         for row in JOBS[name](bench):
@@ -195,7 +202,7 @@ def run(options: argparse.Namespace) -> None:
             print(table([row]).splitlines()[-1], flush=True)
     machine = {
         "python": platform.python_version(), "torch": torch.__version__, "threads": torch.get_num_threads(),
-        "checkpoint": bench.checkpoint.digest[:12], "posters": "held-out" if options.data else "synthetic",
+        "checkpoint": bench.checkpoint.digest[:12], "posters": called,
         "turns": bench.turns,
     }  # fmt: skip
     print("\n" + table(rows))

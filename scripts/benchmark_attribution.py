@@ -14,10 +14,12 @@ from __future__ import annotations
 import argparse
 import json
 import sys
+from dataclasses import replace
 from pathlib import Path
 
 import gan
 import xai
+from gan.checkpoints.dataset import add_poster_options, posters_from
 from gan.cli import exit_code, replace_section, split_section
 from gan.files import write_file
 from xai.bench.study import Plan, Study, localise
@@ -30,6 +32,7 @@ def parse(arguments: list[str] | None = None) -> argparse.Namespace:
     parser = argparse.ArgumentParser(description=__doc__, formatter_class=argparse.RawDescriptionHelpFormatter)
     parser.add_argument("--checkpoint", type=Path, default=Path("checkpoints/dcgan-64"), help="checkpoint folder")
     parser.add_argument("--data", type=Path, help="folder or zip of posters; held-out ones are planted in")
+    add_poster_options(parser)
     parser.add_argument("--cases", type=int, default=Plan.cases, help="cases of each of the three kinds")
     parser.add_argument(
         "--least",
@@ -58,9 +61,12 @@ def measure(chosen: argparse.Namespace) -> Study:
     if chosen.cases < 2 or not chosen.least > 0 or chosen.seed < 0:
         raise ValueError("--cases must be at least 2, --least above 0, and --seed at least 0.")
     checkpoint = gan.load(chosen.checkpoint)
-    training, held_out = gan.load_posters(chosen.data, checkpoint.config.size).split() if chosen.data else (None, None)
+    posters = posters_from(checkpoint, chosen.data, chosen) if chosen.data else None
     plan = Plan(chosen.cases, chosen.least, chosen.seed, chosen.reference, chosen.methods, chosen.quick)
-    return localise(checkpoint, plan, training, held_out)
+    if posters is None:
+        return localise(checkpoint, plan)
+    study = localise(checkpoint, plan, posters.training, posters.held_out)
+    return replace(study, settings=dict(study.settings) | {"other_posters": posters.other})
 
 
 def run(chosen: argparse.Namespace) -> None:

@@ -14,9 +14,11 @@ from __future__ import annotations
 import argparse
 import json
 import sys
+from dataclasses import replace
 from pathlib import Path
 
 import gan
+from gan.checkpoints.dataset import add_poster_options, posters_from
 from gan.cli import exit_code, replace_section, split_section
 from gan.files import write_file
 from xai.bench.tables import verdict_report
@@ -32,6 +34,7 @@ def parse(arguments: list[str] | None = None) -> argparse.Namespace:
         "--other", type=Path, default=Path("checkpoints/projected-64"), help="another, of the same size"
     )
     parser.add_argument("--data", type=Path, help="folder or zip of posters; held-out ones are explained")
+    add_poster_options(parser)
     parser.add_argument("--maps", type=int, default=VerdictPlan.maps, help="of each kind of wrong map")
     parser.add_argument(
         "--posters", type=int, default=VerdictPlan.posters, help="that the wrong maps are said to be of"
@@ -47,8 +50,11 @@ def measure(chosen: argparse.Namespace) -> VerdictStudy:
     """The study that the command line asks for."""
     checkpoint, other = gan.load(chosen.checkpoint), gan.load(chosen.other)
     plan = VerdictPlan(chosen.maps, chosen.posters, chosen.cases, chosen.seed)
-    training, held_out = gan.load_posters(chosen.data, checkpoint.config.size).split() if chosen.data else (None, None)
-    return judge(checkpoint, other, plan, training, held_out)
+    posters = posters_from(checkpoint, chosen.data, chosen) if chosen.data else None
+    if posters is None:
+        return judge(checkpoint, other, plan)
+    study = judge(checkpoint, other, plan, posters.training, posters.held_out)
+    return replace(study, settings=dict(study.settings) | {"other_posters": posters.other})
 
 
 def run(chosen: argparse.Namespace) -> None:

@@ -6,7 +6,8 @@
 
 Writes evaluate.json into the checkpoint's folder, or --out, and prints the metrics in plain words; the same on every
 run. The features of all training posters are computed the first time and cached (on one core about 20 posters a
-second). docs/evaluation.md says what each metric means.
+second). Posters are read as in the training; other posters than its own are refused, or with --other-posters named as
+such. docs/evaluation.md says what each metric means.
 """
 
 from __future__ import annotations
@@ -20,15 +21,14 @@ from pathlib import Path
 import torch
 
 import gan
+from gan.checkpoints.dataset import add_poster_options, posters_from
 from gan.cli import exit_code, replace_section, split_section
-from gan.data.images import FITS
 from gan.evaluation.fid import inception_fid
 from gan.evaluation.metrics import documentation
 from gan.evaluation.report import FILE, FIRST_SEED, SAMPLES, Evaluation, evaluate, subsample, write
 from gan.evaluation.tables import comparison, table
 from gan.progress import stage_bars
 
-AS_TRAINED = "default: as the checkpoint says, else "
 PAGE = Path(__file__).parents[1] / "docs/training.md"  # where the table is, unless it is written to another page
 COMPARE = "<!-- checkpoints -->", "<!-- /checkpoints -->"
 METRICS = "<!-- metrics -->", "<!-- /metrics -->"
@@ -42,10 +42,7 @@ def parse(arguments: list[str] | None = None) -> argparse.Namespace:
     parser.add_argument("--compare", nargs="+", type=Path, metavar="DIR", help="only print one table of these")
     parser.add_argument("--metrics", action="store_true", help="only print the table of all metrics")
     parser.add_argument("--write", type=Path, metavar="PAGE", help="put that table between its marks on this page")
-    parser.add_argument("--fit", choices=FITS, help=f"how posters were resized in training ({AS_TRAINED}crop)")
-    parser.add_argument(
-        "--genres", help=f"only posters of these, joined by commas, as in training ({AS_TRAINED}all posters)"
-    )
+    add_poster_options(parser)
     parser.add_argument("--samples", type=int, default=SAMPLES, help="generated posters")
     parser.add_argument("--first-seed", type=int, default=FIRST_SEED, help="of the generated posters")
     parser.add_argument("--out", type=Path, help=f"file to write (default: {FILE} in the checkpoint's folder)")
@@ -64,14 +61,13 @@ def evaluate_one(parsed: argparse.Namespace) -> None:
     """Evaluate one checkpoint: write the metrics, and print them."""
     out = target(parsed)
     checkpoint = gan.load(parsed.checkpoint)
-    fit, genres = checkpoint.dataset_options(parsed.fit, parsed.genres)
-    posters = gan.load_posters(parsed.data, checkpoint.config.size, fit, genres, progress=not parsed.quiet)
-    training, held_out = posters.split()
-    training = subsample(training, parsed.training)
+    posters = posters_from(checkpoint, parsed.data, parsed, parsed.quiet)
+    training = subsample(posters.training, parsed.training)
     with stage_bars(parsed.quiet) as progress:
         evaluation = evaluate(
-            checkpoint, training, held_out, parsed.samples, parsed.first_seed, parsed.device, progress
+            checkpoint, training, posters.held_out, parsed.samples, parsed.first_seed, parsed.device, progress
         )
+    evaluation = replace(evaluation, origin=posters.origin, source=posters.source)
     if parsed.inception:
         evaluation = with_inception(evaluation, checkpoint, training, parsed)
     write(evaluation, out)

@@ -8,7 +8,8 @@ r"""Explain a folder of posters: values, overlays, one JSON, and one page that o
 
 Posters are read as they are needed, and the work is done in chunks of --batch posters. Finished chunks are kept
 in a folder beside --out until all are there: a run that was stopped goes on where it was when the same command is
-given again. Under torchrun the processes share the chunks, and the result is the same to the last bit.
+given again. Posters are resized as in the training; a reference of other posters than those of the training is named
+as such. Under torchrun the processes share the chunks, and the result is the same to the last bit.
 --set METHOD.SETTING=VALUE changes one setting of one method; --list-settings shows them all.
 """
 
@@ -19,13 +20,16 @@ import signal
 import sys
 from collections.abc import Iterator
 from contextlib import ExitStack, contextmanager
+from dataclasses import replace
 from pathlib import Path
 from typing import Any
 
 import gan
 import xai
 from gan.checkpoints.conditioning import with_genres
+from gan.checkpoints.dataset import posters_of as checkpoint_posters
 from gan.cli import exit_code, parse_seeds, report_unread
+from gan.data.images import FITS
 from xai.methods import options
 from xai.report import job
 from xai.report.inputs import Poster, generated, in_files
@@ -49,6 +53,7 @@ def parse(arguments: list[str] | None = None) -> argparse.Namespace:
         "--genres", default="", help="to condition on, such as Horror,Comedy=0.5, where the checkpoint knows genres"
     )
     parser.add_argument("--images", type=Path, nargs="+", default=[], help="pictures, folders and zips of posters")
+    parser.add_argument("--fit", choices=FITS, help="how posters are resized (default: as in training, else crop)")
     parser.add_argument("--seeds", help="generated posters: numbers and ranges, such as 1,5,10-20")
     parser.add_argument("--out", required=True, type=Path, help="folder to write")
     parser.add_argument(
@@ -88,7 +93,7 @@ def posters_of(chosen: argparse.Namespace, checkpoint: gan.Checkpoint, open_file
     found = []
     for path in chosen.images:
         prefix = f"{path.name}/" if len(chosen.images) > 1 else ""  # two folders may hold posters of one name
-        found += in_files(path, checkpoint.config.size, open_files, prefix)
+        found += in_files(path, checkpoint.config.size, open_files, prefix, checkpoint.dataset_options(chosen.fit)[0])
     if chosen.seeds is not None:
         found += generated(parse_seeds(chosen.seeds), checkpoint.need_generator())
     if not found:
@@ -139,9 +144,12 @@ def reference_of(chosen: argparse.Namespace, checkpoint: gan.Checkpoint) -> xai.
         return xai.reference(kind, generator=checkpoint.generator, count=chosen.references, seed=chosen.seed)
     if chosen.reference_images is None:
         raise ValueError(f"--reference {kind} needs --reference-images.")
-    posters = gan.load_posters(chosen.reference_images, checkpoint.config.size, progress=False)
     if kind != "own":
-        return xai.reference(kind, posters=posters, count=chosen.references, seed=chosen.seed)
+        found = checkpoint_posters(checkpoint, chosen.reference_images, chosen.fit, other=True, progress=False)
+        made = xai.reference(kind, posters=found.posters, count=chosen.references, seed=chosen.seed)
+        return replace(made, other_posters=found.other)
+    fit, _ = checkpoint.dataset_options(chosen.fit)
+    posters = gan.load_posters(chosen.reference_images, checkpoint.config.size, fit, progress=False)
     if posters.broken:
         raise gan.DataError(f"A reference of one's own must be whole: {posters.broken[0][1]}")
     if len(posters) > chosen.references:

@@ -1,12 +1,13 @@
 """Turn the best state of a run into a checkpoint to ship: weights, evaluation, curves, grids, model card.
 
     python scripts/export.py --run runs/best --data posters.zip --out checkpoints/best --preset projected
-    python scripts/export.py --run runs/horror --data posters/ --genres Horror --fit pad --out checkpoints/horror
+    python scripts/export.py --run runs/horror --data posters/ --only-genres Horror --fit pad --out checkpoints/horror
     python scripts/export.py --again checkpoints/dcgan-64 --data posters.zip
 
 Everything in the card is measured here, on the weights as they are stored, and goes to evaluate.json
-(docs/evaluation.md says what the metrics mean). --genres and --fit are those of the training; the checkpoint remembers
-them. The last line evaluates a checkpoint again and renews its card.
+(docs/evaluation.md says what the metrics mean). --only-genres and --fit are those of the training, as the run remembers
+them; other posters than its own are refused, or with --other-posters named as such in evaluate.json and the card.
+The last line evaluates a checkpoint again and renews its card.
 
 Weights are stored in half precision, the generator's where that changes no displayed picture by more than two of 255
 levels, the discriminator's where no logit changes by 0.01 (two digits are shown). D's decision threshold is set with
@@ -21,11 +22,9 @@ from dataclasses import fields
 from pathlib import Path
 
 import gan
+from gan.checkpoints.dataset import add_poster_options
 from gan.cli import exit_code
-from gan.data.images import FITS
 from gan.training.runs.export import SAMPLES, ExportOptions, evaluate_again, export
-
-AS_TRAINED = "default: as the checkpoint says, else "
 
 
 def parse(arguments: list[str] | None = None) -> argparse.Namespace:
@@ -35,10 +34,7 @@ def parse(arguments: list[str] | None = None) -> argparse.Namespace:
     parser.add_argument("--out", type=Path, help="checkpoint folder to write; an existing checkpoint is replaced")
     parser.add_argument("--again", type=Path, metavar="CHECKPOINT", help="evaluate this one again, and renew its card")
     parser.add_argument("--state", choices=("best", "latest"), default="best", help="which of the run's two states")
-    parser.add_argument("--fit", choices=FITS, help=f"how posters were resized in training ({AS_TRAINED}crop)")
-    parser.add_argument(
-        "--genres", help=f"only posters of these, joined by commas, as in training ({AS_TRAINED}all posters)"
-    )
+    add_poster_options(parser)
     parser.add_argument("--notes", type=Path, help="Markdown for the card: what it generates well and badly")
     parser.add_argument("--preset", help="shown in the card; for --again only where it is to change")
     parser.add_argument("--command", help="likewise")

@@ -18,6 +18,7 @@ from dataclasses import asdict
 from pathlib import Path
 
 import gan
+from gan.checkpoints.dataset import add_poster_options, posters_from
 from gan.cli import exit_code
 from gan.evaluation.features import generated_features, poster_features
 from gan.files import write_file
@@ -35,7 +36,8 @@ SHARES = (0.0, 0.02, 0.05, 0.1, 0.2, 0.3, 0.5, 0.7)
 def parse(arguments: list[str] | None = None) -> argparse.Namespace:
     parser = argparse.ArgumentParser(description=__doc__, formatter_class=argparse.RawDescriptionHelpFormatter)
     parser.add_argument("--checkpoint", type=Path, required=True)
-    parser.add_argument("--data", type=Path, help="real posters; the held-out ones are the measure")
+    parser.add_argument("--data", type=Path, help="posters of its training; the held-out ones are the measure")
+    add_poster_options(parser)
     parser.add_argument("--samples", type=int, default=500, help="generated posters for each point")
     parser.add_argument("--shares", type=float, nargs="+", default=SHARES, help="proportions of filters to remove")
     parser.add_argument("--orders", type=int, default=3, help="random rankings that are tried")
@@ -78,8 +80,8 @@ def study(checkpoint: gan.Checkpoint, options: argparse.Namespace) -> dict[str, 
     """Points of all rankings, as plain values."""
     generator = checkpoint.need_generator()
     shares = sorted({0.0, *options.shares})
-    held_out = gan.load_posters(options.data, generator.config.resolution).split()[1]
-    real = poster_features(held_out)
+    posters = posters_from(checkpoint, options.data, options)
+    real = poster_features(posters.held_out)
     known, whole = unit_statistics(generator), generated_features(generator, options.samples)
     measured = effects(table_of(checkpoint, options))
     rankings, limits = {}, {}
@@ -95,7 +97,8 @@ def study(checkpoint: gan.Checkpoint, options: argparse.Namespace) -> dict[str, 
         worse = " ".join(f"{point.share:.0%} {point.worse:+.1f} (from {point.worse_low:+.1f})" for point in points)
         print(f"{name}: {worse}; not noticed up to {limits[name]:.0%}", flush=True)
     return {
-        "samples": options.samples, "held_out": len(held_out), "orders": options.orders,
+        "samples": options.samples, "held_out": len(posters.held_out), "origin": posters.origin,
+        "source": posters.source, "orders": options.orders,
         "recalibrated": options.recalibrate, "rule": RULE, "unnoticed": limits, "rankings": rankings,
     }  # fmt: skip
 

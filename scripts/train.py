@@ -1,7 +1,7 @@
 """Train a DCGAN on a folder or a zip of posters.
 
     python scripts/train.py --data posters.zip --out runs/first
-    python scripts/train.py --data posters/ --out runs/horror --genres Horror,Thriller --kimg 200
+    python scripts/train.py --data posters/ --out runs/horror --only-genres Horror,Thriller --kimg 200
     python scripts/train.py --data posters.zip --out runs/first --resume
     python scripts/train.py --data posters.zip --out runs/large --preset dcgan-128 --from checkpoints/dcgan-64
     python scripts/train.py --data posters.zip --out runs/genres --conditional genres --from checkpoints/dcgan-64
@@ -34,7 +34,7 @@ from gan import (
     load,
     load_posters,
 )
-from gan.cli import add_settings, exit_code, report_unread
+from gan.cli import add_only_genres, add_settings, exit_code, report_unread
 from gan.training.loop import train
 from gan.training.runs.folder import check_folder, stored_options
 from gan.training.runs.plan import Plan
@@ -54,7 +54,7 @@ def parse(arguments: list[str] | None = None) -> argparse.Namespace:
     parser.add_argument("--min-posters", type=int, help=f"training posters that a genre needs, default {MIN_POSTERS}")
     add_settings(parser, ModelConfig, ("resolution", "aspect", "width", "max_width", "latent"), defaults=False)
     parser.add_argument("--fit", choices=FITS, default="crop", help="cut to a square, or pad")
-    parser.add_argument("--genres", default="", help="only these, joined by commas")
+    add_only_genres(parser, "", "only posters of these, joined by commas")
     parser.add_argument("--lr", type=float, help="learning rate of both networks")
     parser.add_argument(
         "--device", default="cuda" if torch.cuda.is_available() else "cpu", help="default %(default)s here"
@@ -77,7 +77,7 @@ def options(chosen: argparse.Namespace) -> tuple[ModelConfig, TrainConfig]:
         model, config = preset.model, preset.train
     if chosen.lr is not None:
         config = replace(config, lr_g=chosen.lr, lr_d=chosen.lr)
-    given = {name: value for name, value in vars(chosen).items() if value is not None and name != "genres"}
+    given = {name: value for name, value in vars(chosen).items() if value is not None}
     return (
         replace(model, **{f.name: given[f.name] for f in fields(model) if f.name in given}),
         replace(config, **{f.name: given[f.name] for f in fields(config) if f.name in given}),
@@ -133,7 +133,7 @@ def run(chosen: argparse.Namespace, first: bool) -> None:
     check_device(chosen.device)
     check_resumed(chosen)
     plan = plan_of(chosen)
-    only_genres = [name.strip() for name in chosen.genres.split(",") if name.strip()]
+    only_genres = [name.strip() for name in chosen.only_genres.split(",") if name.strip()]
     posters = load_posters(chosen.data, plan.model.size, chosen.fit, only_genres, progress=not chosen.quiet)
     training, held_out = posters.split()
     if chosen.conditional:

@@ -60,7 +60,7 @@ def show_alike(real: bool) -> None:
 alike = st.expander(f"Posters that look alike in {layer.name}", key="alike", on_change="rerun")
 if alike.open:
     with alike, ui.error_boundary("The search"):
-        sources = ["real posters"] * (networks.posters(checkpoint.config.size) is not None)
+        sources = ["real posters"] * (networks.posters(checkpoint) is not None)
         sources += ["generated"] * (checkpoint.generator is not None)
         among = st.radio("Among", sources, horizontal=True, key="among", bind="query-params")
         show_alike(among == "real posters")

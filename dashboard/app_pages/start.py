@@ -42,13 +42,14 @@ columns[2].metric("Posters shown in training", ui.posters_shown(info["kimg"]) if
 columns[3].metric("Genres it can be asked for", len(unconditioned().config.genres) or "none")
 if "start" in info:
     st.caption(f"Its training began with the weights of {info['start']}; what those had been shown is not counted.")
-found = networks.posters(config.size)
+found = networks.checkpoint_posters(checkpoint)
 if networks.posters_wait(config.size):
     st.caption("The real posters are not read at this size yet: there is a button in the sidebar.")
 elif found is None:
     st.caption("No real posters are loaded; name a folder or a zip after `-- --posters`. All pages work without.")
 else:
-    st.caption(f"{len(found):,} real posters are loaded.")
+    other = ", which are not those of its training" if found.other else ""
+    st.caption(f"{len(found.posters):,} real posters are loaded{other}.")
 
 st.subheader("How good it is")
 with ui.error_boundary("Reading the evaluation"):

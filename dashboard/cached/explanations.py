@@ -36,7 +36,7 @@ def references(checkpoint: gan.Checkpoint, own: bool = False) -> list[str]:
     missing = set() if own else {"own"}
     if checkpoint.generator is None:
         missing |= {"generated"}
-    if networks.posters(checkpoint.config.size) is None:
+    if networks.posters(checkpoint) is None:
         missing |= {"posters", "mean"}
     return [kind for kind in xai.REFERENCES if kind not in missing]
 
@@ -79,8 +79,8 @@ class Question:
 def _reference(checkpoint: gan.Checkpoint, kind: str, count: int, uploaded: Uploaded | None) -> Reference:
     import xai
 
-    posters = networks.posters(checkpoint.config.size)
-    training = None if posters is None else posters.split()[0]
+    posters = networks.checkpoint_posters(checkpoint)
+    training = None if posters is None else posters.training
     images = None if uploaded is None else uploaded.images
     return xai.reference(kind, images=images, posters=training, generator=checkpoint.generator, count=count)
 

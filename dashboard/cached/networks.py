@@ -10,6 +10,7 @@ page paints at once. What keys are made of: keys.py.
 from __future__ import annotations
 
 import gc
+import json
 import os
 from importlib import import_module
 from pathlib import Path
@@ -30,6 +31,7 @@ if TYPE_CHECKING:
 
     import gan
     from dashboard.subject import Noise, Subject
+    from gan.checkpoints.dataset import CheckpointPosters
     from gan.evaluation.report import Evaluation
     from gan.progress import Progress
     from gan.upscaling.network import Upscaler
@@ -188,14 +190,23 @@ def _posters() -> Cache:
     return Cache(2, size=one)  # not st.cache_resource itself, for the same reason as ``answers``
 
 
-def posters(size: tuple[int, int], progress: Progress = silent) -> gan.PosterSet | None:
-    """The posters named on the command line at this (height, width), or None; read at the first call."""
-    import gan
+def posters(checkpoint: gan.Checkpoint, progress: Progress = silent) -> gan.PosterSet | None:
+    """The posters named on the command line, or None: resized and selected as in this checkpoint's training."""
+    found = checkpoint_posters(checkpoint, progress)
+    return None if found is None else found.posters
 
-    source = settings().posters
+
+def checkpoint_posters(checkpoint: gan.Checkpoint, progress: Progress = silent) -> CheckpointPosters | None:
+    """The same, with its split and its origin: whether they are those of the training. Read at the first call."""
+    from gan.checkpoints.dataset import expected_of, posters_of
+
+    source, size = settings().posters, checkpoint.config.size
     if source is None or posters_wait(size):
         return None
-    read: gan.PosterSet = _posters().get((source, size), lambda: gan.load_posters(source, size, progress=progress))
+    options = json.dumps([checkpoint.dataset_options(), checkpoint.config.genres, expected_of(checkpoint)])
+    read: CheckpointPosters = _posters().get(
+        (source, size, options), lambda: posters_of(checkpoint, source, other=True, progress=progress)
+    )
     return read
 
 
@@ -293,7 +304,7 @@ def candidates(checkpoint: gan.Checkpoint, real: bool) -> tuple[list[int], Tenso
     import gan
     from xai.networks.batches import at_once
 
-    real_posters = posters(checkpoint.config.size) if real else None
+    real_posters = posters(checkpoint) if real else None
     most = at_once(CANDIDATES, [side // 2 for side in checkpoint.config.size])  # all of them up to 128 x 128
     if real_posters is not None:
         numbers = list(range(0, len(real_posters), max(1, len(real_posters) // most)))

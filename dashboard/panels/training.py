@@ -225,7 +225,8 @@ def _show_pairs(place: Path, evaluated: Evaluation | Validation) -> None:
     generator = checkpoint.need_generator()
     conditional = bool(generator.config.genres)
     with ui.progress_bar("Reading the posters, once") as progress:
-        found = networks.posters(checkpoint.config.size, progress)
+        read = networks.checkpoint_posters(checkpoint, progress)
+    found = None if read is None or read.other else read.posters
     pairs = evaluated.closest[:PAIRS]
     for column, pair in zip(st.columns(PAIRS), pairs, strict=False):
         with column:
@@ -236,7 +237,9 @@ def _show_pairs(place: Path, evaluated: Evaluation | Validation) -> None:
             st.caption(f"distance {pair.distance:.2f}; {pair.held_out:.0%} of the held-out posters lie as near to one")
     if conditional:
         st.caption("Each was generated for the genres of a random training poster, so its seed alone does not draw it.")
-    if found is None:
+    if read is not None and read.other:
+        st.caption("The posters that are loaded are not those of its training, so they are not shown here.")
+    elif found is None:
         st.caption("Name the posters that it was trained on after `-- --posters` to see them here.")
     st.caption(
         f"The nearest of {evaluated.samples:,} generated posters among {evaluated.training:,} training posters, in "

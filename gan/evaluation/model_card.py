@@ -41,8 +41,8 @@ generator with recalibrated BatchNorm, and the discriminator of the same moment.
 | hardware | {hardware} |
 | weights | {weights} |
 
-{samples:,} generated posters against {held_out:,} held-out posters; the floor is as many training posters against the
-same held-out posters:
+{samples:,} generated posters against {held_out:,} held-out posters{other}; the floor is as many training posters
+against the same held-out posters:
 
 {metrics}
 
@@ -117,6 +117,7 @@ def card(checkpoint: Checkpoint, evaluation: Evaluation, path: Path) -> str:
         samples=evaluation.samples,
         subset=f" --training {evaluation.training}" if evaluation.training < info["posters"] else "",
         held_out=evaluation.held_out,
+        other=f" of `{evaluation.other}`, which are **not** the posters of its training" if evaluation.other else "",
         weights=_sizes(checkpoint),
         metrics=metrics_table(evaluation),
     )

@@ -18,6 +18,7 @@ from dataclasses import asdict, dataclass
 from pathlib import Path
 from typing import Any
 
+from gan.checkpoints.dataset import OTHER, UNKNOWN
 from gan.checkpoints.record import Checkpoint
 from gan.data.posters import PosterSet
 from gan.errors import CheckpointError, DataError
@@ -62,6 +63,8 @@ class Evaluation:
     discriminator, memorization, diversity : the metrics of these groups; the first is None where there is no D.
     threshold : logit with the best balanced accuracy; None where there is no D.
     closest : the generated posters nearest to a training poster. genres : where the generator is conditional.
+    origin, source : whether the posters are those of the training (gan.checkpoints.dataset), and the name of their
+        folder or zip.
     inception_fid : the FID on Inception features against as many training posters; None where it was not requested.
     """
 
@@ -80,6 +83,13 @@ class Evaluation:
     diversity: Estimates
     genres: tuple[GenreEstimates, ...] = ()
     inception_fid: float | None = None
+    origin: str = UNKNOWN
+    source: str = ""
+
+    @property
+    def other(self) -> str:
+        """The name of the posters where they are not those of the training; "" otherwise."""
+        return self.source if self.origin == OTHER else ""
 
     def to_json(self) -> dict[str, Any]:
         """Plain lists, numbers and texts for ``evaluate.json``."""

@@ -28,10 +28,11 @@ def table(evaluation: Evaluation) -> list[str]:
     lines = [
         f"{evaluation.name}: {evaluation.samples:,} generated posters against {evaluation.held_out:,} held-out ones",
         "(in brackets 95 % intervals; the floor: as many training posters against the same held-out ones)",
+        *[f"The posters of {evaluation.other} are not those of its training."] * bool(evaluation.other),
         "",
         *section("Quality", evaluation.generated, evaluation.floor),
         *section("Discriminator", evaluation.discriminator or {}),
-        *section(f"Memorization of the {evaluation.training:,} training posters", evaluation.memorization),
+        *section(_memorization(evaluation), evaluation.memorization),
         *closest_lines(evaluation),
         *section("Diversity", evaluation.diversity),
         *genre_lines(evaluation.genres),
@@ -39,6 +40,13 @@ def table(evaluation: Evaluation) -> list[str]:
     if evaluation.inception_fid is not None:
         lines += [f"True FID (Inception), {evaluation.samples:,} training posters: {evaluation.inception_fid:.2f}", ""]
     return lines[:-1]
+
+
+def _memorization(evaluation: Evaluation) -> str:
+    """What the generated posters may be copies of; posters that were never trained on can only be near by chance."""
+    if evaluation.other:
+        return f"Nearness to {evaluation.training:,} posters of {evaluation.other}, which it was not trained on"
+    return f"Memorization of the {evaluation.training:,} training posters"
 
 
 def section(title: str, estimates: Estimates, floor: Estimates | None = None) -> list[str]:
@@ -99,6 +107,11 @@ def comparison(folders: Sequence[Path], page: Path) -> str:
     lines = [f"| {' | '.join(heads)} |", "| " + " | ".join(["---"] * len(heads)) + " |"]
     for folder in folders:
         checkpoint, evaluation = load(folder), read(folder)
+        if evaluation is not None and evaluation.other:
+            raise CheckpointError(
+                f"{folder} was evaluated by other posters than those of its training ({evaluation.other}); evaluate it "
+                "by its own to compare it."
+            )
         if evaluation is None or evaluation.digest != checkpoint.digest:
             raise CheckpointError(f"{folder} was not evaluated with its present weights; run this script on it first.")
         info, estimates = checkpoint.info, dict(evaluation.generated) | dict(evaluation.discriminator or {})

@@ -252,7 +252,7 @@ def test_only_posters_of_the_genres_are_trained_on(
     train: Callable[..., int], poster_folder: Path, tmp_path: Path, capsys: pytest.CaptureFixture[str]
 ) -> None:
     where = ["--data", poster_folder, "--out", tmp_path / "run", "--dry-run"]
-    assert train(*where, "--genres", "Horror, drama") == 0
+    assert train(*where, "--only-genres", "Horror, drama") == 0
     counts = [int(word) for word in capsys.readouterr().out.split("\n")[0].split() if word.isdigit()]
     assert 5 < sum(counts) < 35
 

@@ -10,6 +10,7 @@ from __future__ import annotations
 
 from collections import Counter
 from collections.abc import Iterator, Mapping
+from typing import Any
 
 import numpy as np
 
@@ -127,7 +128,9 @@ def about_cases(kind: str, study: Study) -> str:
 def about_settings(study: Study) -> Iterator[str]:
     """One line each."""
     settings = study.settings
-    yield f"- planted in {settings['hosts']}" + ("" if settings["real"] else " (no real posters were given)")
+    yield f"- planted in {settings['hosts']}{_other(settings)}" + (
+        "" if settings["real"] else " (no real posters were given)"
+    )
     yield (
         f"- kept from a change of {settings['least_logit']:.3f} of the logit, {settings['least']:g} of its standard "
         "deviation over these posters"
@@ -158,7 +161,7 @@ def verdict_report(study: VerdictStudy) -> str:
     outcomes = sorted(set().union(*counts.values()) - {"trust"})
     lines = [
         f"Checkpoint `{settings['checkpoint']}` with the digest `{settings['digest'][:12]}`, {settings['posters']} of "
-        f"{settings['hosts']}; the other network is `{settings['other']}`.",
+        f"{settings['hosts']}{_other(settings)}; the other network is `{settings['other']}`.",
         "",
         " | ".join(["| map", "maps", "trust", *outcomes]) + " |",
         "| --- " + "| ---: " * (2 + len(outcomes)) + "|",
@@ -173,6 +176,12 @@ def verdict_report(study: VerdictStudy) -> str:
     for name, found in study.by_method.items():
         lines.append(f"| {title(name)} | {len(found)} | {found.count('trust')} |")
     return "\n".join([*lines, "", f"{settings['minutes']:.0f} minutes, seed {settings['seed']}."])
+
+
+def _other(settings: Mapping[str, Any]) -> str:
+    """Names posters that are not those of the training."""
+    other = settings.get("other_posters")
+    return f" of `{other}`, which are not the posters of its training" if other else ""
 
 
 def percent(estimate: Estimate) -> str:

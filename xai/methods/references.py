@@ -27,10 +27,14 @@ from xai.networks.hooks import private_copy
 
 @dataclass(frozen=True, eq=False)
 class Reference:
-    """K >= 1 pictures to compare with; ``make`` gives them for the explained picture."""
+    """K >= 1 pictures to compare with; ``make`` gives them for the explained picture.
+
+    ``other_posters`` names the posters that they were chosen from where these are not those of the training.
+    """
 
     name: str
     make: Callable[[Tensor], Tensor] = field(repr=False)
+    other_posters: str = ""
 
     def of(self, image: Tensor) -> Tensor:
         """References (K, 3, H, W) for the picture (1, 3, H, W).

@@ -68,6 +68,8 @@ def settings(checkpoint: Checkpoint, methods: Sequence[Attribution], trust: bool
     if first.reference.name not in WITHOUT_PICTURES:
         pictures = first.reference.of(torch.zeros(1, 3, *checkpoint.config.size))
         reference |= {"pictures": len(pictures), "sha256": digest(pictures)}
+    if first.reference.other_posters:
+        reference["other_posters"] = first.reference.other_posters
     made_by: dict[str, Any] = _plain({
         "checkpoint": {"name": checkpoint.name, "digest": checkpoint.digest} | _requested_genres(checkpoint),
         "target": target,

@@ -21,7 +21,7 @@ import torch
 from torch import Tensor
 
 from gan.data.archives import FolderSource, Source, is_picture, open_source  # the one safe way into folders and zips
-from gan.data.images import Size, fit_image, from_uint8, open_image
+from gan.data.images import Fit, Size, fit_image, from_uint8, open_image
 from gan.networks.dcgan import Generator, latents
 
 
@@ -34,7 +34,7 @@ class Poster:
     read: Callable[[], Tensor]  # (1, 3, H, W) in [-1, 1]; gan.ImageError
 
 
-def in_files(path: Path, size: Size, open_files: ExitStack, prefix: str = "") -> list[Poster]:
+def in_files(path: Path, size: Size, open_files: ExitStack, prefix: str = "", fit: Fit = "crop") -> list[Poster]:
     """The pictures of a file, a folder or a zip, by name; ``prefix`` goes before the names in a folder or zip.
 
     A zip stays open as long as ``open_files``.
@@ -53,14 +53,14 @@ def in_files(path: Path, size: Size, open_files: ExitStack, prefix: str = "") ->
         entries = {name: stamp for name, stamp in source.entries().items() if is_picture(name)}
 
     def reader(name: str) -> Callable[[], Tensor]:
-        return lambda: _read(source.read(name), name, size)
+        return lambda: _read(source.read(name), name, size, fit)
 
     return [Poster(prefix + name, stamp, reader(name)) for name, stamp in sorted(entries.items())]
 
 
-def _read(data: bytes, name: str, size: Size) -> Tensor:
+def _read(data: bytes, name: str, size: Size, fit: Fit) -> Tensor:
     """``gan.read_poster``, with the picture's name in its errors."""
-    return from_uint8(np.asarray(fit_image(open_image(data, name), size))[None])
+    return from_uint8(np.asarray(fit_image(open_image(data, name), size, fit))[None])
 
 
 def generated(seeds: Iterable[int], generator: Generator) -> list[Poster]:

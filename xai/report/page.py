@@ -185,7 +185,8 @@ def _facts(made_by: Mapping[str, Any], versions: Mapping[str, str]) -> Iterator[
         yield "What is explained", f"{target['layer']}, unit {target['unit']}, {place}"
     kind = reference["kind"]
     count = f" ({reference['pictures']})" if "pictures" in reference else ""
-    yield "Reference", (REFERENCES[kind].words if kind in REFERENCES else kind) + count
+    other = f", of {reference['other_posters']}, not of its training" if "other_posters" in reference else ""
+    yield "Reference", (REFERENCES[kind].words if kind in REFERENCES else kind) + count + other
     if made_by["trust"]:
         yield "Verdicts", RULE
     yield "Versions", ", ".join(f"{name} {version}" for name, version in versions.items())

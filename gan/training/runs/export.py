@@ -11,24 +11,23 @@ from __future__ import annotations
 
 import json
 import shutil
-from collections.abc import Mapping
 from dataclasses import dataclass, replace
 from pathlib import Path
 from typing import Any
 
 import numpy as np
 
+from gan.checkpoints.dataset import CheckpointPosters, posters_of
 from gan.checkpoints.folder import ensure_replaceable, load, update_files, write_files
 from gan.checkpoints.half_precision import half_precision_change
 from gan.checkpoints.record import Checkpoint
 from gan.data.images import Fit
-from gan.data.posters import PosterSet, load_posters
-from gan.errors import DataError, PosterLensError
+from gan.errors import PosterLensError
 from gan.evaluation.calibration import with_calibrated_discriminator
 from gan.evaluation.model_card import notes_of, require_provenance, write_card
 from gan.evaluation.report import FIRST_SEED, evaluate, subsample, write
 from gan.files import write_directory
-from gan.training.runs.folder import fingerprint, read_stats
+from gan.training.runs.folder import read_stats
 
 PROVENANCE = ("preset", "command", "hardware")  # what the card shows and the weights do not say
 SAMPLES = 2000
@@ -38,7 +37,8 @@ SAMPLES = 2000
 class ExportOptions:
     """What is exported, and on which posters it is evaluated.
 
-    data : the posters of the training. fit, genres : how they were resized and selected; None: as the checkpoint says.
+    data : the posters of the training. fit, only_genres : how they were resized and selected; None: as the checkpoint
+    says. other_posters : whether others than those of the training are taken; the card then says so.
     preset, command, hardware : for the card; None: nothing or, when evaluated again, what the checkpoint has.
     notes : a Markdown file for the card; None: nothing, or the notes of the card that is there.
     state : which of the run's two states. grids : how many to ship.
@@ -48,7 +48,8 @@ class ExportOptions:
 
     data: Path
     fit: Fit | None = None
-    genres: str | None = None
+    only_genres: str | None = None
+    other_posters: bool = False
     preset: str | None = None
     command: str | None = None
     hardware: str | None = None
@@ -79,23 +80,24 @@ def export(run: Path, out: Path, options: ExportOptions) -> None:
     checkpoint.need_both()
     start, data = read_options(run)
     notes = options.notes.read_text() if options.notes else ""
-    training, held_out = posters_of(checkpoint, options, data, run)
-    checkpoint = with_calibrated_discriminator(checkpoint, training, options.samples)
+    checkpoint = replace(checkpoint, name=str(run), info={**checkpoint.info, "data": data})
+    posters = read_posters(checkpoint, options)
+    checkpoint = with_calibrated_discriminator(checkpoint, posters.training, options.samples)
     with write_directory(out) as folder:
         info = {
             **checkpoint.info,
             **dict.fromkeys(PROVENANCE, ""),
             **options.provenance,
             "start": start,
-            **dataset_info(checkpoint, options),
+            **dataset_info(checkpoint, options, posters),
             "data": data,
             "posters": data["posters"],
-            "held_out": len(held_out),
+            "held_out": len(posters.held_out),
         }
         write_files(folder, *checkpoint.need_both(), info, harmless_networks(checkpoint))
         (folder / "stats.jsonl").write_text("".join(json.dumps(row) + "\n" for row in read_stats(run)))
         copy_grids(run / "grids", folder / "grids", options.grids, checkpoint.info["kimg"])
-        write_evaluation(folder, out, training, held_out, options.samples)
+        write_evaluation(folder, out, posters, options.samples)
         write_card(folder, out, notes)
 
 
@@ -109,17 +111,16 @@ def evaluate_again(path: Path, options: ExportOptions) -> None:
     checkpoint.need_both()
     require_provenance(checkpoint, path)
     notes = options.notes.read_text() if options.notes else notes_of(path / "README.md")
-    data = {"posters": checkpoint.info["posters"]} | checkpoint.info.get("data", {})
-    training, held_out = posters_of(checkpoint, options, data, path)
+    posters = read_posters(replace(checkpoint, name=str(path)), options)
     with write_directory(path) as folder:
         shutil.copytree(path, folder, dirs_exist_ok=True)
-        info = options.provenance | dataset_info(checkpoint, options)
+        info = options.provenance | dataset_info(checkpoint, options, posters)
         if checkpoint.config.calibrated:
             update_files(folder, info)
         else:
-            shifted = with_calibrated_discriminator(checkpoint, training, options.samples)
+            shifted = with_calibrated_discriminator(checkpoint, posters.training, options.samples)
             update_files(folder, info, shifted.need_discriminator(), harmless_networks(shifted))
-        write_evaluation(folder, path, training, held_out, options.samples)
+        write_evaluation(folder, path, posters, options.samples)
         write_card(folder, path, notes)
 
 
@@ -135,26 +136,17 @@ def read_options(run: Path) -> tuple[str, dict[str, Any]]:
     return name, data
 
 
-def dataset_info(checkpoint: Checkpoint, options: ExportOptions) -> dict[str, str]:
-    """How posters are resized and selected, as ``info`` of a checkpoint has it."""
-    fit, genres = checkpoint.dataset_options(options.fit, options.genres)
+def dataset_info(checkpoint: Checkpoint, options: ExportOptions, posters: CheckpointPosters) -> dict[str, str]:
+    """How posters were resized and selected in training, as ``info`` of a checkpoint has it."""
+    said = (None, None) if posters.other else (options.fit, options.only_genres)
+    fit, genres = checkpoint.dataset_options(*said)
     return {"fit": fit, "only_genres": ",".join(genres)}
 
 
-def posters_of(
-    checkpoint: Checkpoint, options: ExportOptions, data: Mapping[str, Any], where: Path
-) -> tuple[PosterSet, PosterSet]:
-    """Training posters, or as many as the options say, and held-out ones.
-
-    DataError where the training posters are not those of the fingerprint ``data``, as far as it goes: older runs have
-    fewer hashes.
-    """
-    fit, genres = checkpoint.dataset_options(options.fit, options.genres)
-    training, held_out = load_posters(options.data, checkpoint.config.size, fit, genres).split()
-    current = fingerprint(training, checkpoint.config.genres)
-    if any(data.get(key, value) != value for key, value in current.items()):
-        raise DataError(f"{where} was trained on other posters; name the --data, --genres and --fit of its training.")
-    return subsample(training, options.training), held_out
+def read_posters(checkpoint: Checkpoint, options: ExportOptions) -> CheckpointPosters:
+    """The posters of the training, of the training side as many as the options say; DataError where they are others."""
+    found = posters_of(checkpoint, options.data, options.fit, options.only_genres, options.other_posters)
+    return replace(found, training=subsample(found.training, options.training))
 
 
 def harmless_networks(checkpoint: Checkpoint) -> list[str]:
@@ -164,10 +156,10 @@ def harmless_networks(checkpoint: Checkpoint) -> list[str]:
     return change.harmless
 
 
-def write_evaluation(folder: Path, path: Path, training: PosterSet, held_out: PosterSet, samples: int) -> None:
+def write_evaluation(folder: Path, path: Path, posters: CheckpointPosters, samples: int) -> None:
     """evaluate.json of the checkpoint in a folder that will stand at ``path``."""
-    evaluation = evaluate(load(folder), training, held_out, samples, FIRST_SEED)
-    write(replace(evaluation, name=path.name), folder)
+    evaluation = evaluate(load(folder), posters.training, posters.held_out, samples, FIRST_SEED)
+    write(replace(evaluation, name=path.name, origin=posters.origin, source=posters.source), folder)
 
 
 def copy_grids(source: Path, target: Path, count: int, kimg: float) -> None:

@@ -9,11 +9,10 @@ Its states and checkpoints are written by gan/training/state.py and gan/training
 
 from __future__ import annotations
 
-import hashlib
 import json
 import os
 import platform
-from collections.abc import Iterator, Mapping, Sequence
+from collections.abc import Iterator, Mapping
 from contextlib import contextmanager, suppress
 from dataclasses import asdict
 from pathlib import Path
@@ -23,10 +22,11 @@ from typing import Any, Self
 import torch
 from PIL.Image import Image
 
+from gan.checkpoints.dataset import fingerprint
 from gan.checkpoints.record import Checkpoint
 from gan.data.posters import PosterSet
 from gan.errors import TrainingError
-from gan.files import name_bytes, write_file
+from gan.files import write_file
 from gan.networks.config import ModelConfig
 from gan.training.config import TrainConfig
 
@@ -128,20 +128,6 @@ def describe(
         "start": None if start is None else {"name": start_name(start), "digest": start.digest},
         "versions": {"python": platform.python_version(), "torch": torch.__version__},
     }
-
-
-def fingerprint(training: PosterSet, genres: Sequence[str] = ()) -> dict[str, Any]:
-    """Identifies a set of posters: its count, and hashes of names, first pictures and labels of ``genres``."""
-    names = hashlib.sha256(name_bytes("\n".join(training.names)))
-    pictures = hashlib.sha256(training.images[:64].tobytes())  # another --fit gives other pixels
-    data = {
-        "posters": len(training),
-        "sha256_of_names": names.hexdigest(),
-        "sha256_of_first_64": pictures.hexdigest(),
-    }
-    if genres:
-        data["sha256_of_labels"] = hashlib.sha256(training.genre_labels(genres).tobytes()).hexdigest()
-    return data
 
 
 def start_name(start: Checkpoint) -> str:

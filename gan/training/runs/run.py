@@ -25,6 +25,7 @@ from torch import Tensor
 from tqdm import tqdm
 
 from gan.checkpoints import folder as checkpoint
+from gan.checkpoints.dataset import fingerprint
 from gan.cli import StopRequest
 from gan.data.images import image_grid, to_uint8
 from gan.data.posters import PosterSet
@@ -240,6 +241,11 @@ class Run:
             checkpoint.save(self.folder / BEST, *networks, self.info() | metrics, extra=extra)
         return metrics
 
+    @cached_property
+    def fingerprint(self) -> dict[str, Any]:
+        """Of the training posters, by which a checkpoint knows them again."""
+        return fingerprint(self.training, self.state.generator.config.genres)
+
     def save(self, snapshot: Snapshot) -> None:
         """Write the checkpoint folder ``latest`` and ``state.pt``."""
         checkpoint.save(self.folder / LATEST, snapshot.generator, snapshot.discriminator, self.info())
@@ -251,6 +257,7 @@ class Run:
             "run": self.folder.resolve().name,
             "fit": self.training.fit,
             "only_genres": ",".join(self.training.only_genres),
+            "data": self.fingerprint,
             "kimg": round(self.kimg, 3),
             "updates": self.state.steps,
             "hours": round(self.state.seconds / 3600, 3),
