@@ -13,10 +13,12 @@ import torch
 from PIL import Image
 
 import gan
+import xai
 from gan.checkpoints import dataset
 from gan.checkpoints.dataset import fingerprint, posters_of
 from gan.checkpoints.record import Checkpoint
-from gan.data.posters import PosterSet, is_held_out
+from gan.data.hold_out import is_held_out
+from gan.data.posters import PosterSet
 from gan.evaluation.report import read
 from gan.evaluation.tables import comparison, table
 from tests.gan.small_judge import Judge
@@ -194,11 +196,10 @@ def test_explained_pictures_are_resized_as_in_the_training(checkpoint: Path, dra
     arguments = ["--checkpoint", checkpoint, "--images", poster, "--methods", "deeplift", "--out", tmp_path / "out"]
     assert script("explain").main([str(part) for part in arguments]) == 0
     [row] = json.loads((tmp_path / "out/explanations.json").read_text())["posters"]
-    with torch.no_grad():
-        padded = gan.load(checkpoint).need_discriminator()(gan.read_poster(poster, (12, 8), "pad")).item()
-        cropped = gan.load(checkpoint).need_discriminator()(gan.read_poster(poster, (12, 8), "crop")).item()
-    assert row["score"] == pytest.approx(padded, abs=1e-3)
-    assert row["score"] != pytest.approx(cropped, abs=1e-3)
+    score = xai.Score(gan.load(checkpoint).need_discriminator())
+    padded, cropped = (score(gan.read_poster(poster, (12, 8), fit)).item() for fit in ("pad", "crop"))
+    assert row["score"] == pytest.approx(padded, abs=1e-5)
+    assert row["score"] != pytest.approx(cropped, abs=1e-5)
 
 
 # ---- the fingerprint -----------------------------------------------------------------------------------

@@ -267,7 +267,7 @@ def test_a_missing_path_is_one_sentence_and_exit_code_2(
 def test_an_unknown_genre_is_one_sentence_and_exit_code_2(
     train: Callable[..., int], poster_folder: Path, tmp_path: Path, capsys: pytest.CaptureFixture[str]
 ) -> None:
-    assert train("--data", poster_folder, "--out", tmp_path / "run", "--genres=Western") == 2
+    assert train("--data", poster_folder, "--out", tmp_path / "run", "--only-genres=Western") == 2
     assert one_sentence(capsys).startswith("No poster has the genre Western; the data set has Action, ")
 
 
