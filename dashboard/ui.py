@@ -144,11 +144,17 @@ def measure_button(why: str, label: str, doing: str, measure: Callable[[Progress
 
 
 def choose(title: str, names: Sequence[str], default: str, label: Callable[[str], str], key: str, **looks: Any) -> str:
-    """A select box that shows labels. The address holds the name: a link stays good when the wording changes."""
-    if st.session_state.get(key) not in names:  # fresh, or what another checkpoint offered
-        asked = st.query_params.get(key)
-        st.session_state[key] = asked if asked in names else default
-    name = str(st.selectbox(title, names, format_func=label, key=key, **looks))
+    """A select box that shows labels. The address holds the name: a link stays good when the wording changes.
+
+    The choice in use is the box's default, not a value put into the session before it: a browser that draws the box
+    later, when the popover around it is opened, knows nothing of that, and would show another choice.
+    """
+    held, last = st.session_state.get(key), f"{key}_last"
+    current = next((name for name in (held, st.query_params.get(key)) if name in names), default)
+    set_by_code = held in names and held != st.session_state.get(last)  # then it reaches the box without a default
+    index = 0 if set_by_code else names.index(current)
+    name = str(st.selectbox(title, names, index, format_func=label, key=key, **looks))
+    st.session_state[last] = name
     if st.query_params.get(key, default) != name:
         st.query_params[key] = name
     return name

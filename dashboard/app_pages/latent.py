@@ -27,6 +27,7 @@ if not latents.has_atlas(checkpoint, noise):
 sensitivity = latents.sensitivity(checkpoint, noise)
 if "latent" not in st.session_state and "latent" not in st.query_params:
     st.session_state["latent"] = int(sensitivity.rms.argmax())
+    st.query_params["latent"] = str(st.session_state["latent"])  # a link shows the same one
 index = controls.slider("Latent dimension", 0, checkpoint.config.latent - 1, key="latent", bind="query-params")
 
 left, right = st.columns([5, 2], gap="medium")

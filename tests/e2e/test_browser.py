@@ -138,3 +138,18 @@ def test_a_click_on_a_poster_leaves_the_upload_and_stands_in_the_address(page: P
     page.get_by_role("gridcell", name="seed 4", exact=True).click()
     expect(page.get_by_test_id("stSidebar").get_by_text("seed 4", exact=True)).to_be_visible()
     expect(page).to_have_url(re.compile("seed=4"))
+
+
+@pytest.mark.parametrize("query", ["", "activation_layer=layers.1&target_layer=layers.7&reference=grey"])
+def test_settings_that_open_later_show_what_the_maps_were_made_with(page: Page, query: str) -> None:
+    page.goto(f"{page.url}compare?check=false&methods=DeepLIFT&methods=Activation+map&{query}")
+    main = page.get_by_test_id("stMain")
+    layer = "layers.1" if query else "layers.4"
+    expect(main.get_by_text(f"of {layer}", exact=False).first).to_be_visible()
+    for scale in ("own", "shared", "own"):
+        more(page, scale)
+    settle(page)
+    main.get_by_role("button", name="Settings").click()
+    for title, name in (("Activation map: layer", layer), ("Its layer", "layers.7" if query else "layers.4")):
+        shown = page.get_by_role("combobox", name=re.compile(title, re.IGNORECASE)).first
+        expect(shown).to_have_value(re.compile(rf"{name} "))
