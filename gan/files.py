@@ -1,13 +1,22 @@
-"""Writing that is complete or absent, whatever happens in between; where files are cached, and their names."""
+"""Writing that is complete or absent, whatever happens in between; where files are cached, and their names.
+
+    write_file(path, b"...")                       # the old file or the new one, never half of one
+    with write_directory(path) as folder:          # the old folder or the new one, with all its files
+        (folder / "a.json").write_text("{}")
+    settled(path)                                  # where that folder is, also after a crash
+
+A folder takes two renames to be replaced. Where a crash comes between them, the old one is left under a hidden name;
+:func:`settled` finds it there, and the next :func:`write_directory`, or :func:`recover`, puts it back.
+"""
 
 from __future__ import annotations
 
 import json
 import os
+import secrets
 import shutil
-import tempfile
 from collections.abc import Callable, Iterator, Mapping
-from contextlib import contextmanager
+from contextlib import contextmanager, suppress
 from pathlib import Path
 from typing import IO, Any
 
@@ -16,52 +25,95 @@ def write_file(path: Path, content: bytes | Callable[[IO[bytes]], Any]) -> None:
     """Write to a temporary file beside ``path``, sync it, and rename it into place.
 
     A crash at any moment leaves either the old file or the new one. OSError (disk full, no permission)
-    passes through with the old file intact and the temporary one removed.
+    passes through with the old file intact and the temporary one removed. The user's umask says who may read it.
     """
-    handle, temporary = tempfile.mkstemp(prefix=f".{path.name}.", dir=path.parent)
+    temporary = _beside(path)
     try:
-        with os.fdopen(handle, "wb") as file:
+        with temporary.open("xb") as file:
             if callable(content):
                 content(file)
             else:
                 file.write(content)
             file.flush()
             os.fsync(file.fileno())
-        Path(temporary).chmod(0o644)
-        Path(temporary).replace(path)
+        temporary.replace(path)
     except BaseException:
-        Path(temporary).unlink(missing_ok=True)
+        temporary.unlink(missing_ok=True)
         raise
     _sync_directory(path.parent)
 
 
 @contextmanager
 def write_directory(path: Path) -> Iterator[Path]:
-    """Fill a temporary folder; it takes the place of ``path`` only when the block ends well."""
+    """Fill a temporary folder; it takes the place of ``path`` only when the block ends well.
+
+    A crash at any moment leaves the old folder or the new one, complete, where :func:`settled` finds it. The user's
+    umask says who may read it.
+    """
     path.parent.mkdir(parents=True, exist_ok=True)
-    temporary = Path(tempfile.mkdtemp(prefix=f".{path.name}.", dir=path.parent))
-    old = path.with_name(f".{path.name}.old")
+    temporary, old = _beside(path), _set_aside(path)
+    temporary.mkdir()  # not tempfile's, which only its owner may open
     try:
         yield temporary
         for file in temporary.rglob("*"):
             if file.is_file():
-                file.chmod(0o644)  # safetensors writes 0600
                 _sync(file)
-        temporary.chmod(0o755)
-        shutil.rmtree(old, ignore_errors=True)
-        if path.exists():
+        recover(path)
+        _remove(old)
+        if os.path.lexists(path):
             path.rename(old)
         try:
             temporary.rename(path)
         except BaseException:
-            if old.exists():
-                old.rename(path)
+            recover(path)
             raise
-        shutil.rmtree(old, ignore_errors=True)
+        with suppress(OSError):  # the new one is in place; the next writer removes the old one
+            _remove(old)
     except BaseException:
         shutil.rmtree(temporary, ignore_errors=True)
         raise
     _sync_directory(path.parent)
+
+
+def settled(path: Path) -> Path:
+    """Where to read a folder that :func:`write_directory` writes: ``path``, or the old one that is set aside.
+
+    Nothing is renamed, for a writer may be between its two renames at this moment.
+    """
+    old = _set_aside(path)
+    return old if not os.path.lexists(path) and old.is_dir() else path
+
+
+def recover(path: Path) -> None:
+    """Put a folder back that a crash between two renames left set aside; only for one who writes there."""
+    old = _set_aside(path)
+    if not os.path.lexists(path) and os.path.lexists(old):
+        old.rename(path)
+
+
+def set_aside(folder: Path) -> list[Path]:
+    """Paths in ``folder`` whose directory is, for now or since a crash, only there under its hidden name."""
+    paths = [old.with_name(old.name[1 : -len(".old")]) for old in folder.glob(".?*.old") if old.is_dir()]
+    return [path for path in paths if not os.path.lexists(path)]
+
+
+def _set_aside(path: Path) -> Path:
+    return path.with_name(f".{path.name}.old")
+
+
+def _beside(path: Path) -> Path:
+    """A new name for a temporary in the same folder; short, for a name has at most 255 bytes."""
+    return path.with_name(f".{path.name[:32]}.{secrets.token_hex(6)}")
+
+
+def _remove(folder: Path) -> None:
+    """Remove a folder that is set aside: it is never there in part, also when this ends early."""
+    if os.path.lexists(folder):
+        trash = _beside(folder)
+        folder.rename(trash)
+        if trash.is_symlink():
+            trash.unlink()
+        shutil.rmtree(trash, ignore_errors=True)
 
 
 def _sync(path: Path) -> None:

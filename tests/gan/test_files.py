@@ -2,24 +2,25 @@ from __future__ import annotations
 
 import os
 import stat
+from collections.abc import Callable, Iterator
+from contextlib import suppress
 from pathlib import Path
-from typing import IO
+from typing import IO, Any
 
 import pytest
 
-from gan.files import write_directory, write_file
+from gan.files import recover, set_aside, settled, write_directory, write_file
 
 
 def names(folder: Path) -> set[str]:
     return {path.relative_to(folder).as_posix() for path in folder.rglob("*")}
 
 
-def test_a_file_holds_what_was_written_and_everyone_may_read_it(tmp_path: Path) -> None:
+def test_a_file_holds_what_was_written(tmp_path: Path) -> None:
     write_file(tmp_path / "a", b"bytes")
     write_file(tmp_path / "b", lambda file: file.write(b"called"))
     assert (tmp_path / "a").read_bytes() == b"bytes"
     assert (tmp_path / "b").read_bytes() == b"called"
-    assert stat.S_IMODE((tmp_path / "a").stat().st_mode) == 0o644
     assert names(tmp_path) == {"a", "b"}
 
 
@@ -66,8 +67,6 @@ def test_a_folder_replaces_the_old_one_whole(tmp_path: Path) -> None:
         assert (path / "a").read_bytes() == b"1"
     assert names(tmp_path) == {"deep", "deep/run", "deep/run/a"}
     assert (path / "a").read_bytes() == b"2"
-    assert stat.S_IMODE(path.stat().st_mode) == 0o755
-    assert os.access(path / "a", os.R_OK)
 
 
 def test_a_failing_block_leaves_the_old_folder_and_no_other(tmp_path: Path) -> None:
@@ -98,3 +97,142 @@ def test_a_folder_that_cannot_be_put_in_place_leaves_the_old_one(
         (folder / "a").write_bytes(b"new")
     assert names(tmp_path) == {"run", "run/a"}
     assert (tmp_path / "run/a").read_bytes() == b"old"
+
+
+# ---- the user's umask -----------------------------------------------------------------------------------
+
+
+@pytest.fixture(params=[0o022, 0o077, 0o002, 0o027, 0o000], ids=oct)
+def umask(request: pytest.FixtureRequest) -> Iterator[int]:
+    before = os.umask(request.param)
+    yield request.param
+    os.umask(before)
+
+
+def mode(path: Path) -> int:
+    return stat.S_IMODE(path.stat().st_mode)
+
+
+def test_what_is_written_may_be_read_by_whom_the_umask_allows(umask: int, tmp_path: Path) -> None:
+    write_file(tmp_path / "file", b"1")
+    write_file(tmp_path / "file", b"2")
+    for _ in range(2):
+        with write_directory(tmp_path / "run") as folder:
+            (folder / "grids").mkdir()
+            (folder / "grids" / "a").write_bytes(b"1")
+    files, folders = ("file", "run/grids/a"), ("run", "run/grids")
+    assert {mode(tmp_path / name) for name in files} == {0o666 & ~umask}
+    assert {mode(tmp_path / name) for name in folders} == {0o777 & ~umask}
+
+
+# ---- a crash at any step --------------------------------------------------------------------------------
+
+STEPS = ("mkdir", "rename", "replace", "unlink", "rmdir", "fsync")
+
+
+def crashed(step: int, action: Callable[[], None]) -> bool:
+    """Run in a process of its own, which is gone before its n-th step on the disk; False where it has fewer."""
+    child = os.fork()
+    if child == 0:
+        left = iter(range(step, -1, -1))
+
+        def dying(function: Callable[..., Any]) -> Callable[..., Any]:
+            def call(*arguments: Any, **options: Any) -> Any:
+                if next(left) == 0:
+                    os._exit(9)
+                return function(*arguments, **options)
+
+            return call
+
+        for name in STEPS:
+            setattr(os, name, dying(getattr(os, name)))
+        action()
+        os._exit(0)
+    return os.waitstatus_to_exitcode(os.waitpid(child, 0)[1]) == 9
+
+
+def replace_run(path: Path, content: bytes) -> None:
+    with write_directory(path) as folder:
+        (folder / "a").write_bytes(content)
+        (folder / "b").write_bytes(content)
+
+
+def contents(path: Path) -> set[bytes]:
+    return {(settled(path) / name).read_bytes() for name in ("a", "b")}
+
+
+def test_a_folder_is_the_old_or_the_new_one_whenever_a_crash_comes(tmp_path: Path) -> None:
+    moments = 0
+    while True:
+        path = tmp_path / str(moments) / "run"
+        replace_run(path, b"0")
+        replace_run(path, b"1")
+        if not crashed(moments, lambda: replace_run(path, b"2")):  # noqa: B023 - called at once
+            break
+        moments += 1
+        assert contents(path) in ({b"1"}, {b"2"})
+        for step in range(12):  # and when it comes again, in the one that would have mended it
+            crashed(step, lambda: replace_run(path, b"3"))  # noqa: B023
+            assert contents(path) in ({b"1"}, {b"2"}, {b"3"})
+        replace_run(path, b"4")
+        assert contents(path) == {b"4"}
+        assert not set_aside(path.parent)
+        assert not path.with_name(".run.old").exists()
+    assert moments >= 8
+    assert contents(path) == {b"2"}
+
+
+def test_a_file_is_the_old_or_the_new_one_whenever_a_crash_comes(tmp_path: Path) -> None:
+    path, step = tmp_path / "a", 0
+    write_file(path, b"1")
+    while crashed(step, lambda: write_file(path, b"2")):
+        assert path.read_bytes() in {b"1", b"2"}
+        step += 1
+    assert step >= 2
+    assert path.read_bytes() == b"2"
+
+
+@pytest.mark.parametrize("step", range(6))
+def test_an_error_at_any_rename_leaves_a_complete_folder(
+    step: int, tmp_path: Path, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    path, calls, rename = tmp_path / "run", iter(range(99)), os.rename
+    replace_run(path, b"1")
+
+    def fail(*arguments: Any, **options: Any) -> None:
+        if next(calls) == step:
+            raise OSError("no")
+        rename(*arguments, **options)
+
+    monkeypatch.setattr(os, "rename", fail)
+    with suppress(OSError):
+        replace_run(path, b"2")
+    monkeypatch.undo()
+    assert contents(path) in ({b"1"}, {b"2"})
+    assert path.is_dir()  # nobody crashed, so it has its own name
+
+
+def test_a_folder_that_a_crash_set_aside_is_found_and_put_back(tmp_path: Path) -> None:
+    path = tmp_path / "run"
+    replace_run(path, b"1")
+    path.rename(tmp_path / ".run.old")
+    assert settled(path) == tmp_path / ".run.old"
+    assert set_aside(tmp_path) == [path]
+    recover(path)
+    assert contents(path) == {b"1"}
+    assert settled(path) == path
+    assert set_aside(tmp_path) == []
+
+
+def test_a_link_to_a_folder_is_replaced_and_its_target_left_alone(tmp_path: Path) -> None:
+    replace_run(tmp_path / "elsewhere", b"1")
+    (tmp_path / "run").symlink_to(tmp_path / "elsewhere")
+    replace_run(tmp_path / "run", b"2")
+    assert contents(tmp_path / "run") == {b"2"}
+    assert contents(tmp_path / "elsewhere") == {b"1"}
+    assert sorted(path.name for path in tmp_path.iterdir()) == ["elsewhere", "run"]
+
+
+def test_a_name_may_be_as_long_as_the_disk_allows(tmp_path: Path) -> None:
+    write_file(tmp_path / ("n" * 255), b"1")
+    assert (tmp_path / ("n" * 255)).read_bytes() == b"1"
