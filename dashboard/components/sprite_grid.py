@@ -7,12 +7,14 @@ from __future__ import annotations
 
 import re
 from collections.abc import Callable, Sequence
-from typing import Any
+from typing import TYPE_CHECKING, Any
 
 import streamlit as st
 
 from dashboard.components import media
-from xai.render import Sprite, png
+
+if TYPE_CHECKING:
+    from xai.render import Sprite
 
 NUMBER = re.compile(r"[+-]?\d+(?:\.\d+)?%?")
 PLACE = "\0"  # of a number in a pattern; no text holds it
@@ -169,6 +171,7 @@ def sprite_grid(  # noqa: PLR0913 - a component's properties, all by keyword
     ``notes`` are shown below the sheet for the cell that is pointed at, in place of its label. With ``heads``, one for
     each row of the sprite, rows stay as they are and each stands below its head.
     """
+    from xai.render import png
 
     def picked() -> None:
         place = st.session_state[key].picked

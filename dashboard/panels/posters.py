@@ -16,7 +16,6 @@ from dashboard import sidebar
 from dashboard.cached import filters, networks
 from dashboard.components.sprite_grid import sprite_grid
 from gan.checkpoints import preview
-from xai.render import sprite
 
 SHOWN = "posters_shown"  # in the session: the checkpoint whose posters were shown in this run
 
@@ -64,6 +63,8 @@ def _cells(sheet: bytes) -> Any:
 
 
 def _show(pictures: Any, key: str) -> None:
+    from xai.render import sprite
+
     st.subheader("Twelve posters that do not exist")
     seed = _seed()
     sprite_grid(

@@ -13,7 +13,18 @@ import gan
 import xai
 
 HOUSE = Path(__file__).parents[2]
-HEAVY = ("torch", "captum", "shap", "lime", "skimage", "sklearn", "scipy", "pandas", "plotly.graph_objs._figure")
+HEAVY = (
+    "numpy",
+    "torch",
+    "captum",
+    "shap",
+    "lime",
+    "skimage",
+    "sklearn",
+    "scipy",
+    "pandas",
+    "plotly.graph_objs._figure",
+)
 
 
 def loaded_by(statements: list[str]) -> list[str]:
