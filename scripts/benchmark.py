@@ -36,6 +36,7 @@ from gan.cli import exit_code
 from gan.data.images import fit_image
 from gan.data.synthetic import SMALLEST, draw_poster
 from gan.files import write_file
+from xai.bench import browser
 from xai.bench.library_timings import PEERS
 from xai.bench.own_timings import OWN
 from xai.bench.timing import REFERENCES, Bench, Row, elapsed, table
@@ -141,7 +142,13 @@ def folder(bench: Bench) -> Iterator[Row]:
     )
 
 
-JOBS: dict[str, Callable[[Bench], Iterator[Row]]] = {job.__name__: job for job in (*PEERS, page, folder, card, *OWN)}
+def pages(bench: Bench) -> Iterator[Row]:
+    """The pages in a Chromium, started anew: first paint, and bytes and seconds of what a person does."""
+    yield from browser.rows()
+
+
+ALL = (*PEERS, page, folder, card, *OWN, pages)
+JOBS: dict[str, Callable[[Bench], Iterator[Row]]] = {job.__name__: job for job in ALL}
 
 
 def resident(pid: int) -> float:

@@ -152,7 +152,7 @@ def data_uri(picture: Pixels) -> str:
 def webp(picture: Pixels) -> bytes:
     """WebP bytes of an RGB picture (H, W, 3): a fourth of a PNG's, and nearly the same."""
     buffer = io.BytesIO()
-    Image.fromarray(picture).save(buffer, "WEBP", quality=85, method=2)
+    Image.fromarray(picture).save(buffer, "WEBP", quality=80, method=2)
     return buffer.getvalue()
 
 

@@ -14,17 +14,8 @@ import xai
 
 HOUSE = Path(__file__).parents[2]
 HEAVY = (
-    "numpy",
-    "torch",
-    "captum",
-    "shap",
-    "lime",
-    "skimage",
-    "sklearn",
-    "scipy",
-    "pandas",
-    "plotly.graph_objs._figure",
-)
+    "numpy", "torch", "captum", "shap", "lime", "skimage", "sklearn", "scipy", "pandas", "plotly.graph_objs._figure",
+)  # fmt: skip
 
 
 def loaded_by(statements: list[str]) -> list[str]:

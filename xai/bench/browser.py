@@ -87,6 +87,17 @@ def next_seed(page: Page) -> None:
     page.get_by_test_id("stSidebar").get_by_test_id("stNumberInputStepUp").click()
 
 
+def next_seed_at_once(page: Page) -> None:
+    """The next seed, whose poster must stand there before its sweeps."""
+    next_seed(page)
+    poster_alone(page).wait_for()
+
+
+def poster_alone(page: Page) -> Locator:
+    """What stands on the Latent page until the sweeps are there."""
+    return page.get_by_text("this poster; its sweeps follow")
+
+
 def caption(text: str) -> Callable[[Page], Locator]:
     return lambda page: page.get_by_text(text, exact=True).first
 
@@ -111,8 +122,10 @@ INTERACTIONS = (
     Interaction(
         "Latent, another dimension", next_dimension, heading("Where dimension 45 acts"), 20, 30, 0.3,
     ),
+    Interaction("Latent, another seed: its poster", next_seed, poster_alone, 35, 2600, 0.5),
     Interaction(
-        "Latent, another seed: its sweeps", next_seed, lambda page: page.locator(".scrubber"), 35, 2300, 4.0,
+        "Latent, another seed: its sweeps", next_seed_at_once,
+        lambda page: page.locator(".scrubber"), 35, 2600, 4.0,
     ),
 )  # fmt: skip
 
