@@ -43,3 +43,8 @@ class FetchError(PosterLensError):
 
 class FatalFetchError(PosterLensError):
     """An error after which nothing else can be fetched either: a refused key, a full disk."""
+
+
+def printable(text: object) -> str:
+    """A name of a file, or another text that is not ours, for a message: what would not print is escaped."""
+    return "".join(letter if letter.isprintable() else letter.encode("unicode_escape").decode() for letter in str(text))

@@ -29,7 +29,7 @@ import xai
 from gan.checkpoints.conditioning import with_genres
 from gan.checkpoints.dataset import posters_of as checkpoint_posters
 from gan.cli import exit_code, parse_seeds, report_unread
-from gan.data.images import FITS
+from gan.data.images import FITS, FORMAT_NAMES
 from xai.methods import options
 from xai.report import job
 from xai.report.inputs import Poster, generated, in_files
@@ -97,7 +97,7 @@ def posters_of(chosen: argparse.Namespace, checkpoint: gan.Checkpoint, open_file
     if chosen.seeds is not None:
         found += generated(parse_seeds(chosen.seeds), checkpoint.need_generator())
     if not found:
-        raise gan.DataError("No JPEG, PNG or WebP picture was found.")
+        raise gan.DataError(f"No picture was found ({FORMAT_NAMES}).")
     return found
 
 

@@ -143,6 +143,8 @@ def run(chosen: argparse.Namespace, first: bool) -> None:
     plan.check_posters(training)
     if first:
         print(f"{len(training)} posters to train on, {len(held_out)} held out; device {chosen.device}")
+        for line in posters.notes():
+            print(line, file=sys.stderr)
     if chosen.dry_run:
         print(described(plan))
     else:

@@ -28,9 +28,10 @@ from numpy.typing import NDArray
 from PIL import Image
 from tqdm import tqdm
 
-from gan.data.archives import METADATA, open_source, read_metadata
+from gan.data.archives import METADATA, find_pictures, open_source
 from gan.data.decoding import map_ahead
 from gan.data.images import open_image
+from gan.data.metadata import read_metadata
 from gan.data.posters import PosterSet, evenly_spaced
 from gan.data.rows import Images
 from gan.errors import DataError
@@ -192,7 +193,8 @@ def packed_names(names: Sequence[str], suffix: str) -> list[str]:
 def metadata_table(source: Path, names: Sequence[str], packed: Sequence[str]) -> bytes | None:
     """One ``metadata.csv`` for all packed posters, with every column of every table; None where there is no row."""
     with open_source(source) as files:
-        rows = read_metadata(files, files.entries())
+        pictures = find_pictures(files)
+        rows = read_metadata(files, pictures.others, pictures.stamps).rows
     renamed = [(rows[name], new) for name, new in zip(names, packed, strict=True) if name in rows]
     if not renamed:
         return None

@@ -41,7 +41,7 @@ from gan.curation.text_removal import (
 )
 from gan.data.archives import METADATA, Source, is_picture, open_source
 from gan.data.decoding import map_ahead
-from gan.data.images import fit_image, image_grid, open_image
+from gan.data.images import FORMAT_NAMES, fit_image, image_grid, open_image
 from gan.data.posters import evenly_spaced
 from gan.errors import DataError, ImageError, PosterLensError
 from gan.files import write_file
@@ -49,11 +49,13 @@ from gan.files import write_file
 RECORD = ".remove_text.json"  # in the folder that is written: with which settings
 FAILED = "failed.csv"
 TILE = (270, 180)  # height and width of a poster on the contact sheet
+_JPEG: dict[str, object] = {"format": "JPEG", "quality": 95, "subsampling": 0}
+_PLAIN = {".png": "PNG", ".apng": "PNG", ".bmp": "BMP", ".dib": "BMP", ".tif": "TIFF", ".tiff": "TIFF", ".gif": "GIF"}
 FORMATS: dict[str, dict[str, object]] = {
-    ".jpg": {"format": "JPEG", "quality": 95, "subsampling": 0},
-    ".jpeg": {"format": "JPEG", "quality": 95, "subsampling": 0},
-    ".png": {"format": "PNG"},
+    **dict.fromkeys((".jpg", ".jpeg", ".jpe", ".jfif", ".jif", ".pjpeg", ".pjp"), _JPEG),
+    **{suffix: {"format": name} for suffix, name in _PLAIN.items()},
     ".webp": {"format": "WEBP", "quality": 95},
+    ".avif": {"format": "AVIF", "quality": 95},
 }
 
 
@@ -105,7 +107,7 @@ def write_text_free(settings: RemovalSettings, out: Path, workers: int = 1, prog
         entries = sorted(files.entries())
         names = [name for name in entries if is_picture(name)]
         if not names:
-            raise DataError(f"{settings.source} holds no JPEG, PNG or WebP picture.")
+            raise DataError(f"{settings.source} holds no picture ({FORMAT_NAMES}).")
         _claim(out, settings)
         _copy_metadata(files, entries, out)
         missing = [name for name in names if not _is_written(out, name)]

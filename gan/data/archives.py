@@ -1,31 +1,56 @@
-"""Folders and zips of posters, read in one safe way, and the tables beside the pictures.
+"""Folders and zips of posters, read in one safe way: which of their files are pictures, and which are left out.
 
     with open_source("posters.zip") as files:
-        names = [name for name in files.entries() if is_picture(name)]
-        files.read(names[0])                    # bytes; ImageError in one sentence where they cannot be read
-        read_metadata(files, files.entries())   # rows of metadata.csv by picture name
+        pictures = find_pictures(files)
+        pictures.stamps                         # {"a.jpg": "4711-12ab", ...}: with texts that change when the files do
+        pictures.left_out                       # {"HEIC, which cannot be read": ("b.heic",), ...}
+        files.read("a.jpg")                     # bytes; ImageError in one sentence where they cannot be read
 
 Names in a zip are never joined to a path here.
 """
 
 from __future__ import annotations
 
-import csv
-import io
-import os
 import stat
 import threading
 import zipfile
-from collections.abc import Iterable, Iterator
-from contextlib import contextmanager
+from collections import deque
+from collections.abc import Iterator
+from contextlib import contextmanager, suppress
+from dataclasses import dataclass
 from pathlib import Path, PurePosixPath
 from typing import Protocol
 
-from gan.data.images import SUFFIXES
-from gan.errors import DataError, ImageError
+from gan.data.images import HEAD, SUFFIXES, looks_like_picture
+from gan.errors import DataError, ImageError, printable
 
 MAX_FILE_BYTES = 50_000_000
 METADATA = "metadata.csv"
+UNREADABLE = {  # suffixes of pictures in formats that are not read
+    **dict.fromkeys((".heic", ".heif", ".hif"), "HEIC"),
+    **dict.fromkeys((".jxl", ".jp2", ".j2k", ".psd", ".svg", ".pdf", ".eps", ".tga", ".ico", ".xcf"), "other formats"),
+    **dict.fromkeys((".dng", ".cr2", ".cr3", ".nef", ".arw", ".orf", ".raf", ".rw2"), "raw photographs"),
+}
+OTHERS = frozenset(  # suffixes of files in which nobody looks for a picture
+    {".csv", ".tsv", ".txt", ".json", ".md", ".nfo", ".xml", ".html", ".yaml", ".yml", ".ini", ".log", ".py", ".ipynb"}
+    | {
+        ".npy",
+        ".npz",
+        ".pt",
+        ".pth",
+        ".safetensors",
+        ".zip",
+        ".gz",
+        ".tar",
+        ".7z",
+        ".rar",
+        ".mp4",
+        ".mkv",
+        ".avi",
+        ".mov",
+    }
+    | {".srt", ".sub", ".mp3", ".db", ".exe", ".dll", ".lock"}
+)
 
 
 class Source(Protocol):
@@ -35,60 +60,105 @@ class Source(Protocol):
         """Name to stamp, a text that changes when the file does."""
         ...
 
-    def read(self, name: str) -> bytes:
-        """The file's bytes; ImageError if it is too large or cannot be read."""
+    def read(self, name: str, most: int | None = None) -> bytes:
+        """The file's bytes, or the first ``most`` of them; ImageError if it is too large or cannot be read."""
         ...
 
 
 class FolderSource:
-    """All plain files below a folder."""
+    """All plain files below a folder, and below the folders that links in it lead to, each once."""
 
     def __init__(self, root: Path) -> None:
         self.root = root
+        self.unread: dict[str, str] = {}  # folders that entries() could not enter, each with the reason
+        self.changed: dict[str, int] = {}  # when a file was last changed in any way, which nobody can set
 
     def entries(self) -> dict[str, str]:
         entries = {}
-        for folder, _, names in os.walk(self.root):
-            for name in names:
-                path = Path(folder, name)
-                try:
-                    entry = path.stat()
-                except OSError:  # a dangling link: read() raises, and it is listed as broken
-                    entries[path.relative_to(self.root).as_posix()] = "unreadable"
-                    continue
-                if stat.S_ISREG(entry.st_mode):  # reading a pipe would wait for ever
-                    entries[path.relative_to(self.root).as_posix()] = f"{entry.st_size}-{entry.st_mtime_ns}"
+        self.changed = {}
+        for path in self._files():
+            name = path.relative_to(self.root).as_posix()
+            try:
+                entry = path.stat()
+            except OSError:  # a dangling link: read() raises, and it is listed as broken
+                entries[name] = "unreadable"
+                continue
+            if stat.S_ISREG(entry.st_mode):  # reading a pipe would wait for ever
+                entries[name] = f"{entry.st_size}-{entry.st_mtime_ns}"
+                self.changed[name] = entry.st_ctime_ns
         return entries
 
-    def read(self, name: str) -> bytes:
+    def _files(self) -> Iterator[Path]:
+        """All that is no folder; what is behind links comes last, so that what is here keeps its own name."""
+        self.unread = {}
+        seen = {_identity(folder) for folder in self.root.resolve().parents}  # a link may lead upwards
+        folders, links = deque([self.root]), deque[Path]()
+        while folders or links:
+            folder = folders.popleft() if folders else links.popleft()
+            try:
+                identity = _identity(folder)
+                if identity in seen:
+                    continue
+                inner = sorted(folder.iterdir())
+            except OSError as error:
+                self.unread[folder.relative_to(self.root).as_posix()] = f"cannot be opened ({error.strerror})"
+                continue
+            seen.add(identity)
+            for each in inner:
+                if not each.is_dir():
+                    yield each
+                else:
+                    (links if each.is_symlink() else folders).append(each)
+
+    def read(self, name: str, most: int | None = None) -> bytes:
         path = self.root / name
         try:
+            if most is not None:
+                with path.open("rb") as file:
+                    return file.read(most)
             if path.stat().st_size > MAX_FILE_BYTES:
-                raise ImageError(f"{name} is larger than {MAX_FILE_BYTES // 10**6} MB.")
+                raise ImageError(f"{printable(name)} is larger than {MAX_FILE_BYTES // 10**6} MB.")
             return path.read_bytes()
         except OSError as error:
-            raise ImageError(f"{name} cannot be read: {error.strerror}.") from error
+            reason = "is a link to nothing" if path.is_symlink() and not path.exists() else None
+            sentence = f"{printable(name)} {reason or f'cannot be read: {error.strerror}'}."
+            raise ImageError(sentence) from error
+
+
+def _identity(folder: Path) -> tuple[int, int]:
+    found = folder.stat()
+    return found.st_dev, found.st_ino
 
 
 class ZipSource:
-    """All files in a zip; several threads may read."""
+    """All files in a zip, by name; several threads may read. Of two of one name the last one counts."""
 
     def __init__(self, archive: zipfile.ZipFile) -> None:
         self.archive = archive
         self.lock = threading.Lock()
+        self.infos = {_name(info): info for info in archive.infolist() if not info.is_dir()}
 
     def entries(self) -> dict[str, str]:
-        infos = [info for info in self.archive.infolist() if not info.is_dir()]
-        return {info.filename: f"{info.file_size}-{info.CRC}" for info in infos}
+        return {name: f"{info.file_size}-{info.CRC}" for name, info in self.infos.items()}
 
-    def read(self, name: str) -> bytes:
-        if self.archive.getinfo(name).file_size > MAX_FILE_BYTES:
-            raise ImageError(f"{name} is larger than {MAX_FILE_BYTES // 10**6} MB.")
+    def read(self, name: str, most: int | None = None) -> bytes:
+        info = self.infos[name]
+        if most is None and info.file_size > MAX_FILE_BYTES:
+            raise ImageError(f"{printable(name)} is larger than {MAX_FILE_BYTES // 10**6} MB.")
         try:
-            with self.lock:
-                return self.archive.read(name)
+            with self.lock, self.archive.open(info) as file:
+                return file.read() if most is None else file.read(most)
         except Exception as error:  # zipfile passes on whatever its decompressors raise
-            raise ImageError(f"{name} cannot be unpacked: {error}.") from error
+            raise ImageError(f"{printable(name)} cannot be unpacked: {printable(error)}.") from error
+
+
+def _name(info: zipfile.ZipInfo) -> str:
+    """A member's name; most programs write UTF-8 and slashes, and not all of them as they should."""
+    name = info.filename
+    if not info.flag_bits & 0x800:
+        with suppress(UnicodeError):
+            name = name.encode("cp437").decode("utf-8")
+    return name.replace("\\", "/") if info.create_system == 0 and "/" not in name else name  # 0: Windows
 
 
 @contextmanager
@@ -96,53 +166,71 @@ def open_source(path: str | Path) -> Iterator[Source]:
     """Open a folder or a zip for reading; DataError if it is neither."""
     path = Path(path)
     if path.is_dir():
-        yield FolderSource(path)
-    elif not path.exists():
-        raise DataError(f"{path} does not exist.")
-    else:
         try:
-            archive = zipfile.ZipFile(path)
-        except (zipfile.BadZipFile, NotImplementedError, OSError) as error:
-            raise DataError(f"{path} is neither a folder nor a zip file.") from error
-        with archive:
-            yield ZipSource(archive)
+            next(path.iterdir(), None)
+        except OSError as error:
+            raise DataError(f"{printable(path)} cannot be opened: {error.strerror}.") from error
+        yield FolderSource(path)
+        return
+    if not path.exists():
+        raise DataError(f"{printable(path)} does not exist.")
+    try:
+        archive = ZipSource(zipfile.ZipFile(path))
+    except Exception as error:  # zipfile passes on what is wrong with its directory as it comes
+        raise DataError(f"{printable(path)} is neither a folder nor a zip file that can be read.") from error
+    with archive.archive:
+        yield archive
+
+
+@dataclass(frozen=True)
+class Pictures:
+    """The pictures of a source.
+
+    stamps : name to stamp of each, in order of name. left_out : names by the reason why they are not used.
+    others : names of all other files.
+    """
+
+    stamps: dict[str, str]
+    left_out: dict[str, tuple[str, ...]]
+    others: tuple[str, ...]
+
+
+def find_pictures(files: Source) -> Pictures:
+    """The pictures among a source's files, by name, or by their first bytes where the name does not say.
+
+    Files that are hidden, or in a format that cannot be read, are left out and named.
+    """
+    stamps: dict[str, str] = {}
+    left_out: dict[str, list[str]] = {}
+    others = []
+    for name, stamp in sorted(files.entries().items()):
+        suffix = PurePosixPath(name).suffix.lower()
+        if is_hidden(name):
+            if suffix in SUFFIXES:
+                left_out.setdefault("hidden", []).append(name)
+        elif suffix in UNREADABLE:
+            left_out.setdefault(f"in a format that cannot be read ({UNREADABLE[suffix]})", []).append(name)
+        elif suffix in SUFFIXES or (suffix not in OTHERS and _is_picture_inside(files, name)):
+            stamps[name] = stamp
+        else:
+            others.append(name)
+    for name, reason in getattr(files, "unread", {}).items():
+        left_out.setdefault(f"a folder that {reason}", []).append(name)
+    return Pictures(stamps, {reason: tuple(names) for reason, names in left_out.items()}, tuple(others))
+
+
+def _is_picture_inside(files: Source, name: str) -> bool:
+    try:
+        return looks_like_picture(files.read(name, HEAD))
+    except ImageError:
+        return False
+
+
+def is_hidden(name: str) -> bool:
+    """Whether a file within a source is hidden, or one of those that macOS leaves beside others."""
+    return any(part.startswith((".", "__MACOSX")) for part in PurePosixPath(name).parts)
 
 
 def is_picture(name: str) -> bool:
-    """Whether a name within a source is that of a JPEG, PNG or WebP file that is not hidden."""
-    path = PurePosixPath(name)
-    hidden = any(part.startswith((".", "__MACOSX")) for part in path.parts)
-    return path.suffix.lower() in SUFFIXES and not hidden
-
-
-def read_metadata(files: Source, names: Iterable[str]) -> dict[str, dict[str, str]]:
-    """Rows of ``metadata.csv`` by the picture's name within the source; a table is about the folder that it is in.
-
-    ``names`` are those of all files in the source.
-
-    Raises
-    ------
-    DataError
-        If a table is not UTF-8, not CSV, or has no column ``file_name``.
-    """
-    tables = sorted(name for name in names if PurePosixPath(name).name == METADATA)
-    return {name: row for table in tables for name, row in _rows(files, table)}
-
-
-def _rows(files: Source, table: str) -> Iterator[tuple[str, dict[str, str]]]:
-    """Each picture's name and row in one table."""
-    try:
-        text = files.read(table).decode("utf-8-sig")
-    except (ImageError, UnicodeDecodeError) as error:
-        raise DataError(f"{table} cannot be read as UTF-8 text.") from error
-    reader = csv.DictReader(io.StringIO(text))
-    if "file_name" not in (reader.fieldnames or ()):
-        raise DataError(f"{table} has no column file_name.")
-    folder = PurePosixPath(table).parent
-    try:
-        for row in reader:
-            if row["file_name"]:
-                cells = {key: value or "" for key, value in row.items() if key is not None}  # None: surplus cells
-                yield (folder / row["file_name"]).as_posix(), cells
-    except csv.Error as error:
-        raise DataError(f"{table} is not a valid CSV table: {error}.") from error
+    """Whether a name within a source is that of a picture that can be read, and not hidden."""
+    return PurePosixPath(name).suffix.lower() in SUFFIXES and not is_hidden(name)

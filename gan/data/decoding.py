@@ -24,7 +24,7 @@ from numpy.typing import NDArray
 from tqdm import tqdm
 
 from gan.data.archives import Source
-from gan.data.images import Fit, fit_image, open_image
+from gan.data.images import FORMAT_NAMES, Fit, fit_image, open_image
 from gan.errors import DataError, ImageError
 from gan.files import write_file
 from gan.progress import Progress
@@ -89,8 +89,8 @@ def decode_once(job: DecodeJob, cache: Path, progress: bool | Progress) -> Decod
             raise DataError(f"The cache {cache} cannot be written: {error.strerror or error}.") from error
     record = json.loads(index.read_text())
     if not record["names"]:
-        reason = f" ({record['broken'][0][1]})" if record["broken"] else ""
-        raise DataError(f"No usable JPEG, PNG or WebP picture was found{reason}.")
+        reason = record["broken"][0][1].rstrip(".") if record["broken"] else FORMAT_NAMES
+        raise DataError(f"No usable picture was found ({reason}).")
     broken = tuple((name, reason) for name, reason in record["broken"])
     return Decoded(np.load(array, mmap_mode="r"), tuple(record["names"]), broken)
 

@@ -4,31 +4,65 @@
     to_uint8(images)                                # (1, 64, 64, 3) uint8 RGB
     read_poster("poster.jpg", size=(96, 64))        # (1, 3, 96, 64): a whole poster of 2:3
 
-Files are not trusted: only JPEG, PNG and WebP, only up to 20 megapixels, which is checked before decoding.
+Files are not trusted: only usual formats (FORMATS), only up to 51 megapixels, which is checked before decoding, and of
+anything that is wrong with them one sentence says what (ImageError).
 """
 
 from __future__ import annotations
 
 import io
 import math
+import re
+import stat
+import threading
+import warnings
+from contextlib import AbstractContextManager, nullcontext
 from pathlib import Path
 from typing import Literal
 
 import numpy as np
 import torch
 from numpy.typing import NDArray
-from PIL import ExifTags, Image, ImageOps
+from PIL import ExifTags, Image, ImageOps, UnidentifiedImageError
+from PIL.JpegImagePlugin import JpegImageFile
 from torch import Tensor
 
-from gan.errors import ImageError
+from gan.errors import ImageError, printable
 
 Fit = Literal["crop", "pad"]
 Size = int | tuple[int, int]  # the side of a square, or (height, width)
 FITS: tuple[Fit, ...] = ("crop", "pad")
-SUFFIXES = frozenset({".jpg", ".jpeg", ".png", ".webp"})
-FORMATS = ("JPEG", "PNG", "WEBP")
-MAX_PIXELS = 20_000_000  # a 78 kB file can hold 81 megapixels
+SUFFIXES = frozenset(
+    {
+        ".jpg",
+        ".jpeg",
+        ".jpe",
+        ".jfif",
+        ".jif",
+        ".pjpeg",
+        ".pjp",
+        ".png",
+        ".apng",
+        ".webp",
+        ".gif",
+        ".bmp",
+        ".dib",
+        ".tif",
+    }
+    | {".tiff", ".avif"}
+)
+HEAD = 32  # bytes by which a format is known
+FORMATS = ("JPEG", "PNG", "WEBP", "GIF", "BMP", "DIB", "TIFF", "AVIF")
+FORMAT_NAMES = "JPEG, PNG, WebP, GIF, BMP, TIFF or AVIF"
+MAX_PIXELS = 51_000_000  # 8192 x 6144, as phones have; a 78 kB file can hold 81 megapixels
+LARGE = 20_000_000  # pixels from which a JPEG is decoded at half its size, and other formats one at a time
+warnings.filterwarnings("ignore", category=Image.DecompressionBombWarning)  # sizes are checked here
 
+_one_large = threading.Lock()
+_HEADS = re.compile(  # of files in these formats
+    rb"\xff\xd8\xff|\x89PNG\r\n\x1a\n|GIF8[79]a|RIFF.{4}WEBP|BM.{4}\0{4}|II\*\0|MM\0\*|.{4}ftypavi[fs]", re.DOTALL
+)
+_HEIC = re.compile(rb".{4}ftyp(hei[cxms]|hev[cxms]|mif1|msf1)", re.DOTALL)
 _TURN = Image.Transpose
 _UPRIGHT = {  # what undoes each EXIF orientation
     2: _TURN.FLIP_LEFT_RIGHT,
@@ -41,35 +75,93 @@ _UPRIGHT = {  # what undoes each EXIF orientation
 }
 
 
-def open_image(source: str | Path | bytes, name: str | None = None) -> Image.Image:
-    """Decode a JPEG, PNG or WebP file to an upright RGB picture.
+def open_image(source: str | Path | bytes | Image.Image, name: str | None = None) -> Image.Image:
+    """Decode a picture, from a path, from bytes or as Pillow opened it, to an upright RGB picture.
 
     Of an animation it is the first frame. EXIF rotation is applied, transparency is composited on white, 16-bit grey
-    is scaled to 8 bits.
+    is scaled to 8 bits. A JPEG of more than 20 megapixels comes at half its width and height.
 
     Raises
     ------
     ImageError
-        If the source does not exist, is not such a picture, is truncated, or has more than 20 megapixels, which is
+        If the source does not exist, is not such a picture, is damaged, or has more than 51 megapixels, which is
         checked before any pixel is decoded.
     """
-    name = name or ("the picture" if isinstance(source, bytes) else Path(source).name)
+    name = printable(name or _name(source))
     try:
-        file = io.BytesIO(source) if isinstance(source, bytes) else Path(source)
-        with Image.open(file, formats=FORMATS) as image:
+        with _opened(source, name) as image:
             width, height = image.size
             if width * height > MAX_PIXELS:
-                raise ImageError(
-                    f"{name} has {width} x {height} pixels; at most {MAX_PIXELS // 10**6} million are read."
-                )
-            image.load()
-            return _rgb(_upright(image))
+                raise _too_large(name, f"{width} x {height}")
+            if width * height > LARGE and isinstance(image, JpegImageFile):
+                image.draft(None, (width // 2, height // 2))
+            with _one_large if math.prod(image.size) > LARGE else nullcontext():
+                return _decode(image, name)
+    except ImageError:
+        raise
+    except Image.DecompressionBombError as error:  # raised by Image.open, which does not say the sides
+        pixels = re.search(r"[0-9]+", str(error))
+        raise _too_large(name, f"{int(pixels[0]) / 1e6:,.0f} million" if pixels else "too many") from None
+    except UnidentifiedImageError as error:
+        raise ImageError(f"{name} cannot be read as a picture.") from error
+    except Exception as error:  # decoders raise anything on hostile bytes
+        raise ImageError(f"{name} is a damaged or incomplete picture.") from error
+
+
+def looks_like_picture(head: bytes) -> bool:
+    """Whether a file that begins with these 32 bytes is in one of the formats that are read."""
+    return _HEADS.match(head) is not None
+
+
+def _name(source: object) -> str:
+    return (Path(source).name or str(source)) if isinstance(source, (str, Path)) else "the picture"
+
+
+def _opened(source: str | Path | bytes | Image.Image, name: str) -> AbstractContextManager[Image.Image]:
+    """The picture, not yet decoded; ImageError where there is no plain file, or nothing in it."""
+    if isinstance(source, Image.Image):
+        return nullcontext(source)  # whoever opened it closes it
+    file: io.BytesIO | Path
+    if isinstance(source, (bytes, bytearray, memoryview)):
+        file, head, size = io.BytesIO(source), bytes(source[:HEAD]), len(source)
+    elif isinstance(source, (str, Path)):
+        file, (head, size) = Path(source), _head_of(Path(source), name)
+    else:
+        raise ImageError(f"A picture is read from a path, from bytes or from Pillow, not from {type(source).__name__}.")
+    if not size:
+        raise ImageError(f"{name} is empty.")
+    if _HEIC.match(head):
+        raise ImageError(f"{name} is a HEIC picture, which cannot be read; save it as JPEG.")
+    return Image.open(file, formats=FORMATS)
+
+
+def _head_of(path: Path, name: str) -> tuple[bytes, int]:
+    """(first bytes, size) of a plain file; ImageError where there is none."""
+    try:
+        found = path.stat()
+        if stat.S_ISDIR(found.st_mode):
+            raise ImageError(f"{name} is a folder, not a picture.")
+        if not stat.S_ISREG(found.st_mode):  # reading a pipe would wait for ever
+            raise ImageError(f"{name} is not a file.")
+        with path.open("rb") as file:
+            return file.read(HEAD), found.st_size
     except ImageError:
         raise
     except FileNotFoundError:
-        raise ImageError(f"{name} does not exist.") from None
-    except (OSError, ValueError, SyntaxError, Image.DecompressionBombError) as error:
-        raise ImageError(f"{name} cannot be read as a JPEG, PNG or WebP picture.") from error
+        raise ImageError(f"{name} {'is a link to nothing' if path.is_symlink() else 'does not exist'}.") from None
+    except (OSError, ValueError) as error:
+        raise ImageError(f"{name} cannot be read: {getattr(error, 'strerror', None) or error}.") from None
+
+
+def _too_large(name: str, size: str) -> ImageError:
+    return ImageError(f"{name} has {size} pixels; at most {MAX_PIXELS // 10**6} million are read.")
+
+
+def _decode(image: Image.Image, name: str) -> Image.Image:
+    image.load()
+    if not all(image.size):
+        raise ImageError(f"{name} has no pixels.")
+    return _rgb(_upright(image), name)
 
 
 def fit_image(image: Image.Image, size: Size, fit: Fit = "crop") -> Image.Image:
@@ -78,8 +170,14 @@ def fit_image(image: Image.Image, size: Size, fit: Fit = "crop") -> Image.Image:
     if fit == "crop":
         return ImageOps.fit(image, (width, height), Image.Resampling.LANCZOS)
     if fit == "pad":
-        return ImageOps.pad(image, (width, height), Image.Resampling.LANCZOS, color="black")
+        return _padded(image, width, height)
     raise ValueError(f"fit must be one of {FITS}, not {fit!r}")
+
+
+def _padded(image: Image.Image, width: int, height: int) -> Image.Image:
+    if min(width / image.width, height / image.height) * min(image.size) < 0.5:  # Pillow would make a side of 0
+        image = image.resize((max(1, min(image.width, width)), max(1, min(image.height, height))))
+    return ImageOps.pad(image, (width, height), Image.Resampling.LANCZOS, color="black")
 
 
 def height_width(size: Size) -> tuple[int, int]:
@@ -90,8 +188,8 @@ def height_width(size: Size) -> tuple[int, int]:
     return int(sides[0]), int(sides[1])
 
 
-def read_poster(source: str | Path | bytes, size: Size = 64, fit: Fit = "crop") -> Tensor:
-    """Read one poster as float32 (1, 3, H, W) in [-1, 1]; ImageError on bad input."""
+def read_poster(source: str | Path | bytes | Image.Image, size: Size = 64, fit: Fit = "crop") -> Tensor:
+    """Read one poster (:func:`open_image`) as float32 (1, 3, H, W) in [-1, 1]; ImageError on bad input."""
     return from_uint8(np.asarray(fit_image(open_image(source), size, fit))[None])
 
 
@@ -142,11 +240,23 @@ def _upright(image: Image.Image) -> Image.Image:
     return image if turn is None else image.transpose(turn)
 
 
-def _rgb(image: Image.Image) -> Image.Image:
+def _rgb(image: Image.Image, name: str) -> Image.Image:
     if image.mode.startswith("I"):  # 16-bit grey: Pillow's own conversion clips instead of scaling
-        grey = (np.asarray(image, np.float32) / 257).round().clip(0, 255).astype(np.uint8)
-        return Image.fromarray(grey).convert("RGB")
+        return _from_16_bits(image, name)
+    if image.mode == "F":
+        raise ImageError(f"{name} has pixels of 32-bit floating point, of which nobody can say what is white.")
     if image.has_transparency_data:
         layer = image.convert("RGBA")
         return Image.alpha_composite(Image.new("RGBA", layer.size, "white"), layer).convert("RGB")
     return image.convert("RGB")
+
+
+def _from_16_bits(image: Image.Image, name: str) -> Image.Image:
+    values = np.asarray(image).astype(np.int64)
+    if values.max() > 65535:
+        raise ImageError(f"{name} has pixels of 32 bits, of which nobody can say what is white.")
+    grey = (values.astype(np.float32) / 257).round().clip(0, 255).astype(np.uint8)
+    transparent = image.info.get("transparency")
+    if isinstance(transparent, int):
+        grey[values == transparent] = 255
+    return Image.fromarray(grey).convert("RGB")

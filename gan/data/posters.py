@@ -12,8 +12,8 @@ How pictures are decoded and cached: gan/data/decoding.py.
 from __future__ import annotations
 
 from collections import Counter
-from collections.abc import Sequence
-from dataclasses import dataclass, replace
+from collections.abc import Mapping, Sequence
+from dataclasses import dataclass, field, replace
 from pathlib import Path
 
 import numpy as np
@@ -21,12 +21,14 @@ import torch
 from numpy.typing import NDArray
 from torch import Tensor
 
-from gan.data.archives import METADATA, is_picture, open_source, read_metadata
+from gan.data.archives import METADATA, find_pictures, open_source
 from gan.data.decoding import DecodeJob, decode_once
-from gan.data.hold_out import is_key_held_out, split_keys
+from gan.data.hold_out import is_key_held_out, split_keys, split_warning
 from gan.data.images import FITS, Fit, Size, height_width, scale
+from gan.data.metadata import Metadata, read_metadata
+from gan.data.reading import Reading
 from gan.data.rows import Images, select_rows
-from gan.errors import DataError
+from gan.errors import DataError, printable
 from gan.files import cache_directory
 from gan.progress import Progress
 
@@ -44,6 +46,7 @@ class PosterSet:
     fit : how pictures were brought to size (gan.data.images.FITS).
     only_genres : genres by which the posters were selected; () for all posters.
     split_keys : what decides on which side of the split each poster is (gan.data.hold_out); by default the names alone.
+    reading : what was found in the source, for people.
     """
 
     images: Images
@@ -54,6 +57,7 @@ class PosterSet:
     fit: Fit = "crop"
     only_genres: tuple[str, ...] = ()
     split_keys: tuple[str, ...] = ()
+    reading: Reading = field(default_factory=Reading, compare=False, repr=False)
 
     def __post_init__(self) -> None:
         if not self.complete:
@@ -129,6 +133,10 @@ class PosterSet:
         """For each poster (N,) whether it is held out from training."""
         return np.array([is_key_held_out(key) for key in self.split_keys], bool)
 
+    def notes(self) -> list[str]:
+        """What to know about how the posters were read, in sentences: tables, what was left out, an odd split."""
+        return [*self.reading.lines(), *filter(None, [split_warning(len(self), int(self.held_out.sum()))])]
+
     def tensor(self, indices: Sequence[int] | NDArray[np.intp] | Tensor) -> Tensor:
         """Float32 (n, 3, H, W) in [-1, 1] of these posters; only they are read."""
         return scale(torch.from_numpy(np.ascontiguousarray(self.images[np.asarray(indices)])))
@@ -151,12 +159,12 @@ def load_posters(
     cache: str | Path | None = None,
     progress: bool | Progress = True,
 ) -> PosterSet:
-    """Read every JPEG, PNG and WebP below a folder or in a zip, at ``size``: a square's side, or (height, width).
+    """Read every picture below a folder or in a zip, at ``size``: a square's side, or (height, width).
 
     Pictures are decoded once, in parallel, into a memory map under ``cache`` (default: ``POSTERLENS_CACHE`` or
     ``~/.cache/posterlens``), which is used again as long as their names, sizes and dates are the same.
 
-    ``metadata.csv`` beside the pictures is optional: ``file_name``, ``genres`` joined by ``|``, and optionally
+    ``metadata.csv`` beside the pictures is optional (gan.data.metadata): ``file_name``, ``genres``, and optionally
     ``labels``, which is ``partial`` where a poster may have more genres than it names, else ``full`` or empty. The
     genres of a poster without a row, or with neither genre nor label, are unknown.
 
@@ -172,11 +180,12 @@ def load_posters(
         raise ValueError(f"fit must be one of {FITS}, not {fit!r}")
     shape = height_width(size)
     with open_source(source) as files:
-        entries = files.entries()
-        pictures = sorted((name, stamp) for name, stamp in entries.items() if is_picture(name))
-        metadata = read_metadata(files, entries)
-        decoded = decode_once(DecodeJob(files, pictures, shape, fit), cache_directory(cache), progress)
-    labels = [_labels(name, metadata.get(name, {})) for name in decoded.names]
+        pictures = find_pictures(files)
+        metadata = read_metadata(files, pictures.others, pictures.stamps)
+        decoded = decode_once(
+            DecodeJob(files, tuple(pictures.stamps.items()), shape, fit), cache_directory(cache), progress
+        )
+    labels = [_labels(name, metadata) for name in decoded.names]
     posters = PosterSet(
         decoded.images,
         decoded.names,
@@ -184,15 +193,22 @@ def load_posters(
         decoded.broken,
         tuple(complete for _, complete in labels),
         fit,
+        reading=_reading(pictures.left_out, metadata, decoded.names),
     )
     return posters.with_genres(genres) if genres else posters
 
 
-def _labels(name: str, row: dict[str, str]) -> tuple[tuple[str, ...], bool]:
+def _reading(left_out: Mapping[str, tuple[str, ...]], metadata: Metadata, names: Sequence[str]) -> Reading:
+    without_row = tuple(name for name in names if name not in metadata.rows) if metadata.tables else ()
+    return Reading(left_out, metadata.tables, without_row)
+
+
+def _labels(name: str, metadata: Metadata) -> tuple[tuple[str, ...], bool]:
     """A poster's genres, and whether these are all that it has."""
-    names = (part.strip() for part in row.get("genres", "").split("|"))
-    genres = tuple(dict.fromkeys(name for name in names if name))
+    genres, row = metadata.genres.get(name, ()), metadata.rows.get(name, {})
     label = row.get("labels", "").strip().lower()
     if label not in ("", "full", "partial"):
-        raise DataError(f'The labels of {name} in {METADATA} must be full or partial, not "{label}".')
+        raise DataError(
+            f'The labels of {printable(name)} in {METADATA} must be full or partial, not "{printable(label)[:80]}".'
+        )
     return genres, label == "full" or (not label and bool(genres))

@@ -1,9 +1,8 @@
-"""Tables of posters as they are found on the web: CSV in UTF-8 or Latin-1, with columns under many names.
+"""Tables of posters as they are found on the web: CSV of any kind, with columns under many names.
 
     table = read_table("MovieGenre.csv")
     table.columns                                   # ("imdbId", "Title", "Genre", "Poster")
     table.texts(table.find(None, GENRE_COLUMNS))    # the genres of each row, "" where there are none
-    split_genres("Action|Drama")                    # ("Action", "Drama")
 
 Tables that this package writes have two columns (:func:`write_pairs`).
 """
@@ -12,21 +11,19 @@ from __future__ import annotations
 
 import csv
 import io
-import re
 from collections.abc import Mapping, Sequence
 from dataclasses import dataclass
 from pathlib import Path
 
+from gan.data.delimited import parse_table, plain
 from gan.errors import DataError
 from gan.files import write_file
 
-# Column names that are recognised when none is named, in any case.
+# Column names that are recognised when none is named, in any spelling.
 URL_COLUMNS = ("poster", "poster_url", "image_url", "image", "url", "address")
 ID_COLUMNS = ("imdbid", "imdb_id")
 GENRE_COLUMNS = ("genres", "genre")
-NO_GENRE = frozenset({"", "n/a", "(no genres listed)"})
-
-Genres = tuple[str, ...]
+KNOWN = frozenset(map(plain, (*URL_COLUMNS, *ID_COLUMNS, *GENRE_COLUMNS)))
 
 
 @dataclass(frozen=True)
@@ -38,13 +35,13 @@ class Table:
     rows: tuple[dict[str, str], ...]
 
     def find(self, name: str | None, usual: Sequence[str]) -> str | None:
-        """The column of this name, in any case; for None the first of the usual names, or None.
+        """The column of this name, in any spelling; for None the first of the usual names, or None.
 
         DataError if ``name`` is not among the columns.
         """
-        by_lower = {column.lower(): column for column in reversed(self.columns)}
-        wanted = usual if name is None else (name.lower(),)
-        column = next((by_lower[each] for each in wanted if each in by_lower), None)
+        by_spelling = {plain(column): column for column in reversed(self.columns)}
+        wanted = map(plain, usual if name is None else (name,))
+        column = next((by_spelling[each] for each in wanted if each in by_spelling), None)
         if column is None and name is not None:
             raise self._lacks(f"column {name}")
         return column
@@ -65,23 +62,15 @@ class Table:
 
 
 def read_table(path: str | Path) -> Table:
-    """Read a CSV file with a header; UTF-8, or else Latin-1, in which some well-known ones are."""
+    """Read a table with a header, in any usual encoding and with any usual separator (gan.data.delimited)."""
     path = Path(path)
     try:
         content = path.read_bytes()
     except OSError as error:
         raise DataError(f"{path} cannot be read: {error.strerror}.") from error
-    try:
-        text = content.decode("utf-8-sig", "surrogatepass")
-    except UnicodeDecodeError:
-        text = content.decode("latin-1")
-    reader = csv.DictReader(io.StringIO(text, newline=""), restval="")
-    try:
-        columns = tuple(reader.fieldnames or ())
-        rows = tuple({name: row[name] for name in columns} for row in reader)
-    except csv.Error as error:
-        raise DataError(f"{path.name} is not a valid CSV table: {error}.") from error
-    return Table(path, columns, rows)
+    table = parse_table(content, path.name, KNOWN)
+    rows = tuple(dict(zip(table.columns, row, strict=False)) for row in table.rows)
+    return Table(path, table.columns, rows)
 
 
 def read_pairs(path: Path, columns: tuple[str, str]) -> dict[str, str]:
@@ -101,9 +90,3 @@ def write_pairs(path: Path, columns: tuple[str, str], pairs: Mapping[str, str]) 
     writer = csv.writer(text, lineterminator="\n")
     writer.writerows([columns, *sorted(pairs.items())])
     write_file(path, text.getvalue().encode("utf-8", "surrogatepass"))
-
-
-def split_genres(text: str) -> Genres:
-    """Genres from ``Action|Drama``, ``Action, Drama`` or ``['Action', 'Drama']``, each once, in order."""
-    names = (name.strip(" \t'\"") for name in re.split(r"[|,\r\n]", text.strip().strip("[]")))
-    return tuple(dict.fromkeys(name for name in names if name.lower() not in NO_GENRE))

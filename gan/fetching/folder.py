@@ -24,12 +24,22 @@ from filelock import FileLock, Timeout
 from tqdm import tqdm
 
 from gan.data.archives import METADATA
+from gan.data.genre_lists import Genres, split_genres
 from gan.data.images import open_image
 from gan.errors import DataError, FatalFetchError, PosterLensError
-from gan.fetching.csv_tables import Genres, read_pairs, split_genres, write_pairs
+from gan.fetching.csv_tables import read_pairs, write_pairs
 from gan.files import name_bytes, write_file
 from gan.settings import Settings, setting
 
+HEADS = {  # suffix and first bytes of each format that is read
+    ".png": rb"\x89PNG",
+    ".webp": rb"RIFF",
+    ".gif": rb"GIF8",
+    ".bmp": rb"BM",
+    ".tif": rb"II\*|MM\0",
+    ".avif": rb".{4}ftyp",
+    ".jpg": rb"",
+}
 METADATA_COLUMNS = ("file_name", "genres")
 FAILED, FAILED_COLUMNS = "failed.csv", ("id", "reason")
 LOCK = ".fetch.lock"
@@ -209,7 +219,7 @@ class _Folder:
         name = item.stem + picture_suffix(content)
         try:
             write_file(self.path / name, content)
-            for suffix in (".jpg", ".png", ".webp"):  # of a run that was killed before it could record it
+            for suffix in HEADS:  # of a run that was killed before it could record it
                 if item.stem + suffix != name:
                     (self.path / (item.stem + suffix)).unlink(missing_ok=True)
         except OSError as error:
@@ -249,10 +259,8 @@ class _Folder:
 
 
 def picture_suffix(content: bytes) -> str:
-    """.jpg, .png or .webp, by the first bytes of a picture that open_image has read."""
-    if content.startswith(b"\x89PNG"):
-        return ".png"
-    return ".webp" if content.startswith(b"RIFF") else ".jpg"
+    """.jpg, .png and so on, by the first bytes of a picture that open_image has read."""
+    return next(suffix for suffix, head in HEADS.items() if re.match(head, content, re.DOTALL))
 
 
 def file_stem(name: str) -> str:

@@ -26,9 +26,10 @@ from typing import Any, TypeVar
 from urllib.parse import urlencode
 
 from gan.data.archives import MAX_FILE_BYTES
-from gan.data.images import SUFFIXES
+from gan.data.genre_lists import Genres, split_genres
+from gan.data.images import FORMAT_NAMES, SUFFIXES
 from gan.errors import DataError, FatalFetchError, FetchError
-from gan.fetching.csv_tables import GENRE_COLUMNS, ID_COLUMNS, URL_COLUMNS, Genres, read_table, split_genres
+from gan.fetching.csv_tables import GENRE_COLUMNS, ID_COLUMNS, URL_COLUMNS, read_table
 from gan.fetching.folder import Item, Listing, file_stem, text_hash
 from gan.fetching.http import HttpClient
 from gan.files import cache_directory
@@ -234,7 +235,7 @@ def from_kaggle(handle: str) -> Listing:
     root = _kaggle_download(handle)
     pictures = _files(root, SUFFIXES)
     if not pictures:
-        raise DataError(f"The Kaggle data set {handle} holds no JPEG, PNG or WebP pictures.")
+        raise DataError(f"The Kaggle data set {handle} holds no picture ({FORMAT_NAMES}).")
     genres = _genres_by_picture(_files(root, {".csv"}), {path.stem.lower() for path in pictures})
     count = Counter(file_stem(path.stem) for path in pictures)
     items = []

@@ -113,8 +113,8 @@ def test_broken_pictures_are_skipped_and_named(
     (tmp_path / "in/zz-gone.png").symlink_to(tmp_path / "nowhere")
     assert explain("--images", tmp_path / "in", "--out", tmp_path / "out", "--batch=1", *QUICK) == 0
     reasons = [
-        ("000-bad.jpg", "000-bad.jpg cannot be read as a JPEG, PNG or WebP picture."),
-        ("zz-gone.png", "zz-gone.png cannot be read: No such file or directory."),
+        ("000-bad.jpg", "000-bad.jpg cannot be read as a picture."),
+        ("zz-gone.png", "zz-gone.png is a link to nothing."),
     ]
     assert capsys.readouterr().err.splitlines() == [
         "2 files could not be read:",
@@ -208,7 +208,7 @@ def test_no_usable_picture_is_one_sentence_and_leaves_nothing(
 ) -> None:
     (tmp_path / "in").mkdir()
     assert explain("--images", tmp_path / "in", "--out", tmp_path / "out", *QUICK) == 2
-    assert one_sentence(capsys) == "No JPEG, PNG or WebP picture was found."
+    assert one_sentence(capsys) == "No picture was found (JPEG, PNG, WebP, GIF, BMP, TIFF or AVIF)."
     (tmp_path / "in/bad.jpg").write_bytes(b"broken")
     assert explain("--images", tmp_path / "in", "--out", tmp_path / "out", *QUICK) == 2
     assert one_sentence(capsys).startswith("There is no usable picture to explain (bad.jpg cannot be read as")

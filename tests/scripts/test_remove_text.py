@@ -123,7 +123,10 @@ def test_failures_are_listed_and_named(source: Path, tmp_path: Path, capsys: pyt
     clean(source, tmp_path / "out")
     with (tmp_path / "out/failed.csv").open(newline="") as table:
         assert list(csv.DictReader(table)) == [
-            {"file_name": "d.png", "reason": "d.png cannot be read as a JPEG, PNG or WebP picture."}
+            {
+                "file_name": "d.png",
+                "reason": "d.png cannot be read as a picture.",
+            }
         ]
     out, err = capsys.readouterr()
     assert out.startswith("3 posters written, 2 of them with text (2 lines painted over), ")
@@ -192,7 +195,7 @@ def test_the_contact_sheet_shows_changed_posters_before_and_after(source: Path, 
 def test_a_source_without_pictures_is_refused(tmp_path: Path, capsys: pytest.CaptureFixture[str]) -> None:
     (tmp_path / "empty").mkdir()
     assert clean(tmp_path / "empty", tmp_path / "out") == 2
-    assert "holds no JPEG, PNG or WebP picture" in capsys.readouterr().err
+    assert "holds no picture" in capsys.readouterr().err
     assert not (tmp_path / "out").exists()
 
 

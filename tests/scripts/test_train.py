@@ -146,8 +146,9 @@ def test_training_names_broken_pictures_at_the_end(
     out, err = capsys.readouterr()
     assert out.splitlines()[-1].startswith("1 steps in ")
     assert err.splitlines() == [
+        'metadata.csv: 8 rows; pictures in "file_name", genres in "genres", separator comma, UTF-8.',
         "1 files could not be read:",
-        "  bad.jpg: bad.jpg cannot be read as a JPEG, PNG or WebP picture.",
+        "  bad.jpg: bad.jpg cannot be read as a picture.",
     ]
 
 
@@ -276,7 +277,7 @@ def test_no_picture_is_one_sentence_and_exit_code_2(
 ) -> None:
     (tmp_path / "data").mkdir()
     assert train("--data", tmp_path / "data", "--out", tmp_path / "run") == 2
-    assert one_sentence(capsys) == "No usable JPEG, PNG or WebP picture was found."
+    assert one_sentence(capsys) == "No usable picture was found (JPEG, PNG, WebP, GIF, BMP, TIFF or AVIF)."
 
 
 @pytest.mark.parametrize("device", ["warp", "meta", "cuda:99", "hpu"])

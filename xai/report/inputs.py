@@ -20,7 +20,7 @@ import numpy as np
 import torch
 from torch import Tensor
 
-from gan.data.archives import FolderSource, Source, is_picture, open_source  # the one safe way into folders and zips
+from gan.data.archives import FolderSource, Source, find_pictures, open_source  # the one safe way into folders and zips
 from gan.data.images import Fit, Size, fit_image, from_uint8, open_image
 from gan.networks.dcgan import Generator, latents
 
@@ -50,7 +50,7 @@ def in_files(path: Path, size: Size, open_files: ExitStack, prefix: str = "", fi
         entries = {path.name: f"{stat.st_size}-{stat.st_mtime_ns}"}
     else:
         source = open_files.enter_context(open_source(path))
-        entries = {name: stamp for name, stamp in source.entries().items() if is_picture(name)}
+        entries = find_pictures(source).stamps
 
     def reader(name: str) -> Callable[[], Tensor]:
         return lambda: _read(source.read(name), name, size, fit)

@@ -101,13 +101,13 @@ def test_every_colour_mode_becomes_rgb(mode: str) -> None:
 @pytest.mark.parametrize("kind", ["JPEG", "PNG", "WEBP"])
 def test_a_truncated_file_is_refused_by_name(kind: str) -> None:
     data = encode(noise(64, 64), kind)
-    with pytest.raises(ImageError, match=r"^poster\.x cannot be read as a JPEG, PNG or WebP picture\.$"):
+    with pytest.raises(ImageError, match=r"^poster\.x is a damaged or incomplete picture\.$"):
         open_image(data[: len(data) // 2], "poster.x")
 
 
-@pytest.mark.parametrize("data", [encode(noise(), "GIF"), encode(noise(), "BMP"), b"Not a picture.", b""])
+@pytest.mark.parametrize("data", [encode(noise(), "PPM"), encode(noise(), "TGA"), b"Not a picture.", b"%PDF-1.4"])
 def test_other_formats_and_texts_are_refused(data: bytes) -> None:
-    with pytest.raises(ImageError, match="the picture cannot be read"):
+    with pytest.raises(ImageError, match=r"^the picture cannot be read as a picture\.$"):
         open_image(data)
 
 
@@ -117,19 +117,19 @@ def test_a_missing_file_is_refused_by_name(tmp_path: Path) -> None:
 
 
 def test_a_folder_is_not_a_picture(tmp_path: Path) -> None:
-    with pytest.raises(ImageError, match="cannot be read"):
+    with pytest.raises(ImageError, match=r"is a folder, not a picture\.$"):
         open_image(tmp_path)
 
 
-def test_more_than_20_megapixels_are_refused_before_any_is_decoded(monkeypatch: pytest.MonkeyPatch) -> None:
-    data = encode(Image.new("1", (5000, 4001)), "PNG")
-    assert len(data) < 10_000
+def test_more_than_51_megapixels_are_refused_before_any_is_decoded(monkeypatch: pytest.MonkeyPatch) -> None:
+    data = encode(Image.new("1", (8000, 6400)), "PNG")
+    assert len(data) < 20_000
 
     def decode(self: ImageFile.ImageFile) -> None:
         raise AssertionError("decoded")
 
     monkeypatch.setattr(ImageFile.ImageFile, "load", decode)
-    with pytest.raises(ImageError, match="5000 x 4001 pixels; at most 20 million"):
+    with pytest.raises(ImageError, match="8000 x 6400 pixels; at most 51 million"):
         open_image(data)
 
 

@@ -248,7 +248,7 @@ def test_a_broken_picture_is_skipped_and_named(tmp_path: Path) -> None:
     for posters in (load(folder), load(folder), load(pack(folder, tmp_path / "posters.zip"))):
         assert posters.names == ("a.png", "c.png")
         assert shades(posters) == [1, 3]
-        assert posters.broken == (("b.png", "b.png cannot be read as a JPEG, PNG or WebP picture."),)
+        assert posters.broken == (("b.png", "b.png cannot be read as a picture."),)
 
 
 def test_a_link_to_nowhere_is_named_and_a_pipe_is_passed_over(tmp_path: Path) -> None:
@@ -312,7 +312,7 @@ def test_an_unreadable_member_of_a_zip_is_skipped_and_named(harm: object, tmp_pa
 def test_a_zip_with_a_damaged_directory_is_refused(tmp_path: Path) -> None:
     archive = pack(write(tmp_path / "folder", a_png=png(1)), tmp_path / "posters.zip")
     flip(archive, b"PK\x01\x02", 0, 0)
-    with pytest.raises(DataError, match=r"posters\.zip is neither a folder nor a zip file\.$"):
+    with pytest.raises(DataError, match=r"posters\.zip is neither a folder nor a zip file that can be read\.$"):
         load(archive)
 
 
@@ -323,12 +323,12 @@ def test_a_missing_path_is_refused(tmp_path: Path) -> None:
 
 def test_a_file_that_is_no_zip_is_refused(tmp_path: Path) -> None:
     write(tmp_path, notes_zip="text")
-    with pytest.raises(DataError, match=r"notes\.zip is neither a folder nor a zip file\.$"):
+    with pytest.raises(DataError, match=r"notes\.zip is neither a folder nor a zip file that can be read\.$"):
         load(tmp_path / "notes.zip")
 
 
 def test_an_empty_folder_is_refused(tmp_path: Path) -> None:
-    with pytest.raises(DataError, match=r"^No usable JPEG, PNG or WebP picture was found\.$"):
+    with pytest.raises(DataError, match=r"^No usable picture was found \(JPEG, PNG, WebP, GIF, BMP, TIFF or AVIF\)\.$"):
         load(tmp_path)
 
 
@@ -340,9 +340,13 @@ def test_a_folder_of_broken_pictures_is_refused_with_a_reason(tmp_path: Path) ->
 @pytest.mark.parametrize(
     ("table", "sentence"),
     [
-        ("name,genres\na.png,Drama\n", r"^metadata\.csv has no column file_name\.$"),
-        ("", r"^metadata\.csv has no column file_name\.$"),
-        (b"file_name\n\xff\xfe\n", r"^metadata\.csv cannot be read as UTF-8 text\.$"),
+        (
+            "year,genres\n1999,Drama\n",
+            r"^metadata\.csv has no column that names pictures, .* has year, genres \(",
+        ),
+        ("", r"^metadata\.csv has no column that names pictures, such as file_name; it has none \(.*\)\.$"),
+        (b"\xff\xfefi\0", r"^metadata\.csv cannot be read as UTF-16 text\.$"),
+        ('file_name,genres\na.png,"Horror\nb.png,Drama\n', r"^metadata\.csv .*: a quote in it is never closed\.$"),
         ('file_name\n"' + "x" * 200_000, r"^metadata\.csv is not a valid CSV table: .*\.$"),
     ],
 )

@@ -14,9 +14,9 @@ from hypothesis import given, settings
 from hypothesis import strategies as st
 
 from gan import DataError, load_posters
+from gan.data.genre_lists import Genres, split_genres
 from gan.errors import FatalFetchError, FetchError
 from gan.fetching import folder as module
-from gan.fetching.csv_tables import Genres, split_genres
 from gan.fetching.folder import LOCK, FetchOptions, FetchSummary, Item, Listing, download_all, file_stem
 from tests.gan.fetching.local_server import picture, table, write_table
 
@@ -79,17 +79,24 @@ def test_pictures_are_kept_byte_for_byte_and_named_by_what_they_are(tmp_path: Pa
 
 def test_what_is_no_whole_picture_is_listed_with_a_reason_and_not_kept(tmp_path: Path) -> None:
     whole = picture(size=(200, 300))
-    source = Source(page=b"<!doctype html>", half=whole[: len(whole) // 2], gif=picture("GIF"), empty=b"", good=whole)
-    source["large"] = picture("PNG", "white", (5000, 4001), "1")
-    found = source.into(tmp_path, "page", "half", "gif", "empty", "good", "large", "gone")
+    source = Source(page=b"<!doctype html>", half=whole[: len(whole) // 2], ppm=picture("PPM"), empty=b"", good=whole)
+    source["large"] = picture("PNG", "white", (8000, 6400), "1")
+    found = source.into(tmp_path, "page", "half", "ppm", "empty", "good", "large", "gone")
     assert (found.fetched, found.failed) == (1, 6)
-    unreadable = "The file cannot be read as a JPEG, PNG or WebP picture."
     assert table(tmp_path / "failed.csv") == {
-        **dict.fromkeys(("page", "half", "gif", "empty"), unreadable),
-        "large": "The file has 5000 x 4001 pixels; at most 20 million are read.",
+        **dict.fromkeys(("page", "ppm"), "The file cannot be read as a picture."),
+        "half": "The file is a damaged or incomplete picture.",
+        "empty": "The file is empty.",
+        "large": "The file has 8000 x 6400 pixels; at most 51 million are read.",
         "gone": "It does not exist.",
     }
     assert names(tmp_path) == {"failed.csv", "good.jpg", "metadata.csv"}
+
+
+@pytest.mark.parametrize(("kind", "suffix"), [("GIF", "gif"), ("BMP", "bmp"), ("TIFF", "tif"), ("AVIF", "avif")])
+def test_every_format_that_is_read_gets_its_own_suffix(kind: str, suffix: str, tmp_path: Path) -> None:
+    assert Source(a=picture(kind)).into(tmp_path, "a").fetched == 1
+    assert load_posters(tmp_path, 8, progress=False).names == (f"a.{suffix}",)
 
 
 def test_only_the_first_posters_are_fetched_when_so_asked(tmp_path: Path) -> None:

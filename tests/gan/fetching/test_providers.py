@@ -90,8 +90,8 @@ def test_a_row_without_a_picture_is_listed_with_a_reason(server: Server, client:
     source = write_table(tmp_path / "a.csv", ("imdbId", "Poster"), *rows)
     assert fetch_csv(source, tmp_path / "out", client).failed == 4
     assert table(tmp_path / "out/failed.csv") == {
-        "page": "The file cannot be read as a JPEG, PNG or WebP picture.",
-        "cut": "The file cannot be read as a JPEG, PNG or WebP picture.",
+        "page": "The file cannot be read as a picture.",
+        "cut": "The file is a damaged or incomplete picture.",
         "gone": "127.0.0.1 answered 404 Not Found.",
         "none": "The table gives no URL.",
     }
@@ -368,7 +368,10 @@ def test_the_column_that_names_the_pictures_is_found_and_others_do_not_count(roo
 def test_kaggle_errors_are_one_sentence(root: Path, tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> None:
     with pytest.raises(FetchError, match=r"^owner/none cannot be downloaded from Kaggle: division by zero\.$"):
         fetch_kaggle("owner/none", tmp_path / "out")
-    with pytest.raises(DataError, match=r"^The Kaggle data set owner/posters holds no JPEG, PNG or WebP pictures\.$"):
+    with pytest.raises(
+        DataError,
+        match=r"^The Kaggle data set owner/posters holds no picture \(JPEG.*\)\.$",
+    ):
         fetch_kaggle("owner/posters", tmp_path / "out")
     for handle in ("posters", "../x", "a/b/c", "https://www.kaggle.com/datasets/a/b", ""):
         with pytest.raises(FetchError, match=r"is not a Kaggle handle; use OWNER/NAME\.$"):
