@@ -20,6 +20,9 @@ from contextlib import contextmanager, suppress
 from pathlib import Path
 from typing import IO, Any
 
+import numpy as np
+from numpy.typing import NDArray
+
 
 def write_file(path: Path, content: bytes | Callable[[IO[bytes]], Any]) -> None:
     """Write to a temporary file beside ``path``, sync it, and rename it into place.
@@ -142,6 +145,32 @@ def json_bytes(record: Mapping[str, Any]) -> bytes:
 def cache_directory(cache: str | Path | None = None) -> Path:
     """Where decoded data sets and computed tables are stored: ``cache``, POSTERLENS_CACHE or ~/.cache/posterlens."""
     return Path(cache or os.environ.get("POSTERLENS_CACHE") or Path.home() / ".cache/posterlens")
+
+
+def cached_array(name: str, rows: int, compute: Callable[[], NDArray[Any]]) -> NDArray[Any]:
+    """An array (rows, ...) that is computed once, and then read from the file NAME.npz in the cache.
+
+    A file that is damaged, which its check sum tells, is computed again; one that cannot be written is done without.
+    ``name`` should change with all that the array depends on, the version of the code among it.
+    """
+    path = cache_directory() / f"{name}.npz"
+    stored = _stored_array(path)
+    if stored is not None and len(stored) == rows:
+        return stored
+    array = compute()
+    with suppress(OSError):  # a full disk costs time, not the result
+        path.parent.mkdir(parents=True, exist_ok=True)
+        write_file(path, lambda file: np.savez(file, array=array))
+    return array
+
+
+def _stored_array(path: Path) -> NDArray[Any] | None:
+    try:
+        with np.load(path) as stored:
+            array: NDArray[Any] = stored["array"]
+            return array if array.ndim else None
+    except Exception:  # absent, or whatever is wrong with it
+        return None
 
 
 def name_bytes(name: str) -> bytes:

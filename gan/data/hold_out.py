@@ -20,6 +20,7 @@ from gan.files import name_bytes
 
 HELD_OUT = 0.05  # proportion of the posters that are not trained on
 ALLOWED = (0.01, 0.20)  # beyond, the names are not spread as chance would spread them
+SMALL = 100  # posters below which chance alone may hold out none, or many
 SHARED = 8  # posters of one stem, such as one film in the folders of its genres; in small sets a tenth of them
 
 
@@ -56,7 +57,7 @@ def split_keys(names: Sequence[str]) -> tuple[str, ...]:
 def split_warning(count: int, held_out: int) -> str | None:
     """A sentence where the proportion held out is far from 5 %; else None, or where the set is too small."""
     proportion = held_out / count if count else HELD_OUT
-    if ALLOWED[0] <= proportion <= ALLOWED[1] or (proportion < ALLOWED[0] and count < 100):
+    if ALLOWED[0] <= proportion <= ALLOWED[1] or (count < SMALL and proportion < 0.5):
         return None
     return (
         f"{held_out} of {count} posters are held out by their names, where about {HELD_OUT:.0%} should be; "

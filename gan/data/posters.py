@@ -22,7 +22,7 @@ from numpy.typing import NDArray
 from torch import Tensor
 
 from gan.data.archives import METADATA, find_pictures, open_source
-from gan.data.decoding import DecodeJob, decode_once
+from gan.data.decoding import Decoded, DecodeJob, decode_once
 from gan.data.hold_out import is_key_held_out, split_keys, split_warning
 from gan.data.images import FITS, Fit, Size, height_width, scale
 from gan.data.metadata import Metadata, read_metadata
@@ -193,14 +193,14 @@ def load_posters(
         decoded.broken,
         tuple(complete for _, complete in labels),
         fit,
-        reading=_reading(pictures.left_out, metadata, decoded.names),
+        reading=_reading(pictures.left_out, metadata, decoded),
     )
     return posters.with_genres(genres) if genres else posters
 
 
-def _reading(left_out: Mapping[str, tuple[str, ...]], metadata: Metadata, names: Sequence[str]) -> Reading:
-    without_row = tuple(name for name in names if name not in metadata.rows) if metadata.tables else ()
-    return Reading(left_out, metadata.tables, without_row)
+def _reading(left_out: Mapping[str, tuple[str, ...]], metadata: Metadata, decoded: Decoded) -> Reading:
+    without_row = tuple(name for name in decoded.names if name not in metadata.rows) if metadata.tables else ()
+    return Reading(left_out, metadata.tables, without_row, decoded.notes)
 
 
 def _labels(name: str, metadata: Metadata) -> tuple[tuple[str, ...], bool]:

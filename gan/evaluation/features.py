@@ -23,7 +23,7 @@ from torch.nn.functional import interpolate
 
 from gan.data.posters import PosterSet
 from gan.errors import MetricsUnavailableError
-from gan.files import cache_directory, write_file
+from gan.files import cached_array
 from gan.networks.dcgan import Generator, latents
 from gan.networks.efficientnet import efficientnet_lite
 from gan.progress import Progress
@@ -35,6 +35,7 @@ SIDE = 240  # the pictures that EfficientNet-Lite1 was trained on
 BATCH_CPU = 4  # its widest maps then stay below the size from which the C library returns memory after every layer
 BATCH_GPU = 256
 DRAWN = 64  # posters that a generator draws at once
+VERSION = 2  # of the cached features; to be counted up when they are computed otherwise
 PART = 1024  # posters whose features are one file in the cache: a computation that is cut off loses no more
 
 
@@ -176,20 +177,14 @@ def _in_parts(
     for start in range(0, count, PART):
         stop = min(start + PART, count)
         work = functools.partial(compute, start, stop)
-        parts.append(work() if key is None else _cached(key(start, stop), work))
+        parts.append(work() if key is None else cached_array(_cache_name(key(start, stop)), stop - start, work))
         if progress is not None:
             progress(stop / count)
     return np.concatenate(parts)
 
 
-def _cached(key: bytes, compute: Callable[[], Features]) -> Features:
-    path = cache_directory() / f"lite1-{hashlib.sha256(key).hexdigest()[:24]}.npy"
-    if not path.exists():
-        found = compute()
-        path.parent.mkdir(parents=True, exist_ok=True)
-        write_file(path, functools.partial(np.save, arr=found))
-    stored: Features = np.load(path)
-    return stored
+def _cache_name(key: bytes) -> str:
+    return f"lite1-v{VERSION}-{hashlib.sha256(key).hexdigest()[:24]}"
 
 
 def _device(generator: Generator) -> torch.device:

@@ -137,7 +137,7 @@ def test_a_film_library_splits_alike_as_a_folder_and_as_a_zip(tmp_path: Path) ->
 
 @pytest.mark.parametrize(("count", "held_out", "warned"), [
     (1000, 50, False), (1000, 0, True), (1000, 9, True), (1000, 10, False), (1000, 200, False), (1000, 201, True),
-    (8, 8, True), (40, 0, False), (0, 0, False),
+    (8, 8, True), (8, 3, False), (40, 0, False), (0, 0, False),
 ])  # fmt: skip
 def test_a_split_far_from_one_in_twenty_is_told(count: int, held_out: int, warned: bool) -> None:
     sentence = split_warning(count, held_out)

@@ -1,6 +1,8 @@
 from __future__ import annotations
 
+import io
 import sys
+from collections.abc import Callable
 from pathlib import Path
 
 import numpy as np
@@ -38,7 +40,7 @@ def test_features_of_posters_are_kept_under_their_pictures(
 ) -> None:
     few = posters.select([1, 2, 3])
     first = poster_features(few)
-    assert len(list(private_cache.glob("lite1-*.npy"))) == 1
+    assert len(list(private_cache.glob("lite1-*.npz"))) == 1
     assert np.array_equal(poster_features(few), first)
     assert small_judge.sizes == [3]
     assert not np.array_equal(poster_features(posters.select([1, 2, 4])), first)
@@ -52,7 +54,7 @@ def test_a_computation_that_is_cut_off_goes_on_where_it_was(
     told: list[float] = []
     whole = poster_features(posters, progress=told.append)
     assert told == [0.4, 0.8, 1.0]
-    parts = sorted(private_cache.glob("lite1-*.npy"))
+    parts = sorted(private_cache.glob("lite1-*.npz"))
     assert len(parts) == 3
     parts[0].unlink()
     small_judge.sizes.clear()
@@ -60,11 +62,66 @@ def test_a_computation_that_is_cut_off_goes_on_where_it_was(
     assert sum(small_judge.sizes) in (16, 8)
 
 
+HARM: dict[str, Callable[[Path], object]] = {
+    "empty": lambda path: path.write_bytes(b""),
+    "text": lambda path: path.write_text("<html>"),
+    "half": lambda path: path.write_bytes(path.read_bytes()[: path.stat().st_size // 2]),
+    "one byte": lambda path: path.write_bytes(
+        path.read_bytes()[:200] + bytes([path.read_bytes()[200] ^ 1]) + path.read_bytes()[201:]
+    ),
+    "other rows": lambda path: np.savez(path, array=np.zeros((2, 12), np.float32)),
+    "one number": lambda path: np.savez(path, array=np.float32(3)),
+    "another array": lambda path: np.savez(path, other=np.zeros((3, 12), np.float32)),
+    "of objects": lambda path: np.savez(path, array=np.array([{}, {}, {}], object)),
+    "a plain array": lambda path: path.write_bytes(_npy(np.zeros((3, 12), np.float32))),
+}
+
+
+def _npy(array: np.ndarray) -> bytes:
+    file = io.BytesIO()
+    np.save(file, array)
+    return file.getvalue()
+
+
+@pytest.mark.parametrize("harm", HARM)
+def test_damaged_features_are_computed_again(
+    harm: str, small_judge: Judge, posters: PosterSet, private_cache: Path
+) -> None:
+    few = posters.select([1, 2, 3])
+    first = poster_features(few)
+    [path] = private_cache.glob("lite1-*.npz")
+    HARM[harm](path)
+    assert np.array_equal(poster_features(few), first)
+    assert small_judge.sizes == [3, 3]
+    assert np.array_equal(poster_features(few), first)
+    assert small_judge.sizes == [3, 3]
+
+
+def test_where_no_cache_can_be_written_features_are_computed_all_the_same(
+    small_judge: Judge, posters: PosterSet, tmp_path: Path, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    (tmp_path / "file").write_text("no folder")
+    few = posters.select([1, 2, 3])
+    first = poster_features(few)
+    monkeypatch.setenv("POSTERLENS_CACHE", str(tmp_path / "file"))
+    assert np.array_equal(poster_features(few), first)
+
+
+def test_features_that_another_version_computed_are_not_used(
+    small_judge: Judge, posters: PosterSet, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    few = posters.select([1, 2, 3])
+    poster_features(few)
+    monkeypatch.setattr(module, "VERSION", module.VERSION + 1)
+    poster_features(few)
+    assert small_judge.sizes == [3, 3]
+
+
 def test_features_of_generated_posters_are_kept_only_where_the_weights_are_named(
     small_judge: Judge, generator: Generator, private_cache: Path
 ) -> None:
     first = generated_features(generator, 6)
-    assert not list(private_cache.glob("*.npy"))
+    assert not list(private_cache.glob("*.np*"))
     assert np.array_equal(generated_features(generator, 6, weights="a"), first)
     assert np.array_equal(generated_features(generator, 6, weights="a"), first)
     assert sum(small_judge.sizes) == 12
