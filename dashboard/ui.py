@@ -125,14 +125,16 @@ def progress(slot: Any, text: str) -> Progress:
             return
         last = passed
         predictable = passed > PATIENCE and fraction > 0.02
-        bar.progress(fraction, f"{text}: {_duration(passed / fraction - passed)} left" if predictable else text)
+        bar.progress(fraction, f"{text}: about {duration(passed / fraction - passed)} left" if predictable else text)
 
     return report
 
 
-def _duration(seconds: float) -> str:
-    """About how long, in words."""
-    return f"about {seconds / 60:.0f} minutes" if seconds > 90 else f"about {5 * max(round(seconds / 5), 1)} seconds"
+def duration(seconds: float) -> str:
+    """How long, in the unit in which one would say it; below a minute and a half to five seconds."""
+    if seconds > 5400:
+        return f"{seconds / 3600:.1f} hours"
+    return f"{seconds / 60:.0f} minutes" if seconds > 90 else f"{5 * max(round(seconds / 5), 1)} seconds"
 
 
 def measure_button(why: str, label: str, doing: str, measure: Callable[[Progress], object], key: str) -> None:

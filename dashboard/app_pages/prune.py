@@ -9,8 +9,9 @@ from dashboard.subject import require
 subject = require("generator")
 checkpoint = subject.checkpoint
 ranking, percent = pruning.choose_share(filters.filters_table(checkpoint))
-pruning.show_costs(checkpoint, ranking, percent)
+time = pruning.show_costs(checkpoint, ranking, percent)
 pruning.show_posters(subject, ranking, percent)
+pruning.show_time(time, checkpoint, ranking, percent)
 
 st.subheader("When does quality drop measurably?")
 pruning.show_study(checkpoint, ranking, percent)

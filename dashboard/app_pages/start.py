@@ -39,6 +39,9 @@ columns = st.columns(4)
 columns[0].metric("Checkpoint", checkpoint.name)
 columns[1].metric("Pictures, width × height", f"{config.size[1]} × {config.size[0]}")
 columns[2].metric("Posters shown in training", ui.posters_shown(info["kimg"]) if "kimg" in info else "unknown")
+if "kimg" in info and info["kimg"] < info.get("train", {}).get("kimg", 0) - 0.5:
+    whole = ui.posters_shown(info["train"]["kimg"])
+    columns[2].caption(f"of {whole} in the whole run: these weights had the lowest fd_lite1.")
 columns[3].metric("Genres it can be asked for", len(unconditioned().config.genres) or "none")
 if "start" in info:
     st.caption(f"Its training began with the weights of {info['start']}; what those had been shown is not counted.")

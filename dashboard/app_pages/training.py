@@ -5,6 +5,7 @@ import streamlit as st
 from dashboard import ui
 from dashboard.cached import networks
 from dashboard.panels import training
+from dashboard.subject import selected
 
 ALONE = "no other run"
 
@@ -12,11 +13,17 @@ found = networks.runs()
 if not found:
     st.info("No training log was found. Start a run with scripts/train.py; it shows here while it goes on.")
     st.stop()
+checkpoint = selected().unconditioned
+default = training.default_run(found, None if checkpoint is None else checkpoint.name)
+training.follow(default)
 with st.container(horizontal=True, vertical_alignment="bottom"):
-    name = ui.choose("Run", list(found), next(iter(found)), str, "run", width=320)
+    name = ui.choose("Run", list(found), default, str, "run", width=320)
     others = [ALONE, *(other for other in found if other != name)]
     compared = ui.choose("Compare with", others, ALONE, str, "with", width=320)
-    live = st.toggle("Live", key="live", bind="query-params", help="Read the log again every ten seconds.")
+    live = st.toggle(
+        "Live", training.is_going(found[name]), key="live", bind="query-params",
+        help="Read the log again every ten seconds.",
+    )  # fmt: skip
 chosen = [name] + [compared] * (compared != ALONE)
 
 

@@ -20,7 +20,8 @@ if TYPE_CHECKING:
     from torch import Tensor
 
     import gan
-    from xai.generator.pruning import Cost, UnitStatistics
+    from gan.evaluation.estimates import Estimate
+    from xai.generator.pruning import UnitStatistics
 
 
 @st.cache_resource(max_entries=8, show_spinner=False, hash_funcs=HASH_FUNCS)
@@ -76,11 +77,20 @@ def _unit_statistics(checkpoint: gan.Checkpoint) -> UnitStatistics:
 
 
 @st.cache_resource(max_entries=64, show_spinner=False, hash_funcs=HASH_FUNCS)
-def costs(checkpoint: gan.Checkpoint, ranking: str, percent: int) -> list[Cost]:
-    """What a poster costs with the whole generator and with a smaller one, timed in turns."""
+def costs(checkpoint: gan.Checkpoint, ranking: str, percent: int) -> list[tuple[int, int]]:
+    """Parameters and multiply-adds of a poster, of the whole generator and of a smaller one."""
     from xai.generator import pruning
 
-    return pruning.costs(checkpoint.need_generator(), pruned(checkpoint, ranking, percent).generator)
+    smaller = pruned(checkpoint, ranking, percent).generator
+    return [pruning.counts(network) for network in (checkpoint.need_generator(), smaller)]
+
+
+@st.cache_resource(max_entries=64, show_spinner="Timing both generators", hash_funcs=HASH_FUNCS)
+def time_change(checkpoint: gan.Checkpoint, ranking: str, percent: int) -> Estimate:
+    """How the time for a poster changes, in pairs."""
+    from xai.generator import pruning
+
+    return pruning.time_change(checkpoint.need_generator(), pruned(checkpoint, ranking, percent).generator)
 
 
 @st.cache_resource(max_entries=64, show_spinner=False, hash_funcs=HASH_FUNCS)

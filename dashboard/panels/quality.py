@@ -16,7 +16,7 @@ if TYPE_CHECKING:
 
 
 def show_quality(checkpoint: gan.Checkpoint) -> None:
-    """The checkpoint's evaluate.json: each metric that has a title, with its floor and one sentence."""
+    """The checkpoint's evaluate.json: each metric that has a title, with that of real posters and one sentence."""
     evaluation = networks.evaluation(networks.folder(checkpoint.name))
     if evaluation is None:
         _show_training_metrics(checkpoint)
@@ -24,13 +24,16 @@ def show_quality(checkpoint: gan.Checkpoint) -> None:
     if evaluation.digest != checkpoint.digest:
         st.info("The evaluation beside this checkpoint is of other weights; scripts/evaluate.py measures it again.")
         return
+    st.caption(
+        f"Of the weights that are loaded: {evaluation.samples:,} generated posters against {evaluation.held_out:,} "
+        "held-out ones. Below each: what as many real training posters get, and a perfect generator would, too. "
+        "With fewer posters fd_lite1 is higher, so compare figures of equal counts."
+    )
     _show_metrics("quality", evaluation.generated, evaluation.floor)
     if evaluation.discriminator is not None:
         _show_metrics("discriminator", evaluation.discriminator)
-    st.caption(
-        f"{evaluation.samples:,} generated posters against {evaluation.held_out:,} held-out ones. The floor is what as "
-        f"many real training posters get: a perfect generator would, too.{_threshold(checkpoint, evaluation)}"
-    )
+        if threshold := _threshold(checkpoint, evaluation):
+            st.caption(threshold)
     if evaluation.genres:
         _show_genres(evaluation)
 
@@ -47,7 +50,7 @@ def _show_metrics(group: Group, estimates: Estimates, floor: Estimates | None = 
                 st.metric(metric.title, metric.format(estimate.value, 0))
                 st.caption(metric.plain)
             else:
-                beside = f"floor {metric.format(floor[metric.name].value, 0)}"
+                beside = f"real posters: {metric.format(floor[metric.name].value, 0)}"
                 st.metric(metric.title, metric.format(estimate.value, 0), beside, "off", delta_arrow="off")
                 low, high = metric.format(estimate.low, 0), metric.format(estimate.high, 0)
                 st.caption(f"{metric.plain} 95% interval {low} to {high}.")
@@ -82,7 +85,7 @@ def _show_training_metrics(checkpoint: gan.Checkpoint) -> None:
     measured = isinstance(value, int | float)
     if isinstance(value, int | float):
         floor = checkpoint.info.get("floor_fd")
-        beside = f"floor {metric.format(floor, 0)}" if isinstance(floor, int | float) else None
+        beside = f"real posters: {metric.format(floor, 0)}" if isinstance(floor, int | float) else None
         st.metric(metric.title, metric.format(value, 0), beside, "off", delta_arrow="off")
         st.caption(metric.plain)
     st.caption(
@@ -96,7 +99,7 @@ def _threshold(checkpoint: gan.Checkpoint, evaluation: Evaluation) -> str:
         return ""
     accuracy = evaluation.discriminator["balanced_accuracy_held_out"].value
     return (
-        f" D is not calibrated; the best threshold is a logit of {evaluation.threshold:+.1f}, where its balanced "
+        f"D is not calibrated; the best threshold is a logit of {evaluation.threshold:+.1f}, where its balanced "
         f"accuracy on held-out and generated posters is {_percent(accuracy)}."
     )
 

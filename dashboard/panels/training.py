@@ -18,6 +18,8 @@ from dashboard import charts, ui
 from dashboard.cached import networks
 from gan.evaluation import validation
 from gan.training.runs.folder import BEST, STATES, read_grids, read_stats
+from gan.training.runs.guard_rails import COLLAPSED
+from gan.training.runs.progress import RunProgress, read_progress, train_options
 from xai.render import NAVY_HEX, ORANGE_HEX
 
 if TYPE_CHECKING:
@@ -40,13 +42,15 @@ CURVES = {
 # Of the series of each run: shades of orange, and of navy.
 RUN_COLOURS = ((ORANGE_HEX, "#f59e0b", "#7c2d12"), (NAVY_HEX, "#38bdf8", "#1e3a8a"))
 PAIRS = 6
+DEFAULT = "default_run"  # in the session: the run that the page opened with at its last visit
 
 
 @dataclass(frozen=True, eq=False)
 class Run:
-    """rows : of stats.jsonl. grids : by kimg. notes : (kimg, what the guard rails said).
+    """rows : of stats.jsonl. grids : by kimg. notes : (kimg, what the guard rails or a validation said).
 
-    floor : what as many training posters (samples) get against held-out ones, by the metric's name; {} if unknown.
+    floor : what training posters get against held-out ones, by the metric's name; {} if unknown. samples : of these.
+    validated : generated posters of each validation in the log, 0 if unknown. progress : how far it is.
     """
 
     name: str
@@ -54,6 +58,8 @@ class Run:
     grids: dict[float, Path]
     floor: dict[str, float]
     samples: int
+    validated: int
+    progress: RunProgress | None
 
     @property
     def notes(self) -> list[tuple[float, str]]:
@@ -68,7 +74,29 @@ def read(name: str, folder: Path) -> Run:
         floor, samples = _floor(folder)
     except gan.PosterLensError as error:
         st.warning(str(error), icon=":material/error:")
-    return Run(name, read_stats(folder), read_grids(folder), floor, samples)
+    validated = train_options(folder).get("eval_samples", 0)
+    return Run(name, read_stats(folder), read_grids(folder), floor, samples, validated, read_progress(folder))
+
+
+def default_run(found: dict[str, Path], checkpoint: str | None) -> str:
+    """The run that the page opens: one that is going, or else that of the chosen checkpoint, or else the first."""
+    going = [name for name, folder in found.items() if is_going(folder)]
+    return next(iter([*going, *([checkpoint] if checkpoint in found else []), *found]))
+
+
+def follow(default: str) -> None:
+    """Open the default run again when it has become another one: another checkpoint was chosen, or a run began."""
+    before = st.session_state.get(DEFAULT)
+    st.session_state[DEFAULT] = default
+    if before is not None and before != default:
+        st.session_state.pop("run", None)
+        st.query_params.pop("run", None)
+
+
+def is_going(folder: Path) -> bool:
+    """Whether this run is going on now."""
+    progress = read_progress(folder)
+    return progress is not None and progress.state == "running"
 
 
 def _floor(folder: Path) -> tuple[dict[str, float], int]:
@@ -101,17 +129,62 @@ def _looked_at(folder: Path) -> tuple[Path, Evaluation | Validation] | None:
 
 
 def show_state(run: Run) -> None:
-    """How far a run is."""
-    if not run.rows:
+    """How far a run is, whether it is going on, and what its best validation measured."""
+    if not run.rows or run.progress is None:
         st.caption("The first line of its log is still to come.")
         return
-    last = run.rows[-1]
-    evaluated = [row["fd_lite1"] for row in run.rows if "fd_lite1" in row]
+    last, progress = run.rows[-1], run.progress
+    validations = [(row["fd_lite1"], row["kimg"]) for row in run.rows if "fd_lite1" in row]
     with st.container(horizontal=True):
-        st.metric("Posters shown", ui.posters_shown(last["kimg"]))
-        st.metric("Updates", f"{last['step']:,}")
-        st.metric("Hours", f"{last['seconds'] / 3600:.2f}")
-        st.metric("Best fd_lite1", f"{min(evaluated):.0f}" if evaluated else "not measured")
+        target = "" if progress.target is None else f"of {ui.posters_shown(progress.target)}"
+        _metric("Posters shown", ui.posters_shown(last["kimg"]), target)
+        _metric("Updates", f"{last['step']:,}", "")
+        _metric("Time", ui.duration(last["seconds"]), "")
+        if validations:
+            value, at = min(validations)
+            count = f"{run.validated:,} posters, " if run.validated else ""
+            _metric("Best fd_lite1", f"{value:.0f}", f"{count}after {ui.posters_shown(at)}")
+        else:
+            _metric("Best fd_lite1", "not measured", "")
+    _show_progress(progress)
+    _warn_of_collapse(run.rows)
+
+
+def _metric(label: str, value: str, beside: str) -> None:
+    st.metric(label, value, beside or None, "off", delta_arrow="off")
+
+
+def _show_progress(progress: RunProgress) -> None:
+    ago = f"last line {ui.duration(progress.silent)} ago"
+    share = f"{progress.share:.0%} done" if progress.share is not None else ""
+    if progress.state == "running":
+        left = "" if progress.seconds_left is None else f", {ui.duration(progress.seconds_left)} left at this speed"
+        st.progress(progress.share or 0.0, f"Running: {share}{left}; {ago}.")
+    elif progress.state == "stopped":
+        st.info(
+            f"Stopped at {share}: {ago}. Go on with `python scripts/train.py --resume` and the run's folder.",
+            icon=":material/pause_circle:",
+        )
+    elif progress.state == "finished":
+        st.caption("This run is finished.")
+
+
+def _warn_of_collapse(rows: list[Row]) -> None:
+    """Say so where the last posters hardly differ from each other; early in a run that is usual."""
+    variety = [row["diversity"] for row in rows if "diversity" in row]
+    if not variety or variety[-1] >= COLLAPSED:
+        return
+    early = max(variety) <= COLLAPSED
+    since = (
+        "In the first ticks of a run that is usual; if it stays so, G has collapsed to few pictures."
+        if early
+        else "It was larger before: G has collapsed to few pictures."
+    )
+    st.warning(
+        f"The generated posters hardly differ from each other: their variety is {variety[-1]:.2f} (real posters: 1). "
+        f"{since}",
+        icon=":material/content_copy:",
+    )
 
 
 def show_grids(run: Run) -> None:
@@ -140,9 +213,9 @@ def _thousands(times: list[float]) -> dict[float, str]:
 
 
 def show_notes(run: Run) -> None:
-    """What the guard rails said."""
+    """What the guard rails and failed validations left in the log."""
     if run.notes:
-        st.markdown(f"**What the guard rails noticed** ({len(run.notes)})")
+        st.markdown(f"**Notes of the run** ({len(run.notes)})")
         st.dataframe(
             [{"thousand posters": kimg, "note": note} for kimg, note in run.notes], hide_index=True,
             height=min(38 + 35 * len(run.notes), 250),
@@ -163,7 +236,7 @@ def show_curves(read: list[Run]) -> None:
             )  # fmt: skip
     st.caption(
         "fd_lite1 and kid_lite1: distances of generated from held-out posters, in the features of EfficientNet-Lite1. "
-        "The Start page says what each figure means."
+        f"The Start page says what each figure means.{_about_counts(read)}"
     )
     missing = [title.split(" (")[0] for title in CURVES if title not in known]
     if missing:
@@ -171,12 +244,22 @@ def show_curves(read: list[Run]) -> None:
     counts = sorted({run.samples for run in read if run.floor})
     if counts:
         st.caption(
-            f"Dotted: the floor, what {' or '.join(f'{count:,}' for count in counts)} real training posters get "
-            "against held-out ones: a perfect generator would, too. Fewer posters stand higher, so scripts/evaluate.py "
-            "gives lower figures than a run that looks at fewer."
+            f"Dotted: what {' or '.join(f'{count:,}' for count in counts)} real training posters get against held-out "
+            "ones: a perfect generator would, too."
         )
     if any(run.notes for run in read):
-        st.caption("Triangles below: the guard rails noticed something; point at one to read it.")
+        st.caption("Triangles below: notes of the run; point at one to read it.")
+
+
+def _about_counts(read: list[Run]) -> str:
+    """Of how many posters the curves are, and why the Start page's figures are others."""
+    counts = sorted({run.validated for run in read if run.validated and _has(run, {"fd_lite1": ""})})
+    if not counts:
+        return ""
+    return (
+        f" Here {' or '.join(f'{count:,}' for count in counts)} generated posters at a time: an evaluation of the kept "
+        "checkpoint takes more, and the more posters, the lower fd_lite1."
+    )
 
 
 def _has(run: Run, curves: dict[str, str]) -> bool:

@@ -291,8 +291,8 @@ def test_start_says_how_good_the_checkpoint_is(open_app: OpenApp, kinds: Path, t
     assert not app.exception
     assert not app.error
     shown = {metric.label: (metric.value, metric.delta) for metric in app.metric}
-    assert shown["fd_lite1"] == ("91", "floor 17")
-    assert shown["Coverage"] == ("62%", "floor 62%")
+    assert shown["fd_lite1"] == ("91", "real posters: 17")
+    assert shown["Coverage"] == ("62%", "real posters: 62%")
     assert shown["Generated posters classified as fake"][0] == "90%"
     assert "best threshold is a logit of -2.5" in texts(app)
 
@@ -358,6 +358,66 @@ def test_two_runs_stand_side_by_side_on_common_axes(open_app: OpenApp, tmp_path:
     assert len([metric for metric in app.metric if metric.label == "Best fd_lite1"]) == 1
 
 
+def going(folder: Path, kimg: float = 20, **last: float) -> None:
+    """Make a run one that is going on, to ``kimg``, whose last line says ``last``."""
+    (folder / "options.json").write_text(json.dumps({"train": {"kimg": kimg, "eval_samples": 500}}))
+    rows = [json.loads(line) for line in (folder / "stats.jsonl").read_text().splitlines()]
+    rows[-1] |= last
+    (folder / "stats.jsonl").write_text("".join(json.dumps(row) + "\n" for row in rows))
+
+
+def test_the_training_page_opens_the_chosen_checkpoints_run_and_follows_the_sidebar(
+    open_app: OpenApp, tmp_path: Path
+) -> None:
+    for name in ("another", "earlier", "later"):
+        make(tmp_path, name, KINDS["whole"], kimg=3)
+        write_run(tmp_path / name, [300, 250, 200])
+    app = open_app("training", {"checkpoint": "later"}, "--checkpoints", str(tmp_path))
+    assert app.selectbox(key="run").value == "later"
+    app.selectbox(key="run").set_value("another").run()
+    assert app.selectbox(key="run").value == "another"
+    app.selectbox(key="checkpoint").set_value("earlier").run()
+    assert app.selectbox(key="run").value == "earlier"
+
+
+def test_a_run_that_is_going_is_opened_live_and_says_how_far_it_is(open_app: OpenApp, tmp_path: Path) -> None:
+    write_run(tmp_path / "runs/a", [300, 250])
+    write_run(tmp_path / "runs/first", [300, 250])
+    going(tmp_path / "runs/first", 20)
+    app = open_app("training")
+    assert app.selectbox(key="run").value == "runs/first"
+    assert app.toggle(key="live").value
+    shown = {metric.label: (metric.value, metric.delta) for metric in app.metric}
+    assert shown["Posters shown"] == ("2 thousand", "of 20 thousand")
+    assert shown["Best fd_lite1"] == ("250", "500 posters, after 2 thousand")
+    bar = app.get("progress")[0].proto.text
+    assert bar.startswith("Running: 10% done")
+    assert "last line" in bar
+    going(tmp_path / "runs/first", 2)
+    app = open_app("training")
+    assert app.selectbox(key="run").value == "runs/a"
+    assert not app.toggle(key="live").value
+
+
+@pytest.mark.parametrize(
+    ("variety", "said"), [(0.9, None), (0.36, None), (0.04, "It was larger before"), (0.3, "It was larger before")]
+)
+def test_a_run_whose_variety_is_gone_says_so(
+    open_app: OpenApp, tmp_path: Path, variety: float, said: str | None
+) -> None:
+    write_run(tmp_path / "runs/first", [300, 250])
+    going(tmp_path / "runs/first", diversity=variety)
+    app = open_app("training")
+    assert ("hardly differ" in texts(app)) is (said is not None)
+    assert said is None or said in texts(app)
+
+
+def test_little_variety_from_the_start_is_no_collapse_yet(open_app: OpenApp, tmp_path: Path) -> None:
+    write_run(tmp_path / "runs/first", [300])
+    going(tmp_path / "runs/first", diversity=0.04)
+    assert "In the first ticks of a run that is usual" in texts(open_app("training"))
+
+
 def test_notes_of_the_guard_rails_are_listed_and_marked_on_every_curve(open_app: OpenApp, tmp_path: Path) -> None:
     write_run(tmp_path / "runs/first", [300, 250], note="D overpowers G (accuracy 0.99) at 2.00 kimg.")
     app = open_app("training", {"run": "runs/first"})
@@ -399,7 +459,7 @@ def test_a_run_that_is_going_shows_its_own_floor_and_the_nearest_training_poster
     run = tmp_path / "runs/first"
     write_run(run, [300, 250])
     app = open_app("training", {"run": "runs/first"}, "--posters", str(poster_folder))
-    assert "Dotted: the floor" not in texts(app)
+    assert "Dotted:" not in texts(app)
     shutil.copytree(kinds / "plain", run / "best")
     name = sorted(path.name for path in poster_folder.glob("*.*") if path.suffix in {".png", ".jpg"})[0]
     found = Validation(

@@ -16,6 +16,7 @@ from torch import Tensor
 
 import gan
 import xai
+from gan.evaluation.estimates import Estimate
 from tests.xai import built
 from tests.xai.nets import discriminator, generator, snapshot
 from xai.bench.pruning import Point, bench, unnoticed
@@ -421,3 +422,23 @@ def test_the_cost_of_whole_posters_counts_all_their_places() -> None:
     assert network(torch.zeros(1, 5, 1, 1)).shape == (1, 3, 12, 8)
     places, kernel = 6 * 4, 4 * 4
     assert pruning.costs(network)[0].multiply_adds == 5 * 4 * places + 4 * 3 * kernel * places
+
+
+def timed(monkeypatch: pytest.MonkeyPatch, ratio: float, noise: float) -> Estimate:
+    """The change of time between two networks whose times are made up."""
+    draw = np.random.default_rng(0)
+
+    def times(generators: object, turns: int) -> list[list[float]]:
+        load = draw.uniform(1, 3, turns)  # what slows the machine slows both
+        return [list(load), list(load * ratio * draw.normal(1, noise, turns))]
+
+    monkeypatch.setattr(pruning, "_times", times)
+    return pruning.time_change(generator(SIDE), generator(SIDE))
+
+
+def test_a_gain_in_time_is_told_from_none(monkeypatch: pytest.MonkeyPatch) -> None:
+    gain = timed(monkeypatch, 0.7, 0.05)
+    assert gain.low < gain.value < gain.high < 0
+    assert gain.value == pytest.approx(-0.3, abs=0.03)
+    none = timed(monkeypatch, 1.0, 0.05)
+    assert none.low < 0 < none.high
