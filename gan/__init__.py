@@ -14,7 +14,8 @@ from importlib import import_module
 from typing import TYPE_CHECKING, Any
 
 if TYPE_CHECKING:
-    from gan.checkpoints.folder import list_checkpoints, load, save
+    from gan.checkpoints.folder import load, save
+    from gan.checkpoints.listing import list_checkpoints
     from gan.checkpoints.record import Checkpoint
     from gan.data.images import FITS, fit_image, from_uint8, image_grid, open_image, read_poster, to_uint8
     from gan.data.posters import PosterSet, load_posters
@@ -59,7 +60,8 @@ __all__ = [
 ]
 
 _HOMES = {
-    "gan.checkpoints.folder": ("list_checkpoints", "load", "save"),
+    "gan.checkpoints.folder": ("load", "save"),
+    "gan.checkpoints.listing": ("list_checkpoints",),
     "gan.checkpoints.record": ("Checkpoint",),
     "gan.data.images": ("FITS", "fit_image", "from_uint8", "image_grid", "open_image", "read_poster", "to_uint8"),
     "gan.data.posters": ("PosterSet", "load_posters"),

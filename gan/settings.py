@@ -80,9 +80,9 @@ class Setting:
             raise ValueError(f"{self.name} must be {self.allowed}, not {value}")
 
     def _check_number(self, value: Any) -> None:
-        if self.kind is int and not isinstance(value, Integral):
+        if self.kind is int and (not isinstance(value, Integral) or isinstance(value, bool)):
             raise ValueError(f"{self.name} must be a whole number, not {value}")
-        if self.kind is float and not (isinstance(value, Real) and math.isfinite(value)):
+        if self.kind is float and (not isinstance(value, Real) or isinstance(value, bool) or not _is_finite(value)):
             raise ValueError(f"{self.name} must be a finite number, not {value}")
 
     def parse(self, text: str) -> Any:
@@ -133,6 +133,13 @@ def describe(cls: type[Any]) -> dict[str, Setting]:
 
 def _label(each: Any) -> str:
     return str(each.metadata[KEY]["label"] or each.name.replace("_", " "))
+
+
+def _is_finite(value: Real) -> bool:
+    try:
+        return math.isfinite(value)
+    except OverflowError:  # a whole number beyond all floats
+        return False
 
 
 def validate(instance: Any) -> None:

@@ -90,7 +90,7 @@ def _checkpoint(name: str, changed: float) -> gan.Checkpoint:
 def checkpoint(name: str) -> gan.Checkpoint:
     """Load a checkpoint from the listing; reloaded when it changes on disk."""
     import gan
-    from gan.checkpoints.folder import last_modified
+    from gan.checkpoints.listing import last_modified
 
     if name not in checkpoint_names():  # looked up, never joined to a path unseen
         raise gan.CheckpointError(f"There is no checkpoint {name!r}.")

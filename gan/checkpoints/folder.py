@@ -11,26 +11,28 @@ from __future__ import annotations
 
 import hashlib
 import json
-from collections.abc import Collection, Mapping
+import os
+import time
+from collections.abc import Collection, Mapping, Sequence
 from dataclasses import asdict, replace
 from pathlib import Path
 from typing import Any
 
-from safetensors import SafetensorError
-from safetensors.torch import load_file
 from safetensors.torch import save as serialise
 from torch import nn
 
 from gan.checkpoints.foreign import load_foreign
+from gan.checkpoints.info import OLD_INFO, valid_info
+from gan.checkpoints.listing import RECORD, weight_files
 from gan.checkpoints.record import Checkpoint, Weights, instantiate
+from gan.checkpoints.untrusted import LARGEST, WeightFile, printable, safetensors_of
 from gan.errors import CheckpointError
-from gan.files import json_bytes, write_directory
+from gan.files import json_bytes, settled, write_directory
 from gan.networks.config import ModelConfig
 from gan.networks.dcgan import Discriminator, Generator
 
-RECORD = "config.json"
-# Keys of ``info`` in version 0.1; read until 0.3.
-OLD_INFO = {"asked_for": "requested_genres", "ranked_rightly": "roc_auc_held_out"}
+NETWORKS = ("generator", "discriminator")
+ATTEMPTS, PAUSE = 40, 0.05  # seconds: how often a folder is read again that changes meanwhile
 
 
 def save(
@@ -90,9 +92,37 @@ def write_files(
     for name, network in (("generator", generator), ("discriminator", discriminator)):
         # Not save_file: on a full disk it raises an error of its own, which is no OSError.
         (folder / f"{name}.safetensors").write_bytes(to_bytes(network, name in half))
-    model = replace(generator.config, calibrated=discriminator.config.calibrated)
+    model = common_config(generator.config, discriminator.config)
     config = {"model": asdict(model), "info": dict(info or {})}
     (folder / RECORD).write_bytes(json_bytes(config))
+
+
+def common_config(generator: ModelConfig, discriminator: ModelConfig) -> ModelConfig:
+    """One configuration of which both networks are: D's, with G's own where it has other channels.
+
+    Raises
+    ------
+    CheckpointError
+        If they are for other pictures or genres, or differ in what is stored once for both.
+    """
+    model = replace(
+        discriminator,
+        latent=generator.latent,
+        embedding=generator.embedding,
+        conditioned=generator.conditioned,
+        generator_channels=(),
+    )
+    channels = generator.generator_channels or generator.channels
+    if channels != model.channels and len(channels) == len(model.channels):
+        model = replace(model, generator_channels=channels)
+    for name in ("size", "genres", "biased"):
+        of_generator, of_discriminator = getattr(generator, name), getattr(discriminator, name)
+        if of_generator != of_discriminator:
+            raise CheckpointError(
+                f"The generator has {name} {of_generator} and the discriminator {of_discriminator}; "
+                f"a checkpoint holds two that belong together."
+            )
+    return model
 
 
 def update_files(
@@ -107,11 +137,6 @@ def update_files(
     (folder / RECORD).write_bytes(json_bytes(record))
 
 
-def last_modified(path: Path) -> float:
-    """When the weights of a checkpoint, a folder or a file, were last written, in seconds."""
-    return max(file.stat().st_mtime for file in [path, *path.glob("*.safetensors")])
-
-
 def to_bytes(network: nn.Module, half: bool = False) -> bytes:
     """A network's weights as the content of a safetensors file, in half precision where ``half``."""
     return serialise(
@@ -123,7 +148,7 @@ def to_bytes(network: nn.Module, half: bool = False) -> bytes:
 
 
 def load(path: str | Path) -> Checkpoint:
-    """Load a checkpoint folder, or a foreign ``.pth`` of the tutorial's or of this architecture.
+    """Load a checkpoint folder, or weights that another program wrote: a file, two that belong together, their folder.
 
     Raises
     ------
@@ -132,46 +157,94 @@ def load(path: str | Path) -> Checkpoint:
         architecture; in the last case it names the keys or shapes.
     """
     path = Path(path)
-    if not path.exists():
+    folder = settled(path)
+    if path.is_symlink() and not path.exists():
+        raise CheckpointError(f"{path} is a link to {path.readlink()}, which does not exist.")
+    if not folder.exists():
         raise CheckpointError(f"{path} does not exist.")
-    return _load_folder(path) if path.is_dir() else load_foreign(path)
-
-
-def list_checkpoints(directory: str | Path) -> list[str]:
-    """Names in ``directory`` that :func:`load` can try: checkpoint folders and ``.pth`` files, sorted."""
-    root = Path(directory)
-    if not root.is_dir():
-        return []
-    return sorted(
-        path.name
-        for path in root.iterdir()
-        if not path.name.startswith(".") and ((path / RECORD).is_file() or path.suffix in {".pth", ".pt"})
-    )
+    try:
+        if not folder.is_dir() or (not os.path.lexists(folder / RECORD) and weight_files(folder)):
+            return load_foreign(weight_files(folder), path.name)
+        return _load_folder(path)
+    except OSError as error:
+        raise CheckpointError(f"{error.filename or path} cannot be read: {error.strerror or error}.") from error
 
 
 def _load_folder(path: Path) -> Checkpoint:
-    try:
-        record = json.loads((path / RECORD).read_text())
-        config = ModelConfig.from_dict(record["model"])
-    except FileNotFoundError:
-        raise CheckpointError(f"{path} holds no {RECORD}.") from None
-    except (ValueError, KeyError, TypeError, AttributeError, OSError) as error:
-        raise CheckpointError(f"{path / RECORD} is not a valid configuration.") from error
-    files = {name: path / f"{name}.safetensors" for name in ("generator", "discriminator")}
-    weights = {name: read_safetensors(file) for name, file in files.items() if file.exists()}
+    contents = _contents(path)
+    config, info = _record(path / RECORD, contents)
+    weights = {
+        name: safetensors_of(WeightFile(str(path / f"{name}.safetensors"), contents[f"{name}.safetensors"]))
+        for name in NETWORKS
+        if f"{name}.safetensors" in contents
+    }
     if not weights:
         raise CheckpointError(f"{path} holds neither generator.safetensors nor discriminator.safetensors.")
     digest = hashlib.sha256()
     for name in weights:
-        digest.update(files[name].read_bytes())
+        digest.update(contents[f"{name}.safetensors"])
     return Checkpoint(
         instantiate(Generator, config, weights.get("generator"), path.name),
         instantiate(Discriminator, config, weights.get("discriminator"), path.name),
         config,
-        _renamed(record.get("info", {})),
+        info,
         path.name,
         digest.hexdigest(),
     )
+
+
+def _contents(path: Path) -> dict[str, bytes]:
+    """The bytes of a checkpoint's files, all of the same state, also while a run replaces the folder."""
+    names = (RECORD, *(f"{name}.safetensors" for name in NETWORKS))
+    for _ in range(ATTEMPTS):
+        folder = settled(path)
+        before = _identity(folder, names)
+        try:
+            contents = {name: _bytes(folder / name) for name in names if os.path.lexists(folder / name)}
+        except FileNotFoundError:
+            if before == _identity(settled(path), names):
+                raise
+        else:
+            if before == _identity(settled(path), names):
+                return contents
+        time.sleep(PAUSE)
+    raise CheckpointError(f"{path} is replaced again and again while it is read; try again when the run has ended.")
+
+
+def _identity(folder: Path, names: Sequence[str]) -> list[tuple[int, ...] | None]:
+    """What is another one after a file was written, or the folder replaced."""
+    found: list[tuple[int, ...] | None] = []
+    for path in (folder, *(folder / name for name in names)):
+        try:
+            about = path.stat()
+            found.append((about.st_dev, about.st_ino, about.st_mtime_ns, about.st_size))
+        except OSError:
+            found.append(None)
+    return found
+
+
+def _bytes(file: Path) -> bytes:
+    if file.stat().st_size > LARGEST:
+        raise CheckpointError(f"{file} has more than {LARGEST >> 30} GB, which are not read.")
+    return file.read_bytes()
+
+
+def _record(path: Path, contents: Mapping[str, bytes]) -> tuple[ModelConfig, dict[str, Any]]:
+    """The configuration, and what is known of the training; CheckpointError in one sentence if it cannot be."""
+    if RECORD not in contents:
+        raise CheckpointError(f"{path.parent} holds no {RECORD}.")
+    try:
+        record = json.loads(contents[RECORD])
+        return ModelConfig.from_dict(record["model"]), valid_info(_renamed(record.get("info", {})))
+    except RecursionError:
+        reason = "lists within lists without end"
+    except KeyError as error:
+        reason = f"{error.args[0]!r} is missing"
+    except ValueError as error:
+        reason = "" if isinstance(error, json.JSONDecodeError | UnicodeDecodeError) else printable(str(error), 200)
+    except (TypeError, AttributeError, OverflowError):
+        reason = "a value is of another type"
+    raise CheckpointError(f"{path} is not a valid configuration{f': {reason}' if reason else ''}.")
 
 
 def _renamed(info: Mapping[str, Any]) -> dict[str, Any]:
@@ -181,6 +254,6 @@ def _renamed(info: Mapping[str, Any]) -> dict[str, Any]:
 def read_safetensors(path: Path) -> Weights:
     """All tensors of a file; CheckpointError in one sentence if it cannot be read."""
     try:
-        return dict(load_file(path))
-    except (SafetensorError, OSError) as error:
+        return safetensors_of(WeightFile(str(path), _bytes(path)))
+    except OSError as error:
         raise CheckpointError(f"{path} is truncated or is not a safetensors file.") from error

@@ -1,111 +1,49 @@
-"""The safe import of foreign ``.pth`` files.
+"""Files of weights that other programs wrote: one of both networks, or two that belong together.
 
-A ``.pth`` is a pickle and may hold code: it is only ever read with ``weights_only=True``, and its keys and shapes are
-checked before anything is loaded.
+    checkpoint = load_foreign(weight_files(Path("netG_epoch_24.pth")), "netG_epoch_24.pth")
+
+The files are read once: the digest is that of the bytes that are loaded.
 """
 
 from __future__ import annotations
 
 import hashlib
-import pickle
-import re
-from collections.abc import Iterator, Mapping
+from collections.abc import Sequence
 from pathlib import Path
-from typing import Any
 
-import torch
-from torch import Tensor
-
-from gan.checkpoints.record import Checkpoint, Weights, instantiate
+from gan.checkpoints.record import Checkpoint, instantiate
+from gan.checkpoints.structure import complete_weights, merged_config, networks_in
+from gan.checkpoints.untrusted import Tensors, named_tensors, printable, read_file
 from gan.errors import CheckpointError
-from gan.networks.config import ModelConfig
 from gan.networks.dcgan import Discriminator, Generator
 
 
-def load_foreign(path: Path) -> Checkpoint:
-    try:
-        found = {_kind(weights, path.name): weights for weights in _state_dicts(_unpickle(path))}
-    except RecursionError:
-        raise CheckpointError(f"{path.name} holds a dictionary that holds itself.") from None
-    if not found:
-        raise CheckpointError(f"{path.name} holds no weights under layers.N or main.N.")
-    configs = {_infer_config(kind, weights, path.name) for kind, weights in found.items()}
-    latent = max(config.latent for config in configs)
-    merged = {ModelConfig(c.resolution, latent, c.width, c.max_width) for c in configs}
-    if len(merged) > 1:
-        raise CheckpointError(f"{path.name}: generator and discriminator are of different shapes.")
-    config = merged.pop()
+def load_foreign(paths: Sequence[Path], name: str) -> Checkpoint:
+    """Load a checkpoint of one file, or of two: the generator's and the discriminator's.
+
+    Raises
+    ------
+    CheckpointError
+        With one sentence that says what is wrong with which file; of another architecture it names the keys.
+    """
+    digest, tensors = hashlib.sha256(), Tensors()
+    shown = " and ".join(printable(path.name) for path in paths)
+    for path in paths:
+        file = read_file(path)
+        digest.update(file.content)
+        place = () if len(paths) == 1 else (path.name,)
+        tensors |= {(*place, *key): tensor for key, tensor in named_tensors(file).items()}
+    generator, discriminator = networks_in(tensors, shown)
+    if len(paths) > 1 and (generator is None or discriminator is None):
+        missing = "generator" if generator is None else "discriminator"
+        raise CheckpointError(f"{shown} hold no {missing} together; move one of them away to open the other alone.")
+    config = merged_config(generator, discriminator, shown)
+    weights = [None if each is None else complete_weights(each, config) for each in (generator, discriminator)]
     return Checkpoint(
-        instantiate(Generator, config, found.get("generator"), path.name),
-        instantiate(Discriminator, config, found.get("discriminator"), path.name),
+        instantiate(Generator, config, weights[0], shown),
+        instantiate(Discriminator, config, weights[1], shown),
         config,
         {"source": "foreign .pth"},
-        path.name,
-        hashlib.sha256(path.read_bytes()).hexdigest(),
+        name,
+        digest.hexdigest(),
     )
-
-
-def _unpickle(path: Path) -> Any:
-    try:
-        return torch.load(path, map_location="cpu", weights_only=True)
-    except pickle.UnpicklingError as error:
-        with path.open("rb") as file:
-            pickled = file.read(2).startswith((b"PK", b"\x80"))  # else a web page or a picture
-        if pickled and "Weights only load failed" in str(error):
-            raise CheckpointError(f"{path.name} holds code, not only weights; it is not loaded.") from None
-        raise CheckpointError(f"{path.name} is truncated or is not a PyTorch file.") from None
-    except (RuntimeError, EOFError, OSError, ValueError, KeyError, AttributeError) as error:
-        raise CheckpointError(f"{path.name} is truncated or is not a PyTorch file.") from error
-
-
-def _state_dicts(loaded: Any) -> Iterator[Weights]:
-    """Every state dict in a loaded object, its keys brought to layers.N."""
-    if not isinstance(loaded, Mapping):
-        return
-    weights = {
-        re.sub(r"^(module\.)?(main|layers)\.", "layers.", key): value.float() if value.is_floating_point() else value
-        for key, value in loaded.items()
-        if isinstance(key, str) and isinstance(value, Tensor)
-    }
-    if any(key.startswith("layers.") for key in weights):
-        yield weights
-    for value in loaded.values():
-        yield from _state_dicts(value)
-
-
-def _kind(weights: Weights, name: str) -> str:
-    """D takes pictures in (3 channels first), G gives pictures out (3 channels last)."""
-    kernels = _kernels(weights, name)
-    if kernels[0].shape[1] == 3:
-        return "discriminator"
-    if kernels[-1].shape[1] == 3:
-        return "generator"
-    raise CheckpointError(
-        f"{name} is of another architecture: the first kernel is {tuple(kernels[0].shape)}, the last "
-        f"{tuple(kernels[-1].shape)}, and neither meets a picture of 3 channels."
-    )
-
-
-def _kernels(weights: Weights, name: str) -> list[Tensor]:
-    numbered = [
-        (int(match[1]), value)
-        for key, value in weights.items()
-        if (match := re.fullmatch(r"layers\.(\d+)\.weight", key)) and value.ndim == 4
-    ]
-    ordered = [kernel for _, kernel in sorted(numbered, key=lambda pair: pair[0])]
-    if len(ordered) < 2:
-        raise CheckpointError(f"{name} is of another architecture: it has {len(ordered)} convolutions.")
-    return ordered
-
-
-def _infer_config(kind: str, weights: Weights, name: str) -> ModelConfig:
-    kernels = _kernels(weights, name)
-    resolution = 2 ** (len(kernels) + 1)  # five convolutions: 64 x 64
-    if kind == "generator":
-        widths, latent = [kernel.shape[1] for kernel in kernels[-2::-1]], kernels[0].shape[0]
-    else:
-        widths, latent = [kernel.shape[0] for kernel in kernels[:-1]], 1
-    try:
-        return ModelConfig(resolution, latent, widths[0], max(widths))
-    except ValueError as error:
-        raise CheckpointError(f"{name} is of another architecture: {error}.") from None

@@ -7,13 +7,15 @@ gan/checkpoints/folder.py writes it to disk and reads it from there.
 
 from __future__ import annotations
 
-from collections.abc import Mapping
+from collections.abc import Mapping, Sequence
 from dataclasses import dataclass, field
 from typing import Any, TypeVar
 
 import torch
 from torch import Tensor
 
+from gan.checkpoints.tensors import checked
+from gan.checkpoints.untrusted import NAMED, printable
 from gan.data.images import Fit
 from gan.errors import CheckpointError
 from gan.networks.config import ModelConfig
@@ -68,10 +70,21 @@ class Checkpoint:
 
 
 def instantiate(kind: type[Network], config: ModelConfig, weights: Weights | None, name: str) -> Network | None:
+    """A network of this shape with these weights, in eval mode; None without weights.
+
+    Raises
+    ------
+    CheckpointError
+        If keys or shapes are others than the configuration's, or weights are no finite numbers or so large that the
+        network's answer is none.
+    """
     if weights is None:
         return None
-    with torch.device("meta"):  # shapes only: a small file can ask for more memory than there is
-        network = kind(config)
+    try:
+        with torch.device("meta"):  # shapes only: a small file can ask for more memory than there is
+            network = kind(config)
+    except (RuntimeError, OverflowError, TypeError, ValueError) as error:  # numbers beyond what torch counts by
+        raise CheckpointError(f"{name} asks for a network that is too large to be built.") from error
     wanted = network.state_dict()
     counters = {key for key in wanted if key.endswith("num_batches_tracked")}  # absent in old files
     missing = sorted(wanted.keys() - weights.keys() - counters)
@@ -82,9 +95,29 @@ def instantiate(kind: type[Network], config: ModelConfig, weights: Weights | Non
         if key in weights and weights[key].shape != value.shape
     ]
     if missing or unknown or wrong:
-        parts = [f"missing {', '.join(missing)}"] * bool(missing)
-        parts += [f"unknown {', '.join(unknown)}"] * bool(unknown) + wrong
+        parts = [f"missing {_some(missing)}"] * bool(missing)
+        parts += [f"unknown {_some(unknown)}"] * bool(unknown) + [_some(wrong)] * bool(wrong)
         raise CheckpointError(f"{name} is of another architecture: {'; '.join(parts)}.")
+    usable = {key: checked(key, value, name) for key, value in weights.items() if key not in counters}
     network = network.to_empty(device="cpu")
-    network.load_state_dict({key: torch.zeros(()) for key in counters} | weights)
-    return network.eval()
+    network.load_state_dict({key: weights.get(key, torch.zeros(())) for key in counters} | usable)
+    return _answering(network.eval(), name)
+
+
+def _some(names: Sequence[str]) -> str:
+    """The first few: a file of another program has hundreds."""
+    return ", ".join(printable(name) for name in names[:NAMED]) + f" and {len(names) - NAMED} more" * (
+        len(names) > NAMED
+    )
+
+
+@torch.inference_mode()
+def _answering(network: Network, name: str) -> Network:
+    """The network, if it answers with a number: finite weights can still be too large to be added up."""
+    size = (network.config.latent, 1, 1) if isinstance(network, Generator) else (3, *network.config.size)
+    answer = network(torch.ones(1, *size)) if isinstance(network, Generator) else network.logit(torch.ones(1, *size))
+    if not bool(answer.isfinite().all()):
+        raise CheckpointError(
+            f"{name}: the {type(network).__name__.lower()} answers NaN, for its weights are too large."
+        )
+    return network

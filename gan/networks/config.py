@@ -28,7 +28,8 @@ class ModelConfig(Settings):
     latent : number of latent dimensions.
     width : channels of the layer next to the picture; doubled towards the 4 x 4 layer.
     max_width : cap on the channels, so that deep networks stay affordable.
-    generator_channels : G's own channels in the order of ``channels`` where filters were pruned away; () otherwise.
+    generator_channels : G's own channels in the order of ``channels`` where they are others than D's, because filters
+        were pruned away or it was made so; () otherwise.
     aspect : "1:1" for squares, "2:3" for whole posters, half as high again; the first layer is then 6 x 4.
     norm_d : whether D has BatchNorm; without it, biases.
     genres : names of the labels that both networks take; () for none.
@@ -36,12 +37,14 @@ class ModelConfig(Settings):
     conditioned : whether fixed genres are built into G's first layer (Generator.with_genres).
     calibrated : whether D's logit was shifted after training (gan.evaluation.calibration); its last layer then has a
         bias in any case.
+    biased : whether the layers that no BatchNorm follows have biases: G's last, and D's first and last. Ours have not;
+        networks of other programs may.
 
     Raises
     ------
     ValueError
         If the resolution is not a power of two of at least 8, a count is below 1, ``generator_channels`` has
-        another length than ``channels``, the aspect is unknown, or a genre is named twice.
+        another length than ``channels``, the aspect is unknown, a genre is named twice, or a value is of another type.
     """
 
     resolution: int = setting(64, "width of the picture in pixels, a power of two", low=8)
@@ -55,16 +58,20 @@ class ModelConfig(Settings):
     embedding: int = setting(32, "width of the embedding of the genres", low=1)
     conditioned: bool = False
     calibrated: bool = False
+    biased: bool = False
 
     def __post_init__(self) -> None:
         super().__post_init__()
+        for name in ("norm_d", "conditioned", "calibrated", "biased"):
+            if not isinstance(getattr(self, name), bool):
+                raise ValueError(f"{name} must be true or false, not {getattr(self, name)}")
         if self.resolution & (self.resolution - 1):
             raise ValueError(f"resolution must be a power of two, not {self.resolution}")
-        pruned = tuple(self.generator_channels)  # a list, where it comes from JSON
+        pruned = _as_tuple("generator_channels", self.generator_channels, int)
         object.__setattr__(self, "generator_channels", pruned)
         if pruned and (len(pruned) != len(self.channels) or min(pruned) < 1):
             raise ValueError(f"generator_channels must be {len(self.channels)} counts of at least 1, not {pruned}")
-        object.__setattr__(self, "genres", tuple(self.genres))
+        object.__setattr__(self, "genres", _as_tuple("genres", self.genres, str))
         if len(set(self.genres)) < len(self.genres):
             raise ValueError("genres must be distinct")
 
@@ -89,3 +96,11 @@ class ModelConfig(Settings):
         """Height and width of the picture in pixels."""
         height, width = self.base
         return self.resolution * height // width, self.resolution
+
+
+def _as_tuple(name: str, values: Any, kind: type) -> tuple[Any, ...]:
+    """Lists as well, which JSON has; ValueError for anything else."""
+    if not isinstance(values, list | tuple) or not all(type(value) is kind for value in values):
+        words = {int: "whole numbers", str: "texts"}[kind]
+        raise ValueError(f"{name} must be a list of {words}, not {values}")
+    return tuple(values)

@@ -179,26 +179,28 @@ def _generator_layers(config: ModelConfig) -> Iterator[nn.Module]:
         yield nn.ConvTranspose2d(narrow, wide, 4, 2, 1, bias=False)
         yield nn.BatchNorm2d(wide)
         yield nn.ReLU(inplace=True)
-    yield nn.ConvTranspose2d(widths[-1], 3, 4, 2, 1, bias=False)
+    yield nn.ConvTranspose2d(widths[-1], 3, 4, 2, 1, bias=config.biased)
     yield nn.Tanh()
 
 
 def _discriminator_layers(config: ModelConfig) -> Iterator[nn.Module]:
     widths, biased = config.channels, not config.norm_d
-    yield nn.Conv2d(3, widths[0], 4, 2, 1, bias=biased)
+    yield nn.Conv2d(3, widths[0], 4, 2, 1, bias=biased or config.biased)
     yield nn.LeakyReLU(0.2, inplace=True)
     for before, after in pairwise(widths):
         yield nn.Conv2d(before, after, 4, 2, 1, bias=biased)
         if config.norm_d:
             yield nn.BatchNorm2d(after)
         yield nn.LeakyReLU(0.2, inplace=True)
-    yield nn.Conv2d(widths[-1], 1, config.base, 1, 0, bias=biased or config.calibrated)
+    yield nn.Conv2d(widths[-1], 1, config.base, 1, 0, bias=biased or config.biased or config.calibrated)
     yield nn.Sigmoid()
 
 
 def _initialise(module: nn.Module) -> None:
     if isinstance(module, nn.Conv2d | nn.ConvTranspose2d):
         nn.init.normal_(module.weight, 0.0, 0.02)
+        if module.bias is not None:
+            nn.init.zeros_(module.bias)
     elif isinstance(module, nn.BatchNorm2d):
         nn.init.normal_(module.weight, 1.0, 0.02)
         nn.init.zeros_(module.bias)

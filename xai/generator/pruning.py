@@ -116,7 +116,10 @@ def prune(
             new.state_dict()[name].copy_(tensor[units] if tensor.ndim else tensor)
         new.bias.add_((_scale(old) * constant).expand(len(old.bias))[units])
         weight, constant = _folded(generator, index, units, fold, statistics)
-    _convolution(pruned, len(remaining)).weight.copy_(weight)
+    last = _convolution(pruned, len(remaining))
+    last.weight.copy_(weight)
+    if last.bias is not None:
+        last.bias.copy_(_convolution(generator, len(remaining)).bias)  # type: ignore[arg-type]  # both have one
     return pruned
 
 
