@@ -312,7 +312,7 @@ def changed(key: str, value: Tensor) -> Callable[[Weights], Weights]:
 WRONG: dict[str, tuple[Callable[[Weights], Any], str]] = {
     "nan": (changed("layers.0.weight", torch.full((6, 8, 4, 4), float("nan"))), "layers.0.weight holds values"),
     "infinite": (changed("layers.1.running_var", torch.full((8,), float("inf"))), "layers.1.running_var holds values"),
-    "infinite as float32": (changed("layers.1.weight", torch.full((8,), 1e300, dtype=torch.float64)), "layers.1.weight"),
+    "infinite as float32": (changed("layers.1.bias", torch.full((8,), 1e300, dtype=torch.float64)), "layers.1.bias"),
     "too large": (
         lambda weights: {k: v * 1e30 if k.endswith("weight") else v for k, v in weights.items()},
         "answers NaN, for its weights are too large",
