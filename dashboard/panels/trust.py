@@ -33,7 +33,7 @@ LEVELS = {
     "fail": ("red", "failed"),
     "silent": ("grey", "not measurable"),
 }
-FILLS = {"reference": "masked with the reference", "blur": "masked with a blur"}
+FILLS = {"reference": "masked with the reference", "blur": "masked with a blur", "grey": "masked with grey"}
 RANKS = "ranks"  # in the session: the last verdicts, by method
 
 
@@ -72,10 +72,10 @@ def show_evidence(name: str, trust: Trust) -> None:
         )
     )
     st.caption(RULE)
-    for column, (fill, title) in zip(st.columns(2), FILLS.items(), strict=True):
+    fills = [fill for fill in FILLS if f"curves_{fill}" in trust and trust[f"curves_{fill}"].evidence]
+    for column, fill in zip(st.columns(2), fills, strict=False):
         with column:
-            if f"curves_{fill}" in trust:
-                _curves(trust[f"curves_{fill}"].evidence, f"Insertion and deletion, {title}")
+            _curves(trust[f"curves_{fill}"].evidence, f"Insertion and deletion, {FILLS[fill]}")
     st.caption(
         "Cells of the poster are masked (deletion, blue) or revealed (insertion, orange), those that speak most for "
         "real first; a good map pulls the two curves apart. Grey: cells in random order."
@@ -106,15 +106,17 @@ def _curves(curves: Any, title: str) -> None:
 
 
 def _cascade(trust: Trust) -> None:
-    similarity = trust["randomisation"].evidence
-    figure = go.Figure(go.Bar(x=list(range(1, len(similarity) + 1)), y=similarity, marker_color=NAVY_HEX))
+    cascade = trust["randomisation"].evidence
+    similarity = cascade.similarity
+    figure = go.Figure(go.Bar(x=[str(count) for count in cascade.layers], y=similarity, marker_color=NAVY_HEX))
     figure.update_yaxes(range=[min(0, *similarity), 1])
     _show(figure, "Similarity after randomising the last k layers", "layers randomised", "rank correlation")
 
 
 def _tiles(trust: Trust) -> None:
     places = [f"{row}, {column}" for row in ("top", "middle", "bottom") for column in ("left", "centre", "right")]
-    exact, tiles = trust["shapley"].evidence
+    values = trust["shapley"].evidence
+    exact, tiles = values.exact, values.tiles
     figure = go.Figure()
     figure.add_bar(y=places, x=exact, name="exact Shapley value", orientation="h", marker_color=ORANGE_HEX)
     figure.add_bar(y=places, x=tiles, name="this map", orientation="h", marker_color=NAVY_HEX)

@@ -44,6 +44,17 @@ class Estimate:
         half = Z95 * error
         return cls(value, max(value - half, limits[0]), min(value + half, limits[1]))
 
+    @classmethod
+    def student(cls, value: float, error: float, freedom: int, limits: Range = UNBOUNDED) -> Estimate:
+        """``value`` plus and minus Student's t quantile times a standard error that was itself estimated.
+
+        ``freedom`` is the number of degrees of freedom of that error, at least 1: one less than the cases.
+        """
+        from scipy.stats import t
+
+        half = float(t.ppf(0.975, freedom)) * error
+        return cls(value, max(value - half, limits[0]), min(value + half, limits[1]))
+
 
 Estimates = Mapping[str, Estimate]
 
@@ -109,6 +120,26 @@ def mean_proportion(one: NDArray[np.bool_], other: NDArray[np.bool_]) -> Estimat
     return Estimate(value, value - down, value + up)
 
 
+def correlation(one: Floats, other: Floats, centred: bool = True) -> Estimate:
+    """Pearson's correlation of N pairs, with Fisher's interval (Fisher 1921); of the raw values if not ``centred``.
+
+    NaN where either is the same everywhere, or always 0 where values are not centred; no interval for fewer than 5
+    pairs.
+    """
+    a, b = (values - values.mean() if centred else values for values in (one, other))
+    size, least = float(np.sqrt((a @ a) * (b @ b))), 1e-9 * float(np.abs(one).max() * np.abs(other).max())
+    if not size > least * len(one):
+        return Estimate(np.nan, np.nan, np.nan)
+    value = float(np.clip(a @ b / size, -1, 1))
+    freedom = len(one) - (3 if centred else 2)
+    if freedom < 2:
+        return Estimate(value, np.nan, np.nan)
+    if abs(value) == 1:
+        return Estimate(value, value, value)
+    low, high = np.tanh(np.arctanh(value) + np.array([-Z95, Z95]) / freedom**0.5)
+    return Estimate(value, float(low), float(high))
+
+
 def weighted_t(weights: Tensor, changes: Tensor, level: float) -> tuple[Tensor, Tensor]:
     """Weighted means (B, U) of paired changes (N, U) by ``weights`` (B, N), and half the width of their t intervals."""
     from scipy.stats import t
@@ -130,7 +161,7 @@ def bootstrap(values: Floats, seed: int = 0) -> Estimate:
 
 
 def jackknife_pairs(matrix: Floats, limits: Range = (-1.0, 1.0)) -> Estimate:
-    """Mean over the pairs of a symmetric matrix (S, S), S at least 3, and its jackknife interval over rows."""
+    """Mean over the pairs of a symmetric matrix (S, S), S at least 3, and its jackknife interval over rows, by t."""
     count = len(matrix)
 
     def mean(rows: NDArray[np.int64]) -> float:
@@ -140,7 +171,7 @@ def jackknife_pairs(matrix: Floats, limits: Range = (-1.0, 1.0)) -> Estimate:
     everyone = np.arange(count)
     left_out = np.array([mean(np.delete(everyone, row)) for row in everyone])
     error = float(np.sqrt((count - 1) / count * ((left_out - left_out.mean()) ** 2).sum()))
-    return Estimate.normal(mean(everyone), error, limits)
+    return Estimate.student(mean(everyone), error, count - 1, limits)
 
 
 # ---- of samples ----------------------------------------------------------------------------------------

@@ -60,7 +60,7 @@ def unknown_setting(method: type[Attribution], setting: str) -> ExplanationError
 
 
 def _fields(method: type[Attribution]) -> list[str]:
-    return [field.name for field in fields(method) if field.name != "score"]
+    return [field.name for field in fields(method) if field.name not in ("score", "labels")]
 
 
 def _nearest(word: str, known: list[str]) -> str:

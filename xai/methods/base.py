@@ -120,7 +120,9 @@ class Attribution(ABC):
 
     Class attributes say what a method promises: ``complete`` (attributions add up to the score's difference
     from the reference), ``stochastic`` (depends on ``seed``), ``needs_reference``, ``granularity``, and
-    whether its values are in the score's units (``in_logits``). ``claims`` says what kind of statement a map
+    whether its values are in the score's units (``in_logits``). ``averages_references`` says that it explains the
+    difference from the references' mean score, by averaging over them; other methods compare with their mean picture.
+    ``claims`` says what kind of statement a map
     makes: "score" (the values divide up the score's difference from the reference), "gradient" (how the score
     changes near the picture) or "response" (where a unit responds). ``promise`` and ``caveat`` are one sentence
     each for people: what the map shows, and what it does not. ``engines`` are the ways to compute it, our
@@ -132,6 +134,7 @@ class Attribution(ABC):
     complete: ClassVar[bool] = False
     stochastic: ClassVar[bool] = False
     needs_reference: ClassVar[bool] = False
+    averages_references: ClassVar[bool] = False
     granularity: ClassVar[Literal["pixel", "segment", "layer"]] = "pixel"
     in_logits: ClassVar[bool] = True
     engines: ClassVar[tuple[str, ...]] = ()
@@ -205,17 +208,34 @@ class Attribution(ABC):
     @property
     def config(self) -> dict[str, Any]:
         """The settings as plain values: the same config on the same picture gives the same answer."""
-        settings = {f.name: getattr(self, f.name) for f in fields(self) if f.name != "score"}
+        settings = {f.name: getattr(self, f.name) for f in fields(self) if f.name not in ("score", "labels")}
         if self.engines:
             settings["engine"] = self.used_engine
         return {"method": self.name} | settings | {"reference": self.reference.name}
 
-    def cheap(self) -> Self:
+    def cheap(self, like: Explanation | None = None) -> Self:
         """The same method at bounded cost, for maps that are only compared with others.
 
-        On a network with random weights, sampling until the estimate converges can take for ever.
+        On a network with random weights, sampling until the estimate converges can take for ever. With ``like`` it
+        takes that explanation's segments.
         """
-        return replace(self, **{name: min(getattr(self, name), most) for name, most in self.budget.items()})
+        bounded = replace(self, **{name: min(getattr(self, name), most) for name, most in self.budget.items()})
+        return bounded if like is None else bounded.on_segments(like)
+
+    def on_segments(self, explanation: Explanation) -> Self:
+        """The same method on an explanation's segments; itself where it cuts none, or always the same."""
+        return self
+
+    def comparison(self, image: Tensor) -> str:
+        """What a picture (1, C, H, W) is compared with, as a phrase; "" for nothing."""
+        if not self.needs_reference:
+            return ""
+        count = len(self.reference.of(image))
+        if count == 1:
+            return f"compared with {self.reference.words}"
+        if self.averages_references:
+            return f"averaged over comparisons with each of {count} pictures ({self.reference.words})"
+        return f"compared with the mean of {count} pictures ({self.reference.words})"
 
     @property
     def used_engine(self) -> str:

@@ -36,6 +36,11 @@ class Reference:
     make: Callable[[Tensor], Tensor] = field(repr=False)
     other_posters: str = ""
 
+    @property
+    def words(self) -> str:
+        """What it is, as a phrase: "several real posters"; its name where it is none of REFERENCES."""
+        return REFERENCES[self.name].words if self.name in REFERENCES else self.name
+
     def of(self, image: Tensor) -> Tensor:
         """References (K, 3, H, W) for the picture (1, 3, H, W).
 

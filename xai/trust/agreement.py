@@ -87,13 +87,14 @@ def compare(maps: Mapping[str, NDArray[np.float32]], cells: int = CELLS) -> Agre
 
 
 def coarse(values: NDArray[np.float32], cells: int = CELLS) -> Map:
-    """Sums of a map (H, W) over cells x cells nearly equal tiles."""
-    sums = np.asarray(values, np.float64)
+    """Means of a map (H, W) over cells x cells nearly equal tiles: a map that is the same everywhere stays so."""
+    sums, areas = np.asarray(values, np.float64), np.ones(1)
     for axis in (0, 1):
         tile = np.arange(sums.shape[axis]) * cells // sums.shape[axis]
-        starts = np.unique(tile, return_index=True)[1]
+        starts, counts = np.unique(tile, return_index=True, return_counts=True)[1:]
         sums = np.add.reduceat(sums, starts, axis)
-    return sums
+        areas = areas * (counts[:, None] if axis == 0 else counts)
+    return np.asarray(sums / areas)
 
 
 def rank_correlation(one: Map, other: Map) -> float:

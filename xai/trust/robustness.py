@@ -9,7 +9,8 @@ A map that says something of the network changes with its weights, and hardly wi
 
 from __future__ import annotations
 
-from dataclasses import replace
+import math
+from dataclasses import dataclass, replace
 
 import numpy as np
 import torch
@@ -22,6 +23,8 @@ from xai.trust.agreement import Map, coarse, rank_correlation
 from xai.trust.randomisation import linear_layers, randomise
 
 RADIUS = 0.04  # of pictures in [-1, 1]: 2 % of the range, 5 of 255 grey levels
+SAMPLES = 2  # pictures nearby; in so many dimensions all of them are nearly equally far away
+SHUFFLES = 2
 CELLS = 16  # a side of the grid on which magnitudes are ranked
 
 
@@ -29,45 +32,56 @@ def sensitivity_max(
     method: Attribution,
     image: Tensor,
     explanation: Explanation,
-    samples: int = 4,
+    samples: int = SAMPLES,
     radius: float = RADIUS,
     progress: Progress | None = None,
 ) -> float:
     """Maximum sensitivity (Yeh et al. 2019, definition 3.1): the largest change of the map, relative to its norm.
 
-    ``samples`` pictures within ``radius`` of ``image`` (1, 3, H, W) in every pixel. 0 for a map that is all zero.
+    ``samples`` pictures within ``radius`` of ``image`` (1, 3, H, W) in every pixel. All maps, the picture's own as
+    well, are made at the same bounded cost and of the same segments, so that 0 means that nothing changed. NaN where
+    the picture's own is all zero.
     """
-    norm = float(explanation.values[0].norm())
-    if not norm:
-        return 0.0
     random = torch.Generator().manual_seed(0)
-    largest = 0.0
-    for index in range(samples):
-        perturbed = (image + radius * (2 * torch.rand(image.shape, generator=random) - 1)).clamp(-1, 1)
-        values = method.cheap().attribute(perturbed).values
-        largest = max(largest, float((values - explanation.values).norm()) / norm)
-        if progress:
-            progress((index + 1) / samples)
-    return largest
+    moves = radius * (2 * torch.rand(samples, *image.shape[1:], generator=random) - 1)
+    pictures = torch.cat([image, (image + moves).clamp(-1, 1)])
+    values = method.cheap(explanation).attribute(pictures, progress).values
+    norm = float(values[0].norm())
+    return max(float((moved - values[0]).norm()) for moved in values[1:]) / norm if norm else math.nan
+
+
+@dataclass(frozen=True)
+class Cascade:
+    """How similar a map is to those of networks with randomised weights: rank correlations of magnitudes.
+
+    layers, similarity : with the weights of the last so many linear layers shuffled. shuffles : with all of them
+    shuffled, in several ways.
+    """
+
+    layers: tuple[int, ...]
+    similarity: tuple[float, ...]
+    shuffles: tuple[float, ...]
 
 
 def cascading_randomisation(
     method: Attribution, image: Tensor, explanation: Explanation, progress: Progress | None = None
-) -> tuple[float, ...]:
+) -> Cascade:
     """Sanity check (Adebayo et al. 2018): similarity of the map to the maps of networks with randomised weights.
 
-    Entry k is the rank correlation of magnitudes with the weights of the last k + 1 linear layers shuffled; behind the
-    last entry is a network that has learned nothing. A map that stays the same does not depend on the weights.
+    A network with all weights shuffled has learned nothing; a map that stays the same does not depend on the weights.
+    Of methods that mask many pictures only half and all of the layers are shuffled.
     """
-    original = _magnitudes(explanation)
-    layers = linear_layers(method.score)
-    correlations = []
-    for count in range(1, layers + 1):
-        randomised = replace(method.cheap(), score=randomise(method.score, count))
-        correlations.append(rank_correlation(original, _magnitudes(randomised.attribute(image))))
+    original, count = _magnitudes(explanation), linear_layers(method.score)
+    layers = range(1, count + 1) if method.granularity != "segment" else sorted({(count + 1) // 2, count})
+    trials = [(layer, 0) for layer in layers] + [(count, seed) for seed in range(1, SHUFFLES)]
+    found = []
+    for index, (layer, seed) in enumerate(trials):
+        other = replace(method.cheap(explanation), score=randomise(method.score, layer, seed))
+        found.append(rank_correlation(original, _magnitudes(other.attribute(image))))
         if progress:
-            progress(count / layers)
-    return tuple(correlations)
+            progress((index + 1) / len(trials))
+    cascade = tuple(found[: len(layers)])
+    return Cascade(tuple(layers), cascade, (cascade[-1], *found[len(layers) :]))
 
 
 def _magnitudes(explanation: Explanation) -> Map:
@@ -77,13 +91,15 @@ def _magnitudes(explanation: Explanation) -> Map:
 def stability(
     method: Attribution, image: Tensor, explanation: Explanation, seeds: int = 4, progress: Progress | None = None
 ) -> Estimate:
-    """Mean rank correlation between the maps of different seeds, with its 95 % interval (jackknife over seeds).
+    """Mean rank correlation between the maps of different seeds, with its 95 % interval.
 
+    The interval is the jackknife's over seeds, by Student's t.
     Explains again with ``seeds`` - 1 other seeds and compares all maps on the common grid.
     """
     maps = [coarse(explanation.heat())]
     for index in range(1, seeds):
-        maps.append(coarse(replace(method, seed=method.seed + index).attribute(image).heat()))
+        other = replace(method.on_segments(explanation), seed=method.seed + index)
+        maps.append(coarse(other.attribute(image).heat()))
         if progress:
             progress(index / (seeds - 1))
     return jackknife_pairs(np.array([[rank_correlation(one, other) for other in maps] for one in maps]))

@@ -10,6 +10,7 @@ The verdict follows from RULE; nothing in it is a matter of taste but the thresh
 
 from __future__ import annotations
 
+import math
 import time
 from collections.abc import Sequence
 from dataclasses import dataclass
@@ -18,15 +19,19 @@ from typing import Literal, get_args
 from torch import Tensor
 
 from gan.progress import Progress
+from xai.errors import ExplanationError
 from xai.methods.base import Attribution, Claim, Explanation
+from xai.trust.agreement import CELLS
 from xai.trust.checks import CHECKS, Check, CheckResult, Level, Subject
 
 Verdict = Literal["trust", "caution", "no claim", "do not trust", "nothing to judge"]
+SAME_SCORE = 1e-3  # relative: another batch or machine changes the last bits only
+
 VERDICTS: tuple[Verdict, ...] = get_args(Verdict)  # the best first
 
 RULE = (
     "Do not trust: an essential check (marked *) fails, or two others do. "
-    "Trust: no check fails, at most one is in doubt, and no essential one is silent. Otherwise: caution. "
+    "Trust: no check fails, at most one is in doubt, and every essential one was measured. Otherwise: caution. "
     "A map that is the same everywhere is not judged, and one that claims nothing about the score gets no verdict."
 )
 SHOWS = {"gradient": "shows a gradient, not a reason", "response": "shows a response, not a reason"}
@@ -71,15 +76,12 @@ class Trust:
     def resolution(self) -> tuple[int, int] | None:
         """(height, width) in pixels of the smallest places that the checks tell apart; None where there is none.
 
-        Of a map that divides up the score only checks of faithfulness count.
+        Of a map that divides up the score, those of the checks that a verdict's resolution is: 8 x 8 cells of the
+        picture, or the map's own segments where these are larger.
         """
-        categories = ("faithfulness",) if self.claims == "score" else ("randomisation",)
-        found = [
-            result.check.resolution(self.size)
-            for result in self.checks
-            if result.check.category in categories and result.level != "silent"
-        ]
-        return min((one for one in found if one is not None), default=None)
+        measured = [result for result in self.checks if result.level != "silent" and result.cells is not None]
+        deciding = [result for result in measured if result.check.resolves] or measured
+        return min((one for result in deciding if (one := result.resolution(self.size))), default=None)
 
     def examined_at(self, detail: int | tuple[int, int]) -> bool:
         """Whether places of ``detail`` pixels a side were told apart; what is finer was not examined."""
@@ -126,16 +128,53 @@ def examine(
 ) -> Trust:
     """Make all checks that apply to the map that ``method`` gave for the picture (1, 3, H, W).
 
-    What does not depend on the map (exact Shapley values, scores of masked pictures and of random orders) is computed
-    once for each picture and reference, and remembered by the method's score.
+    What does not depend on the map (Shapley values, scores of masked pictures and of random orders) is computed
+    once for each picture and reference, and remembered by the method's score. A check that cannot be made is silent.
+
+    Raises
+    ------
+    ExplanationError
+        If there is more than one picture, one of less than 8 pixels a side, or one that the explanation is not of.
     """
+    _check_given(method, image, explanation)
     report = progress or (lambda part: None)
     start = time.perf_counter()
-    subject = Subject(method, image, explanation)
-    applicable = [check for check in checks if check.says_something_of(subject)]
+    subject = Subject(method, image.detach(), explanation)
+    applicable = [] if subject.empty else [check for check in checks if check.says_something_of(subject)]
     total, done, results = sum(check.cost for check in applicable) or 1.0, 0.0, []
     for check in applicable:
-        results.append(check(subject, lambda part, done=done, check=check: report((done + part * check.cost) / total)))  # type: ignore[misc]
+        results.append(
+            _measured(check, subject, lambda part, done=done, check=check: report((done + part * check.cost) / total))  # type: ignore[misc]
+        )
         done += check.cost
         report(done / total)
     return Trust(tuple(results), time.perf_counter() - start, explanation.claims, subject.size, subject.empty)
+
+
+def _measured(check: Check, subject: Subject, progress: Progress) -> CheckResult:
+    """The check's result, silent where it raises an error."""
+    try:
+        return check(subject, progress)
+    except Exception as error:  # whatever somebody's own check raises: the others are still worth having
+        return CheckResult(check, math.nan, error=f"{type(error).__name__}: {error}")
+
+
+def _check_given(method: Attribution, image: Tensor, explanation: Explanation) -> None:
+    if image.ndim != 4 or len(image) != 1 or len(explanation.values) != 1:
+        raise ExplanationError(
+            f"A verdict is on one picture and its map, not {len(image)} pictures and {len(explanation.values)} maps: "
+            "explain and examine them one by one."
+        )
+    if not method.score.of_pictures or min(image.shape[2:]) < CELLS:
+        raise ExplanationError(
+            f"A verdict needs a picture of at least {CELLS} x {CELLS} pixels, not {tuple(image.shape[1:])}."
+        )
+    if explanation.values.shape[2:] != image.shape[2:]:
+        found, expected = (f"{size[0]} x {size[1]}" for size in (explanation.values.shape[2:], image.shape[2:]))
+        raise ExplanationError(f"The map has {found} pixels and the picture {expected}: the map is of another picture.")
+    score, explained = float(method.score(image)), float(explanation.score[0])
+    if abs(score - explained) > SAME_SCORE * max(1.0, abs(score)):
+        raise ExplanationError(
+            f"The explanation is of a picture with the score {explained:.4g}, this one has {score:.4g}: "
+            "examine the picture that was explained, with the method that explained it."
+        )

@@ -2,7 +2,8 @@
 
 from __future__ import annotations
 
-from dataclasses import dataclass
+from collections.abc import Callable, Mapping
+from dataclasses import dataclass, field
 
 import numpy as np
 import torch
@@ -35,6 +36,20 @@ class Chance(Attribution):
 
     def _attribute(self, image: Tensor, progress: Progress) -> Result:
         return Result(torch.randn(image.shape, generator=torch.Generator().manual_seed(self.seed)))
+
+
+@dataclass(frozen=True, eq=False)
+class Known(Attribution):
+    """A map that ``draw`` makes from the picture, the score and the seed, with what else it says of itself."""
+
+    name, title, promise, caveat, stochastic = "known", "Known", "", "", True
+
+    draw: Callable[[Tensor, xai.Score, int], Tensor] = lambda image, score, seed: image
+    diagnostics: Mapping[str, float] = field(default_factory=dict)
+
+    def _attribute(self, image: Tensor, progress: Progress) -> Result:
+        said = {name: torch.tensor([value]) for name, value in self.diagnostics.items()}
+        return Result(self.draw(image, self.score, self.seed), diagnostics=said)
 
 
 def affine_score(seed: int = 0) -> tuple[nn.Sequential, xai.Score, Tensor]:

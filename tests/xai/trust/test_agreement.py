@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import math
+from dataclasses import dataclass
 
 import numpy as np
 import pytest
@@ -12,7 +13,8 @@ from hypothesis.extra.numpy import arrays
 from numpy.typing import NDArray
 
 import xai
-from xai.trust.agreement import coarse, rank_correlation, similarity, top_overlap
+from tests.xai.nets import discriminator, quick
+from xai.trust.agreement import coarse, in_consensus, rank_correlation, similarity, top_overlap
 
 small_maps = arrays(np.float64, (8, 8), elements=st.floats(-5, 5))
 
@@ -37,17 +39,55 @@ def test_the_strongest_places_are_found_by_size_whatever_their_sign() -> None:
     assert top_overlap(one, other) == pytest.approx(0.5)  # six places each, three in common
 
 
-@given(arrays(np.float32, (13, 17), elements=st.floats(-5, 5, width=32)), st.integers(1, 13))
-@settings(deadline=None)
-def test_coarse_maps_keep_the_sum(values: NDArray[np.float32], cells: int) -> None:
+@given(arrays(np.float32, (16, 24), elements=st.floats(-5, 5, width=32)), st.sampled_from([1, 2, 4, 8]))
+def test_means_over_equal_cells_keep_the_mean(values: NDArray[np.float32], cells: int) -> None:
     found = coarse(values, cells)
     assert found.shape == (cells, cells)
-    assert found.sum() == pytest.approx(values.sum(dtype=np.float64), abs=1e-4)
+    assert found.mean() == pytest.approx(values.mean(dtype=np.float64), abs=1e-5)
 
 
-def test_a_tile_is_the_sum_of_its_pixels() -> None:
+@pytest.mark.parametrize("cells", [1, 3, 5, 8, 13])
+def test_a_map_that_is_the_same_everywhere_is_so_on_any_grid(cells: int) -> None:
+    found = coarse(np.full((13, 17), 0.3, np.float32), cells)
+    assert found.shape == (cells, cells)
+    assert np.allclose(found, 0.3)
+    assert math.isnan(rank_correlation(np.round(found, 6), np.arange(cells**2).reshape(cells, cells)))
+
+
+def test_a_cell_is_the_mean_of_its_pixels() -> None:
     values = np.random.default_rng(0).normal(size=(16, 16)).astype(np.float32)
-    assert coarse(values)[2, 5] == pytest.approx(values[4:6, 10:12].sum(), abs=1e-5)
+    assert coarse(values)[2, 5] == pytest.approx(values[4:6, 10:12].mean(), abs=1e-5)
+
+
+# --- who belongs into a consensus
+
+
+@dataclass
+class Judged:
+    verdict: str
+
+
+@pytest.mark.parametrize(
+    ("name", "verdict", "alone", "asked_for"),
+    [
+        ("deeplift", None, True, True),
+        ("deeplift", "trust", True, True),
+        ("deeplift", "caution", True, True),
+        ("deeplift", "do not trust", False, True),
+        ("deeplift", "nothing to judge", False, False),
+        ("activation", None, False, False),
+        ("activation", "no claim", False, False),
+        ("smoothgrad", None, False, False),
+        ("gradcam", None, False, False),
+    ],
+)
+def test_a_consensus_is_of_maps_that_divide_up_the_score_and_are_not_distrusted(
+    name: str, verdict: str | None, alone: bool, asked_for: bool
+) -> None:
+    method = quick(name, xai.Score(discriminator()))
+    trust = None if verdict is None else Judged(verdict)
+    assert in_consensus(method, trust) == alone
+    assert in_consensus(method, trust, include_distrusted=True) == asked_for
 
 
 def test_equal_maps_have_a_consensus_and_no_disagreement() -> None:

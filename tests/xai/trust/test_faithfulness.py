@@ -2,24 +2,20 @@
 
 from __future__ import annotations
 
-import itertools
 import math
 
 import numpy as np
 import pytest
 import torch
-from hypothesis import given, settings
-from hypothesis import strategies as st
-from hypothesis.extra.numpy import arrays
-from numpy.typing import NDArray
+from scipy.ndimage import gaussian_filter
 
 import xai
 from tests.xai.nets import affine, discriminator, noise, pictures
 from tests.xai.trust.known_maps import SIDE, affine_score, exact_heat
-from xai.methods.perturbation.coalitions import Game, every_mask, shapley
+from xai.methods.perturbation.coalitions import Game, shapley
 from xai.methods.perturbation.segments import grid
 from xai.trust.agreement import coarse
-from xai.trust.faithfulness import curves, grid_correlation, normalised_infidelity, order_gain
+from xai.trust.faithfulness import Halves, curves, grid_correlation, halves, misplaced, prediction
 
 
 def test_the_exact_map_of_an_affine_score_gains_what_can_be_gained() -> None:
@@ -27,7 +23,7 @@ def test_the_exact_map_of_an_affine_score_gains_what_can_be_gained() -> None:
     heat, baseline = exact_heat(network, image), torch.zeros_like(image)
     found = curves(score, image, heat, baseline)
     cells = np.sort(coarse(heat).ravel())[::-1]
-    shown = float(score(baseline)) + np.concatenate([[0], np.cumsum(cells)])
+    shown = float(score(baseline)) + np.concatenate([[0], np.cumsum(4 * cells)])[::8]  # in eight steps
     assert np.allclose(found.insertion, shown, atol=1e-3)
     assert np.allclose(found.deletion, shown[::-1][0] + shown[0] - shown, atol=1e-3)
     assert found.gain > 5 * found.random_spread
@@ -43,28 +39,6 @@ def test_curves_begin_and_end_with_the_picture_and_the_reference() -> None:
     assert np.allclose(found.random[[0, -1]], [empty, whole], atol=1e-5)
 
 
-@given(
-    arrays(np.float64, 16, elements=st.floats(-3, 3)), arrays(np.float32, (4, 4), elements=st.floats(-3, 3, width=32))
-)
-@settings(max_examples=60, deadline=None)
-def test_the_best_order_is_the_best_of_all_orders(table: NDArray[np.float64], heat: NDArray[np.float32]) -> None:
-    def gain(order: tuple[int, ...]) -> float:
-        masks = np.cumsum([1 << player for player in order])[:-1]
-        return float((table[masks] - table[15 - masks]).sum())
-
-    gains = [gain(order) for order in itertools.permutations(range(4))]
-    assert np.mean(gains) == pytest.approx(0, abs=1e-9)  # what chance gains
-    found = order_gain(table, heat)
-    if max(gains) > 1e-6:
-        order = tuple(np.argsort(-coarse(heat, 2).ravel(), kind="stable"))
-        assert found == pytest.approx(gain(order) / max(gains))
-        assert found <= 1 + 1e-9
-
-
-def test_where_all_orders_are_the_same_there_is_no_best() -> None:
-    assert math.isnan(order_gain(np.zeros(16), np.ones((4, 4), np.float32)))
-
-
 def test_random_orders_are_scored_once_for_all_maps() -> None:
     score, image, baseline = xai.Score(affine(SIDE)), noise(1, 3, SIDE, SIDE), torch.zeros(1, 3, SIDE, SIDE)
     heat = np.ones((SIDE, SIDE), np.float32)
@@ -73,24 +47,90 @@ def test_random_orders_are_scored_once_for_all_maps() -> None:
     assert first.random_spread == second.random_spread
 
 
-# --- infidelity, exact values
+def test_several_references_take_turns_and_the_curves_begin_with_their_mean() -> None:
+    score, image, references = xai.Score(discriminator(32)), pictures(1, 32), pictures(5, 32, first=3)
+    found = curves(score, image, np.random.default_rng(0).normal(size=(32, 32)).astype(np.float32), references)
+    whole, empty = float(score(image)), float(score(references).mean())
+    ends = [found.insertion[0], found.insertion[-1], found.deletion[0], found.deletion[-1]]
+    assert np.allclose(ends, [empty, whole, whole, empty], atol=1e-5)
+    assert found.random[-1] == pytest.approx(whole, abs=1e-5)
 
 
-def test_the_exact_map_predicts_everything_and_an_empty_one_nothing() -> None:
+# --- halves
+
+
+def halves_of(network: torch.nn.Module, score: xai.Score, image: torch.Tensor) -> Halves:
+    return halves(Game.of(score, image, torch.zeros_like(image), grid(SIDE, SIDE, 8)))
+
+
+def test_the_exact_map_predicts_every_half_and_its_opposite_predicts_none() -> None:
     network, score, image = affine_score()
-    game = Game.of(score, image, torch.zeros_like(image), grid(SIDE, SIDE, 3))
-    masks = every_mask(9)
-    scores, heat = game.value(masks), exact_heat(network, image)
-    assert normalised_infidelity(heat, game, masks, scores) == pytest.approx(0, abs=1e-5)
-    assert normalised_infidelity(7 * heat, game, masks, scores) == pytest.approx(0, abs=1e-5)  # of any size
-    assert normalised_infidelity(0 * heat, game, masks, scores) == pytest.approx(1)
-    assert normalised_infidelity(-heat, game, masks, scores) == pytest.approx(1)  # turned over is no better than empty
+    known, heat = halves_of(network, score, image), exact_heat(network, image)
+    assert known.present.shape == (128, 64)
+    assert prediction(heat, known).value == pytest.approx(1, abs=1e-4)
+    assert prediction(7 * heat, known).value == pytest.approx(1, abs=1e-4)  # of any size
+    assert prediction(-heat, known).value == pytest.approx(-1, abs=1e-4)
+    assert math.isnan(prediction(0 * heat, known).value)
 
 
-def test_the_correlation_with_exact_values_is_that_of_the_tiles_sums() -> None:
+def test_what_two_places_do_together_does_not_count_as_a_prediction_missed() -> None:
+    network, score, image = affine_score()
+    known, heat = halves_of(network, score, image), exact_heat(network, image)
+
+    class Squared(xai.Score):
+        def __call__(self, images: torch.Tensor) -> torch.Tensor:
+            value = super().__call__(images)
+            middle = float(super().__call__(image) + super().__call__(0 * image)) / 2  # halves lie evenly around it
+            return value + 3 * (value - middle) ** 2
+
+    bent = halves_of(network, Squared(network), image)
+    assert np.allclose(bent.difference, known.difference, atol=1e-2)
+    assert prediction(heat, bent).value == pytest.approx(1, abs=1e-3)
+
+
+def test_a_map_is_in_its_place_where_no_shifted_copy_is_as_good() -> None:
+    network, score, image = affine_score()
+    known, heat = halves_of(network, score, image), exact_heat(network, image)
+    assert misplaced(heat, known) == 1 / 256
+    assert misplaced(np.roll(heat, (4, 6), (0, 1)), known) > 0.05
+    assert misplaced(-heat, known) == 1.0
+    assert math.isnan(misplaced(0 * heat, known))
+
+
+@pytest.mark.parametrize("smoothness", [0.0, 2.0, 4.0])
+def test_of_maps_that_know_nothing_hardly_one_in_a_hundred_is_in_its_place(smoothness: float) -> None:
+    network, score, image = affine_score()
+    known, random = halves_of(network, score, image), np.random.default_rng(0)
+    maps = [gaussian_filter(random.normal(size=(SIDE, SIDE)), smoothness, mode="wrap") for _ in range(400)]
+    found = np.array([misplaced(heat.astype(np.float32), known) for heat in maps])
+    assert 0.4 < found.mean() < 0.6  # uniform
+    assert (found <= 0.01).mean() < 0.03
+
+
+# --- Shapley values
+
+
+def test_the_correlation_with_exact_values_is_that_of_the_tiles_means() -> None:
     network, score, image = affine_score()
     table = Game.of(score, image, torch.zeros_like(image), grid(SIDE, SIDE, 3)).table()
     heat = exact_heat(network, image)
-    assert grid_correlation(heat, shapley(table)) == pytest.approx(1, abs=1e-4)
-    assert grid_correlation(-heat, shapley(table)) == pytest.approx(-1, abs=1e-4)
-    assert math.isnan(grid_correlation(0 * heat, shapley(table)))
+    assert grid_correlation(heat, shapley(table)).value == pytest.approx(1, abs=1e-4)
+    assert grid_correlation(-heat, shapley(table)).value == pytest.approx(-1, abs=1e-4)
+    assert math.isnan(grid_correlation(0 * heat, shapley(table)).value)
+
+
+def test_a_constant_map_is_no_evidence_although_tiles_differ_in_size() -> None:
+    assert math.isnan(grid_correlation(np.full((64, 64), 0.3, np.float32), np.arange(9.0)).value)
+
+
+def test_estimates_from_orders_add_up_and_come_to_the_exact_values() -> None:
+    score, image, references = xai.Score(discriminator(32)), pictures(1, 32), pictures(3, 32, first=5)
+    game = Game.of(score, image, references, grid(32, 32, 2))
+    few = game.marginals(3)
+    assert few.shape == (6, 4)
+    assert few.mean(0).sum() == pytest.approx(game.whole - game.empty, abs=1e-5)
+    assert game.empty == pytest.approx(float(score(references).mean()), abs=1e-5)
+    exact = np.mean([shapley(Game.of(score, image, one[None], game.labels).table()) for one in references], 0)
+    assert np.allclose(shapley(game.table()), exact, atol=1e-5)
+    many = game.marginals(300)
+    assert np.abs(many.mean(0) - exact).max() < 0.1 * np.abs(exact).max()

@@ -35,6 +35,7 @@ class DeepShap(Attribution):
     title = "DeepSHAP"
     complete = True
     needs_reference = True
+    averages_references = True
     engines = ("chain", "shap", "captum")
     promise = "Each pixel's fair share of the logit (Shapley value), averaged over several reference pictures."
     caveat = "An approximation: pixels are treated as if they were independent of each other."

@@ -8,6 +8,7 @@ Erion, Janizek, Sturmfels, Lundberg, Lee 2021, equation 3.
 from __future__ import annotations
 
 from dataclasses import dataclass
+from typing import ClassVar
 
 import torch
 from torch import Tensor
@@ -34,6 +35,8 @@ class ExpectedGradients(Attribution):
     title = "Expected gradients"
     stochastic = True
     needs_reference = True
+    averages_references = True
+    budget: ClassVar = {"samples": 64}
     promise = "The logit's gradient for each pixel, added up while each of many references turns into the poster."
     caveat = "Drawn at random: more samples, less noise; and the pictures on the path are blends."
 

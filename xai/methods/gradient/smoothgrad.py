@@ -8,6 +8,7 @@ Smilkov, Thorat, Kim, Viegas, Wattenberg 2017.
 from __future__ import annotations
 
 from dataclasses import dataclass
+from typing import ClassVar
 
 import torch
 from torch import Tensor
@@ -30,6 +31,7 @@ class SmoothGrad(Attribution):
     stochastic = True
     in_logits = False
     claims = "gradient"
+    budget: ClassVar = {"samples": 32}
     promise = "In which direction each pixel would have to change to raise the logit, near this poster."
     caveat = "It says what a change would do, not what the pixel does now: at an optimum the gradient is zero."
 

@@ -10,8 +10,8 @@ An absent segment shows ``baseline`` instead, the reference's pixels.
 from __future__ import annotations
 
 import math
-from collections.abc import Callable
-from dataclasses import dataclass, field
+from collections.abc import Callable, Sequence
+from dataclasses import dataclass
 from functools import cached_property
 from typing import Any
 
@@ -38,20 +38,26 @@ Masks = NDArray[np.bool_]
 
 @dataclass(frozen=True, eq=False)
 class Game:
-    """``image`` and ``baseline`` (1, C, H, W), ``labels`` (H, W) integers from 0 without a hole."""
+    """``image`` (1, C, H, W), ``baseline`` (K, C, H, W), ``labels`` (H, W) integers from 0 without a hole.
+
+    With several baselines the game is their mean: what a method explains that averages over its references.
+    """
 
     score: Score
     image: Tensor
     baseline: Tensor
     labels: NDArray[np.int64]
-    _answers: dict[Any, tuple[Masks, NDArray[np.float64]]] = field(default_factory=dict)
 
     @staticmethod
     def of(score: Score, image: Tensor, baseline: Tensor, labels: NDArray[np.int64]) -> Game:
-        """The game, with all scores that it has already."""
-        key = ("game", digest(image), digest(baseline), digest(torch.from_numpy(labels)))
-        game: Game = score.cached(key, lambda: Game(score, image, baseline, labels))
+        """The game, with all scores that the score has cached."""
+        game: Game = score.cached(key_of(image, baseline, labels), lambda: Game(score, image, baseline, labels))
         return game
+
+    @cached_property
+    def key(self) -> Any:
+        """Equal for equal games of one score."""
+        return key_of(self.image, self.baseline, self.labels)
 
     @property
     def players(self) -> int:
@@ -64,31 +70,55 @@ class Game:
         return float(self.score(self.image))
 
     @cached_property
+    def empties(self) -> NDArray[np.float64]:
+        """Scores (K,) with every segment masked, by each of the baselines."""
+        scores: Tensor = self.score(self.baseline)
+        return np.asarray(scores.double().numpy(), np.float64)
+
+    @cached_property
     def empty(self) -> float:
         """Score with every segment masked."""
-        return float(self.score(self.baseline))
+        return float(self.empties.mean())
 
-    def value(self, masks: Masks, progress: Progress | None = None) -> NDArray[np.float64]:
-        """Scores (M,) of the picture with only the segments of each row of ``masks`` (M, players) present."""
+    def value(
+        self, masks: Masks, progress: Progress | None = None, turns: NDArray[np.int64] | None = None
+    ) -> NDArray[np.float64]:
+        """Scores (M,) of the picture with only the segments of each row of ``masks`` (M, players) present.
+
+        ``turns`` (M,) names the baseline that each row is masked with; without it a score is the mean over all.
+        """
+        count = len(self.baseline)
+        if turns is None and count > 1:
+            every = self.value(np.repeat(masks, count, 0), progress, np.tile(np.arange(count), len(masks)))
+            return np.asarray(every.reshape(-1, count).mean(1), np.float64)
         present = torch.from_numpy(masks)
         places = torch.from_numpy(self.labels)
-        image, baseline = (x.contiguous(memory_format=torch.channels_last) for x in (self.image, self.baseline))
+        image, baselines = (x.contiguous(memory_format=torch.channels_last) for x in (self.image, self.baseline))
         scores, most = [], at_once(BATCH, places.shape)
         for start in range(0, len(masks), most):
-            keep = present[start : start + most].index_select(1, places.flatten()).reshape(-1, 1, *places.shape)
+            rows = slice(start, start + most)
+            keep = present[rows].index_select(1, places.flatten()).reshape(-1, 1, *places.shape)
+            baseline = baselines if turns is None else baselines[torch.from_numpy(turns[rows])]
             scores.append(self.score(torch.where(keep, image, baseline)))
             if progress:
                 progress(min(1.0, (start + most) / len(masks)))
         return torch.cat(scores).double().numpy()
 
     def shared(
-        self, key: Any, draw: Callable[[], Masks], progress: Progress | None = None
+        self,
+        key: Any,
+        draw: Callable[[], Masks],
+        progress: Progress | None = None,
+        turns: Callable[[Masks], NDArray[np.int64]] | None = None,
     ) -> tuple[Masks, NDArray[np.float64]]:
-        """Masks and scores under this key; drawn and scored only once."""
-        if key not in self._answers:
+        """Masks and scores under this key; drawn and scored only once, as long as the score's cache has room."""
+
+        def scored() -> tuple[Masks, NDArray[np.float64]]:
             masks = draw()
-            self._answers[key] = masks, self.value(masks, progress)
-        return self._answers[key]
+            return masks, self.value(masks, progress, turns(masks) if turns else None)
+
+        answer: tuple[Masks, NDArray[np.float64]] = self.score.cached((self.key, key), scored)
+        return answer
 
     def table(self, progress: Progress | None = None) -> NDArray[np.float64]:
         """Scores of all 2 ** players coalitions; player p is present where bit p of the index is set.
@@ -103,6 +133,45 @@ class Game:
                 f"All coalitions of {self.players} segments are too many; {MOST_PLAYERS} is the most."
             )
         return self.shared("table", lambda: every_mask(self.players), progress)[1]
+
+    def marginals(self, pairs: int, progress: Progress | None = None) -> NDArray[np.float64]:
+        """What each player adds (2 * pairs, players) along random orders, each followed by its reverse.
+
+        The mean over the orders estimates the Shapley values (Castro, Gomez, Tejada 2009; in pairs, Mitchell, Cooper,
+        Frank, Holmes 2022). Pair i is masked with baseline i modulo K: of a multiple of K pairs the estimates add up
+        to ``whole`` - ``empty`` exactly.
+        """
+        random = np.random.default_rng(0)
+        orders = [order for _ in range(pairs) for order in _both_ends(random.permutation(self.players))]
+        inner = self.players - 1
+        _, scores = self.shared(
+            ("marginals", pairs),
+            lambda: np.concatenate([grown(order, range(1, self.players)) for order in orders]),
+            progress,
+            lambda masks: np.arange(len(masks)) // (2 * inner) % len(self.baseline),
+        )
+        first = np.repeat(self.empties[np.arange(pairs) % len(self.baseline)], 2)[:, None]
+        last = np.full((2 * pairs, 1), self.whole)
+        steps = np.diff(np.concatenate([first, scores.reshape(2 * pairs, inner), last], 1))
+        found = np.empty_like(steps)
+        np.put_along_axis(found, np.stack(orders), steps, 1)
+        return found
+
+
+def key_of(image: Tensor, baseline: Tensor, labels: NDArray[np.int64]) -> Any:
+    """Equal for equal games of one score."""
+    return "game", digest(image), digest(baseline), digest(torch.from_numpy(labels))
+
+
+def grown(order: NDArray[np.int64], counts: Sequence[int]) -> Masks:
+    """Masks (len(counts), players) with the first 0, 1, ... players of an order present, as ``counts`` says."""
+    rank = np.argsort(order)
+    present: Masks = rank[None] < np.asarray(counts)[:, None]
+    return present
+
+
+def _both_ends(order: NDArray[np.int64]) -> tuple[NDArray[np.int64], NDArray[np.int64]]:
+    return order, order[::-1]
 
 
 def every_mask(players: int) -> Masks:
@@ -179,7 +248,8 @@ def parts_agree(*parts: NDArray[np.float64]) -> float:
 class Blocks:
     """Balanced blocks of masks with their scores, one at a time, two at least and at most ``most`` masks.
 
-    Block ``index`` of a seed is the same for all methods in this game, and scored only once.
+    Block ``index`` of a seed is the same for all methods in this game, and scored only once. A mask and its complement
+    are masked with the same one of the game's baselines, which take turns.
     """
 
     def __init__(self, game: Game, seed: int, most: int) -> None:
@@ -206,9 +276,13 @@ class Blocks:
                 ("foldover", self.seed, index, self.rows),
                 lambda: foldover(self.game.players, self.rows, random),
                 lambda part: progress(min(1.0, (index + part) * self.rows / self.most)),
+                self._turns(index) if len(self.game.baseline) > 1 else None,
             )
         )
         return self.taken[-1]
+
+    def _turns(self, index: int) -> Callable[[Masks], NDArray[np.int64]]:
+        return lambda masks: (index * self.rows + np.arange(len(masks))) // 2 % len(self.game.baseline)
 
     def all(self) -> tuple[Masks, NDArray[np.float64]]:
         """Masks and scores of all blocks."""

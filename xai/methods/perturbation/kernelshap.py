@@ -18,7 +18,7 @@ from torch import Tensor
 
 from gan.progress import Progress
 from gan.settings import setting
-from xai.methods.base import Attribution, Result, register
+from xai.methods.base import Result, register
 from xai.methods.perturbation.coalitions import (
     AGREEMENT,
     SAMPLES,
@@ -31,14 +31,14 @@ from xai.methods.perturbation.coalitions import (
     kernel_sizes,
     parts_agree,
 )
-from xai.methods.perturbation.segments import segment, spread
+from xai.methods.perturbation.segments import Segmented, spread
 
 BLOCK = 128
 
 
 @register
 @dataclass(frozen=True, eq=False)
-class KernelShap(Attribution):
+class KernelShap(Segmented):
     """Shapley values of about ``segments`` SLIC segments that add up exactly; at most ``samples`` masked posters.
 
     Two blocks of masks are LIME's, and cost nothing where LIME has scored them; the others are drawn from
@@ -52,8 +52,7 @@ class KernelShap(Attribution):
     complete = True
     stochastic = True
     needs_reference = True
-    granularity = "segment"
-    budget: ClassVar = {"samples": 768}
+    budget: ClassVar = {"samples": 256}
     promise = "Each segment's fair share: what it adds to the logit, averaged over all orders of uncovering them."
     caveat = "Estimated from some of the orders: another seed gives slightly other values."
 
@@ -61,8 +60,13 @@ class KernelShap(Attribution):
     segments: int = setting(50, SEGMENTS, low=1)
     agreement: float = setting(0.95, AGREEMENT, label="Target agreement")
 
+    @property
+    def count(self) -> int:
+        """About how many segments to cut."""
+        return self.segments
+
     def _attribute(self, image: Tensor, progress: Progress) -> Result:
-        labels = segment(image[0].permute(1, 2, 0).double().numpy(), self.segments)
+        labels = self.cut(image)
         game = Game.of(self.score, image, self.reference.single(image), labels)
         whole, empty = game.whole, game.empty
         if game.players == 1:

@@ -21,9 +21,9 @@ from torch import Tensor
 from gan.progress import Progress
 from gan.settings import setting
 from xai.errors import ExplanationError
-from xai.methods.base import ENGINE, Attribution, Result, register
+from xai.methods.base import ENGINE, Result, register
 from xai.methods.perturbation.coalitions import AGREEMENT, BATCH, SAMPLES, SEGMENTS, Blocks, Game, Masks, parts_agree
-from xai.methods.perturbation.segments import segment, spread
+from xai.methods.perturbation.segments import Segmented, spread
 
 KERNEL_WIDTH = 0.25  # lime's
 RIDGE = 1.0  # lime's
@@ -31,7 +31,7 @@ RIDGE = 1.0  # lime's
 
 @register
 @dataclass(frozen=True, eq=False)
-class Lime(Attribution):
+class Lime(Segmented):
     """About ``segments`` SLIC segments; at most ``samples`` masked posters.
 
     It stops as soon as the coefficients from the single blocks of masks let expect a rank correlation of ``agreement``
@@ -43,9 +43,8 @@ class Lime(Attribution):
     title = "LIME"
     stochastic = True
     needs_reference = True
-    granularity = "segment"
     engines = ("direct", "lime")
-    budget: ClassVar = {"samples": 512}
+    budget: ClassVar = {"samples": 128}
     promise = "What each segment adds to the logit, by a linear model of what happens when segments are masked."
     caveat = "Only as good as the linear model fits (R2), and another seed masks other segments."
 
@@ -54,8 +53,13 @@ class Lime(Attribution):
     segments: int = setting(50, SEGMENTS, low=1)
     agreement: float = setting(0.95, AGREEMENT, label="Target agreement")
 
+    @property
+    def count(self) -> int:
+        """About how many segments to cut."""
+        return self.segments
+
     def _attribute(self, image: Tensor, progress: Progress) -> Result:
-        labels = segment(image[0].permute(1, 2, 0).double().numpy(), self.segments)
+        labels = self.cut(image)
         baseline = self.reference.single(image)
         if self.used_engine == "lime":
             return self._by_lime(image, baseline, labels, progress)

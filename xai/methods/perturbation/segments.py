@@ -1,11 +1,23 @@
-"""Cutting a picture into segments, and dividing numbers among their pixels."""
+"""Cutting a picture into segments, and dividing numbers among their pixels.
+
+    labels = segment(picture)                           # (H, W), about 50 SLIC segments
+    spread(values, labels)                              # (1, 1, H, W), each segment's value divided among its pixels
+
+A method that cuts segments is a :class:`Segmented`.
+"""
 
 from __future__ import annotations
+
+from abc import abstractmethod
+from dataclasses import dataclass, field, replace
+from typing import ClassVar, Literal, Self
 
 import numpy as np
 import torch
 from numpy.typing import NDArray
 from torch import Tensor
+
+from xai.methods.base import Attribution, Explanation
 
 FEWEST, MOST = 30, 60
 
@@ -42,3 +54,29 @@ def spread(values: NDArray[np.float64], labels: NDArray[np.int64]) -> Tensor:
     """
     areas = np.bincount(labels.ravel())
     return torch.from_numpy((values / areas)[labels]).float()[None, None]
+
+
+@dataclass(frozen=True, eq=False)
+class Segmented(Attribution):
+    """Base of methods whose players are SLIC segments, about ``count``; ``labels`` (H, W) take their place if given."""
+
+    granularity: ClassVar[Literal["pixel", "segment", "layer"]] = "segment"
+
+    labels: NDArray[np.int64] | None = field(default=None, repr=False, kw_only=True)
+
+    @property
+    @abstractmethod
+    def count(self) -> int:
+        """About how many segments to cut."""
+
+    def cut(self, image: Tensor) -> NDArray[np.int64]:
+        """The segments (H, W) of a picture (1, 3, H, W)."""
+        if self.labels is not None:
+            return self.labels
+        return segment(image[0].permute(1, 2, 0).double().numpy(), self.count)
+
+    def on_segments(self, explanation: Explanation) -> Self:
+        """The same method on the segments of an explanation's first picture."""
+        if explanation.segments is None:
+            return self
+        return replace(self, labels=np.asarray(explanation.segments[0].numpy(), np.int64))

@@ -13,7 +13,7 @@ from torch import Tensor, nn
 
 import xai
 from tests.xai.nets import affine, discriminator, noise, pictures, scramble, weights
-from xai.methods.perturbation import kernelshap
+from xai.methods.perturbation import segments as cutting
 from xai.methods.perturbation.coalitions import Game, every_mask, shapley
 from xai.methods.perturbation.kernelshap import kernel_density, solve
 
@@ -43,7 +43,7 @@ def shares(found: xai.Explanation) -> NDArray[np.float64]:
 
 
 def cut(monkeypatch: pytest.MonkeyPatch, labels: NDArray[np.int64]) -> None:
-    monkeypatch.setattr(kernelshap, "segment", lambda picture, count: labels)
+    monkeypatch.setattr(cutting, "segment", lambda picture, count: labels)
 
 
 @pytest.mark.parametrize(("rows", "columns"), [(1, 1), (1, 2), (2, 2), (3, 3), (2, 5)])
