@@ -145,7 +145,7 @@ def test_each_map_has_a_verdict_with_its_reason(open_app: OpenApp, monkeypatch: 
     assert not app.exception
     assert not app.error
     assert len(trusted) == 3
-    assert [badge.split(": ", 1)[1] for badge in badges(app)] == [f"{one.verdict}] {one.reason}" for one in trusted]
+    assert [badge.split(": ", 1)[1] for badge in badges(app)] == [f"{one.badge}] {one.reason}" for one in trusted]
     assert not badges(open_app("compare", FAST | {"check": "false"}))
 
 
@@ -158,7 +158,8 @@ def test_the_evidence_is_one_click_away(open_app: OpenApp) -> None:
     for check in (
         "Completeness gap",
         "Infidelity",
-        "exact Shapley values",
+        "Correlation with Shapley values",
+        "Shifted copies that predict as well",
         "Maximum sensitivity",
         "Similarity after weight randomisation",
     ):
@@ -171,7 +172,13 @@ def test_sorting_by_trust_puts_the_best_verdict_first(open_app: OpenApp, monkeyp
 
     verdicts = iter(["do not trust", "caution", "trust"])
     seen: dict[int, str] = {}
-    monkeypatch.setattr(Trust, "verdict", property(lambda self: seen.setdefault(id(self), next(verdicts, "trust"))))
+
+    def in_turn(trust: Trust) -> str:
+        if id(trust) not in seen:
+            seen[id(trust)] = next(verdicts, "trust")
+        return seen[id(trust)]
+
+    monkeypatch.setattr(Trust, "verdict", property(in_turn))
     app = open_app("compare", FAST | {"sort": "trust"})
     assert not app.exception
     titles = [block.value for block in app.markdown if block.value.startswith("####")]
