@@ -57,6 +57,7 @@ FORMAT_NAMES = "JPEG, PNG, WebP, GIF, BMP, TIFF or AVIF"
 MAX_PIXELS = 51_000_000  # 8192 x 6144, as phones have; a 78 kB file can hold 81 megapixels
 LARGE = 20_000_000  # pixels from which a JPEG is decoded at half its size, and other formats one at a time
 warnings.filterwarnings("ignore", category=Image.DecompressionBombWarning)  # sizes are checked here
+warnings.filterwarnings("ignore", category=UserWarning, module=r"PIL\.")  # of odd EXIF, without the file's name
 
 _one_large = threading.Lock()
 _HEADS = re.compile(  # of files in these formats

@@ -1,7 +1,10 @@
 from __future__ import annotations
 
 import io
+import os
 import struct
+import subprocess
+import sys
 import zlib
 from pathlib import Path
 
@@ -227,3 +230,67 @@ def test_a_grid_lays_pictures_out_row_by_row() -> None:
 def test_the_size_of_a_grid_is_known_before_it_is_made(count: int, columns: int | None, gap: int) -> None:
     width, height = image_grid(np.zeros((count, 3, 2, 3), np.uint8), columns, gap).size
     assert grid_size(count, (3, 2), columns, gap) == (height, width)
+
+
+MEASURE = """
+import resource, sys
+from gan import open_image
+before = resource.getrusage(resource.RUSAGE_SELF).ru_maxrss
+image = open_image(sys.argv[1])
+print(resource.getrusage(resource.RUSAGE_SELF).ru_maxrss - before, *image.size)
+"""
+
+
+@pytest.mark.skipif(sys.platform != "linux", reason="counts memory in Linux's unit")
+@pytest.mark.parametrize(("kind", "most", "side"), [("JPEG", 90_000, 4096), ("PNG", 420_000, 8192)])
+def test_a_phones_50_megapixels_take_bounded_memory(kind: str, most: int, side: int, tmp_path: Path) -> None:
+    """kB at the highest; all pixels of the JPEG would take 151 MB, and as much again to work with."""
+    path = tmp_path / "large.picture"
+    picture = Image.new("RGB", (8192, 6144), (200, 30, 40))
+    picture.save(path, kind, **({"compress_level": 1} if kind == "PNG" else {}))
+    found = subprocess.run([sys.executable, "-c", MEASURE, path], capture_output=True, text=True, check=True)
+    memory, width, height = map(int, found.stdout.split())
+    assert memory < most
+    assert (width, height) == (side, side * 3 // 4)
+
+
+def test_a_large_jpeg_shows_what_it_shows_at_full_size() -> None:
+    """At 24 megapixels, decoded at half its sides."""
+    small = noise(60, 40).resize((6, 4))
+    large = small.resize((6000, 4000), Image.Resampling.NEAREST)
+    shown = fit_image(open_image(encode(large, "JPEG")), (4, 6))
+    assert np.abs(np.asarray(shown).astype(int) - np.asarray(small)).max() < 12
+
+
+def test_a_jpeg_of_20_megapixels_is_decoded_whole() -> None:
+    """So it was for the posters that the shipped checkpoints were trained on, whatever their size."""
+    assert open_image(encode(Image.new("RGB", (5000, 4000)), "JPEG")).size == (5000, 4000)
+
+
+def test_what_pillow_has_opened_is_read_and_left_as_it_was(tmp_path: Path) -> None:
+    noise().save(tmp_path / "a.png")
+    with Image.open(tmp_path / "a.png") as opened:
+        assert torch.equal(read_poster(opened, 8), read_poster(tmp_path / "a.png", 8))
+        assert opened.getpixel((0, 0)) == noise().getpixel((0, 0))
+    assert open_image(noise().convert("RGBA")).mode == "RGB"
+    with pytest.raises(ImageError, match="at most 51 million"):
+        open_image(Image.new("1", (8000, 6400)))
+
+
+@pytest.mark.parametrize("source", [None, 3, np.zeros((4, 4, 3), np.uint8), ["a.png"], object()])
+def test_what_is_neither_path_nor_bytes_nor_picture_is_refused(source: object) -> None:
+    with pytest.raises(ImageError, match=r"^A picture is read from a path, from bytes or from Pillow, not from \w+\.$"):
+        read_poster(source)
+
+
+@pytest.mark.parametrize("source", ["", ".", "/", "a\0b.png", "x" * 5000 + ".png", "none/a.png", "http://host/a.png"])
+def test_a_path_to_no_file_is_one_sentence(source: str) -> None:
+    with pytest.raises(ImageError, match=r"^[^\n\0]+\.$"):
+        read_poster(source)
+
+
+def test_a_device_and_a_pipe_are_refused_and_not_waited_for(tmp_path: Path) -> None:
+    os.mkfifo(tmp_path / "pipe.png")
+    for path in (tmp_path / "pipe.png", "/dev/zero"):
+        with pytest.raises(ImageError, match="is not a file"):
+            read_poster(path)
