@@ -21,6 +21,7 @@ from pathlib import Path
 from typing import IO, Any
 
 import numpy as np
+from filelock import FileLock, Timeout
 from numpy.typing import NDArray
 
 
@@ -130,6 +131,34 @@ def _sync(path: Path) -> None:
 def _sync_directory(path: Path) -> None:
     if os.name == "posix":  # Windows cannot open a folder
         _sync(path)
+
+
+@contextmanager
+def locked(path: Path, timeout: float = 0) -> Iterator[None]:
+    """Hold the system's lock on a file. It ends with the process, however that ends; the file stays.
+
+    timeout : seconds to wait for another holder; below 0 for as long as it takes.
+
+    Raises
+    ------
+    TimeoutError
+        If another process holds the lock.
+    """
+    with FileLock(path, timeout=timeout):
+        yield
+
+
+def is_locked(path: Path) -> bool:
+    """Whether a process holds the lock on this file; False where that cannot be told."""
+    if not path.exists():
+        return False
+    try:
+        with FileLock(path, blocking=False):
+            return False
+    except Timeout:
+        return True
+    except OSError:  # a folder in which this process may not write
+        return False
 
 
 def write_json(path: Path, record: Mapping[str, Any]) -> None:

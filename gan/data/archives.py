@@ -51,13 +51,16 @@ OTHERS = frozenset(  # suffixes of files in which nobody looks for a picture
     }
     | {".srt", ".sub", ".mp3", ".db", ".exe", ".dll", ".lock"}
 )
+# A folder below the posters that holds one of these is a run, a checkpoint or an archive of explanations: its grids and
+# overlays are no posters.
+OURS = {"state.pt", "stats.jsonl", "generator.safetensors", "discriminator.safetensors", "explanations.json"}
 
 
 class Source(Protocol):
     """Named files in a folder or a zip."""
 
     def entries(self) -> dict[str, str]:
-        """Name to stamp, a text that changes when the file does."""
+        """Name to stamp, a text that changes when the file does; without runs and checkpoints that stand there."""
         ...
 
     def read(self, name: str, most: int | None = None) -> bytes:
@@ -86,7 +89,7 @@ class FolderSource:
             if stat.S_ISREG(entry.st_mode):  # reading a pipe would wait for ever
                 entries[name] = f"{entry.st_size}-{entry.st_mtime_ns}"
                 self.changed[name] = entry.st_ctime_ns
-        return entries
+        return posters_only(entries)
 
     def _files(self) -> Iterator[Path]:
         """All that is no folder; what is behind links comes last, so that what is here keeps its own name."""
@@ -139,7 +142,7 @@ class ZipSource:
         self.infos = {_name(info): info for info in archive.infolist() if not info.is_dir()}
 
     def entries(self) -> dict[str, str]:
-        return {name: f"{info.file_size}-{info.CRC}" for name, info in self.infos.items()}
+        return posters_only({name: f"{info.file_size}-{info.CRC}" for name, info in self.infos.items()})
 
     def read(self, name: str, most: int | None = None) -> bytes:
         info = self.infos[name]
@@ -159,6 +162,15 @@ def _name(info: zipfile.ZipInfo) -> str:
         with suppress(UnicodeError):
             name = name.encode("cp437").decode("utf-8")
     return name.replace("\\", "/") if info.create_system == 0 and "/" not in name else name  # 0: Windows
+
+
+def posters_only(entries: dict[str, str]) -> dict[str, str]:
+    """Without all that is in or below a run's or a checkpoint's folder, unless it is the whole source."""
+    paths = {name: PurePosixPath(name) for name in entries}
+    ours = {path.parent for path in paths.values() if path.name in OURS} - {PurePosixPath(".")}
+    if not ours:
+        return entries
+    return {name: stamp for name, stamp in entries.items() if ours.isdisjoint(paths[name].parents)}
 
 
 @contextmanager

@@ -18,26 +18,31 @@ from torch import Tensor
 from gan.data.images import scale
 from gan.data.posters import PosterSet
 from gan.training.config import TrainConfig
+from gan.training.devices import free_memory
 from gan.training.randomness import BatchRandom
 
+RESIDENT = 0.5  # of the free memory of an accelerator may be filled with posters
+PART = 4096  # posters that are copied there at once
 Indices = Sequence[int] | NDArray[np.intp]
 
 
 class BatchLoader:
-    """Posters by index. On an accelerator all are copied there once, 12 kB each at 64 x 64."""
+    """Posters by index. Where an accelerator has room for all, they are copied there once, 12 kB each at 64 x 64."""
 
     def __init__(self, posters: PosterSet, genres: Sequence[str], device: torch.device) -> None:
         self.posters, self.device = posters, device
         self.labels = torch.from_numpy(posters.genre_labels(genres)).to(device) if genres else None
-        self.resident = (
-            None if device.type == "cpu" else torch.from_numpy(np.ascontiguousarray(posters.images)).to(device)
-        )
+        self.resident = _resident(posters, device) if fits(posters, device) else None
 
     def __call__(self, indices: Indices) -> tuple[Tensor, Tensor | None]:
         """Images (n, 3, H, W) in [-1, 1], channels last, and labels int8 (n, genres), or None without genres."""
-        if self.resident is None:
+        if self.device.type == "cpu":
             images = self.posters.tensor(indices).contiguous(memory_format=torch.channels_last)
             rows = torch.as_tensor(np.asarray(indices))
+        elif self.resident is None:
+            pixels = torch.from_numpy(np.ascontiguousarray(self.posters.images[np.asarray(indices)]))
+            images = scale(pixels.pin_memory().to(self.device, non_blocking=True))
+            rows = torch.as_tensor(np.asarray(indices)).to(self.device)
         else:
             rows = torch.as_tensor(np.asarray(indices)).pin_memory().to(self.device, non_blocking=True)
             images = scale(self.resident[rows])  # channels last as it comes
@@ -50,6 +55,23 @@ class BatchLoader:
         places = np.linspace(0, len(self.posters) - 1, count).astype(np.intp)
         labels = self.labels[torch.as_tensor(places, device=self.labels.device)]
         return drop_labels(labels, dropout, BatchRandom.of_batch(count, 0, self.labels.device))
+
+
+def fits(posters: PosterSet, device: torch.device) -> bool:
+    """Whether all posters may stay on an accelerator: they take at most half of its free memory."""
+    if device.type == "cpu":
+        return False
+    free = free_memory(device)
+    height, width = posters.images.shape[1:3]
+    return free is None or len(posters) * height * width * 3 <= RESIDENT * free
+
+
+def _resident(posters: PosterSet, device: torch.device) -> Tensor:
+    """All pixels (N, H, W, 3) on the device; a part at a time, so that the host's memory stays flat."""
+    pixels = torch.empty(tuple(posters.images.shape), dtype=torch.uint8, device=device)
+    for first in range(0, len(posters), PART):
+        pixels[first : first + PART] = torch.from_numpy(np.ascontiguousarray(posters.images[first : first + PART]))
+    return pixels
 
 
 def drop_labels(labels: Tensor, dropout: float, rng: BatchRandom) -> Tensor:

@@ -25,12 +25,12 @@ from gan.errors import TrainingError
 from gan.training.config import TrainConfig
 from gan.training.distributed import World
 from gan.training.randomness import ReplayedRandom
-from gan.training.schedule import Schedule, noise_seed, penalty_due, schedule
+from gan.training.schedule import Schedule, noise_seed, noise_start, penalty_due, schedule
 from gan.training.state import State
-from gan.training.step import ALONE, Batch, set_learning_rates, updates
+from gan.training.step import ALONE, Batch, StepMetrics, set_learning_rates, updates
 
 WARM_UP = 3  # eager steps of each kind before it is captured
-Body = Callable[[], Tensor]
+Body = Callable[[], StepMetrics]
 
 
 def graphed_step(config: TrainConfig, device: torch.device, world: World = ALONE) -> GraphedStep:
@@ -54,11 +54,11 @@ def check_graph(config: TrainConfig, device: torch.device, world: World = ALONE)
 class Capture(Protocol):
     """How steps are run before they are captured, and how they are; on a CPU, tests put something else in its place."""
 
-    def warm_up(self, body: Body) -> Tensor:
+    def warm_up(self, body: Body) -> StepMetrics:
         """Run a step that prepares the capture."""
 
     def capture(self, body: Body) -> Body:
-        """Capture a step without running it. What comes back runs it, and always gives the same tensor, filled anew."""
+        """Capture a step without running it. What comes back runs it, and fills the same tensors anew each time."""
 
 
 class CudaCapture:
@@ -68,7 +68,7 @@ class CudaCapture:
         self.device = device
         self.stream = torch.cuda.Stream(device)  # type: ignore[no-untyped-call]  # torch leaves it untyped
 
-    def warm_up(self, body: Body) -> Tensor:
+    def warm_up(self, body: Body) -> StepMetrics:
         current = torch.cuda.current_stream(self.device)
         self.stream.wait_stream(current)
         with torch.cuda.stream(self.stream):
@@ -85,7 +85,7 @@ class CudaCapture:
             reason = str(first_of(error)).partition("\n")[0]
             raise TrainingError(f"The step cannot be captured ({reason}); train without --graph.") from error
 
-        def replay() -> Tensor:
+        def replay() -> StepMetrics:
             graph.replay()
             return metrics
 
@@ -103,21 +103,21 @@ class GraphedStep:
     def __init__(self, backend: Capture) -> None:
         self.backend = backend
         self.kinds: dict[bool, _Kind] = {}
-        self.moments: tuple[Any, Any] = (None, None)  # of Adam, for G and D
+        self.moments: list[Any] = []  # of Adam, for each optimizer
 
     def __call__(
         self, state: State, real: Tensor, labels: Tensor | None, config: TrainConfig, world: World = ALONE
-    ) -> Tensor:
+    ) -> StepMetrics:
         """As :func:`gan.training.step.step`; the posters, labels and configuration keep their kind throughout a run."""
         # Weights are loaded in place, but an optimizer that loads gets other tensors, in another dictionary.
-        moments = state.optimizer_g.state, state.optimizer_d.state
-        if any(now is not before for now, before in zip(moments, self.moments, strict=True)):
+        moments = [optimizer.state for optimizer in state.optimizers()]
+        if list(map(id, moments)) != list(map(id, self.moments)):
             self.kinds, self.moments = {}, moments
         due, now = penalty_due(state, config), schedule(state, config)
         kind = self.kinds[due] = self.kinds.get(due) or _Kind.like(real, labels, config)
-        kind.fill(real, labels, now, noise_seed(config, state))
+        kind.fill(real, labels, now, (noise_seed(config, state), noise_start(state)))
 
-        def body() -> Tensor:
+        def body() -> StepMetrics:
             return updates(state, Batch(kind.real, kind.labels, kind.rng), config, kind.schedule, world)
 
         if kind.eager_steps < WARM_UP:
@@ -130,7 +130,8 @@ class GraphedStep:
             metrics = kind.replay()
         set_learning_rates(state, now)  # plain numbers again, as a saved state holds them
         state.steps += 1
-        return metrics.clone()  # the next replay writes over them
+        copies = torch.stack(list(metrics.values())).unbind()  # the next replay writes over them
+        return dict(zip(metrics, copies, strict=True))
 
 
 @dataclass
@@ -148,29 +149,29 @@ class _Kind:
     def like(cls, real: Tensor, labels: Tensor | None, config: TrainConfig) -> _Kind:
         """Room for such posters and labels. Adam reads its learning rate in float64 on a CPU, else in float32."""
         precise = torch.float64 if real.device.type == "cpu" else torch.float32
-        lr_g, lr_d = (torch.zeros((), dtype=precise, device=real.device) for _ in range(2))
+        lr_g, lr_d, lr_critic = (torch.zeros((), dtype=precise, device=real.device) for _ in range(3))
         label_scale, ema_weight = (torch.zeros((), device=real.device) for _ in range(2))
         return cls(
             torch.empty_like(real),
             None if labels is None else torch.empty_like(labels),
-            Schedule(lr_g, lr_d, label_scale, ema_weight),
+            Schedule(lr_g, lr_d, lr_critic, label_scale, ema_weight),
             ReplayedRandom.of_batch(config.batch, 0, real.device),
         )
 
-    def fill(self, real: Tensor, labels: Tensor | None, now: Schedule, seed: int) -> None:
-        """Copy there what the next step reads."""
+    def fill(self, real: Tensor, labels: Tensor | None, now: Schedule, noise: tuple[int, int]) -> None:
+        """Copy there what the next step reads; ``noise`` : seed, and where its stream begins."""
         self.real.copy_(real)
         if self.labels is not None and labels is not None:
             self.labels.copy_(labels)
         for number in fields(Schedule):
             getattr(self.schedule, number.name).fill_(getattr(now, number.name))
-        self.rng.reseed(seed)
+        self.rng.reseed(*noise)
 
 
 @contextmanager
 def capturable(state: State) -> Iterator[None]:
-    """Both optimizers can be captured, and their gradients are made anew meanwhile, in memory that the graph owns."""
-    optimizers = (state.optimizer_g, state.optimizer_d)
+    """All optimizers can be captured, and their gradients are made anew meanwhile, in memory that the graph owns."""
+    optimizers = state.optimizers()
     groups = [group for optimizer in optimizers for group in optimizer.param_groups]
     for optimizer in optimizers:
         optimizer.zero_grad()

@@ -8,10 +8,12 @@ the whole batch where a process's part is small (:func:`synchronised`).
 
 from __future__ import annotations
 
+import itertools
 import os
+import threading
 from collections.abc import Iterable, Iterator
 from contextlib import contextmanager
-from dataclasses import dataclass
+from dataclasses import dataclass, field
 from datetime import timedelta
 from typing import Any
 
@@ -19,19 +21,40 @@ import torch
 import torch.distributed as dist
 from torch import Tensor, nn
 from torch.autograd import Function
+from torch.distributed.distributed_c10d import PrefixStore
+from torch.distributed.rendezvous import rendezvous
 
 from gan.errors import TrainingError
+from gan.training.devices import own_device
 
 SMALL_BATCH = 32  # below this a process's own statistics are too noisy for BatchNorm
-PATIENCE = timedelta(minutes=10)  # the first process may be validating meanwhile
+PATIENCE = timedelta(minutes=10)  # with a process that gives no sign of life
+BEATS = 5  # signs of life in that time, from a first process that is busy
+
+
+class LostProcessError(TrainingError):
+    """Another process has ended, or never came."""
+
+    def __init__(self) -> None:
+        super().__init__("Another process was lost; go on from the last saved state with --resume.")
+
+
+class FirstProcessError(TrainingError):
+    """The first process could not go on, and has said why; the others have nothing to add."""
 
 
 @dataclass(frozen=True)
 class World:
-    """The process's place among all of them."""
+    """The process's place among all of them.
+
+    store : what the processes leave each other messages in; None for one process. patience : see PATIENCE.
+    """
 
     rank: int = 0
     size: int = 1
+    store: Any = field(default=None, compare=False)
+    patience: timedelta = field(default=PATIENCE, compare=False)
+    turns: Iterator[int] = field(default_factory=itertools.count, compare=False, repr=False)
 
     @property
     def first(self) -> bool:
@@ -48,7 +71,7 @@ class World:
         if self.size == 1:
             return values
         values = values.clone()
-        dist.all_reduce(values)
+        all_reduce(values)
         return values / self.size
 
     def average_gradients(self, parameters: Iterable[nn.Parameter]) -> None:
@@ -57,45 +80,129 @@ class World:
             return
         gradients = [parameter.grad for parameter in parameters if parameter.grad is not None]
         flat = torch.cat([gradient.flatten() for gradient in gradients])
-        dist.all_reduce(flat)
+        all_reduce(flat)
         flat /= self.size
         parts = torch.split(flat, [gradient.numel() for gradient in gradients])
         for gradient, part in zip(gradients, parts, strict=True):
             gradient.copy_(part.view_as(gradient))
 
+    @contextmanager
+    def first_alone(self) -> Iterator[bool]:
+        """The first process does what is in the block; the others enter it, with False, when that has ended.
+
+        They wait as long as the first one gives signs of life, which a thread of its own does: not for as long as a
+        message between them may take.
+
+        Raises
+        ------
+        FirstProcessError
+            In the others, if the first one left the block by an error.
+        LostProcessError
+            If the first one was lost.
+        """
+        if self.size == 1:
+            yield True
+            return
+        turn = f"turn-{next(self.turns)}"
+        if not self.first:
+            self._await(turn)
+            yield False
+            return
+        outcome = b"failed"
+        try:
+            with self._alive():
+                yield True
+            outcome = b"done"
+        finally:
+            self.store.set(turn, outcome)
+
+    @contextmanager
+    def _alive(self) -> Iterator[None]:
+        """Signs of life for as long as the block takes."""
+        done = threading.Event()
+
+        def beat() -> None:
+            while not done.wait(self.patience.total_seconds() / BEATS):
+                self.store.add("beats", 1)
+
+        thread = threading.Thread(target=beat, daemon=True)
+        thread.start()
+        try:
+            yield
+        finally:
+            done.set()
+            thread.join()
+
+    def _await(self, turn: str) -> None:
+        beats = None
+        while True:
+            try:
+                now = self.store.add("beats", 0)
+                if now == beats:
+                    raise LostProcessError
+                beats = now
+                self.store.wait([turn], self.patience)
+            except dist.DistStoreError:  # the time is over
+                continue
+            except dist.DistError as error:
+                raise LostProcessError from error
+            break
+        if self.store.get(turn) != b"done":
+            raise FirstProcessError("The first process could not go on.")
+
+
+def all_reduce(values: Tensor) -> None:
+    """Replace a tensor by its sum over all processes. What worked when they met fails only where one was lost."""
+    try:
+        dist.all_reduce(values)
+    except RuntimeError as error:
+        raise LostProcessError from error
+
 
 @contextmanager
-def joined(device: torch.device, patience: timedelta = PATIENCE) -> Iterator[World]:
-    """The process among those that torchrun started, or alone.
+def joined(device: torch.device, patience: timedelta | None = None) -> Iterator[World]:
+    """The process among those that torchrun started, or alone. ``patience`` : PATIENCE by default.
 
     Raises
     ------
     TrainingError
-        If another process was lost, or never came.
+        If another process was lost, or never came, or the processes cannot exchange numbers.
     """
     size = int(os.environ.get("WORLD_SIZE", "1"))
     if size == 1:
         yield World()
         return
-    if device.type == "cuda" and device.index is None:
-        torch.cuda.set_device(int(os.environ.get("LOCAL_RANK", "0")))  # "cuda" is then this process's own
-    lost = False
+    if device.type == "cuda":
+        torch.cuda.set_device(own_device(device))  # "cuda" is then this process's own
+    patience, lost = patience or PATIENCE, False
     try:
-        dist.init_process_group("nccl" if device.type == "cuda" else "gloo", timeout=patience)
-        yield World(dist.get_rank(), size)
-    except RuntimeError as error:
-        lost = _lost(error)
-        if not lost:
-            raise
-        raise TrainingError("Another process was lost; go on from the last saved state with --resume.") from error
+        yield _meet(device, size, patience)
+    except (LostProcessError, FirstProcessError):
+        lost = True
+        raise
+    except dist.DistError as error:  # of a device that worked on a message meanwhile
+        lost = True
+        raise LostProcessError from error
     finally:
         if dist.is_initialized() and not lost:  # it may abort without a message when a peer is gone
             dist.destroy_process_group()
 
 
-def _lost(error: RuntimeError) -> bool:
-    words = ("Connection closed", "Connection reset", "Timed out", "timeout", "Broken pipe", "NCCL")
-    return isinstance(error, dist.DistError) or any(word in str(error) for word in words)
+def _meet(device: torch.device, size: int, patience: timedelta) -> World:
+    """Wait for the other processes, and exchange a first number with them."""
+    try:
+        store, rank, _ = next(rendezvous("env://", timeout=patience))
+        backend = "nccl" if device.type == "cuda" else "gloo"
+        own = PrefixStore("group", store)
+        dist.init_process_group(backend, store=own, rank=rank, world_size=size, timeout=patience)
+    except (dist.DistStoreError, dist.DistNetworkError) as error:
+        raise LostProcessError from error
+    try:
+        dist.all_reduce(torch.ones((), device=device))
+    except RuntimeError as error:
+        reason = str(error).partition("\n")[0]
+        raise TrainingError(f"The processes cannot exchange numbers ({reason}).") from error
+    return World(rank, size, PrefixStore("posterlens", store), patience)
 
 
 def synchronised(network: nn.Module) -> None:
@@ -148,13 +255,13 @@ class _SumOfAll(Function):
     @staticmethod
     def forward(ctx: Any, values: Tensor) -> Tensor:
         total = values.clone()
-        dist.all_reduce(total)
+        all_reduce(total)
         return total
 
     @staticmethod
     def backward(ctx: Any, *gradients: Tensor) -> Tensor:
         total = gradients[0].clone()
-        dist.all_reduce(total)
+        all_reduce(total)
         return total
 
 

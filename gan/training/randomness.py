@@ -15,7 +15,16 @@ from typing import Self
 import torch
 from torch import Tensor
 
+LATENTS = 4096  # numbers of a stream of which latents(seed) are the first: more than any network has
 Fill = Callable[[Tensor, torch.Generator], Tensor]  # in place
+
+
+def seeded(generator: torch.Generator, seed: int, start: int = 0) -> torch.Generator:
+    """The generator at number ``start`` of a seed's stream."""
+    generator.manual_seed(seed)
+    if start:
+        torch.empty(start, device=generator.device).uniform_(generator=generator)
+    return generator
 
 
 @dataclass
@@ -27,9 +36,11 @@ class BatchRandom:
     count: int
 
     @classmethod
-    def of_batch(cls, count: int, seed: int, device: str | torch.device = "cpu", rows: slice | None = None) -> Self:
-        """The stream of a seed for a batch of ``count``; all rows, or some."""
-        return cls(torch.Generator(device).manual_seed(seed), rows or slice(0, count), count)
+    def of_batch(
+        cls, count: int, seed: int, device: str | torch.device = "cpu", rows: slice | None = None, start: int = 0
+    ) -> Self:
+        """The stream of a seed for a batch of ``count``, from its number ``start`` on; all rows, or some."""
+        return cls(seeded(torch.Generator(device), seed, start), rows or slice(0, count), count)
 
     def normal(self, *shape: int) -> Tensor:
         """Standard normal (n, *shape)."""
@@ -63,9 +74,9 @@ class ReplayedRandom(BatchRandom):
     buffers: list[tuple[Tensor, Fill]] = field(default_factory=list)
     position: int = 0
 
-    def reseed(self, seed: int) -> None:
-        """Draw all numbers anew, and begin with the first."""
-        self.generator.manual_seed(seed)
+    def reseed(self, seed: int, start: int = 0) -> None:
+        """Draw all numbers anew, from number ``start`` of the seed's stream on, and begin with the first."""
+        seeded(self.generator, seed, start)
         for values, fill in self.buffers:
             fill(values, self.generator)
         self.position = 0

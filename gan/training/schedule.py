@@ -15,6 +15,7 @@ from dataclasses import dataclass
 from torch import Tensor
 
 from gan.training.config import TrainConfig
+from gan.training.randomness import LATENTS
 from gan.training.state import State, kimg
 
 Number = float | Tensor
@@ -24,13 +25,14 @@ Number = float | Tensor
 class Schedule:
     """The numbers of one step, or 0-d tensors that a graph reads anew at every replay (gan.training.cuda_graph).
 
-    lr_g, lr_d : learning rates.
+    lr_g, lr_d, lr_critic : learning rates. D's alone is lowered where D overpowers G.
     label_scale : factor of the labels, 0 to 1.
     ema_weight : weight of G in its moving average, 0 to 1.
     """
 
     lr_g: Number
     lr_d: Number
+    lr_critic: Number
     label_scale: Number
     ema_weight: Number
 
@@ -39,8 +41,11 @@ def schedule(state: State, config: TrainConfig) -> Schedule:
     """The numbers of the step that comes next."""
     decay = lr_decay(state, config)
     lr_g, lr_d = config.lr_g * state.lr_scale * decay, config.lr_d * state.lr_scale_d * state.lr_scale * decay
-    label_scale = min(1.0, kimg(state, config) / config.label_ramp_kimg) if config.label_ramp_kimg else 1.0
-    return Schedule(lr_g, lr_d, label_scale, ema_weight(state.steps + 1, config))
+    lr_critic = config.lr_d * state.lr_scale * decay
+    ramp = 0.0 if state.knows_genres else config.label_ramp_kimg
+    label_scale = min(1.0, kimg(state, config) / ramp) if ramp else 1.0
+    weight = ema_weight(state.steps + 1, config, ramp=not state.warm_start)
+    return Schedule(lr_g, lr_d, lr_critic, label_scale, weight)
 
 
 def lr_decay(state: State, config: TrainConfig) -> float:
@@ -50,13 +55,14 @@ def lr_decay(state: State, config: TrainConfig) -> float:
     return max(left, 0.1)
 
 
-def ema_weight(steps: int, config: TrainConfig) -> float:
+def ema_weight(steps: int, config: TrainConfig, ramp: bool = True) -> float:
     """Weight of G in its moving average after ``steps`` steps, 0 to 1.
 
     The half-life grows with the run up to ``ema_kimg``, so that the first weights soon lose their influence
-    (Karras et al. 2020).
+    (Karras et al. 2020); not where the first weights are an average worth keeping, as edm's for transfer.
     """
-    half_life = min(config.ema_kimg, 0.05 * (steps * config.batch / 1000)) * 1000
+    longest = 0.05 * (steps * config.batch / 1000) if ramp else math.inf
+    half_life = min(config.ema_kimg, longest) * 1000
     return 1 - 0.5 ** (config.batch / half_life) if half_life > 0 else 1.0
 
 
@@ -72,6 +78,14 @@ def noise_seed(config: TrainConfig, state: State) -> int:
     was restored draws other numbers than those with which it diverged.
     """
     return (config.seed * 0x9E3779B1 + state.restores * 0x85EBCA6B + state.steps) % 2**32
+
+
+def noise_start(state: State) -> int:
+    """How many numbers of its stream a step leaves out: those that are the latent of the same seed.
+
+    Without that G would be trained on the very latents that people look at, for a run's steps are small seeds, too.
+    """
+    return 0 if state.noise_version == 1 else LATENTS
 
 
 def crossed(before: float, now: float, every: float) -> bool:

@@ -8,8 +8,10 @@ import math
 import pickle
 import struct
 import zipfile
-from dataclasses import dataclass
+from collections.abc import Mapping
+from dataclasses import dataclass, field
 from pathlib import Path
+from typing import Any
 
 import torch
 from torch import Tensor, nn
@@ -25,9 +27,12 @@ from gan.training.growing import grown
 
 RECALIBRATION_SEED = 3_000_000
 RECALIBRATION_IMAGES = 2048
-NUMBERS = ("steps", "seconds", "best", "lr_scale", "lr_scale_d", "overpowered", "diverse", "restores", "summed")
+NUMBERS = (
+    "steps", "seconds", "best", "lr_scale", "lr_scale_d", "overpowered", "diverse", "restores", "counts",
+    "warm_start", "knows_genres", "noise_version", "tick",
+)  # fmt: skip
 TENSORS = ("averages", "sums")
-OLD_NAMES = {"lr_scale": "rate", "lr_scale_d": "rate_d"}  # in state.pt of runs begun with version 0.1
+NOISE_VERSION = 2  # 1: the noise of step n began as that of seed n (gan.training.schedule.noise_start)
 
 
 @dataclass
@@ -35,13 +40,16 @@ class State:
     """Everything that changes while training.
 
     ema : moving average of the generator.
-    critic : the projected critic, or None.
+    critic, optimizer_critic : the projected critic and its optimizer, or None.
     averages : (2,), running means of D's logits of real and generated posters.
-    sums, summed : of the steps' metrics since the last complete tick, and over how many steps.
+    sums, counts : of each of the steps' metrics since the last complete tick, and over how many steps.
     steps, seconds : done so far.
     best : smallest held-out ``fd_lite1`` so far.
     lr_scale, lr_scale_d : factors of both learning rates, and of D's alone, as the guard rails have set them.
     overpowered, diverse, restores : counters of the guard rails (gan.training.runs.guard_rails).
+    warm_start, knows_genres : whether the run began with another checkpoint's average, and whether that had the genres.
+    noise_version : how the seeds of noise are used; of older runs 1.
+    tick : what is left to be measured and logged at the tick in which the state was saved (gan.training.runs.run.Tick).
     """
 
     generator: Generator
@@ -50,9 +58,10 @@ class State:
     optimizer_g: torch.optim.Optimizer
     optimizer_d: torch.optim.Optimizer
     critic: ProjectedCritic | None
+    optimizer_critic: torch.optim.Optimizer | None
     averages: Tensor
-    sums: Tensor
-    summed: int = 0
+    sums: dict[str, Tensor] = field(default_factory=dict)
+    counts: dict[str, int] = field(default_factory=dict)
     steps: int = 0
     seconds: float = 0.0
     best: float = math.inf
@@ -61,11 +70,19 @@ class State:
     overpowered: int = 0
     diverse: bool = False
     restores: int = 0
+    warm_start: bool = False
+    knows_genres: bool = False
+    noise_version: int = NOISE_VERSION
+    tick: dict[str, Any] | None = None
 
     def parts(self) -> dict[str, nn.Module | torch.optim.Optimizer]:
         """What has a state dict, by name."""
-        names = ("generator", "discriminator", "ema", "optimizer_g", "optimizer_d", "critic")
+        names = ("generator", "discriminator", "ema", "optimizer_g", "optimizer_d", "critic", "optimizer_critic")
         return {name: part for name in names if (part := getattr(self, name)) is not None}
+
+    def optimizers(self) -> list[torch.optim.Optimizer]:
+        """Those of G, of D and, where there is one, of the critic."""
+        return [part for part in self.parts().values() if isinstance(part, torch.optim.Optimizer)]
 
 
 def new_state(
@@ -87,21 +104,25 @@ def new_state(
     critic = None
     if config.critic:
         critic = ProjectedCritic(model.size, config.seed, len(model.genres), backbone=BACKBONES[config.features]())
-    critics: list[nn.Module] = [discriminator] if critic is None else [discriminator, critic]
-    for network in (generator, *critics):
+    for network in filter(None, (generator, discriminator, critic)):
         network.train().to(device, memory_format=torch.channels_last)  # type: ignore[call-overload]  # torch types no format for modules
     ema = copy.deepcopy(generator).eval().requires_grad_(False)
-    betas = (config.beta1, config.beta2)
-    weights_d = [weight for network in critics for weight in network.parameters() if weight.requires_grad]
+
+    def adam(network: nn.Module, lr: float) -> torch.optim.Optimizer:
+        weights = [weight for weight in network.parameters() if weight.requires_grad]
+        return torch.optim.Adam(weights, lr, (config.beta1, config.beta2), fused=True)
+
     return State(
         generator,
         discriminator,
         ema,
-        torch.optim.Adam(generator.parameters(), config.lr_g, betas, fused=True),
-        torch.optim.Adam(weights_d, config.lr_d, betas, fused=True),
+        adam(generator, config.lr_g),
+        adam(discriminator, config.lr_d),
         critic,
+        None if critic is None else adam(critic, config.lr_d),
         averages=torch.zeros(2, device=device),
-        sums=torch.zeros((), device=device),
+        warm_start=start is not None,
+        knows_genres=start is not None and bool(model.genres) and start.config.genres == model.genres,
     )
 
 
@@ -166,12 +187,41 @@ def load_state(state: State, run: Path, device: torch.device) -> None:
         record = torch.load(path, map_location=device, weights_only=True)
         if not isinstance(record, dict):
             raise TypeError
+        record = upgraded(record, state)
         for name, part in state.parts().items():
             part.load_state_dict(record[name])
         for name in (*NUMBERS, *TENSORS):
-            setattr(state, name, record[name] if name in record else record[OLD_NAMES[name]])
+            setattr(state, name, record[name])
     except (
         RuntimeError, ValueError, LookupError, TypeError, AttributeError, EOFError, OSError, pickle.UnpicklingError,
         struct.error, zipfile.BadZipFile,
     ) as error:  # fmt: skip
         raise TrainingError(f"{path} does not fit these options, or is damaged.") from error
+
+
+OLD_NAMES = {"rate": "lr_scale", "rate_d": "lr_scale_d"}  # of version 0.1
+OLD_METRICS = ("loss_d", "loss_g", "accuracy_d", "skipped_d", "logit_gap")  # places in ``sums``, until version 0.2
+OLD_VALUES = {"warm_start": False, "knows_genres": False, "noise_version": 1, "tick": None}  # before they were stored
+
+
+def upgraded(record: Mapping[str, Any], state: State) -> dict[str, Any]:
+    """The content of a ``state.pt`` of any version, as this version writes it: the run goes on bit for bit."""
+    record = OLD_VALUES | {OLD_NAMES.get(name, name): value for name, value in record.items()}
+    if "summed" in record:
+        summed, sums = record.pop("summed"), record["sums"]
+        record["sums"] = dict(zip(OLD_METRICS, sums.unbind(), strict=True)) if summed else {}
+        record["counts"] = dict.fromkeys(record["sums"], summed)
+    if state.optimizer_critic is not None and "optimizer_critic" not in record:
+        record["optimizer_d"], record["optimizer_critic"] = _halves(record["optimizer_d"], state.optimizer_d)
+    return record
+
+
+def _halves(both: Mapping[str, Any], first: torch.optim.Optimizer) -> tuple[dict[str, Any], dict[str, Any]]:
+    """The state dict of one optimizer of two networks, D and its critic, as one for each."""
+    count = sum(len(group["params"]) for group in first.param_groups)
+    (group,) = both["param_groups"]
+    halves = []
+    for places in (range(count), range(count, len(group["params"]))):
+        moments = {place - places.start: both["state"][place] for place in places if place in both["state"]}
+        halves.append({"state": moments, "param_groups": [group | {"params": list(range(len(places)))}]})
+    return halves[0], halves[1]

@@ -1,11 +1,11 @@
 """One update of D and one of G: :func:`step`.
 
     metrics = step(state, real, labels, config)
-    dict(zip(STEP_METRICS, metrics.tolist()))
+    {name: value.item() for name, value in metrics.items()}     # {"loss_d": 1.3, "loss_g": 0.9, "r1": ...}
 
 :func:`updates` has the lines of gan/training/tutorial.py; what is added to the textbook's two losses (regularisers, the
-projected critic, genres) is a function each. All randomness of step n is drawn from (seed, n): a resumed run is the
-uninterrupted one.
+projected critic, genres) is a function each. Whatever is added to a loss is a term with a name (:class:`Terms`), which
+is logged without further ado. All randomness of step n is drawn from (seed, n): a resumed run is the uninterrupted one.
 """
 
 from __future__ import annotations
@@ -24,10 +24,26 @@ from gan.training.config import TrainConfig
 from gan.training.distributed import World
 from gan.training.losses import LECAM_DECAY, LOSSES, critic_loss, genre_loss, gradient_penalty, lecam
 from gan.training.randomness import BatchRandom
-from gan.training.schedule import Schedule, noise_seed, penalty_due, schedule
+from gan.training.schedule import Schedule, noise_seed, noise_start, penalty_due, schedule
 from gan.training.state import State, update_ema
 
-STEP_METRICS = ("loss_d", "loss_g", "accuracy_d", "skipped_d", "logit_gap")
+STEP_METRICS = {  # what a step may return, with what it is; a term that is not due in a step is not in its metrics
+    "loss_d": "D's adversarial loss",
+    "loss_g": "G's adversarial loss",
+    "accuracy_d": "proportion of posters on which D is right",
+    "skipped_d": "proportion of steps in which D was not updated",
+    "logit_gap": "mean logit of real posters minus that of generated ones",
+    "logit_real": "mean logit of real posters",
+    "logit_fake": "mean logit of generated posters",
+    "r1": "D's mean squared gradient at real posters, before its weight",
+    "r2": "D's mean squared gradient at generated posters, before its weight",
+    "lecam": "LeCam regulariser of D, before its weight",
+    "critic_d": "the projected critic's own loss",
+    "critic_g": "what the projected critic adds to G's loss, before its weight",
+    "genres_d": "the critic's loss on the genres of real posters",
+    "genres_g": "what requested genres add to G's loss, before their weight",
+}
+StepMetrics = dict[str, Tensor]
 ALONE = World()
 
 
@@ -51,15 +67,28 @@ class Seen:
     logit_fake: Tensor
 
 
-def step(state: State, real: Tensor, labels: Tensor | None, config: TrainConfig, world: World = ALONE) -> Tensor:
-    """Update D from real posters (n, 3, H, W) with labels (n, genres) or None, then G; returns :data:`STEP_METRICS`."""
-    rng = BatchRandom.of_batch(config.batch, noise_seed(config, state), real.device, world.rows(config.batch))
+class Terms(dict[str, Tensor]):
+    """The terms of a loss by name, without their weights and gradients; ``total`` is their weighted sum."""
+
+    total: Tensor
+
+    def add(self, name: str, value: Tensor, weight: float = 1.0) -> None:
+        """Add a scalar to the loss, times a weight."""
+        weighted = value if weight == 1 else weight * value
+        self.total = self.total + weighted if self else weighted
+        self[name] = value.detach()
+
+
+def step(state: State, real: Tensor, labels: Tensor | None, config: TrainConfig, world: World = ALONE) -> StepMetrics:
+    """Update D from real posters (n, 3, H, W) with labels (n, genres) or None, then G; returns scalars by name."""
+    seed, start, rows = noise_seed(config, state), noise_start(state), world.rows(config.batch)
+    rng = BatchRandom.of_batch(config.batch, seed, real.device, rows, start)
     metrics = updates(state, Batch(real, labels, rng), config, schedule(state, config), world)
     state.steps += 1
     return metrics
 
 
-def updates(state: State, batch: Batch, config: TrainConfig, now: Schedule, world: World = ALONE) -> Tensor:
+def updates(state: State, batch: Batch, config: TrainConfig, now: Schedule, world: World = ALONE) -> StepMetrics:
     """The two updates of a step. Nothing here waits for the device or counts, so that a graph can hold it.
 
     G's update reuses the generated batch of D's update and, where the loss compares, D's logits of the real one.
@@ -68,7 +97,7 @@ def updates(state: State, batch: Batch, config: TrainConfig, now: Schedule, worl
     device = batch.real.device.type
     autocast = torch.autocast(device, torch.bfloat16, enabled=device == "cuda")
     set_learning_rates(state, now)
-    labels = batch.labels
+    labels, terms_d, terms_critic, terms_g = batch.labels, Terms(), Terms(), Terms()
     if labels is not None:
         labels = drop_labels(labels, config.label_dropout, batch.rng) * now.label_scale
 
@@ -79,29 +108,33 @@ def updates(state: State, batch: Batch, config: TrainConfig, now: Schedule, worl
         real, fake = augment(batch.real, config.augment, batch.rng), augment(fake, config.augment, batch.rng)
         logit_real = discriminator.logit(real, labels).float()
         logit_fake = discriminator.logit(fake.detach(), labels).float()
-        loss_d = loss.discriminator(logit_real, logit_fake, config.real_label)
-        seen = Seen(real, fake.detach(), labels, logit_real, logit_fake)
-        total_d = loss_d + regularisation(state, seen, config, world)
-        if critic is not None:
-            maps_real, maps_fake = critic.features(real), critic.features(fake)  # for D's update and for G's
-            # All labels that are known: the critic's classifier learns genres, it is not conditioned on them.
-            total_d = total_d + critic_discriminator_loss(critic, maps_real, maps_fake, batch.labels)
+        terms_d.add("loss_d", loss.discriminator(logit_real, logit_fake, config.real_label))
+        regularise(terms_d, state, Seen(real, fake.detach(), labels, logit_real, logit_fake), config, world)
     correct = world.mean(loss.accuracy(logit_real, logit_fake).detach())
     skip_d = config.skip_d_above < 1 and correct.item() > config.skip_d_above
     if not skip_d:
-        update(state.optimizer_d, total_d, world)
+        update(state.optimizer_d, terms_d.total, world)
+    if critic is not None and state.optimizer_critic is not None:
+        with autocast:
+            maps_real, maps_fake = critic.features(real), critic.features(fake)  # the latter for G's update as well
+            # All labels that are known: the critic's classifier learns genres, it is not conditioned on them.
+            add_critic_d(terms_critic, critic, maps_real, [maps.detach() for maps in maps_fake], batch.labels)
+        update(state.optimizer_critic, terms_critic.total, world)
 
     # (2) Update G. It needs the gradients of D and of the critic, not those of their weights.
     with frozen(discriminator), frozen(critic), autocast:
-        loss_g = loss.generator(logit_real.detach(), discriminator.logit(fake, labels).float())
-        total_g = loss_g
+        terms_g.add("loss_g", loss.generator(logit_real.detach(), discriminator.logit(fake, labels).float()))
         if critic is not None:
-            total_g = total_g + critic_generator_loss(critic, maps_fake, labels, config)
-        update(state.optimizer_g, total_g, world)
+            add_critic_g(terms_g, critic, maps_fake, labels, config)
+        update(state.optimizer_g, terms_g.total, world)
 
     update_ema(state, now.ema_weight)
-    gap = logit_real.mean() - logit_fake.mean()
-    return torch.stack([loss_d, loss_g, correct, torch.full_like(correct, float(skip_d)), gap]).detach()
+    mean_real, mean_fake = logit_real.detach().mean(), logit_fake.detach().mean()
+    return {
+        "loss_d": terms_d["loss_d"], "loss_g": terms_g["loss_g"], "accuracy_d": correct,
+        "skipped_d": torch.full_like(correct, float(skip_d)), "logit_gap": mean_real - mean_fake,
+        "logit_real": mean_real, "logit_fake": mean_fake, **terms_d, **terms_critic, **terms_g,
+    }  # fmt: skip
 
 
 def update(optimizer: torch.optim.Optimizer, loss: Tensor, world: World) -> None:
@@ -112,41 +145,37 @@ def update(optimizer: torch.optim.Optimizer, loss: Tensor, world: World) -> None
     optimizer.step()
 
 
-def regularisation(state: State, seen: Seen, config: TrainConfig, world: World) -> Tensor:
-    """What is added to D's loss, a scalar: gradient penalties (R1, R2) and LeCam; moves LeCam's running averages."""
-    total = seen.logit_real.new_zeros(())
+def regularise(terms: Terms, state: State, seen: Seen, config: TrainConfig, world: World) -> None:
+    """Add gradient penalties (R1, R2) and LeCam to D's loss; moves LeCam's running averages."""
     if penalty_due(state, config):
         with torch.autocast(seen.real.device.type, enabled=False):  # second derivatives need single precision
-            posters = (seen.real, seen.fake)
-            r1_r2 = sum(gradient_penalty(state.discriminator, images.float(), seen.labels) for images in posters)
-        total = total + 0.5 * config.penalty * config.penalty_every * r1_r2
+            for name, images in (("r1", seen.real), ("r2", seen.fake)):
+                penalty = gradient_penalty(state.discriminator, images.float(), seen.labels)
+                terms.add(name, penalty, 0.5 * config.penalty * config.penalty_every)
     if config.lecam:
-        total = total + config.lecam * lecam(seen.logit_real, seen.logit_fake, state.averages)
+        terms.add("lecam", lecam(seen.logit_real, seen.logit_fake, state.averages), config.lecam)
         means = world.mean(torch.stack([seen.logit_real.detach().mean(), seen.logit_fake.detach().mean()]))
         state.averages.lerp_(means, 1 - LECAM_DECAY)
-    return total
 
 
-def critic_discriminator_loss(
-    critic: ProjectedCritic, maps_real: list[Tensor], maps_fake: list[Tensor], labels: Tensor | None
-) -> Tensor:
-    """The critic's loss, a scalar: real posters up, generated ones down, and the labels of real ones."""
-    logits_real, logits_fake = critic.logits(maps_real), critic.logits([maps.detach() for maps in maps_fake])
-    total = critic_loss(logits_real.float(), logits_fake.float())
+def add_critic_d(
+    terms: Terms, critic: ProjectedCritic, maps_real: list[Tensor], maps_fake: list[Tensor], labels: Tensor | None
+) -> None:
+    """The critic's own loss: real posters up, generated ones down, and the labels of real ones."""
+    logits_real, logits_fake = critic.logits(maps_real), critic.logits(maps_fake)
+    terms.add("critic_d", critic_loss(logits_real.float(), logits_fake.float()))
     if labels is not None:
-        total = total + genre_loss(critic.genre_logits(maps_real).float(), labels.float(), critic.balance)
-    return total
+        terms.add("genres_d", genre_loss(critic.genre_logits(maps_real).float(), labels.float(), critic.balance))
 
 
-def critic_generator_loss(
-    critic: ProjectedCritic, maps_fake: list[Tensor], labels: Tensor | None, config: TrainConfig
-) -> Tensor:
-    """What the critic adds to G's loss, a scalar: generated posters up, with the genres that were requested."""
-    total = -config.critic * critic.logits(maps_fake).float().mean()
+def add_critic_g(
+    terms: Terms, critic: ProjectedCritic, maps_fake: list[Tensor], labels: Tensor | None, config: TrainConfig
+) -> None:
+    """What the critic adds to G's loss: generated posters up, with the genres that were requested."""
+    terms.add("critic_g", -critic.logits(maps_fake).float().mean(), config.critic)
     if labels is not None:
         genres = genre_loss(critic.genre_logits(maps_fake).float(), labels, critic.balance)
-        total = total + config.classifier * genres
-    return total
+        terms.add("genres_g", genres, config.classifier)
 
 
 @contextmanager
@@ -163,7 +192,7 @@ def frozen(network: nn.Module | None) -> Iterator[None]:
 
 
 def set_learning_rates(state: State, now: Schedule) -> None:
-    """Set the learning rates of both optimizers."""
-    for optimizer, rate in ((state.optimizer_g, now.lr_g), (state.optimizer_d, now.lr_d)):
+    """Set the learning rates of all optimizers."""
+    for optimizer, rate in zip(state.optimizers(), (now.lr_g, now.lr_d, now.lr_critic), strict=False):
         for group in optimizer.param_groups:
             group["lr"] = rate

@@ -4,13 +4,16 @@ from __future__ import annotations
 
 import copy
 from collections.abc import Iterator
+from pathlib import Path
 from typing import Any
 
 import torch
 from torch import Tensor, nn
 
 from gan import ModelConfig, TrainConfig
+from gan.training.randomness import LATENTS, seeded
 from gan.training.state import State
+from gan.training.step import StepMetrics
 
 PARTS = ("generator", "discriminator", "ema", "optimizer_g", "optimizer_d")
 
@@ -23,7 +26,7 @@ def config_of(steps: int, **changes: Any) -> TrainConfig:
 
 def flat(content: Any) -> Iterator[Any]:
     """Every leaf of nested dicts and lists."""
-    if isinstance(content, dict | list):
+    if isinstance(content, dict | list | tuple):
         for value in content.values() if isinstance(content, dict) else content:
             yield from flat(value)
     else:
@@ -41,7 +44,20 @@ def weights(state: State) -> dict[str, Any]:
 
 def noise_of_step(count: int, model: ModelConfig, number: int) -> Tensor:
     """What a run of seed 0 feeds to G in its step ``number``."""
-    return torch.randn(count, model.latent, 1, 1, generator=torch.Generator().manual_seed(number))
+    return torch.randn(count, model.latent, 1, 1, generator=seeded(torch.Generator(), number, LATENTS))
+
+
+def numbers(metrics: StepMetrics) -> dict[str, float]:
+    return {name: value.item() for name, value in metrics.items()}
+
+
+def state_of(run: Path) -> dict[str, Any]:
+    """All that a run's ``state.pt`` holds, but for the time that it took."""
+    record = torch.load(run / "state.pt", weights_only=True)
+    del record["seconds"]
+    if record["tick"] is not None:
+        del record["tick"]["row"]["seconds"], record["tick"]["row"]["images_per_second"]
+    return record
 
 
 class Pyramid(nn.Module):

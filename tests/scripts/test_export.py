@@ -208,7 +208,7 @@ def test_the_card_shows_the_measured_figures_and_leaves_nothing_open(
 
 
 def test_what_nobody_told_is_not_made_up(export: Callable[..., int], run: Path, out: Path) -> None:
-    change_info(run / "best", hours=0.0)
+    change_info(run / "best", hours=0.0, preset="", command="", hardware="")
     assert export("--run", run, "--out", out) == 0
     card = (out / "README.md").read_text()
     for row in ("preset", "command", "hardware"):

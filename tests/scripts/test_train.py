@@ -2,14 +2,18 @@ from __future__ import annotations
 
 import json
 import os
+import re
+import shutil
 from collections.abc import Callable
 from dataclasses import replace
 from pathlib import Path
 
 import pytest
 import torch
+from PIL import Image
 
 from gan import PRESETS, Discriminator, Generator, ModelConfig, TrainConfig, latents, load, load_posters, save
+from gan.data.hold_out import is_held_out
 from gan.data.synthetic import write_folder
 from gan.settings import describe
 from gan.training.losses import LOSSES
@@ -144,7 +148,7 @@ def test_training_names_broken_pictures_at_the_end(
     (tmp_path / "data/bad.jpg").write_bytes(b"broken")
     assert train("--data", tmp_path / "data", "--out", tmp_path / "run", "--kimg=0.004", *SHORT) == 0
     out, err = capsys.readouterr()
-    assert out.splitlines()[-1].startswith("1 steps in ")
+    assert not out  # --quiet
     assert err.splitlines() == [
         'metadata.csv: 8 rows; pictures in "file_name", genres in "genres", separator comma, UTF-8.',
         "1 files could not be read:",
@@ -164,14 +168,18 @@ def test_a_resumed_run_remembers_its_options(train: Callable[..., int], poster_f
 @pytest.mark.parametrize(
     ("typed", "named"),
     [
-        (["--preset=projected"], "--preset"),
-        (["--conditional=genres", "--min-posters=2"], "--conditional and --min-posters"),
-        (["--from=small"], "--from"),
+        (["--preset=projected"], "with --preset dcgan-stable, not projected"),
+        (["--conditional=genres"], "without --conditional, not genres"),
+        (["--min-posters=2"], "without --min-posters, not 2"),
+        (["--from={small}"], "without --from, not tiny"),
+        (["--fit=pad"], "with --fit crop, not pad"),
+        (["--only-genres=Horror"], "without --only-genres, not Horror"),
     ],
 )
-def test_a_resumed_run_refuses_what_would_not_change_it(
+def test_a_resumed_run_refuses_what_disagrees_with_its_beginning(
     typed: list[str],
     named: str,
+    checkpoints: Path,
     train: Callable[..., int],
     poster_folder: Path,
     tmp_path: Path,
@@ -180,8 +188,11 @@ def test_a_resumed_run_refuses_what_would_not_change_it(
     where = ["--data", poster_folder, "--out", tmp_path / "run"]
     assert train(*where, "--kimg=0.004", *SHORT) == 0
     capsys.readouterr()
+    typed = [option.format(small=checkpoints / "tiny") for option in typed]
     assert train(*where, "--kimg=0.008", "--resume", *typed) == 2
-    assert one_sentence(capsys) == f"A resumed run keeps its preset, genres and start; remove {named}."
+    switch = named.split()[1].rstrip(",")
+    expected = f"{tmp_path / 'run'} was begun {named}; a resumed run keeps it: remove {switch}."
+    assert one_sentence(capsys) == expected
     assert torch.load(tmp_path / "run/state.pt", weights_only=True)["steps"] == 1
 
 
@@ -354,3 +365,162 @@ def test_a_graph_reaches_training(poster_folder: Path, tmp_path: Path, monkeypat
     for more in ([], ["--graph"]):
         assert module.main([*where, *more]) == 2
     assert [plan.graph for plan in plans] == [False, True]
+
+
+# ---- The run remembers -------------------------------------------------------------------------------
+
+
+@pytest.mark.parametrize(
+    "more", [[], ["--conditional=genres", "--min-posters=5"], ["--only-genres=Horror,drama", "--fit=pad"]]
+)
+def test_a_run_is_resumed_by_its_folder_alone(more: list[str], poster_folder: Path, tmp_path: Path) -> None:
+    """From another working directory, with the same posters, cut and labelled as before."""
+    main, out = script("train").main, ["--out", str(tmp_path / "run"), "--quiet"]
+    assert main(["--data", str(poster_folder), *out, *TINY, *SHORT, "--kimg=0.008", *more]) == 0
+    before = json.loads((tmp_path / "run/options.json").read_text())
+    assert main([*out, "--resume", "--kimg=0.016"]) == 0
+    after = json.loads((tmp_path / "run/options.json").read_text())
+    assert torch.load(tmp_path / "run/state.pt", weights_only=True)["steps"] == 4
+    assert after.pop("train") == before.pop("train") | {"kimg": 0.016}
+    assert after == before
+
+
+def test_the_very_command_of_a_run_with_resume_added_goes_on(
+    checkpoints: Path, train: Callable[..., int], poster_folder: Path, tmp_path: Path
+) -> None:
+    command = [
+        "--data",
+        poster_folder,
+        "--out",
+        tmp_path / "run",
+        "--preset=dcgan-stable",
+        "--only-genres=Horror,Drama",
+    ]
+    command += ["--fit=pad", "--from", checkpoints / "tiny", "--kimg=0.008", *SHORT]
+    assert train(*command) == 0
+    assert train(*command, "--resume", "--kimg=0.012", "--threads=1") == 0
+    assert torch.load(tmp_path / "run/state.pt", weights_only=True)["steps"] == 3
+
+
+def test_a_run_says_how_it_was_made_and_its_checkpoints_name_no_folder_of_this_machine(
+    train: Callable[..., int], poster_folder: Path, tmp_path: Path
+) -> None:
+    assert train("--data", poster_folder, "--out", tmp_path / "run", "--kimg=0.004", "--lr=1e-3", *SHORT) == 0
+    options = json.loads((tmp_path / "run/options.json").read_text())
+    assert options["preset"] == "dcgan-stable"
+    assert options["source"] == {
+        "path": str(poster_folder), "fit": "crop", "only_genres": [], "min_posters": None
+    }  # fmt: skip
+    assert options["hardware"].split(" of ")[0] in ("1 thread", "2 threads")
+    assert set(options["versions"]) == {"python", "torch", "commit"}
+    words = options["command"].split()
+    assert words[:6] == ["python", "scripts/train.py", "--data", poster_folder.name, "--out", "run"]
+    assert {"--lr", "0.001", "--width", "4"} <= set(words)
+    text = (tmp_path / "run/latest/config.json").read_text()
+    info = json.loads(text)["info"]
+    assert {name: info[name] for name in ("preset", "command", "hardware")} == {
+        name: options[name] for name in ("preset", "command", "hardware")
+    }
+    assert str(tmp_path) not in text
+    assert str(poster_folder.parent) not in text
+
+
+def test_posters_that_were_moved_are_asked_for_and_found_again(
+    train: Callable[..., int], poster_folder: Path, tmp_path: Path, capsys: pytest.CaptureFixture[str]
+) -> None:
+    shutil.copytree(poster_folder, tmp_path / "data")
+    assert train("--data", tmp_path / "data", "--out", tmp_path / "run", "--kimg=0.004", *SHORT) == 0
+    (tmp_path / "data").rename(tmp_path / "moved")
+    capsys.readouterr()
+    assert train("--out", tmp_path / "run", "--resume", "--kimg=0.008") == 2
+    assert one_sentence(capsys).endswith("run, does not exist any more; say by --data where they are.")
+    assert train("--out", tmp_path / "run", "--resume", "--kimg=0.008", "--data", tmp_path / "moved") == 0
+    assert train("--out", tmp_path / "run", "--resume", "--kimg=0.012") == 0  # it remembers the new place
+
+
+@pytest.mark.parametrize(
+    ("change", "named"),
+    [
+        ("gone", r"37 to train on then, 36 now"),
+        ("renamed", r"their file names differ"),
+        ("repainted", r"their pixels differ"),
+        ("relabelled", r"their genres differ"),
+    ],
+)
+def test_posters_that_changed_are_refused_by_what_changed(
+    change: str,
+    named: str,
+    train: Callable[..., int],
+    poster_folder: Path,
+    tmp_path: Path,
+    capsys: pytest.CaptureFixture[str],
+) -> None:
+    data = Path(shutil.copytree(poster_folder, tmp_path / "data"))
+    labels = ["--conditional=genres", "--min-posters=5"]
+    assert train("--data", data, "--out", tmp_path / "run", "--kimg=0.004", *labels, *SHORT) == 0
+    training = load_posters(data, 8, progress=False).split()[0].names
+    if change == "gone":
+        (data / training[-1]).unlink()
+    elif change == "renamed":
+        renamed = next(f"z{n}.jpg" for n in range(99) if not is_held_out(f"z{n}.jpg"))
+        (data / training[-1]).rename(data / renamed)
+    elif change == "repainted":
+        Image.new("RGB", (32, 48), "red").save(data / training[0])
+    else:
+        table = (data / "metadata.csv").read_text()
+        (data / "metadata.csv").write_text(table.replace("Drama", "Comedy"))
+    capsys.readouterr()
+    assert train("--out", tmp_path / "run", "--resume", "--kimg=0.008") == 2
+    sentence = one_sentence(capsys)
+    assert "was trained on other posters (" in sentence
+    assert named in sentence
+
+
+@pytest.mark.parametrize(
+    "option", ["--batch=8", "--seed=1", "--critic=1", "--width=8", "--resolution=16", "--aspect=2:3"]
+)
+def test_what_a_run_cannot_change_is_refused_by_name(
+    option: str, train: Callable[..., int], poster_folder: Path, tmp_path: Path, capsys: pytest.CaptureFixture[str]
+) -> None:
+    where = ["--out", str(tmp_path / "run"), "--quiet", "--device=cpu"]
+    assert train("--data", poster_folder, "--out", tmp_path / "run", "--kimg=0.004", *SHORT) == 0
+    capsys.readouterr()
+    assert script("train").main([*where, "--resume", "--kimg=0.008", option]) == 2
+    name = option.split("=")[0].removeprefix("--")
+    assert re.search(rf"was trained with {name} .*; keep it to resume\.$", one_sentence(capsys))
+
+
+def test_a_setting_that_may_change_is_taken_and_written_down(
+    train: Callable[..., int], poster_folder: Path, tmp_path: Path
+) -> None:
+    where = ["--data", poster_folder, "--out", tmp_path / "run"]
+    assert train(*where, "--kimg=0.004", *SHORT) == 0
+    assert train(*where, "--kimg=0.008", "--lr-d=1e-5", "--resume") == 0
+    log = (tmp_path / "run/log.txt").read_text()
+    assert "Resumed at 0.00 kimg with kimg 0.008 (before 0.004), lr_d 1e-05 (before 0.0002): 37 posters" in log
+
+
+@pytest.mark.parametrize("place", ["run", "runs/first"])
+def test_a_run_below_its_posters_does_not_train_on_its_own_grids(
+    place: str, train: Callable[..., int], poster_folder: Path, tmp_path: Path
+) -> None:
+    data = Path(shutil.copytree(poster_folder, tmp_path / "data"))
+    command = ["--data", data, "--out", data / place, *SHORT, "--grid-kimg=0.004", "--kimg=0.008"]
+    assert train(*command) == 0
+    assert len(list((data / place / "grids").iterdir())) == 2
+    assert train(*command, "--resume", "--kimg=0.012") == 0
+    options = json.loads((data / place / "options.json").read_text())
+    assert options["data"]["posters"] == 37
+
+
+def test_a_run_in_the_folder_of_its_posters_is_refused_before_anything_is_written(
+    train: Callable[..., int], poster_folder: Path, tmp_path: Path, capsys: pytest.CaptureFixture[str]
+) -> None:
+    data = Path(shutil.copytree(poster_folder, tmp_path / "data"))
+    (data / "run").mkdir()
+    before = sorted(data.iterdir())
+    (tmp_path / "link").symlink_to(data)
+    for out in (data, tmp_path / "link", data / "run" / ".."):
+        assert train("--data", data, "--out", out, "--kimg=0.004") == 2
+        assert one_sentence(capsys).startswith(f"{out} is the folder of the posters; choose another one for the run")
+    assert sorted(data.iterdir()) == before

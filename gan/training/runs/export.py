@@ -28,8 +28,8 @@ from gan.evaluation.model_card import notes_of, require_provenance, write_card
 from gan.evaluation.report import FIRST_SEED, evaluate, subsample, write
 from gan.files import write_directory
 from gan.training.runs.folder import read_stats
+from gan.training.runs.options import PROVENANCE
 
-PROVENANCE = ("preset", "command", "hardware")  # what the card shows and the weights do not say
 SAMPLES = 2000
 
 
@@ -39,7 +39,7 @@ class ExportOptions:
 
     data : the posters of the training. fit, only_genres : how they were resized and selected; None: as the checkpoint
     says. other_posters : whether others than those of the training are taken; the card then says so.
-    preset, command, hardware : for the card; None: nothing or, when evaluated again, what the checkpoint has.
+    preset, command, hardware : for the card; None: as the run or the checkpoint says.
     notes : a Markdown file for the card; None: nothing, or the notes of the card that is there.
     state : which of the run's two states. grids : how many to ship.
     samples : generated posters, for the evaluation and for D's threshold. training : evaluate on as many training
@@ -85,8 +85,8 @@ def export(run: Path, out: Path, options: ExportOptions) -> None:
     checkpoint = with_calibrated_discriminator(checkpoint, posters.training, options.samples)
     with write_directory(out) as folder:
         info = {
+            **dict.fromkeys(PROVENANCE, ""),  # runs of before version 0.2 say nothing
             **checkpoint.info,
-            **dict.fromkeys(PROVENANCE, ""),
             **options.provenance,
             "start": start,
             **dataset_info(checkpoint, options, posters),

@@ -1,34 +1,32 @@
-"""The folder of a run: its options and log (stats.jsonl, TensorBoard events, grids), and whether it can be resumed.
+"""The folder of a run: its log (stats.jsonl, TensorBoard events, grids), its lock, and whether it can be resumed.
 
     with RunLog(Path("runs/first")) as log:
         log.row({"kimg": 1.0, "step": 62, "loss_d": 1.3})
     read_stats(Path("runs/first"))[-1]["loss_d"]        # 1.3
+    is_running(Path("runs/first"))                      # whether a process trains there now
 
-Its states and checkpoints are written by gan/training/state.py and gan/training/runs/run.py.
+Its options are in gan/training/runs/options.py; its states and checkpoints are written by gan/training/state.py and
+gan/training/runs/results.py.
 """
 
 from __future__ import annotations
 
 import json
 import os
-import platform
 from collections.abc import Iterator, Mapping
-from contextlib import contextmanager, suppress
-from dataclasses import asdict
+from contextlib import ExitStack, contextmanager, suppress
 from pathlib import Path
 from types import TracebackType
 from typing import Any, Self
 
-import torch
 from PIL.Image import Image
 
-from gan.checkpoints.dataset import fingerprint
-from gan.checkpoints.record import Checkpoint
-from gan.data.posters import PosterSet
 from gan.errors import TrainingError
-from gan.files import write_file
-from gan.networks.config import ModelConfig
-from gan.training.config import TrainConfig
+from gan.files import is_locked, locked, write_file
+
+STATES = BEST, LATEST = "best", "latest"
+LOCK = "run.lock"
+LOCK_SECONDS = 2.0  # for a page that looks whether a run is going on, which takes the lock for a moment
 
 
 class RunLog:
@@ -114,64 +112,6 @@ def _event_writer(directory: Path, first_step: int) -> Any:
     return SummaryWriter(str(directory), purge_step=first_step)
 
 
-STATES = BEST, LATEST = "best", "latest"
-
-
-def describe(
-    model: ModelConfig, config: TrainConfig, training: PosterSet, start: Checkpoint | None = None
-) -> dict[str, Any]:
-    """Content of ``options.json``: settings, fingerprint of the posters, the start, versions."""
-    return {
-        "model": asdict(model),
-        "train": asdict(config),
-        "data": fingerprint(training, model.genres),
-        "start": None if start is None else {"name": start_name(start), "digest": start.digest},
-        "versions": {"python": platform.python_version(), "torch": torch.__version__},
-    }
-
-
-def start_name(start: Checkpoint) -> str:
-    """The checkpoint's name; of a state of a run ("best" or "latest") the run's."""
-    return str(start.info.get("run", start.name)) if start.name in STATES else start.name
-
-
-def check_unchanged(run: Path, options: dict[str, Any]) -> dict[str, Any]:
-    """The options of the run so far.
-
-    Raises
-    ------
-    TrainingError
-        If the posters, their labels, the batch or the seed differ, or if ``options.json`` is damaged.
-    """
-    path = run / "options.json"
-    try:
-        before: dict[str, Any] = json.loads(path.read_text())
-        data = dict(before.get("data", {}))
-        fixed = {key: before["train"][key] for key in ("batch", "seed")}
-    except OSError:
-        return {}  # nothing to compare with
-    except (ValueError, LookupError, TypeError, AttributeError) as error:
-        raise TrainingError(f"{path} is damaged.") from error
-    if any(options["data"].get(key) != value for key, value in data.items()):
-        raise TrainingError(f"{run} was trained on other posters; resume it with the same --data, --genres and --fit.")
-    for key, value in fixed.items():
-        if options["train"][key] != value:
-            raise TrainingError(f"{run} was trained with {key} {value}; keep it to resume.")
-    return before
-
-
-def stored_options(run: Path) -> tuple[ModelConfig, TrainConfig]:
-    """Networks and settings of a run; TrainingError where ``options.json`` is missing or damaged."""
-    path = run / "options.json"
-    try:
-        record = json.loads(path.read_text())
-        return ModelConfig.from_dict(record["model"]), TrainConfig.from_dict(record["train"])
-    except FileNotFoundError as error:
-        raise TrainingError(f"{path} does not exist; a run cannot be resumed without it.") from error
-    except (ValueError, LookupError, TypeError, AttributeError) as error:  # no JSON, or JSON of another kind
-        raise TrainingError(f"{path} is damaged.") from error
-
-
 def check_folder(run: Path, resume: bool) -> None:
     """TrainingError where a run cannot begin in this folder, or where there is no state to resume."""
     existing = next(place for place in (run, *run.absolute().parents) if place.exists())
@@ -184,6 +124,43 @@ def check_folder(run: Path, resume: bool) -> None:
         raise TrainingError(f"{run} holds no state to resume.")
     if has_state and not resume:
         raise TrainingError(f"{run} holds a run already; resume it, or choose another folder.")
+
+
+def check_separate(run: Path, data: Path) -> None:
+    """TrainingError where a run would be written among its own posters; below their folder it may be.
+
+    A folder in which a run, a checkpoint or an export stands is not read as posters (gan.data.archives).
+    """
+    if data.is_dir() and run.exists() and run.samefile(data):
+        raise TrainingError(
+            f"{run} is the folder of the posters; choose another one for the run, such as {run / 'run'}."
+        )
+
+
+@contextmanager
+def in_use(run: Path) -> Iterator[None]:
+    """Keep other processes from writing to the folder, which is made; the lock ends with this process, however it ends.
+
+    Raises
+    ------
+    TrainingError
+        If a run is going on there.
+    """
+    with ExitStack() as stack:
+        try:
+            run.mkdir(parents=True, exist_ok=True)
+            stack.enter_context(locked(run / LOCK, LOCK_SECONDS))
+        except TimeoutError:
+            text = f"Another process is training in {run}; wait for its end, or choose another folder."
+            raise TrainingError(text) from None
+        except OSError as error:
+            raise TrainingError(f"{run} cannot be written ({error.strerror or error}).") from error
+        yield
+
+
+def is_running(run: Path) -> bool:
+    """Whether a process trains in this folder now."""
+    return is_locked(run / LOCK)
 
 
 @contextmanager

@@ -1,7 +1,7 @@
 """Guard rails: what goes wrong in the training of GANs, noticed at every tick.
 
-    tick = TickMetrics(loss=1.4, accuracy=0.8, diversity=0.7)
-    finding = check(state, tick, config)
+    diversity = diversity(state.generator, real_distance(training))
+    finding = check(state, TickMetrics(loss=1.4, accuracy=0.8, diversity=diversity), config)
     finding.text                              # "D overpowers G ...", or ""
     finding.restore                           # whether to go back to the last saved state
 
@@ -21,7 +21,7 @@ import torch
 from torch import Tensor
 from torch.nn.functional import adaptive_avg_pool2d
 
-from gan.data.posters import PosterSet
+from gan.data.posters import PosterSet, evenly_spaced
 from gan.networks.dcgan import Generator, latents
 from gan.training.config import TrainConfig
 from gan.training.state import State, kimg, weights_are_finite
@@ -37,8 +37,9 @@ PICTURES, SIDE = 64, 16  # posters that are compared, and the side at which they
 
 @dataclass(frozen=True)
 class TickMetrics:
-    """Means over a tick. loss : of D and G together. accuracy : of D. diversity : see :func:`diversity`.
+    """Means over a tick.
 
+    loss : the sum of all terms, finite where each is. accuracy : of D. diversity : see :func:`diversity`.
     complete : False where the tick was cut short because the run is stopped.
     """
 
@@ -94,7 +95,10 @@ def _balance(state: State, accuracy: float, config: TrainConfig) -> str:
 
 @torch.no_grad()
 def diversity(generator: Generator, real_distance: float, labels: Tensor | None = None) -> float:
-    """Mean distance of two generated posters of fixed seeds, relative to that of real ones (:func:`real_distance`)."""
+    """Mean distance of two generated posters of fixed seeds, relative to that of real ones (:func:`real_distance`).
+
+    labels : (64, genres) for a generator with genres, see :func:`labels_of_each_genre`.
+    """
     device = next(generator.parameters()).device
     was = generator.training
     pictures = generator.eval()(latents(range(PICTURES), generator.config, device), labels)
@@ -102,9 +106,19 @@ def diversity(generator: Generator, real_distance: float, labels: Tensor | None 
     return mean_distance(pictures) / max(real_distance, 1e-6)
 
 
+def labels_of_each_genre(genres: int, count: int, device: torch.device | str = "cpu") -> Tensor | None:
+    """Labels float (count, genres), each of one genre and the others unknown, all genres as often; None without."""
+    if not genres:
+        return None
+    labels = torch.zeros(count, genres, device=device)
+    rows = torch.arange(count, device=device)
+    labels[rows, rows * genres // count] = 1
+    return labels
+
+
 def real_distance(posters: PosterSet) -> float:
-    """Mean distance of two of the first posters."""
-    return mean_distance(posters.tensor(range(min(PICTURES, len(posters)))))
+    """Mean distance of two posters, over as many as are generated, spread evenly over the set."""
+    return mean_distance(posters.tensor(evenly_spaced(len(posters), PICTURES)))
 
 
 def mean_distance(images: Tensor) -> float:

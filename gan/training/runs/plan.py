@@ -10,7 +10,7 @@ Each check raises a TrainingError with one sentence.
 
 from __future__ import annotations
 
-from dataclasses import dataclass
+from dataclasses import dataclass, field
 from pathlib import Path
 
 import torch
@@ -23,7 +23,8 @@ from gan.training.config import TrainConfig
 from gan.training.cuda_graph import check_graph
 from gan.training.distributed import World
 from gan.training.growing import check_start
-from gan.training.runs.folder import check_folder, check_unchanged, describe
+from gan.training.runs.folder import check_folder
+from gan.training.runs.options import Origin, check_settings, check_unchanged, describe
 
 
 @dataclass(frozen=True)
@@ -36,7 +37,8 @@ class Plan:
     resume : whether to go on from the state in the folder.
     start : a checkpoint whose networks the run begins with (gan.training.growing), or None.
     graph : whether the step is captured as a CUDA graph (gan.training.cuda_graph).
-    progress : whether to show a progress bar.
+    progress : whether to show a progress bar at a terminal, and one line a tick elsewhere.
+    origin : what ``options.json`` says of the command line and the place of the posters.
     """
 
     folder: Path
@@ -47,6 +49,7 @@ class Plan:
     start: Checkpoint | None = None
     graph: bool = False
     progress: bool = True
+    origin: Origin = field(default_factory=Origin)
 
     def check(self) -> None:
         """Check all that does not depend on the posters; nothing is written.
@@ -54,10 +57,12 @@ class Plan:
         Raises
         ------
         TrainingError
-            If the folder holds a run, holds none to resume or cannot be written, or if settings, start or graph do
-            not fit.
+            If the folder holds a run, holds none to resume, one with other networks, batch or seed, or cannot be
+            written; or if settings, start or graph do not fit.
         """
         check_folder(self.folder, self.resume)
+        if self.resume:
+            check_settings(self.folder, self.model, self.config)
         if self.config.penalty and self.model.norm_d:
             raise TrainingError("R1 and R2 need a D without BatchNorm; leave --penalty at 0, or use another --preset.")
         if self.graph:
@@ -71,8 +76,7 @@ class Plan:
         Raises
         ------
         TrainingError
-            If they are fewer than a batch, of another size than the networks', or other posters than before; if the
-            run so far had another batch or seed.
+            If they are fewer than a batch, of another size than the networks', or other posters than before.
         """
         if len(training) < self.config.batch:
             raise TrainingError(f"A batch of {self.config.batch} needs more than {len(training)} training posters.")

@@ -4,95 +4,71 @@
         for real, labels in run.batches():
             run.add(step(run.state, real, labels, run.config, run.world))
 
-gan/training/loop.py puts the parts in their order.
+gan/training/loop.py puts the parts in their order; what a tick leaves behind is gan/training/runs/results.py.
 """
 
 from __future__ import annotations
 
 import math
 import time
-import warnings
+import traceback
 from collections.abc import Callable, Iterator
-from contextlib import contextmanager, nullcontext
+from contextlib import ExitStack, contextmanager, nullcontext
 from dataclasses import asdict, dataclass
 from functools import cached_property
 from pathlib import Path
 from typing import Any
 
 import torch
-from PIL.Image import Image
 from torch import Tensor
-from tqdm import tqdm
 
-from gan.checkpoints import folder as checkpoint
 from gan.checkpoints.dataset import fingerprint
 from gan.cli import StopRequest
-from gan.data.images import image_grid, to_uint8
 from gan.data.posters import PosterSet
-from gan.errors import MetricsUnavailableError, TrainingError
-from gan.evaluation import validation
-from gan.evaluation.calibration import calibrated
-from gan.files import json_bytes, write_json
-from gan.networks.dcgan import Discriminator, Generator, latents
+from gan.errors import MetricsUnavailableError, PosterLensError, TrainingError
+from gan.files import write_json
 from gan.training.batches import BatchLoader, batch_indices
 from gan.training.config import TrainConfig
+from gan.training.devices import own_device
 from gan.training.distributed import SMALL_BATCH, World, synchronised
 from gan.training.losses import class_weights
 from gan.training.runs import guard_rails
-from gan.training.runs.folder import BEST, LATEST, RunLog, check_unchanged, describe, writing
+from gan.training.runs.folder import RunLog, in_use, read_stats, writing
 from gan.training.runs.guard_rails import Finding, TickMetrics
+from gan.training.runs.options import FILE, PROVENANCE, changes, check_unchanged, describe, hardware
+from gan.training.runs.output import Output
 from gan.training.runs.plan import Plan
 from gan.training.schedule import crossed
-from gan.training.state import State, kimg, load_state, new_state, recalibrate, save_state
-from gan.training.step import STEP_METRICS
+from gan.training.state import State, kimg, load_state, new_state, save_state
+from gan.training.step import STEP_METRICS, StepMetrics
 
-GRID_SEEDS = range(64)
-EVAL_SEED = 1_000_000  # far from the seeds that people look at
 BEGIN = "Begin again with a lower --lr,"
 RESUME = "The last state that was saved is good: resume it with a lower --lr, or begin again with"
 
-StepFunction = Callable[[State, Tensor, Tensor | None, TrainConfig, World], Tensor]
+StepFunction = Callable[[State, Tensor, Tensor | None, TrainConfig, World], StepMetrics]
 
 
 @dataclass(frozen=True)
 class Tick:
-    """What a tick came to.
+    """What a tick came to, and what is to be done at its end.
 
     row : of the log: kimg, step, seconds, means of the steps' metrics, diversity.
     complete : whether its end was reached; not where the run is stopped within it.
     last_step : whether the run has reached its length.
+    validate, save, grid : whether these are due. A validation and the end of the run save as well.
     """
 
     row: dict[str, Any]
     complete: bool
     last_step: bool
-
-
-@dataclass(frozen=True)
-class Due:
-    """What is to be done at a tick."""
-
     validate: bool
     save: bool
     grid: bool
 
-
-class Snapshot:
-    """The networks that a tick saves, validates and draws with; each is made when it is first needed."""
-
-    def __init__(self, run: Run) -> None:
-        self.run = run
-
-    @cached_property
-    def generator(self) -> Generator:
-        """The moving average with BatchNorm statistics of its own."""
-        labels = self.run.loader.sample_labels(self.run.config.label_dropout)
-        return recalibrate(self.run.state.ema, labels)
-
-    @cached_property
-    def discriminator(self) -> Discriminator:
-        """D with its decision threshold at logit 0."""
-        return calibrated(self.run.state.discriminator, self.generator, self.run.training)
+    @property
+    def due(self) -> bool:
+        """Whether anything takes the first process longer than a moment."""
+        return self.validate or self.save or self.grid
 
 
 class Run:
@@ -103,16 +79,19 @@ class Run:
     ) -> None:
         self.folder, self.config, self.state, self.world, self.log = plan.folder, plan.config, state, world, log
         self.training, self.held_out = posters
-        self.device = torch.device(plan.device)
+        self.device = own_device(plan.device)
         self.loader = BatchLoader(self.training, plan.model.genres, state.averages.device)
+        self.labels = guard_rails.labels_of_each_genre(len(plan.model.genres), guard_rails.PICTURES, self.loader.device)
         self.real_distance = guard_rails.real_distance(self.training)
         self.end = math.ceil(round(self.config.kimg * 1000 / self.config.batch, 6))  # steps, despite float noise
         self.indices = batch_indices(len(self.training), self.config, state.steps)
-        self.stop, self.finished, self.note = StopRequest(), False, ""
-        self.bar = tqdm(
-            total=int(self.config.kimg * 1000), initial=int(self.kimg * 1000), unit="img", unit_scale=True,
-            disable=not (plan.progress and world.first),
-        )  # fmt: skip
+        self.stop, self.finished, self.notes = StopRequest(), False, list[str]()
+        self.said: set[str] = set()
+        self.provenance: dict[str, str] = {}
+        shown = plan.progress and world.first
+        self.output = Output(
+            plan.folder if world.first else None, int(self.config.kimg * 1000), int(self.kimg * 1000), shown
+        )
         self.begin_tick()
 
     @property
@@ -128,11 +107,15 @@ class Run:
         while not self.finished and self.state.steps < self.end:
             yield self.loader(next(self.indices)[rows])
 
-    def add(self, metrics: Tensor) -> None:
-        """Count a step with these metrics (gan.training.step.STEP_METRICS)."""
-        self.state.sums = self.state.sums + metrics
-        self.state.summed += 1
-        self.bar.update(self.config.batch)
+    def add(self, metrics: StepMetrics) -> None:
+        """Count a step with these metrics, whatever they are (gan.training.step.STEP_METRICS)."""
+        sums, counts = self.state.sums, self.state.counts
+        known = [name for name in metrics if name in sums]
+        totals = torch._foreach_add([sums[name] for name in known], [metrics[name] for name in known]) if known else ()
+        sums.update(metrics)
+        sums.update(zip(known, totals, strict=True))
+        counts.update({name: counts.get(name, 0) + 1 for name in metrics})
+        self.output.advance(self.config.batch)
 
     # ---- Ticks ---------------------------------------------------------------------------------------------
 
@@ -143,15 +126,12 @@ class Run:
     def tick_due(self) -> bool:
         """Whether a tick ends with this step: at its length, at the end of the run, or where it is stopped."""
         stopped = self.stop.requested and self.world.size == 1  # several processes agree at ticks only
-        return self.state.steps >= self.end or stopped or self._tick_complete()
-
-    def _tick_complete(self) -> bool:
-        return crossed(self.tick_kimg, self.kimg, self.config.tick_kimg)
+        return self.state.steps >= self.end or stopped or self._passed(self.config.tick_kimg)
 
     def end_tick(self) -> Tick:
         """Means over the steps since the last complete tick, and over all processes."""
-        state, world = self.state, self.world
-        means = world.mean(state.sums / state.summed)
+        state, world, config = self.state, self.world, self.config
+        means = world.mean(torch.stack([state.sums[name] / state.counts[name] for name in state.sums]))
         last_step = state.steps >= self.end
         self.finished = last_step or bool(world.mean(means.new_tensor(float(self.stop.requested))) > 0)
         seconds = time.monotonic() - self.tick_time
@@ -160,24 +140,30 @@ class Run:
             "kimg": round(self.kimg, 3),
             "step": state.steps,
             "seconds": round(state.seconds, 1),
-            "images_per_second": round((state.steps - self.tick_step) * self.config.batch / seconds, 1),
-        } | dict(zip(STEP_METRICS, means.tolist(), strict=True))
+            "images_per_second": round((state.steps - self.tick_step) * config.batch / seconds, 1),
+        } | dict(zip(state.sums, means.tolist(), strict=True))
         # Processes with statistics of their own see other pictures, and must come to one verdict.
-        diversity = guard_rails.diversity(state.generator, self.real_distance)
+        diversity = guard_rails.diversity(state.generator, self.real_distance, self.labels)
         row["diversity"] = world.mean(means.new_tensor(diversity)).item()
-        complete = self._tick_complete()
+        complete = self._passed(config.tick_kimg)
         if complete:
-            state.sums, state.summed = torch.zeros_like(means), 0
-        return Tick(row, complete, last_step)
+            state.sums, state.counts = {}, {}
+        validate = bool(config.eval_kimg) and (last_step or self._passed(config.eval_kimg))
+        save = validate or self.finished or self._passed(config.snapshot_kimg)
+        grid = self.finished or self._passed(config.grid_kimg)
+        return Tick(row, complete, last_step, validate, save, grid)
+
+    def _passed(self, interval: float) -> bool:
+        return crossed(self.tick_kimg, self.kimg, interval)
 
     def guard(self, tick: Tick) -> Finding:
         """What the guard rails say to a tick; it is printed and noted in the log."""
         row = tick.row
-        metrics = TickMetrics(row["loss_d"] + row["loss_g"], row["accuracy_d"], row["diversity"], tick.complete)
+        loss = sum(row[name] for name in STEP_METRICS if name in row)
+        metrics = TickMetrics(loss, row["accuracy_d"], row["diversity"], tick.complete)
         finding = guard_rails.check(self.state, metrics, self.config)
         if finding.text:
-            self.bar.write(finding.text)
-            self.note = f"{self.note} {finding.text}".strip()
+            self.note(finding.text)
         return finding
 
     def roll_back(self, tick: Tick, reason: str) -> None:
@@ -185,13 +171,11 @@ class Run:
         try:
             self._restore(reason)
         except TrainingError:
-            if self.log is not None:
-                with writing(self.folder):
-                    self.log.row({name: value for name, value in tick.row.items() if math.isfinite(value)}, self.note)
+            self.write_row(tick.row)
             raise
         self.indices = batch_indices(len(self.training), self.config, self.state.steps)
         self.finished = self.finished and not tick.last_step
-        self.bar.update(int(1000 * self.kimg) - self.bar.n)
+        self.output.rewind(int(1000 * self.kimg))
         if self.log is not None:
             with writing(self.folder):
                 self.log.rewind(self.kimg)
@@ -211,45 +195,48 @@ class Run:
 
     # ---- What a tick leaves behind: only in the first process ------------------------------------------------
 
-    def due(self, tick: Tick) -> Due:
-        """What is to be done at this tick. A validation and the end of the run save as well."""
-        config = self.config
-        validate = bool(config.eval_kimg) and (tick.last_step or self._passed(config.eval_kimg))
-        save = validate or self.finished or self._passed(config.snapshot_kimg)
-        return Due(validate, save, grid=self.finished or self._passed(config.grid_kimg))
+    def save(self, tick: Tick) -> None:
+        """Write ``state.pt``, with what is still to be done at this tick: a killed run does it when it is resumed."""
+        self.state.tick = asdict(tick) | {"notes": list(self.notes)}
+        with writing(self.folder):
+            save_state(self.state, self.folder)
 
-    def _passed(self, interval: float) -> bool:
-        return crossed(self.tick_kimg, self.kimg, interval)
+    def unfinished(self) -> Tick | None:
+        """The tick that was saved and never logged, because the process before was killed meanwhile."""
+        if self.log is None or self.state.tick is None:
+            return None
+        record = dict(self.state.tick)
+        notes = record.pop("notes")
+        if any(row.get("step") == record["row"]["step"] for row in read_stats(self.folder)[-1:]):
+            return None
+        self.notes = notes
+        return Tick(**record)
 
-    def validate(self, snapshot: Snapshot) -> dict[str, float]:
-        """Validation metrics; the checkpoint folder ``best`` is replaced when they are better than before.
-
-        Without the feature extractor there are none, and a warning says so, once.
-        """
+    @contextmanager
+    def noting(self, what: str) -> Iterator[None]:
+        """A failure in the block is a note in the log, and not the end of the run: the state is safe."""
         try:
-            result = validation.validate(
-                snapshot.generator, self.training, self.held_out, self.config.eval_samples, EVAL_SEED
-            )
+            yield
         except MetricsUnavailableError as error:
-            warnings.warn(f"The run is not validated, and has no best state: {error}", RuntimeWarning, stacklevel=2)
-            return {}
-        metrics = dict(result.metrics)
-        if metrics["fd_lite1"] < self.state.best:
-            self.state.best = metrics["fd_lite1"]
-            extra = {validation.FILE: json_bytes(result.to_json())}
-            networks = snapshot.generator, snapshot.discriminator
-            checkpoint.save(self.folder / BEST, *networks, self.info() | metrics, extra=extra)
-        return metrics
+            text = f"The run is not validated, and has no best state: {error}"
+            if text not in self.said:  # once: it stays as it is
+                self.note(text)
+            self.said.add(text)
+        except Exception as error:  # whatever a measurement raises: a full disk, no memory, a number that is none
+            self.note(f"{what} at {self.kimg:.2f} kimg failed ({_reason(error)}); training goes on.")
+            self.output.write(traceback.format_exc().rstrip())
+            if self.device.type == "cuda":
+                torch.cuda.empty_cache()
 
     @cached_property
     def fingerprint(self) -> dict[str, Any]:
         """Of the training posters, by which a checkpoint knows them again."""
         return fingerprint(self.training, self.state.generator.config.genres)
 
-    def save(self, snapshot: Snapshot) -> None:
-        """Write the checkpoint folder ``latest`` and ``state.pt``."""
-        checkpoint.save(self.folder / LATEST, snapshot.generator, snapshot.discriminator, self.info())
-        save_state(self.state, self.folder)
+    def note(self, text: str) -> None:
+        """Print a sentence, and log it with the tick's row."""
+        self.notes.append(text)
+        self.output.say(text)
 
     def info(self) -> dict[str, Any]:
         """What a checkpoint records of its training."""
@@ -262,43 +249,81 @@ class Run:
             "updates": self.state.steps,
             "hours": round(self.state.seconds / 3600, 3),
             "train": asdict(self.config),
-        }
+        } | self.provenance
 
     def write_row(self, row: dict[str, Any]) -> None:
-        """Log a tick, with what the guard rails had to say since the last one."""
-        assert self.log is not None  # the first process has one
-        self.bar.set_postfix(D=f"{row['loss_d']:.3f}", G=f"{row['loss_g']:.3f}", acc=f"{row['accuracy_d']:.2f}")
-        self.log.row(row, self.note)
-        self.note = ""
+        """Log a tick, with what was noted since the last one; of numbers only those that are finite."""
+        if self.log is None:
+            return
+        finite = {name: value for name, value in row.items() if math.isfinite(value)}
+        with writing(self.folder):
+            self.log.row(finite, " ".join(self.notes))
+        self.output.status(finite)
+        self.notes = []
 
 
-def draw_grid(generator: Generator) -> Image:
-    """The same 64 seeds, always, as an RGB picture."""
-    device = next(generator.parameters()).device
-    with torch.no_grad():
-        return image_grid(to_uint8(generator(latents(GRID_SEEDS, generator.config, device))), 8)
+def _reason(error: Exception) -> str:
+    """What went wrong, on one line."""
+    text = str(error).strip().partition("\n")[0].rstrip(".")
+    if isinstance(error, PosterLensError):
+        return text
+    if isinstance(error, OSError) and error.strerror:
+        return error.strerror
+    return f"{type(error).__name__}: {text}" if text else type(error).__name__
 
 
 @contextmanager
 def started(plan: Plan, posters: tuple[PosterSet, PosterSet], world: World) -> Iterator[Run]:
-    """A run from its first or its last saved state on; ``posters`` are those to train on and those held out."""
+    """A run from its first or its last saved state on; ``posters`` are those to train on and those held out.
+
+    No other process writes to its folder meanwhile.
+    """
     plan.check_world(world)
-    state = _prepare(plan, posters[0], world)
-    with writing(plan.folder):
-        log = RunLog(plan.folder, kimg(state, plan.config)) if world.first else None
-    with log or nullcontext():
-        yield Run(plan, state, posters, world, log)
+    with ExitStack() as stack:
+        with world.first_alone() as first:
+            if first:
+                stack.enter_context(in_use(plan.folder))
+                plan.check()  # again: another run may have ended here meanwhile
+        state, options, before = _prepare(plan, posters[0], world)
+        log = None
+        if world.first:
+            with writing(plan.folder):
+                log = RunLog(plan.folder, kimg(state, plan.config))
+        stack.enter_context(log or nullcontext())
+        run = Run(plan, state, posters, world, log)
+        stack.enter_context(run.output)
+        run.provenance = {key: options[key] for key in PROVENANCE}
+        run.output.say(_opening(run, options, before))
+        try:
+            yield run
+        except TrainingError as error:
+            run.output.write(str(error))
+            raise
 
 
-def _prepare(plan: Plan, training: PosterSet, world: World) -> State:
-    """The first state, or the last one saved, and a folder that is ready for it."""
-    model, config, device = plan.model, plan.config, torch.device(plan.device)
-    options = describe(model, config, training, plan.start)
+def _opening(run: Run, options: dict[str, Any], before: dict[str, Any]) -> str:
+    """What is begun, or gone on with and what is otherwise than before."""
+    verb = f"Resumed at {run.kimg:.2f} kimg" if before else "Begun"
+    other = f" with {', '.join(changes(before, options))}" if before and changes(before, options) else ""
+    posters = f"{len(run.training)} posters to train on, {len(run.held_out)} held out"
+    return f"{verb}{other}: {posters}; {options['hardware']}."
+
+
+def _prepare(plan: Plan, training: PosterSet, world: World) -> tuple[State, dict[str, Any], dict[str, Any]]:
+    """The first state, or the last one saved, and a folder that is ready for it; its options now, and before."""
+    model, config, device = plan.model, plan.config, own_device(plan.device)
+    options = describe(model, config, training, plan.start, plan.origin)
+    options["hardware"] = hardware(device, world.size)
+    before: dict[str, Any] = {}
     state = new_state(model, config, device, plan.start)
     if state.critic is not None and model.genres:
         state.critic.balance.copy_(class_weights(torch.from_numpy(training.genre_labels(model.genres))))
     if plan.resume:
-        options["start"] = check_unchanged(plan.folder, options).get("start")
+        before = check_unchanged(plan.folder, options)
+        kept = {key: before[key] for key in ("start", "preset", "command") if key in before}
+        options |= {"start": None} | kept
+        source = before.get("source", options["source"])
+        options["source"] = source | {"path": options["source"]["path"] or source["path"]}
         load_state(state, plan.folder, device)
     if world.size > 1 and config.batch // world.size < SMALL_BATCH:
         for network in (state.generator, state.discriminator):
@@ -306,11 +331,10 @@ def _prepare(plan: Plan, training: PosterSet, world: World) -> State:
     if world.first:
         with writing(plan.folder):
             _write_options(plan.folder, options)
-    return state
+    return state, options, before
 
 
 def _write_options(folder: Path, options: dict[str, Any]) -> None:
-    folder.mkdir(parents=True, exist_ok=True)
     for stale in folder.glob(".state.pt.*"):  # left by a run that was killed while it wrote
         stale.unlink()
-    write_json(folder / "options.json", options)
+    write_json(folder / FILE, options)

@@ -16,7 +16,6 @@ from torch import nn
 
 from gan import ModelConfig, PosterSet, TrainConfig, TrainingError, load, load_posters
 from gan.training import distributed as several
-from gan.training import loop
 from gan.training.distributed import World, joined, synchronised
 from gan.training.loop import train
 from gan.training.runs.folder import read_stats
@@ -132,7 +131,10 @@ def four_steps(given: Path, results: Path) -> None:
             synchronised(state.generator), synchronised(state.discriminator)
             rows = world.rows(config.batch)
             part = None if labels is None else labels[rows]
-            metrics = [world.mean(step(state, real[rows], part, config, world)) for _ in range(4)]
+            metrics = []
+            for _ in range(4):
+                found = step(state, real[rows], part, config, world)
+                metrics.append({name: world.mean(value) for name, value in found.items()})
             weights = [state.generator.state_dict(), state.discriminator.state_dict(), state.ema.state_dict()]
             torch.save((metrics, weights, state.averages), results / f"{number}-{world.rank}.pt")
 
@@ -165,7 +167,9 @@ def test_two_processes_are_one_with_the_doubled_batch(posters: PosterSet, tiny: 
         results = [torch.load(tmp_path / f"{number}-{rank}.pt") for rank in range(2)]
         for metrics, shared, averages in results:
             for mine, theirs in zip(metrics, alone, strict=True):
-                assert torch.allclose(mine[[0, 1, 3, 4]], theirs[[0, 1, 3, 4]], atol=1e-4)
+                assert mine.keys() == theirs.keys()
+                for name in mine.keys() - {"accuracy_d"}:
+                    assert torch.allclose(mine[name], theirs[name], atol=1e-4, rtol=1e-3), name
             for mine, theirs in zip(shared, weights, strict=True):
                 for key, value in theirs.items():
                     # Adam divides by the gradient's own size: where that is nothing but rounding, so is its direction.
@@ -189,14 +193,16 @@ def torchrun(data: Path, run: Path, *options: str, **settings: str) -> subproces
 def test_the_same_command_under_torchrun_is_the_same_run(
     poster_folder: Path, posters: PosterSet, tiny: ModelConfig, tmp_path: Path
 ) -> None:
-    process = torchrun(poster_folder, tmp_path / "run", "--kimg=0.04", "--tick-kimg=0.02", "--lecam=0.3", "--quiet")
+    process = torchrun(poster_folder, tmp_path / "run", "--kimg=0.04", "--tick-kimg=0.02", "--lecam=0.3")
     try:
         out, err = process.communicate(timeout=240)
     finally:
         process.kill()
     assert process.returncode == 0, err
-    assert len([line for line in out.splitlines() if line.startswith("37 posters to train on")]) == 1
-    assert len([line for line in out.splitlines() if line.startswith("10 steps in")]) == 1
+    begun, *ticks, ended = out.splitlines()  # of the first process alone
+    assert begun.startswith("Begun: 37 posters to train on, 3 held out; 2 threads of ")
+    assert [line.split()[:2] for line in ticks] == [["kimg", "0.02"], ["kimg", "0.04"]]
+    assert ended.startswith("10 steps in")
 
     config = TrainConfig(kimg=0.04, batch=4, tick_kimg=0.02, lecam=0.3, eval_kimg=0)
     state = train(posters, Plan(tmp_path / "alone", tiny, config, progress=False))
@@ -214,7 +220,7 @@ def test_the_same_command_under_torchrun_is_the_same_run(
 
 def train_on(data: Path, run: Path) -> None:
     """In each process: a run without end, which notices after half a minute that another process is lost."""
-    loop.joined = lambda device: joined(device, timedelta(seconds=30))
+    several.PATIENCE = timedelta(seconds=30)
     posters = load_posters(data, 8, progress=False)
     config = config_of(1_000_000, tick_kimg=0.02, snapshot_kimg=0.02, grid_kimg=1000)
     try:
@@ -263,8 +269,7 @@ def test_a_process_that_never_comes_is_a_lost_one(monkeypatch: pytest.MonkeyPatc
 
 
 def test_other_errors_are_not_hidden(monkeypatch: pytest.MonkeyPatch) -> None:
-    monkeypatch.setattr(dist, "init_process_group", lambda *_, **__: None)
-    monkeypatch.setattr(dist, "get_rank", lambda: 0)
+    monkeypatch.setattr(several, "_meet", lambda *_: World(0, 2))
     monkeypatch.setenv("WORLD_SIZE", "2")
     with pytest.raises(RuntimeError, match="shapes"), joined(torch.device("cpu")):
         raise RuntimeError("shapes cannot be multiplied")

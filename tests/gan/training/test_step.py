@@ -15,11 +15,11 @@ from gan.training import step as steps
 from gan.training import tutorial
 from gan.training.batches import drop_labels
 from gan.training.losses import LECAM_DECAY
-from gan.training.randomness import BatchRandom
+from gan.training.randomness import LATENTS, BatchRandom, seeded
 from gan.training.schedule import ema_weight, noise_seed, schedule
 from gan.training.state import RECALIBRATION_SEED, State, new_state, recalibrate, update_ema
 from gan.training.step import STEP_METRICS, frozen, set_learning_rates, step
-from tests.gan.short_runs import Pyramid, config_of, equal, noise_of_step, weights
+from tests.gan.short_runs import Pyramid, config_of, equal, noise_of_step, numbers, weights
 
 GENRES = ("Comedy", "Drama", "Horror")
 
@@ -47,9 +47,10 @@ def test_the_preset_dcgan_is_the_textbook_dcgan_bit_for_bit(
 
     for number in range(5):
         with torch.random.fork_rng(devices=[]):
-            torch.manual_seed(number)  # so the tutorial's torch.randn is the noise of this step
+            seeded(torch.default_generator, number, LATENTS)  # so the tutorial's torch.randn is the noise of this step
             textbook_losses = next(textbook_steps)[:2]
-        assert step(state, real, None, config).tolist()[:2] == textbook_losses
+        metrics = step(state, real, None, config)
+        assert [metrics["loss_d"].item(), metrics["loss_g"].item()] == textbook_losses
 
     for mine, textbook in ((state.generator, net_g), (state.discriminator, net_d)):
         assert equal(mine.state_dict(), textbook.state_dict())
@@ -67,8 +68,8 @@ def test_a_seed_decides_the_noise_too(tiny: ModelConfig, real: Tensor) -> None:
 def test_a_step_leaves_both_networks_ready_for_the_next(tiny: ModelConfig, real: Tensor) -> None:
     state = new_state(tiny, config_of(1))
     metrics = step(state, real[:4], None, config_of(1))
-    assert metrics.shape == (5,)
-    assert not metrics.requires_grad
+    assert set(metrics) <= set(STEP_METRICS)
+    assert not any(value.requires_grad or value.shape for value in metrics.values())
     assert all(p.requires_grad for net in (state.generator, state.discriminator) for p in net.parameters())
     assert state.steps == 1
 
@@ -82,8 +83,8 @@ def test_a_discriminator_that_is_too_good_is_not_updated(
     before = weights(state)
     metrics = step(state, real[:4], None, config)
     after = weights(state)
-    assert metrics[2] > 0.01  # the accuracy
-    assert bool(metrics[3]) is skipped
+    assert metrics["accuracy_d"] > 0.01
+    assert bool(metrics["skipped_d"]) is skipped
     moved = [
         not torch.equal(before["discriminator"][key], value)
         for key, value in after["discriminator"].items()
@@ -97,7 +98,7 @@ def test_label_smoothing_reaches_the_loss(tiny: ModelConfig, real: Tensor) -> No
     losses = []
     for label in (1.0, 0.5):
         config = config_of(1, real_label=label)
-        losses.append(step(new_state(tiny, config), real[:4], None, config)[0].item())
+        losses.append(step(new_state(tiny, config), real[:4], None, config)["loss_d"].item())
     logit = new_state(tiny, config_of(1)).discriminator.logit(real[:4])
     assert losses[1] - losses[0] == pytest.approx(0.5 * logit.mean().item(), rel=1e-3)
 
@@ -186,7 +187,10 @@ def test_the_gradient_penalty_is_due_every_few_steps_and_weighted_so(tiny: Model
         fake = torch.rand(4, 3, 8, 8) * 2 - 1
         logits = [state.discriminator.logit(images) for images in (real[:4], fake)]
         seen = steps.Seen(real[:4], fake, None, *logits)
-        penalty = steps.regularisation(state, seen, config, steps.ALONE)
+        terms = steps.Terms()
+        steps.regularise(terms, state, seen, config, steps.ALONE)
+        assert list(terms) == (["r1", "r2"] if expected else [])
+        penalty = terms.total if expected else torch.zeros(())
         gradients = 0.0
         for images in (real[:4], fake):
             for picture in images:  # one by one: a D without BatchNorm looks at each alone
@@ -243,7 +247,8 @@ def test_a_relativistic_step_is_its_formulas(tiny: ModelConfig, real: Tensor) ->
     model, config = replace(tiny, norm_d=False), config_of(1, loss="relativistic", lr_d=1e-2)
     state = new_state(model, config)
     old = copy.deepcopy(state)
-    loss_d, loss_g, accuracy, *_ = step(state, real[:4], None, config).tolist()
+    metrics = numbers(step(state, real[:4], None, config))
+    loss_d, loss_g, accuracy = (metrics[name] for name in ("loss_d", "loss_g", "accuracy_d"))
     with torch.no_grad():
         fake = old.generator(noise_of_step(4, model, 0))
         up, down = old.discriminator.logit(real[:4]), old.discriminator.logit(fake)
@@ -414,7 +419,7 @@ def test_steps_seeds_and_restores_all_name_other_noise(tiny: ModelConfig) -> Non
 
 def test_figures_have_names(tiny: ModelConfig, real: Tensor) -> None:
     state = new_state(tiny, config_of(1))
-    metrics = dict(zip(STEP_METRICS, step(state, real[:4], None, config_of(1)).tolist(), strict=True))
+    metrics = numbers(step(state, real[:4], None, config_of(1)))
     fake = new_state(tiny, config_of(1)).generator(noise_of_step(4, tiny, 0))
     d = Discriminator(tiny)
     d.load_state_dict(new_state(tiny, config_of(1)).discriminator.state_dict())
