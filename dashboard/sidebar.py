@@ -7,12 +7,14 @@ st.button("Seed 7", on_click=sidebar.show_seed, args=(7,))
 from __future__ import annotations
 
 import random
+from dataclasses import replace
 from typing import TYPE_CHECKING
 
 import streamlit as st
 
 from dashboard import ui
-from dashboard.cached import networks
+from dashboard.cached import networks, originals
+from dashboard.settings import settings
 from dashboard.subject import Noise, Selection, Subject, Uploaded, digest_of
 
 if TYPE_CHECKING:
@@ -43,6 +45,7 @@ def choose() -> Selection:
         if subject is not None:
             ui.picture(subject.pixels, subject.caption)
             ui.verdict(subject.logit, subject.probability)
+            _show_whole(subject)
             _explain_verdict(subject)
     return Selection(unconditioned, checkpoint, subject)
 
@@ -52,14 +55,17 @@ def request_genres(genres: list[str]) -> None:
     st.session_state["genres"] = genres
 
 
-def noise_of(subject: Subject) -> Noise:
-    """The noise for pages about the generator; that of the seed box, with a note, for a real poster."""
+def noise_of(subject: Subject, where: str = "on the Latent page") -> Noise:
+    """The noise for pages about the generator; that of the seed box, with a note, for a real poster.
+
+    ``where`` one can look for the noise that comes nearest to it, as seen from the page.
+    """
     if subject.noise is not None:
         return subject.noise
     seed = int(st.session_state.get("seed", 0))
     st.info(
         f"A real poster has no latent, so this page shows the generated poster of seed {seed}. "
-        "*Find this poster* on the Latent page looks for the noise that comes nearest to it."
+        f"*Find this poster* {where} looks for the noise that comes nearest to it."
     )
     return Noise.of_seed(seed, subject.checkpoint.config)
 
@@ -192,7 +198,11 @@ def _from_folder(checkpoint: gan.Checkpoint, posters: gan.PosterSet) -> Subject:
     if found is not None and found.origin != TRAINING:
         seen = "not of its training" if found.other else ""
     caption = " · ".join(filter(None, [name, genres, seen]))
-    return _subject(checkpoint, POSTER, name, caption, posters.tensor([index]))
+    subject = _subject(checkpoint, POSTER, name, caption, posters.tensor([index]))
+    source = settings().posters
+    if source is None or posters.fit != "crop":
+        return subject
+    return replace(subject, whole=originals.of_poster(source, name, checkpoint.config.size))
 
 
 def _from_upload(checkpoint: gan.Checkpoint) -> Subject | None:
@@ -204,12 +214,25 @@ def _from_upload(checkpoint: gan.Checkpoint) -> Subject | None:
     if file is None:
         st.info("Drop a poster here. It stays on this machine and is not part of the link.")
         return None
+    fit = checkpoint.dataset_options()[0]
     try:
-        image = gan.read_poster(file.getvalue(), checkpoint.config.size, checkpoint.dataset_options()[0])
+        image = gan.read_poster(file.getvalue(), checkpoint.config.size, fit)
+        whole = originals.of_upload(file.getvalue(), checkpoint.config.size) if fit == "crop" else None
     except gan.ImageError as error:
         st.error(str(error).replace("the picture", file.name))
         return None
-    return _subject(checkpoint, UPLOAD, file.name, file.name, image)
+    return replace(_subject(checkpoint, UPLOAD, file.name, file.name, image), whole=whole)
+
+
+def _show_whole(subject: Subject) -> None:
+    """The poster that was cut to the networks' shape, with a frame around what they see."""
+    if subject.whole is not None:
+        from xai.render import png
+
+        height, width = subject.checkpoint.config.size
+        shape = "a square" if height == width else f"{width} × {height}"
+        st.caption(f"Cut to {shape}, as in training: the networks see {subject.whole.share:.0%} of the poster.")
+        st.image(png(subject.whole.pixels), "the whole poster; inside the frame, what they see", width=130)
 
 
 def _subject(

@@ -43,12 +43,20 @@ class Noise:
 
 
 @dataclass(frozen=True, eq=False)
+class Whole:
+    """A whole poster. pixels : uint8 RGB (h, w, 3), with a frame around the part that is seen. share : of its area."""
+
+    pixels: Any
+    share: float
+
+
+@dataclass(frozen=True, eq=False)
 class Subject:
     """The chosen poster and the networks that look at it.
 
     kind : Seed, Poster, Upload or Found. name : file name or seed. caption : the name, and what else is known of it.
     image : (1, 3, H, W) in [-1, 1]. key : SHA-256 of its pixels. noise : where it was generated.
-    logit, probability : D's verdict, None without a discriminator.
+    logit, probability : D's verdict, None without a discriminator. whole : the poster that it was cut from, if it was.
     """
 
     checkpoint: gan.Checkpoint
@@ -60,6 +68,7 @@ class Subject:
     noise: Noise | None
     logit: float | None
     probability: float | None
+    whole: Whole | None = None
 
     @property
     def pixels(self) -> Any:

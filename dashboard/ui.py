@@ -124,8 +124,8 @@ def progress(slot: Any, text: str) -> Progress:
         if fraction < 1 and passed - last < INTERVAL:
             return
         last = passed
-        predictable = passed > PATIENCE and fraction > 0.02
-        bar.progress(fraction, f"{text}: about {duration(passed / fraction - passed)} left" if predictable else text)
+        left = f", about {duration(passed / fraction - passed)} left" if passed > PATIENCE and fraction > 0.02 else ""
+        bar.progress(fraction, f"{text}: {passed:.0f} s{left}")
 
     return report
 

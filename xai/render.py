@@ -8,7 +8,7 @@ from __future__ import annotations
 import base64
 import io
 import math
-from collections.abc import Collection, Mapping
+from collections.abc import Collection, Mapping, Sequence
 from dataclasses import dataclass
 from typing import TypeVar
 
@@ -19,6 +19,7 @@ from PIL import Image
 Float = TypeVar("Float", np.float32, np.float64)
 Pixels = NDArray[np.uint8]
 MOST_CELL = 96  # pixels across a cell of a sprite sheet: a sheet of large ones is more than a browser bears
+FRAME = 2  # pixels
 BLUE, RED = np.array([0.13, 0.36, 0.75]), np.array([0.80, 0.10, 0.14])
 BLUE_HEX, RED_HEX, PALE_HEX = "#215cbf", "#cc1a24", "#f4f4f4"  # the same, and zero between them, for charts
 ORANGE_HEX, NAVY_HEX, GREEN_HEX, GREY_HEX = "#c2410c", "#1d4ed8", "#15803d", "#888888"  # of series without a sign
@@ -100,6 +101,16 @@ def shrink(cells: Pixels, most: int = MOST_CELL) -> Pixels:
         return cells
     size = (most, height * most // width)
     return np.stack([np.asarray(Image.fromarray(cell).resize(size, Image.Resampling.LANCZOS)) for cell in cells])
+
+
+def frame(picture: Pixels, box: Sequence[int]) -> Pixels:
+    """A picture (H, W, 3) pale and grey outside ``box`` (left, top, right, bottom), with a black frame in it."""
+    left, top, right, bottom = box
+    pale = _bytes(0.6 + 0.4 * np.repeat((picture / 255) @ LUMINANCE_WEIGHTS, 3).reshape(*picture.shape))
+    pale[top:bottom, left:right] = 0
+    inside = np.s_[top + FRAME : bottom - FRAME, left + FRAME : right - FRAME]
+    pale[inside] = picture[inside]
+    return pale
 
 
 @dataclass(frozen=True, eq=False)

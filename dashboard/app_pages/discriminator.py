@@ -42,7 +42,8 @@ def show_alike(real: bool) -> None:
     """The six candidates most like this poster to the chosen layer."""
     numbers, images = networks.candidates(checkpoint, real)
     mine = similarity.layer_features(checkpoint.need_discriminator(), subject.image, layer.name)
-    alike = similarity.nearest(networks.features(checkpoint, real, layer.name), mine, 6)
+    itself = similarity.copies(images, subject.image)
+    alike = similarity.nearest(networks.features(checkpoint, real, layer.name), mine, 6, itself)
     kind, show = ("poster", sidebar.show_poster) if real else ("seed", sidebar.show_seed)
     sheet = sprite(gan.to_uint8(images[alike.indices]), columns=6)
     found = zip(alike.indices, alike.similarity, strict=True)

@@ -14,7 +14,7 @@ from xai.render import grey, limit
 
 subject = require("generator")
 checkpoint = subject.checkpoint
-noise = sidebar.noise_of(subject)
+noise = sidebar.noise_of(subject, "below")
 
 place = st.container()  # the sweeps take some seconds: the poster first, then everything else
 with place:

@@ -23,7 +23,7 @@ def show_inversion(subject: Subject) -> None:
     """Look for the noise from which the generator draws what is nearest to this poster."""
     wanted = st.button("Look for its noise", key="invert")
     if not wanted and not latents.has_inversion(subject):
-        st.caption("It takes about ten seconds at 64 × 64 pixels, and can be cancelled.")
+        st.caption("It can be cancelled; a bar says how long it has taken, and how long it will.")
         return
     slot, cancel = st.empty(), st.empty()
     if not latents.has_inversion(subject):

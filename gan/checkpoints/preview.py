@@ -15,8 +15,6 @@ from pathlib import Path
 
 from PIL import Image, PngImagePlugin
 
-from gan.files import write_file
-
 FILE = "posters.png"
 SEEDS = range(12)
 COLUMNS = 6
@@ -57,6 +55,7 @@ def write(folder: str | Path) -> None:
     from gan.checkpoints.conditioning import condition
     from gan.checkpoints.folder import load
     from gan.data.images import image_grid, to_uint8
+    from gan.files import write_file
     from gan.networks.dcgan import latents
 
     checkpoint = load(folder)

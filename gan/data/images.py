@@ -175,6 +175,15 @@ def fit_image(image: Image.Image, size: Size, fit: Fit = "crop") -> Image.Image:
     raise ValueError(f"fit must be one of {FITS}, not {fit!r}")
 
 
+def crop_box(picture: tuple[int, int], size: Size) -> tuple[float, float, float, float]:
+    """The part of a picture of these (width, height) that the fit "crop" keeps: left, top, right, bottom in pixels."""
+    height, width = height_width(size)
+    across, down = picture
+    scale = min(across / width, down / height)
+    left, top = (across - scale * width) / 2, (down - scale * height) / 2
+    return left, top, across - left, down - top
+
+
 def _padded(image: Image.Image, width: int, height: int) -> Image.Image:
     if min(width / image.width, height / image.height) * min(image.size) < 0.5:  # Pillow would make a side of 0
         image = image.resize((max(1, min(image.width, width)), max(1, min(image.height, height))))

@@ -8,6 +8,7 @@ from typing import Any
 
 from streamlit.testing.v1 import AppTest
 
+from dashboard.components.sprite_grid import PLACE
 from dashboard.subject import SELECTION, Selection, Subject
 
 OpenApp = Callable[..., AppTest]
@@ -42,3 +43,11 @@ def charts(app: AppTest) -> dict[str, dict[str, Any]]:
     """Plotly's specification of each chart, by its title."""
     specs = [json.loads(chart.proto.spec) for chart in app.get("plotly_chart")]
     return {spec["layout"]["title"]["text"]: spec for spec in specs}
+
+
+def unfolded(texts: dict[str, Any]) -> list[str]:
+    """Texts of a sheet, as the browser reads them."""
+    if "list" in texts:
+        return list(texts["list"])
+    rows = [iter(row.split(" ")) for row in texts["values"].split("\n")]
+    return ["".join(part if part != PLACE else next(row) for part in texts["pattern"]) for row in rows]

@@ -11,17 +11,8 @@ from hypothesis import given
 from hypothesis import strategies as st
 
 from dashboard.components import media, sprite_grid
-from tests.dashboard.reading import OpenApp
+from tests.dashboard.reading import OpenApp, unfolded
 from xai.render import sprite
-
-
-def unfolded(texts: dict[str, Any]) -> list[str]:
-    """As the browser does it."""
-    if "list" in texts:
-        return list(texts["list"])
-    rows = [iter(row.split(" ")) for row in texts["values"].split("\n")]
-    return ["".join(part if part != sprite_grid.PLACE else next(row) for part in texts["pattern"]) for row in rows]
-
 
 NUMBERS = st.lists(st.tuples(st.integers(-999, 999), st.floats(-9, 9)), min_size=1, max_size=20)
 

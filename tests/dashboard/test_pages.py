@@ -20,7 +20,7 @@ import gan
 import xai
 from dashboard.pages import PAGES
 from gan.data.synthetic import draw_poster
-from tests.dashboard.reading import OpenApp, captions, headings, metrics, subject_of, texts
+from tests.dashboard.reading import OpenApp, captions, headings, metrics, subject_of, texts, unfolded
 from xai.generator.filter_study import filters_table
 from xai.generator.filter_table import FilterTable
 
@@ -397,6 +397,24 @@ def test_posters_that_look_alike_are_found_when_asked_for(open_app: OpenApp, pos
     assert "most similar of 40" in texts(app)
 
 
+@pytest.mark.parametrize("source", ["Seed", "Poster"])
+def test_posters_that_look_alike_do_not_begin_with_the_poster_itself(
+    open_app: OpenApp, poster_folder: Path, source: str
+) -> None:
+    among = {"Seed": "generated", "Poster": "real posters"}[source]
+    query = {"source": source, "seed": "3", "poster": "3", "among": among}
+    app = open_app("discriminator", query, "--posters", str(poster_folder))
+    app.session_state["alike"] = True
+    app.run()
+    assert not app.exception
+    sheets = [json.loads(grid.proto.json) for grid in app.get("bidi_component") if grid.proto.json]
+    found = unfolded(next(sheet["labels"] for sheet in sheets if sheet["title"] == "posters that look alike"))
+    assert len(found) == 6
+    kind = {"Seed": "seed", "Poster": "poster"}[source]
+    assert all(label.startswith(f"{kind} ") for label in found)
+    assert not [label for label in found if label.startswith(f"{kind} 3,")]
+
+
 def test_pruning_shows_what_goes_and_what_it_saves(open_app: OpenApp) -> None:
     app = open_app("prune", {"percent": "40"})
     assert not app.exception
@@ -545,3 +563,16 @@ def test_a_link_with_a_threshold_brings_the_same_generator_back(
     app = open_app("prune", query, "--checkpoints", str(folder))
     assert app.slider(key="threshold").value == float(query["threshold"])
     assert pruned_count(app) == int((table.effect < float(query["threshold"])).sum())
+
+
+def test_a_poster_that_is_cut_says_so_and_a_whole_one_does_not(open_app: OpenApp, tmp_path: Path) -> None:
+    for folder, size in (("cut", (32, 48)), ("whole", (32, 32))):
+        (tmp_path / folder).mkdir()
+        for index in range(3):
+            Image.new("RGB", size, (90, index, 0)).save(tmp_path / folder / f"{index}.png")
+    cut = open_app("discriminator", {"source": "Poster"}, "--posters", str(tmp_path / "cut"))
+    assert "Cut to a square, as in training: the networks see 67% of the poster." in texts(cut)
+    assert "the whole poster; inside the frame, what they see" in captions(cut)
+    whole = open_app("discriminator", {"source": "Poster"}, "--posters", str(tmp_path / "whole"))
+    assert not whole.exception
+    assert "Cut to" not in texts(whole)

@@ -149,7 +149,7 @@ def test_an_uploaded_posters_noise_is_found_and_goes_to_the_other_pages(page: Pa
     look.click()
     expect(main.get_by_text("Improving four starts side by side")).to_be_visible()
     main.get_by_role("button", name="Cancel").dispatch_event("click")  # a click that waits may come after the search
-    expect(main.get_by_text("It takes about ten seconds")).to_be_visible()
+    expect(main.get_by_text("It can be cancelled")).to_be_visible()
     expect(main.get_by_text("the nearest that it can draw")).to_have_count(0)
     look.click()
     expect(main.get_by_text("the nearest that it can draw")).to_be_visible()

@@ -270,3 +270,12 @@ def test_large_cells_are_shrunk_to_96_pixels_across_and_small_ones_stay() -> Non
 def test_charts_have_the_colours_of_the_maps() -> None:
     for colour, name in ((render.BLUE, render.BLUE_HEX), (render.RED, render.RED_HEX)):
         assert name == "#" + bytes(np.round(colour * 255).astype(np.uint8)).hex()
+
+
+def test_a_frame_leaves_what_is_inside_and_fades_what_is_outside() -> None:
+    whole = picture(30, 20)
+    made = render.frame(whole, (0, 5, 20, 25))
+    assert np.array_equal(made[7:23, 2:18], whole[7:23, 2:18])
+    assert (made[5:7] == 0).all()
+    assert (made[:5] >= 152).all()  # pale
+    assert (made[:5] == made[:5, :, :1]).all()  # and grey

@@ -9,6 +9,7 @@ A layer compares pictures by the mean responses of its units: what is in a pictu
 
 from __future__ import annotations
 
+from collections.abc import Sequence
 from dataclasses import dataclass
 
 import torch
@@ -41,8 +42,14 @@ def layer_features(network: nn.Module, images: Tensor, layer: str) -> Tensor:
     return torch.cat(responses)
 
 
-def nearest(features: Tensor, query: Tensor, count: int) -> Alike:
-    """The ``count`` rows of ``features`` (N, C) most like ``query`` (1, C).
+def copies(candidates: Tensor, image: Tensor) -> list[int]:
+    """Those of the candidates (N, 3, H, W) in [-1, 1] that are the picture (1, 3, H, W) itself, to a grey level."""
+    off = (candidates - image).abs().flatten(1).mean(1)
+    return (off < 1 / 127.5).nonzero().flatten().tolist()
+
+
+def nearest(features: Tensor, query: Tensor, count: int, without: Sequence[int] = ()) -> Alike:
+    """The ``count`` rows of ``features`` (N, C) most like ``query`` (1, C), ``without`` some.
 
     Cosine similarity of the units' deviations from their mean over the N candidates, each unit in units of
     its own spread, so that a unit that is always strong does not rule.
@@ -57,5 +64,6 @@ def nearest(features: Tensor, query: Tensor, count: int) -> Alike:
     mean, spread = features.mean(0), features.std(0).clamp_min(1e-6)
     standard = nn.functional.normalize((features - mean) / spread)
     cosine = standard @ nn.functional.normalize((query - mean) / spread)[0]
-    best = cosine.topk(min(count, len(features)))
+    cosine[list(without)] = -torch.inf
+    best = cosine.topk(min(count, len(features) - len(set(without))))
     return Alike(best.indices.tolist(), best.values.tolist())

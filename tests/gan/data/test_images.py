@@ -17,6 +17,7 @@ from hypothesis.extra.numpy import arrays
 from PIL import Image, ImageFile, ImageOps
 
 from gan import ImageError, fit_image, from_uint8, image_grid, open_image, read_poster, to_uint8
+from gan.data import images
 from gan.data.images import grid_size
 
 RED, BLUE = (255, 0, 0), (0, 0, 255)
@@ -294,3 +295,12 @@ def test_a_device_and_a_pipe_are_refused_and_not_waited_for(tmp_path: Path) -> N
     for path in (tmp_path / "pipe.png", "/dev/zero"):
         with pytest.raises(ImageError, match="is not a file"):
             read_poster(path)
+
+
+@pytest.mark.parametrize(("picture", "size"), [((20, 30), 8), ((30, 20), (8, 4)), ((7, 7), 8), ((64, 96), (96, 64))])
+def test_the_crop_box_is_what_the_crop_keeps(picture: tuple[int, int], size: int | tuple[int, int]) -> None:
+    image = Image.fromarray(np.random.default_rng(0).integers(0, 255, (*picture[::-1], 3), np.uint8))
+    height, width = images.height_width(size)
+    box = images.crop_box(picture, size)
+    kept = image.resize((width, height), Image.Resampling.LANCZOS, box=box)
+    assert np.array_equal(np.asarray(kept), np.asarray(images.fit_image(image, size)))
