@@ -54,7 +54,7 @@ def report(study: Study) -> str:
         *table(study.standings(), study.area(), study.seconds),
         "",
         "*beyond*: rank minus that of the control with the best rank, case by case; **bold** where the whole interval "
-        f"is above 0. Seconds on {settings['threads']} thread{'s' * (settings['threads'] > 1)}"
+        f"is above 0. Processor seconds on {settings['threads']} thread{'s' * (settings['threads'] > 1)}"
         + ("; KernelSHAP uses LIME's masked posters again." if both else "."),
     ]
     lines += ["", "### At each detail", "", *table_of_details(study.standings())]
