@@ -36,6 +36,7 @@ def grown(start: Checkpoint, model: ModelConfig) -> tuple[Generator, Discriminat
     Raises CheckpointError or TrainingError as :func:`check_start` does.
     """
     check_start(start, model)
+    model = begun_with(start, model)
     generator, discriminator = copy.deepcopy(start.need_both())
     if model.norm_d:
         _as_trained(discriminator)
@@ -51,6 +52,13 @@ def grown(start: Checkpoint, model: ModelConfig) -> tuple[Generator, Discriminat
     return generator, discriminator
 
 
+def begun_with(start: Checkpoint, model: ModelConfig) -> ModelConfig:
+    """``model`` with what it takes over from the checkpoint: channels of G that are others than D's, and biases."""
+    old, added = start.config, len(model.channels) - len(start.config.channels)
+    own = (*model.channels[:added], *old.generator_channels) if old.generator_channels and added >= 0 else ()
+    return replace(model, generator_channels=own, biased=old.biased)
+
+
 def check_start(start: Checkpoint, model: ModelConfig) -> None:
     """Raise where networks of ``model`` cannot begin with this checkpoint's; nothing is built.
 
@@ -59,7 +67,7 @@ def check_start(start: Checkpoint, model: ModelConfig) -> None:
     CheckpointError
         If a network is missing.
     TrainingError
-        If one was pruned, ``model`` is smaller, its channels do not hold the old ones or a new
+        If genres are built in, ``model`` is smaller, its channels do not hold the old ones or a new
         layer has fewer than 6, the latent dimensions or the genres differ, or D would get a BatchNorm.
     """
     old, new, name = start.config, model, start.name
@@ -68,14 +76,16 @@ def check_start(start: Checkpoint, model: ModelConfig) -> None:
     if added < 0 or new.channels[added:] != old.channels:
         raise TrainingError(
             f"{name} has channels {old.channels} from the picture to the noise; a network with {new.channels} does not "
-            f"hold them. Another --width or --max-width does."
+            f"hold them. {_fitting(old, added)}"
         )
     if min(new.channels[:added], default=6) < 6:
         raise TrainingError("A new layer needs at least 6 channels to pass the picture on.")
     if old.latent != new.latent:
         raise TrainingError(f"{name} has {old.latent} latent dimensions, not {new.latent}.")
-    if old.conditioned or old.generator_channels:
-        raise TrainingError(f"{name} was pruned, or has genres built in; start from the whole networks.")
+    if old.conditioned:
+        raise TrainingError(f"{name} has genres built in; start from the whole networks.")
+    if old.biased and added:
+        raise TrainingError(f"{name} has biases, which a larger network cannot take over; start one of its own size.")
     if old.genres and (old.genres, old.embedding) != (new.genres, new.embedding):
         raise TrainingError(
             f"{name} has the genres {', '.join(old.genres)}; a network with others cannot start from it."
@@ -84,18 +94,33 @@ def check_start(start: Checkpoint, model: ModelConfig) -> None:
         raise TrainingError(f"{name} has a D without BatchNorm, and cannot get one.")
 
 
+def _fitting(old: ModelConfig, added: int) -> str:
+    """What to ask for instead, where there is something."""
+    if added < 0:
+        return "Another --preset does."
+    if old.width % 2**added:
+        return "Another --width or --max-width does."
+    return f"--width {old.width // 2**added} --max-width {max(old.channels)} does."
+
+
 def _steps_between(old: ModelConfig, new: ModelConfig) -> Iterator[ModelConfig]:
     """The configurations on the way, an octave at a time."""
     resolution = old.resolution
     while resolution < new.resolution:
         resolution *= 2
-        width = new.channels[(new.resolution // resolution).bit_length() - 1]
-        yield replace(old, resolution=resolution, width=width, max_width=new.max_width)
+        skipped = (new.resolution // resolution).bit_length() - 1
+        yield replace(
+            old,
+            resolution=resolution,
+            width=new.channels[skipped],
+            max_width=new.max_width,
+            generator_channels=new.generator_channels[skipped:],
+        )
 
 
 def _as_trained(discriminator: Discriminator) -> None:
     """Undo the logit shift that was fitted in eval mode: in training each batch has its own BatchNorm statistics."""
-    if discriminator.config.calibrated and discriminator.config.norm_d:
+    if discriminator.config.calibrated and discriminator.config.norm_d and not discriminator.config.biased:
         discriminator.last.bias = None
         discriminator.config = replace(discriminator.config, calibrated=False)
 

@@ -122,7 +122,7 @@ def test_a_start_whose_channels_were_capped_is_held_by_networks_with_the_same_ca
     where = ["--data", poster_folder, "--from", tmp_path / "capped", "--out", tmp_path / "run"]
     larger = [*TINY, "--resolution=32", "--width=6", "--kimg=0.004", *SHORT]
     assert script("train").main([str(a) for a in (*where, *larger)]) == 2
-    assert one_sentence(capsys).endswith("Another --width or --max-width does.")
+    assert one_sentence(capsys).endswith("--width 6 --max-width 16 does.")
     assert script("train").main([str(a) for a in (*where, *larger, "--max-width=16")]) == 0
     assert load(tmp_path / "run/latest").config.channels == (6, 12, 16)
 

@@ -22,7 +22,7 @@ from gan.networks.config import ModelConfig
 from gan.training.config import TrainConfig
 from gan.training.cuda_graph import check_graph
 from gan.training.distributed import World
-from gan.training.growing import check_start
+from gan.training.growing import begun_with, check_start
 from gan.training.runs.folder import check_folder
 from gan.training.runs.options import Origin, check_settings, check_unchanged, describe
 
@@ -32,7 +32,7 @@ class Plan:
     """What a run is to be.
 
     folder : where everything is written.
-    model, config : the networks, and how they are trained.
+    model, config : the networks, and how they are trained; what a start has of its own is taken over into ``model``.
     device : where, a torch device or its name.
     resume : whether to go on from the state in the folder.
     start : a checkpoint whose networks the run begins with (gan.training.growing), or None.
@@ -50,6 +50,10 @@ class Plan:
     graph: bool = False
     progress: bool = True
     origin: Origin = field(default_factory=Origin)
+
+    def __post_init__(self) -> None:
+        if self.start is not None:
+            object.__setattr__(self, "model", begun_with(self.start, self.model))
 
     def check(self) -> None:
         """Check all that does not depend on the posters; nothing is written.

@@ -249,7 +249,7 @@ def test_the_seed_names_the_new_weights_and_the_global_random_state_is_left_alon
 @pytest.mark.parametrize(
     ("model", "sentence"),
     [
-        (replace(ENLARGED, width=16), "Another --width or --max-width does"),
+        (replace(ENLARGED, width=16), "--width 12 --max-width 24 does"),
         (ModelConfig(8, 8, 12), "does not hold them"),
         (replace(ENLARGED, latent=9), "small has 8 latent dimensions, not 9"),
         (ModelConfig(64, 8, 3), "A new layer needs at least 6 channels"),
@@ -273,10 +273,37 @@ def test_half_a_checkpoint_is_no_start(start: Checkpoint) -> None:
             grown(replace(start, **{missing: None}), SMALL)
 
 
-def test_pruned_and_conditioned_networks_are_no_start(start: Checkpoint) -> None:
-    for change in ({"generator_channels": (5,)}, {"conditioned": True}):
-        with pytest.raises(TrainingError, match="was pruned, or has genres built in; start from the whole networks"):
-            grown(replace(start, config=replace(SMALL, **change)), SMALL)
+def test_conditioned_networks_are_no_start(start: Checkpoint) -> None:
+    with pytest.raises(TrainingError, match="small has genres built in; start from the whole networks"):
+        grown(replace(start, config=replace(SMALL, conditioned=True)), SMALL)
+
+
+@pytest.mark.parametrize("model", [SMALL, ENLARGED, replace(ENLARGED, norm_d=False), replace(SMALL, aspect="2:3")])
+def test_a_generator_of_other_channels_than_d_keeps_them(exact: None, model: ModelConfig) -> None:
+    unequal = checkpoint_of(replace(SMALL, generator_channels=(7,)))
+    generator, discriminator = grown(unequal, model)
+    z = z_of(SMALL)
+    if model.size == SMALL.size:
+        assert torch.equal(generator.eval()(z), unequal.generator(z))
+        assert torch.equal(discriminator.eval()(generator(z)), unequal.discriminator(unequal.generator(z)))
+    elif model.aspect == SMALL.aspect:
+        drawn, enlarged = (
+            before_tanh(generator.eval(), z),
+            interpolate(before_tanh(unequal.generator, z), scale_factor=2, mode="bilinear"),
+        )
+        inside = (..., slice(1, -1), slice(1, -1))  # enlarging is not exact at the border
+        torch.testing.assert_close(drawn[inside], enlarged[inside], atol=1e-4, rtol=1e-4)
+    assert generator.config.generator_channels[-1] == 7
+    assert Discriminator(generator.config).state_dict().keys() == discriminator.state_dict().keys()
+
+
+def test_biases_of_another_program_are_kept_at_the_same_size_only() -> None:
+    biased = checkpoint_of(replace(SMALL, biased=True))
+    generator, discriminator = grown(biased, SMALL)
+    assert torch.equal(generator.eval()(z_of(SMALL)), biased.generator(z_of(SMALL)))
+    assert torch.equal(discriminator.eval()(generator(z_of(SMALL))), biased.discriminator(generator(z_of(SMALL))))
+    with pytest.raises(TrainingError, match="small has biases, which a larger network cannot take over"):
+        grown(biased, ENLARGED)
 
 
 def test_other_genres_and_a_batchnorm_that_is_gone_are_refused(start: Checkpoint) -> None:
