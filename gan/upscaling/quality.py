@@ -24,6 +24,7 @@ from tqdm import tqdm
 from gan.data.images import from_uint8, to_uint8
 from gan.data.posters import PosterSet, evenly_spaced
 from gan.errors import MetricsUnavailableError
+from gan.evaluation.estimates import mean_t
 from gan.evaluation.features import poster_features
 from gan.upscaling.network import Upscaler
 from gan.upscaling.resampling import FACTOR, lanczos, resample
@@ -61,7 +62,7 @@ def measure(upscaler: Upscaler, posters: PosterSet, progress: bool = True) -> li
             row |= _feature_distance(truth, pictures)
             if name == "network":
                 gains = scores["network"] - scores["lanczos"]
-                error = 1.96 * gains.std(ddof=1) / len(gains) ** 0.5 if len(gains) > 1 else math.nan
+                error = mean_t(gains).half
                 row |= {"gain": gains.mean(), "gain_error": error, "worse": (gains < 0).mean()}
             rows.append({key: value.item() if isinstance(value, np.generic) else value for key, value in row.items()})
     return rows

@@ -20,6 +20,7 @@ import torch
 from numpy.typing import NDArray
 from torch import Tensor
 
+from gan.evaluation.estimates import mean_t
 from gan.networks.dcgan import Generator, latents
 from gan.progress import Progress
 from xai.errors import ExplanationError
@@ -192,11 +193,11 @@ def measure_effects(
         step = MOVE * torch.from_numpy(direction.vector).to(z)[None, :, None, None]
         ends = sample_statistics(generator, torch.cat([z + step, z - step]), score).double()
         change = (ends[: len(z)] - ends[len(z) :]) / unit
-        mean, error = change.mean(0), change.std(0) / len(z) ** 0.5
+        estimates = [mean_t(one.numpy()) for one in change.T]
         found.append(
             {
-                name: StatisticChange(float(m), float(m - 1.96 * e), float(m + 1.96 * e))
-                for name, m, e in zip(picture_statistics.names(score), mean, error, strict=True)
+                name: StatisticChange(one.value, one.low, one.high)
+                for name, one in zip(picture_statistics.names(score), estimates, strict=True)
             }
         )
         report(number / len(directions))

@@ -22,6 +22,7 @@ from numpy.typing import NDArray
 from torch import Tensor
 
 from gan.data.images import to_uint8
+from gan.evaluation.estimates import t_quantile
 from gan.networks.dcgan import Generator
 from gan.progress import Progress
 from xai.errors import ExplanationError
@@ -37,7 +38,6 @@ Conditional = Callable[[Tensor, Tensor], Tensor]
 Floats = NDArray[np.float64]
 
 STRENGTHS = (0.0, 0.25, 0.5, 0.75, 1.0)
-NORMAL_95 = 1.96  # standard errors to either end of a 95 % interval
 
 
 # ---- one poster ----------------------------------------------------------------------------------------
@@ -129,6 +129,7 @@ class GenreEffects:
     statistics, statistics_error : (G, T), mean change of each statistic, and its standard error.
     spread : (T,), standard deviation of each statistic over posters without a condition: how much the latent alone
         changes it.
+    posters : N, at least 2.
     """
 
     genres: tuple[str, ...]
@@ -138,11 +139,12 @@ class GenreEffects:
     statistics: Floats
     statistics_error: Floats
     spread: Floats
+    posters: int
 
     @property
     def rms_margin(self) -> Floats:
         """(G,), half the width of the 95 % interval of ``rms``."""
-        return NORMAL_95 * self.rms_error
+        return t_quantile(self.posters - 1) * self.rms_error
 
     @property
     def standardised(self) -> Floats:
@@ -152,7 +154,7 @@ class GenreEffects:
     @property
     def uncertain(self) -> NDArray[np.bool_]:
         """(G, T), whether the 95 % interval of a statistic's change holds 0, one statistic at a time."""
-        return np.asarray(~(np.abs(self.statistics) > NORMAL_95 * self.statistics_error))
+        return np.asarray(~(np.abs(self.statistics) > t_quantile(self.posters - 1) * self.statistics_error))
 
 
 @torch.no_grad()
@@ -194,7 +196,7 @@ def genre_effects(
     moved, moved_error = _mean(torch.cat(changes))
     spread: Floats = torch.cat(usual).double().std(0).numpy()
     names = tuple(generator.config.genres[place] for place in places)
-    return GenreEffects(names, picture_statistics.names(score), rms, rms_error, moved, moved_error, spread)
+    return GenreEffects(names, picture_statistics.names(score), rms, rms_error, moved, moved_error, spread, len(z))
 
 
 def _conditional(generator: Generator) -> Conditional:

@@ -31,7 +31,8 @@ VERDICTS: tuple[Verdict, ...] = get_args(Verdict)  # the best first
 
 RULE = (
     "Do not trust: an essential check (marked *) fails, or two others do. "
-    "Trust: no check fails, at most one is in doubt, and every essential one was measured. Otherwise: caution. "
+    "Trust: no check fails, every essential check of faithfulness is passed, every essential one was measured, and at "
+    "most one other is in doubt. Otherwise: caution. "
     "A map that is the same everywhere is not judged, and one that claims nothing about the score gets no verdict."
 )
 SHOWS = {"gradient": "shows a gradient, not a reason", "response": "shows a response, not a reason"}
@@ -69,8 +70,8 @@ class Trust:
         failed, silent, doubtful = (self._at(level) for level in ("fail", "silent", "doubt"))
         if any(check.essential for check in failed) or len(failed) > 1:
             return "do not trust"
-        unmeasured = any(check.essential for check in silent)
-        return "trust" if not failed and not unmeasured and len(doubtful) <= 1 else "caution"
+        unmeasured, unproven = any(check.essential for check in silent), any(check.is_evidence for check in doubtful)
+        return "caution" if failed or unmeasured or unproven or len(doubtful) > 1 else "trust"
 
     @property
     def resolution(self) -> tuple[int, int] | None:

@@ -3,6 +3,7 @@ from __future__ import annotations
 import numpy as np
 import pytest
 import torch
+from scipy.stats import t
 from torch import Tensor
 
 import gan
@@ -146,10 +147,10 @@ def test_effects_need_two_posters() -> None:
 
 def test_a_change_is_uncertain_where_its_interval_holds_zero() -> None:
     found = genre_effects(built(), gan.latents(range(8), built().config))
-    low, high = (found.statistics + sign * 1.96 * found.statistics_error for sign in (-1, 1))
+    low, high = (found.statistics + sign * t.ppf(0.975, found.posters - 1) * found.statistics_error for sign in (-1, 1))
     assert (found.uncertain == ((low <= 0) & (high >= 0))).all()
     assert found.uncertain.any()
     assert not found.uncertain.all()
-    assert found.rms_margin == pytest.approx(1.96 * found.rms_error)
+    assert found.rms_margin == pytest.approx(t.ppf(0.975, found.posters - 1) * found.rms_error)
     moving = found.spread > 1e-9
     assert found.standardised[:, moving] == pytest.approx(found.statistics[:, moving] / found.spread[moving])

@@ -60,6 +60,13 @@ def test_the_verdict_follows_the_rule(values: list[float], essential: bool, verd
     assert Trust(results, 0.0).verdict == verdict
 
 
+def test_a_map_is_trusted_on_evidence_not_for_want_of_a_failure() -> None:
+    kinds = [("faithfulness", "caution"), ("robustness", "trust")]
+    for category, verdict in kinds:
+        check = Check("key", category, "Title", "", lambda subject, progress: DOUBT, 0.8, 0.4, essential=True)
+        assert Trust((CheckResult(check, DOUBT),), 0.0).verdict == verdict
+
+
 def test_exact_shares_are_trusted_and_chance_is_not() -> None:
     _, score, image = affine_score()
     good = xai.attribution("deeplift", score)
