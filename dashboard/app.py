@@ -12,10 +12,11 @@ from dashboard import links, sidebar, ui
 from dashboard.cached import networks
 from dashboard.pages import PAGES
 from dashboard.panels import posters
-from dashboard.settings import settings
+from dashboard.settings import HOUSE, settings
 from dashboard.subject import hand_over
+from dashboard.text import plain
 
-st.set_page_config("PosterLens", ":material/frame_inspect:", layout="wide")
+st.set_page_config("PosterLens", HOUSE / "dashboard/icon.png", layout="wide")  # a named icon would be fetched
 page = st.navigation(
     [
         st.Page(
@@ -37,8 +38,9 @@ selection = sidebar.choose()
 hand_over(selection)
 if selection.subject is None and not networks.checkpoint_names():
     st.info(
-        f"There is no checkpoint in {settings().checkpoints}. Train one with scripts/train.py, or name a folder: "
-        "streamlit run dashboard/app.py -- --checkpoints DIR",
+        f"There is no checkpoint in {plain(settings().checkpoints)}. Train one with scripts/train.py, or name a "
+        "folder: streamlit run dashboard/app.py -- --checkpoints DIR",
         icon=":material/info:",
     )
-page.run()
+with ui.error_boundary("This page"):
+    page.run()

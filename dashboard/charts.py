@@ -12,6 +12,7 @@ from typing import Any
 import plotly.graph_objects as go
 import streamlit as st
 
+from dashboard.text import plain_label
 from xai.render import BLUE_HEX, PALE_HEX, RED_HEX
 
 MARGIN = {"l": 10, "r": 10, "t": 40, "b": 10}
@@ -23,7 +24,7 @@ def show(
 ) -> None:
     """Draw a figure; ``on_pick`` is called with the number of the point that was clicked."""
     layout = {"height": 320} | layout
-    figure.update_layout(title={"text": title, "font": {"size": 14}}, margin=MARGIN, **layout)
+    figure.update_layout(title={"text": plain_label(title), "font": {"size": 14}}, margin=MARGIN, **layout)
     if on_pick is None:
         st.plotly_chart(figure, key=key, config={"displayModeBar": False})
         return
@@ -38,7 +39,9 @@ def show(
 
 def bars(values: Any, names: Sequence[str], margins: Any = None, colour: Any = RED_HEX) -> go.Figure:
     """Horizontal bars from the top down; ``margins`` are Plotly's for their intervals."""
-    figure = go.Figure(go.Bar(x=values, y=names, orientation="h", marker_color=colour, error_x=margins))
+    figure = go.Figure(
+        go.Bar(x=values, y=[plain_label(name) for name in names], orientation="h", marker_color=colour, error_x=margins)
+    )
     figure.update_yaxes(autorange="reversed")
     return figure
 
@@ -57,9 +60,10 @@ def show_signed(
 
 def matrix(values: Any, names: Sequence[str], texts: Any) -> go.Figure:
     """Values from -1 to 1 between pairs of ``names``, each cell with its text."""
+    labels = [plain_label(name) for name in names]
     figure = go.Figure(
         go.Heatmap(
-            z=values, x=names, y=names, text=texts, texttemplate="%{text}", textfont={"size": 12}, zmin=-1, zmax=1,
+            z=values, x=labels, y=labels, text=texts, texttemplate="%{text}", textfont={"size": 12}, zmin=-1, zmax=1,
             colorscale=[[0, BLUE_HEX], [0.5, PALE_HEX], [1, RED_HEX]], showscale=False, hoverinfo="x+y+text",
         )
     )  # fmt: skip

@@ -16,6 +16,7 @@ from dashboard import ui
 from dashboard.cached import networks, originals
 from dashboard.settings import settings
 from dashboard.subject import Noise, Selection, Subject, Uploaded, digest_of
+from dashboard.text import plain
 
 if TYPE_CHECKING:
     from torch import Tensor
@@ -41,7 +42,7 @@ def choose() -> Selection:
                 checkpoint = _choose_genres(unconditioned) if unconditioned.config.genres else unconditioned
                 subject = _choose_poster(checkpoint)
         except gan.PosterLensError as error:
-            st.error(str(error))
+            st.error(plain(error))
         if subject is not None:
             ui.picture(subject.pixels, subject.caption)
             ui.verdict(subject.logit, subject.probability)
@@ -89,7 +90,7 @@ def uploaded_references(checkpoint: gan.Checkpoint) -> Uploaded | None:
         try:
             images.append(gan.read_poster(file.getvalue(), checkpoint.config.size, checkpoint.dataset_options()[0]))
         except gan.ImageError as error:
-            st.error(str(error).replace("the picture", file.name))
+            st.error(plain(str(error).replace("the picture", file.name)))
     if not images:
         return None
     together = torch.cat(images)
@@ -137,7 +138,7 @@ def _choose_genres(checkpoint: gan.Checkpoint) -> gan.Checkpoint:
     )  # fmt: skip
     genres = tuple(genre for genre in known if genre in requested)  # in one order, for one answer
     adherence = networks.genre_adherence(checkpoint)
-    measured = [f"{genre} {adherence[genre]:.0%}" for genre in genres if genre in adherence]
+    measured = [f"{plain(genre)} {adherence[genre]:.0%}" for genre in genres if genre in adherence]
     if measured:
         st.caption(f"Genre adherence, 100% being as far as real posters of the genre: {', '.join(measured)}.")
     return networks.conditioned(checkpoint, genres)
@@ -150,7 +151,7 @@ def _explain_verdict(subject: Subject) -> None:
     checkpoint = subject.checkpoint
     requested = " and ".join(checkpoint.info.get("requested_genres", ()))
     if requested:
-        st.caption(f"D was asked: is this a real poster of the genre {requested}?")
+        st.caption(f"D was asked: is this a real poster of the genre {plain(requested)}?")
     if checkpoint.config.calibrated:
         st.caption("At a logit of 0 a poster is as likely real as generated.")
     else:
@@ -219,7 +220,7 @@ def _from_upload(checkpoint: gan.Checkpoint) -> Subject | None:
         image = gan.read_poster(file.getvalue(), checkpoint.config.size, fit)
         whole = originals.of_upload(file.getvalue(), checkpoint.config.size) if fit == "crop" else None
     except gan.ImageError as error:
-        st.error(str(error).replace("the picture", file.name))
+        st.error(plain(str(error).replace("the picture", file.name)))
         return None
     return replace(_subject(checkpoint, UPLOAD, file.name, file.name, image), whole=whole)
 

@@ -15,6 +15,7 @@ from typing import TYPE_CHECKING, Any
 import streamlit as st
 
 from dashboard.components.sprite_grid import sprite_grid
+from dashboard.text import plain
 from gan.progress import Progress
 
 if TYPE_CHECKING:
@@ -41,13 +42,14 @@ def head(page: Page) -> None:
     st.caption(page.question)
 
 
-def picture(pixels: Any, caption: str | None = None, width: Any = "stretch") -> None:
-    """A small picture (H, W, 3), enlarged without smoothing."""
+def picture(pixels: Any, caption: str | None = None, alt: str = "the poster") -> None:
+    """A small picture (H, W, 3), enlarged without smoothing; ``alt`` names it where no ``caption`` does."""
     from xai.render import enlarge, png
 
     # Streamlit would make a JPEG of it, which blurs pixels into each other.
     large = enlarge(pixels, max(1, PICTURE_SIDE // pixels.shape[0]))
-    st.image(png(large), caption, width=width, output_format="PNG")
+    shown = None if caption is None else plain(caption)
+    st.image(png(large), shown, width="stretch", output_format="PNG", alt=alt if caption is None else caption)
 
 
 def verdict(logit: float | None, probability: float | None) -> None:
@@ -89,12 +91,12 @@ def error_boundary(what: str, slot: Any = None) -> Iterator[None]:
     except PosterLensError as error:
         if slot is not None:
             slot.empty()
-        st.warning(str(error), icon=":material/error:")
-    except (RuntimeError, ValueError, TypeError, ArithmeticError, LookupError, AssertionError, OSError) as error:
+        st.warning(plain(error), icon=":material/error:")
+    except Exception as error:  # what ends or repeats a run of the page is none: it passes
         if slot is not None:
             slot.empty()
         LOG.exception("%s failed", what)
-        st.error(f"{what} failed ({type(error).__name__}). The other parts of this page still work.")
+        st.error(f"{plain(what)} failed ({type(error).__name__}). The other parts of this page still work.")
 
 
 @contextmanager

@@ -8,6 +8,7 @@ from dashboard.cached import networks
 from dashboard.pages import PAGES
 from dashboard.panels import posters, quality
 from dashboard.subject import selected, unconditioned
+from dashboard.text import plain
 from gan.upscaling.network import LABEL
 
 ENLARGED_FROM = 64  # pixels across; what the upscaler was trained for
@@ -22,8 +23,8 @@ upscaler = networks.upscaler_folder()
 able = subject if checkpoint.config.resolution == ENLARGED_FROM else None
 if upscaler and able and st.toggle("The chosen poster, enlarged 4 times", key="enlarged", bind="query-params"):
     with ui.error_boundary("Enlarging"), st.container(key="smooth"):
-        plain, invented = networks.enlarged(upscaler, able)
-        shown = ((plain, "by Lanczos: nothing is added"), (invented, LABEL))
+        smooth, invented = networks.enlarged(upscaler, able)
+        shown = ((smooth, "by Lanczos: nothing is added"), (invented, LABEL))
         for column, (picture, caption) in zip(st.columns(2), shown, strict=True):
             with column:
                 ui.picture(gan.to_uint8(picture)[0], caption)
@@ -36,7 +37,7 @@ for page in PAGES.values():
 st.subheader("What is loaded")
 info, config = checkpoint.info, checkpoint.config
 columns = st.columns(4)
-columns[0].metric("Checkpoint", checkpoint.name)
+columns[0].metric("Checkpoint", plain(checkpoint.name))
 columns[1].metric("Pictures, width × height", f"{config.size[1]} × {config.size[0]}")
 columns[2].metric("Posters shown in training", ui.posters_shown(info["kimg"]) if "kimg" in info else "unknown")
 if "kimg" in info and info["kimg"] < info.get("train", {}).get("kimg", 0) - 0.5:
@@ -44,7 +45,9 @@ if "kimg" in info and info["kimg"] < info.get("train", {}).get("kimg", 0) - 0.5:
     columns[2].caption(f"of {whole} in the whole run: these weights had the lowest fd_lite1.")
 columns[3].metric("Genres it can be asked for", len(unconditioned().config.genres) or "none")
 if "start" in info:
-    st.caption(f"Its training began with the weights of {info['start']}; what those had been shown is not counted.")
+    st.caption(
+        f"Its training began with the weights of {plain(info['start'])}; what those had been shown is not counted."
+    )
 found = networks.checkpoint_posters(checkpoint)
 if networks.posters_wait(config.size):
     st.caption("The real posters are not read at this size yet: there is a button in the sidebar.")

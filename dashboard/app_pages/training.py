@@ -6,6 +6,7 @@ from dashboard import ui
 from dashboard.cached import networks
 from dashboard.panels import training
 from dashboard.subject import selected
+from dashboard.text import plain
 
 ALONE = "no other run"
 
@@ -33,7 +34,7 @@ def show() -> None:
     for column, run in zip(st.columns(len(read), gap="large"), read, strict=True):
         with column, ui.error_boundary(f"Reading {run.name}"):
             if len(read) > 1:
-                st.subheader(run.name)
+                st.subheader(plain(run.name))
             training.show_state(run)
             training.show_grids(run)
             training.show_notes(run)

@@ -13,6 +13,7 @@ import gan
 from dashboard import sidebar, ui
 from dashboard.cached import latents
 from dashboard.components.sprite_grid import sprite_grid
+from dashboard.text import plain
 from xai.latents.paths import norm_of
 from xai.render import sprite
 
@@ -60,9 +61,9 @@ def _show_changes(direction: Direction) -> None:
     """What the direction changes, in a sentence and as a table."""
     label = "No statistic changes enough to label it. "
     if direction.label:
-        label = f"It changes **{ui.words(direction.label)}**. "
+        label = f"It changes **{plain(ui.words(direction.label))}**. "
     r2 = "" if direction.r2 is None else f"Held-out R² {direction.r2:.2f}. "
-    side = [f"{ui.words(name)} {change.value:+.1f}" for name, change in direction.side_effects().items()]
+    side = [f"{plain(ui.words(name))} {change.value:+.1f}" for name, change in direction.side_effects().items()]
     st.markdown(f"{label}{r2}Side effects: {', '.join(side) or 'none'}.")
     effects = sorted((direction.effects or {}).items(), key=lambda pair: -abs(pair[1].value))
     st.dataframe(

@@ -65,8 +65,9 @@ def show_verdict(table: FilterTable | None, layer: str, unit: int) -> None:
     if table is None or layer not in table.layer:
         return
     row = table.find(layer, unit)
-    name = row["verdict"]
-    st.markdown(f":{COLOURS[name]}-badge[{name}] {MEANINGS[name]} Confidence {row['confidence']:.0%}.", help=RULE)
+    verdict = row["verdict"]
+    badge = f":{COLOURS[verdict]}-badge[{verdict}]"
+    st.markdown(f"{badge} {MEANINGS[verdict]} Confidence {row['confidence']:.0%}.", help=RULE)
     st.caption(
         f"Over {table.latents} posters: without it the picture changes by {row['effect']:.1f} grey levels, D's logit "
         f"by {row['logit_change']:+.3f} ({row['logit_low']:+.3f} to {row['logit_high']:+.3f}). It is active "

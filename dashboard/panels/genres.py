@@ -13,6 +13,7 @@ from dashboard import charts, sidebar, ui
 from dashboard.cached import latents, networks
 from dashboard.components.sprite_grid import sprite_grid
 from dashboard.subject import unconditioned
+from dashboard.text import plain
 from xai.render import shrink, sprite
 
 if TYPE_CHECKING:
@@ -66,10 +67,11 @@ def _show_adherence(checkpoint: gan.Checkpoint) -> None:
     adherence = networks.genre_adherence(checkpoint)
     if adherence:
         most = sorted(adherence, key=lambda genre: adherence[genre], reverse=True)
+        listed = ", ".join(f"{genre} {adherence[genre]:.0%}" for genre in most)
         st.caption(
             "A change need not be one towards the genre. Genre adherence, how far a request moves posters on average "
             "from real ones of all kinds (0%) to real ones of the genre (100%): "
-            f"{', '.join(f'{genre} {adherence[genre]:.0%}' for genre in most)}. The Start page has its intervals."
+            f"{plain(listed)}. The Start page has its intervals."
         )
 
 

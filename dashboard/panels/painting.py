@@ -13,6 +13,7 @@ import streamlit as st
 import gan
 from dashboard import ui
 from dashboard.cached import filters, networks
+from dashboard.text import plain
 from xai.generator.painting import Edit, from_json, to_json
 from xai.render import RED_HEX, data_uri, enlarge
 
@@ -101,7 +102,7 @@ def _show_painted(checkpoint: gan.Checkpoint, noise: Noise, edits: list[Edit]) -
         st.caption(f"D's logit is {float(networks.score(checkpoint)(picture)):+.2f} with the edits.")
     for edit in edits:
         corners = " to ".join(f"({x:.0%}, {y:.0%})" for x, y in (edit.box[:2], edit.box[2:]))
-        st.caption(f"filter {edit.unit} of {edit.layer} {VALUES.get(str(edit.value), edit.value)}, {corners}")
+        st.caption(f"filter {edit.unit} of {plain(edit.layer)} {VALUES.get(str(edit.value), edit.value)}, {corners}")
     if edits:
         st.download_button("Edits as JSON", to_json(edits), "edits.json", "application/json", on_click="ignore")
         st.caption("They stand in the address, and `scripts/paint.py` replays them.")
@@ -113,7 +114,7 @@ def _edits() -> list[Edit]:
     try:
         return from_json(text) if text else []
     except gan.PosterLensError as error:
-        st.warning(str(error))
+        st.warning(plain(error))
         return []
 
 

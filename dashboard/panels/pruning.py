@@ -6,6 +6,7 @@ show_costs(checkpoint, ranking, percent)
 
 from __future__ import annotations
 
+import shlex
 from typing import TYPE_CHECKING, Any
 
 import plotly.graph_objects as go
@@ -15,6 +16,7 @@ import gan
 from dashboard import charts, sidebar, ui
 from dashboard.cached import networks, pruning
 from dashboard.components.sprite_grid import sprite_grid
+from dashboard.text import plain
 from xai.render import GREEN_HEX, GREY_HEX, NAVY_HEX, ORANGE_HEX, sprite
 
 if TYPE_CHECKING:
@@ -143,7 +145,10 @@ def show_study(checkpoint: gan.Checkpoint, ranking: str, percent: int) -> None:
     study = pruning.pruning_study(checkpoint)
     if study is None:
         folder = networks.folder(checkpoint.name)
-        st.info(f"This has not been measured: `python scripts/study_pruning.py --checkpoint {folder} --data POSTERS`")
+        st.info("This has not been measured. To measure it:")
+        st.code(
+            f"python scripts/study_pruning.py --checkpoint {shlex.quote(str(folder))} --data POSTERS", language=None
+        )
         return
     for column, curve in zip(st.columns(2), CURVES, strict=True):
         with column:
@@ -151,7 +156,7 @@ def show_study(checkpoint: gan.Checkpoint, ranking: str, percent: int) -> None:
     if ranking in study.get("unnoticed", {}):
         st.markdown(
             f"Pruned in this order, up to **{study['unnoticed'][ranking]:.0%}** of the filters go unnoticed.",
-            help=study["rule"],
+            help=plain(study["rule"]),
         )  # fmt: skip
     st.caption(
         f"Measured in the features of EfficientNet-Lite1, which had no part in the training: {study['samples']} "
@@ -191,12 +196,12 @@ def show_export(checkpoint: gan.Checkpoint, ranking: str, percent: int) -> None:
     def save() -> None:
         with ui.error_boundary("Saving it"):
             saved = pruning.save_pruned(checkpoint, ranking, percent)
-            st.toast(f"{saved} can now be chosen in the sidebar.", icon=":material/check:")
+            st.toast(f"{plain(saved)} can now be chosen in the sidebar.", icon=":material/check:")
 
     with st.container(horizontal=True):
         st.button(
             "Save as a checkpoint", on_click=save, icon=":material/save:", type="primary",
-            help=f"Saves it as {name} beside the other checkpoints; all pages and scripts read it.",
+            help=f"Saves it as {plain(name)} beside the other checkpoints; all pages and scripts read it.",
         )  # fmt: skip
         st.download_button(
             "Download", lambda: pruning.pruned_archive(checkpoint, ranking, percent), f"{name}.zip", "application/zip",

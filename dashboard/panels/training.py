@@ -16,6 +16,7 @@ import streamlit as st
 import gan
 from dashboard import charts, ui
 from dashboard.cached import networks
+from dashboard.text import plain, plain_label
 from gan.evaluation import validation
 from gan.training.runs.folder import BEST, STATES, read_grids, read_stats
 from gan.training.runs.guard_rails import COLLAPSED
@@ -43,6 +44,7 @@ CURVES = {
 RUN_COLOURS = ((ORANGE_HEX, "#f59e0b", "#7c2d12"), (NAVY_HEX, "#38bdf8", "#1e3a8a"))
 PAIRS = 6
 DEFAULT = "default_run"  # in the session: the run that the page opened with at its last visit
+ALT = "64 generated posters, eight in a row"
 
 
 @dataclass(frozen=True, eq=False)
@@ -73,7 +75,7 @@ def read(name: str, folder: Path) -> Run:
     try:
         floor, samples = _floor(folder)
     except gan.PosterLensError as error:
-        st.warning(str(error), icon=":material/error:")
+        st.warning(plain(error), icon=":material/error:")
     validated = train_options(folder).get("eval_samples", 0)
     return Run(name, read_stats(folder), read_grids(folder), floor, samples, validated, read_progress(folder))
 
@@ -203,7 +205,7 @@ def show_grids(run: Run) -> None:
     if len(times) > 1:
         at = st.select_slider("Thousand posters shown", times, key=key, format_func=captions.__getitem__)
     with st.container(width=660):
-        st.image(run.grids[at].read_bytes(), f"after {captions[at]} thousand posters", width="stretch")
+        st.image(run.grids[at].read_bytes(), f"after {captions[at]} thousand posters", width="stretch", alt=ALT)
 
 
 def _thousands(times: list[float]) -> dict[float, str]:
@@ -272,7 +274,7 @@ def _figure(curves: dict[str, str], read: list[Run]) -> go.Figure:
         for (key, label), colour in zip(curves.items(), colours, strict=False):
             points = [(row["kimg"], row[key]) for row in run.rows if key in row]
             if points:
-                name = " · ".join([run.name] * several + [label] * (len(curves) > 1 or not several))
+                name = " · ".join([plain_label(run.name)] * several + [label] * (len(curves) > 1 or not several))
                 figure.add_scatter(
                     x=[kimg for kimg, _ in points], y=[value for _, value in points], name=name, line_color=colour,
                     mode="lines+markers" if len(points) < 40 else "lines",
@@ -286,9 +288,10 @@ def _figure(curves: dict[str, str], read: list[Run]) -> go.Figure:
 def _mark_notes(figure: go.Figure, run: Run, colour: str) -> None:
     if run.notes:
         figure.add_scatter(
-            x=[kimg for kimg, _ in run.notes], y=[0] * len(run.notes), text=[note for _, note in run.notes],
+            x=[kimg for kimg, _ in run.notes], y=[0] * len(run.notes),
+            text=[plain_label(note) for _, note in run.notes],
             mode="markers", marker={"symbol": "triangle-up", "size": 11, "color": colour}, hoverinfo="text",
-            name=f"guard rails, {run.name}", showlegend=False,
+            name=f"guard rails, {plain_label(run.name)}", showlegend=False,
         )  # fmt: skip
 
 
@@ -297,7 +300,9 @@ def show_closest(name: str, folder: Path) -> None:
     known = _looked_at(folder)
     if known is None or not known[1].closest:
         return
-    part = st.expander(f"Nearest training posters of generated ones: {name}", key=f"closest_{name}", on_change="rerun")
+    part = st.expander(
+        f"Nearest training posters of generated ones: {plain(name)}", key=f"closest_{name}", on_change="rerun"
+    )
     if part.open:
         with part:
             _show_pairs(*known)
@@ -335,4 +340,4 @@ def _show_real(pair: ClosestPair, found: gan.PosterSet | None) -> None:
     if found is not None and pair.poster in found.names:
         ui.picture(gan.to_uint8(found.tensor([found.names.index(pair.poster)]))[0], pair.poster)
     else:
-        st.caption(f"nearest: {pair.poster}")
+        st.caption(f"nearest: {plain(pair.poster)}")

@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import json
+import re
 from collections.abc import Callable
 from typing import Any
 
@@ -10,6 +11,7 @@ from streamlit.testing.v1 import AppTest
 
 from dashboard.components.sprite_grid import PLACE
 from dashboard.subject import SELECTION, Selection, Subject
+from dashboard.text import JOINER
 
 OpenApp = Callable[..., AppTest]
 
@@ -25,13 +27,24 @@ def headings(app: AppTest) -> list[str]:
     return [element.value for element in app.subheader]
 
 
+def shown(markdown: str) -> str:
+    """What stands on the screen for a text that was made plain."""
+    return re.sub(r"\\([!-/:-@\[-`{-~])", r"\1", markdown.replace(JOINER, ""))
+
+
 def texts(app: AppTest) -> str:
-    return " ".join(element.value for kind in (app.markdown, app.caption, app.info, app.warning) for element in kind)
+    return " ".join(
+        shown(element.value) for kind in (app.markdown, app.caption, app.info, app.warning) for element in kind
+    )
+
+
+def errors(app: AppTest) -> list[str]:
+    return [shown(error.value) for error in app.error]
 
 
 def captions(app: AppTest) -> list[str]:
     pictures = [*app.get("image"), *app.get("imgs")]  # the name has changed between versions of Streamlit
-    return [picture.caption for group in pictures for picture in group.proto.imgs]
+    return [shown(picture.caption) for group in pictures for picture in group.proto.imgs]
 
 
 def metrics(app: AppTest) -> dict[str, str]:

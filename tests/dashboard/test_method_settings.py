@@ -6,6 +6,7 @@ from collections.abc import Callable
 
 from streamlit.testing.v1 import AppTest
 
+from tests.dashboard.reading import shown
 from xai import METHODS
 from xai.methods import settings_of
 
@@ -28,7 +29,7 @@ def test_what_methods_share_is_one_control_that_reaches_them_all(open_app: Calla
     assert "lime_samples" in keys(app)
     assert "kernelshap_samples" not in keys(app)
     app.number_input(key="lime_samples").set_value(5).run()  # enough for LIME, too few for KernelSHAP
-    assert [warning.value for warning in app.warning] == ["KernelSHAP: samples must be at least 8, not 5."]
+    assert [shown(warning.value) for warning in app.warning] == ["KernelSHAP: samples must be at least 8, not 5."]
 
 
 def test_links_of_older_versions_still_set_what_they_set(open_app: Callable[..., AppTest]) -> None:

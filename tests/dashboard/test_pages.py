@@ -20,7 +20,7 @@ import gan
 import xai
 from dashboard.pages import PAGES
 from gan.data.synthetic import draw_poster
-from tests.dashboard.reading import OpenApp, captions, headings, metrics, subject_of, texts, unfolded
+from tests.dashboard.reading import OpenApp, captions, errors, headings, metrics, subject_of, texts, unfolded
 from xai.generator.filter_study import filters_table
 from xai.generator.filter_table import FilterTable
 
@@ -71,7 +71,7 @@ def test_a_damaged_checkpoint_is_one_sentence(open_app: OpenApp, page: str, tmp_
     (tmp_path / "broken.pth").write_bytes(b"not a network")
     app = open_app(page, None, "--checkpoints", str(tmp_path))
     assert not app.exception
-    assert [error.value for error in app.error] == ["broken.pth is truncated or is not a PyTorch file."]
+    assert errors(app) == ["broken.pth is truncated or is not a PyTorch file."]
 
 
 def test_a_discriminator_alone_opens_all_pages(open_app: OpenApp, tmp_path: Path, tiny: gan.ModelConfig) -> None:
@@ -84,7 +84,7 @@ def test_a_discriminator_alone_opens_all_pages(open_app: OpenApp, tmp_path: Path
 def test_a_missing_posters_path_is_one_sentence(open_app: OpenApp, tmp_path: Path) -> None:
     app = open_app("compare", None, "--posters", str(tmp_path / "gone"))
     assert not app.exception
-    assert [error.value for error in app.error] == [f"{tmp_path / 'gone'} does not exist."]
+    assert errors(app) == [f"{tmp_path / 'gone'} does not exist."]
 
 
 def test_compare_shows_a_card_for_each_method(open_app: OpenApp) -> None:
@@ -213,7 +213,7 @@ def test_a_picture_of_ones_own_becomes_a_reference(open_app: OpenApp) -> None:
     assert not app.error
     app.file_uploader(key="own_references").upload("bad.png", b"<html>", "image/png").run()
     assert not app.exception
-    assert [error.value for error in app.error] == ["bad.png cannot be read as a picture."]
+    assert errors(app) == ["bad.png cannot be read as a picture."]
 
 
 def test_the_fake_is_traced_back_to_its_noise_and_filters(open_app: OpenApp, poster_folder: Path) -> None:
@@ -294,7 +294,7 @@ def test_a_bad_upload_is_one_sentence(open_app: OpenApp) -> None:
     app = open_app("compare", {"source": "Upload"})
     app.file_uploader(key="upload").upload("poster.png", b"<html>no poster</html>", "image/png").run()
     assert not app.exception
-    assert [error.value for error in app.error] == ["poster.png cannot be read as a picture."]
+    assert errors(app) == ["poster.png cannot be read as a picture."]
 
 
 def test_the_latent_page_begins_with_the_strongest_value(open_app: OpenApp) -> None:
@@ -364,7 +364,7 @@ def test_a_grid_that_is_half_written_or_gone_costs_neither_the_page_nor_the_curv
     app = open_app("training")
     assert not app.exception
     sentence = f"Reading runs/first failed ({error}). The other parts of this page still work."
-    assert [element.value for element in app.error] == [sentence]
+    assert errors(app) == [sentence]
     assert metrics(app)["Updates"] == "10"
     assert len(app.get("plotly_chart")) == 1
 

@@ -63,7 +63,8 @@ def address(request: pytest.FixtureRequest, tmp_path_factory: pytest.TempPathFac
 
 
 @contextmanager
-def started(arguments: list[str], folder: Path) -> Iterator[str]:
+def started(arguments: list[str], folder: Path, place: Path = HOUSE, script: str = "dashboard/app.py") -> Iterator[str]:
+    """The app's address, started in ``place``; its log and its cache are kept in ``folder``."""
     with socket.socket() as probe:
         probe.bind(("127.0.0.1", 0))
         port = int(probe.getsockname()[1])
@@ -76,8 +77,8 @@ def started(arguments: list[str], folder: Path) -> Iterator[str]:
     }
     log = folder / "log"
     with log.open("w") as output:
-        command = ["streamlit", "run", "dashboard/app.py", *arguments]
-        app = subprocess.Popen(command, cwd=HOUSE, env=environment, stdout=output, stderr=subprocess.STDOUT)
+        command = ["streamlit", "run", script, *arguments]
+        app = subprocess.Popen(command, cwd=place, env=environment, stdout=output, stderr=subprocess.STDOUT)
         try:
             wait_for(f"http://127.0.0.1:{port}/_stcore/health", app, log)
             yield f"http://127.0.0.1:{port}"
