@@ -45,6 +45,9 @@ class FatalFetchError(PosterLensError):
     """An error after which nothing else can be fetched either: a refused key, a full disk."""
 
 
-def printable(text: object) -> str:
-    """A name of a file, or another text that is not ours, for a message: what would not print is escaped."""
-    return "".join(letter if letter.isprintable() else letter.encode("unicode_escape").decode() for letter in str(text))
+def printable(text: object, most: int = 300) -> str:
+    """A file's name, or another text that is not ours, for a message: what would not print is escaped, much cut out."""
+    shown = "".join(
+        letter if letter.isprintable() else letter.encode("unicode_escape").decode() for letter in str(text)
+    )
+    return shown if len(shown) <= most else f"{shown[: most // 2]} ... {shown[-most // 4 :]}"

@@ -98,6 +98,8 @@ def same_spelling(lists: Sequence[Genres]) -> list[Genres]:
 
 
 def _clean(text: str) -> str:
+    text = re.sub("[\udc80-\udcff]", lambda byte: bytes([ord(byte[0]) - 0xDC00]).decode("cp1252", "replace"), text)
+    text = text.encode("utf-8", "replace").decode()  # a genre is printed and sent; half a character cannot be
     text = unicodedata.normalize("NFC", text.replace("\r\n", "\n").replace("\r", "\n")).strip()
     return html.unescape(text) if re.search(r"&#?\w+;", text) else text
 
