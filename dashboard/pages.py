@@ -33,7 +33,7 @@ _ALL = (
     ),
     Page(
         "compare", "Compare", "compare",
-        "Which parts of this poster speak for real, which for fake, and can the maps be trusted?",
+        "Which parts of this poster does D's answer come from, and can the maps be trusted?",
     ),
     Page(
         "discriminator", "Discriminator", "policy",

@@ -164,15 +164,16 @@ def choose(title: str, names: Sequence[str], default: str, label: Callable[[str]
     return name
 
 
-def choose_layer(layers: Sequence[Layer], key: str, title: str = "Layer") -> Layer:
-    """A select box of layers. The activation layers carry a star; the second of them is the default."""
+def choose_layer(layers: Sequence[Layer], key: str, title: str = "Layer", default: str | None = None) -> Layer:
+    """A select box of layers. The activation layers carry a star; the second of them is the usual default."""
     by_name = {layer.name: layer for layer in layers}
     starred = [layer.name for layer in layers if layer.kind in ACTIVATIONS]
 
     def label(name: str) -> str:
         return ("★ " if name in starred else "") + by_name[name].label.replace(" x ", " × ")
 
-    return by_name[choose(title, list(by_name), starred[:2][-1], label, key)]
+    usual = default if default in by_name else (starred or list(by_name))[:2][-1]
+    return by_name[choose(title, list(by_name), usual, label, key)]
 
 
 def clamp(key: str, most: float) -> None:

@@ -22,6 +22,7 @@ import xai
 from gan.checkpoints.dataset import add_poster_options, posters_from
 from gan.cli import exit_code, replace_section, split_section
 from gan.files import write_file
+from xai.bench.standing import keep
 from xai.bench.study import Plan, Study, localise
 from xai.bench.tables import report
 
@@ -53,6 +54,9 @@ def parse(arguments: list[str] | None = None) -> argparse.Namespace:
     parser.add_argument("--quick", action="store_true", help="slow methods at bounded cost")
     parser.add_argument("--write", type=Path, metavar="PAGE", help="Markdown file whose marked part is replaced")
     parser.add_argument("--json", type=Path, metavar="FILE", help="every measure, of every case")
+    parser.add_argument(
+        "--keep", action="store_true", help="keep the standings in the checkpoint's folder, for Compare"
+    )
     return parser.parse_args(arguments)
 
 
@@ -80,6 +84,8 @@ def run(chosen: argparse.Namespace) -> None:
     print(text)
     if chosen.json:
         write_file(chosen.json, (json.dumps(study.record()) + "\n").encode())
+    if chosen.keep:
+        keep(study.record(), chosen.checkpoint)
     if chosen.write:
         replace_section(chosen.write, BEGIN, END, f"\n{text}\n")
 

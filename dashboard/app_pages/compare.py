@@ -1,4 +1,4 @@
-"""Compare: which parts of this poster speak for real and which for fake, by several methods, and which to trust."""
+"""Compare: which parts of this poster D's answer comes from, by several methods, and which of them to trust."""
 
 import streamlit as st
 
@@ -14,13 +14,14 @@ if not request.options:
 
 methods = list(request.options)
 order = trust.ranked(methods) if view.by_trust else methods
+bar = st.empty()
 cards = maps.draw_cards(subject, request, order)
 explained = maps.explain(request, cards)
 maps.show_maps(explained, cards, subject.pixels, view)
-if view.check:
-    trust.rank(maps.check(request, explained, cards), order, view.by_trust)
+trusted = maps.check(request, explained, cards, view, bar) if view.check else {}
+trust.rank(trusted, order, view.by_trust)
 
 names = [name for name in comparisons.SECTIONS if name != comparisons.BLAME or subject.noise is not None]
 section = st.segmented_control("More", names, key="more", bind="query-params", label_visibility="collapsed")
 if section:
-    comparisons.SECTIONS[section](request, explained, subject, view)
+    comparisons.SECTIONS[section](comparisons.Shown(request, explained, trusted, subject, view))

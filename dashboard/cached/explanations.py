@@ -8,6 +8,7 @@ A :class:`Question` holds all that an answer depends on, besides the method.
 
 from __future__ import annotations
 
+from collections.abc import Sized
 from dataclasses import dataclass, replace
 from typing import TYPE_CHECKING, Any
 
@@ -23,9 +24,11 @@ if TYPE_CHECKING:
     import gan
     from dashboard.subject import Noise, Uploaded
     from gan.progress import Progress
+    from xai.bench.standing import LocalisationStanding
     from xai.generator.blame import Blame
     from xai.methods.base import Attribution, Explanation
     from xai.methods.references import Reference
+    from xai.networks.score import Meaning
     from xai.trust.verdict import Trust
 
 
@@ -46,7 +49,7 @@ class Question:
     """All that an answer about a poster depends on, besides the method.
 
     image : (1, 3, H, W), and its digest ``image_key``. unit : (layer, index) to explain in place of the logit.
-    reference : a kind, of ``count`` pictures. own : the uploaded ones.
+    reference : a kind, of ``count`` pictures. own : the uploaded ones. seed : of a generated poster.
     """
 
     checkpoint: gan.Checkpoint
@@ -56,6 +59,18 @@ class Question:
     count: int
     unit: tuple[str, int] | None = None
     own: Uploaded | None = None
+    seed: int | None = None
+
+    @property
+    def meaning(self) -> Meaning:
+        """What the score is, and what high and low mean."""
+        meaning: Meaning = networks.score(self.checkpoint, self.unit).meaning
+        return meaning
+
+    @property
+    def score(self) -> float:
+        """The number that is explained."""
+        return float(networks.score(self.checkpoint, self.unit)(self.image))
 
     @property
     def key(self) -> Any:
@@ -106,11 +121,31 @@ def trust(question: Question, name: str, options: dict[str, Any], progress: Prog
     return answer
 
 
+def standing(question: Question, name: str, detail: int) -> LocalisationStanding | None:
+    """How the method stands in the localisation benchmark at this detail; None where that was not measured."""
+    from xai.bench.standing import standing
+
+    checkpoint = question.checkpoint
+    if question.unit is not None:  # evidence was planted for the verdict
+        return None
+    return standing(networks.folder(checkpoint.name), name, detail, checkpoint.digest)
+
+
 def by_reference(
-    question: Question, name: str, options: dict[str, Any], references: list[str]
+    question: Question, name: str, options: dict[str, Any], references: list[str], progress: Progress = silent
 ) -> dict[str, Explanation]:
     """The same method's answers against each of these kinds of reference."""
-    return {kind: explanation(replace(question, reference=kind), name, options, silent) for kind in references}
+    answers = {}
+    for index, kind in enumerate(references):
+        answers[kind] = explanation(
+            replace(question, reference=kind), name, options, part_of(progress, index, references)
+        )
+    return answers
+
+
+def part_of(progress: Progress, index: int, parts: Sized) -> Progress:
+    """The progress of one of equal parts, as the progress of all."""
+    return lambda fraction: progress((index + fraction) / len(parts))
 
 
 def archive(question: Question, name: str, options: dict[str, dict[str, Any]], checked: bool) -> bytes:

@@ -1,11 +1,12 @@
 """What follows the maps on the Compare page: agreement, other baselines, export, and the way back to the noise.
 
-SECTIONS["Agreement"](request, explained, subject, view)
+SECTIONS["Agreement"](Shown(request, explained, trusted, subject, view))
 """
 
 from __future__ import annotations
 
 from collections.abc import Callable
+from dataclasses import dataclass
 from typing import TYPE_CHECKING, Any
 
 import numpy as np
@@ -16,22 +17,41 @@ from dashboard.cached import explanations
 from dashboard.subject import require
 from xai import METHODS, REFERENCES, compare
 from xai.render import enlarge_map, limit, overlay, pool
+from xai.report import words
+from xai.trust.agreement import in_consensus
 
 if TYPE_CHECKING:
     from dashboard.panels.maps import Request, View
     from dashboard.subject import Subject
-    from xai import Blame, Explanation
+    from xai import Blame, Explanation, Trust
 
 SHOWN = 12  # contributions of the latent, and of a layer's filters
 
 
-def show_agreement(request: Request, explained: dict[str, Explanation], subject: Subject, view: View) -> None:
-    """Three matrices, and what all methods say together."""
-    if len(explained) < 2:
-        st.info("Choose two methods or more to see how far they agree.")
+@dataclass(frozen=True)
+class Shown:
+    """What stands above: the question, the maps that could be made, their verdicts, the poster, and the view."""
+
+    request: Request
+    explained: dict[str, Explanation]
+    trusted: dict[str, Trust]
+    subject: Subject
+    view: View
+
+
+def show_agreement(shown: Shown) -> None:
+    """Three matrices, and what the maps say together that divide up the score."""
+    doubted = st.checkbox(
+        "Include maps that are not to be trusted", key="doubted", bind="query-params",
+        help="They are left out of the comparison, the consensus and the disagreement unless you ask for them.",
+    )  # fmt: skip
+    chosen = {name: one for name, one in shown.explained.items() if in_consensus(one, shown.trusted.get(name), doubted)}
+    left_out = [one.title for name, one in shown.explained.items() if name not in chosen]
+    if len(chosen) < 2:
+        st.info(_too_few([one.title for one in chosen.values()], left_out))
         return
-    agreement = compare({name: one.heat() for name, one in explained.items()})
-    titles = [METHODS[name].title for name in agreement.names]
+    agreement = compare({name: one.heat() for name, one in chosen.items()})
+    titles = [chosen[name].title for name in agreement.names]
     matrices = {
         "Rank correlation": (agreement.rank, "1: the same order of cells; 0: unrelated; below 0: reversed."),
         "Overlap of the strongest tenth": (agreement.overlap, "Proportion of the strongest cells in common."),
@@ -44,61 +64,84 @@ def show_agreement(request: Request, explained: dict[str, Explanation], subject:
             st.caption(meaning)
     left, right, text = st.columns(3)
     with left:
-        _show_over(agreement.consensus, subject.pixels, "consensus: the mean of all maps")
+        _show_over(agreement.consensus, shown.subject.pixels, f"consensus: the mean of {_listed(titles)}")
     with right:  # a spread has no sign: red where the methods differ most
-        _show_over(agreement.disagreement, subject.pixels, "disagreement: red where they differ")
+        _show_over(agreement.disagreement, shown.subject.pixels, "disagreement: strongest where they differ")
     text.markdown(
-        "All maps are averaged over 8 × 8 cells and brought to the same strength before they are compared. Where the "
-        "consensus is coloured and the disagreement is grey, the methods say the same. Methods that agree may still "
-        "all be wrong: look at the verdicts."
+        f"{words.legend(shown.request.question.meaning)} The maps are averaged over 8 × 8 cells and brought to the "
+        "same strength before they are compared. Where the consensus is coloured and the disagreement is grey, the "
+        "methods say the same. Methods that agree may still all be wrong: look at the verdicts."
     )
+    if left_out:
+        text.markdown(f"Not among them: {_listed(left_out)}. {WHO}")
+    if not shown.trusted:
+        text.caption("The maps are not checked, so none of them is left out for its verdict.")
+
+
+WHO = "Only maps that divide up the score are compared, and those that are not to be trusted only if asked for."
+
+
+def _too_few(chosen: list[str], left_out: list[str]) -> str:
+    have = f"only {chosen[0]} is one" if chosen else "none of the chosen methods gives one"
+    out = f" Left out: {_listed(left_out)}." if left_out else ""
+    return f"Agreement needs two maps that divide up the score and are not distrusted; {have}.{out}"
+
+
+def _listed(titles: list[str]) -> str:
+    return titles[0] if len(titles) == 1 else f"{', '.join(titles[:-1])} and {titles[-1]}"
 
 
 def _show_over(cells: Any, pixels: Any, caption: str) -> None:
     ui.picture(overlay(pixels, enlarge_map(cells, pixels.shape[:2]), limit(cells, 1.0), 0.9), caption)
 
 
-def show_references(request: Request, explained: dict[str, Explanation], subject: Subject, view: View) -> None:
+def show_references(shown: Shown) -> None:
     """One method's maps against every baseline that can be had, on one scale."""
-    able = [name for name in explained if METHODS[name].needs_reference]
+    able = [name for name in shown.explained if METHODS[name].needs_reference]
     if not able:
         st.info("None of the chosen methods compares with a baseline.")
         return
     name = st.selectbox("Method", able, format_func=lambda name: METHODS[name].title, key="by", bind="query-params")
     st.markdown("The same method, the same poster, other baselines. Signs and regions that stay can be relied on.")
+    request = shown.request
     with ui.error_boundary("The comparison of baselines"):
-        answers = explanations.by_reference(request.question, name, request.options[name], request.references)
+        with ui.progress_bar(f"Comparing {len(request.references)} baselines") as progress:
+            answers = explanations.by_reference(
+                request.question, name, request.options[name], request.references, progress
+            )
         chosen = request.references.index(request.question.reference)
         alike = compare({kind: one.heat() for kind, one in answers.items()}).rank[chosen]
-        maps = {kind: pool(one.heat(), view.block) for kind, one in answers.items()}
+        maps = {kind: pool(one.heat(), shown.view.block) for kind, one in answers.items()}
         end = limit(np.stack(list(maps.values())))
         columns = [column for _ in range(0, len(answers), 4) for column in st.columns(4)]
         for column, (kind, answer), like in zip(columns, answers.items(), alike, strict=False):
             with column:
-                ui.picture(overlay(subject.pixels, maps[kind], end, 0.9), REFERENCES[kind].words)
+                ui.picture(overlay(shown.subject.pixels, maps[kind], end, 0.9), REFERENCES[kind].words)
                 st.caption(
                     f"rank correlation with the chosen one **{ui.number(like)}** · this baseline's score "
                     f"{float(answer.base_score):+.2f}"
                 )
 
 
-def show_export(request: Request, explained: dict[str, Explanation], subject: Subject, view: View) -> None:
+def show_export(shown: Shown) -> None:
     """A button for everything about these maps as a zip file."""
     st.markdown(
         "All maps as numbers (`.npz`), their overlays, one JSON with settings, scores and checks, and a page that "
         "opens without a network: the same files, to the last bit, as `scripts/explain.py` writes."
     )
-    options = {name: request.options[name] for name in explained}
+    question = shown.request.question
+    options = {name: shown.request.options[name] for name in shown.explained}
     with ui.error_boundary("The download"):
         st.download_button(
-            "Download", lambda: explanations.archive(request.question, subject.name, options, view.check),
+            "Download", lambda: explanations.archive(question, shown.subject.name, options, shown.view.check),
             "explanation.zip", "application/zip", on_click="ignore", icon=":material/download:",
         )  # fmt: skip
 
 
-def show_blame(request: Request, explained: dict[str, Explanation], subject: Subject, view: View) -> None:
+def show_blame(shown: Shown) -> None:
     """Signed contributions of the latent dimensions, and of one layer's filters, to a generated poster's logit."""
     require("generator")
+    subject = shown.subject
     if subject.noise is None:
         return
     with ui.error_boundary("The way back to the noise"):
@@ -126,7 +169,7 @@ def _show_contributions(blame: Blame, layer: str) -> None:
     )
 
 
-Section = Callable[["Request", "dict[str, Explanation]", "Subject", "View"], None]
+Section = Callable[[Shown], None]
 BLAME = "What gave this fake away"
 SECTIONS: dict[str, Section] = {
     "Agreement": show_agreement,

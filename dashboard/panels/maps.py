@@ -19,11 +19,14 @@ from dashboard.panels.methods import choose_settings
 from xai import METHODS, REFERENCES
 from xai.render import full_colours, overlay, pool
 from xai.report import words
+from xai.trust.badges import badge, standing_sentence
 
 if TYPE_CHECKING:
+    import gan
     from dashboard.cached.explanations import Question
     from dashboard.subject import Subject
     from xai import Explanation, Trust
+    from xai.networks.layers import Layer
 
 COLUMNS = 3
 DEFAULT = ["deeplift", "deepshap", "lime", "activation"]
@@ -71,14 +74,15 @@ def choose_question(subject: Subject) -> Request:
         )  # fmt: skip
         reference = ui.choose(
             "Baseline (reference)", available, default, lambda kind: REFERENCES[kind].words, "reference", width=260,
-            help="A map says why the logit differs from that of the baseline. Another baseline, another answer.",
+            help="A map says why the score differs from that of the baseline. Another baseline, another answer.",
         )  # fmt: skip
         with st.popover("Settings", icon=":material/settings:"):
+            unit = _choose_unit(subject)
             count = st.slider("Number of reference posters", 1, 32, 16, key="references", bind="query-params")
             sidebar.upload_references()
-            options = choose_settings(methods, networks.layers(checkpoint, "discriminator")[:-2])
-            unit = _choose_unit(subject)
-    question = explanations.Question(checkpoint, subject.image, subject.key, reference, count, unit, own)
+            options = choose_settings(methods, _reached(checkpoint, unit), networks.score(checkpoint, unit))
+    seed = None if subject.noise is None else subject.noise.seed
+    question = explanations.Question(checkpoint, subject.image, subject.key, reference, count, unit, own, seed)
     return Request(question, options, available)
 
 
@@ -94,22 +98,30 @@ def _choose_unit(subject: Subject) -> tuple[str, int] | None:
     return (layer.name, int(unit)) if explained == "one filter" else None
 
 
+def _reached(checkpoint: gan.Checkpoint, unit: tuple[str, int] | None) -> list[Layer]:
+    """Layers of D that what is explained depends on: of a filter, those up to its own."""
+    layers = networks.layers(checkpoint, "discriminator")[:-2]
+    names = [layer.name for layer in layers]
+    return layers if unit is None else layers[: names.index(unit[0]) + 1]
+
+
 def choose_view(resolution: int) -> View:
     """Controls for how the maps are shown."""
-    with st.container(horizontal=True, vertical_alignment="bottom"):
-        strength = st.slider("Overlay strength", 0.0, 1.0, 0.9, 0.05, key="strength", bind="query-params", width=170)
+    with st.container(horizontal=True, vertical_alignment="center"):
+        with st.popover("View", icon=":material/visibility:"):
+            strength = st.slider("Overlay strength", 0.0, 1.0, 0.9, 0.05, key="strength", bind="query-params")
+            scale = st.segmented_control(
+                "Colour scale", ["shared", "own"], default="shared", required=True, key="scale", bind="query-params",
+                help="Shared: the same red means the same contribution in all maps that divide up the score.",
+            )  # fmt: skip
+            sort = st.segmented_control(
+                "Sort by", ["choice", "trust"], default="choice", required=True, key="sort", bind="query-params",
+                help="Trust: the maps with the best verdicts first.",
+            )  # fmt: skip
         block = st.select_slider(
             "Detail", [1, 2, 4, 8, 16, 32], max(8, resolution // 8), format_func=lambda size: f"{size} px",
             key="detail", bind="query-params", width=170,
             help="Attributions are averaged over blocks of this size: single pixels cancel out, regions do not.",
-        )  # fmt: skip
-        scale = st.segmented_control(
-            "Colour scale", ["shared", "own"], default="shared", required=True, key="scale", bind="query-params",
-            help="Shared: the same red means the same contribution to the logit in every map that is in logits.",
-        )  # fmt: skip
-        sort = st.segmented_control(
-            "Sort by", ["choice", "trust"], default="choice", required=True, key="sort", bind="query-params",
-            help="Trust: the maps with the best verdicts first.",
         )  # fmt: skip
         check = st.toggle(
             "Check the maps", True, key="check", bind="query-params",
@@ -123,14 +135,15 @@ def draw_cards(subject: Subject, request: Request, order: list[str]) -> dict[str
     count = len(order) + 1
     columns = [column for _ in range(0, count, COLUMNS) for column in st.columns(COLUMNS)]
     boxes = [column.container(border=True, height="stretch") for column in columns[:count]]
+    question = request.question
     with boxes[0]:
         st.markdown("#### The poster")
         ui.picture(subject.pixels)
-        ui.verdict(subject.logit, subject.probability)
-        if request.question.unit:
-            layer, unit = request.question.unit
-            st.markdown(f"Explaining the mean response of **filter {unit} of {layer}**, not the verdict.")
-        st.markdown("Red speaks for real, blue for fake; grey: little influence.")
+        if question.unit is None:
+            ui.verdict(subject.logit, subject.probability)
+        else:
+            st.markdown(f"{words.sentence(question.meaning.name)}: **{question.score:+.2f}**. This is explained.")
+        st.markdown(words.legend(question.meaning))
     cards = {}
     for name, box in zip(order, boxes[1:], strict=True):
         with box:
@@ -150,11 +163,11 @@ def explain(request: Request, cards: dict[str, Card]) -> dict[str, Explanation]:
 
 
 def show_maps(explained: dict[str, Explanation], cards: dict[str, Card], pixels: Any, view: View) -> None:
-    """The maps over the poster, on a scale of their own or on one for all that are in logits."""
+    """The maps over the poster, on a scale of their own or on one for all that are in the score's units."""
     maps = {name: pool(one.heat(), view.block) for name, one in explained.items()}
     ends = full_colours(maps, [name for name, one in explained.items() if one.in_logits] if view.shared else [])
     for name, explanation in explained.items():
-        method, card = METHODS[name], cards[name]
+        card = cards[name]
         with card.picture.container():
             ui.picture(overlay(pixels, maps[name], ends[name], view.strength))
         with card.box:
@@ -162,20 +175,32 @@ def show_maps(explained: dict[str, Explanation], cards: dict[str, Card], pixels:
             st.caption(" · ".join([milliseconds, *words.facts(explanation, ends[name])]))
             if sums := words.sums(explanation):
                 st.caption(f"Score {float(explanation.score):+.2f}: {sums}.")
-            st.markdown(f"**Shows** {method.promise[0].lower()}{method.promise[1:]}")
-            st.markdown(f"**But** {method.caveat[0].lower()}{method.caveat[1:]}")
+            st.markdown(f"**Shows:** {words.promise(METHODS[name], explanation.meaning)}")
+            st.markdown(f"**But:** {words.caveat(METHODS[name], explanation.meaning)}")
 
 
-def check(request: Request, explained: dict[str, Explanation], cards: dict[str, Card]) -> dict[str, Trust]:
-    """The verdict on each map, in its card."""
-    trusted = {}
-    for name in explained:
-        badge = cards[name].badge
-        with ui.error_boundary(f"The check of {METHODS[name].title}", badge):
-            progress = ui.progress(badge, "checking whether it can be trusted")
-            trusted[name] = explanations.trust(request.question, name, request.options[name], progress)
-            with badge.container():
-                trust.badge(trusted[name])
-                if st.button("Evidence", key=f"evidence_{name}", icon=":material/fact_check:"):
-                    trust.show_evidence(name, trusted[name])
+def check(
+    request: Request, explained: dict[str, Explanation], cards: dict[str, Card], view: View, bar: Any
+) -> dict[str, Trust]:
+    """The verdict on each map, in its card; one ``bar`` for all of them, gone at the end."""
+    trusted: dict[str, Trust] = {}
+    progress = ui.progress(bar, "Checking whether the maps can be trusted")
+    for index, name in enumerate(explained):
+        place = cards[name].badge
+        with ui.error_boundary(f"The check of {METHODS[name].title}", place):
+            part = explanations.part_of(progress, index, explained)
+            trusted[name] = explanations.trust(request.question, name, request.options[name], part)
+            with place.container():
+                _show_verdict(request, explained[name], trusted[name], view)
+    bar.empty()
     return trusted
+
+
+def _show_verdict(request: Request, explanation: Explanation, verdict: Trust, view: View) -> None:
+    name = explanation.method
+    standing = explanations.standing(request.question, name, view.block)
+    trust.show_badge(badge(verdict, view.block, standing))
+    if standing is not None:
+        st.caption(standing_sentence(standing))
+    if st.button("Evidence", key=f"evidence_{name}", icon=":material/fact_check:"):
+        trust.show_evidence(explanation, verdict)

@@ -3,7 +3,7 @@
 from __future__ import annotations
 
 from collections.abc import Sequence
-from typing import TYPE_CHECKING, Any
+from typing import TYPE_CHECKING, Any, NamedTuple
 
 import streamlit as st
 
@@ -13,19 +13,27 @@ from xai.methods import METHODS, settings_of
 if TYPE_CHECKING:
     from gan.settings import Setting
     from xai.networks.layers import Layer
+    from xai.networks.score import Score
 
 
-def choose_settings(methods: Sequence[str], layers: Sequence[Layer]) -> dict[str, dict[str, Any]]:
+class _Layers(NamedTuple):
+    all: Sequence[Layer]
+    usual: str
+
+
+def choose_settings(methods: Sequence[str], layers: Sequence[Layer], score: Score) -> dict[str, dict[str, Any]]:
     """Draw a control for each setting of these methods; returns the values by method and setting.
 
-    What several methods mean alike (a seed, a budget of samples) is one control. ``layers`` are those of D.
+    What several methods mean alike (a seed, a budget of samples) is one control. ``layers`` are those that ``score``
+    depends on; a method's own default among them stays the default.
     """
     chosen: dict[str, dict[str, Any]] = {name: {} for name in methods}
     for sharing, setting in _alike():
         affected = [name for name in sharing if name in methods]
         if affected:
             titles = ", ".join(METHODS[name].title for name in affected)
-            value = _control(setting, f"{titles}: {setting.label}", f"{sharing[0]}_{setting.name}", layers)
+            usual = _Layers(layers, score.usual_layer(getattr(METHODS[sharing[0]], "depth", 1)))
+            value = _control(setting, f"{titles}: {setting.label}", f"{sharing[0]}_{setting.name}", usual)
             for name in affected:
                 chosen[name][setting.name] = value
     return chosen
@@ -41,10 +49,10 @@ def _alike() -> list[tuple[list[str], Setting]]:
     return list(alike.values())
 
 
-def _control(setting: Setting, title: str, key: str, layers: Sequence[Layer]) -> Any:
+def _control(setting: Setting, title: str, key: str, layers: _Layers) -> Any:
     about = setting.help[0].upper() + setting.help[1:] + "."
     if setting.name == "layer":
-        return ui.choose_layer(layers, key, title).name
+        return ui.choose_layer(layers.all, key, title, layers.usual).name
     if setting.choices is not None:
         return st.selectbox(title, list(setting.choices), key=key, bind="query-params", help=about)
     if setting.kind is bool:

@@ -1,6 +1,6 @@
 """Whether a map can be trusted: its verdict, its checks, and the curves behind them. Lays out what xai.trust answers.
 
-trust.badge(verdict)
+trust.show_badge(badge(verdict, detail=8))
 """
 
 from __future__ import annotations
@@ -11,22 +11,24 @@ import plotly.graph_objects as go
 import streamlit as st
 
 from dashboard import charts
-from xai import METHODS
 from xai.render import GREY_HEX, NAVY_HEX, ORANGE_HEX
 from xai.report import words
-from xai.trust.verdict import RULE
+from xai.trust.badges import Badge, badge
+from xai.trust.verdict import RULE, VERDICTS
 
 if TYPE_CHECKING:
-    from xai import Trust
+    from xai import Explanation, Trust
     from xai.trust.checks import CheckResult
 
-VERDICTS = {
-    "trust": ("green", "check_circle", "trust"),
-    "caution": ("orange", "warning", "caution"),
-    "no claim": ("grey", "info", "no claim"),
-    "do not trust": ("red", "cancel", "do not trust"),
-    "nothing to judge": ("grey", "block", "nothing to judge"),
+LOOKS = {
+    "trust": ("green", "check_circle"),
+    "caution": ("orange", "warning"),
+    "no claim": ("grey", "info"),
+    "do not trust": ("red", "cancel"),
+    "nothing to judge": ("grey", "block"),
+    "not examined": ("grey", "visibility_off"),
 }
+RANK = {verdict: float(place) for place, verdict in enumerate(VERDICTS)}  # the best first
 LEVELS = {
     "pass": ("green", "passed"),
     "doubt": ("orange", "in doubt"),
@@ -38,30 +40,32 @@ RANKS = "ranks"  # in the session: the last verdicts, by method
 
 
 def ranked(names: list[str]) -> list[str]:
-    """Methods, those with the best verdicts on the last picture first."""
+    """Methods, those with the best verdicts on the last picture first; without a verdict, behind all judged ones."""
     ranks = st.session_state.get(RANKS, {})
-    return sorted(names, key=lambda name: ranks.get(name, 0))
+    return sorted(names, key=lambda name: ranks.get(name, RANK["nothing to judge"] - 0.5))
 
 
 def rank(trusted: dict[str, Trust], order: list[str], sorted_by_trust: bool) -> None:
     """Remember the verdicts; where the cards should now stand in another order, draw the page again."""
-    verdicts = list(VERDICTS)
-    st.session_state[RANKS] = {name: verdicts.index(trust.verdict) for name, trust in trusted.items()}
-    if sorted_by_trust and trusted and ranked(order) != order:
+    if not trusted:
+        return
+    st.session_state[RANKS] = {name: RANK[trust.verdict] for name, trust in trusted.items()}
+    if sorted_by_trust and ranked(order) != order:
         st.rerun()
 
 
-def badge(trust: Trust) -> None:
-    """The verdict and its reason."""
-    colour, icon, _ = VERDICTS[trust.verdict]
-    st.markdown(f":{colour}-badge[:material/{icon}: {trust.badge}] {trust.reason}")
+def show_badge(badge: Badge) -> None:
+    """The verdict as it holds at the detail that is shown, and its reason."""
+    colour, icon = LOOKS[badge.shown]
+    st.markdown(f":{colour}-badge[:material/{icon}: {badge.text}] {badge.note}")
 
 
 @st.dialog("Can this map be trusted?", width="large")
-def show_evidence(name: str, trust: Trust) -> None:
+def show_evidence(explanation: Explanation, trust: Trust) -> None:
     """Every check of one map, with the curves behind them."""
-    st.markdown(f"#### {METHODS[name].title}")
-    badge(trust)
+    meaning = explanation.meaning
+    st.markdown(f"#### {explanation.title}")
+    show_badge(badge(trust))
     st.markdown(
         "\n".join(
             [
@@ -75,17 +79,18 @@ def show_evidence(name: str, trust: Trust) -> None:
     fills = [fill for fill in FILLS if f"curves_{fill}" in trust and trust[f"curves_{fill}"].evidence]
     for column, fill in zip(st.columns(2), fills, strict=False):
         with column:
-            _curves(trust[f"curves_{fill}"].evidence, f"Insertion and deletion, {FILLS[fill]}")
+            _curves(trust[f"curves_{fill}"].evidence, f"Insertion and deletion, {FILLS[fill]}", meaning.unit)
     st.caption(
         "Cells of the poster are masked (deletion, blue) or revealed (insertion, orange), those that speak most for "
-        "real first; a good map pulls the two curves apart. Grey: cells in random order."
+        f"{meaning.high} first; a good map pulls the two curves apart. Grey: cells in random order."
     )
     left, right = st.columns(2)
     with left:
-        _cascade(trust)
+        if "randomisation" in trust:
+            _cascade(trust)
     with right:
         if "shapley" in trust:
-            _tiles(trust)
+            _tiles(trust, meaning.unit)
 
 
 def _line(result: CheckResult) -> str:
@@ -96,13 +101,13 @@ def _line(result: CheckResult) -> str:
     return f"| {' | '.join(cells)} |"
 
 
-def _curves(curves: Any, title: str) -> None:
+def _curves(curves: Any, title: str, unit: str) -> None:
     percents = [100 * step / (len(curves.insertion) - 1) for step in range(len(curves.insertion))]
     figure = go.Figure()
     figure.add_scatter(x=percents, y=curves.random, name="random order", line={"color": GREY_HEX, "dash": "dot"})
     figure.add_scatter(x=percents, y=curves.deletion, name="deletion", line={"color": NAVY_HEX})
     figure.add_scatter(x=percents, y=curves.insertion, name="insertion", line={"color": ORANGE_HEX})
-    _show(figure, title, "percent of the poster", "logit")
+    _show(figure, title, "percent of the poster", unit)
 
 
 def _cascade(trust: Trust) -> None:
@@ -113,7 +118,7 @@ def _cascade(trust: Trust) -> None:
     _show(figure, "Similarity after randomising the last k layers", "layers randomised", "rank correlation")
 
 
-def _tiles(trust: Trust) -> None:
+def _tiles(trust: Trust, unit: str) -> None:
     places = [f"{row}, {column}" for row in ("top", "middle", "bottom") for column in ("left", "centre", "right")]
     values = trust["shapley"].evidence
     exact, tiles = values.exact, values.tiles
@@ -121,7 +126,7 @@ def _tiles(trust: Trust) -> None:
     figure.add_bar(y=places, x=exact, name="exact Shapley value", orientation="h", marker_color=ORANGE_HEX)
     figure.add_bar(y=places, x=tiles, name="this map", orientation="h", marker_color=NAVY_HEX)
     figure.update_yaxes(autorange="reversed")
-    _show(figure, "Exact Shapley values of nine tiles, and the map's sums", "logit", "")
+    _show(figure, "Exact Shapley values of nine tiles, and the map's sums", unit, "")
 
 
 def _show(figure: go.Figure, title: str, x: str, y: str) -> None:

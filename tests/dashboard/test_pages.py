@@ -23,6 +23,7 @@ from gan.data.synthetic import draw_poster
 from tests.dashboard.reading import OpenApp, captions, errors, headings, metrics, subject_of, texts, unfolded
 from xai.generator.filter_study import filters_table
 from xai.generator.filter_table import FilterTable
+from xai.trust.badges import badge
 
 FAST = {"methods": ["DeepLIFT", "Gradient × input", "Activation map"]}
 NONSENSE = {
@@ -145,7 +146,8 @@ def test_each_map_has_a_verdict_with_its_reason(open_app: OpenApp, monkeypatch: 
     assert not app.exception
     assert not app.error
     assert len(trusted) == 3
-    assert [badge.split(": ", 1)[1] for badge in badges(app)] == [f"{one.badge}] {one.reason}" for one in trusted]
+    expected = [badge(one, 8) for one in trusted]
+    assert [shown.split(": ", 1)[1] for shown in badges(app)] == [f"{one.text}] {one.note}".strip() for one in expected]
     assert not badges(open_app("compare", FAST | {"check": "false"}))
 
 
@@ -168,28 +170,47 @@ def test_the_evidence_is_one_click_away(open_app: OpenApp) -> None:
 
 
 def test_sorting_by_trust_puts_the_best_verdict_first(open_app: OpenApp, monkeypatch: pytest.MonkeyPatch) -> None:
-    from xai.trust.verdict import Trust
-
-    verdicts = iter(["do not trust", "caution", "trust"])
-    seen: dict[int, str] = {}
-
-    def in_turn(trust: Trust) -> str:
-        if id(trust) not in seen:
-            seen[id(trust)] = next(verdicts, "trust")
-        return seen[id(trust)]
-
-    monkeypatch.setattr(Trust, "verdict", property(in_turn))
+    judge(monkeypatch, {"deeplift": "do not trust", "gradient_input": "caution", "activation": "trust"})
     app = open_app("compare", FAST | {"sort": "trust"})
     assert not app.exception
-    titles = [block.value for block in app.markdown if block.value.startswith("####")]
-    assert titles == ["#### The poster", "#### Activation map", "#### Gradient × input", "#### DeepLIFT"]
+    assert titles(app) == ["The poster", "Activation map", "Gradient × input", "DeepLIFT"]
+
+
+def test_a_map_whose_check_fails_stands_behind_all_that_are_judged(
+    open_app: OpenApp, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    judge(monkeypatch, {"deeplift": None, "gradient_input": "do not trust", "activation": "nothing to judge"})
+    app = open_app("compare", FAST | {"sort": "trust"})
+    assert not app.exception
+    assert len(app.error) == 1
+    assert titles(app) == ["The poster", "Gradient × input", "DeepLIFT", "Activation map"]
+
+
+def judge(monkeypatch: pytest.MonkeyPatch, verdicts: dict[str, str | None]) -> None:
+    """Every method gets this verdict; None: its check fails."""
+
+    def examine(method: xai.Attribution, *arguments: Any) -> xai.Trust:
+        verdict = verdicts[method.name]
+        if verdict is None:
+            raise RuntimeError("broken")
+        made: xai.Trust = type("Judged", (Trust,), {"verdict": verdict})((), 0.0)
+        return made
+
+    from xai.trust.verdict import Trust
+
+    monkeypatch.setattr(xai, "examine", examine)
+
+
+def titles(app: AppTest) -> list[str]:
+    return [block.value.removeprefix("#### ") for block in app.markdown if block.value.startswith("####")]
 
 
 def test_agreement_compares_all_maps(open_app: OpenApp) -> None:
     app = open_app("compare", FAST | {"check": "false", "more": "Agreement"})
     assert not app.exception
     assert not app.error
-    assert "consensus: the mean of all maps" in captions(app)
+    assert "consensus: the mean of DeepLIFT and Gradient × input" in captions(app)  # an activation claims nothing
+    assert "Not among them: Activation map." in texts(app)
     assert len(app.get("plotly_chart")) == 3
 
 
@@ -234,7 +255,7 @@ def test_a_filter_can_be_explained_in_place_of_the_verdict(open_app: OpenApp) ->
     app = open_app("compare", query)
     assert not app.exception
     assert not app.error
-    assert "mean response of **filter 2 of layers.1**" in texts(app)
+    assert "The response of filter 2 of layers.1, averaged over the poster: **" in texts(app)
 
 
 def test_every_method_has_a_card(open_app: OpenApp) -> None:

@@ -10,7 +10,7 @@ from __future__ import annotations
 
 from collections.abc import Mapping
 from dataclasses import dataclass
-from typing import Any
+from typing import Any, ClassVar
 
 import torch
 from torch import Tensor
@@ -38,14 +38,15 @@ class Activation(Attribution):
     granularity = "layer"
     in_logits = False
     claims = "response"
+    depth: ClassVar[int] = 1
     promise = "Where one filter of the discriminator responds positively (red) or negatively (blue)."
-    caveat = "A strong response may speak for real, for fake, or not matter to the verdict at all."
+    caveat = "A strong response may raise {score}, lower it, or not matter to it at all."
 
     layer: str | None = setting(None, "the layer that is shown; by default the second activation function", kind=str)
     unit: int | None = setting(None, "which of its units; by default the most variable one", kind=int)
 
     def _defaults(self) -> Mapping[str, Any]:
-        return {"layer": self.score.usual_layer(1)}
+        return {"layer": self.score.usual_layer(self.depth)}
 
     def _attribute(self, image: Tensor, progress: Progress) -> Result:
         assert self.layer is not None  # by _defaults

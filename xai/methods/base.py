@@ -29,7 +29,7 @@ from gan.progress import Progress
 from gan.settings import Setting, describe, setting, validate
 from xai.errors import ExplanationError
 from xai.methods.references import Reference, reference
-from xai.networks.score import Score
+from xai.networks.score import OUTPUT, Meaning, Score
 
 Claim = Literal["score", "gradient", "response"]
 ENGINE = "who computes: our own code, or a library that it is checked against"  # help of the setting
@@ -68,6 +68,7 @@ class Explanation:
     seconds : wall time for all N.
     title, in_logits, claims : what the method says of itself (see Attribution), so that a map can be coloured and
         reported without it.
+    meaning : of the score, for texts.
     """
 
     method: str
@@ -82,6 +83,7 @@ class Explanation:
     title: str
     in_logits: bool
     claims: Claim
+    meaning: Meaning = OUTPUT
 
     def heat(self, row: int = 0) -> NDArray[np.float32]:
         """The map (H, W) of one picture: its channels added up."""
@@ -125,8 +127,9 @@ class Attribution(ABC):
     ``claims`` says what kind of statement a map
     makes: "score" (the values divide up the score's difference from the reference), "gradient" (how the score
     changes near the picture) or "response" (where a unit responds). ``promise`` and ``caveat`` are one sentence
-    each for people: what the map shows, and what it does not. ``engines`` are the ways to compute it, our
-    own first, then the libraries that it is checked against. ``budget`` bounds settings for ``cheap``.
+    each for people: what the map shows, and what it does not; {score} in them becomes the score's name. ``engines``
+    are the ways to compute it, our own first, then the libraries that it is checked against. ``budget`` bounds settings
+    for ``cheap``.
     """
 
     name: ClassVar[str]
@@ -203,6 +206,7 @@ class Attribution(ABC):
             self.title,
             self.in_logits,
             self.claims,
+            self.score.meaning,
         )
 
     @property

@@ -41,7 +41,7 @@ from xai.report.findings import Finding
 from xai.trust.verdict import Trust
 
 STRENGTH = 0.9  # of overlays
-CELLS = 16  # places of an overlay across: single pixels are mostly noise to the eye
+CELLS = 8  # places of an overlay across, which verdicts tell apart: single pixels are mostly noise to the eye
 OVERLAY_SIDE = 128  # pixels across an overlay file, at least about; twice as many take twice the time
 WITHOUT_PICTURES = ("grey", "black", "white", "blur")  # references that follow from their name
 
@@ -132,7 +132,7 @@ def write_chunk(
                     factor = max(1, OVERLAY_SIDE // picture.shape[1])
                     (chunk / "overlays" / f"{finding.stem}-{name}.png").write_bytes(png(enlarge(picture, factor)))
                 records.append(_record(finding, ends, index, row))
-                page.write(report_page.article(finding, ends, pixels, pictures, logit=methods[0].score.layer is None))
+                page.write(report_page.article(finding, ends, pixels, pictures))
         (chunk / "posters.json").write_text(_json({"posters": records, "skipped": skipped}))
 
 

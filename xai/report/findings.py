@@ -20,6 +20,7 @@ from torch import Tensor
 from gan.data.images import SUFFIXES
 from gan.progress import Progress
 from xai.methods.base import Attribution, Explanation
+from xai.networks.score import Meaning
 from xai.trust.verdict import Trust, examine
 
 NAME_BYTES = 120  # of a poster's name in file names, which may have 255
@@ -46,6 +47,11 @@ class Finding:
     def score(self) -> float:
         """The poster's score, which all methods explain."""
         return float(next(iter(self.explanations.values())).score)
+
+    @property
+    def meaning(self) -> Meaning:
+        """Of that score."""
+        return next(iter(self.explanations.values())).meaning
 
 
 def explain(

@@ -1,7 +1,7 @@
 """The HTML page of an archive: a head that says what was done, an article a poster, all in one file.
 
     head(len(findings), settings, methods, versions, skipped)
-    article(finding, ends, pixels, overlays, logit=True)          # as many as there are
+    article(finding, ends, pixels, overlays)                      # as many as there are
     TAIL
 
 It opens without a network: pictures are data addresses, and there is no script. The templates escape whatever is put
@@ -18,6 +18,7 @@ from markupsafe import Markup
 
 from xai.methods.base import Attribution
 from xai.methods.references import REFERENCES
+from xai.networks.score import LOGIT, Meaning
 from xai.render import Pixels, data_uri
 from xai.report import words
 from xai.report.findings import Finding
@@ -41,7 +42,7 @@ dt { color: var(--soft); } dd { margin: 0; } p { margin: .25rem 0; }
 article { margin: 1rem 0; content-visibility: auto; contain-intrinsic-size: auto 480px; }
 figure { margin: 0; } figure img { width: 100%; max-width: 320px; image-rendering: pixelated; display: block; }
 figcaption, .soft { color: var(--soft); font-size: .875rem; }
-.real { color: var(--red); font-weight: 600; } .fake { color: var(--blue); font-weight: 600; }
+.red { color: var(--red); font-weight: 600; } .blue { color: var(--blue); font-weight: 600; }
 .badge { display: inline-block; border: 1px solid; border-radius: 1em; padding: 0 .6em; font-weight: 600; }
 .trust, .pass { color: var(--pass); } .caution, .doubt { color: var(--doubt); }
 .do-not-trust, .fail { color: var(--fail); }
@@ -62,7 +63,8 @@ HEAD = """<!DOCTYPE html>
 <body>
 <header>
 <h1>{{ title }}</h1>
-<p><span class="real">Red</span> speaks for {{ high }}, <span class="fake">blue</span> for {{ low }}; grey: little
+<p><span class="red">Red</span> speaks for {{ meaning.high }}, <span class="blue">blue</span> for
+{{ meaning.low }}; grey: little
 influence. Within a poster, maps in the score's units share one colour scale; the others have their own.</p>
 <dl class="card">
 {%- for key, value in facts %}
@@ -72,8 +74,8 @@ influence. Within a poster, maps in the score's units share one colour scale; th
 <h2>What the methods show</h2>
 <div class="methods">
 {%- for method, settings in methods %}
-<section class="card"><h3>{{ method.title }}</h3><p>{{ method.promise }}</p>
-<p><strong>But:</strong> {{ method.caveat }}</p><p class="soft">{{ settings }}</p></section>
+<section class="card"><h3>{{ method.title }}</h3><p>{{ words.promise(method, meaning) }}</p>
+<p><strong>But:</strong> {{ words.caveat(method, meaning) }}</p><p class="soft">{{ settings }}</p></section>
 {%- endfor %}
 </div>
 {%- if skipped %}
@@ -91,10 +93,11 @@ ARTICLE = """{% macro badge(trust) -%}
 <h2>{{ finding.name }}</h2>
 <div class="row">
 <figure><img src="{{ poster }}" alt="The poster {{ finding.name }}"><figcaption><h3>The poster</h3><p>
-{%- if logit -%}
-D finds it <span class="{{ kind }}">{{ kind }}</span>: logit {{ score }}, probability {{ probability }}
+{%- if finding.meaning == LOGIT -%}
+D finds it <span class="{{ "red" if finding.score > 0 else "blue" }}">{{ kind }}</span>: logit {{ score }}, probability
+{{ probability }}
 {%- else -%}
-Score {{ "%+.3g" | format(finding.score) }}
+{{ words.sentence(finding.meaning.name) }}: {{ "%+.3g" | format(finding.score) }}
 {%- endif -%}
 </p></figcaption></figure>
 {%- for name, explanation, picture, facts in maps %}
@@ -127,7 +130,7 @@ def printable(value: Any) -> Any:
 
 
 TEMPLATES = Environment(autoescape=True, finalize=printable, keep_trailing_newline=True)
-TEMPLATES.globals["words"] = words
+TEMPLATES.globals |= {"words": words, "LOGIT": LOGIT}
 HEAD_TEMPLATE, ARTICLE_TEMPLATE = (TEMPLATES.from_string(text) for text in (HEAD, ARTICLE))
 
 
@@ -139,22 +142,19 @@ def head(
     skipped: Sequence[tuple[str, str]],
 ) -> str:
     """All that stands before the first poster. ``made_by`` is what ``xai.report.archive.settings`` says."""
-    logit = made_by["target"]["kind"] == "logit"
+    meaning = methods[0].score.meaning
     number = "1 poster" if posters == 1 else f"{posters:,} posters"
     return HEAD_TEMPLATE.render(
         title=f"{number}, explained",
         style=Markup(STYLE),  # noqa: S704 - our own
-        high="real" if logit else "a high score",
-        low="fake" if logit else "a low one",
-        facts=_facts(made_by, versions),
+        meaning=meaning,
+        facts=_facts(made_by, meaning, versions),
         methods=[(method, _settings(made_by["methods"][method.name])) for method in methods],
         skipped=skipped,
     )
 
 
-def article(
-    finding: Finding, ends: Mapping[str, float], pixels: Pixels, pictures: Mapping[str, Pixels], logit: bool
-) -> str:
+def article(finding: Finding, ends: Mapping[str, float], pixels: Pixels, pictures: Mapping[str, Pixels]) -> str:
     """One poster: the picture and the overlays side by side. Nothing in it depends on the clock."""
     kind, score, probability = words.verdict(finding.score)
     maps = []
@@ -164,7 +164,6 @@ def article(
     return ARTICLE_TEMPLATE.render(
         finding=finding,
         poster=data_uri(pixels),
-        logit=logit,
         kind=kind,
         score=score,
         probability=probability,
@@ -172,17 +171,13 @@ def article(
     )
 
 
-def _facts(made_by: Mapping[str, Any], versions: Mapping[str, str]) -> Iterator[tuple[str, str]]:
-    checkpoint, target, reference = (made_by[key] for key in ("checkpoint", "target", "reference"))
+def _facts(made_by: Mapping[str, Any], meaning: Meaning, versions: Mapping[str, str]) -> Iterator[tuple[str, str]]:
+    checkpoint, reference = made_by["checkpoint"], made_by["reference"]
     yield "Checkpoint", f"{checkpoint['name']} (SHA-256 {checkpoint['digest'][:12]}…)"
     if "genres" in checkpoint:
         genres = ", ".join(f"{genre} {strength:+g}" for genre, strength in checkpoint["genres"].items())
         yield "Genres", genres or "none"
-    if target["kind"] == "logit":
-        yield "What is explained", "the discriminator's logit: above 0 it finds a poster real, below 0 fake"
-    else:
-        place = "the mean of its map" if target["place"] is None else f"at row, column {target['place']}"
-        yield "What is explained", f"{target['layer']}, unit {target['unit']}, {place}"
+    yield "What is explained", f"{words.sentence(meaning.name)}; high means {meaning.high}, low {meaning.low}"
     kind = reference["kind"]
     count = f" ({reference['pictures']})" if "pictures" in reference else ""
     other = f", of {reference['other_posters']}, not of its training" if "other_posters" in reference else ""

@@ -1,18 +1,56 @@
 """Numbers, verdicts and checks in words: the same on an archive's page and in the dashboard.
 
     facts(explanation, end)            # ["completeness gap +0.01", "R² 0.93 on 41 segments", ...]
+    legend(explanation.meaning)        # "Red speaks for real, blue for fake; grey: little influence."
+    promise(method, meaning)           # "How much each pixel adds to or takes from D's logit, ..."
     verdict(1.2)                       # ("real", "+1.20", "76.9%")
     measured(result), limits(check)    # "0.91 (0.84 to 0.98)", ("≥ 0.9", "< 0.7")
 
-One place for the formats of numbers, so that a page and an archive never differ.
+One place for the formats of numbers, so that a page and an archive never differ. What a score is called, and what high
+and low mean, is said by its meaning: nothing here says "real" of the response of a filter.
 """
 
 from __future__ import annotations
 
 import math
 
-from xai.methods.base import Explanation
+from xai.methods.base import Attribution, Explanation
+from xai.networks.score import Meaning
 from xai.trust.checks import Check, CheckResult
+
+
+def promise(method: Attribution | type[Attribution], meaning: Meaning) -> str:
+    """What a map of this method shows of a score."""
+    return _about(method.promise, meaning)
+
+
+def caveat(method: Attribution | type[Attribution], meaning: Meaning) -> str:
+    """What a map of this method does not show."""
+    return _about(method.caveat, meaning)
+
+
+def _about(text: str, meaning: Meaning) -> str:
+    return sentence(text.replace("{score}", meaning.name))
+
+
+def legend(meaning: Meaning) -> str:
+    """What the colours of a map say."""
+    return f"Red speaks for {meaning.high}, blue for {meaning.low}; grey: little influence."
+
+
+def sentence(text: str) -> str:
+    """With a capital letter."""
+    return text[:1].upper() + text[1:]
+
+
+def full_colour(explanation: Explanation, end: float) -> str:
+    """At which value the colours end, with its unit: of a share of the score, of its gradient, or of a response."""
+    unit = {
+        "score": f" {explanation.meaning.unit} a pixel",
+        "gradient": f" (gradient of the {explanation.meaning.unit})",
+        "response": " (activation)",
+    }[explanation.claims]
+    return f"full colour: {end:.2g}{unit}"
 
 
 def facts(explanation: Explanation, end: float) -> list[str]:
@@ -27,7 +65,7 @@ def facts(explanation: Explanation, end: float) -> list[str]:
         parts.append(f"{int(explanation.diagnostics['segment_count'])} segments")
     if "unit" in explanation.diagnostics:
         parts.append(f"filter {int(explanation.diagnostics['unit'])} of {explanation.config['layer']}")
-    parts.append(f"full colour: {end:.2g} a pixel")
+    parts.append(full_colour(explanation, end))
     if not float(explanation.values.abs().max()):
         parts.append("the map is empty: no pixel has an attribution")
     return parts

@@ -12,6 +12,7 @@ from gan.progress import Progress
 from tests.xai.archives import archive
 from xai.methods.base import Attribution, Result
 from xai.render import limit, pool
+from xai.report import words
 from xai.report.findings import explain
 from xai.trust.verdict import RULE
 
@@ -58,7 +59,8 @@ def test_each_method_is_introduced_once(
 ) -> None:
     _, page = archive(tmp_path, checkpoint, methods, explain(methods, list("abc"), images))
     for method in methods:
-        assert page.text.count(method.promise) == page.text.count(method.caveat) == 1
+        meaning = method.score.meaning
+        assert page.text.count(words.promise(method, meaning)) == page.text.count(words.caveat(method, meaning)) == 1
     assert "a plain grey picture" in page.text
     assert RULE not in page.text
 
@@ -91,5 +93,5 @@ def test_a_unit_has_a_score_and_no_verdict(checkpoint: gan.Checkpoint, images: t
     methods = [xai.attribution("deeplift", xai.Score(checkpoint.discriminator, "layers.1", 2))]
     _, page = archive(tmp_path, checkpoint, methods, explain(methods, ["a"], images[:1]))
     assert "D finds it" not in page.text
-    assert "layers.1, unit 2, the mean of its map" in page.text
-    assert "a high score" in page.text
+    assert "The response of filter 2 of layers.1, averaged over the poster; high means a stronger" in page.text
+    assert "speaks for a stronger response," in page.text

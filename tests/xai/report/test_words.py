@@ -46,7 +46,7 @@ def test_facts_are_those_that_the_method_reports() -> None:
     lime = explained("lime")
     assert words.facts(lime, 0.0123)[0].startswith("R² ")
     assert "segments" in words.facts(lime, 0.0123)[0]
-    assert words.facts(lime, 0.0123)[1:] == ["full colour: 0.012 a pixel"]
+    assert words.facts(lime, 0.0123)[1:] == ["full colour: 0.012 logit a pixel"]
     assert words.facts(explained("shapley"), 1.0)[1] == "4 segments"
     assert words.facts(explained("deeplift"), 1.0)[0].startswith("completeness gap ")
     assert words.facts(explained("activation"), 1.0)[0].endswith(" of layers.4")

@@ -11,7 +11,7 @@ from __future__ import annotations
 from abc import abstractmethod
 from collections.abc import Mapping
 from dataclasses import dataclass
-from typing import Any
+from typing import Any, ClassVar
 
 import torch
 from torch import Tensor
@@ -33,13 +33,14 @@ class Cam(Attribution):
     granularity = "layer"
     in_logits = False
     claims = "gradient"
+    depth: ClassVar[int] = 2
 
     layer: str | None = setting(
         None, "the layer whose units are weighted; by default the third activation function", kind=str
     )
 
     def _defaults(self) -> Mapping[str, Any]:
-        return {"layer": self.score.usual_layer(2)}
+        return {"layer": self.score.usual_layer(self.depth)}
 
     def _attribute(self, image: Tensor, progress: Progress) -> Result:
         assert self.layer is not None  # by _defaults
@@ -61,7 +62,7 @@ class GradCam(Cam):
 
     name = "gradcam"
     title = "Grad-CAM"
-    promise = "Where the units that raise the logit on the whole (red), or lower it (blue), respond."
+    promise = "Where the units that raise {score} on the whole (red), or lower it (blue), respond."
     caveat = "A unit has one weight for all places, and the map is as coarse as its layer."
 
     def _weighted(self, maps: Tensor, gradients: Tensor) -> Tensor:
@@ -75,7 +76,7 @@ class LayerCam(Cam):
 
     name = "layercam"
     title = "Layer-CAM"
-    promise = "Where units respond and would raise the logit (red), or lower it (blue), by responding more."
+    promise = "Where units respond and would raise {score} (red), or lower it (blue), by responding more."
     caveat = "The gradients hold near this poster only, and the map is as coarse as its layer."
 
     def _weighted(self, maps: Tensor, gradients: Tensor) -> Tensor:

@@ -36,7 +36,7 @@ class DeepLift(Attribution):
     complete = True
     needs_reference = True
     engines = ("chain", "captum")
-    promise = "How much each pixel adds to or takes from the logit, compared with the reference picture."
+    promise = "How much each pixel adds to or takes from {score}, compared with the reference picture."
     caveat = "Another reference gives another map, and neighbouring pixels may cancel each other out."
 
     engine: str = setting(engines[0], ENGINE, choices=engines)

@@ -37,7 +37,7 @@ class DeepShap(Attribution):
     needs_reference = True
     averages_references = True
     engines = ("chain", "shap", "captum")
-    promise = "Each pixel's fair share of the logit (Shapley value), averaged over several reference pictures."
+    promise = "Each pixel's fair share of {score} (Shapley value), averaged over several reference pictures."
     caveat = "An approximation: pixels are treated as if they were independent of each other."
 
     engine: str = setting(engines[0], ENGINE, choices=engines)

@@ -37,7 +37,7 @@ class ExpectedGradients(Attribution):
     needs_reference = True
     averages_references = True
     budget: ClassVar = {"samples": 64}
-    promise = "The logit's gradient for each pixel, added up while each of many references turns into the poster."
+    promise = "The gradient of {score} for each pixel, added up while each of many references turns into the poster."
     caveat = "Drawn at random: more samples, less noise; and the pictures on the path are blends."
 
     samples: int = setting(128, "points on the paths from the references to the picture", low=1)

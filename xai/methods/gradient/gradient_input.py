@@ -23,8 +23,8 @@ class GradientInput(Attribution):
     name = "gradient_input"
     title = "Gradient × input"
     needs_reference = True
-    promise = "What the logit would lose if each pixel went to the reference and the logit were linear."
-    caveat = "The logit is not linear: the gradient at the poster says little about the path to the reference."
+    promise = "What {score} would lose if each pixel went to the reference and the network were linear."
+    caveat = "The network is not linear: the gradient at the poster says little about the path to the reference."
 
     def _attribute(self, image: Tensor, progress: Progress) -> Result:
         base = self.reference.single(image)

@@ -39,7 +39,7 @@ class IntegratedGradients(Attribution):
     needs_reference = True
     engines = ("direct", "captum")
     budget: ClassVar = {"most_steps": 65}
-    promise = "The logit's gradient for each pixel, added up while the reference turns into the poster."
+    promise = "The gradient of {score} for each pixel, added up while the reference turns into the poster."
     caveat = "The pictures on the path are blends that no network was trained on."
 
     engine: str = setting(engines[0], ENGINE, choices=engines)

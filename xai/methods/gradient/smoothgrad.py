@@ -32,7 +32,7 @@ class SmoothGrad(Attribution):
     in_logits = False
     claims = "gradient"
     budget: ClassVar = {"samples": 32}
-    promise = "In which direction each pixel would have to change to raise the logit, near this poster."
+    promise = "In which direction each pixel would have to change to raise {score}, near this poster."
     caveat = "It says what a change would do, not what the pixel does now: at an optimum the gradient is zero."
 
     samples: int = setting(64, "noisy copies", low=1)

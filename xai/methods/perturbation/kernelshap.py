@@ -53,7 +53,7 @@ class KernelShap(Segmented):
     stochastic = True
     needs_reference = True
     budget: ClassVar = {"samples": 256}
-    promise = "Each segment's fair share: what it adds to the logit, averaged over all orders of uncovering them."
+    promise = "Each segment's fair share: what it adds to {score}, averaged over all orders of uncovering them."
     caveat = "Estimated from some of the orders: another seed gives slightly other values."
 
     samples: int = setting(2048, SAMPLES, label="Sample budget", low=8)

@@ -45,7 +45,7 @@ class Lime(Segmented):
     needs_reference = True
     engines = ("direct", "lime")
     budget: ClassVar = {"samples": 128}
-    promise = "What each segment adds to the logit, by a linear model of what happens when segments are masked."
+    promise = "What each segment adds to {score}, by a linear model of what happens when segments are masked."
     caveat = "Only as good as the linear model fits (R2), and another seed masks other segments."
 
     engine: str = setting(engines[0], ENGINE, choices=engines)

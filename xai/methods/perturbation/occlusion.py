@@ -37,7 +37,7 @@ class Occlusion(Attribution):
     title = "Occlusion"
     needs_reference = True
     granularity = "segment"
-    promise = "What the logit loses when a small window is covered by the reference."
+    promise = "What {score} loses when a small window is covered by the reference."
     caveat = "It takes one window at a time: what two places say only together, it does not see."
 
     window: int | None = setting(None, "pixels a side; by default an eighth of the poster's width", kind=int, low=1)

@@ -29,7 +29,7 @@ class Shapley(Attribution):
     complete = True
     needs_reference = True
     granularity = "segment"
-    promise = "Each tile's fair share of the logit, exact: its mean gain over every order of uncovering the tiles."
+    promise = "Each tile's fair share of {score}, exact: its mean gain over every order of uncovering the tiles."
     caveat = "Exact for this grid and this reference only, and it cannot look inside a tile."
 
     grid: int = setting(3, "tiles a side; 4 takes 65,536 pictures", low=1, high=4)
