@@ -17,7 +17,7 @@ order = trust.ranked(methods) if view.by_trust else methods
 bar = st.empty()
 cards = maps.draw_cards(subject, request, order)
 explained = maps.explain(request, cards)
-maps.show_maps(explained, cards, subject.pixels, view)
+maps.show_maps(request, explained, cards, subject.pixels, view)
 trusted = maps.check(request, explained, cards, view, bar) if view.check else {}
 trust.rank(trusted, order, view.by_trust)
 

@@ -114,11 +114,28 @@ def trust(question: Question, name: str, options: dict[str, Any], progress: Prog
     import xai
 
     def examine() -> Trust:
+        kept = _kept(question, name, options)
+        if kept is not None:
+            return kept
         found = explanation(question, name, options, silent)
         return xai.examine(question.method(name, options), question.image, found, progress)
 
     answer: Trust = networks.answers().get(("trust", name, question.key, tuple(sorted(options.items()))), examine)
     return answer
+
+
+def _kept(question: Question, name: str, options: dict[str, Any]) -> Trust | None:
+    """The verdict that ships with the checkpoint, where it is of the same poster, settings and checks."""
+    from xai.trust.kept import KeptVerdicts
+
+    checkpoint = question.checkpoint
+    if question.seed is None or question.unit is not None:
+        return None
+    kept = KeptVerdicts.beside(networks.folder(checkpoint.name), checkpoint.digest)
+    if kept is None:
+        return None
+    config = question.method(name, options).config
+    return kept.find(question.seed, config, question.reference, question.count)
 
 
 def standing(question: Question, name: str, detail: int) -> LocalisationStanding | None:

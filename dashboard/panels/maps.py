@@ -162,7 +162,9 @@ def explain(request: Request, cards: dict[str, Card]) -> dict[str, Explanation]:
     return explained
 
 
-def show_maps(explained: dict[str, Explanation], cards: dict[str, Card], pixels: Any, view: View) -> None:
+def show_maps(
+    request: Request, explained: dict[str, Explanation], cards: dict[str, Card], pixels: Any, view: View
+) -> None:
     """The maps over the poster, on a scale of their own or on one for all that are in the score's units."""
     maps = {name: pool(one.heat(), view.block) for name, one in explained.items()}
     ends = full_colours(maps, [name for name, one in explained.items() if one.in_logits] if view.shared else [])
@@ -173,10 +175,14 @@ def show_maps(explained: dict[str, Explanation], cards: dict[str, Card], pixels:
         with card.box:
             milliseconds = f"{explanation.seconds * 1000:.0f} ms"
             st.caption(" · ".join([milliseconds, *words.facts(explanation, ends[name])]))
-            if sums := words.sums(explanation):
-                st.caption(f"Score {float(explanation.score):+.2f}: {sums}.")
+            if compared := words.comparison(explanation, _comparison(request, name)):
+                st.caption(compared)
             st.markdown(f"**Shows:** {words.promise(METHODS[name], explanation.meaning)}")
             st.markdown(f"**But:** {words.caveat(METHODS[name], explanation.meaning)}")
+
+
+def _comparison(request: Request, name: str) -> str:
+    return request.question.method(name, request.options[name]).comparison(request.question.image)
 
 
 def check(
@@ -199,7 +205,8 @@ def check(
 def _show_verdict(request: Request, explanation: Explanation, verdict: Trust, view: View) -> None:
     name = explanation.method
     standing = explanations.standing(request.question, name, view.block)
-    trust.show_badge(badge(verdict, view.block, standing))
+    own = explanation.segments is not None  # a map of segments has no places smaller than those, whatever is drawn
+    trust.show_badge(badge(verdict, None if own else view.block, standing))
     if standing is not None:
         st.caption(standing_sentence(standing))
     if st.button("Evidence", key=f"evidence_{name}", icon=":material/fact_check:"):

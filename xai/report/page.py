@@ -13,6 +13,7 @@ from __future__ import annotations
 from collections.abc import Iterator, Mapping, Sequence
 from typing import Any
 
+import torch
 from jinja2 import Environment
 from markupsafe import Markup
 
@@ -73,9 +74,10 @@ influence. Within a poster, maps in the score's units share one colour scale; th
 </dl>
 <h2>What the methods show</h2>
 <div class="methods">
-{%- for method, settings in methods %}
+{%- for method, compared, settings in methods %}
 <section class="card"><h3>{{ method.title }}</h3><p>{{ words.promise(method, meaning) }}</p>
-<p><strong>But:</strong> {{ words.caveat(method, meaning) }}</p><p class="soft">{{ settings }}</p></section>
+<p><strong>But:</strong> {{ words.caveat(method, meaning) }}</p><p class="soft">{{ compared }}</p>
+<p class="soft">{{ settings }}</p></section>
 {%- endfor %}
 </div>
 {%- if skipped %}
@@ -149,7 +151,7 @@ def head(
         style=Markup(STYLE),  # noqa: S704 - our own
         meaning=meaning,
         facts=_facts(made_by, meaning, versions),
-        methods=[(method, _settings(made_by["methods"][method.name])) for method in methods],
+        methods=[(method, _compared(method), _settings(made_by["methods"][method.name])) for method in methods],
         skipped=skipped,
     )
 
@@ -185,6 +187,13 @@ def _facts(made_by: Mapping[str, Any], meaning: Meaning, versions: Mapping[str, 
     if made_by["trust"]:
         yield "Verdicts", RULE
     yield "Versions", ", ".join(f"{name} {version}" for name, version in versions.items())
+
+
+def _compared(method: Attribution) -> str:
+    """What the method compares posters with: many pictures, or their mean."""
+    if method.score.size is None or not method.needs_reference:
+        return ""
+    return words.sentence(method.comparison(torch.zeros(1, 3, *method.score.size))) + "."
 
 
 def _settings(config: Mapping[str, Any]) -> str:

@@ -78,6 +78,16 @@ def sums(explanation: Explanation) -> str:
     return f"reference {float(explanation.base_score):+.2f}, attributions {float(explanation.values.sum()):+.2f}"
 
 
+def comparison(explanation: Explanation, against: str) -> str:
+    """What a map's poster is compared with (``Attribution.comparison``), and the scores; "" for nothing."""
+    base, score = float(explanation.base_score), float(explanation.score)
+    if not against or math.isnan(base):
+        return f"{sentence(against)}." if against else ""
+    theirs = f"score {base:+.2f} on average" if against.startswith("averaged") else f"scores {base:+.2f}"
+    added = f", and the attributions add up to {float(explanation.values.sum()):+.2f}" if explanation.in_logits else ""
+    return f"{sentence(against)}, which {theirs}; the poster scores {score:+.2f}{added}."
+
+
 def verdict(logit: float) -> tuple[str, str, str]:
     """D's verdict: "real" or "fake", its logit, and the probability of real that it stands for."""
     probability = 1 / (1 + math.exp(-max(-700.0, logit)))

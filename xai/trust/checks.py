@@ -311,7 +311,7 @@ def randomisation(subject: Subject, progress: Progress) -> Reading:
 CHECKS: tuple[Check, ...] = (
     Check(
         "completeness", "axiomatic", "Completeness gap",
-        "What the attributions miss of the difference that they promise to explain, relative to the logits: "
+        "What the attributions miss of the difference that they promise to explain, relative to the scores: "
         "lower is better.",
         completeness, passes=0.02, fails=0.1, applies=promises_completeness, cost=0,
     ),

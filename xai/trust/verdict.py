@@ -29,6 +29,7 @@ SAME_SCORE = 1e-3  # relative: another batch or machine changes the last bits on
 
 VERDICTS: tuple[Verdict, ...] = get_args(Verdict)  # the best first
 
+VERSION = 1  # of what the checks measure: raise it when a value changes, and kept verdicts are not shown any more
 RULE = (
     "Do not trust: an essential check (marked *) fails, or two others do. "
     "Trust: no check fails, every essential check of faithfulness is passed, every essential one was measured, and at "

@@ -1,0 +1,59 @@
+r"""Examine the maps of generated posters, and keep the verdicts beside the checkpoint for the Compare page.
+
+    python scripts/study_verdicts.py --checkpoint checkpoints/dcgan-64
+    python scripts/study_verdicts.py --checkpoint checkpoints/dcgan-64 --seeds 0-11 --methods deeplift,lime
+
+Each poster is explained by each method with its usual settings and a reference of generated posters, as on the Compare
+page; verdicts.json then shows what the checks found, with the evidence, without measuring anything again. It is shown
+only for these weights, settings and checks: run it again when one of them changes.
+"""
+
+from __future__ import annotations
+
+import argparse
+import sys
+from pathlib import Path
+
+from tqdm import tqdm
+
+import gan
+import xai
+from gan.cli import exit_code, parse_seeds
+from xai.trust.kept import KeptVerdicts
+
+METHODS = "deeplift,deepshap,lime,activation"  # those that the Compare page begins with
+
+
+def parse(arguments: list[str] | None = None) -> argparse.Namespace:
+    parser = argparse.ArgumentParser(description=__doc__, formatter_class=argparse.RawDescriptionHelpFormatter)
+    parser.add_argument("--checkpoint", required=True, type=Path, help="checkpoint folder")
+    parser.add_argument("--seeds", default="0-11", help="generated posters (default: the twelve of the Start page)")
+    parser.add_argument("--methods", default=METHODS, help=f"joined by commas (default: {METHODS})")
+    parser.add_argument("--references", type=int, default=16, help="generated posters in the reference")
+    return parser.parse_args(arguments)
+
+
+def run(chosen: argparse.Namespace) -> None:
+    """Examine every map, and write the file."""
+    checkpoint = gan.load(chosen.checkpoint)
+    generator, discriminator = checkpoint.need_both()
+    reference = xai.reference("generated", generator=generator, count=chosen.references)
+    score = xai.Score(discriminator)
+    names = [name.strip() for name in chosen.methods.split(",")]
+    methods = [xai.attribution(name, score, reference=reference) for name in names]
+    kept = KeptVerdicts(checkpoint.digest, "generated", chosen.references)
+    for seed in tqdm(parse_seeds(chosen.seeds), "posters", file=sys.stderr):
+        image = generator(gan.latents([seed], checkpoint.config)).detach()
+        for method in methods:
+            kept.add(seed, method.config, xai.examine(method, image, method.attribute(image)))
+    path = kept.write(chosen.checkpoint)
+    print(f"{path}: {len(kept.verdicts)} posters, {len(methods)} methods, {path.stat().st_size / 1000:.0f} kB")
+
+
+def main(arguments: list[str] | None = None) -> int:
+    chosen = parse(arguments)
+    return exit_code(lambda: run(chosen), chosen.checkpoint)
+
+
+if __name__ == "__main__":
+    sys.exit(main())
