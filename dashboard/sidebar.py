@@ -192,7 +192,12 @@ def _from_folder(checkpoint: gan.Checkpoint, posters: gan.PosterSet) -> Subject:
     from gan.checkpoints.dataset import TRAINING
     from gan.data.hold_out import is_key_held_out
 
-    index = _number_with_dice("Poster number", "poster", len(posters) - 1, f"0 to {len(posters) - 1}, by file name.")
+    index = _number_with_dice(
+        "Poster number",
+        "poster",
+        len(posters) - 1,
+        f"0 to {len(posters) - 1}, by file name; the Start page searches them by name and genre.",
+    )
     name, genres = posters.names[index], ", ".join(posters.genres[index])
     found = networks.checkpoint_posters(checkpoint)
     seen = "never trained on" if is_key_held_out(posters.split_keys[index]) else "seen in training"

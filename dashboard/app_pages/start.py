@@ -6,7 +6,7 @@ import gan
 from dashboard import ui
 from dashboard.cached import networks
 from dashboard.pages import PAGES
-from dashboard.panels import posters, quality
+from dashboard.panels import gallery, posters, quality
 from dashboard.subject import selected, unconditioned
 from dashboard.text import plain
 from gan.upscaling.network import LABEL
@@ -28,6 +28,12 @@ if upscaler and able and st.toggle("The chosen poster, enlarged 4 times", key="e
         for column, (picture, caption) in zip(st.columns(2), shown, strict=True):
             with column:
                 ui.picture(gan.to_uint8(picture)[0], caption)
+
+real = networks.posters(checkpoint)
+if real is not None:
+    st.subheader("Real posters")
+    with ui.error_boundary("The gallery"):
+        gallery.show(real, subject)
 
 st.subheader("What to try first")
 for page in PAGES.values():

@@ -19,6 +19,7 @@ from streamlit.testing.v1 import AppTest
 import gan
 import xai
 from dashboard.pages import PAGES
+from dashboard.panels import gallery
 from gan.data.synthetic import draw_poster
 from tests.dashboard.reading import OpenApp, captions, errors, headings, metrics, subject_of, texts, unfolded
 from xai.generator.filter_study import filters_table
@@ -597,3 +598,32 @@ def test_a_poster_that_is_cut_says_so_and_a_whole_one_does_not(open_app: OpenApp
     whole = open_app("discriminator", {"source": "Poster"}, "--posters", str(tmp_path / "whole"))
     assert not whole.exception
     assert "Cut to" not in texts(whole)
+
+
+def test_real_posters_are_searched_by_name_and_genre_and_chosen_by_click(
+    open_app: OpenApp, poster_folder: Path
+) -> None:
+    def sheet(app: AppTest) -> list[str]:
+        data = [json.loads(grid.proto.json) for grid in app.get("bidi_component") if grid.proto.json]
+        return unfolded(next(one["labels"] for one in data if one["title"] == "real posters"))
+
+    app = open_app("start", None, "--posters", str(poster_folder))
+    assert not app.exception
+    assert len(sheet(app)) == 18
+    last = app.number_input(key="gallery_page").set_value(3).run()
+    assert len(sheet(last)) == 4
+    genre = sheet(app)[0].split(" · ")[1]
+    found = app.text_input(key="search").set_value(genre.upper()).run()
+    assert found.number_input(key="gallery_page").value <= 3
+    assert all(genre in label for label in sheet(found))
+    nothing = app.text_input(key="search").set_value("no such film").run()
+    assert not nothing.exception
+    assert "No poster has all of these words" in texts(nothing)
+
+
+def test_a_search_finds_each_word_in_name_or_genres_in_any_case() -> None:
+    names, genres = ["Alien.jpg", "aliens/2.jpg", "Heat.jpg"], [("Horror",), ("Action", "Horror"), ()]
+    assert gallery.search(names, genres, "") == [0, 1, 2]
+    assert gallery.search(names, genres, "ALIEN") == [0, 1]
+    assert gallery.search(names, genres, "horror alien action") == [1]
+    assert gallery.search(names, genres, "heat horror") == []
