@@ -12,7 +12,8 @@ import io
 import json
 import math
 import time
-from collections.abc import Callable
+from collections.abc import Callable, Iterator
+from contextlib import ExitStack, contextmanager
 from dataclasses import asdict, dataclass
 from pathlib import Path
 from typing import Any, Self
@@ -27,12 +28,13 @@ from tqdm import tqdm
 from gan.data.images import from_uint8, scale, to_uint8
 from gan.data.posters import PosterSet
 from gan.errors import TrainingError
-from gan.files import name_bytes, write_file
+from gan.files import locked, name_bytes, write_file
 from gan.settings import Settings, setting
 from gan.upscaling.network import Upscaler, UpscalerConfig, save
 from gan.upscaling.quality import enlarge_all, psnr, shrink
 from gan.upscaling.resampling import FACTOR, lanczos, resample
 
+LOCK = "run.lock"
 WARM_UP = 100  # steps over which the learning rate rises
 VALIDATION = 64  # held-out posters that are enlarged at each tick
 
@@ -65,21 +67,27 @@ def train(  # noqa: PLR0913 - data, place and settings of a run, and three optio
     The random numbers of step n come from (seed, n): a resumed run ends with the weights of an uninterrupted one, bit
     for bit on one machine. ``stop`` is called after every step; where it is true the state is saved and the run ends.
 
+    A measurement that fails is left out of the log.
+
     Raises
     ------
     TrainingError
-        If the folder is taken or unwritable, there is nothing to resume or it was made with other options or
-        posters, the posters are smaller than a crop, or the loss is no longer finite.
+        If the folder is taken, another process is training there, or it is unwritable; if there is nothing to resume
+        or it was made with other options or posters, the posters are smaller than a crop, or the loss is no longer
+        finite.
     """
     training, held_out = posters.split()
     large = config.crop * model.factor
     if not len(training) or min(training.images.shape[1:3]) < large:
         raise TrainingError(f"There must be posters to train on, of at least {large} x {large} pixels.")
     run = _Run.new(folder, model, config, training)
-    run.resume() if resume else run.begin()
-    losses: list[Tensor] = []
-    since = time.monotonic()
-    with tqdm(total=config.steps, initial=run.steps, unit="step", disable=not progress) as bar:
+    with ExitStack() as stack:
+        stack.enter_context(run.alone())
+        run.resume() if resume else run.begin()
+        losses: list[Tensor] = []
+        since = time.monotonic()
+        shown = None if progress else True  # where there is no terminal, log.jsonl alone
+        bar = stack.enter_context(tqdm(total=config.steps, initial=run.steps, unit="step", disable=shown))
         while run.steps < config.steps:
             losses.append(step(run.upscaler, run.optimiser, training, config, run.steps))
             run.steps += 1
@@ -89,9 +97,14 @@ def train(  # noqa: PLR0913 - data, place and settings of a run, and three optio
                 continue
 
             run.seconds, since = run.seconds + time.monotonic() - since, time.monotonic()
-            figures = {"loss": _mean_loss(losses, run.steps)} | _validate(run.upscaler, held_out)
+            figures = {"loss": _mean_loss(losses, run.steps)}
+            run.save()
+            try:
+                figures |= _validate(run.upscaler, held_out)
+            except Exception as error:  # whatever a measurement raises: the state is safe
+                bar.write(f"The validation at step {run.steps} failed ({str(error) or type(error).__name__}).")
             bar.set_postfix({name: f"{value:.4g}" for name, value in figures.items()})
-            run.save(figures)
+            run.log(figures)
             losses = []
             if stopping:
                 break
@@ -230,14 +243,24 @@ class _Run:
     def state_file(self) -> Path:
         return self.folder / "state.pt"
 
+    @contextmanager
+    def alone(self) -> Iterator[None]:
+        """Keep other processes from writing to the folder, which is made; TrainingError where one does."""
+        with ExitStack() as stack:
+            try:
+                self.folder.mkdir(parents=True, exist_ok=True)
+                stack.enter_context(locked(self.folder / LOCK))
+            except TimeoutError:
+                text = f"Another process is training in {self.folder}; wait for its end, or choose another folder."
+                raise TrainingError(text) from None
+            except OSError as error:
+                raise TrainingError(f"{self.folder} cannot be written: {error.strerror or error}.") from error
+            yield
+
     def begin(self) -> None:
-        """Make the folder; TrainingError if it holds a run."""
+        """TrainingError if the folder holds a run."""
         if self.state_file.exists():
             raise TrainingError(f"{self.folder} holds a run already; resume it, or choose another folder.")
-        try:
-            self.folder.mkdir(parents=True, exist_ok=True)
-        except OSError as error:
-            raise TrainingError(f"{self.folder} cannot be written: {error.strerror or error}.") from error
 
     def resume(self) -> None:
         """Load the state; TrainingError if there is none, or it is damaged or of other options."""
@@ -259,9 +282,8 @@ class _Run:
         self.optimiser.load_state_dict(optimiser)
         self.steps, self.seconds = steps, seconds
 
-    def save(self, figures: dict[str, float]) -> None:
-        """Write the log up to this step, the checkpoint, and the state last: it says which step is valid."""
-        row: dict[str, Any] = {"step": self.steps, "seconds": round(self.seconds, 1)} | figures
+    def save(self) -> None:
+        """Write the state, before anything is measured."""
         buffer = io.BytesIO()  # torch.save to a full disk raises anything; to memory it does not fail
         torch.save(
             {
@@ -269,17 +291,27 @@ class _Run:
                 "upscaler": self.upscaler.state_dict(),
                 "optimiser": self.optimiser.state_dict(),
                 "steps": self.steps,
-                "seconds": row["seconds"],
+                "seconds": round(self.seconds, 1),
             },
             buffer,
         )
+        with self._writing():
+            write_file(self.state_file, buffer.getvalue())
+
+    def log(self, figures: dict[str, float]) -> None:
+        """Write the log up to this step, and the checkpoint."""
+        row: dict[str, Any] = {"step": self.steps, "seconds": round(self.seconds, 1)} | figures
         log = self.folder / "log.jsonl"
-        try:
+        with self._writing():
             rows = [json.loads(line) for line in log.read_text().splitlines()] if log.exists() else []
             rows = [before for before in rows if before["step"] < self.steps] + [row]
             write_file(log, "".join(json.dumps(line) + "\n" for line in rows).encode())
             save(self.folder / "latest", self.upscaler, {"train": self.options["train"], **row})
-            write_file(self.state_file, buffer.getvalue())
+
+    @contextmanager
+    def _writing(self) -> Iterator[None]:
+        try:
+            yield
         except OSError as error:
             raise TrainingError(
                 f"{self.folder} cannot be written ({error.strerror or error}); an earlier state there is intact."

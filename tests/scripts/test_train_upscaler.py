@@ -64,7 +64,7 @@ def test_a_run_leaves_network_log_and_state(command: Callable[..., int], tmp_pat
     rows = [json.loads(line) for line in (run / "log.jsonl").read_text().splitlines()]
     assert [row["step"] for row in rows] == [2, 4, 5]
     assert all({"seconds", "loss", "psnr", "psnr_lanczos"} < set(row) for row in rows)
-    assert sorted(path.name for path in run.iterdir()) == ["latest", "log.jsonl", "state.pt"]
+    assert sorted(path.name for path in run.iterdir()) == ["latest", "log.jsonl", "run.lock", "state.pt"]
     assert load(run / "latest").config == MODEL
     assert json.loads((run / "latest/upscaler.json").read_text())["info"]["step"] == 5
 
@@ -134,6 +134,37 @@ def test_a_killed_run_resumes_exactly(folder: Path, posters: PosterSet, tmp_path
     resumed = until(steps + 2, run, True)
     # One long tick: the weights do not depend on how often they are saved.
     assert equal(resumed, until(steps + 2, tmp_path / "whole", False))
+
+
+def test_a_second_run_in_a_folder_is_refused_while_the_first_goes_on_and_a_kill_frees_it(
+    folder: Path, posters: PosterSet, tmp_path: Path
+) -> None:
+    run = tmp_path / "run"
+    with running("train_upscaler", *endless(folder, run), "--tick=1") as process:
+        wait_for(run / "state.pt", process)
+        with pytest.raises(TrainingError, match=r"^Another process is training in .*run; wait for its end"):
+            train(posters, run, MODEL, config(2), resume=True, progress=False)
+        process.kill()
+        process.wait()
+    with pytest.raises(TrainingError, match="holds a run already"):
+        train(posters, run, MODEL, config(2), progress=False)
+
+
+@pytest.mark.parametrize("error", [MemoryError(), OSError(28, "No space left on device"), RuntimeError("a bug")])
+def test_a_measurement_that_fails_is_left_out_and_the_state_is_saved_before(
+    error: Exception, posters: PosterSet, tmp_path: Path, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    saved = []
+
+    def fail(*_: object) -> None:
+        saved.append(torch.load(tmp_path / "run/state.pt", weights_only=True)["steps"])
+        raise error
+
+    monkeypatch.setattr(training, "_validate", fail)
+    train(posters, tmp_path / "run", MODEL, config(4), progress=False)
+    assert saved == [2, 4]
+    rows = [json.loads(line) for line in (tmp_path / "run/log.jsonl").read_text().splitlines()]
+    assert [(row["step"], "psnr" in row) for row in rows] == [(2, False), (4, False)]
 
 
 def test_sigterm_saves_and_leaves_with_0(folder: Path, tmp_path: Path) -> None:

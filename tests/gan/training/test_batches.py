@@ -5,10 +5,12 @@ from itertools import islice
 from pathlib import Path
 
 import numpy as np
+import pytest
 import torch
 from torch import Tensor
 
 from gan import ModelConfig, PosterSet
+from gan.training import batches as batches_module
 from gan.training.batches import BatchLoader, batch_indices
 from gan.training.distributed import World
 from gan.training.runs.plan import Plan
@@ -40,6 +42,37 @@ def test_every_poster_is_shown_at_most_once_an_epoch_and_in_a_new_order_each() -
 def test_the_order_of_posters_follows_the_seed() -> None:
     orders = [next(batch_indices(100, config_of(1, seed=seed), 0)).tolist() for seed in (0, 0, 1)]
     assert orders[0] == orders[1] != orders[2]
+
+
+@pytest.mark.parametrize(
+    ("free", "stay"), [(None, True), (10**9, True), (2 * 40 * 192, True), (2 * 40 * 192 - 1, False), (0, False)]
+)
+def test_posters_stay_on_an_accelerator_where_they_take_at_most_half_of_its_free_memory(
+    free: int | None, stay: bool, posters: PosterSet, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    assert len(posters) == 40
+    monkeypatch.setattr(batches_module, "free_memory", lambda device: free)
+    assert batches_module.fits(posters, torch.device("cuda")) is stay
+    assert not batches_module.fits(posters, CPU)
+
+
+@pytest.mark.parametrize("stay", [True, False])
+def test_batches_are_the_same_whether_posters_stay_on_the_device_or_come_from_the_host(
+    stay: bool, posters: PosterSet, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    """The paths of an accelerator, with the CPU in its place."""
+    genres = ("Comedy", "Drama")
+    expected = BatchLoader(posters, genres, CPU)([3, 17, 30])
+    monkeypatch.setattr(batches_module, "fits", lambda *_: stay)
+    monkeypatch.setattr(batches_module, "PART", 16)
+    monkeypatch.setattr(Tensor, "pin_memory", lambda self: self)
+    loader = BatchLoader(posters, genres, CPU)
+    loader.device = torch.device("meta")  # only its kind is looked at
+    monkeypatch.setattr(Tensor, "to", lambda self, *_, **__: self)
+    images, labels = loader([3, 17, 30])
+    assert torch.equal(images, expected[0])
+    assert labels is not None
+    assert torch.equal(labels, expected[1])
 
 
 def test_two_processes_share_the_very_batches_of_one(posters: PosterSet, tiny: ModelConfig, tmp_path: Path) -> None:

@@ -8,6 +8,7 @@ import time
 from dataclasses import replace
 from datetime import timedelta
 from pathlib import Path
+from unittest import mock
 
 import pytest
 import torch
@@ -15,10 +16,13 @@ import torch.distributed as dist
 from torch import nn
 
 from gan import ModelConfig, PosterSet, TrainConfig, TrainingError, load, load_posters
+from gan.evaluation import validation
+from gan.evaluation.validation import Validation
 from gan.training import distributed as several
+from gan.training.devices import check_device, exact_and_fast, own_device
 from gan.training.distributed import World, joined, synchronised
 from gan.training.loop import train
-from gan.training.runs.folder import read_stats
+from gan.training.runs.folder import in_use, read_stats
 from gan.training.runs.plan import Plan
 from gan.training.state import new_state
 from gan.training.step import step
@@ -266,6 +270,117 @@ def test_a_process_that_never_comes_is_a_lost_one(monkeypatch: pytest.MonkeyPatc
     ):
         pass
     assert not dist.is_initialized()
+
+
+# ---- The first process alone --------------------------------------------------------------------------
+
+
+def slow_validation(data: Path, run: Path, patience: float, seconds: float) -> None:
+    """In each process: a validation that takes much longer than a message may."""
+
+    def judge(*_: object) -> Validation:
+        time.sleep(seconds)
+        return Validation({"fd_lite1": 1.0}, {}, (), 16, 16, 3, 0)
+
+    several.PATIENCE = timedelta(seconds=patience)
+    validation.validate = judge
+    posters = load_posters(data, 8, progress=False)
+    state = train(posters, Plan(run, ModelConfig(8, 8, 4), config_of(4, eval_kimg=0.008), progress=False))
+    print("steps", state.steps)
+
+
+def test_a_long_validation_kills_nobody(poster_folder: Path, tmp_path: Path) -> None:
+    workers = start(slow_validation, poster_folder, tmp_path / "run", 4.0, 10.0, logs=tmp_path)
+    finish(workers)
+    assert [worker.returncode for worker in workers] == [0, 0], [worker.output for worker in workers]
+    assert all(worker.output.splitlines()[-1] == "steps 4" for worker in workers)
+    assert load(tmp_path / "run/best").info["updates"] == 2
+
+
+def alone(outcome: str) -> None:
+    """In each process: a block of the first one that goes well, fails, or ends the process."""
+    with joined(torch.device("cpu"), timedelta(seconds=5)) as world:
+        try:
+            with world.first_alone() as first:
+                if first and outcome == "fails":
+                    raise ValueError("no")
+                if first and outcome == "dies":
+                    os._exit(3)
+                print("in the block", first)
+        except Exception as error:
+            print(type(error).__name__)
+            raise
+
+
+@pytest.mark.parametrize(
+    ("outcome", "second"),
+    [("goes well", "in the block False"), ("fails", "FirstProcess"), ("dies", "LostProcess")],
+)
+def test_the_others_learn_how_the_first_process_ended_its_block(outcome: str, second: str, tmp_path: Path) -> None:
+    workers = start(alone, outcome, logs=tmp_path)
+    finish(workers)
+    assert second in workers[1].output
+    assert ("in the block True" in workers[0].output) == (outcome == "goes well")
+
+
+def locked_out(data: Path, run: Path) -> None:
+    """In each process: a run in a folder in which another process trains."""
+    try:
+        train(load_posters(data, 8, progress=False), Plan(run, ModelConfig(8, 8, 4), config_of(1), progress=False))
+    except TrainingError as error:
+        print(f"{type(error).__name__}: {error}")
+
+
+def test_only_the_first_process_holds_the_lock_and_all_end_where_it_is_taken(
+    poster_folder: Path, tmp_path: Path
+) -> None:
+    run = tmp_path / "run"
+    with in_use(run):
+        workers = start(locked_out, poster_folder, run, logs=tmp_path)
+        finish(workers)
+    assert workers[0].output.startswith("TrainingError: Another process is training in ")
+    assert workers[1].output.startswith("FirstProcessError: ")
+
+
+def test_a_set_up_in_which_no_number_arrives_is_no_lost_process(monkeypatch: pytest.MonkeyPatch) -> None:
+    def fail(*_: object, **__: object) -> None:
+        raise dist.DistBackendError("NCCL error: invalid usage\nDuplicate GPU detected")
+
+    monkeypatch.setattr(several, "rendezvous", lambda *_, **__: iter([(dist.HashStore(), 0, 2)]))
+    monkeypatch.setattr(dist, "init_process_group", lambda *_, **__: None)
+    monkeypatch.setattr(dist, "all_reduce", fail)
+    monkeypatch.setenv("WORLD_SIZE", "2")
+    with (
+        pytest.raises(TrainingError, match=r"^The processes cannot exchange numbers \(NCCL error: invalid usage\)\.$"),
+        joined(torch.device("cpu")),
+    ):
+        pass
+
+
+def test_each_process_opens_its_own_device_only(monkeypatch: pytest.MonkeyPatch) -> None:
+    opened = []
+    monkeypatch.setattr(torch, "zeros", lambda *_, device: opened.append(str(device)) or mock.Mock())
+    for rank in range(3):
+        monkeypatch.setenv("LOCAL_RANK", str(rank))
+        check_device(own_device("cuda"))
+    monkeypatch.delenv("LOCAL_RANK")
+    assert opened == ["cuda:0", "cuda:1", "cuda:2"]
+    assert str(own_device("cuda")) == "cuda"
+    assert str(own_device("cuda:1")) == "cuda:1"
+
+
+def test_how_cuda_computes_is_chosen_and_put_back() -> None:
+    matmul, cudnn = torch.backends.cuda.matmul, torch.backends.cudnn
+    before = matmul.allow_tf32, cudnn.allow_tf32, cudnn.benchmark
+    matmul.allow_tf32 = True
+    try:
+        with exact_and_fast(torch.device("cuda")):
+            assert (matmul.allow_tf32, cudnn.allow_tf32, cudnn.benchmark) == (False, False, True)
+        assert (matmul.allow_tf32, cudnn.allow_tf32, cudnn.benchmark) == (True, *before[1:])
+        with exact_and_fast(torch.device("cpu")):
+            assert (matmul.allow_tf32, cudnn.allow_tf32, cudnn.benchmark) == (True, *before[1:])
+    finally:
+        matmul.allow_tf32 = before[0]
 
 
 def test_other_errors_are_not_hidden(monkeypatch: pytest.MonkeyPatch) -> None:

@@ -18,6 +18,7 @@ from gan.training.runs.guard_rails import (
     TickMetrics,
     check,
     diversity,
+    labels_of_each_genre,
     mean_distance,
     real_distance,
 )
@@ -34,6 +35,28 @@ def state(tiny: ModelConfig) -> State:
 
 def seen(state: State, guard: str = "answer", whole: bool = True, **changes: float) -> Finding:
     return check(state, TickMetrics(**(FINE | changes), complete=whole), config_of(1, guard=guard))
+
+
+def test_distances_are_of_posters_spread_over_the_set_not_of_the_first_ones(posters: PosterSet) -> None:
+    """Placeholders come first by name; a varied folder may, too."""
+    varied = posters.tensor(range(len(posters)))
+    order = [0] * 70 + list(range(len(posters))) * 4
+    placeholders_first, placeholders_last = posters.select(order), posters.select(order[::-1])
+    assert mean_distance(varied) > 0
+    for some in (placeholders_first, placeholders_last):
+        assert real_distance(some) == pytest.approx(0.9 * mean_distance(varied), rel=0.2)
+    assert real_distance(placeholders_first) == pytest.approx(real_distance(placeholders_last), rel=0.1)
+
+
+@pytest.mark.parametrize("genres", [1, 2, 3, 19, 64, 70])
+def test_every_genre_is_asked_for_as_often(genres: int) -> None:
+    labels = labels_of_each_genre(genres, 64)
+    assert labels is not None
+    assert labels.shape == (64, genres)
+    assert (labels.sum(1) == 1).all()
+    counts = labels.sum(0)
+    assert counts.max() - counts.min() <= 1
+    assert labels_of_each_genre(0, 64) is None
 
 
 def test_a_healthy_tick_says_nothing_and_changes_nothing_but_that_g_is_diverse(state: State) -> None:
