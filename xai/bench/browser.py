@@ -208,6 +208,14 @@ def rows() -> Iterator[Row]:
             yield Row(one.name, 1000 * cost.seconds, "", None, f"under {1000 * one.goal:,.0f} ms", note)
 
 
+def ceilings() -> str:
+    """What each interaction may send, as Markdown."""
+    lines = ["| interaction | websocket, at most | HTTP, at most | goal |", "| --- | ---: | ---: | ---: |"]
+    for one in INTERACTIONS:
+        lines.append(f"| {one.name} | {one.websocket} kB | {one.http:,} kB | {one.goal:g} s |")
+    return "\n".join(lines)
+
+
 def _traffic(websocket: int, http: int) -> str:
     return f"{websocket / 1000:.0f} kB by websocket, {http / 1000:.0f} kB by HTTP"
 
