@@ -211,8 +211,7 @@ def rows() -> Iterator[Row]:
 def ceilings() -> str:
     """What each interaction may send, as Markdown."""
     lines = ["| interaction | websocket, at most | HTTP, at most | goal |", "| --- | ---: | ---: | ---: |"]
-    for one in INTERACTIONS:
-        lines.append(f"| {one.name} | {one.websocket} kB | {one.http:,} kB | {one.goal:g} s |")
+    lines += [f"| {one.name} | {one.websocket} kB | {one.http:,} kB | {one.goal:g} s |" for one in INTERACTIONS]
     return "\n".join(lines)
 
 
