@@ -64,17 +64,18 @@ def curves(
     game = Game.of(score, image, baseline, labels)
     random = np.random.default_rng(0)
     orders = [random.permutation(game.players) for _ in range(RANDOM_ORDERS)]
-    of_one = 2 * (STEPS + 1)
+    of_one = 2 * (STEPS - 1)
     _, chance = game.shared(
         "random orders",
         lambda: np.concatenate([_both_ways(order) for order in orders]),
         progress,
         lambda masks: np.arange(len(masks)) // of_one % len(baseline),
     )
-    by_order = [_split(scores) for scores in chance.reshape(RANDOM_ORDERS, -1)]
+    ends = [(game.empties[row % len(baseline)], game.whole) for row in range(RANDOM_ORDERS)]
+    by_order = [_split(*pair) for pair in zip(chance.reshape(RANDOM_ORDERS, -1), ends, strict=True)]
     gains = [insertion.mean() - deletion.mean() for insertion, deletion in by_order]
     some = game if len(baseline) <= MOST_BASELINES else Game.of(score, image, spaced(baseline, MOST_BASELINES), labels)
-    insertion, deletion = _split(some.value(_both_ways(_strongest_first(heat, cells))))
+    insertion, deletion = _split(some.value(_both_ways(_strongest_first(heat, cells))), (game.empty, game.whole))
     return Curves(
         insertion,
         deletion,
@@ -163,11 +164,12 @@ def _strongest_first(heat: Heat, cells: int) -> NDArray[np.int64]:
 
 
 def _both_ways(order: NDArray[np.int64]) -> Masks:
-    """Masks for insertion, then for deletion, in this order: 2 x (STEPS + 1) rows."""
-    inserted = grown(order, [step * len(order) // STEPS for step in range(STEPS + 1)])
+    """Masks between no cell and all, for insertion and then for deletion: 2 x (STEPS - 1) rows."""
+    inserted = grown(order, [step * len(order) // STEPS for step in range(1, STEPS)])
     return np.concatenate([inserted, ~inserted])
 
 
-def _split(scores: NDArray[np.float64]) -> tuple[Map, Map]:
-    half = len(scores) // 2
-    return scores[:half], scores[half:]
+def _split(scores: NDArray[np.float64], ends: tuple[float, float]) -> tuple[Map, Map]:
+    """Insertion and deletion (STEPS + 1,), between the scores of no cell and of all."""
+    half, (empty, whole) = len(scores) // 2, ends
+    return np.array([empty, *scores[:half], whole]), np.array([whole, *scores[half:], empty])

@@ -23,14 +23,13 @@ def randomise(score: Score, layers: int, seed: int = 0) -> Score:
     the network has learned is gone, its statistics are not. More layers with the same seed shuffle
     the last ones in the same way (cascading randomisation).
     """
-    network = score.module()
-    random = torch.Generator().manual_seed(seed)
-    left = layers
-    for module in reversed(_weighted(network)):
+    network, left = score.module(), layers
+    shuffled = score.cached(("shuffled", seed), lambda: _all_shuffled(network, seed))
+    for module, tensors in zip(reversed(_weighted(network)), shuffled, strict=True):
         if left == 0:
             break
-        for name, weight in list(module.named_parameters(recurse=False)):
-            module._parameters[name] = nn.Parameter(_shuffled(weight, random), requires_grad=False)
+        for name, tensor in tensors.items():
+            module._parameters[name] = nn.Parameter(tensor, requires_grad=False)
         left -= isinstance(module, LINEAR)
     return score.of_network(network)
 
@@ -43,6 +42,15 @@ def linear_layers(score: Score) -> int:
 def _weighted(network: nn.Module) -> list[nn.Module]:
     """Modules with weights of their own, first to last; the head that picks a unit has learned nothing."""
     return [m for name, m in network.named_modules() if name != PICK and list(m.parameters(recurse=False))]
+
+
+def _all_shuffled(network: nn.Module, seed: int) -> list[dict[str, Tensor]]:
+    """Each module's weights in another order, by name, the last module first: the same for all methods and depths."""
+    random = torch.Generator().manual_seed(seed)
+    return [
+        {name: _shuffled(weight.detach(), random) for name, weight in module.named_parameters(recurse=False)}
+        for module in reversed(_weighted(network))
+    ]
 
 
 def _shuffled(weight: Tensor, random: torch.Generator) -> Tensor:

@@ -7,9 +7,11 @@ from collections.abc import Callable
 import numpy as np
 import pytest
 import torch
+from scipy.stats import rankdata
 
 from gan.evaluation.estimates import (
     Estimate,
+    average_ranks,
     bootstrap,
     correlation,
     jackknife_pairs,
@@ -83,9 +85,10 @@ def test_an_interval_holds_the_truth_as_often_as_it_promises(name: str) -> None:
     assert np.mean([one.low <= truth <= one.high for one in found]) >= LEAST
 
 
+@pytest.mark.parametrize("count", [3, 4])
 @pytest.mark.parametrize("signal", [0.5, 0.9])
-def test_the_interval_over_four_seeds_holds_the_mean_correlation_of_many(signal: float) -> None:
-    draw, random = maps_of_seeds(4, signal), np.random.default_rng(0)
+def test_the_interval_over_few_seeds_holds_the_mean_correlation_of_many(signal: float, count: int) -> None:
+    draw, random = maps_of_seeds(count, signal), np.random.default_rng(0)
     found = [draw(random) for _ in range(TRIALS)]
     truth = np.mean([one.value for one in found])
     assert np.mean([one.low <= truth <= one.high for one in found]) >= LEAST
@@ -94,6 +97,11 @@ def test_the_interval_over_four_seeds_holds_the_mean_correlation_of_many(signal:
 def test_students_quantile_is_wider_for_few_cases_and_normal_for_many() -> None:
     assert t_quantile(3) == pytest.approx(3.182, abs=1e-3)
     assert t_quantile(10**6) == pytest.approx(1.96, abs=1e-3)
+
+
+def test_equal_values_share_a_rank() -> None:
+    values = np.random.default_rng(0).integers(0, 9, 50).astype(float)
+    assert np.array_equal(average_ranks(values), rankdata(values))
 
 
 def test_one_case_has_no_interval_and_equal_values_no_correlation() -> None:

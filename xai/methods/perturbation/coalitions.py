@@ -20,6 +20,7 @@ import torch
 from numpy.typing import NDArray
 from torch import Tensor
 
+from gan.evaluation.estimates import average_ranks
 from gan.progress import Progress
 from xai.errors import ExplanationError
 from xai.networks.batches import at_once
@@ -235,13 +236,11 @@ def parts_agree(*parts: NDArray[np.float64]) -> float:
     The parts' mean rank correlation (Spearman 1904), corrected for their length (Spearman-Brown); 1 where
     nothing varies.
     """
-    from scipy.stats import rankdata
-
-    ranks = np.stack([rankdata(part) for part in parts])
+    ranks = np.stack([average_ranks(part) for part in parts])
     constant = np.ptp(ranks, 1) == 0
     if constant.any():
         return 1.0 if constant.all() else 0.0
-    correlation = float(np.corrcoef(ranks)[np.triu_indices(len(parts), 1)].mean())
+    correlation = float(np.asarray(np.corrcoef(ranks))[np.triu_indices(len(parts), 1)].mean())
     return len(parts) * correlation / (1 + (len(parts) - 1) * correlation) if correlation > 0 else correlation
 
 
