@@ -1,6 +1,6 @@
 """The Compare page's controls and cards: one map of the poster for each method, with its numbers and its verdict.
 
-request = choose_question(subject)
+request = choose_question(subject, st.container())
 cards = draw_cards(subject, request, list(request.options))
 explained = explain(request, cards)
 """
@@ -61,8 +61,8 @@ class Card:
     badge: Any
 
 
-def choose_question(subject: Subject) -> Request:
-    """Controls for what is explained, by which methods, against which baseline."""
+def choose_question(subject: Subject, row: Any) -> Request:
+    """Controls for what is explained, by which methods, against which baseline; their settings stand in ``row``."""
     checkpoint = subject.checkpoint
     own = sidebar.uploaded_references(checkpoint)
     available = explanations.references(checkpoint, own is not None)
@@ -76,11 +76,11 @@ def choose_question(subject: Subject) -> Request:
             "Baseline (reference)", available, default, lambda kind: REFERENCES[kind].words, "reference", width=260,
             help="A map says why the score differs from that of the baseline. Another baseline, another answer.",
         )  # fmt: skip
-        with st.popover("Settings", icon=":material/settings:"):
-            unit = _choose_unit(subject)
-            count = st.slider("Number of reference posters", 1, 32, 16, key="references", bind="query-params")
-            sidebar.upload_references()
-            options = choose_settings(methods, _reached(checkpoint, unit), networks.score(checkpoint, unit))
+    with row.popover("Settings", icon=":material/settings:"):
+        unit = _choose_unit(subject)
+        count = st.slider("Number of reference posters", 1, 32, 16, key="references", bind="query-params")
+        sidebar.upload_references()
+        options = choose_settings(methods, _reached(checkpoint, unit), networks.score(checkpoint, unit))
     seed = None if subject.noise is None else subject.noise.seed
     question = explanations.Question(checkpoint, subject.image, subject.key, reference, count, unit, own, seed)
     return Request(question, options, available)
@@ -105,9 +105,9 @@ def _reached(checkpoint: gan.Checkpoint, unit: tuple[str, int] | None) -> list[L
     return layers if unit is None else layers[: names.index(unit[0]) + 1]
 
 
-def choose_view(resolution: int) -> View:
-    """Controls for how the maps are shown."""
-    with st.container(horizontal=True, vertical_alignment="center"):
+def choose_view(resolution: int, row: Any) -> View:
+    """Controls for how the maps are shown, in ``row``."""
+    with row:
         with st.popover("View", icon=":material/visibility:"):
             strength = st.slider("Overlay strength", 0.0, 1.0, 0.9, 0.05, key="strength", bind="query-params")
             scale = st.segmented_control(
@@ -177,6 +177,8 @@ def show_maps(
             st.caption(" · ".join([milliseconds, *words.facts(explanation, ends[name])]))
             if compared := words.comparison(explanation, _comparison(request, name)):
                 st.caption(compared)
+            if standing := explanations.standing(request.question, name, view.block):
+                st.caption(standing_sentence(standing))
             st.markdown(f"**Shows:** {words.promise(METHODS[name], explanation.meaning)}")
             st.markdown(f"**But:** {words.caveat(METHODS[name], explanation.meaning)}")
 
@@ -207,7 +209,5 @@ def _show_verdict(request: Request, explanation: Explanation, verdict: Trust, vi
     standing = explanations.standing(request.question, name, view.block)
     own = explanation.segments is not None  # a map of segments has no places smaller than those, whatever is drawn
     trust.show_badge(badge(verdict, None if own else view.block, standing))
-    if standing is not None:
-        st.caption(standing_sentence(standing))
     if st.button("Evidence", key=f"evidence_{name}", icon=":material/fact_check:"):
         trust.show_evidence(explanation, verdict)

@@ -40,7 +40,7 @@ def test_a_person_uploads_a_poster_compares_four_methods_and_picks_a_filter(page
 
 
 def test_a_person_finds_out_whom_to_believe_and_takes_it_home(page: Page) -> None:
-    page.goto(f"{page.url}compare?seed=7&methods=DeepLIFT&methods=Grad-CAM")
+    page.goto(f"{page.url}compare?seed=7&methods=DeepLIFT&methods=DeepSHAP&doubted=true")
     main = page.get_by_test_id("stMain")
     expect(main.get_by_role("button", name="Evidence")).to_have_count(2)  # both maps have their verdicts
     settle(page)
@@ -52,7 +52,7 @@ def test_a_person_finds_out_whom_to_believe_and_takes_it_home(page: Page) -> Non
     expect(evidence).to_have_count(0)
 
     more(page, "Agreement")
-    expect(main.get_by_text("consensus: the mean of all maps")).to_be_visible()
+    expect(main.get_by_text("consensus: the mean of DeepLIFT and DeepSHAP")).to_be_visible()
     more(page, "Baselines")
     expect(main.get_by_text("the poster itself, strongly blurred")).to_be_visible()
     more(page, "What gave this fake away")
@@ -151,8 +151,8 @@ def test_settings_that_open_later_show_what_the_maps_were_made_with(page: Page, 
     main = page.get_by_test_id("stMain")
     layer = "layers.1" if query else "layers.4"
     expect(main.get_by_text(f"of {layer}", exact=False).first).to_be_visible()
-    for scale in ("own", "shared", "own"):
-        more(page, scale)
+    for section in ("Agreement", "Baselines", "Export"):
+        more(page, section)
     settle(page)
     main.get_by_role("button", name="Settings").click()
     for title, name in (("Activation map: layer", layer), ("Its layer", "layers.7" if query else "layers.4")):
