@@ -16,14 +16,19 @@ that it has not, 0 for "not known". ``with_genres(labels)`` is the plain network
 from __future__ import annotations
 
 import copy
+import itertools
+import operator
 from collections.abc import Iterable, Iterator, Sequence
 from dataclasses import replace
 from itertools import pairwise
+from typing import Any
 
 import torch
 from torch import Tensor, nn
 
 from gan.networks.config import ModelConfig
+
+MOST_SEEDS = 2**22
 
 
 class ConditionedConvTranspose2d(nn.ConvTranspose2d):
@@ -143,14 +148,25 @@ def latents(seeds: Iterable[int], config: ModelConfig, device: str | torch.devic
     Raises
     ------
     ValueError
-        If a seed is not from 0 to 2**32 - 1: the generator would take two of them for the same.
+        If a seed is no whole number from 0 to 2**32 - 1 (the generator would take two of them for the same), or they
+        are more than 4 million.
     """
-    numbers = [int(seed) for seed in seeds]
-    if not all(0 <= number < 2**32 for number in numbers):
-        raise ValueError("A seed is a number from 0 to 2**32 - 1.")
+    numbers = [_seed(seed) for seed in itertools.islice(seeds, MOST_SEEDS + 1)]
+    if len(numbers) > MOST_SEEDS:
+        raise ValueError(f"At most {MOST_SEEDS:,} seeds become latents at once.")
     rows = [torch.randn(config.latent, generator=torch.Generator().manual_seed(number)) for number in numbers]
     flat = torch.stack(rows) if rows else torch.empty(0, config.latent)
     return flat[:, :, None, None].to(device)
+
+
+def _seed(seed: Any) -> int:
+    try:
+        number = -1 if isinstance(seed, bool) else operator.index(seed)
+    except TypeError:
+        number = -1
+    if not 0 <= number < 2**32:
+        raise ValueError(f"A seed is a whole number from 0 to 2**32 - 1, not {repr(seed)[:40]}.")
+    return number
 
 
 def _labels_or_zeros(labels: Tensor | None, config: ModelConfig, like: Tensor) -> Tensor:

@@ -19,6 +19,7 @@ from torch import Tensor
 from gan.networks.dcgan import Discriminator, Generator
 from xai.errors import ExplanationError
 from xai.generator.folded import activation_outputs
+from xai.networks.fast_generator import check_latents
 from xai.networks.score import Score
 
 
@@ -46,8 +47,8 @@ def blame(generator: Generator, discriminator: Discriminator, z: Tensor, referen
         If shapes do not fit, or a network holds modules that a chain does not know.
     """
     score = Score.of_latents(generator, discriminator)
-    score.check(z)
-    score.check(references)
+    check_latents(z, 1, generator)
+    check_latents(references, None, generator)
     if score.chain is None:
         raise ExplanationError("These networks hold modules that attributions cannot be traced through.")
     trace, base = score.chain.trace(z), score.chain.trace(references)

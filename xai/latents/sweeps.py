@@ -13,6 +13,7 @@ shrunk at once, while the layers before them, which are of small maps, go on tak
 
 from __future__ import annotations
 
+import math
 import time
 from collections.abc import Iterator, Sequence
 from dataclasses import dataclass
@@ -91,9 +92,9 @@ def latent_sweeps(
     ExplanationError
         If ``z`` is not one latent, there is no step, or the generator waits for genres.
     """
-    check_latents(z, 1)
-    if not steps:
-        raise ExplanationError("Sweeps need at least one step.")
+    check_latents(z, 1, generator)
+    if not steps or not all(map(math.isfinite, steps)):
+        raise ExplanationError("Sweeps need at least one step, and finite ones.")
     started = time.perf_counter()
     report = progress or (lambda done: None)
     report(0.0)

@@ -31,6 +31,8 @@ from xai.errors import ExplanationError
 from xai.methods.references import Reference, reference
 from xai.networks.score import OUTPUT, Meaning, Score
 
+SLACK = 1.25  # pictures are in [-1, 1]; noise and resampling may go a little beyond
+STANDARDISED = 16.0  # a network of one's own may take standardised pictures, and none takes 0 to 255
 Claim = Literal["score", "gradient", "response"]
 ENGINE = "who computes: our own code, or a library that it is checked against"  # help of the setting
 Method = TypeVar("Method", bound="Attribution")
@@ -173,10 +175,11 @@ class Attribution(ABC):
         Raises
         ------
         ExplanationError
-            If the inputs are not (N >= 1, C, H, W), are not finite, or are no pictures where the method needs
-            them; if the score is not finite, which means damaged weights.
+            If the inputs are not a floating-point tensor (N >= 1, C, H, W) of finite values, or are no pictures in
+            [-1, 1] where the method needs them; if the network does not answer one number for each, or one that is
+            not finite, which means damaged weights.
         """
-        images = _checked(images, self.score.of_pictures or self.granularity != "pixel")
+        images = _checked(images, self.score, self.score.of_pictures or self.granularity != "pixel")
         report = progress or (lambda fraction: None)
         start = time.perf_counter()
         with torch.inference_mode(False), torch.enable_grad():
@@ -273,13 +276,30 @@ def settings_of(method: type[Attribution]) -> dict[str, Setting]:
     return {name: one for name, one in describe(method).items() if name != "seed" or method.stochastic}
 
 
-def _checked(images: Tensor, pictures: bool) -> Tensor:
+def _checked(images: Any, score: Score, pictures: bool) -> Tensor:
+    """A copy as float32; ExplanationError where these are no pictures, or noise, as ``attribute`` takes them."""
+    if not isinstance(images, Tensor):
+        raise ExplanationError(f"Pictures are a tensor (N, 3, H, W) in [-1, 1], not a {type(images).__name__}.")
+    if images.is_meta or images.is_quantized or images.layout != torch.strided or not images.is_floating_point():
+        kind = "meta" if images.is_meta else str(images.dtype).removeprefix("torch.")
+        raise ExplanationError(
+            f"Pictures are floats in [-1, 1], and these are {kind}{' and sparse' * (images.layout != torch.strided)}; "
+            f"gan.from_uint8 makes them of 0 to 255."
+        )
     if images.ndim != 4 or len(images) < 1 or (pictures and images.shape[1] != 3):
-        raise ExplanationError(f"Pictures have the shape (N, 3, H, W), not {tuple(images.shape)}.")
-    if not images.isfinite().all():
-        raise ExplanationError("The picture holds values that are not finite.")
+        batch = "; one picture is picture[None]" if images.ndim == 3 else ""
+        raise ExplanationError(f"Pictures have the shape (N, 3, H, W), not {tuple(images.shape)}{batch}.")
     with torch.inference_mode(False):
-        return images.detach().clone().float()  # methods need gradients, which pictures drawn in inference mode refuse
+        # Methods need gradients, which pictures drawn in inference mode refuse.
+        copied = images.detach().to("cpu", torch.float32, copy=True)
+    if not copied.isfinite().all():
+        raise ExplanationError("The picture holds values that are not finite.")
+    largest, most = float(copied.abs().max()), SLACK if score.size else STANDARDISED
+    if pictures and largest > most:
+        raise ExplanationError(
+            f"Pictures are floats in [-1, 1], and these reach {largest:.4g}; gan.from_uint8 makes them of 0 to 255."
+        )
+    return copied
 
 
 def _stacked(segments: list[Tensor | None]) -> Tensor | None:

@@ -54,8 +54,16 @@ def size_of(generator: nn.Module, z: Tensor) -> tuple[int, int]:
     return height, width
 
 
-def check_latents(z: Tensor, count: int | None = None) -> None:
-    """Raise ExplanationError unless ``z`` is (N, latent, 1, 1) with finite values, and N = ``count`` if given."""
+def check_latents(z: Tensor, count: int | None = None, generator: nn.Module | None = None) -> None:
+    """Raise ExplanationError unless ``z`` is (N, latent, 1, 1) with finite values.
+
+    count, generator : where given, N is ``count``, and the latents are those of the generator.
+    """
+    if not isinstance(z, Tensor) or not z.is_floating_point():
+        what = str(z.dtype).removeprefix("torch.") if isinstance(z, Tensor) else type(z).__name__
+        raise ExplanationError(f"Latents are a tensor of floats (N, latent, 1, 1), not {what}.")
+    if isinstance(generator, Generator) and z.ndim == 4 and z.shape[1] != generator.config.latent:
+        raise ExplanationError(f"This generator has {generator.config.latent} latent dimensions, not {z.shape[1]}.")
     if z.ndim != 4 or z.shape[2:] != (1, 1) or not z.numel() or (count is not None and len(z) != count):
         rows = "N" if count is None else count
         raise ExplanationError(f"Latents have the shape ({rows}, latent, 1, 1), not {tuple(z.shape)}.")

@@ -79,6 +79,7 @@ def capture(network: nn.Module, layers: Sequence[str]) -> Iterator[dict[str, Ten
 
     def keep(name: str) -> Any:
         def hook(module: nn.Module, inputs: Any, output: Tensor) -> None:
+            _check_maps(output, name)
             maps[name] = output.detach().clone()
 
         return hook
@@ -107,12 +108,17 @@ def edit(network: nn.Module, layer: str, units: Sequence[int], value: float | Te
     chosen = list(units)
 
     def replace(module: nn.Module, inputs: Any, output: Tensor) -> Tensor:
+        _check_maps(output, layer)
         count = output.shape[1]
-        outside = [unit for unit in chosen if not 0 <= unit < count]
+        outside = [unit for unit in chosen if isinstance(unit, bool | float) or not 0 <= unit < count]
         if outside:
             raise ExplanationError(f"{layer} has units 0 to {count - 1}; {outside[0]} is none of them.")
         changed = output.clone()
-        changed[:, chosen] = torch.as_tensor(value, dtype=output.dtype, device=output.device)
+        try:
+            changed[:, chosen] = torch.as_tensor(value, dtype=output.dtype, device=output.device)
+        except (RuntimeError, TypeError, ValueError) as error:
+            wanted = tuple(changed[:, chosen].shape)
+            raise ExplanationError(f"{layer}: the value has another shape than the units' maps, {wanted}.") from error
         return changed
 
     handle = find_layer(network, layer).register_forward_hook(replace)
@@ -136,16 +142,30 @@ def run_from(network: nn.Module, layer: str, h: Tensor) -> Tensor:
     """Run what comes after ``layer`` (an entry of a Sequential) on its output ``h`` (N, C, h, w).
 
     Returns the Sequential's output, in eval mode. Nothing is hooked, ``h`` is not changed.
+
+    Raises
+    ------
+    ExplanationError
+        If the layer does not exist or is in no Sequential, or ``h`` is not of its output's shape.
     """
     check_given(network)
-    parent, _, index = layer.rpartition(".")
+    parent, _, name = layer.rpartition(".")
     find_layer(network, layer)
     sequence = network.get_submodule(parent) if parent else network
     if not isinstance(sequence, nn.Sequential):
         raise ExplanationError(f"{layer} is not an entry of a Sequential, so its rest is unknown.")
-    rest = private_copy(nn.Sequential(*list(sequence)[int(index) + 1 :]))
-    output: Tensor = rest(h.clone())
+    rest = private_copy(nn.Sequential(*list(sequence)[list(sequence._modules).index(name) + 1 :]))
+    try:
+        output: Tensor = rest(h.clone())
+    except (RuntimeError, ValueError, AttributeError) as error:
+        shape = tuple(h.shape) if isinstance(h, Tensor) else type(h).__name__
+        raise ExplanationError(f"What comes after {layer} does not take its output as {shape}.") from error
     return output
+
+
+def _check_maps(output: Any, layer: str) -> None:
+    if not isinstance(output, Tensor) or output.ndim < 2:
+        raise ExplanationError(f"{layer} gives no maps (N, C, ...), but a {type(output).__name__}.")
 
 
 def find_layer(network: nn.Module, name: str) -> nn.Module:

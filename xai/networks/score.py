@@ -56,7 +56,7 @@ class Score:
     Of a Discriminator the logit is explained, not the probability: the Sigmoid saturates, and a
     confident D then has gradients and DeepLIFT attributions of exactly 0. With ``layer`` it is the mean of a
     ``unit``'s map, or the neuron at ``place`` (row, column) of that map. Any other module with one output
-    for each input is explained as it is.
+    for each input, (N,), (N, 1) or (N, 1, 1, 1), is explained as it is.
 
     ``chain`` is the network as a chain of steps, None where it is none; ``size`` is (height, width) of a
     discriminator's pictures, None of other networks'; ``layer``, ``unit`` and ``place`` are those given, and
@@ -113,6 +113,7 @@ class Score:
         return score
 
     def _use(self, network: nn.Module) -> None:
+        self._answered: set[tuple[int, ...]] = set()  # shapes of inputs to which the network gave one number each
         self._network = network
         self.chain = Chain.of(self._network)
         self._answers = Cache(ANSWER_BYTES)
@@ -125,8 +126,6 @@ class Score:
         answer = self._network if self.chain is None else self.chain
         rows = at_once(ROWS, self.size or images.shape[2:])
         output = torch.cat([answer(part) for part in torch.split(images, rows)])
-        if output.shape != (len(images), 1):
-            raise ExplanationError(f"A score is one number for each picture, not {tuple(output.shape[1:])}.")
         return output[:, 0]
 
     @property
@@ -135,12 +134,28 @@ class Score:
         return self._shape is None or self._shape[0] == 3
 
     def check(self, images: Tensor) -> None:
-        """Raise ExplanationError if the network does not take inputs of this shape."""
-        if self._shape and images.shape[1:] != self._shape:
+        """Raise ExplanationError if the network does not take inputs of this shape, or does not answer one number."""
+        shape = tuple(images.shape[1:])
+        if self._shape and shape != self._shape:
             expected = ", ".join(str(size) for size in self._shape)
             raise ExplanationError(
                 f"This network takes inputs of the shape (N, {expected}), not {tuple(images.shape)}."
             )
+        if self._shape is None and len(images) and shape not in self._answered:
+            self._try(images[:1].expand(2, *shape))  # two, to tell one number for each from one for all
+            self._answered.add(shape)
+
+    def _try(self, images: Tensor) -> None:
+        try:
+            with torch.no_grad():
+                answer = self._network(images)
+        except (RuntimeError, ValueError, IndexError, TypeError) as error:
+            reason = str(error).splitlines()[0][:200] if str(error) else type(error).__name__
+            raise ExplanationError(
+                f"The network does not take inputs of the shape {tuple(images.shape)}: {reason.rstrip('.')}."
+            ) from error
+        if answer.shape != (len(images), 1):
+            raise ExplanationError(f"A score is one number for each picture, not {tuple(answer.shape[1:])}.")
 
     def usual_layer(self, depth: int) -> str:
         """Name of the activation function at this depth from 0, or the last one: the same place with and without norms.
@@ -211,8 +226,20 @@ def digest(tensor: Tensor) -> str:
     return hashlib.sha256(str(values.shape).encode() + values.tobytes()).hexdigest()
 
 
+class OneNumber(nn.Flatten):
+    """Answers (N,), (N, 1) or (N, 1, 1, 1) to (N, 1)."""
+
+    def forward(self, answer: Any) -> Tensor:
+        if not isinstance(answer, Tensor) or not answer.is_floating_point():
+            what = str(answer.dtype) if isinstance(answer, Tensor) else f"a {type(answer).__name__}"
+            raise ExplanationError(
+                f"A score is one floating-point number for each picture, and the network gave {what}."
+            )
+        return answer.flatten()[:, None] if answer.ndim < 2 else answer.flatten(1)  # squeeze() leaves () of one picture
+
+
 def _joined(parts: dict[str, nn.Module]) -> nn.Module:
-    return private_copy(nn.Sequential(OrderedDict(**parts, flat=nn.Flatten())))
+    return private_copy(nn.Sequential(OrderedDict(**parts, flat=OneNumber())))
 
 
 def _up_to_unit(network: Discriminator, layer: str, unit: int, place: tuple[int, int] | None) -> dict[str, nn.Module]:

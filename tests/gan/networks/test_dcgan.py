@@ -1,9 +1,13 @@
 from __future__ import annotations
 
 import copy
+import itertools
+from collections.abc import Iterable
 from dataclasses import asdict, replace
 from pathlib import Path
+from typing import Any
 
+import numpy as np
 import pytest
 import torch
 from hypothesis import given, settings
@@ -119,8 +123,20 @@ def test_settings_of_a_later_version_are_ignored() -> None:
     assert ModelConfig.from_dict({"width": 8, "attention": True}) == ModelConfig(width=8)
 
 
-@pytest.mark.parametrize("seed", [-1, 2**32])
-def test_a_seed_that_would_name_a_second_latent_is_refused(seed: int, tiny: ModelConfig) -> None:
+@pytest.mark.parametrize("seed", [2**31, 2**32 - 1, np.int64(2**32 - 1), np.uint32(2**32 - 1)])
+def test_seeds_up_to_the_largest_name_latents(seed: int, tiny: ModelConfig) -> None:
+    assert torch.equal(latents([seed], tiny), latents([int(seed)], tiny))
+    assert not torch.equal(latents([seed], tiny), latents([int(seed) - 1], tiny))
+
+
+@pytest.mark.parametrize("seeds", [range(10**15), itertools.count()])
+def test_more_seeds_than_there_is_memory_for_are_refused(seeds: Iterable[int], tiny: ModelConfig) -> None:
+    with pytest.raises(ValueError, match="At most"):
+        latents(itertools.chain(itertools.repeat(0, 2**22), seeds), tiny)
+
+
+@pytest.mark.parametrize("seed", [-1, 2**32, 10**99, 1.5, 1.0, float("nan"), True, "7", None, [1], np.float32(3)])
+def test_a_seed_that_would_name_a_second_latent_is_refused(seed: Any, tiny: ModelConfig) -> None:
     with pytest.raises(ValueError, match="from 0 to"):
         latents([0, seed], tiny)
 

@@ -21,6 +21,7 @@ from tests.xai.nets import (
     snapshot,
     tall_pictures,
 )
+from xai import ExplanationError
 from xai.collection.similarity import layer_features
 from xai.generator.ablation import ablate
 from xai.generator.folded import FoldedGenerator
@@ -176,7 +177,7 @@ def test_the_network_is_itself_again_after_the_block_and_after_an_exception(cont
 def test_a_failing_forward_leaves_no_hook() -> None:
     network, z = network_and_input("generator")
     with (
-        pytest.raises(RuntimeError),
+        pytest.raises(ExplanationError, match="another shape"),
         xai.edit(network, "layers.0", [0], noise(7, 7)),  # of no fitting shape
         xai.capture(network, ["layers.1"]),
     ):
