@@ -17,7 +17,7 @@ import argparse
 import json
 import os
 import sys
-from dataclasses import asdict, fields, replace
+from dataclasses import fields, replace
 from pathlib import Path
 
 import torch
@@ -26,8 +26,6 @@ from gan import (
     FITS,
     PRESETS,
     DataError,
-    Discriminator,
-    Generator,
     ModelConfig,
     PosterSet,
     TrainConfig,
@@ -41,6 +39,7 @@ from gan.training.loop import train
 from gan.training.runs.folder import check_folder, check_separate
 from gan.training.runs.options import Origin, command_line, stored_options
 from gan.training.runs.plan import Plan
+from gan.training.runs.preview import preview
 from gan.training.runs.resuming import Asked, Posters, posters_to_resume
 
 PRESET, MIN_POSTERS = "dcgan-stable", 100  # defaults of a new run
@@ -147,12 +146,12 @@ def run(chosen: argparse.Namespace) -> None:
     plan = replace(plan, origin=origin)
     plan.check()
     plan.check_posters(training)
-    if is_first():
+    if not chosen.quiet:
         for line in posters.notes():
             print(line, file=sys.stderr)
     if chosen.dry_run:
         print(f"{len(training)} posters to train on, {len(held_out)} held out; device {chosen.device}")
-        print(described(plan))
+        print(json.dumps(preview(plan, training, held_out, posters.broken), indent=2))
     else:
         state = train(posters, plan)
         if not chosen.quiet:
@@ -167,12 +166,6 @@ def command_of(chosen: argparse.Namespace) -> str:
     left_out = {"device", "quiet", "dry_run", "resume", "threads"}
     given = {names.get(name, name): value for name, value in vars(chosen).items() if name not in left_out}
     return command_line("scripts/train.py", given)
-
-
-def described(plan: Plan) -> str:
-    """Networks, settings and numbers of parameters as JSON."""
-    sizes = {net.__name__: sum(p.numel() for p in net(plan.model).parameters()) for net in (Generator, Discriminator)}
-    return json.dumps({"model": asdict(plan.model), "train": asdict(plan.config), "parameters": sizes}, indent=2)
 
 
 def is_first() -> bool:

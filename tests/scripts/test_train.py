@@ -39,7 +39,38 @@ def test_a_dry_run_shows_what_would_be_done_and_does_nothing(
     assert plan["model"]["resolution"] == 8
     assert plan["train"]["lr_g"] == plan["train"]["lr_d"] == 1e-3
     assert plan["parameters"] == {"Generator": 8 * 4 * 16 + 8 + 4 * 3 * 16, "Discriminator": 256}
+    assert plan["posters"] == {"training": 37, "held_out": 3, "left_out": 0, "reasons": {}}
+    assert plan["layers"]["Generator"][0] == "layers.0 ConvTranspose2d 4 x 4 x 4"
+    assert plan["layers"]["Generator"][-1] == "layers.4 Tanh 3 x 8 x 8"
+    assert plan["layers"]["Discriminator"][-1].endswith(" 1 x 1 x 1")
+    assert (plan["steps"], plan["validations"], plan["start"]) == (112_500, 9, None)
+    assert re.fullmatch(r"about .* on cpu, \S+ s a step, without validations", plan["time"])
     assert not (tmp_path / "run").exists()
+
+
+def test_a_dry_run_counts_what_is_left_out(
+    train: Callable[..., int], poster_folder: Path, tmp_path: Path, capsys: pytest.CaptureFixture[str]
+) -> None:
+    data = Path(shutil.copytree(poster_folder, tmp_path / "data"))
+    (data / "bad.jpg").write_bytes(b"broken")
+    assert train("--data", data, "--out", tmp_path / "run", "--dry-run", "--conditional=genres", "--min-posters=5") == 0
+    plan = json.loads(capsys.readouterr().out.partition("\n")[2])
+    assert plan["posters"]["left_out"] == 1
+    assert list(plan["posters"]["reasons"]) == ["bad.jpg"]
+
+
+def test_a_run_that_is_longer_than_asked_for_already_is_one_sentence(
+    train: Callable[..., int], poster_folder: Path, tmp_path: Path, capsys: pytest.CaptureFixture[str]
+) -> None:
+    assert train("--data", poster_folder, "--out", tmp_path / "run", "--kimg=0.012", *SHORT) == 0
+    before = (tmp_path / "run/options.json").read_bytes()
+    capsys.readouterr()
+    assert train("--out", tmp_path / "run", "--resume", "--kimg=0.008") == 2
+    assert one_sentence(capsys).endswith(
+        "has shown 0.012 thousand posters already; --kimg 0.008 is less, name a larger one."
+    )
+    assert (tmp_path / "run/options.json").read_bytes() == before
+    assert train("--out", tmp_path / "run", "--resume") == 0  # as long as it was to be: nothing to do
 
 
 @pytest.mark.parametrize("preset", PRESETS)
@@ -150,7 +181,6 @@ def test_training_names_broken_pictures_at_the_end(
     out, err = capsys.readouterr()
     assert not out  # --quiet
     assert err.splitlines() == [
-        'metadata.csv: 8 rows; pictures in "file_name", genres in "genres", separator comma, UTF-8.',
         "1 files could not be read:",
         "  bad.jpg: bad.jpg cannot be read as a picture.",
     ]

@@ -82,6 +82,8 @@ class Plan:
         TrainingError
             If they are fewer than a batch, of another size than the networks', or other posters than before.
         """
+        if self.resume:
+            check_unchanged(self.folder, describe(self.model, self.config, training))
         if len(training) < self.config.batch:
             raise TrainingError(f"A batch of {self.config.batch} needs more than {len(training)} training posters.")
         (height, width), (poster_height, poster_width) = self.model.size, training.images.shape[1:3]
@@ -90,8 +92,6 @@ class Plan:
                 f"The networks are for posters of {width} x {height} pixels, "
                 f"and these have {poster_width} x {poster_height}."
             )
-        if self.resume:
-            check_unchanged(self.folder, describe(self.model, self.config, training))
 
     def check_world(self, world: World) -> None:
         """TrainingError if the batch cannot be divided among the processes, at least two posters for each."""

@@ -83,7 +83,7 @@ class Run:
         self.loader = BatchLoader(self.training, plan.model.genres, state.averages.device)
         self.labels = guard_rails.labels_of_each_genre(len(plan.model.genres), guard_rails.PICTURES, self.loader.device)
         self.real_distance = guard_rails.real_distance(self.training)
-        self.end = math.ceil(round(self.config.kimg * 1000 / self.config.batch, 6))  # steps, despite float noise
+        self.end = last_step(self.config)
         self.indices = batch_indices(len(self.training), self.config, state.steps)
         self.stop, self.finished, self.notes = StopRequest(), False, list[str]()
         self.said: set[str] = set()
@@ -262,6 +262,11 @@ class Run:
         self.notes = []
 
 
+def last_step(config: TrainConfig) -> int:
+    """Number of the step with which a run ends, despite float noise."""
+    return math.ceil(round(config.kimg * 1000 / config.batch, 6))
+
+
 def _reason(error: Exception) -> str:
     """What went wrong, on one line."""
     text = str(error).strip().partition("\n")[0].rstrip(".")
@@ -325,6 +330,9 @@ def _prepare(plan: Plan, training: PosterSet, world: World) -> tuple[State, dict
         source = before.get("source", options["source"])
         options["source"] = source | {"path": options["source"]["path"] or source["path"]}
         load_state(state, plan.folder, device)
+        if state.steps > last_step(config):
+            shown = f"{plan.folder} has shown {kimg(state, config):g} thousand posters already"
+            raise TrainingError(f"{shown}; --kimg {config.kimg:g} is less, name a larger one.")
     if world.size > 1 and config.batch // world.size < SMALL_BATCH:
         for network in (state.generator, state.discriminator):
             synchronised(network)
