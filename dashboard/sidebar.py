@@ -26,6 +26,7 @@ if TYPE_CHECKING:
 GENERATED, POSTER, UPLOAD, FOUND = "Seed", "Poster", "Upload", "Found"
 MOST_SEED = 9_999
 UPLOAD_MB = 20
+UPLOADS = ["jpg", "jpeg", "jfif", "png", "webp", "gif", "bmp", "tif", "tiff", "avif"]
 OWN_REFERENCES = "own_references"
 FOUND_LATENT = "found"  # in the session: {digest of the checkpoint: the latent that was found}
 
@@ -74,7 +75,7 @@ def noise_of(subject: Subject, where: str = "on the Latent page") -> Noise:
 def upload_references() -> None:
     """A box for pictures of one's own that serve as the baseline."""
     st.file_uploader(
-        "Your own pictures as a baseline", ["jpg", "jpeg", "png", "webp"], accept_multiple_files=True,
+        "Your own pictures as a baseline", UPLOADS, accept_multiple_files=True,
         max_upload_size=UPLOAD_MB, key=OWN_REFERENCES,
     )  # fmt: skip
 
@@ -192,6 +193,7 @@ def _from_folder(checkpoint: gan.Checkpoint, posters: gan.PosterSet) -> Subject:
     from gan.checkpoints.dataset import TRAINING
     from gan.data.hold_out import is_key_held_out
 
+    _show_how_read(posters)
     index = _number_with_dice(
         "Poster number",
         "poster",
@@ -211,12 +213,22 @@ def _from_folder(checkpoint: gan.Checkpoint, posters: gan.PosterSet) -> Subject:
     return replace(subject, whole=originals.of_poster(source, name, checkpoint.config.size))
 
 
+def _show_how_read(posters: gan.PosterSet) -> None:
+    """Which tables were found, which rows and pictures do not fit, what was left out; closed until it is asked for."""
+    notes = posters.notes()
+    if posters.broken:
+        pictures = "1 picture" if len(posters.broken) == 1 else f"{len(posters.broken):,} pictures"
+        notes.append(f"{pictures} could not be read; the first: {posters.broken[0][1]}")
+    if notes:
+        with st.expander("How the posters were read"):
+            for note in notes:
+                st.caption(plain(note))
+
+
 def _from_upload(checkpoint: gan.Checkpoint) -> Subject | None:
     import gan
 
-    file = st.file_uploader(
-        "JPEG, PNG or WebP", ["jpg", "jpeg", "png", "webp"], max_upload_size=UPLOAD_MB, key="upload"
-    )
+    file = st.file_uploader("JPEG, PNG, WebP, GIF, BMP, TIFF or AVIF", UPLOADS, max_upload_size=UPLOAD_MB, key="upload")
     if file is None:
         st.info("Drop a poster here. It stays on this machine and is not part of the link.")
         return None

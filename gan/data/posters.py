@@ -14,6 +14,7 @@ from __future__ import annotations
 from collections import Counter
 from collections.abc import Mapping, Sequence
 from dataclasses import dataclass, field, replace
+from functools import cached_property
 from pathlib import Path
 
 import numpy as np
@@ -128,7 +129,7 @@ class PosterSet:
         held_out = self.held_out
         return self.select(np.flatnonzero(~held_out)), self.select(np.flatnonzero(held_out))
 
-    @property
+    @cached_property
     def held_out(self) -> NDArray[np.bool_]:
         """For each poster (N,) whether it is held out from training."""
         return np.array([is_key_held_out(key) for key in self.split_keys], bool)
