@@ -6,8 +6,8 @@ from collections.abc import Callable
 
 from streamlit.testing.v1 import AppTest
 
-from tests.dashboard.reading import shown
-from xai import METHODS
+from tests.dashboard.reading import shown, subject_of
+from xai import METHODS, Score, attribution
 from xai.methods import settings_of
 
 
@@ -21,6 +21,25 @@ def test_every_setting_of_the_chosen_methods_has_a_control_and_no_other(open_app
     assert not app.exception
     assert {f"shapley_{name}" for name in settings_of(METHODS["shapley"])} <= keys(app)
     assert "lime_samples" not in keys(app)
+
+
+def test_a_layer_is_by_default_the_one_that_the_method_takes_by_itself(open_app: Callable[..., AppTest]) -> None:
+    titles = [METHODS[name].title for name in ("gradcam", "activation")]
+    app = open_app("compare", {"methods": titles, "check": "false"})
+    checkpoint = subject_of(app).checkpoint
+    for name in ("gradcam", "activation"):
+        own = attribution(name, Score(checkpoint.need_discriminator())).config["layer"]
+        assert app.selectbox(key=f"{name}_layer").value == own
+
+
+def test_of_a_filter_only_layers_that_it_depends_on_are_offered(open_app: Callable[..., AppTest]) -> None:
+    titles = [METHODS[name].title for name in ("gradcam", "activation")]
+    filter_of = {"explain": "one filter", "target_layer": "layers.0", "target_unit": "1"}
+    app = open_app("compare", {"methods": titles, "check": "false", "gradcam_layer": "layers.1"} | filter_of)
+    assert not app.exception
+    assert not app.warning
+    assert not app.error
+    assert app.selectbox(key="gradcam_layer").value == "layers.0"
 
 
 def test_what_methods_share_is_one_control_that_reaches_them_all(open_app: Callable[..., AppTest]) -> None:
