@@ -3,7 +3,8 @@
     progress = read_progress(Path("runs/first"))
     progress.state, progress.share, progress.seconds_left        # "running", 0.31, 540.0
 
-A run is taken to be running while its log grows: its last line is no older than a few ticks.
+A run is going on while its process holds the folder's lock. Where there is no lock, as in folders of version 0.1, it is
+taken to be going on while its log grows: its last line is no older than a few ticks.
 """
 
 from __future__ import annotations
@@ -16,7 +17,7 @@ from pathlib import Path
 from statistics import median
 from typing import Any, Literal
 
-from gan.training.runs.folder import read_stats
+from gan.training.runs.folder import LOCK, is_running, read_stats
 
 PATIENCE = 5  # ticks without a line, after which a run is taken to have stopped
 LEAST = 60.0  # seconds; short ticks are held up by grids and validations
@@ -25,13 +26,17 @@ RECENT = 10  # ticks that say how fast it goes
 
 @dataclass(frozen=True)
 class RunProgress:
-    """kimg : thousand posters shown. target : of the run, None if unknown. silent : seconds since the last line."""
+    """kimg : thousand posters shown. target : of the run, None if unknown. silent : seconds since the last line.
+
+    locked : whether a process holds the folder's lock, None where there is none.
+    """
 
     kimg: float
     target: float | None
     silent: float
     tick_seconds: float
     kimg_per_second: float
+    locked: bool | None = None
 
     @property
     def state(self) -> Literal["finished", "running", "stopped", "unknown"]:
@@ -39,6 +44,8 @@ class RunProgress:
             return "unknown"
         if self.kimg >= self.target - 1e-6:
             return "finished"
+        if self.locked is not None:
+            return "running" if self.locked else "stopped"
         return "running" if self.silent <= max(PATIENCE * self.tick_seconds, LEAST) else "stopped"
 
     @property
@@ -64,7 +71,8 @@ def read_progress(run: Path, now: float | None = None) -> RunProgress | None:
     gaps = [after["seconds"] - before["seconds"] for before, after in pairwise(recent)]
     spent = sum(gaps)
     speed = (recent[-1]["kimg"] - recent[0]["kimg"]) / spent if spent > 0 else 0.0
-    return RunProgress(float(rows[-1]["kimg"]), target(run), silent, median(gaps) if gaps else 0.0, speed)
+    locked = is_running(run) if (run / LOCK).exists() else None
+    return RunProgress(float(rows[-1]["kimg"]), target(run), silent, median(gaps) if gaps else 0.0, speed, locked)
 
 
 def target(run: Path) -> float | None:

@@ -7,6 +7,7 @@ from typing import Any
 
 import pytest
 
+from gan.training.runs.folder import in_use
 from gan.training.runs.progress import RunProgress, read_progress, train_options
 
 WRITTEN = 1_000_000.0  # seconds since the epoch
@@ -42,6 +43,13 @@ def test_a_run_is_taken_to_have_stopped_after_some_ticks_of_silence(
     tmp_path: Path, tick: float, later: float, state: str
 ) -> None:
     assert progress(run(tmp_path, [0, 1, 2], tick, TO_EIGHT), later).state == state
+
+
+def test_a_run_is_going_on_as_long_as_its_lock_is_held_however_silent(tmp_path: Path) -> None:
+    run(tmp_path, [0, 1, 2], options=TO_EIGHT)
+    with in_use(tmp_path):
+        assert progress(tmp_path, 5000).state == "running"
+    assert progress(tmp_path, 0).state == "stopped"  # at once, after a crash too
 
 
 def test_a_run_that_reached_its_target_is_finished_however_fresh_its_log(tmp_path: Path) -> None:
