@@ -26,6 +26,7 @@ page = st.navigation(
     ]
 )
 links.follow_old(page)
+links.remember()
 st.html(ui.STYLE)
 # What needs no network is drawn at once; all that is heavy is imported behind it.
 current = PAGES[page.url_path or "start"]
@@ -42,5 +43,10 @@ if selection.subject is None and not networks.checkpoint_names():
         "folder: streamlit run dashboard/app.py -- --checkpoints DIR",
         icon=":material/info:",
     )
+missing = st.empty()
+with missing.container():  # what the sidebar could not take: the page may end early
+    links.show_missing()
 with ui.error_boundary("This page"):
     page.run()
+with missing.container():
+    links.show_missing()

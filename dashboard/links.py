@@ -1,16 +1,20 @@
-"""Links of the version before: the words in addresses that have changed since, in this one place.
+"""Links: the words of the version before, and a line for what a link asks for and is not here.
 
     ?lab=What feeds it     opens     ?lab=Inputs to this filter
+    ?checkpoint=gone       "The checkpoint that was asked for, gone, is not here; this page shows dcgan-64."
 
-Kept for one version; both tables may then be emptied.
+Old words are kept for one version; both tables may then be emptied.
 """
 
 from __future__ import annotations
 
 from collections.abc import Mapping, Sequence
-from typing import TYPE_CHECKING
+from typing import TYPE_CHECKING, Any
 
 import streamlit as st
+
+from dashboard.text import plain
+from dashboard.ui import GONE
 
 if TYPE_CHECKING:
     from streamlit.navigation.page import StreamlitPage
@@ -70,3 +74,58 @@ def follow_old(page: StreamlitPage) -> None:
     new = renewed(query)
     if new != query:
         st.switch_page(page, query_params=new)
+
+
+ASKED = "asked"  # in the session: what the link that opened it asks for and no control has taken up yet
+WORDS = {
+    "d_layer": "layer", "g_layer": "layer", "target_layer": "layer", "d_unit": "filter", "g_unit": "filter",
+    "target_unit": "filter", "latent": "latent dimension", "dimension": "latent dimension", "lab": "analysis",
+    "noise": "analysis", "more": "section", "with": "run to compare with", "poster": "poster number",
+    "source": "kind of poster", "percent": "percentage", "by": "method", "to_seed": "seed to walk to",
+}  # fmt: skip
+# Defaults that an address calls by other words than the program; Streamlit takes a default out of the address.
+DEFAULTS = {("measured", "regression on a statistic"), ("strong", "at its maximum")}
+
+
+def remember() -> None:
+    """In a session's first run: keep what its link asks for, before controls correct the address."""
+    if ASKED not in st.session_state:
+        st.session_state[ASKED] = {name: st.query_params.get_all(name) for name in st.query_params}
+
+
+def show_missing() -> None:
+    """One line for each control that could not take what was asked for, as long as it shows what it took instead."""
+    pending, gone = st.session_state.get(ASKED, {}), st.session_state.setdefault(GONE, {})
+    for key in [key for key in pending if key in st.session_state]:
+        asked = pending.pop(key)
+        if not is_same(asked, st.session_state[key]) and st.query_params.get_all(key) != asked:
+            gone[key] = asked
+    shown = st.session_state.setdefault(f"{GONE}_shown", {})
+    for key in list(gone):
+        now = st.session_state.get(key)
+        if key not in st.session_state or shown.setdefault(key, now) != now:
+            del gone[key], shown[key]
+        else:
+            st.warning(_sentence(key, gone[key], now))
+
+
+def is_same(asked: Sequence[str], value: Any) -> bool:
+    """Whether a control's value is what an address asks for."""
+    if isinstance(value, list | tuple):
+        return len(asked) == len(value) and all(map(is_same, [[one] for one in asked], value))
+    word = asked[-1]
+    if isinstance(value, bool):
+        return word.lower() == str(value).lower()
+    if isinstance(value, int | float):
+        try:
+            return float(word.split(" ")[0]) == float(value)  # "8 px"
+        except ValueError:
+            return False
+    return word in ("" if value is None else str(value), str(value).replace("_", " ")) or (value, word) in DEFAULTS
+
+
+def _sentence(key: str, asked: Sequence[str], value: Any) -> str:
+    values = value if isinstance(value, list | tuple) else [] if value is None else [value]
+    instead = ", ".join(map(str, values)) or "none"
+    name = WORDS.get(key, key.replace("_", " "))
+    return plain(f"The {name} that was asked for, {', '.join(asked)}, is not here; this page shows {instead}.")

@@ -24,7 +24,8 @@ if TYPE_CHECKING:
     import gan
 
 GENERATED, POSTER, UPLOAD, FOUND = "Seed", "Poster", "Upload", "Found"
-MOST_SEED = 9_999
+MOST_SEED = 2**32 - 1
+DICE = 9_999  # the largest seed that the dice show: short to tell somebody
 UPLOAD_MB = 20
 UPLOADS = ["jpg", "jpeg", "jfif", "png", "webp", "gif", "bmp", "tif", "tiff", "avif"]
 OWN_REFERENCES = "own_references"
@@ -123,9 +124,10 @@ def _show(source: str, key: str, value: int) -> None:
 
 def _choose_checkpoint() -> gan.Checkpoint | None:
     names = networks.checkpoint_names()
-    return (
-        networks.checkpoint(st.selectbox("Checkpoint", names, key="checkpoint", bind="query-params")) if names else None
-    )
+    if not names:
+        return None
+    ui.keep_choice("checkpoint", names)
+    return networks.checkpoint(st.selectbox("Checkpoint", names, key="checkpoint", bind="query-params"))
 
 
 def _choose_genres(checkpoint: gan.Checkpoint) -> gan.Checkpoint:
@@ -164,7 +166,10 @@ def _choose_poster(checkpoint: gan.Checkpoint) -> Subject | None:
     if st.query_params.get("source") == POSTER and networks.posters_wait(size):
         networks.read_posters(size)
     with ui.progress_bar("Reading the posters, once") as progress:
-        posters = networks.posters(checkpoint, progress)
+        problem = networks.posters_problem(checkpoint, progress)
+    if problem:
+        st.warning(plain(f"{problem} Seeds and uploads work without."))
+    posters = networks.posters(checkpoint)
     found: Noise | None = st.session_state.get(FOUND_LATENT, {}).get(checkpoint.digest)
     sources = [GENERATED] * (checkpoint.generator is not None) + [POSTER] * (posters is not None) + [UPLOAD]
     sources += [FOUND] * (found is not None)
@@ -250,7 +255,12 @@ def _show_whole(subject: Subject) -> None:
         height, width = subject.checkpoint.config.size
         shape = "a square" if height == width else f"{width} × {height}"
         st.caption(f"Cut to {shape}, as in training: the networks see {subject.whole.share:.0%} of the poster.")
-        st.image(png(subject.whole.pixels), "the whole poster; inside the frame, what they see", width=130)
+        st.image(
+            png(subject.whole.pixels),
+            "the whole poster; inside the frame, what they see",
+            width=130,
+            alt="the whole poster",
+        )
 
 
 def _subject(
@@ -268,7 +278,7 @@ def _subject(
 
 def _number_with_dice(label: str, key: str, most: int, note: str) -> int:
     def roll() -> None:
-        st.session_state[key] = random.randint(0, most)  # noqa: S311 - no secret
+        st.session_state[key] = random.randint(0, most if key == "poster" else DICE)  # noqa: S311 - no secret
 
     ui.clamp(key, most)
     number, dice = st.columns([3, 1], vertical_alignment="bottom")

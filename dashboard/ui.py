@@ -24,6 +24,7 @@ if TYPE_CHECKING:
 
 LOG = logging.getLogger(__name__)
 PATIENCE = 3.0  # seconds before a bar says how much longer it will take
+GONE = "gone"  # in the session: what links and earlier choices asked for and is not here, by the control's key
 INTERVAL = 0.2  # seconds between two messages of a bar: each one goes to the browser
 PICTURE_SIDE = 256  # the browser enlarges on, without smoothing
 ACTIVATIONS = ("LeakyReLU", "ReLU")
@@ -178,8 +179,17 @@ def choose_layer(layers: Sequence[Layer], key: str, title: str = "Layer", defaul
 
 def clamp(key: str, most: float) -> None:
     """Bring a stored number back into range, before its widget is drawn: another layer may have fewer units."""
-    if st.session_state.get(key, 0) > most:
-        st.session_state[key] = most
+    stored = st.session_state.get(key, 0)
+    if not 0 <= stored <= most:
+        st.session_state[key] = min(max(stored, 0), most)
+
+
+def keep_choice(key: str, options: Sequence[str]) -> None:
+    """Where a stored choice has gone meanwhile, as a folder that was removed, take the first one, and say so."""
+    stored = st.session_state.get(key)
+    if stored is not None and stored not in options:
+        st.session_state.setdefault(GONE, {})[key] = [stored]
+        st.session_state[key] = options[0]
 
 
 def choose_unit(maps: Any, key: str, sort: str, shared: bool, effects: Any = None) -> int:

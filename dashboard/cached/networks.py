@@ -198,6 +198,28 @@ def posters(checkpoint: gan.Checkpoint, progress: Progress = silent) -> gan.Post
 
 def checkpoint_posters(checkpoint: gan.Checkpoint, progress: Progress = silent) -> CheckpointPosters | None:
     """The same, with its split and its origin: whether they are those of the training. Read at the first call."""
+    from gan.errors import PosterLensError
+
+    try:
+        return _checkpoint_posters(checkpoint, progress)
+    except (PosterLensError, OSError):  # the sidebar says it once: seeds and uploads go on
+        return None
+
+
+def posters_problem(checkpoint: gan.Checkpoint, progress: Progress = silent) -> str | None:
+    """Why the posters named on the command line cannot be had, in a sentence; None where nothing is wrong."""
+    from gan.errors import PosterLensError
+
+    try:
+        _checkpoint_posters(checkpoint, progress)
+    except PosterLensError as error:
+        return str(error)
+    except OSError as error:
+        return f"{settings().posters} cannot be read: {error.strerror or type(error).__name__}."
+    return None
+
+
+def _checkpoint_posters(checkpoint: gan.Checkpoint, progress: Progress) -> CheckpointPosters | None:
     from gan.checkpoints.dataset import expected_of, posters_of
 
     source, size = settings().posters, checkpoint.config.size

@@ -33,13 +33,15 @@ def choose_region(pixels: Any, key: str) -> tuple[float, float, float, float]:
         boxes = st.session_state[f"{key}_drag"].selection.box
         if boxes:
             for name, ends, side in ((across_key, boxes[0]["x"], width), (down_key, boxes[0]["y"], height)):
-                low, high = sorted(min(max(end / side, 0.0), 1.0) for end in ends)
-                st.session_state[name] = (round(100 * low), max(round(100 * high), round(100 * low) + 1))
+                st.session_state[name] = percents(ends[0] / side, ends[1] / side)
 
     left, right = st.columns(2)
     # The drag sets them too, so their first values stand in the session and not in the sliders.
     st.session_state.setdefault(across_key, (0, 100))
     st.session_state.setdefault(down_key, (0, 35))
+    for name in (across_key, down_key):
+        low, high = st.session_state[name]
+        st.session_state[name] = percents(low / 100, high / 100)
     across: Any = left.slider("Across, percent", 0, 100, key=across_key, bind="query-params")
     down: Any = right.slider("Down, percent", 0, 100, key=down_key, bind="query-params")
     st.plotly_chart(
@@ -47,7 +49,14 @@ def choose_region(pixels: Any, key: str) -> tuple[float, float, float, float]:
         config={"displayModeBar": False},
     )  # fmt: skip
     st.caption("Drag a box over the poster, or move the sliders.")
-    return across[0] / 100, down[0] / 100, max(across[1], across[0] + 1) / 100, max(down[1], down[0] + 1) / 100
+    return across[0] / 100, down[0] / 100, across[1] / 100, down[1] / 100
+
+
+def percents(one: float, other: float) -> tuple[int, int]:
+    """Two ends of a box, of 1, as whole percents in order: inside the picture, and at least one percent apart."""
+    low, high = sorted(round(100 * min(max(end, 0.0), 1.0)) for end in (one, other))
+    low = min(low, 99)
+    return low, max(high, low + 1)
 
 
 def _picture_with_box(pixels: Any, across: tuple[int, int], down: tuple[int, int]) -> go.Figure:
