@@ -16,7 +16,7 @@ if not request.options:
 
 methods = list(request.options)
 order = trust.ranked(methods) if view.by_trust else methods
-bar = st.empty()
+bar = st.container()
 cards = maps.draw_cards(subject, request, order)
 explained = maps.explain(request, cards)
 maps.show_maps(request, explained, cards, subject.pixels, view)

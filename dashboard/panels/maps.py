@@ -190,17 +190,15 @@ def _comparison(request: Request, name: str) -> str:
 def check(
     request: Request, explained: dict[str, Explanation], cards: dict[str, Card], view: View, bar: Any
 ) -> dict[str, Trust]:
-    """The verdict on each map, in its card; one ``bar`` for all of them, gone at the end."""
+    """The verdict on each map, in its card; one bar for all of them in the container ``bar``, where they take time."""
     trusted: dict[str, Trust] = {}
-    progress = ui.progress(bar, "Checking whether the maps can be trusted")
-    for index, name in enumerate(explained):
-        place = cards[name].badge
-        with ui.error_boundary(f"The check of {METHODS[name].title}", place):
-            part = explanations.part_of(progress, index, explained)
-            trusted[name] = explanations.trust(request.question, name, request.options[name], part)
-            with place.container():
-                _show_verdict(request, explained[name], trusted[name], view)
-    bar.empty()
+    with bar, ui.progress_bar("Checking whether the maps can be trusted") as progress:
+        for index, name in enumerate(explained):
+            card, part = cards[name], explanations.part_of(progress, index, explained)
+            with card.box, ui.error_boundary(f"The check of {METHODS[name].title}", card.badge):
+                trusted[name] = explanations.trust(request.question, name, request.options[name], part)
+                with card.badge.container():
+                    _show_verdict(request, explained[name], trusted[name], view)
     return trusted
 
 
