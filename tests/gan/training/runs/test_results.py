@@ -3,6 +3,7 @@ from __future__ import annotations
 import os
 import signal
 from collections.abc import Callable
+from dataclasses import replace
 from pathlib import Path
 from typing import Any
 
@@ -13,11 +14,15 @@ from gan import MetricsUnavailableError, ModelConfig, PosterSet, load
 from gan.evaluation import features, validation
 from gan.evaluation.validation import Validation
 from gan.training import loop
+from gan.training import state as states
+from gan.training import step as steps
 from gan.training.loop import train
 from gan.training.runs import results
 from gan.training.runs.folder import read_stats
 from gan.training.runs.plan import Plan
-from tests.gan.short_runs import config_of, equal, state_of
+from gan.training.state import State
+from gan.training.step import STEP_METRICS
+from tests.gan.short_runs import Pyramid, config_of, equal, state_of
 from tests.gan.small_judge import Judge
 from tests.gan.training.processes import finish, start
 
@@ -233,3 +238,46 @@ def test_a_restored_run_does_not_forget_its_best(
     state = go(6, eval_kimg=0.008)
     assert state.restores == 1
     assert load(tmp_path / "run/best").info["fd_lite1"] == 5.0
+
+
+# ---- What is logged -----------------------------------------------------------------------------------
+
+TERMS = {
+    "plain": ({}, {}, set()),
+    "penalties": ({"norm_d": False}, {"penalty": 1.0, "penalty_every": 2}, {"r1", "r2"}),
+    "lecam": ({}, {"lecam": 0.3}, {"lecam"}),
+    "critic": ({}, {"critic": 1.0}, {"critic_d", "critic_g"}),
+    "genres": (
+        {"genres": ("Comedy", "Drama"), "embedding": 3},
+        {"critic": 1.0},
+        {"critic_d", "critic_g", "genres_d", "genres_g"},
+    ),
+}
+ALWAYS = {"loss_d", "loss_g", "accuracy_d", "skipped_d", "logit_gap", "logit_real", "logit_fake"}
+
+
+@pytest.mark.parametrize("kind", TERMS)
+def test_every_term_of_a_loss_is_logged_by_its_name(
+    kind: str, posters: PosterSet, tiny: ModelConfig, tmp_path: Path, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    monkeypatch.setitem(states.BACKBONES, "efficientnet-lite0", Pyramid)
+    model, changes, terms = TERMS[kind]
+    config = config_of(4, tick_kimg=0.008, **changes)
+    train(posters, Plan(tmp_path / "run", replace(tiny, **model), config, progress=False))
+    for row in read_stats(tmp_path / "run"):
+        assert row.keys() & STEP_METRICS.keys() == ALWAYS | terms
+        assert all(name in (tmp_path / "run/log.txt").read_text() for name in terms)
+
+
+def test_a_new_term_is_logged_without_further_ado(
+    posters: PosterSet, tiny: ModelConfig, tmp_path: Path, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    """It is due in every second step, and averaged over those."""
+
+    def regularise(terms: steps.Terms, state: State, *_: Any) -> None:
+        if state.steps % 2:
+            terms.add("mine", 0 * terms.total + state.steps, 0.5)
+
+    monkeypatch.setattr(steps, "regularise", regularise)
+    train(posters, Plan(tmp_path / "run", tiny, config_of(4, tick_kimg=0.016), progress=False))
+    assert read_stats(tmp_path / "run")[-1]["mine"] == 2.0  # the mean of 1 and 3
