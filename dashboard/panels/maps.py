@@ -171,7 +171,9 @@ def show_maps(
     for name, explanation in explained.items():
         card = cards[name]
         with card.picture.container():
-            ui.picture(overlay(pixels, maps[name], ends[name], view.strength))
+            ui.picture(
+                overlay(pixels, maps[name], ends[name], view.strength), alt=f"{explanation.title} over the poster"
+            )
         with card.box:
             milliseconds = f"{explanation.seconds * 1000:.0f} ms"
             st.caption(" · ".join([milliseconds, *words.facts(explanation, ends[name])]))

@@ -46,7 +46,7 @@ def test_a_person_finds_out_whom_to_believe_and_takes_it_home(page: Page) -> Non
     settle(page)
     main.get_by_role("button", name="Evidence").first.click()
     evidence = page.get_by_role("dialog")
-    expect(evidence.get_by_text("Correlation with exact Shapley values")).to_be_visible()
+    expect(evidence.get_by_text("Correlation with Shapley values")).to_be_visible()
     expect(evidence.get_by_test_id("stPlotlyChart")).to_have_count(4)
     page.keyboard.press("Escape")
     expect(evidence).to_have_count(0)

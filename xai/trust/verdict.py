@@ -108,7 +108,9 @@ class Trust:
         parts = [("failed", self._at("fail")), ("in doubt", self._at("doubt")), ("not measurable", self._at("silent"))]
         if self.verdict == "trust":
             return (
-                "every check is passed" if not any(found for _, found in parts) else "every essential check is passed"
+                "every check is passed"
+                if not any(found for _, found in parts)
+                else "every essential check of faithfulness is passed"
             )
         said = [f"{words}: {'; '.join(_lower(check.title) for check in found)}" for words, found in parts if found]
         return ". ".join(said) or "every check is passed"
