@@ -19,8 +19,11 @@ noise = sidebar.noise_of(subject, "below")
 place = st.container()  # the sweeps take some seconds: the poster first, then everything else
 with place:
     st.subheader("Scrub through all of them")
-    controls, view = st.container(), st.empty()
-if not latents.has_atlas(checkpoint, noise):
+    controls = st.container()
+    known = latents.has_atlas(checkpoint, noise)
+    # An empty place would take the scrubber from the page, and let its sheet be fetched again.
+    view = st.container() if known else st.empty()
+if not known:
     with view.container(width=420):
         ui.picture(gan.to_uint8(networks.generated(checkpoint, noise))[0], "this poster; its sweeps follow")
 
@@ -75,7 +78,7 @@ def choose_dimension(index: int) -> None:
 with place, ui.error_boundary("The sweeps"):
     with ui.progress_bar("Painting every latent dimension at eleven values") as progress:
         sheet = latents.atlas(checkpoint, noise, progress)
-    with view.container():
+    with view if known else view.container():
         scrubber(
             media.address(sheet.content, "image/webp", "atlas"), sheet.columns, sheet.cell, sheet.steps, sheet.now,
             sheet.heat, index, choose_dimension, key="atlas",

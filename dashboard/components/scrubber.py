@@ -70,7 +70,10 @@ function build(data, chosen, parentElement) {
     </div>`;
   parentElement.append(root);
   const picture = root.querySelector('.picture'), slider = root.querySelector('input');
-  const say = root.querySelector('.say'), context = picture.getContext('2d'), sheet = new Image();
+  const say = root.querySelector('.say'), context = picture.getContext('2d');
+  // The last sheet is kept: whoever comes back to the page, or was slow, does not fetch it again.
+  const last = globalThis.posterlensSweeps, sheet = last?.uri === uri ? last.sheet : new Image();
+  globalThis.posterlensSweeps = { uri, sheet };
 
   const cells = now.map((_, index) => {
     const cell = document.createElement('button');
@@ -88,7 +91,7 @@ function build(data, chosen, parentElement) {
   const draw = () => {
     const cell = step === OWN ? now.length * steps.length : value * steps.length + step;
     const column = cell % columns, row = Math.floor(cell / columns);
-    if (sheet.complete) context.drawImage(sheet, column * width, row * height, width, height, 0, 0, width, height);
+    if (sheet.naturalWidth) context.drawImage(sheet, column * width, row * height, width, height, 0, 0, width, height);
     const at = step === OWN ? now[value].toFixed(2) : steps[step].toFixed(1);
     picture.setAttribute('aria-valuenow', at);
     picture.setAttribute('aria-valuetext', `dimension ${value} at ${at}`);
@@ -132,8 +135,9 @@ function build(data, chosen, parentElement) {
   };
   root.querySelector('[data-do=reset]').onclick = reset;
   root.querySelector('[data-do=keep]').onclick = () => parentElement.scrubber.keep(value);
-  sheet.onload = draw;
-  sheet.src = uri;
+  sheet.addEventListener('load', draw);
+  sheet.addEventListener('error', () => { delete globalThis.posterlensSweeps; });
+  if (!sheet.src) sheet.src = uri;
   draw();
   return choose;
 }
