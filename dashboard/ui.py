@@ -31,6 +31,10 @@ ACTIVATIONS = ("LeakyReLU", "ReLU")
 STYLE = """<style>
 [data-testid="stImageContainer"] img { image-rendering: pixelated; }
 .st-key-smooth [data-testid="stImageContainer"] img { image-rendering: auto; }
+[data-testid="stCaptionContainer"], [data-testid="stImageCaption"] {
+  color: color-mix(in srgb, currentColor 80%, transparent) !important; opacity: 1 !important; }
+[data-testid="stBaseButton-primary"], [data-testid="stMultiSelectTagsContainer"] span span {
+  color: light-dark(#fff, #000) !important; }
 [data-testid="stPageLink"] p { white-space: normal; }
 [data-testid="stMainBlockContainer"] { padding: 3rem 3rem 4rem; max-width: 1500px; }
 @media (max-width: 640px) { [data-testid="stMainBlockContainer"] { padding: 3rem 1rem; } }

@@ -87,6 +87,6 @@ with place, ui.error_boundary("The sweeps"):
     reduced = f" The sweeps are shown at {sheet.cell[1]} of {width} pixels across." if sheet.cell[1] < width else ""
     st.caption(
         "Move over the picture to change the value from -3 to 3; click a square to take another dimension. The "
-        "redder the square, the more its dimension can change this poster over the whole range; the table below goes "
-        f"by the gradient at the value that it has now. Everything else stays as it is.{reduced}"
+        "stronger a square's colour, the more its dimension can change this poster over the whole range; the table "
+        f"below goes by the gradient at the value that it has now. Everything else stays as it is.{reduced}"
     )

@@ -18,13 +18,13 @@ CSS = """
 .right { flex: 1 1 240px; max-width: 420px; }
 .picture { width: 100%; border-radius: 8px; cursor: ew-resize; image-rendering: pixelated; touch-action: pan-y;
   outline-offset: 2px; }
-.picture:focus-visible { outline: 3px solid var(--st-primary-color, #c33); }
-input[type=range] { width: 100%; accent-color: var(--st-primary-color, #c33); }
+.picture:focus-visible { outline: 3px solid var(--st-primary-color, #5b3fa8); }
+input[type=range] { width: 100%; accent-color: var(--st-primary-color, #5b3fa8); }
 .ticks { display: flex; justify-content: space-between; opacity: 0.7; font-size: 0.8rem; }
 .values { display: grid; grid-template-columns: repeat(10, 1fr); gap: 3px; }
 .value { aspect-ratio: 1; border: 0; border-radius: 3px; padding: 0; cursor: pointer; color: inherit;
   font: 0.72rem var(--st-font, sans-serif);
-  background: color-mix(in srgb, var(--st-primary-color, #c33) var(--heat), transparent);
+  background: color-mix(in srgb, var(--st-primary-color, #5b3fa8) var(--heat), transparent);
   outline: 1px solid var(--st-border-color, #8885); }
 .value[aria-checked="true"] { outline: 3px solid var(--st-text-color, #222); font-weight: bold; }
 .say { min-height: 1.5em; margin: 0.3rem 0; }

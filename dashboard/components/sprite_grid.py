@@ -29,7 +29,7 @@ CSS = """
 .still .cell { cursor: default; }
 .sheet:not(.still) .cell:hover { outline: 2px solid var(--st-text-color, #888); }
 .cell:focus-visible { outline: 3px solid var(--st-text-color, #888); }
-.cell[aria-selected="true"] { outline: 3px solid var(--st-primary-color, #e33); }
+.cell[aria-selected="true"] { outline: 3px solid var(--st-primary-color, #5b3fa8); }
 .head { color: var(--st-text-color, #222); font: 0.85rem var(--st-font, sans-serif); padding-top: 0.5rem; }
 .note {
   color: var(--st-text-color, #888); opacity: 0.75; font: 0.85rem var(--st-font, sans-serif);

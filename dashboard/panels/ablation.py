@@ -32,7 +32,7 @@ def show_ablation(checkpoint: gan.Checkpoint, noise: Noise, layer: Layer, unit: 
         _show_pictures(ablated)
         if ablated.score_change is not None:
             st.metric(
-                "D's logit without it", f"{ablated.score_after:+.2f}", f"{ablated.score_change:+.2f}",
+                "D's logit without it", f"{ablated.score_after:+.2f}", f"{ablated.score_change:+.2f}", "off",
                 help="Above 0: the poster looks more real without this filter.",
             )  # fmt: skip
         unit_map = ablated.unit_map.numpy()

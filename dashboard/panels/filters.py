@@ -21,7 +21,8 @@ if TYPE_CHECKING:
     from xai.generator.filter_table import FilterTable
 
 COLOURS = {
-    "dead": "grey", "constant": "grey", "harmful": "red", "redundant": "orange", "essential": "green", "useful": "blue",
+    "dead": "grey", "constant": "grey", "harmful": "violet", "redundant": "orange", "essential": "green",
+    "useful": "primary",
 }  # fmt: skip
 MEANINGS = {
     "dead": "It never responds.",

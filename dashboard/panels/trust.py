@@ -24,7 +24,7 @@ LOOKS = {
     "trust": ("green", "check_circle"),
     "caution": ("orange", "warning"),
     "no claim": ("grey", "info"),
-    "do not trust": ("red", "cancel"),
+    "do not trust": ("violet", "cancel"),
     "nothing to judge": ("grey", "block"),
     "not examined": ("grey", "visibility_off"),
 }
@@ -32,7 +32,7 @@ RANK = {verdict: float(place) for place, verdict in enumerate(VERDICTS)}  # the 
 LEVELS = {
     "pass": ("green", "passed"),
     "doubt": ("orange", "in doubt"),
-    "fail": ("red", "failed"),
+    "fail": ("violet", "failed"),
     "silent": ("grey", "not measurable"),
 }
 FILLS = {"reference": "masked with the reference", "blur": "masked with a blur", "grey": "masked with grey"}
