@@ -92,5 +92,16 @@ def with_genres(checkpoint: Checkpoint, text: str = "") -> Checkpoint:
     CheckpointError
         As :func:`genre_labels`, also where a checkpoint without genres is to be conditioned on some.
     """
-    requests = [part for part in text.split(",") if part.strip()]
-    return condition(checkpoint, genre_labels(checkpoint.config.genres, requests))
+    return condition(checkpoint, genre_labels(checkpoint.config.genres, _requests(text, checkpoint.config.genres)))
+
+
+def _requests(text: str, genres: Sequence[str]) -> list[str]:
+    """The parts between commas, joined again where a genre has commas in its own name: "Crime, Mystery & Thriller"."""
+    known = {genre.casefold() for genre in genres}
+    parts, requests = text.split(","), []
+    while parts:
+        joined = (",".join(parts[:length]) for length in range(len(parts), 1, -1))
+        request = next((each for each in joined if each.partition("=")[0].strip().casefold() in known), parts[0])
+        parts = parts[request.count(",") + 1 :]
+        requests.append(request)
+    return [request for request in requests if request.strip()]

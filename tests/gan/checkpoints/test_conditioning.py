@@ -7,7 +7,7 @@ import torch
 
 import gan
 import xai
-from gan.checkpoints.conditioning import condition, genre_labels, with_genres
+from gan.checkpoints.conditioning import _requests, condition, genre_labels, with_genres
 from tests.xai.nets import GENRES, conditional, discriminator, generator, oblong, one_sentence, scramble
 
 
@@ -83,3 +83,17 @@ def test_labels_of_another_number_or_size_are_refused() -> None:
         with pytest.raises(gan.CheckpointError) as caught:
             condition(checkpoint(), labels)
         assert "3 values from -1 to 1" in one_sentence(caught.value)
+
+
+def test_a_genre_with_a_comma_in_its_name_can_be_requested() -> None:
+    genres = ("Crime, Mystery & Thriller", "Drama", "Horror")
+    for text, expected in {
+        "Crime, Mystery & Thriller": ["Crime, Mystery & Thriller"],
+        "drama,crime, mystery & thriller=0.5,Horror": ["drama", "crime, mystery & thriller=0.5", "Horror"],
+        "Drama, Horror": ["Drama", " Horror"],
+        "Drama,Crime": ["Drama", "Crime"],
+        " , ": [],
+    }.items():
+        assert _requests(text, genres) == expected
+    spaced = _requests("Horror, Crime, Mystery & Thriller", genres)
+    assert genre_labels(genres, spaced) == (1.0, 0.0, 1.0)
