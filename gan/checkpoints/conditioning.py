@@ -101,7 +101,8 @@ def _requests(text: str, genres: Sequence[str]) -> list[str]:
     parts, requests = text.split(","), []
     while parts:
         joined = (",".join(parts[:length]) for length in range(len(parts), 1, -1))
-        request = next((each for each in joined if each.partition("=")[0].strip().casefold() in known), parts[0])
-        parts = parts[request.count(",") + 1 :]
-        requests.append(request)
+        names = ((each, *each.partition("=")) for each in joined)
+        whole = (each for each, name, _, more in names if name.strip().casefold() in known and "," not in more)
+        requests.append(next(whole, parts[0]))
+        parts = parts[requests[-1].count(",") + 1 :]
     return [request for request in requests if request.strip()]
