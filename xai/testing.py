@@ -31,6 +31,7 @@ from xai.methods import attribution, settings_of
 from xai.methods.base import Attribution, Claim, Explanation
 from xai.methods.references import Reference, reference
 from xai.networks.score import Score
+from xai.trust.robustness import sensitivity_max
 
 SIDE = 32
 GAP = 0.05  # of the range of the scores: what a complete method may miss
@@ -152,6 +153,26 @@ def scores_are_right(trial: Trial) -> Problems:
         yield "needs_reference is set, but Explanation.base_score is not the score of the reference."
 
 
+def says_how_it_compares(trial: Trial) -> Problems:
+    if not trial.method.needs_reference:
+        return
+    network, several = Score(_discriminator()), reference("own", images=_pictures().flip(0, 2))
+    found = trial.explain(against=several).base_score
+    means = {True: network(several.of(_pictures()[:1])).mean(), False: network(several.single(_pictures()[:1]))[0]}
+    averages = trial.method.averages_references
+    if not torch.allclose(found, means[averages].expand(2), atol=1e-4):
+        what = "mean of the references' scores" if averages else "score of the references' mean"
+        yield f"averages_references is {averages}, but Explanation.base_score is not the {what}; checks would be wrong."
+
+
+def stays_where_nothing_moved(trial: Trial) -> Problems:
+    method, images = trial.make(), _pictures()
+    explanation = method.attribute(images[:1])
+    change = sensitivity_max(method, images[:1], explanation, radius=0.0)
+    if change > 0:  # NaN where the map is all zero
+        yield f"cheap() gives two maps of one picture that differ by {change:.2g}; sensitivity would be measured wrong."
+
+
 def adds_up(trial: Trial) -> Problems:
     if not trial.method.complete:
         return
@@ -236,6 +257,8 @@ METHOD_CHECKS: tuple[Callable[[Trial], Problems], ...] = (
     validates_settings,
     has_the_shapes,
     scores_are_right,
+    says_how_it_compares,
+    stays_where_nothing_moved,
     adds_up,
     heeds_the_reference,
     repeats_itself,

@@ -132,6 +132,7 @@ BROKEN: Mapping[type[Attribution], str] = {
     WrongDiagnostic: "The diagnostic 'steps'",
     WrongScore: "Explanation.score is not the score of the pictures",
     broken(needs_reference=True): "base_score is not the score of the reference",
+    broken(gradient, needs_reference=True, averages_references=True): "averages_references is True, but",
     broken(complete=True): "complete is set, but the values miss",
     broken(gradient, needs_reference=True): "a grey and a white reference give the same map",
     broken(private_but_unseeded): "The same seed gives another map",
@@ -155,6 +156,15 @@ def test_what_is_wrong_with_a_method_is_said(method: type[Attribution], sentence
     with pytest.raises(AssertionError) as caught:
         check_method(method)
     assert sentence in str(caught.value)
+
+
+def test_a_method_whose_maps_depend_on_their_row_would_be_called_sensitive() -> None:
+    class ByRow(Good):
+        def _attribute_all(self, images: Tensor, progress: Progress) -> list[Result]:
+            return [Result(gradient(self, image[None]) * (1 + row)) for row, image in enumerate(images)]
+
+    with pytest.raises(AssertionError, match=r"two maps of one picture that differ by 2"):
+        check_method(ByRow)
 
 
 def test_a_method_that_touches_the_given_network_is_caught(monkeypatch: pytest.MonkeyPatch) -> None:

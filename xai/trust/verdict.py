@@ -140,10 +140,11 @@ def examine(
     ExplanationError
         If there is more than one picture, one of less than 8 pixels a side, or one that the explanation is not of.
     """
+    image = image.detach().cpu()
     _check_given(method, image, explanation)
     report = progress or (lambda part: None)
     start = time.perf_counter()
-    subject = Subject(method, image.detach(), explanation)
+    subject = Subject(method, image, explanation)
     applicable = [] if subject.empty else [check for check in checks if check.says_something_of(subject)]
     total, done, results = sum(check.cost for check in applicable) or 1.0, 0.0, []
     for check in applicable:
