@@ -71,10 +71,16 @@ def compare(maps: Mapping[str, NDArray[np.float32]], cells: int = CELLS) -> Agre
     Raises
     ------
     ExplanationError
-        If there is no map.
+        If there is no map, or one that is not (H, W), of another size than the others, or smaller than the grid.
     """
     if not maps:
         raise ExplanationError("There is no map to compare.")
+    sizes = {values.shape for values in maps.values()}
+    if len(sizes) > 1 or len(size := sizes.pop()) != 2 or min(size) < cells:
+        found = ", ".join(f"{name} {values.shape}" for name, values in maps.items())
+        raise ExplanationError(
+            f"Maps of one picture are compared, each (H, W) of {cells} pixels a side at least: {found}."
+        )
     coarse_maps = [coarse(values, cells) for values in maps.values()]
     scaled = np.stack([values / (np.sqrt((values**2).mean()) or 1.0) for values in coarse_maps])
     return Agreement(

@@ -13,7 +13,7 @@ from hypothesis.extra.numpy import arrays
 from numpy.typing import NDArray
 
 import xai
-from tests.xai.nets import discriminator, quick
+from tests.xai.nets import discriminator, one_sentence, quick
 from xai.trust.agreement import coarse, in_consensus, rank_correlation, similarity, top_overlap
 
 small_maps = arrays(np.float64, (8, 8), elements=st.floats(-5, 5))
@@ -111,3 +111,11 @@ def test_opposite_maps_have_no_consensus() -> None:
 def test_nothing_cannot_be_compared() -> None:
     with pytest.raises(xai.ExplanationError):
         xai.compare({})
+
+
+@pytest.mark.parametrize("shapes", [[(16, 16), (8, 8)], [(3, 16, 16)], [(4, 4)], [(16,)]])
+def test_maps_that_are_not_of_one_picture_are_refused_in_a_sentence(shapes: list[tuple[int, ...]]) -> None:
+    maps = {f"map {number}": np.ones(shape, np.float32) for number, shape in enumerate(shapes)}
+    with pytest.raises(xai.ExplanationError) as caught:
+        xai.compare(maps)
+    assert "map 0" in one_sentence(caught.value)
