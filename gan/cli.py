@@ -9,6 +9,7 @@ Progress is shown by gan/progress.py.
 from __future__ import annotations
 
 import argparse
+import os
 import re
 import signal
 import sys
@@ -16,46 +17,66 @@ from collections.abc import Callable, Collection, Iterator, Sequence
 from contextlib import contextmanager
 from itertools import chain
 from pathlib import Path
-from typing import Any, TypeVar
+from typing import Any, NoReturn, TypeVar
 
-from gan.errors import PosterLensError
-from gan.files import write_file
-from gan.settings import describe
+from gan.errors import PosterLensError, SettingError, UsageError
+from gan.files import FULL, WriteError, write_file
+from gan.settings import Setting, describe
+
+DEBUG = "POSTERLENS_DEBUG"
+MAX_SEED = 2**32 - 1  # beyond, the random generator repeats itself
+MAX_SEEDS, MAX_COUNT = 100_000, 1_000_000
 
 
-def exit_code(job: Callable[[], object], written: object, stopped: str | None = None) -> int:
+def exit_code(job: Callable[[], object], written: object = "the output", stopped: str = "Stopped.") -> int:
     """Run the job and return 0, or 2 after one sentence on stderr for an error that the user can mend.
 
-    ``written`` : what the job writes, for the sentence on a failing disk: a path, or such as "the table".
-    ``stopped`` : printed when Ctrl-C ends the job, which then returns 130; without it Ctrl-C passes through.
+    Those are this project's errors, and files that cannot be read or written. Anything else is a bug, and leaves its
+    traceback; with POSTERLENS_DEBUG=1 in the environment the expected errors do, too.
+
+    written : what the job writes, for the sentence on a failing disk: a path, or such as "the table".
+    stopped : printed when Ctrl-C ends the job, which then returns 130.
     """
     try:
         job()
     except KeyboardInterrupt:
-        if stopped is None:
-            raise
         print(stopped, file=sys.stderr)
         return 130
-    except OSError as error:
-        print(f"error: {written} cannot be written: {_reason(error, str(written))}.", file=sys.stderr)
-        return 2
-    except (PosterLensError, ValueError) as error:
-        text = str(error)
+    except BrokenPipeError:  # whoever reads the output has heard enough, such as ``| head``
+        os.dup2(os.open(os.devnull, os.O_WRONLY), sys.stdout.fileno())
+        return 141
+    except (PosterLensError, OSError) as error:
+        if os.environ.get(DEBUG):
+            raise
+        text = file_sentence(error, written) if isinstance(error, OSError) else str(error)
         print(f"error: {text}{'' if text.endswith(('.', '?', '!')) else '.'}", file=sys.stderr)
         return 2
     return 0
 
 
-def _reason(error: OSError, written: str) -> str:
-    """The system's message, with its file unless that is ``written``."""
+def file_sentence(error: OSError, written: object) -> str:
+    """Which file failed, whether it was read or written, and the system's reason."""
     reason = error.strerror or str(error)
-    return reason if error.filename is None or str(error.filename) == written else f"{reason} ({error.filename})"
+    if error.filename is None:
+        return f"{written} cannot be written: {reason}" if error.errno in FULL else reason
+    failed = Path(os.fsdecode(error.filename))
+    below = isinstance(written, Path) and failed.is_relative_to(written)
+    done = "written" if isinstance(error, WriteError) or error.errno in FULL or below else "read"
+    return f"{failed} cannot be {done}: {reason}"
+
+
+def read_text(path: Path) -> str:
+    """The content of a text file; UsageError where it is not one. An OSError passes through."""
+    try:
+        return path.read_text(encoding="utf-8")
+    except UnicodeDecodeError:
+        raise UsageError(f"{path} is not a text in UTF-8.") from None
 
 
 def report_unread(unread: Sequence[tuple[str, str]], where: str = "") -> None:
     """Print to stderr which files could not be read, each with its reason; nothing where there are none."""
     if unread:
-        print(f"{len(unread)} files could not be read{where}:", file=sys.stderr)
+        print(f"{counted(len(unread), 'file')} could not be read{where}:", file=sys.stderr)
     for name, reason in unread:
         print(f"  {name}: {reason}", file=sys.stderr)
 
@@ -94,9 +115,56 @@ def split_section(page: Path, begin: str, end: str) -> tuple[str, str]:
 T = TypeVar("T")
 
 
-def checkpoint_parser(page: str | None) -> argparse.ArgumentParser:
+class Parser(argparse.ArgumentParser):
+    """A parser whose page is a module's docstring, and whose errors are one sentence, as those of :func:`exit_code`."""
+
+    def __init__(self, page: str | None = None, **others: Any) -> None:
+        super().__init__(
+            **{"description": page, "formatter_class": argparse.RawDescriptionHelpFormatter} | others,
+        )
+
+    def error(self, message: str) -> NoReturn:
+        self.exit(2, f"error: {message.removesuffix('.')}.\n")
+
+
+def number(kind: type, low: float | None = None, high: float | None = None, above: float | None = None) -> Any:
+    """The ``type`` of an option: a finite number within these bounds; above : a bound that it may not be."""
+    return _parse(Setting("it", None, "", "", kind, low, high, above))
+
+
+def count(low: int = 1, high: int = MAX_COUNT) -> Any:
+    """The ``type`` of an option that says how many: a whole number, by default from 1 to a million."""
+    return number(int, low, high)
+
+
+def seed() -> Any:
+    """The ``type`` of an option that is a seed: a whole number from 0 to 2**32 - 1."""
+    return number(int, 0, MAX_SEED)
+
+
+def device(text: str) -> str:
+    """The ``type`` of an option that names a device; no context is opened on it."""
+    import torch
+
+    try:
+        found = torch.device(text)
+        there = {"cpu": 1, "cuda": torch.cuda.device_count(), "mps": int(torch.backends.mps.is_available())}
+        usable = (found.index or 0) < there.get(found.type, 0)
+    except RuntimeError:
+        usable = False
+    if not usable:
+        raise argparse.ArgumentTypeError(f"the device {text!r} cannot be used here")
+    return text
+
+
+def counted(count: int, noun: str, plural: str = "") -> str:
+    """A count with its noun: "no files", "1 file", "2,000 files"."""
+    return f"{f'{count:,}' if count else 'no'} {noun if count == 1 else plural or noun + 's'}"
+
+
+def checkpoint_parser(page: str | None) -> Parser:
     """The options of every script about one checkpoint, --checkpoint and --genres, under the module's docstring."""
-    parser = argparse.ArgumentParser(description=page, formatter_class=argparse.RawDescriptionHelpFormatter)
+    parser = Parser(page)
     parser.add_argument("--checkpoint", required=True, type=Path, help="checkpoint folder or .pth file")
     parser.add_argument("--genres", default="", help="genres of a conditional checkpoint, such as Horror,Comedy=0.5")
     return parser
@@ -124,11 +192,24 @@ def output_file(path: Path) -> Path:
 
     Raises
     ------
-    ValueError
-        If it is a folder, or its folder does not exist.
+    UsageError
+        If it is a folder, its folder does not exist, or nothing can be written there.
     """
     if path.is_dir() or not path.parent.is_dir():
-        raise ValueError(f"{path} is not a file in a folder that exists.")
+        raise UsageError(f"{path} is not a file in a folder that exists.")
+    if not os.access(path.parent, os.W_OK | os.X_OK):
+        raise UsageError(f"{path} cannot be written: its folder does not allow it.")
+    return path
+
+
+def output_folder(path: Path) -> Path:
+    """The path, as long as a folder can be made there, with the same purpose; UsageError otherwise."""
+    there = next(parent for parent in (path, *path.absolute().parents) if parent.exists())
+    if not there.is_dir():
+        below = "" if there == path else f", so {path} cannot be made"
+        raise UsageError(f"{there} is a file, not a folder{below}.")
+    if not os.access(there, os.W_OK | os.X_OK):
+        raise UsageError(f"{path} cannot be written: {there} does not allow it.")
     return path
 
 
@@ -151,7 +232,7 @@ def add_settings(
         metavar = "N" if each.choices is None and each.kind in (int, float) else None
         parser.add_argument(
             flag,
-            type=each.kind,
+            type=each.kind,  # its range is checked by the dataclass, in a sentence
             default=each.default if defaults else None,
             choices=each.choices if each.kind is str else None,  # numbers are checked by the dataclass, in a sentence
             metavar=metavar,
@@ -159,27 +240,35 @@ def add_settings(
         )
 
 
+def _parse(each: Setting) -> Callable[[str], Any]:
+    """The setting's own parser, checks and sentences included."""
+
+    def parse(text: str) -> Any:
+        try:
+            return each.parse(text)
+        except SettingError as error:
+            raise argparse.ArgumentTypeError(str(error)) from None
+
+    return parse
+
+
 def settings_from(chosen: argparse.Namespace, settings: type[T], **others: Any) -> T:
     """The dataclass of the options that :func:`add_settings` added; ``others`` are fields without an option."""
     return settings(**{name: getattr(chosen, name) for name in describe(settings)}, **others)
 
 
-MAX_SEED = 2**32 - 1  # beyond, the random generator repeats itself
-MAX_SEEDS = 100_000
-
-
 def parse_seeds(text: str) -> list[int]:
-    """Seeds from "3,8-10": numbers below 2**32 and ranges, both ends included; ValueError in one sentence otherwise."""
+    """Seeds from "3,8-10": numbers below 2**32 and ranges, both ends included; UsageError in one sentence otherwise."""
     ranges = []
     for part in text.split(","):
         match = re.fullmatch(r"\s*([0-9]{1,10})(?:-([0-9]{1,10}))?\s*", part)
         first, last = (int(match[1]), int(match[2] or match[1])) if match else (1, 0)
         if not first <= last <= MAX_SEED:
-            raise ValueError(f"{part.strip()!r} in --seeds is neither a seed nor a range from low to high.")
+            raise UsageError(f"{part.strip()!r} in --seeds is neither a seed nor a range from low to high.")
         ranges.append(range(first, last + 1))
     count = sum(map(len, ranges))
     if count > MAX_SEEDS:
-        raise ValueError(f"--seeds names {count} posters; at most {MAX_SEEDS} are drawn at once.")
+        raise UsageError(f"--seeds names {count} posters; at most {MAX_SEEDS} are drawn at once.")
     return list(chain(*ranges))
 
 

@@ -13,6 +13,10 @@ class UsageError(PosterLensError):
     """Options of a command line that are wrong, or do not go together."""
 
 
+class SettingError(PosterLensError):
+    """A setting of a dataclass with a value that is not allowed."""
+
+
 class ImageError(PosterLensError):
     """Bytes or a file that cannot be read as a picture."""
 

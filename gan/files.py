@@ -11,6 +11,7 @@ A folder takes two renames to be replaced. Where a crash comes between them, the
 
 from __future__ import annotations
 
+import errno
 import json
 import os
 import secrets
@@ -25,12 +26,50 @@ from filelock import FileLock, Timeout
 from numpy.typing import NDArray
 
 
+class WriteError(OSError):
+    """A file or folder that cannot be written; ``filename`` is the one that was to be there."""
+
+
+FULL = {errno.ENOSPC, errno.EDQUOT, errno.EROFS, errno.EFBIG}  # reasons that only writing has
+
+
+@contextmanager
+def writes(path: Path, within: Path | None = None) -> Iterator[None]:
+    """WriteError naming ``path`` in place of another OSError; with ``within`` only where writing there failed."""
+    try:
+        yield
+    except WriteError:
+        raise
+    except OSError as error:
+        failed = Path(os.fsdecode(error.filename)) if isinstance(error.filename, (str, bytes, Path)) else None
+        inside = within is None or error.errno in FULL or (failed is not None and failed.is_relative_to(within))
+        if not inside:
+            raise
+        raise WriteError(error.errno or 0, error.strerror or str(error), str(path)) from error
+
+
+def make_directory(path: Path) -> Path:
+    """The folder, made where it is missing; WriteError where that cannot be done."""
+    with writes(path):
+        path.mkdir(parents=True, exist_ok=True)
+    return path
+
+
 def write_file(path: Path, content: bytes | Callable[[IO[bytes]], Any]) -> None:
     """Write to a temporary file beside ``path``, sync it, and rename it into place.
 
-    A crash at any moment leaves either the old file or the new one. OSError (disk full, no permission)
-    passes through with the old file intact and the temporary one removed. The user's umask says who may read it.
+    A crash at any moment leaves either the old file or the new one. The user's umask says who may read it.
+
+    Raises
+    ------
+    WriteError
+        If the disk is full, or there is no permission ...; the old file is intact and the temporary one removed.
     """
+    with writes(path):
+        _write_file(path, content)
+
+
+def _write_file(path: Path, content: bytes | Callable[[IO[bytes]], Any]) -> None:
     temporary = _beside(path)
     try:
         with temporary.open("xb") as file:
@@ -52,31 +91,40 @@ def write_directory(path: Path) -> Iterator[Path]:
     """Fill a temporary folder; it takes the place of ``path`` only when the block ends well.
 
     A crash at any moment leaves the old folder or the new one, complete, where :func:`settled` finds it. The user's
-    umask says who may read it.
+    umask says who may read it. WriteError where that fails, and where something cannot be written in the block.
     """
-    path.parent.mkdir(parents=True, exist_ok=True)
-    temporary, old = _beside(path), _set_aside(path)
-    temporary.mkdir()  # not tempfile's, which only its owner may open
+    make_directory(path.parent)
+    temporary = _beside(path)
+    with writes(path):
+        temporary.mkdir()  # not tempfile's, which only its owner may open
     try:
-        yield temporary
-        for file in temporary.rglob("*"):
-            if file.is_file():
-                _sync(file)
-        recover(path)
-        _remove(old)
-        if os.path.lexists(path):
-            path.rename(old)
-        try:
-            temporary.rename(path)
-        except BaseException:
-            recover(path)
-            raise
-        with suppress(OSError):  # the new one is in place; the next writer removes the old one
-            _remove(old)
+        with writes(path, within=temporary):
+            yield temporary
+        with writes(path):
+            replace_directory(temporary, path)
     except BaseException:
         shutil.rmtree(temporary, ignore_errors=True)
         raise
     _sync_directory(path.parent)
+
+
+def replace_directory(temporary: Path, path: Path) -> None:
+    """Rename a finished folder of the same file system into place; the one that is there is set aside meanwhile."""
+    old = _set_aside(path)
+    for file in temporary.rglob("*"):
+        if file.is_file():
+            _sync(file)
+    recover(path)
+    _remove(old)
+    if os.path.lexists(path):
+        path.rename(old)
+    try:
+        temporary.rename(path)
+    except BaseException:
+        recover(path)
+        raise
+    with suppress(OSError):  # the new one is in place; the next writer removes the old one
+        _remove(old)
 
 
 def settled(path: Path) -> Path:

@@ -5,7 +5,7 @@
         sigma: float = setting(1.0, "width of the kernel in pixels", above=0, high=16)
         edges: str = setting("zero", "what lies beyond the edge", choices=("zero", "reflect"))
 
-    Blur(sigma=-1)                        # ValueError: sigma must be above 0 and at most 16, not -1
+    Blur(sigma=-1)                        # SettingError: sigma must be above 0 and at most 16, not -1
     describe(Blur)["sigma"].help          # for a command line, a page or a document
     describe(Blur)["sigma"].parse("2")    # 2.0
 
@@ -19,6 +19,8 @@ from collections.abc import Collection, Mapping
 from dataclasses import MISSING, dataclass, field, fields
 from numbers import Integral, Real
 from typing import Any, Self
+
+from gan.errors import SettingError
 
 KEY = "setting"  # in the field's metadata
 
@@ -64,7 +66,7 @@ class Setting:
         return f"{self.help} ({allowed})" if allowed else self.help
 
     def check(self, value: Any) -> None:
-        """ValueError in one sentence if the value is not allowed. None is allowed where it is the default."""
+        """SettingError in one sentence if the value is not allowed. None is allowed where it is the default."""
         if value is None and self.default is None:
             return
         if self.choices is not None:
@@ -77,26 +79,26 @@ class Setting:
                 and (self.above is None or value > self.above)
             )
         if not allowed:
-            raise ValueError(f"{self.name} must be {self.allowed}, not {value}")
+            raise SettingError(f"{self.name} must be {self.allowed}, not {value}")
 
     def _check_number(self, value: Any) -> None:
         if self.kind is int and (not isinstance(value, Integral) or isinstance(value, bool)):
-            raise ValueError(f"{self.name} must be a whole number, not {value}")
+            raise SettingError(f"{self.name} must be a whole number, not {value}")
         if self.kind is float and (not isinstance(value, Real) or isinstance(value, bool) or not _is_finite(value)):
-            raise ValueError(f"{self.name} must be a finite number, not {value}")
+            raise SettingError(f"{self.name} must be a finite number, not {value}")
 
     def parse(self, text: str) -> Any:
-        """The value that a text stands for, checked; ValueError in one sentence if it stands for none."""
+        """The value that a text stands for, checked; SettingError in one sentence if it stands for none."""
         if self.kind is bool:
             words = {"true": True, "false": False}
             if text.lower() not in words:
-                raise ValueError(f"{self.name} must be true or false, not {text}")
+                raise SettingError(f"{self.name} must be true or false, not {text}")
             return words[text.lower()]
         try:
             value = self.kind(text) if self.kind in (int, float) else text
         except ValueError:
             number = "a whole number" if self.kind is int else "a number"
-            raise ValueError(f"{self.name} must be {number}, not {text}") from None
+            raise SettingError(f"{self.name} must be {number}, not {text}") from None
         self.check(value)
         return value
 

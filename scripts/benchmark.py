@@ -161,7 +161,7 @@ def resident(pid: int) -> float:
 
 
 def parse(arguments: list[str] | None = None) -> argparse.Namespace:
-    parser = argparse.ArgumentParser(description=__doc__, formatter_class=argparse.RawDescriptionHelpFormatter)
+    parser = cli.Parser(__doc__)
     parser.add_argument("--checkpoint", type=Path, default=HOUSE / "checkpoints/dcgan-64")
     parser.add_argument("--data", type=Path, help="folder or zip of posters; synthetic ones without it")
     add_poster_options(parser)
@@ -169,7 +169,7 @@ def parse(arguments: list[str] | None = None) -> argparse.Namespace:
         "--only", nargs="+", choices=list(JOBS), default=list(JOBS), metavar="JOB", help=", ".join(JOBS)
     )
     parser.add_argument("--train", action="store_true", help="only how fast training is (benchmark_training.py)")
-    parser.add_argument("--turns", type=int, default=15)
+    parser.add_argument("--turns", type=cli.count(3), default=15)
     parser.add_argument("--json", type=Path, help="write all numbers here")
     parser.add_argument("--write", type=Path, help=f"put the table between {BEGIN} and {END} of this page")
     return parser.parse_args(arguments)
@@ -201,6 +201,8 @@ def run(options: argparse.Namespace) -> None:
     """Measure, print each row as soon as it is there, and write what the command line asks for."""
     if options.write:
         cli.split_section(options.write, BEGIN, END)  # a wrong page is said now, not after minutes of measuring
+    if options.json:
+        cli.output_file(options.json)
     bench, called = prepared(options)
     rows: list[Row] = []
     for name in options.only:

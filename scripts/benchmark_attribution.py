@@ -19,6 +19,7 @@ from pathlib import Path
 
 import gan
 import xai
+from gan import cli
 from gan.checkpoints.dataset import add_poster_options, posters_from
 from gan.cli import exit_code, replace_section, split_section
 from gan.files import write_file
@@ -30,14 +31,14 @@ BEGIN, END = "<!-- benchmark: begin -->", "<!-- benchmark: end -->"
 
 
 def parse(arguments: list[str] | None = None) -> argparse.Namespace:
-    parser = argparse.ArgumentParser(description=__doc__, formatter_class=argparse.RawDescriptionHelpFormatter)
+    parser = cli.Parser(__doc__)
     parser.add_argument("--checkpoint", type=Path, default=Path("checkpoints/dcgan-64"), help="checkpoint folder")
     parser.add_argument("--data", type=Path, help="folder or zip of posters; held-out ones are planted in")
     add_poster_options(parser)
-    parser.add_argument("--cases", type=int, default=Plan.cases, help="cases of each of the three kinds")
+    parser.add_argument("--cases", type=cli.count(2), default=Plan.cases, help="cases of each of the three kinds")
     parser.add_argument(
         "--least",
-        type=float,
+        type=cli.number(float, above=0),
         default=Plan.least,
         help="least change of the logit, in its standard deviations",
     )
@@ -50,7 +51,7 @@ def parse(arguments: list[str] | None = None) -> argparse.Namespace:
         metavar="NAME",
         help="default: all",
     )
-    parser.add_argument("--seed", type=int, default=0, help="of the cases, the methods and the resampling")
+    parser.add_argument("--seed", type=cli.seed(), default=0, help="of the cases, the methods and the resampling")
     parser.add_argument("--quick", action="store_true", help="slow methods at bounded cost")
     parser.add_argument("--write", type=Path, metavar="PAGE", help="Markdown file whose marked part is replaced")
     parser.add_argument("--json", type=Path, metavar="FILE", help="every measure, of every case")
@@ -62,8 +63,6 @@ def parse(arguments: list[str] | None = None) -> argparse.Namespace:
 
 def measure(chosen: argparse.Namespace) -> Study:
     """The study that the command line asks for."""
-    if chosen.cases < 2 or not chosen.least > 0 or chosen.seed < 0:
-        raise ValueError("--cases must be at least 2, --least above 0, and --seed at least 0.")
     checkpoint = gan.load(chosen.checkpoint)
     posters = posters_from(checkpoint, chosen.data, chosen) if chosen.data else None
     plan = Plan(chosen.cases, chosen.least, chosen.seed, chosen.reference, chosen.methods, chosen.quick)
@@ -77,8 +76,8 @@ def run(chosen: argparse.Namespace) -> None:
     """Measure, print, and write what the command line asks for."""
     if chosen.write:
         split_section(chosen.write, BEGIN, END)  # a wrong page is said now, not after a quarter of an hour
-    if chosen.json and not chosen.json.parent.is_dir():
-        raise ValueError(f"{chosen.json.parent} is no folder to write to.")
+    if chosen.json:
+        cli.output_file(chosen.json)
     study = measure(chosen)
     text = report(study)
     print(text)

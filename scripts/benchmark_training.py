@@ -24,6 +24,7 @@ import numpy as np
 import torch
 
 import gan
+from gan import cli
 from gan.cli import exit_code, replace_section, split_section
 from gan.data.synthetic import draw_poster
 from gan.training.batches import BatchLoader
@@ -203,20 +204,19 @@ def table(rungs: Sequence[Rung], top: float, device: torch.device, batch: int) -
 
 
 def parse(arguments: list[str] | None = None) -> argparse.Namespace:
-    parser = argparse.ArgumentParser(description=__doc__, formatter_class=argparse.RawDescriptionHelpFormatter)
-    parser.add_argument("--device", default="cuda" if torch.cuda.is_available() else "cpu")
-    parser.add_argument("--batch", type=int, default=128)
-    parser.add_argument("--seconds", type=float, default=60.0, help="measuring time of each rung")
+    parser = cli.Parser(__doc__)
+    parser.add_argument("--device", type=cli.device, default="cuda" if torch.cuda.is_available() else "cpu")
+    parser.add_argument("--batch", type=cli.count(), default=128)
+    parser.add_argument(
+        "--seconds", type=cli.number(float, above=0, high=86400), default=60.0, help="measuring time of each rung"
+    )
     parser.add_argument("--write", type=Path, help="put the table between the device's own marks on this page")
     return parser.parse_args(arguments)
 
 
 def run(chosen: argparse.Namespace) -> None:
     """Measure, print and write the table."""
-    try:
-        device = torch.empty(0, device=chosen.device).device
-    except (RuntimeError, AssertionError) as error:  # AssertionError: built without CUDA
-        raise ValueError(f"The device {chosen.device!r} cannot be used here.") from error
+    device = torch.device(chosen.device)
     marks = MARKS.get(device.type, MARKS["cpu"])
     if chosen.write:
         split_section(chosen.write, *marks)

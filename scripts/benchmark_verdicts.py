@@ -18,6 +18,7 @@ from dataclasses import replace
 from pathlib import Path
 
 import gan
+from gan import cli
 from gan.checkpoints.dataset import add_poster_options, posters_from
 from gan.cli import exit_code, replace_section, split_section
 from gan.files import write_file
@@ -28,19 +29,21 @@ BEGIN, END = "<!-- verdicts: begin -->", "<!-- verdicts: end -->"
 
 
 def parse(arguments: list[str] | None = None) -> argparse.Namespace:
-    parser = argparse.ArgumentParser(description=__doc__, formatter_class=argparse.RawDescriptionHelpFormatter)
+    parser = cli.Parser(__doc__)
     parser.add_argument("--checkpoint", type=Path, default=Path("checkpoints/dcgan-64"), help="checkpoint folder")
     parser.add_argument(
         "--other", type=Path, default=Path("checkpoints/projected-64"), help="another, of the same size"
     )
     parser.add_argument("--data", type=Path, help="folder or zip of posters; held-out ones are explained")
     add_poster_options(parser)
-    parser.add_argument("--maps", type=int, default=VerdictPlan.maps, help="of each kind of wrong map")
+    parser.add_argument("--maps", type=cli.count(), default=VerdictPlan.maps, help="of each kind of wrong map")
     parser.add_argument(
-        "--posters", type=int, default=VerdictPlan.posters, help="that the wrong maps are said to be of"
+        "--posters", type=cli.count(), default=VerdictPlan.posters, help="that the wrong maps are said to be of"
     )
-    parser.add_argument("--cases", type=int, default=VerdictPlan.cases, help="planted cases of each of the three kinds")
-    parser.add_argument("--seed", type=int, default=0, help="of the posters, the maps and the cases")
+    parser.add_argument(
+        "--cases", type=cli.count(2), default=VerdictPlan.cases, help="planted cases of each of the three kinds"
+    )
+    parser.add_argument("--seed", type=cli.seed(), default=0, help="of the posters, the maps and the cases")
     parser.add_argument("--write", type=Path, metavar="PAGE", help="Markdown file whose marked part is replaced")
     parser.add_argument("--json", type=Path, metavar="FILE", help="the verdicts as numbers")
     return parser.parse_args(arguments)
@@ -61,6 +64,8 @@ def run(chosen: argparse.Namespace) -> None:
     """Measure, print, and write what the command line asks for."""
     if chosen.write:
         split_section(chosen.write, BEGIN, END)  # a wrong page is said now, not after an hour
+    if chosen.json:
+        cli.output_file(chosen.json)
     study = measure(chosen)
     text = verdict_report(study)
     print(text)

@@ -21,6 +21,7 @@ from pathlib import Path
 import torch
 
 import gan
+from gan import cli
 from gan.checkpoints.dataset import add_poster_options, posters_from
 from gan.cli import exit_code, replace_section, split_section
 from gan.evaluation.fid import inception_fid
@@ -35,20 +36,25 @@ METRICS = "<!-- metrics -->", "<!-- /metrics -->"
 
 
 def parse(arguments: list[str] | None = None) -> argparse.Namespace:
-    parser = argparse.ArgumentParser(description=__doc__, formatter_class=argparse.RawDescriptionHelpFormatter)
+    parser = cli.Parser(__doc__)
     parser.add_argument("--checkpoint", type=Path, help="checkpoint folder or .pth file")
     parser.add_argument("--data", type=Path, help="the posters that it was trained on: a folder or zip")
-    parser.add_argument("--training", type=int, metavar="N", help="N training posters, evenly spaced, in place of all")
+    parser.add_argument(
+        "--training", type=cli.count(), metavar="N", help="N training posters, evenly spaced, in place of all"
+    )
     parser.add_argument("--compare", nargs="+", type=Path, metavar="DIR", help="only print one table of these")
     parser.add_argument("--metrics", action="store_true", help="only print the table of all metrics")
     parser.add_argument("--write", type=Path, metavar="PAGE", help="put that table between its marks on this page")
     add_poster_options(parser)
-    parser.add_argument("--samples", type=int, default=SAMPLES, help="generated posters")
-    parser.add_argument("--first-seed", type=int, default=FIRST_SEED, help="of the generated posters")
+    parser.add_argument("--samples", type=cli.count(10), default=SAMPLES, help="generated posters")
+    parser.add_argument("--first-seed", type=cli.seed(), default=FIRST_SEED, help="of the generated posters")
     parser.add_argument("--out", type=Path, help=f"file to write (default: {FILE} in the checkpoint's folder)")
     parser.add_argument("--json", action="store_true", help="print the file's content in place of the table")
     parser.add_argument(
-        "--device", default="cuda" if torch.cuda.is_available() else "cpu", help="cpu, cuda, cuda:1 ..."
+        "--device",
+        type=cli.device,
+        default="cuda" if torch.cuda.is_available() else "cpu",
+        help="cpu, cuda, cuda:1 ...",
     )
     parser.add_argument(
         "--inception", action="store_true", help="also the true FID (needs torch-fidelity; fetches its weights, 90 MB)"

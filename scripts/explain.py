@@ -26,12 +26,14 @@ from typing import Any
 
 import gan
 import xai
+from gan import cli
 from gan.checkpoints.conditioning import with_genres
 from gan.checkpoints.dataset import posters_of as checkpoint_posters
 from gan.cli import exit_code, parse_seeds, report_unread
 from gan.data.images import FITS, FORMAT_NAMES
+from gan.errors import UsageError
 from xai.methods import options
-from xai.report import job
+from xai.report import archive, job
 from xai.report.inputs import Poster, generated, in_files
 from xai.report.job import Job, processes
 
@@ -47,7 +49,7 @@ class ListSettings(argparse.Action):
 
 
 def parse(arguments: list[str] | None = None) -> argparse.Namespace:
-    parser = argparse.ArgumentParser(description=__doc__, formatter_class=argparse.RawDescriptionHelpFormatter)
+    parser = cli.Parser(__doc__)
     parser.add_argument("--checkpoint", required=True, type=Path, help="checkpoint folder or .pth file")
     parser.add_argument(
         "--genres", default="", help="to condition on, such as Horror,Comedy=0.5, where the checkpoint knows genres"
@@ -70,14 +72,17 @@ def parse(arguments: list[str] | None = None) -> argparse.Namespace:
         "own takes all of --reference-images",
     )
     parser.add_argument("--reference-images", type=Path, help="folder or zip of posters to compare with")
-    parser.add_argument("--references", type=int, default=16, help="pictures in a reference of several")
-    parser.add_argument("--seed", type=int, default=0, help="of methods and references that are drawn at random")
+    parser.add_argument("--references", type=cli.count(), default=16, help="pictures in a reference of several")
+    parser.add_argument("--seed", type=cli.seed(), default=0, help="of methods and references that are drawn at random")
     parser.add_argument("--layer", help="explain a unit of this layer of D, such as layers.4, not the logit")
-    parser.add_argument("--unit", type=int, help="which unit of --layer")
+    parser.add_argument("--unit", type=cli.count(0), help="which unit of --layer")
     parser.add_argument("--place", help="ROW,COLUMN: one neuron of the unit, not the mean of its map")
     parser.add_argument("--trust", action="store_true", help="examine each map, and give a verdict (slow)")
     parser.add_argument(
-        "--batch", type=int, default=32, help="posters in a chunk, the most that a kill may lose; changes no number"
+        "--batch",
+        type=cli.count(),
+        default=32,
+        help="posters in a chunk, the most that a kill may lose; changes no number",
     )
     parser.add_argument("--overwrite", action="store_true", help="replace --out, and what another run has begun")
     return parser.parse_args(arguments)
@@ -89,7 +94,7 @@ def parse(arguments: list[str] | None = None) -> argparse.Namespace:
 def posters_of(chosen: argparse.Namespace, checkpoint: gan.Checkpoint, open_files: ExitStack) -> list[Poster]:
     """All posters that were asked for; none of them is read yet."""
     if not chosen.images and chosen.seeds is None:
-        raise ValueError("Name posters: --images, --seeds, or both.")
+        raise UsageError("Name posters: --images, --seeds, or both.")
     found = []
     for path in chosen.images:
         prefix = f"{path.name}/" if len(chosen.images) > 1 else ""  # two folders may hold posters of one name
@@ -121,10 +126,10 @@ def score_of(chosen: argparse.Namespace, checkpoint: gan.Checkpoint) -> xai.Scor
     discriminator = checkpoint.need_discriminator()
     if chosen.layer is None:
         if chosen.unit is not None or chosen.place is not None:
-            raise ValueError("--unit and --place need --layer.")
+            raise UsageError("--unit and --place need --layer.")
         return xai.Score(discriminator)
     if chosen.unit is None:
-        raise ValueError("--layer needs --unit.")
+        raise UsageError("--layer needs --unit.")
     return xai.Score(discriminator, chosen.layer, chosen.unit, _place(chosen.place))
 
 
@@ -133,7 +138,7 @@ def _place(text: str | None) -> tuple[int, int] | None:
         return None
     parts = [part.strip() for part in text.split(",")]
     if len(parts) != 2 or not all(part.isascii() and part.isdigit() for part in parts):
-        raise ValueError(f"--place is ROW,COLUMN, such as 3,5, not {text!r}.")
+        raise UsageError(f"--place is ROW,COLUMN, such as 3,5, not {text!r}.")
     return int(parts[0]), int(parts[1])
 
 
@@ -143,7 +148,7 @@ def reference_of(chosen: argparse.Namespace, checkpoint: gan.Checkpoint) -> xai.
     if kind not in ("posters", "mean", "own"):
         return xai.reference(kind, generator=checkpoint.generator, count=chosen.references, seed=chosen.seed)
     if chosen.reference_images is None:
-        raise ValueError(f"--reference {kind} needs --reference-images.")
+        raise UsageError(f"--reference {kind} needs --reference-images.")
     if kind != "own":
         found = checkpoint_posters(checkpoint, chosen.reference_images, chosen.fit, other=True, progress=False)
         made = xai.reference(kind, posters=found.posters, count=chosen.references, seed=chosen.seed)
@@ -165,8 +170,6 @@ def reference_of(chosen: argparse.Namespace, checkpoint: gan.Checkpoint) -> xai.
 
 def plan(chosen: argparse.Namespace, open_files: ExitStack) -> Job:
     """Check all that can be checked before any work; nothing is written."""
-    if chosen.batch < 1 or chosen.references < 1 or chosen.seed < 0:
-        raise ValueError("--batch and --references must be at least 1, --seed at least 0.")
     out = chosen.out.resolve()
     _check_out(out, chosen.overwrite)
     checkpoint = with_genres(gan.load(chosen.checkpoint), chosen.genres)
@@ -176,12 +179,11 @@ def plan(chosen: argparse.Namespace, open_files: ExitStack) -> Job:
 
 
 def _check_out(out: Path, overwrite: bool) -> None:
-    if not out.exists():
-        return
-    if not overwrite:
-        raise ValueError(f"{out} exists already; --overwrite replaces it.")
-    if not out.is_dir() or (any(out.iterdir()) and not (out / "explanations.json").exists()):
-        raise ValueError(f"{out} was not written by this script, so it is not replaced; name another folder.")
+    """Before anything is loaded."""
+    cli.output_folder(out)
+    if out.exists() and not overwrite:
+        raise UsageError(f"{out} exists already; --overwrite replaces it.")
+    archive.ensure_replaceable(out, overwrite)
 
 
 @contextmanager

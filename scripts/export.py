@@ -22,13 +22,14 @@ from dataclasses import fields
 from pathlib import Path
 
 import gan
+from gan import cli
 from gan.checkpoints.dataset import add_poster_options
 from gan.cli import exit_code
 from gan.training.runs.export import SAMPLES, ExportOptions, evaluate_again, export
 
 
 def parse(arguments: list[str] | None = None) -> argparse.Namespace:
-    parser = argparse.ArgumentParser(description=__doc__, formatter_class=argparse.RawDescriptionHelpFormatter)
+    parser = cli.Parser(__doc__)
     parser.add_argument("--run", type=Path, help="folder of a training run")
     parser.add_argument("--data", type=Path, required=True, help="the posters of the training")
     parser.add_argument("--out", type=Path, help="checkpoint folder to write; an existing checkpoint is replaced")
@@ -39,10 +40,13 @@ def parse(arguments: list[str] | None = None) -> argparse.Namespace:
     parser.add_argument("--preset", help="shown in the card; for --again only where it is to change")
     parser.add_argument("--command", help="likewise")
     parser.add_argument("--hardware", help="likewise")
-    parser.add_argument("--grids", type=int, default=5, help="how many grids over time to ship")
-    parser.add_argument("--samples", type=int, default=SAMPLES, help="generated posters of the evaluation")
+    parser.add_argument("--grids", type=cli.count(0), default=5, help="how many grids over time to ship")
+    parser.add_argument("--samples", type=cli.count(10), default=SAMPLES, help="generated posters of the evaluation")
     parser.add_argument(
-        "--training", type=int, metavar="N", help="evaluate on N training posters, evenly spaced, in place of all"
+        "--training",
+        type=cli.count(),
+        metavar="N",
+        help="evaluate on N training posters, evenly spaced, in place of all",
     )
     return parser.parse_args(arguments)
 
@@ -55,6 +59,7 @@ def run(parsed: argparse.Namespace) -> None:
     elif parsed.run is None or parsed.out is None:
         raise gan.PosterLensError("Name --run and --out, or a checkpoint to evaluate --again.")
     else:
+        cli.output_folder(parsed.out)
         export(parsed.run, parsed.out, options)
 
 

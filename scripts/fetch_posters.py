@@ -14,6 +14,7 @@ import argparse
 import sys
 from pathlib import Path
 
+from gan import cli
 from gan.cli import add_settings, exit_code, settings_from
 from gan.fetching.folder import FetchOptions, FetchSummary, download_all
 from gan.fetching.http import HttpClient, RequestPolicy
@@ -21,7 +22,7 @@ from gan.fetching.providers import PROVIDERS
 
 
 def parse(arguments: list[str] | None = None) -> argparse.Namespace:
-    parser = argparse.ArgumentParser(description=__doc__, formatter_class=argparse.RawDescriptionHelpFormatter)
+    parser = cli.Parser(__doc__)
     commands = parser.add_subparsers(dest="provider", required=True, metavar="PROVIDER")
     for name, provider in PROVIDERS.items():
         command = commands.add_parser(name, help=provider.help, description=f"Posters from {provider.help}.")

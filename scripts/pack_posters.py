@@ -19,7 +19,7 @@ from pathlib import Path
 
 import numpy as np
 
-from gan import FITS, DataError, PosterSet, load_posters
+from gan import FITS, DataError, PosterSet, cli, load_posters
 from gan.cli import exit_code, report_unread
 from gan.curation import near_duplicates
 from gan.curation.packing import CODECS, DEFAULT, LOWEST, MEGABYTE, Packer, pack
@@ -27,36 +27,38 @@ from gan.files import write_file
 
 
 def parse(arguments: list[str] | None) -> argparse.Namespace:
-    parser = argparse.ArgumentParser(description=__doc__, formatter_class=argparse.RawDescriptionHelpFormatter)
+    parser = cli.Parser(__doc__)
     parser.add_argument("source", type=Path, help="folder or zip of posters")
     parser.add_argument("--out", type=Path, required=True, help="zip to write")
     parser.add_argument("--size", type=size, default=64, help="side of a square, or height x width as in 96x64")
     parser.add_argument("--fit", choices=FITS, default="crop", help="crop to the size, or pad with black")
     parser.add_argument("--codec", choices=CODECS, default="webp", help="format of the pictures; default %(default)s")
-    parser.add_argument("--quality", type=int, default=DEFAULT, help=f"{LOWEST} to 100; the highest with --max-mb")
-    parser.add_argument("--max-mb", type=float, help="lower the quality until the zip is at most this large")
+    parser.add_argument(
+        "--quality",
+        type=cli.number(int, LOWEST, 100),
+        default=DEFAULT,
+        help=f"{LOWEST} to 100; the highest with --max-mb",
+    )
+    parser.add_argument(
+        "--max-mb", type=cli.number(float, above=0), help="lower the quality until the zip is at most this large"
+    )
     parser.add_argument("--duplicates", type=Path, metavar="CSV", help="write a table of near-duplicates")
     parser.add_argument("--drop-duplicates", action="store_true", help="leave out all but one of each group of them")
     parser.add_argument(
         "--max-distance",
-        type=int,
+        type=cli.number(int, 0, 64),
         default=near_duplicates.MAX_DISTANCE,
         help="between hashes of near-duplicates, in bits",
     )
     parser.add_argument(
         "--min-correlation",
-        type=float,
+        type=cli.number(float, -1, 1),
         default=near_duplicates.MIN_CORRELATION,
         help="of the pixels of near-duplicates",
     )
     parser.add_argument("--overwrite", action="store_true", help="replace the zip")
     parser.add_argument("--quiet", action="store_true", help="no progress bars")
-    chosen = parser.parse_args(arguments)
-    if not LOWEST <= chosen.quality <= 100:
-        parser.error(f"--quality must be from {LOWEST} to 100")
-    if chosen.max_mb is not None and not chosen.max_mb > 0:
-        parser.error("--max-mb must be above 0")
-    return chosen
+    return parser.parse_args(arguments)
 
 
 def size(text: str) -> int | tuple[int, int]:
@@ -84,6 +86,7 @@ def without_duplicates(posters: PosterSet, chosen: argparse.Namespace) -> Sequen
 
 def run(chosen: argparse.Namespace) -> None:
     """Read, look for duplicates, pack, and report."""
+    cli.output_folder(chosen.out.parent)
     if chosen.out.exists() and not chosen.overwrite:
         raise DataError(f"{chosen.out} exists already; --overwrite replaces it.")
     posters = load_posters(chosen.source, chosen.size, chosen.fit, progress=not chosen.quiet)

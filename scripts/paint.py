@@ -14,10 +14,11 @@ import argparse
 import sys
 from pathlib import Path
 
-from gan import latents, load, to_uint8
+from gan import cli, latents, load, to_uint8
 from gan.checkpoints.conditioning import with_genres
 from gan.cli import checkpoint_parser, exit_code
-from gan.files import write_file
+from gan.errors import UsageError
+from gan.files import make_directory, write_file
 from xai.generator.painting import from_json, paint
 from xai.render import enlarge, png
 
@@ -26,33 +27,26 @@ MOST_SCALE = 64
 
 def parse(arguments: list[str] | None = None) -> argparse.Namespace:
     parser = checkpoint_parser(__doc__)
-    parser.add_argument("--seed", required=True, type=int, help="seed of the poster")
+    parser.add_argument("--seed", required=True, type=cli.seed(), help="seed of the poster")
     parser.add_argument("--edits", required=True, type=Path, help="JSON file of edits")
     parser.add_argument("--out", required=True, type=Path, help="PNG to write")
-    parser.add_argument("--scale", type=int, default=1, help="repeat each pixel this many times, unsmoothed")
+    parser.add_argument(
+        "--scale", type=cli.count(1, MOST_SCALE), default=1, help="repeat each pixel this many times, unsmoothed"
+    )
     parser.add_argument("--force", action="store_true", help="replace an existing file")
     return parser.parse_args(arguments)
 
 
 def run(options: argparse.Namespace) -> None:
-    if not 1 <= options.scale <= MOST_SCALE:
-        raise ValueError(f"--scale must be from 1 to {MOST_SCALE}.")
     if options.out.exists() and not options.force:
-        raise ValueError(f"{options.out} exists already; --force replaces it.")
-    edits = from_json(read(options.edits))
+        raise UsageError(f"{options.out} exists already; --force replaces it.")
+    cli.output_folder(options.out.parent)
+    edits = from_json(cli.read_text(options.edits))
     checkpoint = with_genres(load(options.checkpoint), options.genres)
     picture = paint(checkpoint.need_generator(), latents([options.seed], checkpoint.config), edits)
-    options.out.parent.mkdir(parents=True, exist_ok=True)
+    make_directory(options.out.parent)
     write_file(options.out, png(enlarge(to_uint8(picture)[0], options.scale)))
     print(f"{options.out} written")
-
-
-def read(path: Path) -> str:
-    """The file's text; ValueError where there is none."""
-    try:
-        return path.read_text(encoding="utf-8")
-    except (OSError, UnicodeDecodeError):
-        raise ValueError(f"{path} cannot be read as text.") from None
 
 
 def main(arguments: list[str] | None = None) -> int:

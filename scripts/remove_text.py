@@ -15,31 +15,35 @@ import os
 import sys
 from pathlib import Path
 
+from gan import cli
 from gan.cli import exit_code, report_unread
 from gan.curation.text_free_folder import FAILED, RemovalSettings, Result, contact_sheet, write_text_free
 from gan.curation.text_removal import COVERS, DETECT_AT, METHODS
-from gan.files import write_file
+from gan.files import make_directory, write_file
 
 
 def parse(arguments: list[str] | None) -> argparse.Namespace:
-    parser = argparse.ArgumentParser(description=__doc__, formatter_class=argparse.RawDescriptionHelpFormatter)
+    parser = cli.Parser(__doc__)
     parser.add_argument("source", type=Path, help="folder or zip of posters")
     parser.add_argument("--out", type=Path, required=True, help="folder to write, or to continue")
     parser.add_argument("--cover", choices=COVERS, default="letters", help="paint over letters only, or whole boxes")
     parser.add_argument("--method", choices=METHODS, default="telea", help="inpainting method; default %(default)s")
-    parser.add_argument("--detect-at", type=int, default=DETECT_AT, help="pixels of the shorter side for the detector")
-    parser.add_argument("--workers", type=int, default=os.cpu_count() or 1, help="processes")
+    parser.add_argument(
+        "--detect-at", type=cli.count(32), default=DETECT_AT, help="pixels of the shorter side for the detector"
+    )
+    parser.add_argument("--workers", type=cli.count(1, 1024), default=os.cpu_count() or 1, help="processes")
     parser.add_argument("--contact-sheet", type=Path, metavar="PNG", help="draw posters before and after")
-    parser.add_argument("--sheet-posters", type=int, default=24, help="number of posters on the contact sheet")
+    parser.add_argument(
+        "--sheet-posters", type=cli.count(1, 10_000), default=24, help="number of posters on the contact sheet"
+    )
     parser.add_argument("--quiet", action="store_true", help="no progress bar")
-    chosen = parser.parse_args(arguments)
-    if min(chosen.workers, chosen.sheet_posters) < 1 or chosen.detect_at < 32:
-        parser.error("--workers and --sheet-posters must be at least 1, --detect-at at least 32")
-    return chosen
+    return parser.parse_args(arguments)
 
 
 def run(chosen: argparse.Namespace) -> None:
     """Clean what is missing, report, draw the sheet."""
+    if chosen.contact_sheet:
+        cli.output_folder(chosen.contact_sheet.parent)
     settings = RemovalSettings(str(chosen.source.resolve()), chosen.cover, chosen.method, chosen.detect_at)
     result = write_text_free(settings, chosen.out, chosen.workers, not chosen.quiet)
     report(result)
@@ -65,7 +69,7 @@ def draw_sheet(settings: RemovalSettings, chosen: argparse.Namespace) -> None:
     if sheet is None:
         print("No text was found, so no contact sheet was drawn.")
         return
-    chosen.contact_sheet.parent.mkdir(parents=True, exist_ok=True)
+    make_directory(chosen.contact_sheet.parent)
     write_file(chosen.contact_sheet, sheet)
 
 

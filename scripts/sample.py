@@ -22,9 +22,11 @@ import torch
 from numpy.typing import NDArray
 from PIL import Image
 
-from gan import Generator, image_grid, latents, load, to_uint8
+from gan import Generator, cli, image_grid, latents, load, to_uint8
 from gan.checkpoints.conditioning import with_genres
 from gan.cli import exit_code, parse_seeds
+from gan.errors import UsageError
+from gan.files import make_directory
 from gan.upscaling.network import LABEL
 from gan.upscaling.versions import Version, versions
 
@@ -34,14 +36,18 @@ UPSCALER = Path(__file__).parents[1] / "checkpoints/upscaler"
 
 
 def parse(arguments: list[str] | None = None) -> argparse.Namespace:
-    parser = argparse.ArgumentParser(description=__doc__, formatter_class=argparse.RawDescriptionHelpFormatter)
+    parser = cli.Parser(__doc__)
     parser.add_argument("--checkpoint", required=True, type=Path, help="checkpoint folder or .pth file")
     parser.add_argument("--seeds", default="0-63", help="numbers and ranges, such as 1,5,10-20; default %(default)s")
     parser.add_argument("--out", required=True, type=Path, help="the grid's PNG; with --single a folder")
     parser.add_argument("--single", action="store_true", help="one PNG a seed, named seed-000012.png")
     parser.add_argument("--genres", default="", help="requested genres, such as Horror,Comedy=0.5")
-    parser.add_argument("--columns", type=int, metavar="N", help="posters in a row of the grid (default: near square)")
-    parser.add_argument("--scale", type=int, default=1, metavar="N", help="enlarge each pixel to N x N, unsmoothed")
+    parser.add_argument(
+        "--columns", type=cli.count(), metavar="N", help="posters in a row of the grid (default: near square)"
+    )
+    parser.add_argument(
+        "--scale", type=cli.count(), default=1, metavar="N", help="enlarge each pixel to N x N, unsmoothed"
+    )
     parser.add_argument(
         "--upscale", type=Path, nargs="?", const=UPSCALER, metavar="UPSCALER",
         help="also write each file enlarged 4 times, by a network and by Lanczos (default: the network that ships)",
@@ -59,15 +65,13 @@ def draw(generator: Generator, seeds: list[int]) -> Iterator[NDArray[np.uint8]]:
 
 def sample(chosen: argparse.Namespace) -> list[Path]:
     """Draw what the command line says; the files written."""
-    if chosen.scale < 1 or (chosen.columns is not None and chosen.columns < 1):
-        raise ValueError("--scale and --columns must be at least 1.")
     seeds = parse_seeds(chosen.seeds)
     generator = with_genres(load(chosen.checkpoint), chosen.genres).need_generator()
     wanted = versions(chosen.upscale)
     columns = min(chosen.columns, len(seeds)) if chosen.columns else None
     count, across = (1, 1) if chosen.single else (len(seeds), columns)
     if any(each.area(count, generator.config.size, across, chosen.scale) > MAX_PIXELS for each in wanted):
-        raise ValueError("The picture would be too large; choose a smaller --scale or fewer --seeds.")
+        raise UsageError("The picture would be too large; choose a smaller --scale or fewer --seeds.")
     plain = [chosen.out / f"seed-{seed:06d}.png" for seed in seeds] if chosen.single else [chosen.out]
     ensure_free([each.path(path) for each in wanted for path in plain], chosen)
     for version in wanted:  # posters are drawn again for each: that costs less than to hold them all
@@ -92,13 +96,13 @@ def write(
 
 
 def ensure_free(paths: list[Path], chosen: argparse.Namespace) -> None:
-    """Make the folder; ValueError where a file exists, before anything is drawn."""
+    """Make the folder; UsageError where a file exists, before anything is drawn."""
     if not chosen.single and chosen.out.is_dir():
-        raise ValueError(f"{chosen.out} is a folder; name a PNG file, or add --single.")
+        raise UsageError(f"{chosen.out} is a folder; name a PNG file, or add --single.")
     existing = [] if chosen.force else [path for path in paths if path.exists()]
     if existing:
-        raise ValueError(f"{existing[0]} exists already; --force replaces it.")
-    paths[0].parent.mkdir(parents=True, exist_ok=True)
+        raise UsageError(f"{existing[0]} exists already; --force replaces it.")
+    make_directory(cli.output_folder(paths[0].parent))
 
 
 def run(chosen: argparse.Namespace) -> None:

@@ -14,7 +14,7 @@ import time
 from pathlib import Path
 from textwrap import indent
 
-from gan import CheckpointError, load
+from gan import CheckpointError, cli, load
 from gan.checkpoints.conditioning import with_genres
 from gan.cli import checkpoint_parser, exit_code, output_file
 from gan.progress import progress_bar
@@ -24,8 +24,8 @@ from xai.generator.filter_table import FILE
 
 def parse(arguments: list[str] | None = None) -> argparse.Namespace:
     parser = checkpoint_parser(__doc__)
-    parser.add_argument("--latents", type=int, default=256, help="number of posters; default %(default)s")
-    parser.add_argument("--first-seed", type=int, default=FIRST_SEED, help="seed of the first poster")
+    parser.add_argument("--latents", type=cli.count(2), default=256, help="number of posters; default %(default)s")
+    parser.add_argument("--first-seed", type=cli.seed(), default=FIRST_SEED, help="seed of the first poster")
     parser.add_argument("--out", type=Path, help=f"file to write (default: {FILE} in the checkpoint's folder)")
     return parser.parse_args(arguments)
 

@@ -14,7 +14,7 @@ import time
 from pathlib import Path
 from textwrap import indent
 
-from gan import CheckpointError, load
+from gan import CheckpointError, cli, load
 from gan.checkpoints.conditioning import with_genres
 from gan.cli import checkpoint_parser, exit_code
 from gan.progress import progress_bar
@@ -24,15 +24,15 @@ from xai.latents.study import FILE, latent_study
 def parse(arguments: list[str] | None = None) -> argparse.Namespace:
     parser = checkpoint_parser(__doc__)
     parser.add_argument("--out", type=Path, help="folder to write to (default: the checkpoint's)")
-    parser.add_argument("--samples", type=int, default=256, help="rows of the sample for the importance")
-    parser.add_argument("--grid", type=int, default=8, help="cells a side in which the importance is measured")
-    parser.add_argument("--seed", type=int, default=0, help="random seed of the whole study, 0 to 999")
+    parser.add_argument("--samples", type=cli.count(2), default=256, help="rows of the sample for the importance")
+    parser.add_argument("--grid", type=cli.count(), default=8, help="cells a side in which the importance is measured")
+    parser.add_argument(
+        "--seed", type=cli.number(int, 0, 999), default=0, help="random seed of the whole study, 0 to 999"
+    )
     return parser.parse_args(arguments)
 
 
 def run(options: argparse.Namespace) -> None:
-    if not 0 <= options.seed < 1000:
-        raise ValueError("--seed must be from 0 to 999.")
     checkpoint = with_genres(load(options.checkpoint), options.genres)
     folder: Path = options.out or options.checkpoint
     if not folder.is_dir():

@@ -18,6 +18,7 @@ from dataclasses import asdict
 from pathlib import Path
 
 import gan
+from gan import cli
 from gan.checkpoints.dataset import add_poster_options, posters_from
 from gan.cli import exit_code
 from gan.evaluation.features import generated_features, poster_features
@@ -34,18 +35,24 @@ SHARES = (0.0, 0.02, 0.05, 0.1, 0.2, 0.3, 0.5, 0.7)
 
 
 def parse(arguments: list[str] | None = None) -> argparse.Namespace:
-    parser = argparse.ArgumentParser(description=__doc__, formatter_class=argparse.RawDescriptionHelpFormatter)
+    parser = cli.Parser(__doc__)
     parser.add_argument("--checkpoint", type=Path, required=True)
     parser.add_argument("--data", type=Path, help="posters of its training; the held-out ones are the measure")
     add_poster_options(parser)
-    parser.add_argument("--samples", type=int, default=500, help="generated posters for each point")
-    parser.add_argument("--shares", type=float, nargs="+", default=SHARES, help="proportions of filters to remove")
-    parser.add_argument("--orders", type=int, default=3, help="random rankings that are tried")
-    parser.add_argument("--latents", type=int, default=256, help="posters for the table of filters, if it is missing")
+    parser.add_argument("--samples", type=cli.count(2), default=500, help="generated posters for each point")
+    parser.add_argument(
+        "--shares", type=cli.number(float, 0), nargs="+", default=SHARES, help="proportions of filters to remove"
+    )
+    parser.add_argument("--orders", type=cli.count(2), default=3, help="random rankings that are tried")
+    parser.add_argument(
+        "--latents", type=cli.count(2), default=256, help="posters for the table of filters, if it is missing"
+    )
     parser.add_argument("--out", type=Path, help="where the study goes (default: pruning.json beside the weights)")
     parser.add_argument("--save", type=Path, help="write one smaller generator here in place of the study")
     parser.add_argument("--ranking", choices=RANKINGS, default="duplicates", help="of the smaller generator")
-    parser.add_argument("--share", type=float, default=0.05, help="proportion of the filters that are removed")
+    parser.add_argument(
+        "--share", type=cli.number(float, 0), default=0.05, help="proportion of the filters that are removed"
+    )
     parser.add_argument("--recalibrate", action="store_true", help="recompute BatchNorm's statistics afterwards")
     return parser.parse_args(arguments)
 
@@ -55,9 +62,8 @@ def check(options: argparse.Namespace) -> None:
     for name, share in [("--share", options.share), *(("--shares", share) for share in options.shares)]:
         if not 0 <= share < 1:
             raise ExplanationError(f"{name} runs from 0 to below 1, not {share}.")
-    for name, count in (("--samples", options.samples), ("--orders", options.orders)):
-        if count < 2:
-            raise ExplanationError(f"{name} has to be at least 2 for an interval, not {count}.")
+    if options.save:
+        cli.output_folder(options.save)
     if options.save and options.save.exists():
         raise ExplanationError(f"{options.save} exists already; choose another folder.")
     if not options.save and options.data is None:

@@ -29,10 +29,12 @@ from gan import (
     ModelConfig,
     PosterSet,
     TrainConfig,
+    cli,
     load,
     load_posters,
 )
 from gan.cli import add_only_genres, add_settings, exit_code, report_unread
+from gan.errors import UsageError
 from gan.training.devices import check_device, own_device
 from gan.training.distributed import FirstProcessError
 from gan.training.loop import train
@@ -46,18 +48,20 @@ PRESET, MIN_POSTERS = "dcgan-stable", 100  # defaults of a new run
 
 
 def parse(arguments: list[str] | None = None) -> argparse.Namespace:
-    parser = argparse.ArgumentParser(description=__doc__, formatter_class=argparse.RawDescriptionHelpFormatter)
+    parser = cli.Parser(__doc__)
     parser.add_argument("--data", type=Path, help="folder or zip of posters; a resumed run knows its own")
     parser.add_argument("--out", required=True, type=Path, help="folder of the run")
     about = " ".join(f"{name}: {preset.about}" for name, preset in PRESETS.items())
     parser.add_argument("--preset", choices=PRESETS, help=f"{about} Default: {PRESET}.")
     parser.add_argument("--from", dest="start", type=Path, metavar="DIR", help="begin with this checkpoint's weights")
     parser.add_argument("--conditional", choices=["genres"], help="networks that take genres as labels")
-    parser.add_argument("--min-posters", type=int, help=f"training posters that a genre needs, default {MIN_POSTERS}")
+    parser.add_argument(
+        "--min-posters", type=cli.count(), help=f"training posters that a genre needs, default {MIN_POSTERS}"
+    )
     add_settings(parser, ModelConfig, ("resolution", "aspect", "width", "max_width", "latent"), defaults=False)
     parser.add_argument("--fit", choices=FITS, help="cut to a square, which is the default, or pad")
     add_only_genres(parser, None, "only posters of these, joined by commas")
-    parser.add_argument("--lr", type=float, help="learning rate of both networks")
+    parser.add_argument("--lr", type=cli.number(float, above=0), help="learning rate of both networks")
     parser.add_argument(
         "--device", default="cuda" if torch.cuda.is_available() else "cpu", help="default %(default)s here"
     )
@@ -97,7 +101,7 @@ def posters_of(chosen: argparse.Namespace) -> Posters:
         asked = (chosen.preset, chosen.conditional, chosen.min_posters, chosen.start, chosen.data, chosen.fit, genres)
         return posters_to_resume(chosen.out, Asked(*asked))
     if chosen.data is None:
-        raise ValueError("A run needs posters: add --data, a folder or a zip.")
+        raise UsageError("A run needs posters: add --data, a folder or a zip.")
     return Posters(chosen.data, chosen.fit or "crop", genres or ())
 
 
@@ -110,9 +114,9 @@ def frequent_genres(training: PosterSet, min_posters: int) -> tuple[str, ...]:
 
 
 def set_threads(count: int) -> None:
-    """Number of CPU threads; ValueError below 1."""
+    """Number of CPU threads; UsageError below 1."""
     if count < 1:
-        raise ValueError(f"--threads must be at least 1, not {count}.")
+        raise UsageError(f"--threads must be at least 1, not {count}.")
     torch.set_num_threads(count)
 
 

@@ -12,7 +12,7 @@ import sys
 import time
 from pathlib import Path
 
-from gan import load
+from gan import cli, load
 from gan.checkpoints.conditioning import with_genres
 from gan.cli import checkpoint_parser, exit_code, output_file
 from gan.progress import progress_bar
@@ -22,8 +22,10 @@ from xai.latents.encoder import ENCODER_STEPS, encoder_r2, save_encoder, train_e
 def parse(arguments: list[str] | None = None) -> argparse.Namespace:
     parser = checkpoint_parser(__doc__)
     parser.add_argument("--out", required=True, type=Path, help="file to write; an existing one is replaced")
-    parser.add_argument("--steps", type=int, default=ENCODER_STEPS, help="batches to train on; default %(default)s")
-    parser.add_argument("--seed", type=int, default=0, help="random seed of the training")
+    parser.add_argument(
+        "--steps", type=cli.count(), default=ENCODER_STEPS, help="batches to train on; default %(default)s"
+    )
+    parser.add_argument("--seed", type=cli.seed(), default=0, help="random seed of the training")
     return parser.parse_args(arguments)
 
 

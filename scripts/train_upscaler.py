@@ -18,7 +18,7 @@ from pathlib import Path
 
 import torch
 
-from gan import PosterSet, load_posters
+from gan import PosterSet, cli, load_posters
 from gan.checkpoints.folder import ensure_replaceable
 from gan.cli import StopRequest, add_settings, exit_code, settings_from
 from gan.upscaling.network import CONFIG, UpscalerConfig, load
@@ -30,7 +30,7 @@ SIDE = 128  # posters are read as squares of this size
 
 
 def parse(arguments: list[str] | None = None) -> argparse.Namespace:
-    parser = argparse.ArgumentParser(description=__doc__, formatter_class=argparse.RawDescriptionHelpFormatter)
+    parser = cli.Parser(__doc__)
     parser.add_argument("--data", required=True, type=Path, help="folder or zip of posters")
     parser.add_argument("--out", type=Path, help="folder of the run")
     parser.add_argument("--resume", action="store_true", help="continue from the state in --out")
@@ -38,7 +38,7 @@ def parse(arguments: list[str] | None = None) -> argparse.Namespace:
         "--ship", type=Path, metavar="CHECKPOINT", help="only measure the run and write its network here"
     )
     parser.add_argument("--check", type=Path, metavar="CHECKPOINT", help="only measure this network and print")
-    parser.add_argument("--threads", type=int, help="CPU threads")
+    parser.add_argument("--threads", type=cli.count(1, 1024), help="CPU threads")
     parser.add_argument("--quiet", action="store_true", help="no progress bar")
     add_settings(parser, UpscalerConfig)
     add_settings(parser, UpscalerTraining)
@@ -51,6 +51,7 @@ def parse(arguments: list[str] | None = None) -> argparse.Namespace:
 def run(chosen: argparse.Namespace) -> None:
     """Train, ship or check, as the command line says."""
     if chosen.ship:
+        cli.output_folder(chosen.ship)
         ensure_replaceable(chosen.ship, CONFIG)  # now, not after minutes of measuring
     posters = load_posters(chosen.data, SIDE, progress=not chosen.quiet)
     if chosen.check:

@@ -35,7 +35,7 @@ from gan.data.metadata import read_metadata
 from gan.data.posters import PosterSet, evenly_spaced
 from gan.data.rows import Images
 from gan.errors import DataError
-from gan.files import write_file
+from gan.files import make_directory, write_file
 
 LOWEST = 20  # quality; below it a poster is not worth training on
 DEFAULT = 90
@@ -134,7 +134,7 @@ def pack(packer: Packer, out: Path, highest: int = DEFAULT, limit: float | None 
     DataError
         If the zip is larger than the limit at the lowest quality; nothing is written then.
     """
-    out.parent.mkdir(parents=True, exist_ok=True)
+    make_directory(out.parent)
     quality = highest if limit is None else first_quality(packer, highest, limit)
     while True:
         try:

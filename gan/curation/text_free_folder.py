@@ -44,7 +44,7 @@ from gan.data.decoding import map_ahead
 from gan.data.images import FORMAT_NAMES, fit_image, image_grid, open_image
 from gan.data.posters import evenly_spaced
 from gan.errors import DataError, ImageError, PosterLensError
-from gan.files import write_file
+from gan.files import make_directory, write_file
 
 RECORD = ".remove_text.json"  # in the folder that is written: with which settings
 FAILED = "failed.csv"
@@ -162,7 +162,7 @@ class _Cleaner:
         if cleaned.mask.any():
             content = encode(cleaned.pixels, PurePosixPath(name).suffix)
         path = self.out / name
-        path.parent.mkdir(parents=True, exist_ok=True)
+        make_directory(path.parent)
         write_file(path, content)
         return Outcome(name, len(cleaned.boxes))
 
@@ -228,7 +228,7 @@ def _claim(out: Path, settings: RemovalSettings) -> None:
         return
     if out.exists() and (not out.is_dir() or any(out.iterdir())):
         raise DataError(f"{out} is not empty and was not written by this program; name another folder.")
-    out.mkdir(parents=True, exist_ok=True)
+    make_directory(out)
     write_file(record, json.dumps(asdict(settings), indent=1).encode())
 
 
@@ -236,7 +236,7 @@ def _copy_metadata(files: Source, entries: Sequence[str], out: Path) -> None:
     """Every metadata.csv at its place: names have not changed."""
     for name in entries:
         if PurePosixPath(name).name == METADATA and _is_inside(out, name):
-            (out / name).parent.mkdir(parents=True, exist_ok=True)
+            make_directory((out / name).parent)
             write_file(out / name, files.read(name))
 
 

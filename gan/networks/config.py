@@ -13,6 +13,7 @@ from collections.abc import Mapping
 from dataclasses import dataclass
 from typing import Any, Self
 
+from gan.errors import SettingError
 from gan.settings import Settings, setting
 
 BASES = {"1:1": (4, 4), "2:3": (6, 4)}
@@ -42,7 +43,7 @@ class ModelConfig(Settings):
 
     Raises
     ------
-    ValueError
+    SettingError
         If the resolution is not a power of two of at least 8, a count is below 1, ``generator_channels`` has
         another length than ``channels``, the aspect is unknown, a genre is named twice, or a value is of another type.
     """
@@ -64,16 +65,16 @@ class ModelConfig(Settings):
         super().__post_init__()
         for name in ("norm_d", "conditioned", "calibrated", "biased"):
             if not isinstance(getattr(self, name), bool):
-                raise ValueError(f"{name} must be true or false, not {getattr(self, name)}")
+                raise SettingError(f"{name} must be true or false, not {getattr(self, name)}")
         if self.resolution & (self.resolution - 1):
-            raise ValueError(f"resolution must be a power of two, not {self.resolution}")
+            raise SettingError(f"resolution must be a power of two, not {self.resolution}")
         pruned = _as_tuple("generator_channels", self.generator_channels, int)
         object.__setattr__(self, "generator_channels", pruned)
         if pruned and (len(pruned) != len(self.channels) or min(pruned) < 1):
-            raise ValueError(f"generator_channels must be {len(self.channels)} counts of at least 1, not {pruned}")
+            raise SettingError(f"generator_channels must be {len(self.channels)} counts of at least 1, not {pruned}")
         object.__setattr__(self, "genres", _as_tuple("genres", self.genres, str))
         if len(set(self.genres)) < len(self.genres):
-            raise ValueError("genres must be distinct")
+            raise SettingError("genres must be distinct")
 
     @classmethod
     def from_dict(cls, values: Mapping[str, Any]) -> Self:
@@ -102,5 +103,5 @@ def _as_tuple(name: str, values: Any, kind: type) -> tuple[Any, ...]:
     """Lists as well, which JSON has; ValueError for anything else."""
     if not isinstance(values, list | tuple) or not all(type(value) is kind for value in values):
         words = {int: "whole numbers", str: "texts"}[kind]
-        raise ValueError(f"{name} must be a list of {words}, not {values}")
+        raise SettingError(f"{name} must be a list of {words}, not {values}")
     return tuple(values)

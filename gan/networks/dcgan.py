@@ -26,6 +26,7 @@ from typing import Any
 import torch
 from torch import Tensor, nn
 
+from gan.errors import SettingError
 from gan.networks.config import ModelConfig
 
 MOST_SEEDS = 2**22
@@ -147,13 +148,13 @@ def latents(seeds: Iterable[int], config: ModelConfig, device: str | torch.devic
 
     Raises
     ------
-    ValueError
+    SettingError
         If a seed is no whole number from 0 to 2**32 - 1 (the generator would take two of them for the same), or they
         are more than 4 million.
     """
     numbers = [_seed(seed) for seed in itertools.islice(seeds, MOST_SEEDS + 1)]
     if len(numbers) > MOST_SEEDS:
-        raise ValueError(f"At most {MOST_SEEDS:,} seeds become latents at once.")
+        raise SettingError(f"At most {MOST_SEEDS:,} seeds become latents at once.")
     rows = [torch.randn(config.latent, generator=torch.Generator().manual_seed(number)) for number in numbers]
     flat = torch.stack(rows) if rows else torch.empty(0, config.latent)
     return flat[:, :, None, None].to(device)
@@ -165,7 +166,7 @@ def _seed(seed: Any) -> int:
     except TypeError:
         number = -1
     if not 0 <= number < 2**32:
-        raise ValueError(f"A seed is a whole number from 0 to 2**32 - 1, not {repr(seed)[:40]}.")
+        raise SettingError(f"A seed is a whole number from 0 to 2**32 - 1, not {repr(seed)[:40]}.")
     return number
 
 
@@ -175,10 +176,10 @@ def _labels_or_zeros(labels: Tensor | None, config: ModelConfig, like: Tensor) -
 
 def _one_label(labels: Sequence[float], config: ModelConfig) -> Tensor:
     if not config.genres:
-        raise ValueError("This network was not trained with genres.")
+        raise SettingError("This network was not trained with genres.")
     label = torch.as_tensor(labels, dtype=torch.float32).flatten()
     if len(label) != len(config.genres) or not (label.abs() <= 1).all():
-        raise ValueError(f"Labels are {len(config.genres)} values from -1 to 1, one for each genre.")
+        raise SettingError(f"Labels are {len(config.genres)} values from -1 to 1, one for each genre.")
     return label
 
 

@@ -10,6 +10,7 @@ from __future__ import annotations
 
 from dataclasses import dataclass, replace
 
+from gan.errors import SettingError
 from gan.networks.config import ModelConfig
 from gan.settings import Settings, setting
 from gan.training.augment import POLICIES
@@ -25,7 +26,7 @@ class TrainConfig(Settings):
 
     Raises
     ------
-    ValueError
+    SettingError
         If a number is infinite, NaN or out of its range, or a word is unknown.
     """
 
@@ -33,8 +34,8 @@ class TrainConfig(Settings):
     batch: int = setting(16, "posters in each step, for D and for G", low=2)  # BatchNorm needs two
     lr_g: float = setting(2e-4, "learning rate of the generator", above=0)
     lr_d: float = setting(2e-4, "learning rate of the discriminator", above=0)
-    beta1: float = setting(0.5, "Adam's decay of the first moment")
-    beta2: float = setting(0.999, "Adam's decay of the second moment")
+    beta1: float = setting(0.5, "Adam's decay of the first moment", low=0, high=0.9999)
+    beta2: float = setting(0.999, "Adam's decay of the second moment", low=0, high=0.999999)
     loss: str = setting("bce", "adversarial loss", choices=LOSSES)
     real_label: float = setting(
         0.9, "target for real posters; below 1 is one-sided smoothing, Salimans et al. 2016, 3.4", above=0, high=1
@@ -84,7 +85,7 @@ class TrainConfig(Settings):
         super().__post_init__()
         unknown = sorted(set(filter(None, self.augment.split(","))) - POLICIES.keys())
         if unknown:
-            raise ValueError(f"augment must be made of {', '.join(POLICIES)}, not {', '.join(unknown)}")
+            raise SettingError(f"augment must be made of {', '.join(POLICIES)}, not {', '.join(unknown)}")
 
 
 @dataclass(frozen=True)

@@ -16,6 +16,8 @@ from contextlib import contextmanager
 
 import torch
 
+from gan.errors import UsageError
+
 
 def own_device(name: str | torch.device) -> torch.device:
     """The device of this process: under torchrun, "cuda" is the one of its place on the machine.
@@ -25,7 +27,7 @@ def own_device(name: str | torch.device) -> torch.device:
     try:
         device = torch.device(name)
     except RuntimeError as error:
-        raise ValueError(f"The device {str(name)!r} cannot be used here.") from error
+        raise UsageError(f"The device {str(name)!r} cannot be used here.") from error
     if device.type == "cuda" and device.index is None and "LOCAL_RANK" in os.environ:
         return torch.device("cuda", int(os.environ["LOCAL_RANK"]))
     return device
@@ -36,7 +38,7 @@ def check_device(device: torch.device) -> None:
     try:
         torch.zeros(1, device=device).item()
     except (RuntimeError, AssertionError, ImportError) as error:  # torch raises the latter two for what it lacks
-        raise ValueError(f"The device {str(device)!r} cannot be used here.") from error
+        raise UsageError(f"The device {str(device)!r} cannot be used here.") from error
 
 
 @contextmanager

@@ -47,8 +47,8 @@ class UpscalerTraining(Settings):
     batch: int = setting(8, "crops a step", low=1)
     crop: int = setting(24, "side of the small crops in pixels", low=1)
     lr: float = setting(1e-3, "initial learning rate, which falls along a cosine to 0", above=0)
-    frequencies: float = setting(0.05, "weight of the loss on Fourier coefficients")
-    seed: int = setting(0, "of weights, crops and degradations")
+    frequencies: float = setting(0.05, "weight of the loss on Fourier coefficients", low=0)
+    seed: int = setting(0, "of weights, crops and degradations", low=0, high=2**32 - 1)
     tick: int = setting(250, "log and save every N steps", low=1)
 
 

@@ -570,7 +570,7 @@ def test_notes_that_cannot_be_read_are_one_sentence_before_anything_is_measured(
     export: Callable[..., int], run: Path, out: Path, capsys: pytest.CaptureFixture[str]
 ) -> None:
     assert export("--run", run, "--out", out, "--notes", run / "none.md") == 2
-    assert one_sentence(capsys) == f"{out} cannot be written: No such file or directory ({run / 'none.md'})."
+    assert one_sentence(capsys) == f"{run / 'none.md'} cannot be read: No such file or directory."
 
 
 def test_a_checkpoint_that_tells_nothing_of_its_training_gets_no_card(

@@ -31,7 +31,6 @@ def test_edits_of_a_file_are_replayed(checkpoints: Path, tmp_path: Path) -> None
     [
         ('[["layers.2",9,[0,0,1,1],"off"]]', "7", "units 0 to 3"),
         ("no", "7", "valid JSON"),
-        ("[]", "-1", "seed"),
         (None, "7", "edits.json"),
         (b"\xff\xfe\x00", "7", "edits.json"),
     ],

@@ -130,7 +130,7 @@ def test_failures_are_listed_and_named(source: Path, tmp_path: Path, capsys: pyt
         ]
     out, err = capsys.readouterr()
     assert out.startswith("3 posters written, 2 of them with text (2 lines painted over), ")
-    assert "1 files could not be read" in err
+    assert "1 file could not be read" in err
     picture(False).save(source / "d.png")
     assert clean(source, tmp_path / "out") == 0
     assert not (tmp_path / "out/failed.csv").exists()

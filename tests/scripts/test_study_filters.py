@@ -38,8 +38,6 @@ def test_the_study_goes_where_it_is_told(checkpoints: Path, tmp_path: Path) -> N
 @pytest.mark.parametrize(
     ("arguments", "says"),
     [
-        (["--latents", "1"], "at least 2"),
-        (["--first-seed", "-1"], "Seeds run"),
         (["--checkpoint", "missing"], "does not exist"),
         (["--out", "missing/filters.npz"], "folder that exists"),
     ],

@@ -97,7 +97,6 @@ def test_the_smaller_generator_is_saved_and_what_it_saves_is_said(
     ("arguments", "words"),
     [
         (["--data", "posters", "--shares", "1.5"], "--shares runs from 0 to below 1, not 1.5."),
-        (["--data", "posters", "--samples", "1"], "--samples has to be at least 2"),
         (["--save", "FOLDER"], "exists already"),
         ([], "needs real posters"),
         (["--data", "posters", "--out", "nowhere/study.json"], "There is no folder nowhere"),

@@ -15,6 +15,7 @@ from PIL import Image
 from gan import PRESETS, Discriminator, Generator, ModelConfig, TrainConfig, latents, load, load_posters, save
 from gan.data.hold_out import is_held_out
 from gan.data.synthetic import write_folder
+from gan.errors import PosterLensError
 from gan.settings import describe
 from gan.training.losses import LOSSES
 from gan.training.runs.plan import Plan
@@ -181,7 +182,7 @@ def test_training_names_broken_pictures_at_the_end(
     out, err = capsys.readouterr()
     assert not out  # --quiet
     assert err.splitlines() == [
-        "1 files could not be read:",
+        "1 file could not be read:",
         "  bad.jpg: bad.jpg cannot be read as a picture.",
     ]
 
@@ -386,7 +387,7 @@ def test_a_graph_reaches_training(poster_folder: Path, tmp_path: Path, monkeypat
 
     def train(posters: object, plan: Plan) -> None:
         plans.append(plan)
-        raise ValueError("enough")
+        raise PosterLensError("enough")
 
     module = script("train")
     monkeypatch.setattr(module, "train", train)

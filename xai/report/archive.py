@@ -16,6 +16,7 @@ import importlib.metadata
 import io
 import json
 import math
+import os
 import platform
 import shutil
 import tempfile
@@ -40,6 +41,7 @@ from xai.report import page as report_page
 from xai.report.findings import Finding
 from xai.trust.verdict import Trust
 
+RECORD = "explanations.json"  # by which an archive is known
 STRENGTH = 0.9  # of overlays
 CELLS = 8  # places of an overlay across, which verdicts tell apart: single pixels are mostly noise to the eye
 OVERLAY_SIDE = 128  # pixels across an overlay file, at least about; twice as many take twice the time
@@ -223,23 +225,34 @@ def _plain(value: Any) -> Any:
 # ---- archives ----------------------------------------------------------------------------------------
 
 
+def ensure_replaceable(out: Path, overwrite: bool) -> None:
+    """ExplanationError where something is at ``out``, unless it was written by such a job and is to be overwritten."""
+    if not os.path.lexists(out):
+        return
+    if out.is_symlink() or not out.is_dir() or (any(out.iterdir()) and not (out / RECORD).is_file()):
+        raise ExplanationError(f"{out} was not written by an explanation of posters, so it is not replaced.")
+    if not overwrite:
+        raise ExplanationError(f"{out} exists already; overwrite replaces it.")
+
+
 def assemble(out: Path, chunks: Sequence[Path], made_by: Mapping[str, Any], methods: Sequence[Attribution]) -> Summary:
-    """Make one archive folder of chunk folders, complete or not at all; a folder ``out`` is replaced.
+    """Make one archive folder of chunk folders, complete or not at all; an archive at ``out`` is replaced.
 
     ``made_by`` is what ``settings`` says of ``methods``. Memory holds one chunk's records at a time, and no pictures.
 
     Raises
     ------
     ExplanationError
-        If the chunks hold no poster at all.
+        If the chunks hold no poster at all, or there is something else than an archive at ``out``.
     """
+    ensure_replaceable(out, overwrite=True)
     with write_directory(out) as folder:
         for name in ("values", "overlays"):
             (folder / name).mkdir()
             for chunk in chunks:
                 for file in sorted((chunk / name).iterdir()):
                     _place(file, folder / name / file.name)
-        with (folder / "explanations.json").open("w", encoding="utf-8") as record:
+        with (folder / RECORD).open("w", encoding="utf-8") as record:
             summary = _write_json(record, chunks, made_by)
         if not summary.posters:
             reason = f" ({summary.skipped[0][1]})" if summary.skipped else ""

@@ -18,7 +18,7 @@ import time
 from collections import deque
 from collections.abc import Iterator, Sequence
 from concurrent.futures import Future, ThreadPoolExecutor
-from contextlib import contextmanager
+from contextlib import contextmanager, nullcontext
 from dataclasses import dataclass
 from datetime import timedelta
 from itertools import islice
@@ -26,13 +26,14 @@ from pathlib import Path
 from typing import Any
 
 import torch
+from filelock import FileLock, Timeout
 from torch import Tensor, distributed
 from tqdm import tqdm
 
 from gan.checkpoints.record import Checkpoint
 from gan.data.decoding import map_ahead
 from gan.errors import ImageError, PosterLensError
-from gan.files import write_file
+from gan.files import make_directory, replace_directory, write_file, writes
 from gan.progress import Progress
 from xai.errors import ExplanationError
 from xai.methods.base import Attribution
@@ -42,6 +43,7 @@ from xai.report.inputs import Poster
 
 READERS, WRITERS = 4, 2
 MOST_WAITING = 2  # chunks that wait to be written; more would only fill the memory
+LOCK = "lock"
 TIMEOUT = timedelta(days=30)  # for the slowest of the processes
 
 
@@ -81,8 +83,15 @@ def plan(  # noqa: PLR0913 - each is a choice of its own
 ) -> Job:
     """The job of explaining these posters by these methods into the folder ``out``, ``batch`` posters a chunk.
 
-    ``overwrite`` replaces what is at ``out``, and what another job has begun.
+    ``overwrite`` replaces what an earlier job has written to ``out``, and what another job has begun. Nothing else is
+    ever replaced.
+
+    Raises
+    ------
+    ExplanationError
+        If there is something at ``out`` that is not to be replaced.
     """
+    report.ensure_replaceable(out, overwrite)
     settings = report.settings(checkpoint, methods, trust)
     listing = json.dumps([[poster.name, poster.stamp] for poster in posters])
     order = {
@@ -101,33 +110,48 @@ def run(job: Job, rank: int = 0, world: int = 1) -> report.Summary | None:
     Raises
     ------
     ExplanationError
-        If another job has begun in this place, no poster can be read, a method cannot explain, or another process
-        has stopped.
+        If another job has begun in this place or is at work there, something has come to ``out`` meanwhile, no poster
+        can be read, a method cannot explain, or another process has stopped.
     OSError
         If the archive cannot be written; finished chunks are kept.
     """
-    if rank == 0:
-        _begin(job)
-    _wait_for_all(world)
-    _agree(job)
-    try:
-        _compute(job, rank, world)
+    with _alone(job) if rank == 0 else nullcontext():
+        if rank == 0:
+            _begin(job)
         _wait_for_all(world)
-        return _finish(job) if rank == 0 else None
-    except PosterLensError:
-        if world == 1 and not any(chunk.exists() for chunk in job.chunks):
-            shutil.rmtree(job.work, ignore_errors=True)
-        raise
+        _agree(job)
+        try:
+            _compute(job, rank, world)
+            _wait_for_all(world)
+            return _finish(job) if rank == 0 else None
+        except PosterLensError:
+            if world == 1 and not any(chunk.exists() for chunk in job.chunks):
+                shutil.rmtree(job.work, ignore_errors=True)
+            raise
+
+
+@contextmanager
+def _alone(job: Job) -> Iterator[None]:
+    """Lock the folder for chunks, until this process ends in whatever way; ExplanationError where it is locked."""
+    report.ensure_replaceable(job.out, job.overwrite)
+    make_directory(job.work)
+    try:
+        lock = FileLock(job.work / LOCK, blocking=False).acquire()
+    except Timeout:
+        raise ExplanationError(f"Another process is writing {job.out}; wait for its end.") from None
+    with lock:
+        yield
 
 
 def _begin(job: Job) -> None:
     """Make the folder for chunks, or find it as the same job has left it."""
     record = job.work / "settings.json"
-    if record.exists() and job.overwrite and json.loads(record.read_text()) != job.order:
-        shutil.rmtree(job.work)
-    if not record.exists():
-        shutil.rmtree(job.work, ignore_errors=True)
-        job.work.mkdir(parents=True)
+    if not record.exists() or (job.overwrite and json.loads(record.read_text()) != job.order):
+        for path in job.work.iterdir():
+            if path.is_dir():
+                shutil.rmtree(path)
+            elif path.name != LOCK:
+                path.unlink()
         write_file(record, json.dumps(job.order, indent=1).encode())
     _agree(job)
 
@@ -138,8 +162,8 @@ def _agree(job: Job) -> None:
     others = [key for key, value in job.order.items() if found.get(key) != value]
     if others:
         raise ExplanationError(
-            f"{job.work} was begun with other {' and '.join(others)}: give the same command to continue it, or "
-            "--overwrite to begin anew."
+            f"{job.work} was begun with other {' and '.join(others)}: the same settings continue it, and overwrite "
+            "begins anew."
         )
 
 
@@ -203,10 +227,10 @@ def _finish(job: Job) -> report.Summary:
     except PosterLensError:
         shutil.rmtree(job.work)  # no poster in any chunk: there is nothing to continue
         raise
-    if job.out.exists():
-        job.out.rename(job.work / "old")
-    archive.rename(job.out)
-    shutil.rmtree(job.work)
+    report.ensure_replaceable(job.out, job.overwrite)  # it may have come meanwhile; the chunks are kept
+    with writes(job.out):
+        replace_directory(archive, job.out)
+    shutil.rmtree(job.work, ignore_errors=True)
     return summary
 
 

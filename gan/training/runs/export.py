@@ -21,6 +21,7 @@ from gan.checkpoints.dataset import CheckpointPosters, posters_of
 from gan.checkpoints.folder import ensure_replaceable, load, update_files, write_files
 from gan.checkpoints.half_precision import half_precision_change
 from gan.checkpoints.record import Checkpoint
+from gan.cli import read_text
 from gan.data.images import Fit
 from gan.errors import PosterLensError
 from gan.evaluation.calibration import with_calibrated_discriminator
@@ -79,7 +80,7 @@ def export(run: Path, out: Path, options: ExportOptions) -> None:
     checkpoint = load(run / options.state)
     checkpoint.need_both()
     start, data = read_options(run)
-    notes = options.notes.read_text() if options.notes else ""
+    notes = read_text(options.notes) if options.notes else ""
     checkpoint = replace(checkpoint, name=str(run), info={**checkpoint.info, "data": data})
     posters = read_posters(checkpoint, options)
     checkpoint = with_calibrated_discriminator(checkpoint, posters.training, options.samples)
@@ -110,7 +111,7 @@ def evaluate_again(path: Path, options: ExportOptions) -> None:
     checkpoint = load(path)
     checkpoint.need_both()
     require_provenance(checkpoint, path)
-    notes = options.notes.read_text() if options.notes else notes_of(path / "README.md")
+    notes = read_text(options.notes) if options.notes else notes_of(path / "README.md")
     posters = read_posters(replace(checkpoint, name=str(path)), options)
     with write_directory(path) as folder:
         shutil.copytree(path, folder, dirs_exist_ok=True)
