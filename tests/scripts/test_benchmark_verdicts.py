@@ -29,7 +29,7 @@ def test_one_command_fills_the_page_and_the_json(
 ) -> None:
     from xai.bench import verdicts
 
-    monkeypatch.setattr(verdicts, "right_verdicts", lambda given: {"deeplift": ["trust", "caution"]})
+    monkeypatch.setattr(verdicts, "right_maps", lambda given: {"deeplift": [True, False]})
     page, figures = tmp_path / "page.md", tmp_path / "verdicts.json"
     page.write_text(PAGE)
     write_folder(tmp_path / "posters", 60, size=(32, 48))
@@ -41,11 +41,11 @@ def test_one_command_fills_the_page_and_the_json(
     assert "\nold\n" not in text
     assert capsys.readouterr().out.strip() in text
     assert "held-out posters; the other network is `two`" in text
-    assert "| map proved right | 2 | 50.0 %" in text
+    assert "| map proved right | 2 | 1 | 50.0 %" in text
     found = json.loads(figures.read_text())
     assert str(tmp_path) not in figures.read_text()
     assert found["settings"]["digest"] == gan.load(tmp_path / "one").digest
-    assert all(sum(found["verdicts"][kind].values()) == 1 for kind in WRONG)
+    assert all(found["maps"][kind]["maps"] == 1 for kind in WRONG)
 
 
 def test_a_page_without_the_marks_is_named_before_anything_is_measured(

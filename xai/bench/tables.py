@@ -14,7 +14,7 @@ from typing import Any
 
 import numpy as np
 
-from gan.evaluation.estimates import Estimate
+from gan.evaluation.estimates import Estimate, proportion
 from xai.bench.localisation import RANK_AT, Standing
 from xai.bench.study import CEILING, Study
 from xai.bench.verdicts import RIGHT, VerdictStudy
@@ -157,25 +157,30 @@ TITLES_OF_MAPS = {
 
 def verdict_report(study: VerdictStudy) -> str:
     """Wrong and right maps, one row a kind."""
-    settings, counts = study.settings, {kind: Counter(found) for kind, found in study.verdicts.items()}
-    outcomes = sorted(set().union(*counts.values()) - {"trust"})
+    settings, trusted = study.settings, study.trusted
     lines = [
         f"Checkpoint `{settings['checkpoint']}` with the digest `{settings['digest'][:12]}`, {settings['posters']} of "
         f"{settings['hosts']}{_other(settings)}; the other network is `{settings['other']}`.",
         "",
-        " | ".join(["| map", "maps", "trust", *outcomes]) + " |",
-        "| --- " + "| ---: " * (2 + len(outcomes)) + "|",
+        "| map | maps | trusted | rate |",
+        "| --- | ---: | ---: | ---: |",
+        *(row_of_maps(TITLES_OF_MAPS[kind], trusted[kind]) for kind in WRONG),
+        row_of_maps("*all wrong maps*", [one for kind in WRONG for one in trusted[kind]]),
+        row_of_maps(TITLES_OF_MAPS[RIGHT], trusted[RIGHT]),
+        "",
+        "| maps proved right of | maps | trusted | rate |",
+        "| --- | ---: | ---: | ---: |",
+        *(row_of_maps(title(name), found) for name, found in study.by_method.items()),
+        "",
+        f"{settings['minutes']:.0f} minutes, seed {settings['seed']}.",
     ]
-    for kind, found in study.verdicts.items():
-        if found:
-            cells = [TITLES_OF_MAPS[kind], str(len(found)), percent(study.rate(kind))]
-            lines.append("| " + " | ".join([*cells, *(str(counts[kind][outcome]) for outcome in outcomes)]) + " |")
-    together = [kind for kind in WRONG if study.verdicts[kind]]
-    lines += ["", f"All wrong maps together are trusted in {percent(study.rate(*together))}.", ""]
-    lines += ["| maps proved right of | maps | trusted |", "| --- | ---: | ---: |"]
-    for name, found in study.by_method.items():
-        lines.append(f"| {title(name)} | {len(found)} | {found.count('trust')} |")
-    return "\n".join([*lines, "", f"{settings['minutes']:.0f} minutes, seed {settings['seed']}."])
+    return "\n".join(lines)
+
+
+def row_of_maps(name: str, trusted: list[bool]) -> str:
+    """How many there are, how many of them are trusted, and the rate with Wilson's interval."""
+    rate = percent(proportion(np.array(trusted))) if trusted else ""
+    return f"| {name} | {len(trusted)} | {sum(trusted)} | {rate} |"
 
 
 def _other(settings: Mapping[str, Any]) -> str:

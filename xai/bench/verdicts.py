@@ -14,13 +14,13 @@ from __future__ import annotations
 
 import sys
 import time
-from collections import Counter
 from collections.abc import Mapping, Sequence
 from dataclasses import dataclass
 from typing import Any
 
 import numpy as np
 import torch
+from torch import Tensor
 from tqdm import tqdm
 
 from gan.checkpoints.record import Checkpoint
@@ -30,11 +30,14 @@ from xai.bench.localisation import place_rank, relevance
 from xai.bench.study import Plan, Prepared, prepare, versions
 from xai.bench.wrong_maps import WRONG, Others, wrong
 from xai.methods import METHODS, attribution
+from xai.methods.base import Attribution, Explanation
 from xai.networks.score import Score
+from xai.trust.checks import CHECKS
 from xai.trust.verdict import examine
 
 RIGHT = "right"
 PLACE = 0.95  # of the other places, which the planted one has to outrank
+FIRST = ("infidelity", "placement", "shapley")  # checks that share their masked posters among all maps of a poster
 GENUINE = ("deeplift", "occlusion", "lime")  # whose maps are made wrong: one of pixels, one of patches, one of segments
 
 
@@ -56,23 +59,21 @@ class VerdictPlan:
 
 @dataclass(frozen=True)
 class VerdictStudy:
-    """``verdicts`` by kind of map, RIGHT among them; ``by_method`` those of right maps."""
+    """Whether each map was trusted: by kind of map, RIGHT among them, and by method those of right maps."""
 
     settings: Mapping[str, Any]
-    verdicts: Mapping[str, list[str]]
-    by_method: Mapping[str, list[str]]
+    trusted: Mapping[str, list[bool]]
+    by_method: Mapping[str, list[bool]]
 
     def rate(self, *kinds: str) -> Estimate:
         """Proportion of "trust" among the maps of these kinds, with Wilson's interval."""
-        return proportion(np.array([verdict == "trust" for kind in kinds for verdict in self.verdicts[kind]]))
+        return proportion(np.array([one for kind in kinds for one in self.trusted[kind]]))
 
     def record(self) -> dict[str, Any]:
         """Everything, for a JSON file."""
-        return {
-            "settings": dict(self.settings),
-            "verdicts": {kind: dict(Counter(verdicts)) for kind, verdicts in self.verdicts.items()},
-            "right by method": {name: dict(Counter(verdicts)) for name, verdicts in self.by_method.items()},
-        }
+        counts = {kind: {"maps": len(found), "trusted": sum(found)} for kind, found in self.trusted.items()}
+        right = {name: {"maps": len(found), "trusted": sum(found)} for name, found in self.by_method.items()}
+        return {"settings": dict(self.settings), "maps": counts, "right by method": right}
 
 
 def judge(
@@ -93,9 +94,9 @@ def judge(
     """
     start = time.perf_counter()
     given = prepare(checkpoint, Plan(plan.cases, seed=plan.seed, methods=plan.methods), training, held_out)
-    verdicts = wrong_verdicts(given, Score(other.need_both()[1]), plan)
-    by_method = right_verdicts(given)
-    verdicts[RIGHT] = [verdict for of_method in by_method.values() for verdict in of_method]
+    trusted = wrong_maps(given, Score(other.need_both()[1]), plan)
+    by_method = right_maps(given)
+    trusted[RIGHT] = [one for of_method in by_method.values() for one in of_method]
     settings = {
         "checkpoint": checkpoint.name,
         "digest": checkpoint.digest,
@@ -109,31 +110,42 @@ def judge(
         "minutes": (time.perf_counter() - start) / 60,
         "versions": versions(),
     }
-    return VerdictStudy(settings, verdicts, by_method)
+    return VerdictStudy(settings, trusted, by_method)
 
 
-def wrong_verdicts(given: Prepared, another: Score, plan: VerdictPlan) -> dict[str, list[str]]:
-    """Verdicts on ``plan.maps`` wrong maps of each kind, the same posters for all kinds."""
+def wrong_maps(given: Prepared, another: Score, plan: VerdictPlan) -> dict[str, list[bool]]:
+    """Whether each of ``plan.maps`` wrong maps of each kind is trusted, the same posters for all kinds."""
     chosen = np.random.default_rng(plan.seed).permutation(len(given.hosts))[: plan.posters + 1]
     posters = torch.split(given.hosts[chosen], 1)
     score, against = given.methods[0].score, given.methods[0].reference
     genuine = [attribution(name, score, reference=against, seed=plan.seed) for name in GENUINE]
-    verdicts: dict[str, list[str]] = {kind: [] for kind in WRONG}
+    trusted: dict[str, list[bool]] = {kind: [] for kind in WRONG}
     for row, poster in enumerate(tqdm(posters[:-1], "wrong maps", file=sys.stderr)):
         for index in range(row, plan.maps, len(posters) - 1):  # poster by poster: its masked copies are scored once
             others = Others(posters[row - 1], another)
             for kind in WRONG:
                 method = wrong(kind, genuine[index % len(genuine)], poster, others, seed=index)
-                verdicts[kind].append(examine(method, poster, method.attribute(poster)).verdict)
-    return verdicts
+                trusted[kind].append(is_trusted(method, poster, method.attribute(poster)))
+    return trusted
 
 
-def right_verdicts(given: Prepared) -> dict[str, list[str]]:
-    """By method, verdicts on its maps of planted cases that are proved right by the place of what was planted."""
-    verdicts: dict[str, list[str]] = {method.name: [] for method in given.methods}
+def right_maps(given: Prepared) -> dict[str, list[bool]]:
+    """By method, whether its maps of planted cases are trusted, of those that are proved right."""
+    trusted: dict[str, list[bool]] = {method.name: [] for method in given.methods}
     for case in tqdm(given.all_cases, "right maps", file=sys.stderr):
         for method in given.methods:
             explanation = method.attribute(case.image)
             if place_rank(relevance(explanation, case.delta), case.mask) > PLACE:
-                verdicts[method.name].append(examine(method, case.image, explanation).verdict)
-    return verdicts
+                trusted[method.name].append(is_trusted(method, case.image, explanation))
+    return trusted
+
+
+def is_trusted(method: Attribution, image: Tensor, explanation: Explanation) -> bool:
+    """Whether the verdict is "trust".
+
+    A map that fails the few checks that cost nothing more once its poster's masked copies are scored is not examined
+    further: one more check never turns another verdict into trust.
+    """
+    few = [check for check in CHECKS if check.key in FIRST]
+    stages = (few, CHECKS)
+    return all(examine(method, image, explanation, checks=checks).verdict == "trust" for checks in stages)

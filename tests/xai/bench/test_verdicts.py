@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+from collections.abc import Sequence
 from dataclasses import dataclass, replace
 
 import pytest
@@ -13,6 +14,7 @@ from xai.bench import verdicts
 from xai.bench.tables import verdict_report
 from xai.bench.verdicts import RIGHT, VerdictPlan, VerdictStudy, judge
 from xai.bench.wrong_maps import WRONG, Wrong
+from xai.trust.checks import CHECKS, Check
 
 FEW = VerdictPlan(maps=4, posters=2, cases=2, methods=("deeplift", "gradient_input"))
 
@@ -39,13 +41,15 @@ real_prepare = verdicts.prepare
 def test_a_verdict_that_knows_wrong_maps_is_never_fooled_and_one_that_trusts_everything_always(
     monkeypatch: pytest.MonkeyPatch,
 ) -> None:
-    knowing = study(monkeypatch, lambda method, *_: Verdict("do not trust" if isinstance(method, Wrong) else "trust"))
+    knowing = study(
+        monkeypatch, lambda method, *_, **__: Verdict("do not trust" if isinstance(method, Wrong) else "trust")
+    )
     assert knowing.rate(*WRONG).value == 0
     assert 0 < knowing.rate(*WRONG).high < 0.2  # 20 maps are not enough to promise 1 %
     assert knowing.rate(RIGHT).value == 1
-    gullible = study(monkeypatch, lambda *_: Verdict("trust"))
+    gullible = study(monkeypatch, lambda *_, **__: Verdict("trust"))
     assert gullible.rate(*WRONG).value == 1
-    refusing = study(monkeypatch, lambda *_: Verdict("caution"))
+    refusing = study(monkeypatch, lambda *_, **__: Verdict("caution"))
     assert refusing.rate(RIGHT).value == 0
 
 
@@ -54,28 +58,45 @@ def test_every_kind_is_judged_as_often_as_asked_for_and_with_each_genuine_method
 ) -> None:
     seen: list[tuple[str, str]] = []
 
-    def note(method: xai.Attribution, *_: object) -> Verdict:
+    def note(method: xai.Attribution, *_: object, **__: object) -> Verdict:
         if isinstance(method, Wrong):
             seen.append((method.name, method.genuine.name))
         return Verdict("caution")
 
     found = study(monkeypatch, note)
-    assert {kind: len(found.verdicts[kind]) for kind in WRONG} == dict.fromkeys(WRONG, FEW.maps)
+    assert {kind: len(found.trusted[kind]) for kind in WRONG} == dict.fromkeys(WRONG, FEW.maps)
     assert {genuine for _, genuine in seen} == set(verdicts.GENUINE)
     assert set(found.by_method) == set(FEW.methods)
 
 
 def test_the_report_gives_each_rate_with_its_interval(monkeypatch: pytest.MonkeyPatch) -> None:
-    answers = iter(["trust", "caution", "caution", "caution", "caution"] * 4)
-    found = study(monkeypatch, lambda method, *_: Verdict(next(answers) if isinstance(method, Wrong) else "trust"))
+    found = study(
+        monkeypatch, lambda method, *_, **__: Verdict("trust" if method.name in ("smooth", "deeplift") else "")
+    )
     text = verdict_report(found)
-    assert "| random smooth map | 4 | 100.0 % (51.0 to 100.0 %) | 0 |" in text
-    assert "| edge detector | 4 | 0.0 % (0.0 to 49.0 %) | 4 |" in text
-    assert "together are trusted in 20.0 %" in text
-    assert found.record()["verdicts"]["edges"] == {"caution": 4}
+    assert "| random smooth map | 4 | 4 | 100.0 % (51.0 to 100.0 %) |" in text
+    assert "| edge detector | 4 | 0 | 0.0 % (0.0 to 49.0 %) |" in text
+    assert "| *all wrong maps* | 20 | 4 | 20.0 %" in text
+    assert found.record()["maps"]["edges"] == {"maps": 4, "trusted": 0}
+
+
+def test_a_map_that_fails_a_cheap_check_is_not_examined_further_and_one_that_passes_is_examined_whole(
+    monkeypatch: pytest.MonkeyPatch,
+) -> None:
+    examined: list[int] = []
+
+    def some(*_: object, checks: Sequence[Check]) -> Verdict:
+        examined.append(len(checks))
+        return Verdict("trust" if len(checks) == len(verdicts.FIRST) else "caution")
+
+    assert study(monkeypatch, some).rate(*WRONG, RIGHT).value == 0
+    assert examined[:2] == [len(verdicts.FIRST), len(CHECKS)]
+    examined.clear()
+    study(monkeypatch, lambda *_, checks: examined.append(len(checks)) or Verdict("do not trust"))
+    assert set(examined) == {len(verdicts.FIRST)}
 
 
 def test_the_same_plan_gives_the_same_verdicts() -> None:
     plan = replace(FEW, maps=2, posters=1, cases=2, methods=("deeplift",))
     first, second = (judge(checkpoint(0), checkpoint(1), plan) for _ in range(2))
-    assert first.verdicts == second.verdicts
+    assert first.trusted == second.trusted
