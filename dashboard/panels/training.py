@@ -40,6 +40,13 @@ CURVES = {
     },
     "Images a second": {"images_per_second": "speed"},
 }  # fmt: skip
+# Only of runs that have them, by their presets: see STEP_METRICS of gan.training.step.
+TERMS = {
+    "Mean logits": {"logit_real": "real", "logit_fake": "generated"},
+    "Regularisers of D, before their weights": {"r1": "R1", "r2": "R2", "lecam": "LeCam"},
+    "Projected critic": {"critic_d": "its own loss", "critic_g": "what it adds to G's"},
+    "Genres": {"genres_d": "of real posters", "genres_g": "of requested genres"},
+}
 # Of the series of each run: shades of orange, and of navy.
 RUN_COLOURS = ((ORANGE_HEX, "#f59e0b", "#7c2d12"), (NAVY_HEX, "#38bdf8", "#1e3a8a"))
 PAIRS = 6
@@ -227,7 +234,7 @@ def show_notes(run: Run) -> None:
 
 def show_curves(read: list[Run]) -> None:
     """All curves that any of the runs has, on common axes."""
-    known = {title: curves for title, curves in CURVES.items() if any(_has(run, curves) for run in read)}
+    known = {title: curves for title, curves in (CURVES | TERMS).items() if any(_has(run, curves) for run in read)}
     columns = [column for _ in range(0, len(known), 2) for column in st.columns(2)]
     for (title, curves), column in zip(known.items(), columns, strict=False):
         with column:
