@@ -1,4 +1,6 @@
-"""The true FID, as the field reports it, for those who need to compare with published figures.
+"""The FID on Inception features, at as many posters as there are samples: fid5k for 5,000.
+
+Few samples raise an FID, so it must not be compared with the fid50k (50,000 samples) of published figures.
 
     inception_fid(load("checkpoints/dcgan-64"), training)
 
@@ -31,7 +33,7 @@ def inception_fid(
     first_seed: int = FIRST_SEED,
     device: Device = "cpu",
 ) -> float:
-    """FID as the field reports it: Inception features of torch-fidelity, training against generated posters.
+    """FID at this count (fid5k for 5,000): training against generated posters, Inception features of torch-fidelity.
 
     As many of both, at most ``samples``. Fetches the weights (90 MB) where they are not there yet; only ever called
     when a person asks for it.
@@ -54,9 +56,7 @@ def _inception() -> Any:
     try:
         fidelity = importlib.import_module("torch_fidelity.feature_extractor_inceptionv3")
     except ImportError:
-        raise MetricsUnavailableError(
-            "For the true FID torch-fidelity is needed: pip install torch-fidelity."
-        ) from None
+        raise MetricsUnavailableError("For an FID torch-fidelity is needed: pip install torch-fidelity.") from None
     try:
         return fidelity.FeatureExtractorInceptionV3("inception-v3-compat", ["2048"])
     except (OSError, RuntimeError) as error:  # no network, or a file that was cut off

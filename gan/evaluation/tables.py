@@ -38,7 +38,12 @@ def table(evaluation: Evaluation) -> list[str]:
         *genre_lines(evaluation.genres),
     ]
     if evaluation.inception_fid is not None:
-        lines += [f"True FID (Inception), {evaluation.samples:,} training posters: {evaluation.inception_fid:.2f}", ""]
+        count = min(evaluation.samples, evaluation.training)
+        name = f"fid{count // 1000}k" if count >= 1000 else f"FID of {count}"
+        lines += [
+            f"{name} (Inception, {count:,} of each; not comparable with fid50k): {evaluation.inception_fid:.2f}",
+            "",
+        ]
     return lines[:-1]
 
 

@@ -74,7 +74,7 @@ def test_without_inception_the_other_figures_are_still_written(
 ) -> None:
     monkeypatch.setitem(sys.modules, "torch_fidelity", None)
     assert run("--checkpoint", checkpoint, "--inception") == 0
-    assert "No true FID: For the true FID torch-fidelity is needed" in capsys.readouterr().err
+    assert "No FID: For an FID torch-fidelity is needed" in capsys.readouterr().err
     assert report.read(checkpoint).inception_fid is None
 
 

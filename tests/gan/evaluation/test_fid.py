@@ -46,7 +46,7 @@ def test_the_true_fid_is_of_inception_features_of_as_many_training_posters(
     training = posters.select(range(24))
     with torch.no_grad():
         made = gan.to_uint8(checkpoint.generator(gan.latents(range(7, 31), checkpoint.config)))
-    expected = frechet_distance(training.images.mean((1, 2)), made.mean((1, 2)))
+    expected = frechet_distance(training.images[:].mean((1, 2)), made.mean((1, 2)))
     assert inception_fid(checkpoint, training, 100, 7) == pytest.approx(expected, rel=1e-4)
 
 
