@@ -11,6 +11,7 @@ import plotly.graph_objects as go
 import streamlit as st
 
 from dashboard import charts
+from dashboard.text import plain
 from xai.render import GREY_HEX, NAVY_HEX, ORANGE_HEX
 from xai.report import words
 from xai.trust.badges import Badge, badge
@@ -76,6 +77,9 @@ def show_evidence(explanation: Explanation, trust: Trust) -> None:
         )
     )
     st.caption(RULE)
+    for result in trust.checks:
+        if result.error:
+            st.caption(plain(f"{result.check.title} was not measured: {result.error}"))
     fills = [fill for fill in FILLS if f"curves_{fill}" in trust and trust[f"curves_{fill}"].evidence]
     for column, fill in zip(st.columns(2), fills, strict=False):
         with column:
@@ -121,12 +125,18 @@ def _cascade(trust: Trust) -> None:
 def _tiles(trust: Trust, unit: str) -> None:
     places = [f"{row}, {column}" for row in ("top", "middle", "bottom") for column in ("left", "centre", "right")]
     values = trust["shapley"].evidence
-    exact, tiles = values.exact, values.tiles
+    estimated = bool(values.errors.any())
+    kind = "estimated" if estimated else "exact"
+    errors = {"error_x": {"array": values.errors}} if estimated else {}
     figure = go.Figure()
-    figure.add_bar(y=places, x=exact, name="exact Shapley value", orientation="h", marker_color=ORANGE_HEX)
-    figure.add_bar(y=places, x=tiles, name="this map", orientation="h", marker_color=NAVY_HEX)
+    figure.add_bar(
+        y=places, x=values.exact, name=f"{kind} Shapley value", orientation="h", marker_color=ORANGE_HEX, **errors
+    )
+    figure.add_bar(y=places, x=values.tiles, name="this map", orientation="h", marker_color=NAVY_HEX)
     figure.update_yaxes(autorange="reversed")
-    _show(figure, "Exact Shapley values of nine tiles, and the map's sums", unit, "")
+    _show(figure, f"{kind.capitalize()} Shapley values of nine tiles, and the map's sums", unit, "")
+    of = f", as means over {values.references} references with their standard errors" if estimated else ""
+    st.caption(f"The Shapley values add up to {values.total:+.2f}{of}; the map's sums to {values.tiles.sum():+.2f}.")
 
 
 def _show(figure: go.Figure, title: str, x: str, y: str) -> None:
