@@ -63,8 +63,9 @@ def warm_up() -> None:
 
 def checkpoint_folders() -> list[str]:
     """The folders among them, in the same order; found without importing what loads them."""
-    names = sorted(path.parent.name for path in settings().checkpoints.glob("*/config.json"))
-    return sorted(names, key=is_studied, reverse=True)
+    from gan.checkpoints.listing import RECORD
+
+    return [name for name in checkpoint_names() if (folder(name) / RECORD).is_file()]
 
 
 def checkpoint_names() -> list[str]:

@@ -76,6 +76,29 @@ def test_a_damaged_checkpoint_is_one_sentence(open_app: OpenApp, page: str, tmp_
     assert errors(app) == ["broken.pth is truncated or is not a PyTorch file."]
 
 
+@pytest.mark.parametrize("page", PAGES)
+def test_a_good_checkpoint_opens_among_bad_ones_which_are_named(
+    open_app: OpenApp, page: str, tmp_path: Path, tiny: gan.ModelConfig
+) -> None:
+    networks = gan.Generator(tiny), gan.Discriminator(tiny)
+    for letter, network in zip("GD", networks, strict=True):
+        torch.save(network.state_dict(), tmp_path / f"net{letter}_epoch_3.pth")
+    damaged = {key: value * float("nan") for key, value in networks[0].state_dict().items()}
+    torch.save(damaged, tmp_path / "nan.pth")
+    (tmp_path / "link.pth").symlink_to("nowhere")
+    gan.save(tmp_path / "typed", *networks)
+    (tmp_path / "typed/config.json").write_text('{"model": {"width": "wide"}}')
+    where = ("--checkpoints", str(tmp_path))
+    app = open_app(page, {"checkpoint": "netG_epoch_3.pth"}, *where)
+    assert not app.exception
+    assert not errors(app)
+    for name in ("nan.pth", "link.pth", "typed"):
+        app = open_app(page, {"checkpoint": name}, *where)
+        assert not app.exception
+        assert len(errors(app)) == 1
+        assert name in errors(app)[0]
+
+
 def test_a_discriminator_alone_opens_all_pages(open_app: OpenApp, tmp_path: Path, tiny: gan.ModelConfig) -> None:
     torch.save(gan.Discriminator(tiny).state_dict(), tmp_path / "judge.pth")
     for page in PAGES:

@@ -1,19 +1,36 @@
 from __future__ import annotations
 
 import copy
+import hashlib
 import json
 import os
 import pickle
 import shutil
 from collections.abc import Callable
+from dataclasses import replace
 from pathlib import Path
 from typing import Any
 
 import pytest
 import torch
+from hypothesis import HealthCheck, given, settings
+from hypothesis import strategies as st
 from torch import Tensor, nn
 
-from gan import CheckpointError, Discriminator, Generator, ModelConfig, latents, list_checkpoints, load, save
+from gan import (
+    Checkpoint,
+    CheckpointError,
+    Discriminator,
+    Generator,
+    ModelConfig,
+    latents,
+    list_checkpoints,
+    load,
+    save,
+)
+from gan.checkpoints import folder
+from gan.checkpoints.folder import NETWORKS
+from gan.checkpoints.listing import last_modified
 
 Weights = dict[str, Tensor]
 
@@ -421,3 +438,130 @@ def test_a_file_is_not_replaced_by_a_checkpoint(networks: tuple[Generator, Discr
     with pytest.raises(CheckpointError, match=r"is not overwritten\.$"):
         save(tmp_path / "mine", *networks)
     assert (tmp_path / "mine").read_text() == "a year's work"
+
+
+# ---- one state, also while a run replaces it --------------------------------------------------------------
+
+
+def numbered(number: int) -> tuple[Generator, Discriminator, dict[str, Any]]:
+    """Networks and info that say which state they are of."""
+    config = ModelConfig(8, 2, 2)
+    generator, discriminator = Generator(config), Discriminator(config)
+    with torch.no_grad():
+        for network in (generator, discriminator):
+            network.layers[0].weight.fill_(number)
+    return generator, discriminator, {"kimg": number}
+
+
+def states_of(found: Checkpoint) -> set[float]:
+    networks = found.need_both()
+    return {float(network.layers[0].weight.flatten()[0]) for network in networks} | {found.info["kimg"]}
+
+
+@pytest.mark.parametrize("moment", range(3))
+def test_configuration_weights_and_digest_are_of_one_state_while_a_run_replaces_them(
+    moment: int, tmp_path: Path, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    path, reads, read = tmp_path / "latest", iter(range(99)), folder._bytes
+    save(path, *numbered(1))
+    old = load(path).digest
+
+    def replacing(file: Path) -> bytes:
+        if next(reads) == moment:
+            save(path, *numbered(2))
+        return read(file)
+
+    monkeypatch.setattr(folder, "_bytes", replacing)
+    found = load(path)
+    assert states_of(found) == {2}
+    assert found.digest == load(path).digest != old
+    digest = hashlib.sha256(b"".join((path / f"{name}.safetensors").read_bytes() for name in NETWORKS)).hexdigest()
+    assert found.digest == digest
+
+
+def test_a_folder_that_never_stands_still_is_refused(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> None:
+    path, read = tmp_path / "latest", folder._bytes
+    save(path, *numbered(1))
+
+    def replacing(file: Path) -> bytes:
+        content = read(file)
+        save(path, *numbered(2))
+        return content
+
+    monkeypatch.setattr(folder, "_bytes", replacing)
+    monkeypatch.setattr(folder, "PAUSE", 0)
+    assert "is replaced again and again while it is read" in error_of(path)
+
+
+def test_a_checkpoint_that_a_crash_set_aside_is_listed_loaded_and_put_back(tmp_path: Path) -> None:
+    save(tmp_path / "best", *numbered(1))
+    digest = load(tmp_path / "best").digest
+    (tmp_path / "best").rename(tmp_path / ".best.old")
+    assert list_checkpoints(tmp_path) == ["best"]
+    found = load(tmp_path / "best")
+    assert (found.name, found.digest) == ("best", digest)
+    assert last_modified(tmp_path / "best") > 0
+    save(tmp_path / "best", *numbered(2))
+    assert states_of(load(tmp_path / "best")) == {2}
+    assert [path.name for path in tmp_path.iterdir()] == ["best"]
+
+
+# ---- whatever is saved can be loaded ----------------------------------------------------------------------
+
+
+@st.composite
+def configurations(draw: st.DrawFn) -> ModelConfig:
+    resolution = draw(st.sampled_from((8, 16, 32)))
+    octaves = resolution.bit_length() - 3
+    channels = st.lists(st.integers(1, 6), min_size=octaves, max_size=octaves).map(tuple)
+    return ModelConfig(
+        resolution,
+        draw(st.integers(1, 5)),
+        draw(st.integers(1, 4)),
+        draw(st.integers(1, 9)),
+        draw(st.just(()) | channels),
+        draw(st.sampled_from(("1:1", "2:3"))),
+        draw(st.booleans()),
+        draw(st.lists(st.text(min_size=1, max_size=5), unique=True, max_size=3).map(tuple)),
+        draw(st.integers(1, 4)),
+        calibrated=draw(st.booleans()),
+        biased=draw(st.booleans()),
+    )
+
+
+@settings(max_examples=40, suppress_health_check=[HealthCheck.function_scoped_fixture])
+@given(config=configurations(), width=st.integers(1, 4))
+def test_what_is_saved_is_loaded_for_every_configuration(
+    config: ModelConfig, width: int, tmp_path_factory: pytest.TempPathFactory
+) -> None:
+    path = tmp_path_factory.mktemp("saved") / "run"
+    if config.generator_channels and not config.genres:
+        config = replace(config, conditioned=True)
+    discriminator = Discriminator(config)
+    for generator in (Generator(config), Generator(replace(config, generator_channels=(), width=width))):
+        save(path, generator, discriminator)
+        found = load(path)
+        assert same(found.generator, generator)
+        assert same(found.discriminator, discriminator)
+        assert found.config.size == config.size
+
+
+@pytest.mark.parametrize("change", [{"resolution": 32}, {"aspect": "2:3"}, {"genres": ("Drama",)}, {"biased": True}])
+def test_two_networks_that_do_not_belong_together_are_not_saved(
+    change: dict[str, Any], tmp_path: Path, tiny: ModelConfig
+) -> None:
+    with pytest.raises(CheckpointError, match="a checkpoint holds two that belong together"):
+        save(tmp_path / "run", Generator(tiny), Discriminator(replace(tiny, **change)))
+    assert not any(tmp_path.iterdir())
+
+
+def test_a_configuration_says_what_is_wrong_with_it(tmp_path: Path, tiny: ModelConfig) -> None:
+    save(tmp_path / "run", Generator(tiny), Discriminator(tiny))
+    record = json.loads((tmp_path / "run/config.json").read_text())
+    for place, values, sentence in (
+        ("model", {"norm_d": "no"}, "norm_d must be true or false, not no"),
+        ("model", {"latent": True}, "latent must be a whole number, not True"),
+        ("info", {"kimg": "many"}, "kimg must be a number, not many"),
+    ):
+        (tmp_path / "run/config.json").write_text(json.dumps(record | {place: record[place] | values}))
+        assert error_of(tmp_path / "run").endswith(f"config.json is not a valid configuration: {sentence}.")
