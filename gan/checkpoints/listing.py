@@ -54,8 +54,8 @@ def _is_checkpoint(folder: Path) -> bool:
 def last_modified(path: Path) -> float:
     """When the weights of a checkpoint, a folder or a file, were last written, in seconds; 0 where it is gone."""
     path = settled(path)
-    files = [path, path / RECORD, *path.glob("*"), *filter(None, [partner(path)])]
-    return max((file.stat().st_mtime for file in files if _holds_weights(file) or file == path), default=0.0)
+    beside = [partner(path)] if path.is_file() else [file for file in path.glob("*") if _holds_weights(file)]
+    return max(_written(file) for file in (path, path / RECORD, *filter(None, beside)))
 
 
 def _holds_weights(file: Path) -> bool:
@@ -127,7 +127,7 @@ def _age(files: tuple[Path, ...]) -> tuple[int, float, str]:
 def _written(file: Path) -> float:
     try:
         return file.stat().st_mtime
-    except OSError:  # a dangling link: the loader says so
+    except OSError:  # a dangling link, or a file that is no folder: the loader says so
         return 0.0
 
 
