@@ -33,6 +33,9 @@ STYLE = """<style>
 .st-key-smooth [data-testid="stImageContainer"] img { image-rendering: auto; }
 [data-testid="stCaptionContainer"], [data-testid="stImageCaption"] {
   color: color-mix(in srgb, currentColor 80%, transparent) !important; opacity: 1 !important; }
+[data-testid="stImageCaption"] [data-testid="stCaptionContainer"], .stMarkdownBadge { color: inherit !important; }
+[data-testid="stHeading"] h2 { font-size: 1.75rem; }
+[data-testid="stMarkdownContainer"] h2 { font-size: 1.4rem; }
 [data-testid="stBaseButton-primary"], [data-testid="stMultiSelectTagsContainer"] span span {
   color: light-dark(#fff, #000) !important; }
 [data-testid="stPageLink"] p { white-space: normal; }

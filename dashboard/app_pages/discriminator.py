@@ -26,7 +26,7 @@ with left:
     st.caption("★ marks the outputs of the activation layers. Red: positive response; blue: negative; white: none.")
 with right:
     chosen = maps[unit]
-    st.subheader(f"Filter {unit} of {layer.name}")
+    st.header(f"Filter {unit} of {layer.name}")
     large = enlarge_map(chosen, subject.pixels.shape[:2])
     ui.picture(overlay(subject.pixels, large, limit(chosen, 1.0), 0.85), "its response over the poster")
     with st.container(horizontal=True):

@@ -33,11 +33,11 @@ with left:
     unit = ui.choose_unit(maps, "g_unit", sort, shared, effects)
     st.caption("★ marks the activation layers. White is a strong response after a ReLU; before it, red and blue.")
 with right:
-    st.subheader(f"Filter {unit} of {layer.name}")
+    st.header(f"Filter {unit} of {layer.name}")
     panel.show_verdict(table, layer.name, unit)
     ablation.show_ablation(checkpoint, noise, layer, unit)
 
-st.subheader("Analyses")
+st.header("Analyses")
 section = st.segmented_control("Analyses", list(SECTIONS), key="lab", bind="query-params", label_visibility="collapsed")
 if section:
     st.caption(SECTIONS[section])

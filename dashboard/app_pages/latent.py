@@ -18,7 +18,7 @@ noise = sidebar.noise_of(subject, "below")
 
 place = st.container()  # the sweeps take some seconds: the poster first, then everything else
 with place:
-    st.subheader("Scrub through all of them")
+    st.header("Scrub through all of them")
     controls = st.container()
     known = latents.has_atlas(checkpoint, noise)
     # An empty place would take the scrubber from the page, and let its sheet be fetched again.
@@ -35,10 +35,10 @@ index = controls.slider("Latent dimension", 0, checkpoint.config.latent - 1, key
 
 left, right = st.columns([5, 2], gap="medium")
 with left:
-    st.subheader("Which dimensions change this poster most")
+    st.header("Which dimensions change this poster most")
     panel.show_table(sensitivity, noise)
 with right:
-    st.subheader(f"Where dimension {index} acts")
+    st.header(f"Where dimension {index} acts")
     pixel_map = latents.where(checkpoint, noise, index).numpy()
     ui.picture(grey(pixel_map, limit(pixel_map, 1.0)), "white: changes most; black: no change")
     st.markdown(
@@ -50,7 +50,7 @@ with right:
         st.switch_page("app_pages/generator.py", query_params=query)
 
 
-st.subheader("Analyses")
+st.header("Analyses")
 answers = panel.sections(subject.noise is None, bool(unconditioned().config.genres))
 section = st.segmented_control("More", list(answers), key="noise", bind="query-params", label_visibility="collapsed")
 if section:

@@ -13,7 +13,7 @@ time = pruning.show_costs(checkpoint, ranking, percent)
 pruning.show_posters(subject, ranking, percent)
 pruning.show_time(time, checkpoint, ranking, percent)
 
-st.subheader("When does quality drop measurably?")
+st.header("When does quality drop measurably?")
 pruning.show_study(checkpoint, ranking, percent)
 
 pruning.show_export(checkpoint, ranking, percent)

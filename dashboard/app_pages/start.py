@@ -31,16 +31,16 @@ if upscaler and able and st.toggle("The chosen poster, enlarged 4 times", key="e
 
 real = networks.posters(checkpoint)
 if real is not None:
-    st.subheader("Real posters")
+    st.header("Real posters")
     with ui.error_boundary("The gallery"):
         gallery.show(real, subject)
 
-st.subheader("What to try first")
+st.header("What to try first")
 for page in PAGES.values():
     if page.file != "start":
         st.page_link(page.path, label=f"**{page.title}**: {page.question}", icon=f":material/{page.icon}:")
 
-st.subheader("What is loaded")
+st.header("What is loaded")
 info, config = checkpoint.info, checkpoint.config
 columns = st.columns(4)
 columns[0].metric("Checkpoint", plain(checkpoint.name))
@@ -63,6 +63,6 @@ else:
     other = ", which are not those of its training" if found.other else ""
     st.caption(f"{len(found.posters):,} real posters are loaded{other}.")
 
-st.subheader("How good it is")
+st.header("How good it is")
 with ui.error_boundary("Reading the evaluation"):
     quality.show_quality(unconditioned())

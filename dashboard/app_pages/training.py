@@ -34,7 +34,7 @@ def show() -> None:
     for column, run in zip(st.columns(len(read), gap="large"), read, strict=True):
         with column, ui.error_boundary(f"Reading {run.name}"):
             if len(read) > 1:
-                st.subheader(plain(run.name))
+                st.header(plain(run.name))
             training.show_state(run)
             training.show_grids(run)
             training.show_notes(run)

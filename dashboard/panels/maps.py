@@ -137,7 +137,7 @@ def draw_cards(subject: Subject, request: Request, order: list[str]) -> dict[str
     boxes = [column.container(border=True, height="stretch") for column in columns[:count]]
     question = request.question
     with boxes[0]:
-        st.markdown("#### The poster")
+        st.markdown("## The poster")
         ui.picture(subject.pixels)
         if question.unit is None:
             ui.verdict(subject.logit, subject.probability)
@@ -147,7 +147,7 @@ def draw_cards(subject: Subject, request: Request, order: list[str]) -> dict[str
     cards = {}
     for name, box in zip(order, boxes[1:], strict=True):
         with box:
-            st.markdown(f"#### {METHODS[name].title}")
+            st.markdown(f"## {METHODS[name].title}")
             cards[name] = Card(box, st.empty(), st.empty())
     return cards
 

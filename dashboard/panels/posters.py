@@ -65,7 +65,7 @@ def _cells(sheet: bytes) -> Any:
 def _show(pictures: Any, key: str) -> None:
     from xai.render import sprite
 
-    st.subheader("Twelve posters that do not exist")
+    st.header("Twelve posters that do not exist")
     seed = _seed()
     sprite_grid(
         sprite(pictures, columns=preview.COLUMNS),

@@ -122,7 +122,7 @@ def show_posters(subject: Subject, ranking: str, percent: int) -> None:
     titles = ("The whole generator", f"Without {sum(smaller.removed.values())} filters")
     for column, title, pruned in zip(st.columns(2, gap="large"), titles, (0, percent), strict=True):
         with column:
-            st.subheader(title)
+            st.header(title)
             posters = pruning.posters_of_seeds(checkpoint, ranking, pruned, SEEDS)
             sheet = sprite(gan.to_uint8(posters), columns=4)
             sprite_grid(

@@ -65,7 +65,7 @@ def show_badge(badge: Badge) -> None:
 def show_evidence(explanation: Explanation, trust: Trust) -> None:
     """Every check of one map, with the curves behind them."""
     meaning = explanation.meaning
-    st.markdown(f"#### {explanation.title}")
+    st.markdown(f"### {explanation.title}")
     show_badge(badge(trust))
     st.markdown(
         "\n".join(

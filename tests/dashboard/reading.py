@@ -24,7 +24,7 @@ def subject_of(app: AppTest) -> Subject:
 
 
 def headings(app: AppTest) -> list[str]:
-    return [element.value for element in app.subheader]
+    return [element.value for element in app.header]
 
 
 def shown(markdown: str) -> str:

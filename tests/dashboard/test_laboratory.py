@@ -73,7 +73,7 @@ def test_the_same_edits_on_another_seed_are_another_picture(checkpoints: Path) -
 
 def test_a_link_names_its_layer_and_not_the_words_of_the_box(open_app: OpenApp) -> None:
     app = open_app("generator", {"g_layer": "layers.0", "g_unit": "2"})
-    assert "Filter 2 of layers.0" in [element.value for element in app.subheader]
+    assert "Filter 2 of layers.0" in [element.value for element in app.header]
     app.selectbox(key="g_layer").set_value("layers.2").run()
     assert "layers.2" in app.query_params["g_layer"]  # a list in later versions of Streamlit
 

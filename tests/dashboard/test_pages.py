@@ -114,8 +114,8 @@ def test_a_missing_posters_path_is_one_sentence(open_app: OpenApp, tmp_path: Pat
 
 def test_compare_shows_a_card_for_each_method(open_app: OpenApp) -> None:
     app = open_app("compare", {"samples": "256"})
-    titles = [block.value for block in app.markdown if block.value.startswith("####")]
-    assert titles == ["#### The poster", "#### DeepLIFT", "#### DeepSHAP", "#### LIME", "#### Activation map"]
+    titles = [block.value for block in app.markdown if block.value.startswith("## ")]
+    assert titles == ["## The poster", "## DeepLIFT", "## DeepSHAP", "## LIME", "## Activation map"]
     assert "completeness gap" in texts(app)
     assert "R²" in texts(app)
     assert not app.error
@@ -226,7 +226,7 @@ def judge(monkeypatch: pytest.MonkeyPatch, verdicts: dict[str, str | None]) -> N
 
 
 def titles(app: AppTest) -> list[str]:
-    return [block.value.removeprefix("#### ") for block in app.markdown if block.value.startswith("####")]
+    return [block.value.removeprefix("## ") for block in app.markdown if block.value.startswith("## ")]
 
 
 def test_agreement_compares_all_maps(open_app: OpenApp) -> None:
@@ -290,8 +290,8 @@ def test_every_method_has_a_card(open_app: OpenApp) -> None:
     assert not app.exception
     assert not app.error
     assert not app.warning
-    titles = [block.value for block in app.markdown if block.value.startswith("####")]
-    assert titles == ["#### The poster", *(f"#### {title}" for title in every)]
+    titles = [block.value for block in app.markdown if block.value.startswith("## ")]
+    assert titles == ["## The poster", *(f"## {title}" for title in every)]
 
 
 def test_a_link_brings_the_choices_back(open_app: OpenApp) -> None:
