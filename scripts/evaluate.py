@@ -46,7 +46,12 @@ def parse(arguments: list[str] | None = None) -> argparse.Namespace:
     parser.add_argument("--metrics", action="store_true", help="only print the table of all metrics")
     parser.add_argument("--write", type=Path, metavar="PAGE", help="put that table between its marks on this page")
     add_poster_options(parser)
-    parser.add_argument("--samples", type=cli.count(10), default=SAMPLES, help="generated posters")
+    parser.add_argument(
+        "--samples",
+        type=cli.count(10),
+        default=SAMPLES,
+        help="generated posters, at most as many as there are training posters: the floor has that count",
+    )
     parser.add_argument("--first-seed", type=cli.seed(), default=FIRST_SEED, help="of the generated posters")
     parser.add_argument("--out", type=Path, help=f"file to write (default: {FILE} in the checkpoint's folder)")
     parser.add_argument("--json", action="store_true", help="print the file's content in place of the table")
@@ -76,6 +81,8 @@ def evaluate_one(parsed: argparse.Namespace) -> None:
         evaluation = evaluate(
             checkpoint, training, posters.held_out, parsed.samples, parsed.first_seed, parsed.device, progress
         )
+    if evaluation.samples < parsed.samples and not parsed.quiet:
+        print(f"{evaluation.samples:,} generated posters, as many as training posters for the floor.", file=sys.stderr)
     evaluation = replace(evaluation, origin=posters.origin, source=posters.source)
     if parsed.inception:
         evaluation = with_inception(evaluation, checkpoint, training, parsed)

@@ -19,7 +19,7 @@ from torch import Tensor
 
 from gan.evaluation.estimates import Estimate, Floats, match_counts, with_intervals
 from gan.evaluation.features import Features
-from gan.evaluation.metrics import compute, metric, ranges
+from gan.evaluation.metrics import compute, metric, proportions, ranges
 
 ROWS = 1024  # of a kernel matrix that are in memory at once
 NEAR_MANIFOLD = 3  # Kynkaanniemi et al. 2019
@@ -38,7 +38,8 @@ def frechet_distance(a: Features, b: Features) -> float:
     spread = x.square().sum() + y.square().sum()
     if min(len(x), len(y)) > x.shape[1]:  # X = QR: the singular values are those of R_x R_y', which is D x D
         x, y = torch.linalg.qr(x, "r").R, torch.linalg.qr(y, "r").R
-    return float((mean_x - mean_y).square().sum() + spread - 2 * torch.linalg.svdvals(x @ y.T).sum())
+    found = float((mean_x - mean_y).square().sum() + spread - 2 * torch.linalg.svdvals(x @ y.T).sum())
+    return max(found, 0.0)  # of equal sets rounding leaves a little to either side
 
 
 def kid(a: Features, b: Features) -> float:
@@ -108,7 +109,7 @@ def compare(real: Features, generated: Features) -> dict[str, float]:
 
 def compare_with_intervals(real: Features, generated: Features) -> dict[str, Estimate]:
     """The same as estimates."""
-    return with_intervals(compare, real, generated, ranges=ranges("quality"))
+    return with_intervals(compare, real, generated, ranges=ranges("quality"), proportions=proportions("quality"))
 
 
 @metric(
@@ -152,6 +153,7 @@ def kid_lite1(pair: Comparison) -> float:
     caveat="one real outlier has a large reach, in which anything counts as real",
     perfect="floor",
     better="higher",
+    proportion=True,
     column="precision",
     title="Precision",
     plain="Generated posters that lie among real ones: do they look like posters?",
@@ -167,6 +169,7 @@ def precision(pair: Comparison) -> float:
     caveat="a generator with wild outliers recalls much",
     perfect="floor",
     better="higher",
+    proportion=True,
     column="recall",
     title="Recall",
     plain="Real posters that lie among generated ones: are they covered by the generator?",
@@ -199,6 +202,7 @@ def density(pair: Comparison) -> float:
     caveat="how good the other generated posters are",
     perfect="floor",
     better="higher",
+    proportion=True,
     column="coverage",
     title="Coverage",
     plain="Real posters with a generated one nearby: is every kind of poster there?",

@@ -9,7 +9,7 @@ Each function names the paper that its interval comes from.
 
 from __future__ import annotations
 
-from collections.abc import Callable, Mapping
+from collections.abc import Callable, Collection, Mapping
 from dataclasses import dataclass
 from typing import Any
 
@@ -27,6 +27,7 @@ Range = tuple[float, float]
 HALVES = 40
 RESAMPLES = 2000
 Z95 = 1.96  # standard errors to either side, of a normal distribution
+ROUNDING = 1e-9  # of a quantity's scale: values that differ by less are the same
 UNBOUNDED = (-np.inf, np.inf)
 
 
@@ -69,6 +70,7 @@ def with_intervals(
     metrics: Callable[..., Mapping[str, float]],
     *samples: Array,
     ranges: Mapping[str, Range] | None = None,
+    proportions: Collection[str] = (),
     draws: int = HALVES,
     seed: int = 0,
 ) -> dict[str, Estimate]:
@@ -81,22 +83,49 @@ def with_intervals(
     The interval holds for these counts; where the metric depends on the count, it says nothing about larger ones.
     Where both samples are of one distribution, those of the two distances are too wide, not too narrow.
 
+    No interval has a width of zero: halves that agree leave what so few cases cannot exclude (:func:`widened`), and a
+    proportion's interval is never narrower than Wilson's for the smaller sample.
+
     ranges : by metric, the limits that its interval is clipped to; unbounded where there are none.
+    proportions : the metrics that are proportions of independent cases.
     """
-    random = np.random.default_rng(seed)
+    random, fewest = np.random.default_rng(seed), min(map(len, samples))
     whole = metrics(*samples)
     halves = [metrics(*(sample[_half(len(sample), random)] for sample in samples)) for _ in range(draws)]
-    return {
-        name: Estimate.normal(
-            value, float(np.std([half[name] for half in halves], ddof=1)), (ranges or {}).get(name, UNBOUNDED)
-        )
-        for name, value in whole.items()
-    }
+    found = {}
+    for name, value in whole.items():
+        limits = (ranges or {}).get(name, UNBOUNDED)
+        error = float(np.std([half[name] for half in halves], ddof=1))
+        found[name] = widened(Estimate.normal(value, error, limits), fewest, limits)
+        if name in proportions:
+            least = wilson(value, fewest)
+            found[name] = Estimate(value, min(found[name].low, least.low), max(found[name].high, least.high))
+    return found
 
 
-def with_interval(metric: Callable[..., float], *samples: Array, limits: Range = UNBOUNDED) -> Estimate:
+def with_interval(
+    metric: Callable[..., float], *samples: Array, limits: Range = UNBOUNDED, is_proportion: bool = False
+) -> Estimate:
     """:func:`with_intervals` for one metric."""
-    return with_intervals(lambda *halves: {"": metric(*halves)}, *samples, ranges={"": limits})[""]
+    proportions = ("",) if is_proportion else ()
+    return with_intervals(
+        lambda *halves: {"": metric(*halves)}, *samples, ranges={"": limits}, proportions=proportions
+    )[""]
+
+
+def widened(estimate: Estimate, count: int, limits: Range = UNBOUNDED) -> Estimate:
+    """The estimate, with an interval also where ``count`` cases do not differ, and so show no spread.
+
+    That no case of ``count`` differs does not exclude that others would: up to z^2 / (count + z^2) of them, the end of
+    Wilson's interval for none. The width is this part of a bounded quantity's range, and else of its value (of 1 where
+    that is 0).
+    """
+    low, high = limits
+    scale = high - low if np.isfinite(high - low) else abs(estimate.value) or 1.0
+    if estimate.high - estimate.low > ROUNDING * scale:
+        return estimate
+    half = scale * Z95**2 / (count + Z95**2)
+    return Estimate(estimate.value, max(estimate.value - half, low), min(estimate.value + half, high))
 
 
 def _half(count: int, random: np.random.Generator) -> NDArray[np.intp]:
@@ -108,10 +137,16 @@ def _half(count: int, random: np.random.Generator) -> NDArray[np.intp]:
 
 def proportion(cases: NDArray[np.bool_]) -> Estimate:
     """The proportion of true cases (N,), with Wilson's interval (Wilson 1927)."""
-    count, part, z = len(cases), float(cases.mean()), Z95
+    return wilson(float(cases.mean()), len(cases))
+
+
+def wilson(part: float, count: int) -> Estimate:
+    """The proportion ``part`` of ``count`` cases, with Wilson's interval (Wilson 1927)."""
+    z = Z95
     middle = (part + z**2 / (2 * count)) / (1 + z**2 / count)
     half = z / (1 + z**2 / count) * (part * (1 - part) / count + z**2 / (4 * count**2)) ** 0.5
-    return Estimate(part, max(middle - half, 0.0), min(middle + half, 1.0))
+    low, high = max(middle - half, 0.0), min(middle + half, 1.0)
+    return Estimate(part, min(low, part), max(high, part))  # at 0 and 1 they are the part, but for rounding
 
 
 def mean_proportion(one: NDArray[np.bool_], other: NDArray[np.bool_]) -> Estimate:

@@ -17,7 +17,7 @@ import torch
 from numpy.typing import NDArray
 
 from gan.evaluation.distances import distances
-from gan.evaluation.estimates import Estimate, Floats, roc_auc, with_interval
+from gan.evaluation.estimates import Estimate, Floats, roc_auc, widened, with_interval
 from gan.evaluation.features import Features
 from gan.evaluation.metrics import metric
 
@@ -88,12 +88,13 @@ def nearer_than_held_out(neighbours: Neighbours) -> Estimate:
     "proportion of generated posters that are nearer to a training poster than all but 1 % of held-out ones",
     caveat="whether the rest copy parts",
     perfect=0.01,
+    proportion=True,
 )
 def near_copies(neighbours: Neighbours) -> Estimate:
     def near(distance: Floats, unseen: Floats) -> float:
         return float((distance < np.quantile(unseen, QUANTILE)).mean())
 
-    return with_interval(near, neighbours.distance, neighbours.unseen, limits=(0.0, 1.0))
+    return with_interval(near, neighbours.distance, neighbours.unseen, limits=(0.0, 1.0), is_proportion=True)
 
 
 @metric(
@@ -123,8 +124,9 @@ def relative_wins(winners: NDArray[np.int64], training: int, held_out: int, seed
     expected = len(winners) * held_out / len(wins)
     value = wins[training:].sum() / expected
     shuffled = [wins[random.permutation(len(wins))[:held_out]].sum() / expected for _ in range(SHUFFLES)]
-    low, high = np.quantile(shuffled, [0.025, 0.975])
-    return Estimate(float(value), float(max(value - (high - 1), 0)), float(value + (1 - low)))
+    low, high = (float(end) for end in np.quantile(shuffled, [0.025, 0.975]))
+    down, up = max(high - 1, 0.0), max(1 - low, 0.0)  # few held-out posters may never win: no quantile is above 1 then
+    return widened(Estimate(float(value), float(max(value - down, 0)), float(value + up)), len(winners), (0.0, inf))
 
 
 def closest_pairs(

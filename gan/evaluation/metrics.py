@@ -39,6 +39,7 @@ class Metric:
     perfect : its value for a perfect generator; "floor": that of real posters; None: unknown or undefined.
     better : which way is better, if that is known.
     limits : the least and the greatest value that it can have, to which intervals are clipped.
+    proportion : of independent cases; its interval is never narrower than Wilson's.
     percent, digits : how it is written.
     column : its heading in the table that compares checkpoints; "" leaves it out.
     title, plain : its heading on the dashboard, and what it means in a sentence for everyone; "" leaves it out.
@@ -53,6 +54,7 @@ class Metric:
     perfect: float | Literal["floor"] | None = None
     better: Literal["higher", "lower", ""] = ""
     limits: Range = (0.0, 1.0)
+    proportion: bool = False
     percent: bool = True
     digits: int = 1
     column: str = ""
@@ -111,6 +113,11 @@ def compute(group: Group, *inputs: Any) -> dict[str, Any]:
 def ranges(group: Group) -> dict[str, Range]:
     """The limits of a group's metrics, for :func:`gan.evaluation.estimates.with_intervals`."""
     return {one.name: one.limits for one in in_group(group)}
+
+
+def proportions(group: Group) -> frozenset[str]:
+    """A group's metrics that are proportions of independent cases, for the same function."""
+    return frozenset(one.name for one in in_group(group) if one.proportion)
 
 
 def documentation() -> str:

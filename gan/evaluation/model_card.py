@@ -17,6 +17,7 @@ from gan.checkpoints.record import Checkpoint
 from gan.errors import CheckpointError
 from gan.evaluation.metrics import METRICS
 from gan.evaluation.report import Evaluation, read
+from gan.evaluation.tables import counted
 
 FILE = "README.md"
 NOTES = "<!-- notes -->"
@@ -41,7 +42,7 @@ generator with recalibrated BatchNorm, and the discriminator of the same moment.
 | hardware | {hardware} |
 | weights | {weights} |
 
-{samples:,} generated posters against {held_out:,} held-out posters{other}; the floor is as many training posters
+{samples:,} generated posters against {held_out:,} held-out posters{other}; the floor is {floor}
 against the same held-out posters:
 
 {metrics}
@@ -115,6 +116,7 @@ def card(checkpoint: Checkpoint, evaluation: Evaluation, path: Path) -> str:
         hours=info["hours"],
         rate=f", {info['kimg'] / (info['hours'] * 3.6):.0f} posters a second on average" if info["hours"] else "",
         samples=evaluation.samples,
+        floor=counted(evaluation),
         subset=f" --training {evaluation.training}" if evaluation.training < info["posters"] else "",
         held_out=evaluation.held_out,
         other=f" of `{evaluation.other}`, which are **not** the posters of its training" if evaluation.other else "",

@@ -57,7 +57,8 @@ class Evaluation:
     """All metrics of a checkpoint.
 
     name, digest : which checkpoint; the SHA-256 of its weights.
-    training, held_out, samples, first_seed : what was compared; ``samples`` generated posters from that seed on.
+    training, held_out, samples, first_seed : what was compared; ``samples`` generated posters from that seed on, at
+        most as many as there are training posters, so that the floor has the same count.
     generated, floor : the metrics of the group "quality" for generated posters and, at the same counts, for training
         posters against the held-out ones; the floor is what a perfect generator would get.
     discriminator, memorization, diversity : the metrics of these groups; the first is None where there is no D.
@@ -149,8 +150,9 @@ def evaluate(  # noqa: PLR0913 - the last four have defaults that nearly every c
 ) -> Evaluation:
     """Compute all metrics.
 
-    Posters must have the size of the generator's pictures. The features of all training posters are computed once and
-    cached on disk. ``progress`` is called with the stage and its finished fraction.
+    Posters must have the size of the generator's pictures. No more are generated than there are training posters: most
+    metrics depend on the count, and the floor must have the same. The features of all training posters are computed
+    once and cached on disk. ``progress`` is called with the stage and its finished fraction.
 
     Raises
     ------
@@ -163,6 +165,7 @@ def evaluate(  # noqa: PLR0913 - the last four have defaults that nearly every c
     """
     generator = copy.deepcopy(checkpoint.need_generator()).to(device)
     _check(generator, training, held_out, samples)
+    samples = min(samples, len(training))
     labels = random_labels(training, generator.config.genres, samples, first_seed)
     sampler = Sampler(generator, samples, first_seed, labels)
 

@@ -17,7 +17,7 @@ from gan.checkpoints.folder import load
 from gan.errors import CheckpointError
 from gan.evaluation.conditioning import GenreEstimates
 from gan.evaluation.estimates import Estimates
-from gan.evaluation.metrics import METRICS
+from gan.evaluation.metrics import GROUPS, METRICS, in_group
 from gan.evaluation.report import Evaluation, read
 
 PAIRS = 5  # closest pairs that are listed
@@ -27,7 +27,7 @@ def table(evaluation: Evaluation) -> list[str]:
     """The evaluation in plain words, one line for each metric."""
     lines = [
         f"{evaluation.name}: {evaluation.samples:,} generated posters against {evaluation.held_out:,} held-out ones",
-        "(in brackets 95 % intervals; the floor: as many training posters against the same held-out ones)",
+        f"(in brackets 95 % intervals; the floor: {counted(evaluation)} against the same held-out ones)",
         *[f"The posters of {evaluation.other} are not those of its training."] * bool(evaluation.other),
         "",
         *section("Quality", evaluation.generated, evaluation.floor),
@@ -47,6 +47,13 @@ def table(evaluation: Evaluation) -> list[str]:
     return lines[:-1]
 
 
+def counted(evaluation: Evaluation) -> str:
+    """How many training posters the floor is of; evaluations of version 0.1 took fewer where there were no more."""
+    if evaluation.samples <= evaluation.training:
+        return "as many training posters"
+    return f"only {evaluation.training:,} training posters, so that a perfect generator may stand below it,"
+
+
 def _memorization(evaluation: Evaluation) -> str:
     """What the generated posters may be copies of; posters that were never trained on can only be near by chance."""
     if evaluation.other:
@@ -57,12 +64,14 @@ def _memorization(evaluation: Evaluation) -> str:
 def section(title: str, estimates: Estimates, floor: Estimates | None = None) -> list[str]:
     """A title, a line for each metric, an empty line; nothing where there are no estimates."""
     lines = [title] * bool(estimates)
+    label = max(len(metric.label) for metric in METRICS.values())
+    amount = max((len(METRICS[name].with_interval(one)) for name, one in estimates.items()), default=0)
     for name, estimate in estimates.items():
         metric = METRICS[name]
         beside = f"perfect {metric.ideal}" if metric.ideal else ""
         if floor:
             beside = f"floor {metric.with_interval(floor[name])}"
-        lines.append(f"  {metric.label:<60} {metric.with_interval(estimate):<26} {beside}".rstrip())
+        lines.append(f"  {metric.label:<{label}}  {metric.with_interval(estimate):<{amount}}  {beside}".rstrip())
     return [*lines, ""] * bool(estimates)
 
 
@@ -79,8 +88,9 @@ def closest_lines(evaluation: Evaluation) -> list[str]:
 def genre_lines(genres: Sequence[GenreEstimates]) -> list[str]:
     """One line for each genre."""
     diversity = METRICS["genre_diversity"]
+    width = max((len(one.genre) for one in genres), default=0)
     lines = [
-        f"  {one.genre:<16} {adherence(one)}; diversity {diversity.with_interval(one.diversity)}; "
+        f"  {one.genre:<{width}}  {adherence(one)}; diversity {diversity.with_interval(one.diversity)}; "
         f"{one.posters} real posters"
         for one in genres
     ]
@@ -106,7 +116,7 @@ def comparison(folders: Sequence[Path], page: Path) -> str:
     CheckpointError
         If one was not evaluated, or not with the weights that are there now.
     """
-    columns = [metric for metric in METRICS.values() if metric.column]
+    columns = [metric for group in GROUPS for metric in in_group(group) if metric.column]
     first, *others = columns
     heads = ["checkpoint", "preset", "kimg", "hours", "hardware", first.column, "floor", *(c.column for c in others)]
     lines = [f"| {' | '.join(heads)} |", "| " + " | ".join(["---"] * len(heads)) + " |"]

@@ -30,7 +30,7 @@ OLD_FILE = "judgement.json"  # of version 0.1, with "figures" for "metrics"; rea
 class Validation:
     """Metrics of :func:`gan.evaluation.distances.compare`, ``samples`` generated posters against all held-out ones.
 
-    floor : the same metrics for training posters in place of generated ones, the same number or all there are.
+    floor : the same metrics for as many training posters in place of generated ones.
     closest : generated posters nearest to one of these training posters.
     training, held_out : how many of each were used. first_seed : of the generated posters.
     """
@@ -64,6 +64,7 @@ def validate(
     if min(len(training), len(held_out)) < 2:
         raise MetricsUnavailableError("Validation needs at least two held-out and two training posters.")
     device = next(generator.parameters()).device
+    samples = min(samples, len(training))  # the floor has the same count
     subset = training.evenly(samples)
     real, known = poster_features(held_out, device), poster_features(subset, device)
     labels = random_labels(training, generator.config.genres, samples, first_seed)

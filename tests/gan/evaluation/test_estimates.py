@@ -74,13 +74,19 @@ INTERVALS: dict[str, tuple[Draw, float]] = {
     ),
     "bootstrap of 60": (lambda random: bootstrap(random.normal(0.3, 1, 60), int(random.integers(1 << 30))), 0.3),
     "halves of 200": (lambda random: with_interval(lambda rows: float(rows.mean()), random.normal(0.3, 1, 200)), 0.3),
+    "proportion near 1, by halves": (
+        lambda random: with_interval(
+            lambda cases: float(cases.mean()), random.random(30) < 0.98, limits=(0, 1), is_proportion=True
+        ),
+        0.98,
+    ),
 }
 
 
 @pytest.mark.parametrize("name", INTERVALS)
 def test_an_interval_holds_the_truth_as_often_as_it_promises(name: str) -> None:
     draw, truth = INTERVALS[name]
-    random, trials = np.random.default_rng(0), 1000 if "bootstrap" in name or "halves of" in name else TRIALS
+    random, trials = np.random.default_rng(0), 1000 if "bootstrap" in name or "halves" in name else TRIALS
     found = [draw(random) for _ in range(trials)]
     assert np.mean([one.low <= truth <= one.high for one in found]) >= LEAST
 

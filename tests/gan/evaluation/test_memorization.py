@@ -60,8 +60,8 @@ def test_a_generator_that_copies_training_posters_is_caught() -> None:
     training = normal(1, 300)
     copied = training[100:200] + 0.01 * normal(4, 100)
     found, closest = memorization_of(training, normal(2, 60), copied, names(300), 5000)
-    assert found["nearer_than_held_out"].low > 0.95
-    assert found["near_copies"].low > 0.95
+    assert found["nearer_than_held_out"].low > 0.93  # 60 held-out posters exclude no more
+    assert found["near_copies"].low > 0.93
     assert found["held_out_nearest"].value == 0
     assert found["held_out_nearest"].high < 0.8
     assert {pair.poster for pair in closest} <= set(names(300)[100:200])

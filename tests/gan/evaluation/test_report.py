@@ -9,7 +9,7 @@ import pytest
 import torch
 
 import gan
-from gan.evaluation import conditioning, report
+from gan.evaluation import conditioning, report, validation
 from gan.evaluation.distances import compare_with_intervals, frechet_distance
 from gan.evaluation.estimates import subsample_evenly
 from gan.evaluation.features import generated_features, poster_features
@@ -58,6 +58,38 @@ def test_a_checkpoint_is_measured_the_same_on_every_run(
     write(found, tmp_path)
     assert read(tmp_path) == found
     assert "NaN" not in (tmp_path / "evaluate.json").read_text()
+
+
+def test_floor_and_generated_posters_have_one_count_where_there_are_few_training_posters(
+    checkpoint: gan.Checkpoint, halves: tuple[gan.PosterSet, gan.PosterSet]
+) -> None:
+    found = evaluate(checkpoint, *halves, samples=500)
+    assert (found.samples, found.training) == (24, 24)
+    assert found.generated == evaluate(checkpoint, *halves, samples=24).generated
+    made = generated_features(checkpoint.generator, 24, report.FIRST_SEED)
+    assert found.generated["fd_lite1"].value == frechet_distance(poster_features(halves[1]), made)
+
+
+class Redraws(torch.nn.Module):
+    """A perfect generator: it draws from what the posters are drawn from, uniform noise in 8 x 8 pixels."""
+
+    def __init__(self) -> None:
+        super().__init__()
+        self.config = gan.ModelConfig(resolution=8, latent=192, width=4)
+        self.unused = torch.nn.Parameter(torch.zeros(1))
+
+    def forward(self, z: torch.Tensor) -> torch.Tensor:
+        return torch.erf(z / 2**0.5).reshape(-1, 3, 8, 8)
+
+
+def test_a_perfect_generator_is_as_often_above_the_floor_as_below() -> None:
+    below = []
+    for trial in range(24):
+        pixels = np.random.default_rng(trial).integers(0, 256, (50, 8, 8, 3), dtype=np.uint8)
+        every = gan.PosterSet(pixels, tuple(f"{trial}-{number}.png" for number in range(50)), ((),) * 50)
+        found = validation.validate(Redraws(), every.select(range(30)), every.select(range(30, 50)), 600, 1000 * trial)
+        below.append(found.metrics["fd_lite1"] < found.floor["fd_lite1"])
+    assert 5 <= sum(below) <= 19  # 99.7 % of fair coins; with 600 generated posters against 30, nearly all are below
 
 
 def test_real_posters_alone_stand_at_the_floor() -> None:
