@@ -14,6 +14,7 @@ from __future__ import annotations
 import argparse
 import math
 import sys
+import time
 from collections.abc import Sequence
 from pathlib import Path
 
@@ -43,7 +44,7 @@ def parse(arguments: list[str] | None) -> argparse.Namespace:
         "--max-mb", type=cli.number(float, above=0), help="lower the quality until the zip is at most this large"
     )
     parser.add_argument("--duplicates", type=Path, metavar="CSV", help="write a table of near-duplicates")
-    parser.add_argument("--drop-duplicates", action="store_true", help="leave out all but one of each group of them")
+    parser.add_argument("--drop-duplicates", action="store_true", help="leave out near-duplicates of posters that stay")
     parser.add_argument(
         "--max-distance",
         type=cli.number(int, 0, 64),
@@ -71,14 +72,17 @@ def size(text: str) -> int | tuple[int, int]:
 
 def without_duplicates(posters: PosterSet, chosen: argparse.Namespace) -> Sequence[int]:
     """Report near-duplicates; the indices of the posters to pack."""
-    pairs = near_duplicates.near_duplicates(posters.images, chosen.max_distance, chosen.min_correlation)
-    kept: Sequence[int] = range(len(posters))
-    if chosen.drop_duplicates:
-        kept = near_duplicates.without_duplicates(len(posters), pairs, posters.complete)
+    begun = time.perf_counter()
+    found = near_duplicates.near_duplicates(posters.images, chosen.max_distance, chosen.min_correlation)
+    kept = found.kept(posters.complete) if chosen.drop_duplicates else range(len(posters))
     if chosen.duplicates:
-        write_file(chosen.duplicates, near_duplicates.pairs_table(posters.names, pairs, kept))
-    across = sum(pair.crosses_split(posters.split_keys) for pair in pairs)
-    print(f"{len(pairs)} pairs of near-duplicates, {across} of them across training and held-out")
+        write_file(chosen.duplicates, found.table(posters.names, kept))
+    alike = sum(len(group) for group in found.groups)
+    across = {found.labels[link.first] for link in found.links if link.crosses_split(posters.split_keys)}
+    print(
+        f"{alike} posters in {len(found.groups)} groups of near-duplicates, {len(across)} of them across training and "
+        f"held-out; found in {time.perf_counter() - begun:.1f} s"
+    )
     if chosen.drop_duplicates:
         print(f"{len(posters) - len(kept)} near-duplicates left out")
     return kept

@@ -180,7 +180,8 @@ def test_near_duplicates_are_reported_and_stay(
         assert row["across_the_split"] == ("yes" if is_held_out(row["first"]) != is_held_out(row["second"]) else "no")
         assert float(row["correlation"]) > 0.9
     out = capsys.readouterr().out
-    assert out.startswith("2 pairs of near-duplicates, ")
+    assert out.startswith("4 posters in 2 groups of near-duplicates, ")
+    assert [row["group"] for row in found] == ["a.png", "b.png"]
     assert "5 posters" in out
 
 
