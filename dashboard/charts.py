@@ -13,10 +13,11 @@ import plotly.graph_objects as go
 import streamlit as st
 
 from dashboard.text import plain_label
-from xai.render import BLUE_HEX, PALE_HEX, RED_HEX
+from xai.render import CHANGE, PALE_HEX, VIOLET_HEX, Scale
 
 MARGIN = {"l": 10, "r": 10, "t": 40, "b": 10}
 ROW = 23  # pixels of height for a bar
+MOST = 12  # bars of signed numbers
 
 
 def show(
@@ -37,7 +38,7 @@ def show(
     st.plotly_chart(figure, key=key, on_select=picked, selection_mode="points", config={"displayModeBar": False})
 
 
-def bars(values: Any, names: Sequence[str], margins: Any = None, colour: Any = RED_HEX) -> go.Figure:
+def bars(values: Any, names: Sequence[str], margins: Any = None, colour: Any = VIOLET_HEX) -> go.Figure:
     """Horizontal bars from the top down; ``margins`` are Plotly's for their intervals."""
     figure = go.Figure(
         go.Bar(x=values, y=[plain_label(name) for name in names], orientation="h", marker_color=colour, error_x=margins)
@@ -47,12 +48,16 @@ def bars(values: Any, names: Sequence[str], margins: Any = None, colour: Any = R
 
 
 def show_signed(
-    values: Any, kind: str, title: str, x: str, most: int = 10, follow: Callable[[int], None] | None = None
+    values: Any, kind: str, title: str, x: str, scale: Scale = CHANGE, follow: Callable[[int], None] | None = None
 ) -> None:
-    """The largest of many signed numbers (a tensor), by size, red above 0; ``follow`` is told which is clicked."""
-    order = values.abs().argsort(descending=True)[:most].tolist()
+    """The largest of many signed numbers (a tensor), by size, in the colours of ``scale``.
+
+    ``follow`` is told which is clicked.
+    """
+    order = values.abs().argsort(descending=True)[:MOST].tolist()
+    below, above = scale.hex
     largest = [float(values[index]) for index in order]
-    colours = [RED_HEX if value > 0 else BLUE_HEX for value in largest]
+    colours = [above if value > 0 else below for value in largest]
     figure = bars(largest, [f"{kind} {index}" for index in order], colour=colours)
     on_pick = None if follow is None else lambda place: follow(order[place])
     show(figure, title, title, on_pick=on_pick, xaxis_title=x, height=80 + ROW * len(order))
@@ -60,11 +65,11 @@ def show_signed(
 
 def matrix(values: Any, names: Sequence[str], texts: Any) -> go.Figure:
     """Values from -1 to 1 between pairs of ``names``, each cell with its text."""
-    labels = [plain_label(name) for name in names]
+    labels, (below, above) = [plain_label(name) for name in names], CHANGE.hex
     figure = go.Figure(
         go.Heatmap(
             z=values, x=labels, y=labels, text=texts, texttemplate="%{text}", textfont={"size": 12}, zmin=-1, zmax=1,
-            colorscale=[[0, BLUE_HEX], [0.5, PALE_HEX], [1, RED_HEX]], showscale=False, hoverinfo="x+y+text",
+            colorscale=[[0, below], [0.5, PALE_HEX], [1, above]], showscale=False, hoverinfo="x+y+text",
         )
     )  # fmt: skip
     figure.update_yaxes(autorange="reversed")

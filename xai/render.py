@@ -1,6 +1,7 @@
 """Numbers to pictures: colours, overlays, sprite sheets, PNG bytes.
 
-Blue is below zero, red above, white zero. No pyplot: it is not safe in threads.
+Blue is fake, red is real, white is zero: what else has a sign is purple below zero and orange above. No pyplot: it is
+not safe in threads.
 """
 
 from __future__ import annotations
@@ -21,9 +22,31 @@ Pixels = NDArray[np.uint8]
 MOST_CELL = 96  # pixels across a cell of a sprite sheet: a sheet of large ones is more than a browser bears
 FRAME = 2  # pixels
 BLUE, RED = np.array([0.13, 0.36, 0.75]), np.array([0.80, 0.10, 0.14])
-BLUE_HEX, RED_HEX, PALE_HEX = "#215cbf", "#cc1a24", "#f4f4f4"  # the same, and zero between them, for charts
-ORANGE_HEX, NAVY_HEX, GREEN_HEX, GREY_HEX = "#c2410c", "#1d4ed8", "#15803d", "#888888"  # of series without a sign
+PURPLE, ORANGE = np.array([0.37, 0.24, 0.60]), np.array([0.85, 0.47, 0.02])
+PALE_HEX = "#f4f4f4"  # zero, in charts
+ORANGE_HEX, VIOLET_HEX, GREEN_HEX, GREY_HEX = "#d97805", "#8b5cf6", "#15803d", "#888888"  # of series without a sign
+SINGLE_HUE = "Purples"  # Plotly's name of the scale for values without a sign
 LUMINANCE_WEIGHTS = np.array([0.299, 0.587, 0.114])  # of red, green and blue (ITU-R BT.601)
+
+
+@dataclass(frozen=True, eq=False)
+class Scale:
+    """Colours of signed values around white: RGB (3,) from 0 to 1, and what texts call them."""
+
+    below: NDArray[np.float64]
+    above: NDArray[np.float64]
+    below_name: str
+    above_name: str
+
+    @property
+    def hex(self) -> tuple[str, str]:
+        """The colours below and above zero, for charts."""
+        below, above = ("#" + _bytes(colour).tobytes().hex() for colour in (self.below, self.above))
+        return below, above
+
+
+VERDICT = Scale(BLUE, RED, "blue", "red")  # what speaks for fake and for real, and nothing else
+CHANGE = Scale(PURPLE, ORANGE, "purple", "orange")  # less and more of anything else
 
 
 def limit(values: ArrayLike, quantile: float = 0.995) -> float:
@@ -57,10 +80,10 @@ def full_colours(maps: Mapping[str, NDArray[np.float32]], shared: Collection[str
     return ends
 
 
-def diverging(values: ArrayLike, end: float) -> Pixels:
-    """Signed values of any shape (...) to RGB (..., 3): blue at -end, white at 0, red at +end."""
+def diverging(values: ArrayLike, end: float, scale: Scale = VERDICT) -> Pixels:
+    """Signed values of any shape (...) to RGB (..., 3): ``scale`` ends at -end and +end, and is white at 0."""
     level = np.clip(np.asarray(values, np.float64) / end, -1, 1)[..., None]
-    colour = np.where(level < 0, BLUE, RED)
+    colour = np.where(level < 0, scale.below, scale.above)
     return _bytes(1 - np.abs(level) * (1 - colour))
 
 
@@ -70,13 +93,20 @@ def grey(values: ArrayLike, end: float) -> Pixels:
     return _bytes(np.repeat(level, 3, -1))
 
 
-def overlay(picture: Pixels, values: NDArray[Float], end: float, strength: float = 0.8) -> Pixels:
+def response(values: ArrayLike, end: float) -> Pixels:
+    """A filter's response (...) to RGB (..., 3): grey where nothing is below 0 (after a ReLU), else ``CHANGE``."""
+    return diverging(values, end, CHANGE) if np.min(values, initial=0.0) < 0 else grey(values, end)
+
+
+def overlay(
+    picture: Pixels, values: NDArray[Float], end: float, strength: float = 0.8, scale: Scale = VERDICT
+) -> Pixels:
     """Lay a signed map (H, W) over a picture (H, W, 3): grey where it is near 0, coloured elsewhere.
 
     ``strength`` 0 gives the grey picture, 1 the pure colour where the map reaches ``end``.
     """
     level = np.clip(values / end, -1, 1)[..., None]
-    colour = np.where(level < 0, BLUE, RED)
+    colour = np.where(level < 0, scale.below, scale.above)
     base = np.repeat((picture / 255) @ LUMINANCE_WEIGHTS, 3).reshape(*picture.shape)
     alpha = strength * np.abs(level)
     return _bytes(base * (1 - alpha) + colour * alpha)
@@ -139,13 +169,12 @@ def sprite(cells: Pixels, columns: int | None = None) -> Sprite:
 def map_colours(maps: NDArray[np.float32], shared: bool) -> Pixels:
     """Unit maps (U, h, w) to RGB cells (U, h, w, 3).
 
-    Signed maps are blue-white-red, maps without a negative value (after a ReLU) are grey. One scale for
+    Signed maps are purple-white-orange, maps without a negative value (after a ReLU) are grey. One scale for
     all (``shared``), or one for each unit.
     """
     largest = np.abs(maps).max((1, 2), initial=0.0, keepdims=True).astype(np.float64)
     ends = limit(maps) if shared else np.where(largest > 0, largest, 1.0)
-    paint = diverging if maps.min(initial=0.0) < 0 else grey
-    return paint(maps / ends, 1.0)
+    return response(maps / ends, 1.0)
 
 
 def png(picture: Pixels) -> bytes:

@@ -9,7 +9,7 @@ from dashboard.components.sprite_grid import sprite_grid
 from dashboard.subject import require
 from xai.collection import similarity
 from xai.networks.layers import active_fraction
-from xai.render import diverging, enlarge_map, limit, overlay, sprite
+from xai.render import CHANGE, diverging, enlarge_map, limit, overlay, sprite
 
 subject = require("discriminator")
 checkpoint = subject.checkpoint
@@ -23,18 +23,20 @@ with left:
     unit = ui.choose_unit(maps, "d_unit", sort, shared)
     if not checkpoint.config.norm_d:
         st.caption("This discriminator has no BatchNorm: convolutions with a bias, and right after each its LeakyReLU.")
-    st.caption("★ marks the outputs of the activation layers. Red: positive response; blue: negative; white: none.")
+    st.caption(
+        "★ marks the outputs of the activation layers. Orange: positive response; purple: negative; white: none."
+    )
 with right:
     chosen = maps[unit]
     st.header(f"Filter {unit} of {layer.name}")
     large = enlarge_map(chosen, subject.pixels.shape[:2])
-    ui.picture(overlay(subject.pixels, large, limit(chosen, 1.0), 0.85), "its response over the poster")
+    ui.picture(overlay(subject.pixels, large, limit(chosen, 1.0), 0.85, CHANGE), "its response over the poster")
     with st.container(horizontal=True):
         st.metric("Mean response", f"{chosen.mean():+.3f}")
         st.metric("Strongest", f"{chosen.max():+.2f}")
         st.metric("Active positions", f"{active_fraction(chosen):.0%}")
     with st.expander("The map alone"):
-        ui.picture(diverging(chosen, limit(chosen, 1.0)), f"{layer.height} × {layer.width} values")
+        ui.picture(diverging(chosen, limit(chosen, 1.0), CHANGE), f"{layer.height} × {layer.width} values")
     st.markdown("**Shows** where the filter finds its pattern. **But** not whether that speaks for real or for fake.")
 
 

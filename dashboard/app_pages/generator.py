@@ -31,7 +31,10 @@ with left:
     sort, shared = ui.map_controls("g", ["index", "activation"] + ["effect"] * (effects is not None))
     maps = networks.maps_of_noise(checkpoint, noise, layer.name)
     unit = ui.choose_unit(maps, "g_unit", sort, shared, effects)
-    st.caption("★ marks the activation layers. White is a strong response after a ReLU; before it, red and blue.")
+    st.caption(
+        "★ marks the activation layers. After a ReLU, white is a strong response; before it, orange is positive, "
+        "purple negative."
+    )
 with right:
     st.header(f"Filter {unit} of {layer.name}")
     panel.show_verdict(table, layer.name, unit)

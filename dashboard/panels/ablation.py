@@ -12,7 +12,7 @@ import streamlit as st
 import gan
 from dashboard import ui
 from dashboard.cached import filters
-from xai.render import diverging, enlarge_map, grey, limit, overlay
+from xai.render import CHANGE, diverging, enlarge_map, limit, overlay, response
 
 if TYPE_CHECKING:
     from dashboard.subject import Noise
@@ -36,9 +36,8 @@ def show_ablation(checkpoint: gan.Checkpoint, noise: Noise, layer: Layer, unit: 
                 help="Above 0: the poster looks more real without this filter.",
             )  # fmt: skip
         unit_map = ablated.unit_map.numpy()
-        colour = diverging if unit_map.min() < 0 else grey
         with st.expander("The map alone"):
-            ui.picture(colour(unit_map, limit(unit_map, 1.0)), f"{layer.height} × {layer.width} values")
+            ui.picture(response(unit_map, limit(unit_map, 1.0)), f"{layer.height} × {layer.width} values")
 
 
 def _show_pictures(ablated: AblatedPicture) -> None:
@@ -48,8 +47,8 @@ def _show_pictures(ablated: AblatedPicture) -> None:
     pictures = (  # a row each, so that a narrow screen shows them in this order
         (before, "with it"),
         (after, f"without it (held at {ablated.removed:.2f})"),
-        (overlay(before, large, limit(unit_map, 1.0), 0.85), "its map over the poster"),
-        (diverging(difference, end), f"what it adds: red brighter, blue darker, at most {end:.2g}"),
+        (overlay(before, large, limit(unit_map, 1.0), 0.85, CHANGE), "its map over the poster"),
+        (diverging(difference, end, CHANGE), f"what it adds: orange brighter, purple darker, at most {end:.2g}"),
     )
     for row in (pictures[:2], pictures[2:]):
         for column, (shown, caption) in zip(st.columns(2), row, strict=True):

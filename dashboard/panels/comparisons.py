@@ -16,7 +16,7 @@ from dashboard import charts, ui
 from dashboard.cached import explanations
 from dashboard.subject import require
 from xai import METHODS, REFERENCES, compare
-from xai.render import enlarge_map, limit, overlay, pool
+from xai.render import CHANGE, VERDICT, Scale, enlarge_map, limit, overlay, pool
 from xai.report import words
 from xai.trust.agreement import in_consensus
 
@@ -24,8 +24,6 @@ if TYPE_CHECKING:
     from dashboard.panels.maps import Request, View
     from dashboard.subject import Subject
     from xai import Blame, Explanation, Trust
-
-SHOWN = 12  # contributions of the latent, and of a layer's filters
 
 
 @dataclass(frozen=True)
@@ -63,10 +61,11 @@ def show_agreement(shown: Shown) -> None:
             charts.show(figure, title, f"{title}_matrix", height=130 + 42 * len(titles))
             st.caption(meaning)
     left, right, text = st.columns(3)
+    colours = words.scale(shown.request.question.meaning)
     with left:
-        _show_over(agreement.consensus, shown.subject.pixels, f"consensus: the mean of {_listed(titles)}")
-    with right:  # a spread has no sign: red where the methods differ most
-        _show_over(agreement.disagreement, shown.subject.pixels, "disagreement: strongest where they differ")
+        _show_over(agreement.consensus, shown.subject.pixels, colours, f"consensus: the mean of {_listed(titles)}")
+    with right:
+        _show_over(agreement.disagreement, shown.subject.pixels, CHANGE, "disagreement: orange where they differ")
     text.markdown(
         f"{words.legend(shown.request.question.meaning)} The maps are averaged over 8 × 8 cells and brought to the "
         "same strength before they are compared. Where the consensus is coloured and the disagreement is grey, the "
@@ -91,8 +90,8 @@ def _listed(titles: list[str]) -> str:
     return titles[0] if len(titles) == 1 else f"{', '.join(titles[:-1])} and {titles[-1]}"
 
 
-def _show_over(cells: Any, pixels: Any, caption: str) -> None:
-    ui.picture(overlay(pixels, enlarge_map(cells, pixels.shape[:2]), limit(cells, 1.0), 0.9), caption)
+def _show_over(cells: Any, pixels: Any, colours: Scale, caption: str) -> None:
+    ui.picture(overlay(pixels, enlarge_map(cells, pixels.shape[:2]), limit(cells, 1.0), 0.9, colours), caption)
 
 
 def show_references(shown: Shown) -> None:
@@ -112,11 +111,11 @@ def show_references(shown: Shown) -> None:
         chosen = request.references.index(request.question.reference)
         alike = compare({kind: one.heat() for kind, one in answers.items()}).rank[chosen]
         maps = {kind: pool(one.heat(), shown.view.block) for kind, one in answers.items()}
-        end = limit(np.stack(list(maps.values())))
+        end, colours = limit(np.stack(list(maps.values()))), words.scale(request.question.meaning, METHODS[name].claims)
         columns = [column for _ in range(0, len(answers), 4) for column in st.columns(4)]
         for column, (kind, answer), like in zip(columns, answers.items(), alike, strict=False):
             with column:
-                ui.picture(overlay(shown.subject.pixels, maps[kind], end, 0.9), REFERENCES[kind].words)
+                ui.picture(overlay(shown.subject.pixels, maps[kind], end, 0.9, colours), REFERENCES[kind].words)
                 st.caption(
                     f"rank correlation with the chosen one **{ui.number(like)}** · this baseline's score "
                     f"{float(answer.base_score):+.2f}"
@@ -158,9 +157,9 @@ def _show_contributions(blame: Blame, layer: str) -> None:
     left, right = st.columns(2)
     x = "contribution to the logit"
     with left:
-        charts.show_signed(blame.latents, "dimension", "The latent dimensions that matter most", x, SHOWN)
+        charts.show_signed(blame.latents, "dimension", "The latent dimensions that matter most", x, VERDICT)
     with right:
-        charts.show_signed(blame.units[layer], "filter", f"The filters of {layer} that matter most", x, SHOWN)
+        charts.show_signed(blame.units[layer], "filter", f"The filters of {layer} that matter most", x, VERDICT)
     st.markdown(
         f"This poster's logit is **{blame.score:+.2f}**, that of other seeds **{blame.base_score:+.2f}** on average. "
         "Bars to the left pulled it towards fake, bars to the right towards real. All of them, the small ones too, add "

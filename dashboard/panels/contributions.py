@@ -13,14 +13,14 @@ from dashboard import charts, ui
 from dashboard.cached import filters
 from dashboard.panels.painting import choose_region
 from xai.generator.contributions import LATENT, correlation
-from xai.render import limit, overlay
+from xai.render import CHANGE, limit, overlay
 
 if TYPE_CHECKING:
     import gan
     from dashboard.subject import Noise
 
 DRIVEN = "What a dimension drives"  # the section that a bar of a latent dimension leads to
-CHANGE = "change of the mean response per unit of latent value"
+PER_UNIT = "change of the mean response per unit of latent value"
 
 
 def show_inputs(checkpoint: gan.Checkpoint, noise: Noise, layer: str, unit: int, pixels: Any) -> None:
@@ -29,7 +29,7 @@ def show_inputs(checkpoint: gan.Checkpoint, noise: Noise, layer: str, unit: int,
     left, right = st.columns(2)
     with left:
         title = f"Latent dimensions that drive filter {unit}"
-        charts.show_signed(gradients.units[layer][:, unit], "dimension", title, CHANGE, follow=_go_to_dimension)
+        charts.show_signed(gradients.units[layer][:, unit], "dimension", title, PER_UNIT, follow=_go_to_dimension)
         st.caption("Click a bar to see what that dimension drives.")
     with right:
         first_order = filters.contributions(checkpoint, noise, layer, "jacobian")
@@ -49,7 +49,7 @@ def show_driven(checkpoint: gan.Checkpoint, noise: Noise, layer: str, pixels: An
     left, right = st.columns(2)
     with left:
         title = f"Filters of {layer} that dimension {index} drives"
-        charts.show_signed(gradients.units[layer][index], "filter", title, CHANGE, follow=_go_to_unit)
+        charts.show_signed(gradients.units[layer][index], "filter", title, PER_UNIT, follow=_go_to_unit)
         st.caption("Click a bar to choose that filter.")
     with right:
         _show_pixels(gradients.pixel_map(index).numpy(), pixels, "the pixels that it changes")
@@ -83,7 +83,7 @@ def show_region(checkpoint: gan.Checkpoint, noise: Noise, layer: str, pixels: An
 
 
 def _show_pixels(pixel_map: Any, pixels: Any, caption: str) -> None:
-    ui.picture(overlay(pixels, pixel_map, limit(pixel_map, 1.0), 0.9), caption)
+    ui.picture(overlay(pixels, pixel_map, limit(pixel_map, 1.0), 0.9, CHANGE), caption)
 
 
 def _go_to_unit(unit: int) -> None:

@@ -12,7 +12,7 @@ import streamlit as st
 import gan
 from dashboard import sidebar, ui
 from dashboard.cached import latents
-from xai.render import diverging, limit
+from xai.render import CHANGE, diverging, limit
 
 if TYPE_CHECKING:
     from dashboard.subject import Subject
@@ -49,7 +49,10 @@ def _show_pictures(subject: Subject, inversion: Inversion) -> None:
     pictures = (
         (subject.pixels, "the poster"),
         (gan.to_uint8(inversion.picture)[0], "the nearest that it can draw"),
-        (diverging(residual, limit(residual, 1.0)), "what it cannot draw: red lighter, blue darker in the poster"),
+        (
+            diverging(residual, limit(residual, 1.0), CHANGE),
+            "what it cannot draw: orange lighter, purple darker in the poster",
+        ),
     )
     for column, (pixels, caption) in zip(st.columns(3), pictures, strict=True):
         with column:

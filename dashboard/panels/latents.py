@@ -13,6 +13,7 @@ import streamlit as st
 
 from dashboard import charts, ui
 from dashboard.cached import latents
+from xai.render import SINGLE_HUE
 
 if TYPE_CHECKING:
     import gan
@@ -123,7 +124,7 @@ def _regions(importance: Importance) -> go.Figure:
     figure = go.Figure(
         go.Heatmap(
             z=largest.value[0], text=text, texttemplate="%{text}", hovertext=hover, hoverinfo="text",
-            colorscale="Reds", zmin=0,
+            colorscale=SINGLE_HUE, zmin=0,
         )
     )  # fmt: skip
     figure.update_yaxes(autorange="reversed", visible=False, scaleanchor="x")

@@ -112,7 +112,7 @@ def choose_view(resolution: int, row: Any) -> View:
             strength = st.slider("Overlay strength", 0.0, 1.0, 0.9, 0.05, key="strength", bind="query-params")
             scale = st.segmented_control(
                 "Colour scale", ["shared", "own"], default="shared", required=True, key="scale", bind="query-params",
-                help="Shared: the same red means the same contribution in all maps that divide up the score.",
+                help="Shared: the same colour means the same contribution in all maps that divide up the score.",
             )  # fmt: skip
             sort = st.segmented_control(
                 "Sort by", ["choice", "trust"], default="choice", required=True, key="sort", bind="query-params",
@@ -169,10 +169,11 @@ def show_maps(
     maps = {name: pool(one.heat(), view.block) for name, one in explained.items()}
     ends = full_colours(maps, [name for name, one in explained.items() if one.in_logits] if view.shared else [])
     for name, explanation in explained.items():
-        card = cards[name]
+        card, colours = cards[name], words.scale(explanation.meaning, explanation.claims)
         with card.picture.container():
             ui.picture(
-                overlay(pixels, maps[name], ends[name], view.strength), alt=f"{explanation.title} over the poster"
+                overlay(pixels, maps[name], ends[name], view.strength, colours),
+                alt=f"{explanation.title} over the poster",
             )
         with card.box:
             milliseconds = f"{explanation.seconds * 1000:.0f} ms"

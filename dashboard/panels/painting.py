@@ -15,7 +15,7 @@ from dashboard import ui
 from dashboard.cached import filters, networks
 from dashboard.text import plain
 from xai.generator.painting import Edit, from_json, to_json
-from xai.render import RED_HEX, data_uri, enlarge
+from xai.render import ORANGE_HEX, data_uri, enlarge
 
 if TYPE_CHECKING:
     from dashboard.subject import Noise
@@ -71,7 +71,7 @@ def _picture_with_box(pixels: Any, across: tuple[int, int], down: tuple[int, int
     )
     x0, x1 = (width * percent / 100 for percent in across)
     y0, y1 = (height * percent / 100 for percent in down)
-    figure.add_shape(type="rect", x0=x0, x1=x1, y0=y0, y1=y1, line={"color": RED_HEX, "width": 3})
+    figure.add_shape(type="rect", x0=x0, x1=x1, y0=y0, y1=y1, line={"color": ORANGE_HEX, "width": 3})
     figure.update_xaxes(visible=False, range=[0, width], constrain="domain")
     figure.update_yaxes(visible=False, range=[height, 0], scaleanchor="x")
     margin = {"l": 0, "r": 0, "t": 0, "b": 0}

@@ -17,7 +17,7 @@ from dashboard import charts, sidebar, ui
 from dashboard.cached import networks, pruning
 from dashboard.components.sprite_grid import sprite_grid
 from dashboard.text import plain
-from xai.render import GREEN_HEX, GREY_HEX, NAVY_HEX, ORANGE_HEX, sprite
+from xai.render import GREEN_HEX, GREY_HEX, ORANGE_HEX, VIOLET_HEX, sprite
 
 if TYPE_CHECKING:
     from dashboard.subject import Subject
@@ -29,7 +29,7 @@ RANKINGS = {
     "norm": "smallest outgoing weights first",
     "random": "in random order, for comparison",
 }
-COLOURS = {"effect": ORANGE_HEX, "duplicates": NAVY_HEX, "norm": GREEN_HEX, "random": GREY_HEX}
+COLOURS = {"effect": ORANGE_HEX, "duplicates": VIOLET_HEX, "norm": GREEN_HEX, "random": GREY_HEX}
 SEEDS = 12
 PROPORTION, THRESHOLD = "proportion", "threshold"
 USUAL, MOST = 20, 90  # percent
@@ -96,8 +96,8 @@ def show_costs(checkpoint: gan.Checkpoint, ranking: str, percent: int) -> Any:
     (weights, multiplied), (fewer, less) = pruning.costs(checkpoint, ranking, percent)
     with st.container(horizontal=True):
         st.metric("Filters pruned", f"{sum(smaller.removed.values()):,} of {smaller.total:,}")
-        st.metric("Weights", f"{fewer:,}", f"{fewer / weights - 1:.0%}", "inverse")
-        st.metric("Multiply-adds", f"{less / 1e6:.0f} M", f"{less / multiplied - 1:.0%}", "inverse")
+        st.metric("Weights", f"{fewer:,}", f"{fewer / weights - 1:.0%}", "off")
+        st.metric("Multiply-adds", f"{less / 1e6:.0f} M", f"{less / multiplied - 1:.0%}", "off")
         return st.empty()
 
 

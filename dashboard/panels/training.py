@@ -21,7 +21,7 @@ from gan.evaluation import validation
 from gan.training.runs.folder import BEST, STATES, read_grids, read_stats
 from gan.training.runs.guard_rails import COLLAPSED
 from gan.training.runs.progress import RunProgress, read_progress, train_options
-from xai.render import NAVY_HEX, ORANGE_HEX
+from xai.render import ORANGE_HEX, VIOLET_HEX
 
 if TYPE_CHECKING:
     from gan.evaluation.memorization import ClosestPair
@@ -47,8 +47,8 @@ TERMS = {
     "Projected critic": {"critic_d": "its own loss", "critic_g": "what it adds to G's"},
     "Genres": {"genres_d": "of real posters", "genres_g": "of requested genres"},
 }
-# Of the series of each run: shades of orange, and of navy.
-RUN_COLOURS = ((ORANGE_HEX, "#f59e0b", "#7c2d12"), (NAVY_HEX, "#38bdf8", "#1e3a8a"))
+# Of the series of each run: shades of orange, and of violet.
+RUN_COLOURS = ((ORANGE_HEX, "#f5b83d", "#8a5a00"), (VIOLET_HEX, "#c4a5fc", "#5b21b6"))
 PAIRS = 6
 DEFAULT = "default_run"  # in the session: the run that the page opened with at its last visit
 ALT = "64 generated posters, eight in a row"

@@ -12,7 +12,7 @@ import streamlit as st
 
 from dashboard import charts
 from dashboard.text import plain
-from xai.render import GREY_HEX, NAVY_HEX, ORANGE_HEX
+from xai.render import GREY_HEX, ORANGE_HEX, VIOLET_HEX
 from xai.report import words
 from xai.trust.badges import Badge, badge
 from xai.trust.verdict import RULE, VERDICTS
@@ -85,7 +85,7 @@ def show_evidence(explanation: Explanation, trust: Trust) -> None:
         with column:
             _curves(trust[f"curves_{fill}"].evidence, f"Insertion and deletion, {FILLS[fill]}", meaning.unit)
     st.caption(
-        "Cells of the poster are masked (deletion, blue) or revealed (insertion, orange), those that speak most for "
+        "Cells of the poster are masked (deletion, violet) or revealed (insertion, orange), those that speak most for "
         f"{meaning.high} first; a good map pulls the two curves apart. Grey: cells in random order."
     )
     left, right = st.columns(2)
@@ -109,7 +109,7 @@ def _curves(curves: Any, title: str, unit: str) -> None:
     percents = [100 * step / (len(curves.insertion) - 1) for step in range(len(curves.insertion))]
     figure = go.Figure()
     figure.add_scatter(x=percents, y=curves.random, name="random order", line={"color": GREY_HEX, "dash": "dot"})
-    figure.add_scatter(x=percents, y=curves.deletion, name="deletion", line={"color": NAVY_HEX})
+    figure.add_scatter(x=percents, y=curves.deletion, name="deletion", line={"color": VIOLET_HEX})
     figure.add_scatter(x=percents, y=curves.insertion, name="insertion", line={"color": ORANGE_HEX})
     _show(figure, title, "percent of the poster", unit)
 
@@ -117,7 +117,7 @@ def _curves(curves: Any, title: str, unit: str) -> None:
 def _cascade(trust: Trust) -> None:
     cascade = trust["randomisation"].evidence
     similarity = cascade.similarity
-    figure = go.Figure(go.Bar(x=[str(count) for count in cascade.layers], y=similarity, marker_color=NAVY_HEX))
+    figure = go.Figure(go.Bar(x=[str(count) for count in cascade.layers], y=similarity, marker_color=VIOLET_HEX))
     figure.update_yaxes(range=[min(0, *similarity), 1])
     _show(figure, "Similarity after randomising the last k layers", "layers randomised", "rank correlation")
 
@@ -132,7 +132,7 @@ def _tiles(trust: Trust, unit: str) -> None:
     figure.add_bar(
         y=places, x=values.exact, name=f"{kind} Shapley value", orientation="h", marker_color=ORANGE_HEX, **errors
     )
-    figure.add_bar(y=places, x=values.tiles, name="this map", orientation="h", marker_color=NAVY_HEX)
+    figure.add_bar(y=places, x=values.tiles, name="this map", orientation="h", marker_color=VIOLET_HEX)
     figure.update_yaxes(autorange="reversed")
     _show(figure, f"{kind.capitalize()} Shapley values of nine tiles, and the map's sums", unit, "")
     of = f", as means over {values.references} references with their standard errors" if estimated else ""

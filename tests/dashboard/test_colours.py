@@ -2,14 +2,17 @@
 
 from __future__ import annotations
 
+import ast
 import colorsys
 import re
 import tomllib
+from collections.abc import Iterator
 from pathlib import Path
 
 import pytest
 
 from dashboard.panels import filters, trust
+from xai import render
 
 DASHBOARD = Path(__file__).parents[2] / "dashboard"
 THEME = tomllib.loads((DASHBOARD / ".streamlit/config.toml").read_text())["theme"]
@@ -30,6 +33,19 @@ def contrast(one: str, other: str) -> float:
     return (high + 0.05) / (low + 0.05)
 
 
+def is_red_or_blue(colour: str) -> bool:
+    hue, _, saturation = colorsys.rgb_to_hls(*rgb(colour))
+    return saturation > 0.3 and not (20 < 360 * hue < 200 or 245 < 360 * hue < 340)
+
+
+def calls(name: str) -> Iterator[tuple[str, ast.Call]]:
+    """Every call of a function or method on the pages, with its file."""
+    for path in DASHBOARD.rglob("*.py"):
+        for node in ast.walk(ast.parse(path.read_text())):
+            if isinstance(node, ast.Call) and name in (getattr(node.func, "id", ""), getattr(node.func, "attr", "")):
+                yield path.name, node
+
+
 @pytest.mark.parametrize(
     ("accent", "background", "on_it"),
     [
@@ -38,8 +54,7 @@ def contrast(one: str, other: str) -> float:
     ],
 )
 def test_the_accent_is_neither_red_nor_blue_and_can_be_read(accent: str, background: str, on_it: str) -> None:
-    hue = 360 * colorsys.rgb_to_hls(*rgb(accent))[0]
-    assert 20 < hue < 200 or 245 < hue < 340
+    assert not is_red_or_blue(accent)
     assert contrast(accent, background) >= 4.5
     assert contrast(accent, on_it) >= 4.5
 
@@ -56,3 +71,42 @@ def test_only_the_verdict_on_a_poster_is_written_in_red_or_blue() -> None:
         if re.search(r':(red|blue)(-badge|-background)?\[|"(red|blue)"', path.read_text())
     ]
     assert sorted(found) == ["text.py", "ui.py"]  # an example of a mark, and the verdict
+
+
+def test_no_colour_that_is_written_out_is_red_or_blue() -> None:
+    places = [*DASHBOARD.rglob("*.py"), *DASHBOARD.rglob("*.toml"), Path(render.__file__)]
+    found = {colour for path in places for colour in re.findall(r"#[0-9a-f]{6}\b", path.read_text())}
+    assert len(found) > 10
+    assert not [colour for colour in found if is_red_or_blue(colour)]
+    assert not [colour for colour in render.CHANGE.hex if is_red_or_blue(colour)]
+    assert all(is_red_or_blue(colour) for colour in render.VERDICT.hex)
+
+
+def test_only_contributions_to_the_logit_are_drawn_in_the_colours_of_real_and_fake() -> None:
+    named = [path.name for path in DASHBOARD.rglob("*.py") if re.search(r"\bVERDICT\b", path.read_text())]
+    assert named == ["comparisons.py"]  # what gave a fake away
+
+
+@pytest.mark.parametrize(("function", "parameters"), [("overlay", 5), ("diverging", 3)])
+def test_every_signed_picture_names_its_scale(function: str, parameters: int) -> None:
+    found = [(file, node) for file, node in calls(function)]
+    assert len(found) > 2
+    assert not [(file, node.lineno) for file, node in found if len(node.args) < parameters]
+
+
+def test_charts_name_no_red_or_blue_scale_of_plotly() -> None:
+    scales = r"Reds|Blues|RdBu|RdYlBu|Bluered|Picnic|Portland|Jet|Hot|balance|icefire"
+    assert not [path.name for path in DASHBOARD.rglob("*.py") if re.search(rf'"({scales})(_r)?"', path.read_text())]
+    assert render.SINGLE_HUE == "Purples"
+
+
+def test_no_figure_changes_in_green_or_red() -> None:
+    found = [(file, node) for name in ("metric", "_metric") for file, node in calls(name)]
+    changes = [(file, node) for file, node in found if len(node.args) > 2 or {"delta"} & {k.arg for k in node.keywords}]
+    bare = [
+        (file, node.lineno)
+        for file, node in changes
+        if getattr(node.func, "attr", "") == "metric" and not any(getattr(a, "value", "") == "off" for a in node.args)
+    ]
+    assert changes
+    assert not bare

@@ -63,7 +63,7 @@ def test_a_page_about_a_filter_never_says_real_fake_or_logit(open_app: OpenApp) 
     filter_of = {"explain": "one filter", "target_layer": "layers.1", "target_unit": "2"}
     said = of_the_page(open_app, some | filter_of)
     assert not VERDICT.search(said.replace("What gave this fake away", ""))
-    assert "Red speaks for a stronger response" in said
+    assert "Orange speaks for a stronger response" in said
     said = of_the_page(open_app, some | {"check": "false"})
     assert "Red speaks for real, blue for fake" in said
     assert "logit a pixel" in said

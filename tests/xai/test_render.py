@@ -201,16 +201,16 @@ def test_own_scales_bring_every_unit_to_its_full_colour() -> None:
     values[0, 0, 0], values[1, 0, 0], values[2, 1, 1] = 0.001, -5.0, 7.0
     painted = render.map_colours(values, shared=False)
     assert painted.shape == (3, 2, 2, 3)
-    assert is_colour(painted[1, 0, 0], render.BLUE)
-    assert is_colour(painted[0, 0, 0], render.RED)
-    assert is_colour(painted[2, 1, 1], render.RED)
+    assert is_colour(painted[1, 0, 0], render.PURPLE)
+    assert is_colour(painted[0, 0, 0], render.ORANGE)
+    assert is_colour(painted[2, 1, 1], render.ORANGE)
 
 
 def test_a_shared_scale_shows_a_weak_unit_weakly() -> None:
     strong, weak = -np.ones((2, 2), np.float32), np.full((2, 2), 0.1, np.float32)
     painted = render.map_colours(np.stack([strong, weak]), shared=True)
-    assert is_colour(painted[0], render.BLUE)
-    assert np.array_equal(painted[1], render.diverging(weak, 1.0))
+    assert is_colour(painted[0], render.PURPLE)
+    assert np.array_equal(painted[1], render.diverging(weak, 1.0, render.CHANGE))
     assert painted[1].min() > 220
 
 
@@ -268,8 +268,11 @@ def test_large_cells_are_shrunk_to_96_pixels_across_and_small_ones_stay() -> Non
 
 
 def test_charts_have_the_colours_of_the_maps() -> None:
-    for colour, name in ((render.BLUE, render.BLUE_HEX), (render.RED, render.RED_HEX)):
-        assert name == "#" + bytes(np.round(colour * 255).astype(np.uint8)).hex()
+    assert render.VERDICT.hex == ("#215cbf", "#cc1a24")
+    for scale in (render.VERDICT, render.CHANGE):
+        painted = render.diverging([-1.0, 1.0], 1.0, scale)
+        for colour, name in zip(painted, scale.hex, strict=True):
+            assert np.abs(colour.astype(int) - list(bytes.fromhex(name[1:]))).max() <= 1
 
 
 def test_a_frame_leaves_what_is_inside_and_fades_what_is_outside() -> None:

@@ -39,7 +39,7 @@ class Activation(Attribution):
     in_logits = False
     claims = "response"
     depth: ClassVar[int] = 1
-    promise = "Where one filter of the discriminator responds positively (red) or negatively (blue)."
+    promise = "Where one filter of the discriminator responds positively ({above}) or negatively ({below})."
     caveat = "A strong response may raise {score}, lower it, or not matter to it at all."
 
     layer: str | None = setting(None, "the layer that is shown; by default the second activation function", kind=str)

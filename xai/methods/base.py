@@ -129,7 +129,8 @@ class Attribution(ABC):
     ``claims`` says what kind of statement a map
     makes: "score" (the values divide up the score's difference from the reference), "gradient" (how the score
     changes near the picture) or "response" (where a unit responds). ``promise`` and ``caveat`` are one sentence
-    each for people: what the map shows, and what it does not; {score} in them becomes the score's name. ``engines``
+    each for people: what the map shows, and what it does not; {score} in them becomes the score's name, {above} and
+    {below} the colours of the map. ``engines``
     are the ways to compute it, our own first, then the libraries that it is checked against. ``budget`` bounds settings
     for ``cheap``.
     """

@@ -38,6 +38,7 @@ from xai.methods.base import Attribution
 from xai.networks.score import digest
 from xai.render import enlarge, full_colours, overlay, png, pool
 from xai.report import page as report_page
+from xai.report import words
 from xai.report.findings import Finding
 from xai.trust.verdict import Trust
 
@@ -129,7 +130,10 @@ def write_chunk(
                 maps = {name: pool(found.heat(), block) for name, found in finding.explanations.items()}
                 ends = full_colours(maps, [name for name, found in finding.explanations.items() if found.in_logits])
                 pixels = to_uint8(finding.image)[0]
-                pictures = {name: overlay(pixels, values, ends[name], STRENGTH) for name, values in maps.items()}
+                pictures = {
+                    name: overlay(pixels, values, ends[name], STRENGTH, words.scale(found.meaning, found.claims))
+                    for (name, values), found in zip(maps.items(), finding.explanations.values(), strict=True)
+                }
                 for name, picture in pictures.items():
                     factor = max(1, OVERLAY_SIDE // picture.shape[1])
                     (chunk / "overlays" / f"{finding.stem}-{name}.png").write_bytes(png(enlarge(picture, factor)))

@@ -27,9 +27,11 @@ from xai.trust.verdict import RULE
 
 STYLE = """
 :root { color-scheme: light dark; --back: #fff; --text: #1b1d22; --soft: #5b6170; --line: #d9dce3; --card: #f6f7f9;
-  --red: #b3191f; --blue: #1f55b5; --pass: #1a7f37; --doubt: #8a5a00; --fail: #b3191f; }
+  --red: #b3191f; --blue: #1f55b5; --pass: #1a7f37; --doubt: #8a5a00; --fail: #6d28d9;
+  --orange: #8f4d00; --purple: #5e3d99; }
 @media (prefers-color-scheme: dark) { :root { --back: #14161a; --text: #e8eaee; --soft: #a3aab8; --line: #343943;
-  --card: #1d2026; --red: #ff8080; --blue: #86b3ff; --pass: #6fd08c; --doubt: #f0c060; --fail: #ff8080; } }
+  --card: #1d2026; --red: #ff8080; --blue: #86b3ff; --pass: #6fd08c; --doubt: #f0c060; --fail: #c4a5fc;
+  --orange: #f5b13d; --purple: #b9a2f0; } }
 * { box-sizing: border-box; }
 body { margin: 0 auto; max-width: 1400px; padding: 1.5rem; background: var(--back); color: var(--text);
   font: 16px/1.5 system-ui, sans-serif; overflow-wrap: anywhere; }
@@ -44,12 +46,13 @@ article { margin: 1rem 0; content-visibility: auto; contain-intrinsic-size: auto
 figure { margin: 0; } figure img { width: 100%; max-width: 320px; image-rendering: pixelated; display: block; }
 figcaption, .soft { color: var(--soft); font-size: .875rem; }
 .red { color: var(--red); font-weight: 600; } .blue { color: var(--blue); font-weight: 600; }
+.orange { color: var(--orange); font-weight: 600; } .purple { color: var(--purple); font-weight: 600; }
 .badge { display: inline-block; border: 1px solid; border-radius: 1em; padding: 0 .6em; font-weight: 600; }
 .trust, .pass { color: var(--pass); } .caution, .doubt { color: var(--doubt); }
 .do-not-trust, .fail { color: var(--fail); }
 @media print { article { content-visibility: visible; } }
 ul { padding-left: 1.2rem; margin: .5rem 0; } li { margin: .25rem 0; } details { margin: .5rem 0; }
-summary { cursor: pointer; } summary:focus-visible { outline: 2px solid var(--blue); }
+summary { cursor: pointer; } summary:focus-visible { outline: 2px solid currentColor; }
 @media (max-width: 480px) { body { padding: .75rem; } .row { grid-template-columns: 1fr 1fr; gap: .5rem; }
   .methods { grid-template-columns: 1fr; } dl { grid-template-columns: 1fr; } article, .card { padding: .75rem; } }
 """
@@ -64,7 +67,9 @@ HEAD = """<!DOCTYPE html>
 <body>
 <header>
 <h1>{{ title }}</h1>
-<p><span class="red">Red</span> speaks for {{ meaning.high }}, <span class="blue">blue</span> for
+{%- set colours = words.scale(meaning) %}
+<p><span class="{{ colours.above_name }}">{{ words.sentence(colours.above_name) }}</span> speaks for {{ meaning.high }},
+<span class="{{ colours.below_name }}">{{ colours.below_name }}</span> for
 {{ meaning.low }}; grey: little
 influence. Within a poster, maps in the score's units share one colour scale; the others have their own.</p>
 <dl class="card">

@@ -2,6 +2,7 @@
 
     facts(explanation, end)            # ["completeness gap +0.01", "R² 0.93 on 41 segments", ...]
     legend(explanation.meaning)        # "Red speaks for real, blue for fake; grey: little influence."
+    scale(explanation.meaning)         # render.VERDICT: red and blue
     promise(method, meaning)           # "How much each pixel adds to or takes from D's logit, ..."
     verdict(1.2)                       # ("real", "+1.20", "76.9%")
     measured(result), limits(check)    # "0.91 (0.84 to 0.98)", ("≥ 0.9", "< 0.7")
@@ -14,28 +15,40 @@ from __future__ import annotations
 
 import math
 
-from xai.methods.base import Attribution, Explanation
-from xai.networks.score import Meaning
+from xai.methods.base import Attribution, Claim, Explanation
+from xai.networks.score import LOGIT, Meaning
+from xai.render import CHANGE, VERDICT, Scale
 from xai.trust.checks import Check, CheckResult
 
 
 def promise(method: Attribution | type[Attribution], meaning: Meaning) -> str:
     """What a map of this method shows of a score."""
-    return _about(method.promise, meaning)
+    return _about(method.promise, meaning, scale(meaning, method.claims))
 
 
 def caveat(method: Attribution | type[Attribution], meaning: Meaning) -> str:
     """What a map of this method does not show."""
-    return _about(method.caveat, meaning)
+    return _about(method.caveat, meaning, scale(meaning, method.claims))
 
 
-def _about(text: str, meaning: Meaning) -> str:
-    return sentence(text.replace("{score}", meaning.name))
+def _about(text: str, meaning: Meaning, colours: Scale) -> str:
+    for mark, word in (("score", meaning.name), ("above", colours.above_name), ("below", colours.below_name)):
+        text = text.replace(f"{{{mark}}}", word)
+    return sentence(text)
+
+
+def scale(meaning: Meaning, claims: Claim = "score") -> Scale:
+    """Red and blue where a map speaks for real and for fake; other colours for any other score, and for responses."""
+    return VERDICT if meaning == LOGIT and claims != "response" else CHANGE
 
 
 def legend(meaning: Meaning) -> str:
     """What the colours of a map say."""
-    return f"Red speaks for {meaning.high}, blue for {meaning.low}; grey: little influence."
+    colours = scale(meaning)
+    return (
+        f"{sentence(colours.above_name)} speaks for {meaning.high}, {colours.below_name} for {meaning.low}; "
+        "grey: little influence."
+    )
 
 
 def sentence(text: str) -> str:

@@ -14,7 +14,7 @@ import gan
 import xai
 from tests.xai.archives import Page, archive
 from xai.errors import ExplanationError
-from xai.render import overlay
+from xai.render import CHANGE, overlay
 from xai.report import archive as report
 from xai.report.findings import explain
 
@@ -66,7 +66,7 @@ def test_an_overlay_is_what_the_page_shows_enlarged(
     record, _ = archive(tmp_path, checkpoint, methods[2:], findings)
     values = findings[0].explanations["activation"].values[0, 0].numpy()
     end = record["posters"][0]["methods"]["activation"]["full_colour"]
-    expected = overlay(gan.to_uint8(images[:1])[0], values, end, report.STRENGTH)
+    expected = overlay(gan.to_uint8(images[:1])[0], values, end, report.STRENGTH, CHANGE)
     stored = np.asarray(Image.open(tmp_path / "out/overlays/a-activation.png"))
     assert stored.shape == (128, 128, 3)
     assert np.array_equal(stored[::16, ::16], expected)

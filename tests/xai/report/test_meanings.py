@@ -66,5 +66,7 @@ def test_a_page_about_a_filter_never_says_real_fake_or_logit(
 
 
 def test_a_network_of_ones_own_has_an_output() -> None:
-    assert words.legend(OUTPUT) == "Red speaks for a higher output, blue for a lower output; grey: little influence."
+    assert (
+        words.legend(OUTPUT) == "Orange speaks for a higher output, purple for a lower output; grey: little influence."
+    )
     assert words.legend(LOGIT) == "Red speaks for real, blue for fake; grey: little influence."

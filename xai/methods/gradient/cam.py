@@ -62,7 +62,7 @@ class GradCam(Cam):
 
     name = "gradcam"
     title = "Grad-CAM"
-    promise = "Where the units that raise {score} on the whole (red), or lower it (blue), respond."
+    promise = "Where the units that raise {score} on the whole ({above}), or lower it ({below}), respond."
     caveat = "A unit has one weight for all places, and the map is as coarse as its layer."
 
     def _weighted(self, maps: Tensor, gradients: Tensor) -> Tensor:
@@ -76,7 +76,7 @@ class LayerCam(Cam):
 
     name = "layercam"
     title = "Layer-CAM"
-    promise = "Where units respond and would raise {score} (red), or lower it (blue), by responding more."
+    promise = "Where units respond and would raise {score} ({above}), or lower it ({below}), by responding more."
     caveat = "The gradients hold near this poster only, and the map is as coarse as its layer."
 
     def _weighted(self, maps: Tensor, gradients: Tensor) -> Tensor:
