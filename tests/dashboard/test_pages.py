@@ -106,12 +106,6 @@ def test_a_discriminator_alone_opens_all_pages(open_app: OpenApp, tmp_path: Path
         assert not app.exception, page
 
 
-def test_a_missing_posters_path_is_one_sentence(open_app: OpenApp, tmp_path: Path) -> None:
-    app = open_app("compare", None, "--posters", str(tmp_path / "gone"))
-    assert not app.exception
-    assert errors(app) == [f"{tmp_path / 'gone'} does not exist."]
-
-
 def test_compare_shows_a_card_for_each_method(open_app: OpenApp) -> None:
     app = open_app("compare", {"samples": "256"})
     titles = [block.value for block in app.markdown if block.value.startswith("## ")]
