@@ -186,6 +186,8 @@ def blame(checkpoint: gan.Checkpoint, noise: Noise, count: int) -> Blame:
     """What each latent dimension and each filter of G adds to D's verdict, compared with ``count`` other seeds."""
     import gan
     import xai
+    from gan.networks.seeds import reserved
 
-    others = gan.latents([seed for seed in range(10_000, 10_000 + count) if seed != noise.seed], checkpoint.config)
+    seeds = reserved("blame")[:count]
+    others = gan.latents([seed for seed in seeds if seed != noise.seed], checkpoint.config)
     return xai.blame(checkpoint.need_generator(), checkpoint.need_discriminator(), noise.z, others)

@@ -15,8 +15,10 @@ from pathlib import Path
 
 from PIL import Image, PngImagePlugin
 
+from gan.networks.seeds import reserved
+
 FILE = "posters.png"
-SEEDS = range(12)
+SEEDS = reserved("preview")
 COLUMNS = 6
 DIGEST = "checkpoint"  # the picture's text field that names the weights
 

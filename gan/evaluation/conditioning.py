@@ -24,9 +24,10 @@ from gan.evaluation.estimates import Estimate, match_counts, subsample_evenly, w
 from gan.evaluation.features import Features, generated_features
 from gan.evaluation.metrics import compute, metric
 from gan.networks.dcgan import Generator
+from gan.networks.seeds import reserved
 from gan.progress import StageProgress
 
-GENRE_SEEDS = 2_700_000
+GENRE_SEEDS = reserved("genres").start
 GENRE_SAMPLES = 250
 REAL = 2000  # posters of one kind, at most, on which a genre is measured
 FEWEST = 100  # posters that it needs, with it and without it

@@ -21,9 +21,10 @@ from gan.evaluation.estimates import Estimate, Floats, mean_proportion, proporti
 from gan.evaluation.features import Sampler, poster_batches, random_labels
 from gan.evaluation.metrics import metric
 from gan.networks.dcgan import Discriminator
+from gan.networks.seeds import reserved
 from gan.progress import StageProgress
 
-OTHER_SEEDS = 2_500_000  # generated posters on which the best threshold is chosen, never those it is tried on
+OTHER_SEEDS = reserved("threshold").start  # the threshold is chosen on these, never tried
 
 
 @dataclass(frozen=True, eq=False)

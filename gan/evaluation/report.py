@@ -32,11 +32,12 @@ from gan.evaluation.memorization import ClosestPair, Neighbours, closest_pairs
 from gan.evaluation.metrics import METRICS, compute
 from gan.files import write_json
 from gan.networks.dcgan import Generator
+from gan.networks.seeds import reserved
 from gan.progress import StageProgress
 
 FILE = "evaluate.json"
 SAMPLES = 5000
-FIRST_SEED = 2_000_000  # not those by which a run chooses its best state
+FIRST_SEED = reserved("evaluation").start  # not those by which a run chooses its best state
 FEWEST = 10  # held-out posters: an interval is made from halves
 OLD_KEYS = {  # of evaluate.json in version 0.1; read until 0.3
     "memorisation": "memorization",

@@ -22,10 +22,11 @@ from gan.files import write_file
 from gan.networks.config import ModelConfig
 from gan.networks.dcgan import Discriminator, Generator, latents
 from gan.networks.projected import BACKBONES, ProjectedCritic
+from gan.networks.seeds import reserved
 from gan.training.config import TrainConfig
 from gan.training.growing import grown
 
-RECALIBRATION_SEED = 3_000_000
+RECALIBRATION_SEED = reserved("recalibration").start
 RECALIBRATION_IMAGES = 2048
 NUMBERS = (
     "steps", "seconds", "best", "lr_scale", "lr_scale_d", "overpowered", "diverse", "restores", "counts",

@@ -267,7 +267,7 @@ def test_the_card_speaks_of_an_average_only_where_there_is_one(
 def test_the_cards_command_measures_by_as_many_training_posters(export: Callable[..., int], shipped: Path) -> None:
     assert "--data POSTERS --samples 16`" in (shipped / "README.md").read_text()
     assert export("--again", shipped, "--training", 13) == 0
-    assert "--data POSTERS --samples 16 --training 13`" in (shipped / "README.md").read_text()
+    assert "--data POSTERS --samples 13 --training 13`" in (shipped / "README.md").read_text()
 
 
 def test_the_checkpoint_that_a_run_began_with_is_named(export: Callable[..., int], run: Path, out: Path) -> None:

@@ -26,6 +26,7 @@ from gan.checkpoints.record import Checkpoint
 from gan.data.posters import PosterSet
 from gan.errors import DataError
 from gan.networks.dcgan import Generator, latents
+from gan.networks.seeds import reserved
 from xai.bench.localisation import CONTROLS, MEASURES, Measures, Standing, control, measure, relevance, standings
 from xai.bench.planted import KINDS, Case, Found, find, parts, patches, strips
 from xai.methods import METHODS, attribution
@@ -34,7 +35,10 @@ from xai.methods.references import reference
 from xai.networks.score import Score
 
 HOSTS, DONORS = 1000, 256  # posters to choose from, at most
-HOST_SEEDS, DONOR_SEEDS = 3_000_000, 4_000_000  # far from those of references and of training's grids
+HOST_SEEDS, DONOR_SEEDS = (
+    reserved("hosts").start,
+    reserved("donors").start,
+)
 CEILING = "ceiling"  # a map that shows nothing but the thing, since it compares with the picture without it
 
 

@@ -25,6 +25,7 @@ from torch import Tensor
 
 from gan.networks.config import ModelConfig
 from gan.networks.dcgan import Generator, latents
+from gan.networks.seeds import reserved
 from gan.progress import Progress
 from xai.errors import ExplanationError
 from xai.generator.folded import FoldedGenerator
@@ -35,7 +36,7 @@ from xai.networks.score import Score
 
 By = Literal["mean", "zero", "resample"]
 
-DONOR_SEED = 4_000_000  # whose map takes a unit's place by "resample"
+DONOR_SEED = reserved("ablation donor").start  # whose map takes a unit's place by "resample"
 
 
 @dataclass(frozen=True)

@@ -20,6 +20,7 @@ from torch import Tensor
 from gan.checkpoints.record import Checkpoint
 from gan.evaluation.estimates import weighted_t
 from gan.networks.dcgan import latents as latents_of
+from gan.networks.seeds import reserved
 from gan.progress import Progress
 from xai.errors import ExplanationError
 from xai.generator.ablation import MEAN, effects_of
@@ -40,8 +41,8 @@ from xai.networks.batches import at_once
 from xai.networks.chain import Trace
 from xai.networks.score import Score
 
-FIRST_SEED = 3_000_000  # the study's latents are those of this seed and the next ones
-SHOWN_SEEDS = range(1000)  # among which the strongest and weakest posters of a unit are looked for
+FIRST_SEED = reserved("filter study").start  # the study's latents are those of this seed and the next ones
+SHOWN_SEEDS = reserved("examples")  # among which the strongest and weakest posters of a unit are looked for
 AT_ONCE = 32  # posters whose activations are in memory together, fewer of large ones
 REPLACED = 64  # latents over which the folded replacement is tried
 GREY_LEVEL = 2 / 255  # one of 255 steps of a picture's range -1 to 1

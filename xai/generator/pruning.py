@@ -30,6 +30,7 @@ from torch.utils.flop_counter import FlopCounterMode
 
 from gan.evaluation.estimates import Z95, Estimate
 from gan.networks.dcgan import ConditionedConvTranspose2d, Generator, latents
+from gan.networks.seeds import reserved
 from xai.errors import ExplanationError
 from xai.networks.hooks import activations, check_given
 
@@ -40,7 +41,7 @@ Removed = Mapping[str, Sequence[int]]
 Order = Sequence[tuple[str, int]]
 Fold = Literal["regression", "mean", "none"]
 RANKINGS = ("effect", "duplicates", "norm", "random")
-FOLD_SEEDS = range(2_000_000, 2_000_256)  # with 64 the 512 filters of a 4 x 4 layer predict each other too well
+FOLD_SEEDS = reserved("pruning")  # with 64 the 512 filters of a 4 x 4 layer predict each other too well
 AT_ONCE = 32  # posters, so that the maps of a layer fit into memory
 RIDGE = 1e-3  # of the filters' mean variance (in the last layer, energy)
 

@@ -22,6 +22,7 @@ from torch import Tensor
 
 from gan.evaluation.estimates import mean_t
 from gan.networks.dcgan import Generator, latents
+from gan.networks.seeds import reserved
 from gan.progress import Progress
 from xai.errors import ExplanationError
 from xai.latents import picture_statistics
@@ -44,7 +45,7 @@ from xai.networks.score import Score
 
 MOVE = 2.0  # units of noise to either side
 CONTROL_QUANTILE = 0.95  # of the largest effects of random directions, which a label must exceed too
-STUDY_SEED = 1_000_000  # seeds from here on: nobody's favourite posters
+STUDY_SEED = reserved("latent study").start  # seeds from here on: nobody's favourite posters
 
 
 @dataclass(frozen=True, eq=False)

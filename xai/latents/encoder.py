@@ -22,6 +22,7 @@ from torch.nn.functional import mse_loss
 from gan.files import write_file
 from gan.networks.config import ModelConfig
 from gan.networks.dcgan import Generator, latents
+from gan.networks.seeds import reserved
 from gan.progress import Progress
 from xai.errors import ExplanationError
 from xai.latents.sweeps import AT_ONCE
@@ -32,7 +33,7 @@ WIDTHS = (32, 64, 96, 128)  # channels of the encoder, the last three for small 
 BATCH, LEAST_BATCH = 64, 8
 RATE = 2e-3
 ENCODER_STEPS = 1200  # about four minutes on two cores at 64 x 64
-FIRST_UNSEEN = 2_000_000  # seeds that the encoder is tested on
+FIRST_UNSEEN = reserved("encoder test").start  # seeds that the encoder is tested on
 
 
 class Encoder(nn.Module):

@@ -20,6 +20,7 @@ from numpy.typing import NDArray
 from torch import Tensor
 
 from gan.networks.dcgan import Generator, latents
+from gan.networks.seeds import reserved
 from gan.progress import Progress
 from xai.errors import ExplanationError
 from xai.latents.encoder import Encoder
@@ -30,7 +31,7 @@ from xai.networks.score import Score
 from xai.render import LUMINANCE_WEIGHTS
 
 CANDIDATES = 256  # seeds that are looked through for starts
-FIRST_CANDIDATE = 2_000_000
+FIRST_CANDIDATE = reserved("inversion").start
 EARLY = 0.4  # of the steps, after which the better half of the starts goes on alone
 STEP_SIZE = 0.12  # Adam's, in units of noise
 PRIOR = 0.02  # weight of the squared distance of |z| from the root of the number of values, a value

@@ -20,6 +20,7 @@ from torchvision.transforms.functional import gaussian_blur
 
 from gan.data.posters import PosterSet
 from gan.networks.dcgan import Generator, latents
+from gan.networks.seeds import reserved
 from xai.errors import ExplanationError
 from xai.networks.batches import at_once
 from xai.networks.hooks import private_copy
@@ -162,7 +163,7 @@ def _posters(sources: Sources) -> Make | None:
 def _generated(sources: Sources) -> Make | None:
     if sources.generator is None:
         return None
-    first, config = sources.seed * 10_000 + 500_000, sources.generator.config
+    first, config = reserved("references").start + 10_000 * sources.seed, sources.generator.config
     private, z = private_copy(sources.generator), latents(range(first, first + sources.count), config)
     with torch.no_grad():
         chosen = torch.cat([private(part) for part in torch.split(z, at_once(64, config.size))])

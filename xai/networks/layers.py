@@ -19,11 +19,12 @@ from numpy.typing import NDArray
 from torch import Tensor, nn
 
 from gan.networks.dcgan import Generator, latents
+from gan.networks.seeds import reserved
 from xai.errors import ExplanationError
 from xai.networks.batches import at_once
 from xai.networks.hooks import activations, check_given, private_copy
 
-MEAN_SEEDS = range(2_000_000, 2_000_064)
+MEAN_SEEDS = reserved("unit means")
 
 
 @dataclass(frozen=True)

@@ -26,12 +26,13 @@ from gan.evaluation import validation
 from gan.evaluation.calibration import calibrated
 from gan.files import json_bytes
 from gan.networks.dcgan import Discriminator, Generator, latents
+from gan.networks.seeds import reserved
 from gan.training.runs.folder import BEST, LATEST
 from gan.training.runs.run import Run
 from gan.training.state import recalibrate
 
-GRID_SEEDS = range(64)
-EVAL_SEED = 1_000_000  # far from the seeds that people look at
+GRID_SEEDS = reserved("grid")
+EVAL_SEED = reserved("validation").start  # far from the seeds that people look at
 
 
 class Snapshot:
