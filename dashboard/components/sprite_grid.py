@@ -48,6 +48,7 @@ const texts = ({ pattern, values, list }) => list ?? values.split('\\n').map((ro
 export default function ({ data, parentElement, setTriggerValue }) {
   const { selected, ...sheet } = data;
   const shown = JSON.stringify(sheet);
+  const held = parentElement.grid?.holds();
   if (parentElement.grid?.shown !== shown) {
     parentElement.querySelectorAll('.sheet, .note').forEach((old) => old.remove());
     parentElement.grid = { shown, ...build(sheet, parentElement) };
@@ -55,6 +56,7 @@ export default function ({ data, parentElement, setTriggerValue }) {
   const grid = parentElement.grid;
   grid.pick = (index) => setTriggerValue('picked', index);
   grid.mark(selected);
+  if (held && !grid.holds()) grid.focus();  // another sheet took its place after Enter
   const observer = new ResizeObserver(grid.lay);
   observer.observe(parentElement.host ?? parentElement);
   return () => observer.disconnect();
@@ -135,14 +137,16 @@ function build(data, parentElement) {
     sheet.replaceChildren(...rowsOfCells);
   };
 
+  const holds = () => sheet.contains(sheet.getRootNode().activeElement);
+  const focus = () => cells.find((cell) => cell.tabIndex === 0)?.focus();
   const mark = (index) => {
-    if (!data.still && !sheet.contains(sheet.getRootNode().activeElement)) only(Math.max(index, 0));
+    if (!data.still && !holds()) only(Math.max(index, 0));
     selected = index;
     cells.forEach((cell, place) => cell.setAttribute('aria-selected', place === index));
     say(index);
   };
   lay();
-  return { mark, lay };
+  return { mark, lay, holds, focus };
 }
 """
 

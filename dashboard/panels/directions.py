@@ -81,7 +81,7 @@ def _show_overlap(study: LatentStudy) -> None:
     with st.expander("Do the four ways find the same?"):
         st.dataframe(
             [
-                {"": name} | dict(zip(names, map(ui.number, row), strict=True))
+                {"way": name} | dict(zip(names, map(ui.number, row), strict=True))
                 for name, row in zip(names, agreement.overlap.tolist(), strict=True)
             ],
             hide_index=True, width="content",
