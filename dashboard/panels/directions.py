@@ -52,7 +52,8 @@ def show_directions(checkpoint: gan.Checkpoint, study: LatentStudy, noise: Noise
     st.caption(
         "Above: seven steps from -3 to +3 along the direction, this poster in the middle. Below: changes in standard "
         "deviations over random posters, with intervals, walking from -2 to +2 on posters that were not used to "
-        f"find it. A label needs {study.directions.threshold:.1f}, more than random directions reach."
+        f"find it. A label needs {study.directions.threshold:.1f}, more than random directions reach. "
+        f"{study.directions.multiplicity}"
     )
     _show_overlap(study)
 

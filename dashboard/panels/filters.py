@@ -125,7 +125,7 @@ def show_table(table: FilterTable, checkpoint: str) -> None:
     )  # fmt: skip
     st.caption(
         "Click a heading to sort, a row to go there; scroll sideways for the columns that do not fit. The table can be "
-        f"downloaded at its upper right corner. {RULE}"
+        f"downloaded at its upper right corner. {RULE} {table.multiplicity}"
     )
 
 

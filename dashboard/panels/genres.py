@@ -95,5 +95,5 @@ def _show_effects(effects: GenreEffects) -> None:
     )
     st.caption(
         "Mean change when the genre is requested, in standard deviations over posters without a request; (?) where it "
-        "may be chance. D's logit is that of a real poster of any genre."
+        f"may be chance. {effects.multiplicity} D's logit is that of a real poster of any genre."
     )

@@ -203,6 +203,11 @@ def weighted_t(weights: Tensor, changes: Tensor, level: float) -> tuple[Tensor, 
     return mean, (variance / count).sqrt() * float(t.ppf((1 + level) / 2, count - 1))
 
 
+def by_chance(comparisons: int, level: float = 0.95, one_sided: bool = False) -> float:
+    """How many intervals of this level are expected to miss 0 where nothing differs from it; ``one_sided``: above 0."""
+    return comparisons * (1 - level) / (2 if one_sided else 1)
+
+
 # ---- from resamples ------------------------------------------------------------------------------------
 
 

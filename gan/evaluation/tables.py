@@ -16,7 +16,7 @@ from urllib.parse import quote
 from gan.checkpoints.folder import load
 from gan.errors import CheckpointError
 from gan.evaluation.conditioning import GenreEstimates
-from gan.evaluation.estimates import Estimates
+from gan.evaluation.estimates import Estimates, by_chance
 from gan.evaluation.metrics import GROUPS, METRICS, in_group
 from gan.evaluation.report import Evaluation, read
 
@@ -94,7 +94,10 @@ def genre_lines(genres: Sequence[GenreEstimates]) -> list[str]:
         f"{one.posters} real posters"
         for one in genres
     ]
-    return ["Genres, each requested alone", *lines, ""] * bool(genres)
+    title = (
+        f"Genres, each requested alone (of {len(genres)} {by_chance(len(genres)):.2g} would have an effect by chance)"
+    )
+    return [title, *lines, ""] * bool(genres)
 
 
 def adherence(one: GenreEstimates) -> str:

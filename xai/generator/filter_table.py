@@ -17,8 +17,9 @@ from typing import Any
 import numpy as np
 from numpy.typing import NDArray
 
+from gan.evaluation.estimates import by_chance
 from xai.errors import ExplanationError
-from xai.generator.filter_verdicts import RULE, VERDICTS, Verdict
+from xai.generator.filter_verdicts import LEVEL, RULE, VERDICTS, Verdict
 from xai.networks.study_files import Arrays, Record, StudyFile
 
 Floats = NDArray[np.float32]
@@ -92,6 +93,16 @@ class FilterTable:
         """How many units have each verdict, in one layer or in all."""
         chosen = self.verdict if layer is None else self.verdict[self.layer == layer]
         return {verdict: int((chosen == verdict).sum()) for verdict in VERDICTS}
+
+    @property
+    def multiplicity(self) -> str:
+        """How many units were found harmful, beside how many would be by chance; "" without a discriminator."""
+        tested = int(np.isfinite(self.logit_change).sum())
+        found, expected = self.counts()["harmful"], by_chance(tested, LEVEL, one_sided=True)
+        return (
+            f"Harmful was tested {tested} times, one filter at a time: {found} are; by chance alone, at most "
+            f"{expected:.2g} would be."
+        ) * bool(tested)
 
     def summary(self) -> str:
         """One line a layer: how many of its filters have each verdict."""

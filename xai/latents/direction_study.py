@@ -20,7 +20,7 @@ import torch
 from numpy.typing import NDArray
 from torch import Tensor
 
-from gan.evaluation.estimates import mean_t
+from gan.evaluation.estimates import by_chance, mean_t
 from gan.networks.dcgan import Generator, latents
 from gan.networks.seeds import reserved
 from gan.progress import Progress
@@ -86,6 +86,14 @@ class DirectionStudy:
     def of(self, family: str) -> tuple[Direction, ...]:
         """The directions of one family."""
         return tuple(one for one in self.directions if one.family == family)
+
+    @property
+    def multiplicity(self) -> str:
+        """How many directions have a label, beside how many random ones would, in a sentence."""
+        tried = [one for one in self.directions if one.family != CONTROL]
+        expected = by_chance(len(tried), CONTROL_QUANTILE)
+        found = sum(one.label is not None for one in tried)
+        return f"Of {len(tried)} directions {found} have a label; of as many random ones, at most {expected:.2g} would."
 
 
 @dataclass(frozen=True)

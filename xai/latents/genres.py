@@ -22,7 +22,7 @@ from numpy.typing import NDArray
 from torch import Tensor
 
 from gan.data.images import to_uint8
-from gan.evaluation.estimates import t_quantile
+from gan.evaluation.estimates import by_chance, t_quantile
 from gan.networks.dcgan import Generator
 from gan.progress import Progress
 from xai.errors import ExplanationError
@@ -155,6 +155,12 @@ class GenreEffects:
     def uncertain(self) -> NDArray[np.bool_]:
         """(G, T), whether the 95 % interval of a statistic's change holds 0, one statistic at a time."""
         return np.asarray(~(np.abs(self.statistics) > t_quantile(self.posters - 1) * self.statistics_error))
+
+    @property
+    def multiplicity(self) -> str:
+        """How many changes were tested and stand out, beside how many would by chance, in a sentence."""
+        tests, found = self.uncertain.size, int((~self.uncertain).sum())
+        return f"Of {tests} changes {found} differ from 0 at 95%; by chance alone {by_chance(tests):.2g} would."
 
 
 @torch.no_grad()

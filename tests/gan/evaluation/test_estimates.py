@@ -13,6 +13,7 @@ from gan.evaluation.estimates import (
     Estimate,
     average_ranks,
     bootstrap,
+    by_chance,
     correlation,
     jackknife_pairs,
     mean_proportion,
@@ -114,3 +115,12 @@ def test_one_case_has_no_interval_and_equal_values_no_correlation() -> None:
     assert np.isnan(mean_t(np.array([2.0])).low)
     assert np.isnan(correlation(np.full(9, 0.3), np.arange(9.0)).value)
     assert np.isnan(correlation(np.arange(4.0), np.arange(4.0) ** 2).low)
+
+
+def test_as_many_intervals_miss_zero_as_chance_is_said_to_give() -> None:
+    """Of 4000 means of nothing: on both sides, and on the upper one alone."""
+    random = np.random.default_rng(0)
+    found = [mean_t(random.normal(size=20)) for _ in range(4000)]
+    above, below = (sum(one.low > 0 for one in found), sum(one.high < 0 for one in found))
+    assert above + below == pytest.approx(by_chance(4000), rel=0.15) == pytest.approx(200, rel=0.15)
+    assert above == pytest.approx(by_chance(4000, one_sided=True), rel=0.25)

@@ -1,6 +1,7 @@
 from __future__ import annotations
 
 import json
+from dataclasses import replace
 from pathlib import Path
 from typing import Any
 
@@ -42,6 +43,14 @@ def test_rows_are_plain_values_for_a_data_frame(table: FilterTable) -> None:
     assert table.counts() == {
         "dead": 1, "constant": 1, "harmful": 1, "redundant": 2, "essential": 1, "useful": 1,
     }  # fmt: skip
+
+
+def test_harmful_filters_are_counted_beside_those_of_chance(table: FilterTable) -> None:
+    assert table.multiplicity == (
+        "Harmful was tested 7 times, one filter at a time: 1 are; by chance alone, at most 0.035 would be."
+    )
+    alone = replace(table, logit_change=np.full_like(table.logit_change, np.nan))
+    assert alone.multiplicity == ""
 
 
 @pytest.mark.parametrize(("layer", "unit"), [("layers.2", 7), ("layers.2", -1), ("layers.9", 0)])

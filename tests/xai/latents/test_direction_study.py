@@ -166,6 +166,19 @@ def test_the_same_seed_gives_the_same_study_in_every_thread_and_the_global_state
     assert first.directions[0].effects != moved.directions[0].effects
 
 
+def test_labels_are_counted_beside_those_of_random_directions() -> None:
+    study = studied()
+    tried = [one for one in study.directions if one.family != "random"]
+    labelled = sum(one.label is not None for one in tried)
+    assert 0 < labelled < len(study.directions)
+    assert study.multiplicity == (
+        f"Of {len(tried)} directions {labelled} have a label; of as many random ones, at most {0.05 * len(tried):.2g} "
+        "would."
+    )
+    none = replace(study, directions=tuple(replace(one, label=None) for one in study.directions))
+    assert f"Of {len(tried)} directions 0 have a label" in none.multiplicity
+
+
 def test_progress_rises_to_one() -> None:
     told: list[float] = []
     small_study(generator(8), progress=told.append)

@@ -154,3 +154,11 @@ def test_a_change_is_uncertain_where_its_interval_holds_zero() -> None:
     assert found.rms_margin == pytest.approx(t.ppf(0.975, found.posters - 1) * found.rms_error)
     moving = found.spread > 1e-9
     assert found.standardised[:, moving] == pytest.approx(found.statistics[:, moving] / found.spread[moving])
+
+
+def test_changes_that_stand_out_are_counted_beside_those_of_chance() -> None:
+    found = genre_effects(built(), gan.latents(range(8), built().config))
+    tests, certain = found.uncertain.size, int((~found.uncertain).sum())
+    assert found.multiplicity == (
+        f"Of {tests} changes {certain} differ from 0 at 95%; by chance alone {0.05 * tests:.2g} would."
+    )
