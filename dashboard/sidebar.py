@@ -17,6 +17,7 @@ from dashboard.cached import networks, originals
 from dashboard.settings import settings
 from dashboard.subject import Noise, Selection, Subject, Uploaded, digest_of
 from dashboard.text import plain
+from gan.errors import counted
 
 if TYPE_CHECKING:
     from torch import Tensor
@@ -222,7 +223,7 @@ def _show_how_read(posters: gan.PosterSet) -> None:
     """Which tables were found, which rows and pictures do not fit, what was left out; closed until it is asked for."""
     notes = posters.notes()
     if posters.broken:
-        pictures = "1 picture" if len(posters.broken) == 1 else f"{len(posters.broken):,} pictures"
+        pictures = counted(len(posters.broken), "picture")
         notes.append(f"{pictures} could not be read; the first: {posters.broken[0][1]}")
     if notes:
         with st.expander("How the posters were read"):

@@ -19,8 +19,8 @@ from itertools import chain
 from pathlib import Path
 from typing import Any, NoReturn, TypeVar
 
-from gan.errors import PosterLensError, SettingError, UsageError
-from gan.files import FULL, WriteError, write_file
+from gan.errors import PosterLensError, SettingError, UsageError, counted
+from gan.files import FULL, WriteError, ensure_own, write_file
 from gan.settings import Setting, describe
 
 DEBUG = "POSTERLENS_DEBUG"
@@ -132,6 +132,20 @@ def number(kind: type, low: float | None = None, high: float | None = None, abov
     return _parse(Setting("it", None, "", "", kind, low, high, above))
 
 
+def refuse_unused(parser: Parser, chosen: argparse.Namespace, mode: str, used: str) -> None:
+    """End with one sentence where an option is given that does nothing together with the option ``mode``.
+
+    used : those that do something, without their dashes, with spaces between them.
+    """
+    if not getattr(chosen, mode):
+        return
+    for action in parser._actions:
+        flag = next(iter(action.option_strings), "")
+        unused = flag and action.dest in chosen and flag[2:] not in (mode, *used.split())
+        if unused and getattr(chosen, action.dest) != action.default:
+            parser.error(f"{flag} does nothing together with --{mode}; leave it out")
+
+
 def count(low: int = 1, high: int = MAX_COUNT) -> Any:
     """The ``type`` of an option that says how many: a whole number, by default from 1 to a million."""
     return number(int, low, high)
@@ -155,11 +169,6 @@ def device(text: str) -> str:
     if not usable:
         raise argparse.ArgumentTypeError(f"the device {text!r} cannot be used here")
     return text
-
-
-def counted(count: int, noun: str, plural: str = "") -> str:
-    """A count with its noun: "no files", "1 file", "2,000 files"."""
-    return f"{f'{count:,}' if count else 'no'} {noun if count == 1 else plural or noun + 's'}"
 
 
 def checkpoint_parser(page: str | None) -> Parser:
@@ -187,23 +196,41 @@ class _OldSpelling(argparse.Action):
         setattr(namespace, self.dest, values)
 
 
-def output_file(path: Path) -> Path:
+def add_overwrite(parser: argparse.ArgumentParser, *old: str) -> None:
+    """--overwrite, without which a file that the script did not write is never replaced; ``old`` spellings of it."""
+    parser.add_argument("--overwrite", action="store_true", help="replace a file that is there, whosever it is")
+    for flag in old:
+        parser.add_argument(flag, dest="overwrite", action="store_true", help=argparse.SUPPRESS)
+
+
+def output_file(path: Path, members: Collection[str] = (), overwrite: bool = False) -> Path:
     """The path, as long as a file can be written there: to be called before something long is measured.
 
     Raises
     ------
     UsageError
-        If it is a folder, its folder does not exist, or nothing can be written there.
+        If it is a folder, its folder does not exist, nothing can be written there, or there is a file that is not to
+        be replaced (:func:`gan.files.ensure_own`, where ``members`` and ``overwrite`` are explained).
     """
     if path.is_dir() or not path.parent.is_dir():
         raise UsageError(f"{path} is not a file in a folder that exists.")
     if not os.access(path.parent, os.W_OK | os.X_OK):
         raise UsageError(f"{path} cannot be written: its folder does not allow it.")
+    ensure_own(path, members, overwrite)
+    return path
+
+
+def new_file(path: Path, overwrite: bool, members: Collection[str] = ()) -> Path:
+    """As :func:`output_file`, of a file whose folder will be made where it is missing."""
+    output_folder(path.parent)
+    ensure_own(path, members, overwrite)
     return path
 
 
 def output_folder(path: Path) -> Path:
     """The path, as long as a folder can be made there, with the same purpose; UsageError otherwise."""
+    if path.is_symlink() and not path.exists():
+        raise UsageError(f"{path} is a link to {path.readlink()}, which does not exist.")
     there = next(parent for parent in (path, *path.absolute().parents) if parent.exists())
     if not there.is_dir():
         below = "" if there == path else f", so {path} cannot be made"
@@ -268,7 +295,7 @@ def parse_seeds(text: str) -> list[int]:
         ranges.append(range(first, last + 1))
     count = sum(map(len, ranges))
     if count > MAX_SEEDS:
-        raise UsageError(f"--seeds names {count} posters; at most {MAX_SEEDS} are drawn at once.")
+        raise UsageError(f"--seeds names {counted(count, 'poster')}; at most {MAX_SEEDS:,} are drawn at once.")
     return list(chain(*ranges))
 
 

@@ -55,3 +55,8 @@ def printable(text: object, most: int = 300) -> str:
         letter if letter.isprintable() else letter.encode("unicode_escape").decode() for letter in str(text)
     )
     return shown if len(shown) <= most else f"{shown[: most // 2]} ... {shown[-most // 4 :]}"
+
+
+def counted(count: int, noun: str, plural: str = "") -> str:
+    """A count with its noun: "no files", "1 file", "2,000 files"."""
+    return f"{f'{count:,}' if count else 'no'} {noun if count == 1 else plural or noun + 's'}"

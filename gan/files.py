@@ -4,6 +4,7 @@
     with write_directory(path) as folder:          # the old folder or the new one, with all its files
         (folder / "a.json").write_text("{}")
     settled(path)                                  # where that folder is, also after a crash
+    ensure_own(path, {"rows", "machine"})          # UsageError where something foreign would be replaced
 
 A folder takes two renames to be replaced. Where a crash comes between them, the old one is left under a hidden name;
 :func:`settled` finds it there, and the next :func:`write_directory`, or :func:`recover`, puts it back.
@@ -12,11 +13,13 @@ A folder takes two renames to be replaced. Where a crash comes between them, the
 from __future__ import annotations
 
 import errno
+import io
 import json
 import os
 import secrets
 import shutil
-from collections.abc import Callable, Iterator, Mapping
+import zipfile
+from collections.abc import Callable, Collection, Iterator, Mapping
 from contextlib import contextmanager, suppress
 from pathlib import Path
 from typing import IO, Any
@@ -24,6 +27,9 @@ from typing import IO, Any
 import numpy as np
 from filelock import FileLock, Timeout
 from numpy.typing import NDArray
+from PIL import Image
+
+from gan.errors import UsageError
 
 
 class WriteError(OSError):
@@ -46,6 +52,63 @@ def writes(path: Path, within: Path | None = None) -> Iterator[None]:
         if not inside:
             raise
         raise WriteError(error.errno or 0, error.strerror or str(error), str(path)) from error
+
+
+MOST_BYTES = 1 << 28  # of a file that is read to see whose it is
+
+
+def ensure_own(path: Path, members: Collection[str] = (), overwrite: bool = False) -> None:
+    """UsageError where a file at ``path`` is not to be replaced: to be called before anything is computed.
+
+    members : what :func:`members_of` finds in a file that the same script wrote, which is replaced without a question;
+    empty for kinds of files that cannot be told from others'. overwrite : whether the user said to replace any file.
+    """
+    if not os.path.lexists(path):
+        return
+    if not path.is_file():
+        raise UsageError(f"{path} exists and is not a file; name another one.")
+    if overwrite or (members and members_of(path) >= set(members)):
+        return
+    other = ", and was not written by this script" if members else " already"
+    raise UsageError(f"{path} exists{other}; --overwrite replaces it.")
+
+
+def members_of(path: Path) -> set[str]:
+    """The names at the top of a file: keys of a JSON object, files of a zip or .npz, columns of a CSV, texts of a PNG.
+
+    The content says what kind it is, not the name. Of a safetensors file they are the tensors and the
+    metadata. Empty where the file is another, or cannot be read.
+    """
+    try:
+        if path.stat().st_size > MOST_BYTES:
+            return set()
+        if zipfile.is_zipfile(path):
+            with zipfile.ZipFile(path) as archive:
+                return {name.removesuffix(".npy") for name in archive.namelist()}
+        content = path.read_bytes()
+        if content.startswith(b"\x89PNG"):
+            with Image.open(io.BytesIO(content)) as picture:
+                return set(map(str, picture.info))
+        if content[8:9] == b"{":  # after the length of the header
+            header = json.loads(content[8 : 8 + int.from_bytes(content[:8], "little")])
+            return {*header, *header.get("__metadata__", ())}
+        if content.lstrip()[:1] == b"{":
+            return set(json.loads(content))
+        return set(content.partition(b"\n")[0].decode().strip().split(","))
+    except Exception:  # whatever a file of somebody else makes its reader raise
+        return set()
+
+
+def keep_others(old: Path, new: Path, own: Collection[str]) -> None:
+    """Copy what others put into the folder ``old``, which ``new`` will replace: all but the names of our ``own``."""
+    old = settled(old)
+    for item in old.iterdir() if old.is_dir() else ():
+        if item.name in own or os.path.lexists(new / item.name):
+            continue
+        if item.is_dir() and not item.is_symlink():
+            shutil.copytree(item, new / item.name, symlinks=True)
+        else:
+            shutil.copy2(item, new / item.name, follow_symlinks=False)
 
 
 def make_directory(path: Path) -> Path:

@@ -35,6 +35,7 @@ from gan.checkpoints.dataset import add_poster_options, posters_from
 from gan.cli import exit_code
 from gan.data.images import fit_image
 from gan.data.synthetic import SMALLEST, draw_poster
+from gan.errors import counted
 from gan.files import write_file
 from xai.bench import browser
 from xai.bench.library_timings import PEERS
@@ -42,6 +43,7 @@ from xai.bench.own_timings import OWN
 from xai.bench.timing import REFERENCES, Bench, Row, elapsed, table
 
 HOUSE = Path(__file__).resolve().parent.parent
+NUMBERS = {"machine", "rows"}  # keys of a file that --json wrote
 BEGIN, END = "<!-- benchmark -->", "<!-- /benchmark -->"
 FOLDER = 1000
 SIX = ("deeplift", "deepshap", "lime", "integrated_gradients", "gradcam", "activation")
@@ -168,11 +170,18 @@ def parse(arguments: list[str] | None = None) -> argparse.Namespace:
     parser.add_argument(
         "--only", nargs="+", choices=list(JOBS), default=list(JOBS), metavar="JOB", help=", ".join(JOBS)
     )
-    parser.add_argument("--train", action="store_true", help="only how fast training is (benchmark_training.py)")
+    parser.add_argument(
+        "--train",
+        action="store_true",
+        help="only how fast training is (benchmark_training.py)",
+    )
     parser.add_argument("--turns", type=cli.count(3), default=15)
     parser.add_argument("--json", type=Path, help="write all numbers here")
+    cli.add_overwrite(parser)
     parser.add_argument("--write", type=Path, help=f"put the table between {BEGIN} and {END} of this page")
-    return parser.parse_args(arguments)
+    chosen = parser.parse_args(arguments)
+    cli.refuse_unused(parser, chosen, "train", "write")
+    return chosen
 
 
 def some_posters(checkpoint: gan.Checkpoint, options: argparse.Namespace, count: int = 64) -> tuple[Tensor, str]:
@@ -193,7 +202,9 @@ def prepared(options: argparse.Namespace) -> tuple[Bench, str]:
     checkpoint.need_both()
     posters, called = some_posters(checkpoint, options)
     if len(posters) <= REFERENCES:
-        raise gan.DataError(f"{options.data} holds {len(posters)} posters; more than {REFERENCES} are needed.")
+        raise gan.DataError(
+            f"{options.data} holds {counted(len(posters), 'poster')}; more than {REFERENCES} are needed."
+        )
     return Bench(options.checkpoint.resolve(), checkpoint, posters, max(3, options.turns)), called
 
 
@@ -202,7 +213,7 @@ def run(options: argparse.Namespace) -> None:
     if options.write:
         cli.split_section(options.write, BEGIN, END)  # a wrong page is said now, not after minutes of measuring
     if options.json:
-        cli.output_file(options.json)
+        cli.output_file(options.json, NUMBERS, options.overwrite)
     bench, called = prepared(options)
     rows: list[Row] = []
     for name in options.only:

@@ -27,6 +27,7 @@ from xai.bench.standing import keep
 from xai.bench.study import Plan, Study, localise
 from xai.bench.tables import report
 
+NUMBERS = {"settings", "kinds", "measures"}  # keys of a file that --json wrote
 BEGIN, END = "<!-- benchmark: begin -->", "<!-- benchmark: end -->"
 
 
@@ -53,6 +54,7 @@ def parse(arguments: list[str] | None = None) -> argparse.Namespace:
     )
     parser.add_argument("--seed", type=cli.seed(), default=0, help="of the cases, the methods and the resampling")
     parser.add_argument("--quick", action="store_true", help="slow methods at bounded cost")
+    cli.add_overwrite(parser)
     parser.add_argument("--write", type=Path, metavar="PAGE", help="Markdown file whose marked part is replaced")
     parser.add_argument("--json", type=Path, metavar="FILE", help="every measure, of every case")
     parser.add_argument(
@@ -77,7 +79,7 @@ def run(chosen: argparse.Namespace) -> None:
     if chosen.write:
         split_section(chosen.write, BEGIN, END)  # a wrong page is said now, not after a quarter of an hour
     if chosen.json:
-        cli.output_file(chosen.json)
+        cli.output_file(chosen.json, NUMBERS, chosen.overwrite)
     study = measure(chosen)
     text = report(study)
     print(text)

@@ -25,6 +25,7 @@ from gan.files import write_file
 from xai.bench.tables import verdict_report
 from xai.bench.verdicts import VerdictPlan, VerdictStudy, judge
 
+NUMBERS = {"settings", "maps", "right by method"}  # keys of a file that --json wrote
 BEGIN, END = "<!-- verdicts: begin -->", "<!-- verdicts: end -->"
 
 
@@ -44,6 +45,7 @@ def parse(arguments: list[str] | None = None) -> argparse.Namespace:
         "--cases", type=cli.count(2), default=VerdictPlan.cases, help="planted cases of each of the three kinds"
     )
     parser.add_argument("--seed", type=cli.seed(), default=0, help="of the posters, the maps and the cases")
+    cli.add_overwrite(parser)
     parser.add_argument("--write", type=Path, metavar="PAGE", help="Markdown file whose marked part is replaced")
     parser.add_argument("--json", type=Path, metavar="FILE", help="the verdicts as numbers")
     return parser.parse_args(arguments)
@@ -65,7 +67,7 @@ def run(chosen: argparse.Namespace) -> None:
     if chosen.write:
         split_section(chosen.write, BEGIN, END)  # a wrong page is said now, not after an hour
     if chosen.json:
-        cli.output_file(chosen.json)
+        cli.output_file(chosen.json, NUMBERS, chosen.overwrite)
     study = measure(chosen)
     text = verdict_report(study)
     print(text)

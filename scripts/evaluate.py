@@ -33,6 +33,7 @@ from gan.progress import stage_bars
 PAGE = Path(__file__).parents[1] / "docs/training.md"  # where the table is, unless it is written to another page
 COMPARE = "<!-- checkpoints -->", "<!-- /checkpoints -->"
 METRICS = "<!-- metrics -->", "<!-- /metrics -->"
+EVALUATION = {"generated", "floor", "samples"}  # keys of such a file
 
 
 def parse(arguments: list[str] | None = None) -> argparse.Namespace:
@@ -54,6 +55,7 @@ def parse(arguments: list[str] | None = None) -> argparse.Namespace:
     )
     parser.add_argument("--first-seed", type=cli.seed(), default=FIRST_SEED, help="of the generated posters")
     parser.add_argument("--out", type=Path, help=f"file to write (default: {FILE} in the checkpoint's folder)")
+    cli.add_overwrite(parser)
     parser.add_argument("--json", action="store_true", help="print the file's content in place of the table")
     parser.add_argument(
         "--device",
@@ -68,7 +70,10 @@ def parse(arguments: list[str] | None = None) -> argparse.Namespace:
         "published fid50k (needs torch-fidelity; fetches its weights, 90 MB)",
     )
     parser.add_argument("--quiet", action="store_true", help="no progress")
-    return parser.parse_args(arguments)
+    chosen = parser.parse_args(arguments)
+    cli.refuse_unused(parser, chosen, "compare", "write")
+    cli.refuse_unused(parser, chosen, "metrics", "write")
+    return chosen
 
 
 def evaluate_one(parsed: argparse.Namespace) -> None:
@@ -96,10 +101,7 @@ def target(parsed: argparse.Namespace) -> Path:
     out: Path | None = parsed.out
     if out is None and not parsed.checkpoint.is_dir():
         raise gan.CheckpointError(f"{parsed.checkpoint} is not a folder; name the file to write with --out.")
-    out = out or parsed.checkpoint / FILE
-    if out.is_dir() or not out.parent.is_dir():
-        raise gan.PosterLensError(f"{out} is not a file in an existing folder.")
-    return out
+    return cli.output_file(out or parsed.checkpoint / FILE, EVALUATION, parsed.overwrite)
 
 
 def with_inception(

@@ -31,7 +31,7 @@ from gan.checkpoints.conditioning import with_genres
 from gan.checkpoints.dataset import posters_of as checkpoint_posters
 from gan.cli import exit_code, parse_seeds, report_unread
 from gan.data.images import FITS, FORMAT_NAMES
-from gan.errors import UsageError
+from gan.errors import UsageError, counted
 from xai.methods import options
 from xai.report import archive, job
 from xai.report.inputs import Poster, generated, in_files
@@ -159,7 +159,8 @@ def reference_of(chosen: argparse.Namespace, checkpoint: gan.Checkpoint) -> xai.
         raise gan.DataError(f"A reference of one's own must be whole: {posters.broken[0][1]}")
     if len(posters) > chosen.references:
         raise gan.DataError(
-            f"{chosen.reference_images} holds {len(posters)} pictures; --references {len(posters)} takes them all, "
+            f"{chosen.reference_images} holds {counted(len(posters), 'picture')}; --references "
+            f"{len(posters)} takes them all, "
             "--reference posters chooses some."
         )
     return xai.reference("own", images=posters.tensor(range(len(posters))))
@@ -171,6 +172,7 @@ def reference_of(chosen: argparse.Namespace, checkpoint: gan.Checkpoint) -> xai.
 def plan(chosen: argparse.Namespace, open_files: ExitStack) -> Job:
     """Check all that can be checked before any work; nothing is written."""
     out = chosen.out.resolve()
+    cli.output_folder(chosen.out)
     _check_out(out, chosen.overwrite)
     checkpoint = with_genres(gan.load(chosen.checkpoint), chosen.genres)
     posters = posters_of(chosen, checkpoint, open_files)
@@ -180,10 +182,9 @@ def plan(chosen: argparse.Namespace, open_files: ExitStack) -> Job:
 
 def _check_out(out: Path, overwrite: bool) -> None:
     """Before anything is loaded."""
-    cli.output_folder(out)
+    archive.ensure_replaceable(out, overwrite=True)  # what is never replaced
     if out.exists() and not overwrite:
         raise UsageError(f"{out} exists already; --overwrite replaces it.")
-    archive.ensure_replaceable(out, overwrite)
 
 
 @contextmanager
@@ -205,7 +206,7 @@ def run(chosen: argparse.Namespace) -> None:
     with stoppable(), processes() as (rank, world), ExitStack() as open_files:
         summary = job.run(plan(chosen, open_files), rank, world)
     if summary is not None:
-        print(f"{summary.posters} posters explained; open {chosen.out / 'index.html'}")
+        print(f"{counted(summary.posters, 'poster')} explained; open {chosen.out / 'index.html'}")
         report_unread(summary.skipped)
 
 

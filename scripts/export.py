@@ -48,7 +48,11 @@ def parse(arguments: list[str] | None = None) -> argparse.Namespace:
         metavar="N",
         help="evaluate on N training posters, evenly spaced, in place of all",
     )
-    return parser.parse_args(arguments)
+    chosen = parser.parse_args(arguments)
+    cli.refuse_unused(
+        parser, chosen, "again", "data fit only-genres other-posters notes preset command hardware samples training"
+    )
+    return chosen
 
 
 def run(parsed: argparse.Namespace) -> None:

@@ -16,6 +16,7 @@ from pathlib import Path
 
 from gan import cli
 from gan.cli import add_settings, exit_code, settings_from
+from gan.errors import counted
 from gan.fetching.folder import FetchOptions, FetchSummary, download_all
 from gan.fetching.http import HttpClient, RequestPolicy
 from gan.fetching.providers import PROVIDERS
@@ -46,9 +47,8 @@ def fetch(chosen: argparse.Namespace) -> FetchSummary:
 
 def report(summary: FetchSummary, out: Path) -> str:
     """What was done, in a line or two."""
-    text = (
-        f"{summary.fetched} posters fetched, {summary.present} already there; {summary.with_genres} have genres; {out}"
-    )
+    text = f"{counted(summary.fetched, 'poster')} fetched, {summary.present} already there; "
+    f"{summary.with_genres} have genres; {out}"
     if summary.failed:
         text += f"\n{summary.failed} failed: {out / 'failed.csv'} says why"
     if summary.skipped:

@@ -20,10 +20,11 @@ from pathlib import Path
 
 import numpy as np
 
-from gan import FITS, DataError, PosterSet, cli, load_posters
+from gan import FITS, PosterSet, cli, load_posters
 from gan.cli import exit_code, report_unread
 from gan.curation import near_duplicates
 from gan.curation.packing import CODECS, DEFAULT, LOWEST, MEGABYTE, Packer, pack
+from gan.errors import counted
 from gan.files import write_file
 
 
@@ -57,7 +58,7 @@ def parse(arguments: list[str] | None) -> argparse.Namespace:
         default=near_duplicates.MIN_CORRELATION,
         help="of the pixels of near-duplicates",
     )
-    parser.add_argument("--overwrite", action="store_true", help="replace the zip")
+    cli.add_overwrite(parser)
     parser.add_argument("--quiet", action="store_true", help="no progress bars")
     return parser.parse_args(arguments)
 
@@ -79,20 +80,21 @@ def without_duplicates(posters: PosterSet, chosen: argparse.Namespace) -> Sequen
         write_file(chosen.duplicates, found.table(posters.names, kept))
     alike = sum(len(group) for group in found.groups)
     across = {found.labels[link.first] for link in found.links if link.crosses_split(posters.split_keys)}
+    groups = f"{counted(len(found.groups), 'group')} of near-duplicates"
     print(
-        f"{alike} posters in {len(found.groups)} groups of near-duplicates, {len(across)} of them across training and "
-        f"held-out; found in {time.perf_counter() - begun:.1f} s"
+        f"{counted(alike, 'poster')} in {groups}, {len(across)} of them across training and held-out; "
+        f"found in {time.perf_counter() - begun:.1f} s"
     )
     if chosen.drop_duplicates:
-        print(f"{len(posters) - len(kept)} near-duplicates left out")
+        print(f"{counted(len(posters) - len(kept), 'near-duplicate')} left out")
     return kept
 
 
 def run(chosen: argparse.Namespace) -> None:
     """Read, look for duplicates, pack, and report."""
-    cli.output_folder(chosen.out.parent)
-    if chosen.out.exists() and not chosen.overwrite:
-        raise DataError(f"{chosen.out} exists already; --overwrite replaces it.")
+    cli.new_file(chosen.out, chosen.overwrite)
+    if chosen.duplicates:
+        cli.new_file(chosen.duplicates, chosen.overwrite, near_duplicates.COLUMNS)
     posters = load_posters(chosen.source, chosen.size, chosen.fit, progress=not chosen.quiet)
     rows = without_duplicates(posters, chosen) if chosen.duplicates or chosen.drop_duplicates else None
     packer = Packer.of(chosen.source, posters, CODECS[chosen.codec], rows, not chosen.quiet)
@@ -107,7 +109,10 @@ def report(packer: Packer, out: Path, quality: int) -> None:
     height, width = packer.images.shape[1:3]
     megabytes = out.stat().st_size / MEGABYTE
     count = len(packer.names)
-    print(f"{count} posters of {height} x {width} (height x width) in {out}: {megabytes:.1f} MB at quality {quality}")
+    print(
+        f"{counted(count, 'poster')} of {height} x {width} (height x width) in {out}: {megabytes:.1f} MB "
+        f"at quality {quality}"
+    )
     psnr = packer.psnr(quality)
     print(f"PSNR over {len(psnr)} of them: median {np.median(psnr):.1f} dB, lowest {psnr.min():.1f} dB")
 

@@ -5,7 +5,7 @@
 edits.json is a list of edits, applied in order, such as the one that the dashboard saves:
     [["layers.5",7,[0,0,1,0.3],"off"],["layers.8",40,[0.2,0.5,0.6,0.9],"strong"]]
 Each is a layer, a filter, a box (left, top, right, bottom, 0 to 1), and off, mean, strong or a number. --scale 4
-enlarges each pixel to 4 x 4. An existing file is replaced only with --force.
+enlarges each pixel to 4 x 4. An existing file is replaced only with --overwrite.
 """
 
 from __future__ import annotations
@@ -17,7 +17,6 @@ from pathlib import Path
 from gan import cli, latents, load, to_uint8
 from gan.checkpoints.conditioning import with_genres
 from gan.cli import checkpoint_parser, exit_code
-from gan.errors import UsageError
 from gan.files import make_directory, write_file
 from xai.generator.painting import from_json, paint
 from xai.render import enlarge, png
@@ -33,14 +32,12 @@ def parse(arguments: list[str] | None = None) -> argparse.Namespace:
     parser.add_argument(
         "--scale", type=cli.count(1, MOST_SCALE), default=1, help="repeat each pixel this many times, unsmoothed"
     )
-    parser.add_argument("--force", action="store_true", help="replace an existing file")
+    cli.add_overwrite(parser, "--force")
     return parser.parse_args(arguments)
 
 
 def run(options: argparse.Namespace) -> None:
-    if options.out.exists() and not options.force:
-        raise UsageError(f"{options.out} exists already; --force replaces it.")
-    cli.output_folder(options.out.parent)
+    cli.new_file(options.out, options.overwrite)
     edits = from_json(cli.read_text(options.edits))
     checkpoint = with_genres(load(options.checkpoint), options.genres)
     picture = paint(checkpoint.need_generator(), latents([options.seed], checkpoint.config), edits)

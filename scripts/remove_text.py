@@ -17,8 +17,9 @@ from pathlib import Path
 
 from gan import cli
 from gan.cli import exit_code, report_unread
-from gan.curation.text_free_folder import FAILED, RemovalSettings, Result, contact_sheet, write_text_free
+from gan.curation.text_free_folder import FAILED, SHEET, RemovalSettings, Result, contact_sheet, write_text_free
 from gan.curation.text_removal import COVERS, DETECT_AT, METHODS
+from gan.errors import counted
 from gan.files import make_directory, write_file
 
 
@@ -36,6 +37,7 @@ def parse(arguments: list[str] | None) -> argparse.Namespace:
     parser.add_argument(
         "--sheet-posters", type=cli.count(1, 10_000), default=24, help="number of posters on the contact sheet"
     )
+    cli.add_overwrite(parser)
     parser.add_argument("--quiet", action="store_true", help="no progress bar")
     return parser.parse_args(arguments)
 
@@ -43,7 +45,7 @@ def parse(arguments: list[str] | None) -> argparse.Namespace:
 def run(chosen: argparse.Namespace) -> None:
     """Clean what is missing, report, draw the sheet."""
     if chosen.contact_sheet:
-        cli.output_folder(chosen.contact_sheet.parent)
+        cli.new_file(chosen.contact_sheet, chosen.overwrite, {SHEET})
     settings = RemovalSettings(str(chosen.source.resolve()), chosen.cover, chosen.method, chosen.detect_at)
     result = write_text_free(settings, chosen.out, chosen.workers, not chosen.quiet)
     report(result)
@@ -58,7 +60,10 @@ def report(result: Result) -> None:
     lines = sum(outcome.lines for outcome in result.outcomes)
     written = len(result.outcomes) - len(result.failed)
     rate = f", {written / result.seconds:.1f} posters a second" if written else ""
-    print(f"{written} posters written, {with_text} of them with text ({lines} lines painted over){rate}")
+    print(
+        f"{counted(written, 'poster')} written, {with_text} of them with text ({counted(lines, 'line')} "
+        f"painted over){rate}"
+    )
     if result.present:
         print(f"{result.present} had been written before")
 

@@ -6,7 +6,7 @@
 
 The same seed is the same poster, today and tomorrow; --scale 4 enlarges each pixel to 4 x 4. --upscale adds, beside
 each file, one enlarged 4 times by a network, whose detail is invented (NAME-network.png), and one by Lanczos
-(NAME-lanczos.png). Files that exist are replaced only with --force.
+(NAME-lanczos.png). Files that exist are replaced only with --overwrite.
 """
 
 from __future__ import annotations
@@ -25,7 +25,7 @@ from PIL import Image
 from gan import Generator, cli, image_grid, latents, load, to_uint8
 from gan.checkpoints.conditioning import with_genres
 from gan.cli import exit_code, parse_seeds
-from gan.errors import UsageError
+from gan.errors import UsageError, counted
 from gan.files import make_directory
 from gan.upscaling.network import LABEL
 from gan.upscaling.versions import Version, versions
@@ -52,8 +52,10 @@ def parse(arguments: list[str] | None = None) -> argparse.Namespace:
         "--upscale", type=Path, nargs="?", const=UPSCALER, metavar="UPSCALER",
         help="also write each file enlarged 4 times, by a network and by Lanczos (default: the network that ships)",
     )  # fmt: skip
-    parser.add_argument("--force", action="store_true", help="replace files that exist")
-    return parser.parse_args(arguments)
+    cli.add_overwrite(parser, "--force")
+    chosen = parser.parse_args(arguments)
+    cli.refuse_unused(parser, chosen, "single", "checkpoint seeds out genres scale upscale overwrite")
+    return chosen
 
 
 @torch.inference_mode()
@@ -99,16 +101,19 @@ def ensure_free(paths: list[Path], chosen: argparse.Namespace) -> None:
     """Make the folder; UsageError where a file exists, before anything is drawn."""
     if not chosen.single and chosen.out.is_dir():
         raise UsageError(f"{chosen.out} is a folder; name a PNG file, or add --single.")
-    existing = [] if chosen.force else [path for path in paths if path.exists()]
-    if existing:
-        raise UsageError(f"{existing[0]} exists already; --force replaces it.")
-    make_directory(cli.output_folder(paths[0].parent))
+    for path in paths:
+        cli.new_file(path, chosen.overwrite)
+    make_directory(paths[0].parent)
 
 
 def run(chosen: argparse.Namespace) -> None:
     """Draw, and say what was written."""
     paths = sample(chosen)
-    print(f"{len(paths)} pictures in {chosen.out}" if chosen.single else f"{', '.join(map(str, paths))} written")
+    print(
+        f"{counted(len(paths), 'picture')} in {chosen.out}"
+        if chosen.single
+        else f"{', '.join(map(str, paths))} written"
+    )
     if chosen.upscale is not None:
         print(f"*-network.png: {LABEL}")
 

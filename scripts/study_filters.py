@@ -17,9 +17,12 @@ from textwrap import indent
 from gan import CheckpointError, cli, load
 from gan.checkpoints.conditioning import with_genres
 from gan.cli import checkpoint_parser, exit_code, output_file
+from gan.errors import counted
 from gan.progress import progress_bar
 from xai.generator.filter_study import FIRST_SEED, filters_table
 from xai.generator.filter_table import FILE
+
+TABLE = {"layer", "unit", "effect"}  # columns of such a file
 
 
 def parse(arguments: list[str] | None = None) -> argparse.Namespace:
@@ -27,19 +30,23 @@ def parse(arguments: list[str] | None = None) -> argparse.Namespace:
     parser.add_argument("--latents", type=cli.count(2), default=256, help="number of posters; default %(default)s")
     parser.add_argument("--first-seed", type=cli.seed(), default=FIRST_SEED, help="seed of the first poster")
     parser.add_argument("--out", type=Path, help=f"file to write (default: {FILE} in the checkpoint's folder)")
+    cli.add_overwrite(parser)
     return parser.parse_args(arguments)
 
 
 def run(options: argparse.Namespace) -> None:
-    checkpoint = with_genres(load(options.checkpoint), options.genres)
     if options.out is None and not options.checkpoint.is_dir():
         raise CheckpointError(f"{options.checkpoint} is no folder; say with --out where the table goes.")
-    out = output_file(options.out or options.checkpoint / FILE)
+    out = output_file(options.out or options.checkpoint / FILE, TABLE, options.overwrite)
+    checkpoint = with_genres(load(options.checkpoint), options.genres)
     start = time.perf_counter()
     with progress_bar() as progress:
         table = filters_table(checkpoint, options.latents, options.first_seed, progress)
     table.save(out)
-    print(f"{out}: {len(table)} filters, {options.latents} posters, {time.perf_counter() - start:.0f} s")
+    print(
+        f"{out}: {counted(len(table), 'filter')}, {counted(options.latents, 'poster')}, "
+        f"{time.perf_counter() - start:.0f} s"
+    )
     print(indent(table.summary(), "  "))
 
 

@@ -32,6 +32,7 @@ from xai.generator.filter_table import FILE, FilterTable
 from xai.generator.pruning import RANKINGS, costs, effects, first_of, prune, ranking, unit_statistics
 
 SHARES = (0.0, 0.02, 0.05, 0.1, 0.2, 0.3, 0.5, 0.7)
+STUDY = {"digest", "rule", "rankings"}  # keys of such a file
 
 
 def parse(arguments: list[str] | None = None) -> argparse.Namespace:
@@ -48,13 +49,16 @@ def parse(arguments: list[str] | None = None) -> argparse.Namespace:
         "--latents", type=cli.count(2), default=256, help="posters for the table of filters, if it is missing"
     )
     parser.add_argument("--out", type=Path, help="where the study goes (default: pruning.json beside the weights)")
+    cli.add_overwrite(parser)
     parser.add_argument("--save", type=Path, help="write one smaller generator here in place of the study")
     parser.add_argument("--ranking", choices=RANKINGS, default="duplicates", help="of the smaller generator")
     parser.add_argument(
         "--share", type=cli.number(float, 0), default=0.05, help="proportion of the filters that are removed"
     )
     parser.add_argument("--recalibrate", action="store_true", help="recompute BatchNorm's statistics afterwards")
-    return parser.parse_args(arguments)
+    chosen = parser.parse_args(arguments)
+    cli.refuse_unused(parser, chosen, "save", "checkpoint ranking share recalibrate latents")
+    return chosen
 
 
 def check(options: argparse.Namespace) -> None:
@@ -128,11 +132,11 @@ def save(checkpoint: gan.Checkpoint, options: argparse.Namespace) -> None:
 def run(options: argparse.Namespace) -> None:
     """Do what the command line asks."""
     check(options)
+    out = options.out or options.checkpoint / "pruning.json"
+    if not options.save:
+        cli.output_file(out, STUDY, options.overwrite)
     checkpoint = gan.load(options.checkpoint)
     checkpoint.need_both()
-    out = options.out or options.checkpoint / "pruning.json"
-    if not out.parent.is_dir():
-        raise ExplanationError(f"There is no folder {out.parent}; say with --out where the study goes.")
     if options.save:
         save(checkpoint, options)
         return

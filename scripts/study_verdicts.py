@@ -18,23 +18,30 @@ from tqdm import tqdm
 
 import gan
 import xai
+from gan import cli
 from gan.cli import exit_code, parse_seeds
-from xai.trust.kept import KeptVerdicts
+from gan.errors import UsageError, counted
+from xai.trust.kept import NAME, KeptVerdicts
 
 METHODS = "deeplift,deepshap,lime,activation"  # those that the Compare page begins with
+STUDY = {"checks", "digest", "verdicts"}  # keys of such a file
 
 
 def parse(arguments: list[str] | None = None) -> argparse.Namespace:
-    parser = argparse.ArgumentParser(description=__doc__, formatter_class=argparse.RawDescriptionHelpFormatter)
+    parser = cli.Parser(__doc__)
     parser.add_argument("--checkpoint", required=True, type=Path, help="checkpoint folder")
     parser.add_argument("--seeds", default="0-11", help="generated posters (default: the twelve of the Start page)")
     parser.add_argument("--methods", default=METHODS, help=f"joined by commas (default: {METHODS})")
-    parser.add_argument("--references", type=int, default=16, help="generated posters in the reference")
+    parser.add_argument("--references", type=cli.count(), default=16, help="generated posters in the reference")
+    cli.add_overwrite(parser)
     return parser.parse_args(arguments)
 
 
 def run(chosen: argparse.Namespace) -> None:
     """Examine every map, and write the file."""
+    if not chosen.checkpoint.is_dir():
+        raise UsageError(f"{chosen.checkpoint} is not a folder, in which verdicts could be kept.")
+    cli.output_file(chosen.checkpoint / NAME, STUDY, chosen.overwrite)
     checkpoint = gan.load(chosen.checkpoint)
     generator, discriminator = checkpoint.need_both()
     reference = xai.reference("generated", generator=generator, count=chosen.references)
@@ -47,7 +54,10 @@ def run(chosen: argparse.Namespace) -> None:
         for method in methods:
             kept.add(seed, method.config, xai.examine(method, image, method.attribute(image)))
     path = kept.write(chosen.checkpoint)
-    print(f"{path}: {len(kept.verdicts)} posters, {len(methods)} methods, {path.stat().st_size / 1000:.0f} kB")
+    print(
+        f"{path}: {counted(len(kept.verdicts), 'poster')}, {counted(len(methods), 'method')}, "
+        f"{path.stat().st_size / 1000:.0f} kB"
+    )
 
 
 def main(arguments: list[str] | None = None) -> int:

@@ -34,7 +34,7 @@ from gan import (
     load_posters,
 )
 from gan.cli import add_only_genres, add_settings, exit_code, report_unread
-from gan.errors import UsageError
+from gan.errors import UsageError, counted
 from gan.training.devices import check_device, own_device
 from gan.training.distributed import FirstProcessError
 from gan.training.loop import train
@@ -109,7 +109,9 @@ def frequent_genres(training: PosterSet, min_posters: int) -> tuple[str, ...]:
     """Genres of at least ``min_posters`` training posters, in alphabetical order: the labels of both networks."""
     genres = sorted(genre for genre, count in training.genre_counts().items() if count >= min_posters)
     if not genres:
-        raise DataError(f"No genre has {min_posters} training posters; --conditional needs a metadata.csv with genres.")
+        raise DataError(
+            f"No genre has {counted(min_posters, 'training poster')}; --conditional needs a metadata.csv with genres."
+        )
     return tuple(genres)
 
 
@@ -154,12 +156,12 @@ def run(chosen: argparse.Namespace) -> None:
         for line in posters.notes():
             print(line, file=sys.stderr)
     if chosen.dry_run:
-        print(f"{len(training)} posters to train on, {len(held_out)} held out; device {chosen.device}")
+        print(f"{counted(len(training), 'poster')} to train on, {len(held_out)} held out; device {chosen.device}")
         print(json.dumps(preview(plan, training, held_out, posters.broken), indent=2))
     else:
         state = train(posters, plan)
         if not chosen.quiet:
-            print(f"{state.steps} steps in {state.seconds / 3600:.2f} hours; state in {chosen.out}")
+            print(f"{counted(state.steps, 'step')} in {state.seconds / 3600:.2f} hours; state in {chosen.out}")
     if is_first():
         report_unread(posters.broken)
 

@@ -18,10 +18,13 @@ from gan.cli import checkpoint_parser, exit_code, output_file
 from gan.progress import progress_bar
 from xai.latents.encoder import ENCODER_STEPS, encoder_r2, save_encoder, train_encoder
 
+ENCODER = {"__metadata__", "encoder"}  # the record in such a file
+
 
 def parse(arguments: list[str] | None = None) -> argparse.Namespace:
     parser = checkpoint_parser(__doc__)
-    parser.add_argument("--out", required=True, type=Path, help="file to write; an existing one is replaced")
+    parser.add_argument("--out", required=True, type=Path, help="file to write; an encoder that is there is replaced")
+    cli.add_overwrite(parser)
     parser.add_argument(
         "--steps", type=cli.count(), default=ENCODER_STEPS, help="batches to train on; default %(default)s"
     )
@@ -30,8 +33,9 @@ def parse(arguments: list[str] | None = None) -> argparse.Namespace:
 
 
 def run(options: argparse.Namespace) -> None:
+    out = output_file(options.out, ENCODER, options.overwrite)
     checkpoint = with_genres(load(options.checkpoint), options.genres)
-    generator, out = checkpoint.need_generator(), output_file(options.out)
+    generator = checkpoint.need_generator()
     start = time.perf_counter()
     with progress_bar() as progress:
         encoder = train_encoder(generator, options.steps, options.seed, progress)

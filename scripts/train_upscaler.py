@@ -24,7 +24,7 @@ from gan.cli import StopRequest, add_settings, exit_code, settings_from
 from gan.upscaling.network import CONFIG, UpscalerConfig, load
 from gan.upscaling.quality import measure
 from gan.upscaling.report import milliseconds, ship, table
-from gan.upscaling.training import UpscalerTraining, train
+from gan.upscaling.training import UpscalerTraining, check_folder, train
 
 SIDE = 128  # posters are read as squares of this size
 
@@ -45,6 +45,8 @@ def parse(arguments: list[str] | None = None) -> argparse.Namespace:
     chosen = parser.parse_args(arguments)
     if not chosen.check and not chosen.out:
         parser.error("--out or --check is needed")
+    cli.refuse_unused(parser, chosen, "check", "data threads quiet")
+    cli.refuse_unused(parser, chosen, "ship", "data out threads quiet")
     return chosen
 
 
@@ -53,6 +55,8 @@ def run(chosen: argparse.Namespace) -> None:
     if chosen.ship:
         cli.output_folder(chosen.ship)
         ensure_replaceable(chosen.ship, CONFIG)  # now, not after minutes of measuring
+    elif not chosen.check:
+        check_folder(chosen.out, chosen.resume)
     posters = load_posters(chosen.data, SIDE, progress=not chosen.quiet)
     if chosen.check:
         upscaler = load(chosen.check)

@@ -9,6 +9,7 @@ from dashboard.pages import PAGES
 from dashboard.panels import gallery, posters, quality
 from dashboard.subject import selected, unconditioned
 from dashboard.text import plain
+from gan.errors import counted
 from gan.upscaling.network import LABEL
 
 ENLARGED_FROM = 64  # pixels across; what the upscaler was trained for
@@ -61,7 +62,7 @@ elif found is None:
     st.caption("No real posters are loaded; name a folder or a zip after `-- --posters`. All pages work without.")
 else:
     other = ", which are not those of its training" if found.other else ""
-    st.caption(f"{len(found.posters):,} real posters are loaded{other}.")
+    st.caption(f"{counted(len(found.posters), 'real poster')} loaded{other}.")
 
 st.header("How good it is")
 with ui.error_boundary("Reading the evaluation"):

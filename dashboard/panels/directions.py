@@ -14,6 +14,7 @@ from dashboard import sidebar, ui
 from dashboard.cached import latents
 from dashboard.components.sprite_grid import sprite_grid
 from dashboard.text import plain
+from gan.errors import counted
 from xai.latents.paths import norm_of
 from xai.render import sprite
 
@@ -87,7 +88,9 @@ def _show_overlap(study: LatentStudy) -> None:
             ],
             hide_index=True, width="content",
         )  # fmt: skip
-        st.caption(f"Overlap of the first {agreement.top} directions: 1 the same, {agreement.chance:.2f} by chance.")
+        st.caption(
+            f"Overlap of the first {counted(agreement.top, 'direction')}: 1 the same, {agreement.chance:.2f} by chance."
+        )
 
 
 def _title(direction: Direction) -> str:

@@ -14,6 +14,7 @@ import gan
 from dashboard import sidebar, ui
 from dashboard.cached import filters
 from dashboard.components.sprite_grid import sprite_grid
+from gan.errors import counted
 from xai.generator.filter_verdicts import RULE, VERDICTS
 from xai.render import sprite
 
@@ -70,7 +71,8 @@ def show_verdict(table: FilterTable | None, layer: str, unit: int) -> None:
     badge = f":{COLOURS[verdict]}-badge[{verdict}]"
     st.markdown(f"{badge} {MEANINGS[verdict]} Confidence {row['confidence']:.0%}.", help=RULE)
     st.caption(
-        f"Over {table.latents} posters: without it the picture changes by {row['effect']:.1f} grey levels, D's logit "
+        f"Over {counted(table.latents, 'poster')}: without it the picture changes by {row['effect']:.1f} "
+        "grey levels, D's logit "
         f"by {row['logit_change']:+.3f} ({row['logit_low']:+.3f} to {row['logit_high']:+.3f}). It is active "
         f"at {row['active']:.0%} of positions. Most similar: filter {row['partner']} (correlation "
         f"{row['correlation']:.2f}); with that one in its place the picture changes by "

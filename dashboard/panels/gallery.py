@@ -13,6 +13,7 @@ import streamlit as st
 import gan
 from dashboard import sidebar, ui
 from dashboard.components.sprite_grid import sprite_grid
+from gan.errors import counted
 from xai.render import shrink, sprite
 
 if TYPE_CHECKING:
@@ -43,7 +44,7 @@ def show(posters: gan.PosterSet, subject: Subject | None) -> None:
         on_pick=lambda place: sidebar.show_poster(shown[place]), title="real posters",
         selected=shown.index(chosen) if chosen in shown else -1,
     )  # fmt: skip
-    st.caption(f"{len(found):,} of {len(posters):,} posters. Click one: every page is then about it.")
+    st.caption(f"{len(found):,} of {counted(len(posters), 'poster')}. Click one: every page is then about it.")
 
 
 def search(names: Sequence[str], genres: Sequence[Sequence[str]], text: str) -> list[int]:

@@ -13,6 +13,7 @@ import streamlit as st
 
 from dashboard import charts, ui
 from dashboard.cached import latents
+from gan.errors import counted
 from xai.render import SINGLE_HUE
 
 if TYPE_CHECKING:
@@ -103,7 +104,8 @@ def show_importance(study: LatentStudy) -> None:
     with right:
         charts.show(_regions(importance), "Most influential dimension per region", "regions", height=380)
     st.caption(
-        f"Sobol's total index, from {importance.samples * (len(index.value) + 5):,} posters: the proportion of the "
+        f"Sobol's total index, from {counted(importance.samples * (len(index.value) + 5), 'poster')}: "
+        "the proportion of the "
         "variance that this dimension has a part in, alone or with others, so they add up to more than 1; bars are 95% "
         "intervals. On the right the poster is cut into regions: the colour is the largest index there, hovering shows "
         "which dimension's it is, and a number stands where that dimension is the largest for certain."

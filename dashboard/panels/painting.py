@@ -14,6 +14,7 @@ import gan
 from dashboard import ui
 from dashboard.cached import filters, networks
 from dashboard.text import plain
+from gan.errors import counted
 from xai.generator.painting import Edit, from_json, to_json
 from xai.render import ORANGE_HEX, data_uri, enlarge
 
@@ -106,7 +107,7 @@ def _choose_edit(edits: list[Edit], layer: str, unit: int, pixels: Any) -> None:
 
 def _show_painted(checkpoint: gan.Checkpoint, noise: Noise, edits: list[Edit]) -> None:
     picture = filters.painted(checkpoint, noise, to_json(edits))
-    ui.picture(gan.to_uint8(picture)[0], "with 1 edit" if len(edits) == 1 else f"with {len(edits)} edits")
+    ui.picture(gan.to_uint8(picture)[0], f"with {counted(len(edits), 'edit')}")
     if checkpoint.discriminator is not None and edits:
         st.caption(f"D's logit is {float(networks.score(checkpoint)(picture)):+.2f} with the edits.")
     for edit in edits:

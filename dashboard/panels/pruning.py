@@ -17,6 +17,7 @@ from dashboard import charts, sidebar, ui
 from dashboard.cached import networks, pruning
 from dashboard.components.sprite_grid import sprite_grid
 from dashboard.text import plain
+from gan.errors import counted
 from xai.render import GREEN_HEX, GREY_HEX, ORANGE_HEX, VIOLET_HEX, sprite
 
 if TYPE_CHECKING:
@@ -119,7 +120,7 @@ def show_posters(subject: Subject, ranking: str, percent: int) -> None:
     checkpoint = subject.checkpoint
     smaller = pruning.pruned(checkpoint, ranking, percent)
     seed = None if subject.noise is None else subject.noise.seed
-    titles = ("The whole generator", f"Without {sum(smaller.removed.values())} filters")
+    titles = ("The whole generator", f"Without {counted(sum(smaller.removed.values()), 'filter')}")
     for column, title, pruned in zip(st.columns(2, gap="large"), titles, (0, percent), strict=True):
         with column:
             st.header(title)
@@ -159,8 +160,9 @@ def show_study(checkpoint: gan.Checkpoint, ranking: str, percent: int) -> None:
             help=plain(study["rule"]),
         )  # fmt: skip
     st.caption(
-        f"Measured in the features of EfficientNet-Lite1, which had no part in the training: {study['samples']} "
-        f"generated posters against {study['held_out']:,} held-out ones. Bars are 95% intervals. With fewer posters "
+        f"Measured in the features of EfficientNet-Lite1, which had no part in the training: "
+        f"{counted(study['samples'], 'generated poster')} against {study['held_out']:,} held-out ones. "
+        "Bars are 95% intervals. With fewer posters "
         "fd_lite1 is higher: compare points of these curves with each other, not with the Start page's figure."
     )
 

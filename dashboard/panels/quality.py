@@ -7,6 +7,7 @@ from typing import TYPE_CHECKING
 import streamlit as st
 
 from dashboard.cached import networks
+from gan.errors import counted
 
 if TYPE_CHECKING:
     import gan
@@ -25,7 +26,8 @@ def show_quality(checkpoint: gan.Checkpoint) -> None:
         st.info("The evaluation beside this checkpoint is of other weights; scripts/evaluate.py measures it again.")
         return
     st.caption(
-        f"Of the weights that are loaded: {evaluation.samples:,} generated posters against {evaluation.held_out:,} "
+        f"Of the weights that are loaded: {counted(evaluation.samples, 'generated poster')} against "
+        f"{evaluation.held_out:,} "
         "held-out ones. Below each: what as many real training posters get, and a perfect generator would, too. "
         "With fewer posters fd_lite1 is higher, so compare figures of equal counts."
     )

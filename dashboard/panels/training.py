@@ -17,6 +17,7 @@ import gan
 from dashboard import charts, ui
 from dashboard.cached import networks
 from dashboard.text import plain, plain_label
+from gan.errors import counted
 from gan.evaluation import validation
 from gan.training.runs.folder import BEST, STATES, read_grids, read_stats
 from gan.training.runs.guard_rails import COLLAPSED
@@ -151,7 +152,7 @@ def show_state(run: Run) -> None:
         _metric("Time", ui.duration(last["seconds"]), "")
         if validations:
             value, at = min(validations)
-            count = f"{run.validated:,} posters, " if run.validated else ""
+            count = f"{counted(run.validated, 'poster')}, " if run.validated else ""
             _metric("Best fd_lite1", f"{value:.0f}", f"{count}after {ui.posters_shown(at)}")
         else:
             _metric("Best fd_lite1", "not measured", "")
@@ -337,7 +338,8 @@ def _show_pairs(place: Path, evaluated: Evaluation | Validation) -> None:
     elif found is None:
         st.caption("Name the posters that it was trained on after `-- --posters` to see them here.")
     st.caption(
-        f"The nearest of {evaluated.samples:,} generated posters among {evaluated.training:,} training posters, in "
+        f"The nearest of {counted(evaluated.samples, 'generated poster')} among "
+        f"{counted(evaluated.training, 'training poster')}, in "
         "the features of EfficientNet-Lite1. A copy would look like its neighbour, and hardly a held-out poster would "
         "lie as near."
     )

@@ -12,6 +12,7 @@ import streamlit as st
 
 from dashboard import charts
 from dashboard.text import plain
+from gan.errors import counted
 from xai.render import GREY_HEX, ORANGE_HEX, VIOLET_HEX
 from xai.report import words
 from xai.trust.badges import Badge, badge
@@ -135,7 +136,7 @@ def _tiles(trust: Trust, unit: str) -> None:
     figure.add_bar(y=places, x=values.tiles, name="this map", orientation="h", marker_color=VIOLET_HEX)
     figure.update_yaxes(autorange="reversed")
     _show(figure, f"{kind.capitalize()} Shapley values of nine tiles, and the map's sums", unit, "")
-    of = f", as means over {values.references} references with their standard errors" if estimated else ""
+    of = f", as means over {counted(values.references, 'reference')} with their standard errors" if estimated else ""
     st.caption(f"The Shapley values add up to {values.total:+.2f}{of}; the map's sums to {values.tiles.sum():+.2f}.")
 
 

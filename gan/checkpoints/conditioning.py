@@ -17,7 +17,7 @@ from collections.abc import Sequence
 from dataclasses import replace
 
 from gan.checkpoints.record import Checkpoint
-from gan.errors import CheckpointError
+from gan.errors import CheckpointError, counted
 
 
 def genre_labels(genres: Sequence[str], requests: Sequence[str]) -> tuple[float, ...]:
@@ -70,7 +70,9 @@ def condition(checkpoint: Checkpoint, labels: Sequence[float] = ()) -> Checkpoin
         return checkpoint
     chosen = [float(label) for label in labels] or [0.0] * len(genres)
     if len(chosen) != len(genres) or not all(-1 <= label <= 1 for label in chosen):
-        raise CheckpointError(f"Labels are {len(genres)} values from -1 to 1, one for each genre of the checkpoint.")
+        raise CheckpointError(
+            f"Labels are {counted(len(genres), 'value')} from -1 to 1, one for each genre of the checkpoint."
+        )
     generator, discriminator = checkpoint.generator, checkpoint.discriminator
     requested = {genre: label for genre, label in zip(genres, chosen, strict=True) if label}
     digest = hashlib.sha256(f"{checkpoint.digest} {json.dumps(requested)}".encode()).hexdigest()

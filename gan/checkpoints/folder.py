@@ -23,14 +23,15 @@ from torch import nn
 
 from gan.checkpoints.foreign import load_foreign
 from gan.checkpoints.info import OLD_INFO, valid_info
-from gan.checkpoints.listing import RECORD, weight_files
+from gan.checkpoints.listing import OWN, RECORD, weight_files
 from gan.checkpoints.record import Checkpoint, Weights, instantiate
 from gan.checkpoints.untrusted import LARGEST, WeightFile, printable, safetensors_of
 from gan.errors import CheckpointError
-from gan.files import json_bytes, settled, write_directory
+from gan.files import json_bytes, keep_others, settled, write_directory
 from gan.networks.config import ModelConfig
 from gan.networks.dcgan import Discriminator, Generator
 
+CARD, EVALUATION = "README.md", "evaluate.json"
 NETWORKS = ("generator", "discriminator")
 ATTEMPTS, PAUSE = 40, 0.05  # seconds: how often a folder is read again that changes meanwhile
 
@@ -45,6 +46,8 @@ def save(
 ) -> None:
     """Write a checkpoint folder, complete or not at all; an existing one is replaced.
 
+    Files of the old one that this program did not write stay; a model card goes, with what was measured.
+
     Networks named in ``half`` ("generator", "discriminator") are stored in half precision. ``extra`` holds further
     files by name.
 
@@ -55,6 +58,7 @@ def save(
     """
     ensure_replaceable(directory)
     with write_directory(Path(directory)) as folder:
+        keep_others(Path(directory), folder, own_files(Path(directory)))
         write_files(folder, generator, discriminator, info, half)
         for name, content in (extra or {}).items():
             (folder / name).write_bytes(content)
@@ -71,7 +75,7 @@ def ensure_replaceable(directory: str | Path, record: str = RECORD) -> None:
         If a file is there, or a folder that is not empty and holds no such record.
     """
     path = Path(directory)
-    if not path.exists() or (path.is_dir() and not any(path.iterdir())):
+    if not os.path.lexists(path) or (path.is_dir() and not any(path.iterdir())):
         return
     try:
         replaceable = isinstance(json.loads((path / record).read_text())["model"], dict)
@@ -79,6 +83,11 @@ def ensure_replaceable(directory: str | Path, record: str = RECORD) -> None:
         replaceable = False
     if not replaceable:
         raise CheckpointError(f"{path} exists and is not a checkpoint; it is not overwritten.")
+
+
+def own_files(folder: Path) -> tuple[str, ...]:
+    """Names in a checkpoint's folder that the program writes; README.md is a model card only beside an evaluation."""
+    return (*OWN, CARD) if (settled(folder) / EVALUATION).exists() else OWN
 
 
 def write_files(

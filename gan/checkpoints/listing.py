@@ -17,6 +17,11 @@ from pathlib import Path
 from gan.files import set_aside, settled
 
 RECORD = "config.json"
+OWN = (  # what this program writes into a checkpoint's folder about its weights
+    RECORD, "generator.safetensors", "discriminator.safetensors", "evaluate.json", "stats.jsonl", "grids",
+    "posters.png", "encoder.safetensors", "filters.npz", "latents.npz", "localisation.json", "pruning.json",
+    "verdicts.json",
+)  # fmt: skip
 PICKLES = (".pth", ".pt", ".pth.tar", ".ckpt")
 SUFFIXES = (*PICKLES, ".safetensors")
 # A network's name between two characters that are no letters: netG, model_d, Generator, disc ...

@@ -10,7 +10,7 @@ from collections.abc import Mapping
 import torch
 from torch import Tensor
 
-from gan.errors import CheckpointError
+from gan.errors import CheckpointError, counted
 
 TEMPERED = 1e-12  # smallest norm that weights are divided by, as torch has it
 
@@ -48,7 +48,7 @@ def _refused(tensor: Tensor) -> str:
     if not tensor.is_floating_point():
         return f"of integers ({str(tensor.dtype).removeprefix('torch.')})"
     if tensor.untyped_storage().nbytes() < tensor.numel() * tensor.element_size():
-        return f"said to have {tensor.numel():,} values, more than the file holds"
+        return f"said to have {counted(tensor.numel(), 'value')}, more than the file holds"
     return ""
 
 
@@ -85,7 +85,7 @@ def _spectral(weight: Tensor, u: Tensor, v: Tensor, transposed: bool, name: str)
     matrix = (weight.transpose(0, 1) if transposed else weight).flatten(1)
     if u.shape != matrix.shape[:1] or v.shape != matrix.shape[1:]:
         raise CheckpointError(
-            f"{name} has spectral norm with vectors of {u.numel()} and {v.numel()} values for a weight of "
+            f"{name} has spectral norm with vectors of {u.numel()} and {counted(v.numel(), 'value')} for a weight of "
             f"{tuple(weight.shape)}."
         )
     sigma = torch.dot(u, torch.mv(matrix, v))

@@ -32,6 +32,7 @@ from numpy.typing import NDArray
 from gan.data.hold_out import is_key_held_out, split_keys
 from gan.data.rows import Images
 
+COLUMNS = "first", "second", "distance", "correlation", "across_the_split", "left_out"  # of a table of pairs
 MAX_DISTANCE = 16  # bits of 64; two different posters differ in 32 on average
 MIN_CORRELATION = 0.9  # below it: same series, or two dark pictures with a bright middle
 SIDE = 32  # of the grey thumbnail that is hashed and compared
@@ -121,7 +122,7 @@ class NearDuplicates:
         remaining, keys = set(kept), split_keys(names)
         table = io.StringIO(newline="")
         writer = csv.writer(table, lineterminator="\n")
-        writer.writerow(["first", "second", "distance", "correlation", "across_the_split", "left_out", "group"])
+        writer.writerow([*COLUMNS, "group"])
         for link in self.links:
             both = (link.first, link.second)
             across = "yes" if link.crosses_split(keys) else "no"

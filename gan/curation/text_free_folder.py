@@ -27,6 +27,7 @@ from pathlib import Path, PurePosixPath
 import numpy as np
 from numpy.typing import NDArray
 from PIL import Image
+from PIL.PngImagePlugin import PngInfo
 from tqdm import tqdm
 
 from gan.curation.text_removal import (
@@ -48,6 +49,7 @@ from gan.files import make_directory, write_file
 
 RECORD = ".remove_text.json"  # in the folder that is written: with which settings
 FAILED = "failed.csv"
+SHEET = "PosterLens contact sheet"  # the text in a PNG by which one is known
 TILE = (270, 180)  # height and width of a poster on the contact sheet
 _JPEG: dict[str, object] = {"format": "JPEG", "quality": 95, "subsampling": 0}
 _PLAIN = {".png": "PNG", ".apng": "PNG", ".bmp": "BMP", ".dib": "BMP", ".tif": "TIFF", ".tiff": "TIFF", ".gif": "GIF"}
@@ -128,8 +130,9 @@ def contact_sheet(settings: RemovalSettings, out: Path, count: int) -> bytes | N
             return None
         shown = [changed[place] for place in evenly_spaced(len(changed), count, round_down=True)]
         tiles = [_side_by_side(files.read(name), (out / name).read_bytes()) for name in shown]
-    file = io.BytesIO()
-    image_grid(np.stack(tiles), gap=6).save(file, "PNG")
+    file, about = io.BytesIO(), PngInfo()
+    about.add_text(SHEET, settings.source)
+    image_grid(np.stack(tiles), gap=6).save(file, "PNG", pnginfo=about)
     return file.getvalue()
 
 

@@ -16,6 +16,7 @@ from collections import Counter
 from collections.abc import Sequence
 from pathlib import PurePosixPath
 
+from gan.errors import counted
 from gan.files import name_bytes
 
 HELD_OUT = 0.05  # proportion of the posters that are not trained on
@@ -60,7 +61,7 @@ def split_warning(count: int, held_out: int) -> str | None:
     if ALLOWED[0] <= proportion <= ALLOWED[1] or (count < SMALL and proportion < 0.5):
         return None
     return (
-        f"{held_out} of {count} posters are held out by their names, where about {HELD_OUT:.0%} should be; "
+        f"{held_out} of {counted(count, 'poster')} are held out by their names, where about {HELD_OUT:.0%} should be; "
         "rename them so that each has a name of its own."
     )
 

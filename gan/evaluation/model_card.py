@@ -14,10 +14,10 @@ from typing import Any
 
 from gan.checkpoints.folder import load
 from gan.checkpoints.record import Checkpoint
-from gan.errors import CheckpointError
+from gan.errors import CheckpointError, counted
 from gan.evaluation.metrics import METRICS
 from gan.evaluation.report import Evaluation, read
-from gan.evaluation.tables import counted
+from gan.evaluation.tables import counted_floor
 
 FILE = "README.md"
 NOTES = "<!-- notes -->"
@@ -101,7 +101,7 @@ def card(checkpoint: Checkpoint, evaluation: Evaluation, path: Path) -> str:
         path=f"checkpoints/{path.name}",
         height=height,
         width=width,
-        conditional=f", conditional on {len(genres)} genres ({', '.join(genres)})" if genres else "",
+        conditional=f", conditional on {counted(len(genres), 'genre')} ({', '.join(genres)})" if genres else "",
         average=" exponential moving average of the" if info["train"].get("ema_kimg") else "",
         posters=info["posters"],
         only=f" (only those of {info['only_genres'].replace(',', ', ')})" if info["only_genres"] else "",
@@ -116,7 +116,7 @@ def card(checkpoint: Checkpoint, evaluation: Evaluation, path: Path) -> str:
         hours=info["hours"],
         rate=f", {info['kimg'] / (info['hours'] * 3.6):.0f} posters a second on average" if info["hours"] else "",
         samples=evaluation.samples,
-        floor=counted(evaluation),
+        floor=counted_floor(evaluation),
         subset=f" --training {evaluation.training}" if evaluation.training < info["posters"] else "",
         held_out=evaluation.held_out,
         other=f" of `{evaluation.other}`, which are **not** the posters of its training" if evaluation.other else "",

@@ -14,7 +14,7 @@ from pathlib import Path
 from urllib.parse import quote
 
 from gan.checkpoints.folder import load
-from gan.errors import CheckpointError
+from gan.errors import CheckpointError, counted
 from gan.evaluation.conditioning import GenreEstimates
 from gan.evaluation.estimates import Estimates, by_chance
 from gan.evaluation.metrics import GROUPS, METRICS, in_group
@@ -26,8 +26,9 @@ PAIRS = 5  # closest pairs that are listed
 def table(evaluation: Evaluation) -> list[str]:
     """The evaluation in plain words, one line for each metric."""
     lines = [
-        f"{evaluation.name}: {evaluation.samples:,} generated posters against {evaluation.held_out:,} held-out ones",
-        f"(in brackets 95 % intervals; the floor: {counted(evaluation)} against the same held-out ones)",
+        f"{evaluation.name}: {counted(evaluation.samples, 'generated poster')} against "
+        f"{evaluation.held_out:,} held-out ones",
+        f"(in brackets 95 % intervals; the floor: {counted_floor(evaluation)} against the same held-out ones)",
         *[f"The posters of {evaluation.other} are not those of its training."] * bool(evaluation.other),
         "",
         *section("Quality", evaluation.generated, evaluation.floor),
@@ -47,7 +48,7 @@ def table(evaluation: Evaluation) -> list[str]:
     return lines[:-1]
 
 
-def counted(evaluation: Evaluation) -> str:
+def counted_floor(evaluation: Evaluation) -> str:
     """How many training posters the floor is of; evaluations of version 0.1 took fewer where there were no more."""
     if evaluation.samples <= evaluation.training:
         return "as many training posters"
@@ -57,8 +58,10 @@ def counted(evaluation: Evaluation) -> str:
 def _memorization(evaluation: Evaluation) -> str:
     """What the generated posters may be copies of; posters that were never trained on can only be near by chance."""
     if evaluation.other:
-        return f"Nearness to {evaluation.training:,} posters of {evaluation.other}, which it was not trained on"
-    return f"Memorization of the {evaluation.training:,} training posters"
+        return (
+            f"Nearness to {counted(evaluation.training, 'poster')} of {evaluation.other}, which it was not trained on"
+        )
+    return f"Memorization of the {counted(evaluation.training, 'training poster')}"
 
 
 def section(title: str, estimates: Estimates, floor: Estimates | None = None) -> list[str]:
@@ -91,7 +94,7 @@ def genre_lines(genres: Sequence[GenreEstimates]) -> list[str]:
     width = max((len(one.genre) for one in genres), default=0)
     lines = [
         f"  {one.genre:<{width}}  {adherence(one)}; diversity {diversity.with_interval(one.diversity)}; "
-        f"{one.posters} real posters"
+        f"{counted(one.posters, 'real poster')}"
         for one in genres
     ]
     title = (

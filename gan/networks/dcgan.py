@@ -26,7 +26,7 @@ from typing import Any
 import torch
 from torch import Tensor, nn
 
-from gan.errors import SettingError
+from gan.errors import SettingError, counted
 from gan.networks.config import ModelConfig
 
 MOST_SEEDS = 2**22
@@ -179,7 +179,7 @@ def _one_label(labels: Sequence[float], config: ModelConfig) -> Tensor:
         raise SettingError("This network was not trained with genres.")
     label = torch.as_tensor(labels, dtype=torch.float32).flatten()
     if len(label) != len(config.genres) or not (label.abs() <= 1).all():
-        raise SettingError(f"Labels are {len(config.genres)} values from -1 to 1, one for each genre.")
+        raise SettingError(f"Labels are {counted(len(config.genres), 'value')} from -1 to 1, one for each genre.")
     return label
 
 

@@ -20,7 +20,7 @@ from torch.nn.functional import interpolate
 from torch.nn.utils.fusion import fuse_conv_bn_weights
 
 from gan.checkpoints.record import Checkpoint
-from gan.errors import TrainingError
+from gan.errors import TrainingError, counted
 from gan.networks.config import ModelConfig
 from gan.networks.dcgan import Discriminator, Generator, latents
 
@@ -81,7 +81,7 @@ def check_start(start: Checkpoint, model: ModelConfig) -> None:
     if min(new.channels[:added], default=6) < 6:
         raise TrainingError("A new layer needs at least 6 channels to pass the picture on.")
     if old.latent != new.latent:
-        raise TrainingError(f"{name} has {old.latent} latent dimensions, not {new.latent}.")
+        raise TrainingError(f"{name} has {counted(old.latent, 'latent dimension')}, not {new.latent}.")
     if old.conditioned:
         raise TrainingError(f"{name} has genres built in; start from the whole networks.")
     if old.biased and added:

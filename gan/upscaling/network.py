@@ -27,7 +27,7 @@ from torch.nn import functional as F
 
 from gan.checkpoints.folder import ensure_replaceable, read_safetensors, to_bytes
 from gan.errors import CheckpointError
-from gan.files import json_bytes, write_directory
+from gan.files import json_bytes, keep_others, write_directory
 from gan.settings import Settings, setting
 from gan.upscaling.resampling import FACTOR, resample
 
@@ -123,7 +123,7 @@ def _icnr(weight: Tensor, factor: int) -> None:
 def save(directory: str | Path, upscaler: Upscaler, info: Mapping[str, Any] | None = None, card: str = "") -> None:
     """Write ``upscaler.json``, ``upscaler.safetensors`` in half precision and a ``README.md``; all or nothing.
 
-    An existing upscaler is replaced.
+    An existing upscaler is replaced, files beside it stay.
 
     Parameters
     ----------
@@ -138,6 +138,7 @@ def save(directory: str | Path, upscaler: Upscaler, info: Mapping[str, Any] | No
     ensure_replaceable(directory, CONFIG)
     record = {"model": asdict(upscaler.config), "info": dict(info or {})}
     with write_directory(Path(directory)) as folder:
+        keep_others(Path(directory), folder, (CONFIG, WEIGHTS, "README.md"))
         (folder / WEIGHTS).write_bytes(to_bytes(upscaler, half=True))
         (folder / CONFIG).write_bytes(json_bytes(record))
         if card:

@@ -11,6 +11,7 @@ import hashlib
 import io
 import json
 import math
+import os
 import time
 from collections.abc import Callable, Iterator
 from contextlib import ExitStack, contextmanager
@@ -36,6 +37,7 @@ from gan.upscaling.resampling import FACTOR, lanczos, resample
 
 LOCK = "run.lock"
 WARM_UP = 100  # steps over which the learning rate rises
+STATE, LOG, LATEST = "state.pt", "log.jsonl", "latest"  # in the folder of a run
 VALIDATION = 64  # held-out posters that are enlarged at each tick
 
 
@@ -80,10 +82,13 @@ def train(  # noqa: PLR0913 - data, place and settings of a run, and three optio
     large = config.crop * model.factor
     if not len(training) or min(training.images.shape[1:3]) < large:
         raise TrainingError(f"There must be posters to train on, of at least {large} x {large} pixels.")
+    check_folder(folder, resume)
     run = _Run.new(folder, model, config, training)
     with ExitStack() as stack:
         stack.enter_context(run.alone())
-        run.resume() if resume else run.begin()
+        check_folder(folder, resume)  # again: another run may have ended here meanwhile
+        if resume:
+            run.resume()
         losses: list[Tensor] = []
         since = time.monotonic()
         shown = None if progress else True  # where there is no terminal, log.jsonl alone
@@ -109,6 +114,17 @@ def train(  # noqa: PLR0913 - data, place and settings of a run, and three optio
             if stopping:
                 break
     return run.upscaler.eval().requires_grad_(False)
+
+
+def check_folder(folder: Path, resume: bool) -> None:
+    """TrainingError where there is no state to resume, or a new run would replace what is there."""
+    there = [name for name in (STATE, LOG, LATEST) if os.path.lexists(folder / name)]
+    if resume and STATE not in there:
+        raise TrainingError(f"{folder} holds no state to resume.")
+    if not resume and STATE in there:
+        raise TrainingError(f"{folder} holds a run already; resume it, or choose another folder.")
+    if not resume and there:
+        raise TrainingError(f"{folder} holds {there[0]}, but no run; choose another folder.")
 
 
 def step(
@@ -241,7 +257,7 @@ class _Run:
 
     @property
     def state_file(self) -> Path:
-        return self.folder / "state.pt"
+        return self.folder / STATE
 
     @contextmanager
     def alone(self) -> Iterator[None]:
@@ -257,15 +273,8 @@ class _Run:
                 raise TrainingError(f"{self.folder} cannot be written: {error.strerror or error}.") from error
             yield
 
-    def begin(self) -> None:
-        """TrainingError if the folder holds a run."""
-        if self.state_file.exists():
-            raise TrainingError(f"{self.folder} holds a run already; resume it, or choose another folder.")
-
     def resume(self) -> None:
-        """Load the state; TrainingError if there is none, or it is damaged or of other options."""
-        if not self.state_file.exists():
-            raise TrainingError(f"{self.folder} holds no state to resume.")
+        """Load the state; TrainingError if it is damaged or of other options."""
         try:
             record = torch.load(self.state_file, weights_only=True)
             before = record["options"]
@@ -301,12 +310,12 @@ class _Run:
     def log(self, figures: dict[str, float]) -> None:
         """Write the log up to this step, and the checkpoint."""
         row: dict[str, Any] = {"step": self.steps, "seconds": round(self.seconds, 1)} | figures
-        log = self.folder / "log.jsonl"
+        log = self.folder / LOG
         with self._writing():
             rows = [json.loads(line) for line in log.read_text().splitlines()] if log.exists() else []
             rows = [before for before in rows if before["step"] < self.steps] + [row]
             write_file(log, "".join(json.dumps(line) + "\n" for line in rows).encode())
-            save(self.folder / "latest", self.upscaler, {"train": self.options["train"], **row})
+            save(self.folder / LATEST, self.upscaler, {"train": self.options["train"], **row})
 
     @contextmanager
     def _writing(self) -> Iterator[None]:

@@ -30,5 +30,5 @@ def test_nonsense_is_refused_by_its_name(text: str) -> None:
 
 def test_no_more_seeds_are_listed_than_are_drawn_at_once() -> None:
     assert len(parse_seeds(f"0-{MAX_SEEDS - 1}")) == MAX_SEEDS
-    with pytest.raises(ValueError, match="names 100001 posters; at most 100000 are drawn at once"):
+    with pytest.raises(ValueError, match="names 100,001 posters; at most 100,000 are drawn at once"):
         parse_seeds("0-99999,1")

@@ -1,5 +1,6 @@
 from __future__ import annotations
 
+import shutil
 from collections.abc import Callable
 from pathlib import Path
 
@@ -50,3 +51,20 @@ def oblong(data: Path, tmp_path_factory: pytest.TempPathFactory) -> Path:
     table = "".join(f"{name},{'Drama' if name in dramas else 'Horror'}\n" for name in files)
     (folder / "metadata.csv").write_text(f"file_name,genres\n{table}")
     return folder
+
+
+@pytest.fixture(scope="module")
+def given(tmp_path_factory: pytest.TempPathFactory, checkpoints: Path, poster_folder: Path) -> dict[str, Path]:
+    """What every script needs, and what none can use."""
+    folder = tmp_path_factory.mktemp("given")
+    (folder / "edits.json").write_text('[["layers.1", 0, [0, 0, 1, 1], "off"]]')
+    (folder / "table.csv").write_text("imdbId,Poster\n1,http://localhost/1.jpg\n")
+    (folder / "garbage").write_bytes(b"\x00\xff no picture, no archive, no text \xfe")
+    (folder / "empty").mkdir()
+    (folder / "run").mkdir()
+    shutil.copytree(checkpoints / "tiny", folder / "run/best")
+    (folder / "run/options.json").write_text('{"data": {"posters": 1}}')
+    return {
+        "checkpoint": checkpoints / "tiny", "data": poster_folder, "edits": folder / "edits.json",
+        "table": folder / "table.csv", "garbage": folder / "garbage", "empty": folder / "empty", "run": folder / "run",
+    }  # fmt: skip

@@ -222,7 +222,7 @@ def test_damaged_weights_are_one_sentence_and_leave_nothing(
     weights = load_file(file)
     save_file({key: value * float("nan") for key, value in weights.items()}, file)
     assert explain("--seeds=0", "--checkpoint", tmp_path / "nan", "--out", tmp_path / "out", *QUICK) == 2
-    assert one_sentence(capsys) == "The network's answer is not finite: its weights are damaged."
+    assert "holds values that are not finite" in one_sentence(capsys)
     assert [path.name for path in tmp_path.iterdir()] == ["nan"]
 
 

@@ -161,14 +161,14 @@ def test_a_failing_process_ends_all_and_what_is_finished_stays(
     broken.write_text(
         f"import os, runpy, sys\nfrom xai.report import archive as report\nkeep = report.write_chunk\n"
         "def write(path, index, *rest):\n"
-        "    if index == 3:\n        raise OSError(5, 'Input/output error')\n"
+        "    if index == 3:\n        raise OSError(28, 'No space left on device')\n"
         "    keep(path, index, *rest)\n"
         "report.write_chunk = write\n"
         f"runpy.run_path({str(SCRIPT)!r}, run_name='__main__')\n"
     )
     done = torchrun(str(broken), *command(checkpoints, *arguments, "--out", tmp_path / "out")[1:])
     assert done.returncode != 0
-    assert "cannot be written: Input/output error." in done.stderr
+    assert "cannot be written: No space left on device." in done.stderr
     assert not (tmp_path / "out").exists()
     assert (tmp_path / ".out.partial/00001/posters.json").exists()
     assert explain(*arguments, "--out", tmp_path / "out") == 0

@@ -61,7 +61,7 @@ def test_a_file_is_replaced_only_by_force(
     out = tmp_path / "grid.png"
     out.write_bytes(b"dear")
     assert sample("--seeds=1", "--out", out) == 2
-    assert one_sentence(capsys) == f"{out} exists already; --force replaces it."
+    assert one_sentence(capsys) == f"{out} exists already; --overwrite replaces it."
     assert out.read_bytes() == b"dear"
     assert sample("--seeds=1", "--out", out, "--force") == 0
     assert Image.open(out).size == (8, 8)

@@ -344,7 +344,7 @@ def test_an_enlarged_picture_in_the_way_stops_all(
 ) -> None:
     (tmp_path / "grid-lanczos.png").touch()
     assert sample("--seeds=1", "--out", tmp_path / "grid.png") == 2
-    assert one_sentence(capsys) == f"{tmp_path / 'grid-lanczos.png'} exists already; --force replaces it."
+    assert one_sentence(capsys) == f"{tmp_path / 'grid-lanczos.png'} exists already; --overwrite replaces it."
     assert not (tmp_path / "grid.png").exists()
 
 

@@ -4,7 +4,6 @@ from __future__ import annotations
 
 import argparse
 import json
-import shutil
 from collections.abc import Iterator
 from pathlib import Path
 from types import ModuleType
@@ -33,6 +32,7 @@ NEEDED = {  # of each script; {here} is a folder that only a test writes into
     "study_filters": "--checkpoint {checkpoint} --out {here}/filters.npz",
     "study_latents": "--checkpoint {checkpoint} --out {here}",
     "study_pruning": "--checkpoint {checkpoint} --data {data} --out {here}/pruning.json",
+    "study_verdicts": "--checkpoint {checkpoint} --seeds 0 --methods deeplift --references 2",
     "train": "--data {data} --out {here}/run --quiet",
     "train_encoder": "--checkpoint {checkpoint} --out {here}/encoder.safetensors",
     "train_upscaler": "--data {data} --out {here}/run --quiet",
@@ -59,23 +59,6 @@ class CapturedError(Exception):
 
     def __init__(self, parser: argparse.ArgumentParser) -> None:
         self.parser = parser
-
-
-@pytest.fixture(scope="module")
-def given(tmp_path_factory: pytest.TempPathFactory, checkpoints: Path, poster_folder: Path) -> dict[str, Path]:
-    """What every script needs, and what none can use."""
-    folder = tmp_path_factory.mktemp("given")
-    (folder / "edits.json").write_text('[["layers.1", 0, [0, 0, 1, 1], "off"]]')
-    (folder / "table.csv").write_text("imdbId,Poster\n1,http://localhost/1.jpg\n")
-    (folder / "garbage").write_bytes(b"\x00\xff no picture, no archive, no text \xfe")
-    (folder / "empty").mkdir()
-    (folder / "run").mkdir()
-    shutil.copytree(checkpoints / "tiny", folder / "run/best")
-    (folder / "run/options.json").write_text('{"data": {"posters": 1}}')
-    return {
-        "checkpoint": checkpoints / "tiny", "data": poster_folder, "edits": folder / "edits.json",
-        "table": folder / "table.csv", "garbage": folder / "garbage", "empty": folder / "empty", "run": folder / "run",
-    }  # fmt: skip
 
 
 def parser_of(module: ModuleType, arguments: list[str]) -> argparse.ArgumentParser:
@@ -179,6 +162,37 @@ EXTRA = {  # what an option needs beside it
     ("explain", "--set"): ["--methods=lime,deeplift"],
     ("train_upscaler", "--ship"): [],
 }
+
+
+UNUSED = [
+    ("benchmark", "--train --turns 3", "--turns", "--train"),
+    ("benchmark", "--train --json {here}/a.json", "--json", "--train"),
+    ("benchmark", "--train --only lime", "--only", "--train"),
+    ("benchmark", "--train --data {data}", "--data", "--train"),
+    ("benchmark", "--train --checkpoint {checkpoint}", "--checkpoint", "--train"),
+    ("evaluate", "--compare {checkpoint} --out {here}/a.json", "--out", "--compare"),
+    ("evaluate", "--metrics --samples 10", "--samples", "--metrics"),
+    ("export", "--again {checkpoint} --data {data} --out {here}/out", "--out", "--again"),
+    ("sample", "--checkpoint {checkpoint} --out {here}/out --single --columns 2", "--columns", "--single"),
+    ("study_pruning", "--checkpoint {checkpoint} --save {here}/out --data {data}", "--data", "--save"),
+    ("train_upscaler", "--data {data} --check {checkpoint} --out {here}/out", "--out", "--check"),
+    ("train_upscaler", "--data {data} --out {empty} --ship {here}/out --resume", "--resume", "--ship"),
+]  # fmt: skip
+
+
+@pytest.mark.parametrize(("name", "options", "unused", "mode"), UNUSED)
+def test_an_option_that_would_do_nothing_is_refused(
+    name: str,
+    options: str,
+    unused: str,
+    mode: str,
+    given: dict[str, Path],
+    tmp_path: Path,
+    capsys: pytest.CaptureFixture[str],
+) -> None:
+    assert run(name, [part.format(here=tmp_path, **given) for part in options.split()]) == 2
+    assert capsys.readouterr().err == f"error: {unused} does nothing together with {mode}; leave it out.\n"
+    assert not list(tmp_path.iterdir())
 
 
 @pytest.mark.parametrize("name", NEEDED)

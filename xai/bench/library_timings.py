@@ -15,6 +15,7 @@ from typing import Any
 import torch
 from torch import Tensor
 
+from gan.errors import counted
 from xai.bench.timing import REFERENCES, Bench, Row, turns
 from xai.methods import attribution
 from xai.methods.references import reference
@@ -125,7 +126,7 @@ def lime(bench: Bench) -> Iterator[Row]:
     ours, library = (statistics.median(rows[engine]) for engine in ("direct", "lime"))
     note = (
         f"seed correlation {statistics.mean(alike['direct']):.3f}, lime's {statistics.mean(alike['lime']):.3f}; "
-        f"{statistics.median(samples):.0f} samples"
+        f"{counted(round(statistics.median(samples)), 'sample')}"
     )
     yield Row("LIME, SLIC 50", ours, "lime, 1,000 samples", library, "3 times at 0.95", note)
 

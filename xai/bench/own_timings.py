@@ -13,6 +13,7 @@ from typing import Any
 import torch
 from torch import Tensor
 
+from gan.errors import counted
 from gan.networks.dcgan import latents
 from xai.bench.timing import Bench, Row, turns
 from xai.generator.ablation import ablate_all
@@ -33,7 +34,9 @@ def generator(bench: Bench) -> Iterator[Row]:
     folded, score = FoldedGenerator.of(network), bench.score
     (without,) = turns(few, lambda turn: [ablate_all(folded, z, layer, score=score) for layer in folded.layers])
     count = sum(folded.count(layer) for layer in folded.layers)
-    yield Row(f"The poster without each of {count} filters, and D's logit", without, "", None, "under 6,000 ms")
+    yield Row(
+        f"The poster without each of {counted(count, 'filter')}, and D's logit", without, "", None, "under 6,000 ms"
+    )
     (jacobians,) = turns(few, lambda turn: jacobian(network, z))
     yield Row("Jacobian of one poster", jacobians, "", None, "under 500 ms")
 
@@ -43,8 +46,8 @@ def sobol(bench: Bench) -> Iterator[Row]:
     network, samples = bench.checkpoint.need_generator(), 4
     (milliseconds,) = turns(3, lambda turn: importance(network, bench.score, samples, seed=turn))
     count = samples * (network.config.latent + POINTS)
-    note = f"{samples} samples; time grows with their number, and the shipped study has 256"
-    yield Row(f"Sobol's index of every latent dimension, {count} posters", milliseconds, "", None, "", note)
+    note = f"{counted(samples, 'sample')}; time grows with their number, and the shipped study has 256"
+    yield Row(f"Sobol's index of every latent dimension, {counted(count, 'poster')}", milliseconds, "", None, "", note)
 
 
 def pruning(bench: Bench) -> Iterator[Row]:

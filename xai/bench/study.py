@@ -24,7 +24,7 @@ from tqdm import tqdm
 
 from gan.checkpoints.record import Checkpoint
 from gan.data.posters import PosterSet
-from gan.errors import DataError
+from gan.errors import DataError, counted
 from gan.networks.dcgan import Generator, latents
 from gan.networks.seeds import reserved
 from xai.bench.localisation import CONTROLS, MEASURES, Measures, Standing, control, measure, relevance, standings
@@ -164,7 +164,7 @@ def prepare(checkpoint: Checkpoint, plan: Plan, training: PosterSet | None, held
     generator, discriminator = checkpoint.need_both()
     score = Score(discriminator)
     hosts = some_of(held_out, plan.seed) if held_out is not None else generated(generator, HOST_SEEDS, HOSTS)
-    described = f"{len(hosts)} {'generated' if training is None else 'held-out'} posters"
+    described = counted(len(hosts), f"{'generated' if training is None else 'held-out'} poster")
     least = plan.least * spread_of_logits(score, hosts)
     cases = find_cases(score, hosts, generated(generator, DONOR_SEEDS, DONORS), plan, least)
     kind = plan.reference or ("generated" if training is None else "posters")

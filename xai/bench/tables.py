@@ -14,6 +14,7 @@ from typing import Any
 
 import numpy as np
 
+from gan.errors import counted
 from gan.evaluation.estimates import Estimate, proportion
 from xai.bench.localisation import RANK_AT, Standing
 from xai.bench.study import CEILING, Study
@@ -48,7 +49,8 @@ def report(study: Study) -> str:
     settings, cases = study.settings, sum(len(found.cases) for found in study.cases.values())
     both = {"lime", "kernelshap"} <= study.measures.keys()
     lines = [
-        f"{cases} cases, checkpoint `{settings['checkpoint']}` with the digest `{settings['digest'][:12]}`; means with "
+        f"{counted(cases, 'case')}, checkpoint `{settings['checkpoint']}` with the digest "
+        f"`{settings['digest'][:12]}`; means with "
         "95 % intervals.",
         "",
         *table(study.standings(), study.area(), study.seconds),

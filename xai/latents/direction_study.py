@@ -20,6 +20,7 @@ import torch
 from numpy.typing import NDArray
 from torch import Tensor
 
+from gan.errors import counted
 from gan.evaluation.estimates import by_chance, mean_t
 from gan.networks.dcgan import Generator, latents
 from gan.networks.seeds import reserved
@@ -115,7 +116,8 @@ class Sizes:
         """Raise ExplanationError if a number is too small to measure anything."""
         if self.directions < 1 or self.held_out < 3 or self.controls < 5 or self.samples < latent + 20:
             raise ExplanationError(
-                f"A study needs at least 1 direction, 3 held-out latents, 5 controls and {latent + 20} samples."
+                f"A study needs at least 1 direction, 3 held-out latents, 5 controls and "
+                f"{counted(latent + 20, 'sample')}."
             )
 
 

@@ -21,6 +21,7 @@ import torch
 from numpy.typing import NDArray
 from torch import Tensor, nn
 
+from gan.errors import counted
 from gan.networks.dcgan import Generator
 from xai.errors import ExplanationError
 from xai.latents.sweeps import AT_ONCE
@@ -100,7 +101,9 @@ def pca(generator: Generator, z: Tensor, layer: str | None = None, count: int = 
     """
     check_latents(z)
     if len(z) <= z.shape[1] or not 1 <= count < len(z):
-        raise ExplanationError(f"The regression from {count} coordinates needs more than {z.shape[1]} posters.")
+        raise ExplanationError(
+            f"The regression from {count} coordinates needs more than {counted(z.shape[1], 'poster')}."
+        )
     layer = layer or middle_layer(generator)
     maps = torch.empty(0)
     rows = at_once(AT_ONCE, size_of(generator, z))

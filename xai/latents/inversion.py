@@ -19,6 +19,7 @@ import torch
 from numpy.typing import NDArray
 from torch import Tensor
 
+from gan.errors import counted
 from gan.networks.dcgan import Generator, latents
 from gan.networks.seeds import reserved
 from gan.progress import Progress
@@ -233,6 +234,7 @@ def _check(generator: Generator, poster: Tensor, encoder: Encoder | None) -> Non
         )
     if encoder is not None and (encoder.size, encoder.latent) != (config.size, config.latent):
         raise ExplanationError(
-            f"The encoder is for {encoder.size[0]} x {encoder.size[1]} pixels and {encoder.latent} latent dimensions, "
+            f"The encoder is for {encoder.size[0]} x {encoder.size[1]} pixels and "
+            f"{counted(encoder.latent, 'latent dimension')}, "
             f"the generator for {height} x {width} and {config.latent}."
         )

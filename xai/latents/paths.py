@@ -21,6 +21,7 @@ from numpy.typing import NDArray
 from torch import Tensor
 
 from gan.data.images import to_uint8
+from gan.errors import counted
 from gan.networks.dcgan import Generator
 from gan.progress import Progress
 from xai.errors import ExplanationError
@@ -91,7 +92,9 @@ def slerp(start: Tensor, end: Tensor, positions: Tensor) -> Tensor:
     check_latents(start, 1)
     check_latents(end, 1)
     if start.shape != end.shape:
-        raise ExplanationError(f"There is no path from {start.shape[1]} latent dimensions to {end.shape[1]}.")
+        raise ExplanationError(
+            f"There is no path from {counted(start.shape[1], 'latent dimension')} to {end.shape[1]}."
+        )
     # Double precision: the angle of nearly parallel vectors would be lost in single precision.
     a, b, t = start.double().flatten(), end.double().flatten(), positions.double().reshape(-1, 1)
     long_a, long_b = a.norm(), b.norm()

@@ -24,6 +24,7 @@ import torch
 from numpy.typing import NDArray
 from torch import Tensor
 
+from gan.errors import counted
 from gan.files import write_directory
 from gan.progress import Progress
 from gan.settings import Setting, describe, setting, validate
@@ -242,8 +243,8 @@ class Attribution(ABC):
         if count == 1:
             return f"compared with {self.reference.words}"
         if self.averages_references:
-            return f"averaged over comparisons with each of {count} pictures ({self.reference.words})"
-        return f"compared with the mean of {count} pictures ({self.reference.words})"
+            return f"averaged over comparisons with each of {counted(count, 'picture')} ({self.reference.words})"
+        return f"compared with the mean of {counted(count, 'picture')} ({self.reference.words})"
 
     @property
     def used_engine(self) -> str:

@@ -13,6 +13,7 @@ from collections.abc import Callable
 import torch
 from torch import Tensor, nn
 
+from gan.errors import counted
 from gan.networks.dcgan import Generator
 from xai.errors import ExplanationError
 from xai.networks.chain import Chain
@@ -63,7 +64,9 @@ def check_latents(z: Tensor, count: int | None = None, generator: nn.Module | No
         what = str(z.dtype).removeprefix("torch.") if isinstance(z, Tensor) else type(z).__name__
         raise ExplanationError(f"Latents are a tensor of floats (N, latent, 1, 1), not {what}.")
     if isinstance(generator, Generator) and z.ndim == 4 and z.shape[1] != generator.config.latent:
-        raise ExplanationError(f"This generator has {generator.config.latent} latent dimensions, not {z.shape[1]}.")
+        raise ExplanationError(
+            f"This generator has {counted(generator.config.latent, 'latent dimension')}, not {z.shape[1]}."
+        )
     if z.ndim != 4 or z.shape[2:] != (1, 1) or not z.numel() or (count is not None and len(z) != count):
         rows = "N" if count is None else count
         raise ExplanationError(f"Latents have the shape ({rows}, latent, 1, 1), not {tuple(z.shape)}.")

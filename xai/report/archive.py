@@ -42,6 +42,7 @@ from xai.report import words
 from xai.report.findings import Finding
 from xai.trust.verdict import Trust
 
+WRITTEN = ("explanations.json", "index.html", "values", "overlays")
 RECORD = "explanations.json"  # by which an archive is known
 STRENGTH = 0.9  # of overlays
 CELLS = 8  # places of an overlay across, which verdicts tell apart: single pixels are mostly noise to the eye

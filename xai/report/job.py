@@ -33,7 +33,7 @@ from tqdm import tqdm
 from gan.checkpoints.record import Checkpoint
 from gan.data.decoding import map_ahead
 from gan.errors import ImageError, PosterLensError
-from gan.files import make_directory, replace_directory, write_file, writes
+from gan.files import keep_others, make_directory, members_of, replace_directory, write_file, writes
 from gan.progress import Progress
 from xai.errors import ExplanationError
 from xai.methods.base import Attribution
@@ -43,7 +43,7 @@ from xai.report.inputs import Poster
 
 READERS, WRITERS = 4, 2
 MOST_WAITING = 2  # chunks that wait to be written; more would only fill the memory
-LOCK = "lock"
+LOCK, RECORD = "lock", "settings.json"
 TIMEOUT = timedelta(days=30)  # for the slowest of the processes
 
 
@@ -84,7 +84,7 @@ def plan(  # noqa: PLR0913 - each is a choice of its own
     """The job of explaining these posters by these methods into the folder ``out``, ``batch`` posters a chunk.
 
     ``overwrite`` replaces what an earlier job has written to ``out``, and what another job has begun. Nothing else is
-    ever replaced.
+    ever replaced, and other files in the folder stay.
 
     Raises
     ------
@@ -134,6 +134,7 @@ def run(job: Job, rank: int = 0, world: int = 1) -> report.Summary | None:
 def _alone(job: Job) -> Iterator[None]:
     """Lock the folder for chunks, until this process ends in whatever way; ExplanationError where it is locked."""
     report.ensure_replaceable(job.out, job.overwrite)
+    _ensure_own(job.work)
     make_directory(job.work)
     try:
         lock = FileLock(job.work / LOCK, blocking=False).acquire()
@@ -143,9 +144,18 @@ def _alone(job: Job) -> Iterator[None]:
         yield
 
 
+def _ensure_own(work: Path) -> None:
+    """ExplanationError where something else than a folder for chunks is there, which would be cleared."""
+    if not os.path.lexists(work):
+        return
+    others = not work.is_dir() or any(path.name != LOCK and not path.name.startswith(".") for path in work.iterdir())
+    if work.is_symlink() or (others and not members_of(work / RECORD) >= {"settings", "versions", "posters", "batch"}):
+        raise ExplanationError(f"{work} is where finished posters would wait, and holds something else; move it away.")
+
+
 def _begin(job: Job) -> None:
     """Make the folder for chunks, or find it as the same job has left it."""
-    record = job.work / "settings.json"
+    record = job.work / RECORD
     if not record.exists() or (job.overwrite and json.loads(record.read_text()) != job.order):
         for path in job.work.iterdir():
             if path.is_dir():
@@ -158,7 +168,7 @@ def _begin(job: Job) -> None:
 
 def _agree(job: Job) -> None:
     """ExplanationError where the folder for chunks belongs to another job."""
-    found = json.loads((job.work / "settings.json").read_text())
+    found = json.loads((job.work / RECORD).read_text())
     others = [key for key, value in job.order.items() if found.get(key) != value]
     if others:
         raise ExplanationError(
@@ -229,6 +239,7 @@ def _finish(job: Job) -> report.Summary:
         raise
     report.ensure_replaceable(job.out, job.overwrite)  # it may have come meanwhile; the chunks are kept
     with writes(job.out):
+        keep_others(job.out, archive, report.WRITTEN)
         replace_directory(archive, job.out)
     shutil.rmtree(job.work, ignore_errors=True)
     return summary

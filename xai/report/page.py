@@ -17,6 +17,7 @@ import torch
 from jinja2 import Environment
 from markupsafe import Markup
 
+from gan.errors import counted
 from xai.methods.base import Attribution
 from xai.methods.references import REFERENCES
 from xai.networks.score import LOGIT, Meaning
@@ -150,7 +151,7 @@ def head(
 ) -> str:
     """All that stands before the first poster. ``made_by`` is what ``xai.report.archive.settings`` says."""
     meaning = methods[0].score.meaning
-    number = "1 poster" if posters == 1 else f"{posters:,} posters"
+    number = counted(posters, "poster")
     return HEAD_TEMPLATE.render(
         title=f"{number}, explained",
         style=Markup(STYLE),  # noqa: S704 - our own

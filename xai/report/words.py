@@ -15,6 +15,7 @@ from __future__ import annotations
 
 import math
 
+from gan.errors import counted
 from xai.methods.base import Attribution, Claim, Explanation
 from xai.networks.score import LOGIT, Meaning
 from xai.render import CHANGE, VERDICT, Scale
@@ -73,9 +74,9 @@ def facts(explanation: Explanation, end: float) -> list[str]:
         parts.append(f"completeness gap {float(explanation.gap):+.1g}")
     if "r2" in explanation.diagnostics:
         segments = int(explanation.diagnostics["segment_count"])
-        parts.append(f"R² {float(explanation.diagnostics['r2']):.2f} on {segments} segments")
+        parts.append(f"R² {float(explanation.diagnostics['r2']):.2f} on {counted(segments, 'segment')}")
     elif "segment_count" in explanation.diagnostics:
-        parts.append(f"{int(explanation.diagnostics['segment_count'])} segments")
+        parts.append(counted(int(explanation.diagnostics["segment_count"]), "segment"))
     if "unit" in explanation.diagnostics:
         parts.append(f"filter {int(explanation.diagnostics['unit'])} of {explanation.config['layer']}")
     parts.append(full_colour(explanation, end))

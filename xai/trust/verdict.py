@@ -18,6 +18,7 @@ from typing import Literal, get_args
 
 from torch import Tensor
 
+from gan.errors import counted
 from gan.progress import Progress
 from xai.errors import ExplanationError
 from xai.methods.base import Attribution, Claim, Explanation
@@ -167,7 +168,8 @@ def _measured(check: Check, subject: Subject, progress: Progress) -> CheckResult
 def _check_given(method: Attribution, image: Tensor, explanation: Explanation) -> None:
     if image.ndim != 4 or len(image) != 1 or len(explanation.values) != 1:
         raise ExplanationError(
-            f"A verdict is on one picture and its map, not {len(image)} pictures and {len(explanation.values)} maps: "
+            f"A verdict is on one picture and its map, not {counted(len(image), 'picture')} and "
+            f"{counted(len(explanation.values), 'map')}: "
             "explain and examine them one by one."
         )
     if not method.score.of_pictures or min(image.shape[2:]) < CELLS:

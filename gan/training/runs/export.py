@@ -18,7 +18,7 @@ from typing import Any
 import numpy as np
 
 from gan.checkpoints.dataset import CheckpointPosters, posters_of
-from gan.checkpoints.folder import ensure_replaceable, load, update_files, write_files
+from gan.checkpoints.folder import CARD, ensure_replaceable, load, own_files, update_files, write_files
 from gan.checkpoints.half_precision import half_precision_change
 from gan.checkpoints.record import Checkpoint
 from gan.cli import read_text
@@ -27,7 +27,7 @@ from gan.errors import PosterLensError
 from gan.evaluation.calibration import with_calibrated_discriminator
 from gan.evaluation.model_card import notes_of, require_provenance, write_card
 from gan.evaluation.report import FIRST_SEED, evaluate, subsample, write
-from gan.files import write_directory
+from gan.files import keep_others, write_directory
 from gan.training.runs.folder import read_stats
 from gan.training.runs.options import PROVENANCE
 
@@ -41,7 +41,7 @@ class ExportOptions:
     data : the posters of the training. fit, only_genres : how they were resized and selected; None: as the checkpoint
     says. other_posters : whether others than those of the training are taken; the card then says so.
     preset, command, hardware : for the card; None: as the run or the checkpoint says.
-    notes : a Markdown file for the card; None: nothing, or the notes of the card that is there.
+    notes : a Markdown file for the card; None: those of the card that is there, if any.
     state : which of the run's two states. grids : how many to ship.
     samples : generated posters, for the evaluation and for D's threshold. training : evaluate on as many training
     posters, evenly spaced; None: on all.
@@ -80,11 +80,12 @@ def export(run: Path, out: Path, options: ExportOptions) -> None:
     checkpoint = load(run / options.state)
     checkpoint.need_both()
     start, data = read_options(run)
-    notes = read_text(options.notes) if options.notes else ""
+    notes = read_text(options.notes) if options.notes else notes_of(out / "README.md")
     checkpoint = replace(checkpoint, name=str(run), info={**checkpoint.info, "data": data})
     posters = read_posters(checkpoint, options)
     checkpoint = with_calibrated_discriminator(checkpoint, posters.training, options.samples)
     with write_directory(out) as folder:
+        keep_others(out, folder, (*own_files(out), CARD))
         info = {
             **dict.fromkeys(PROVENANCE, ""),  # runs of before version 0.2 say nothing
             **checkpoint.info,

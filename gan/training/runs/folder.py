@@ -22,9 +22,10 @@ from typing import Any, Self
 from PIL.Image import Image
 
 from gan.errors import TrainingError
-from gan.files import is_locked, locked, write_file
+from gan.files import is_locked, locked, members_of, write_file
 
 STATES = BEST, LATEST = "best", "latest"
+WRITTEN = ("options.json", "stats.jsonl", "log.txt", "grids", "tensorboard", BEST, LATEST)  # and the state
 LOCK = "run.lock"
 LOCK_SECONDS = 2.0  # for a page that looks whether a run is going on, which takes the lock for a moment
 
@@ -124,6 +125,10 @@ def check_folder(run: Path, resume: bool) -> None:
         raise TrainingError(f"{run} holds no state to resume.")
     if has_state and not resume:
         raise TrainingError(f"{run} holds a run already; resume it, or choose another folder.")
+    begun = {"model", "train"} <= members_of(run / "options.json")  # by a run that ended before its first state
+    foreign = [] if has_state or begun else [name for name in WRITTEN if os.path.lexists(run / name)]
+    if foreign:
+        raise TrainingError(f"{run} holds {foreign[0]}, but no run; choose another folder.")
 
 
 def check_separate(run: Path, data: Path) -> None:

@@ -17,7 +17,7 @@ import torch
 
 from gan.checkpoints.record import Checkpoint
 from gan.data.posters import PosterSet
-from gan.errors import TrainingError
+from gan.errors import TrainingError, counted
 from gan.networks.config import ModelConfig
 from gan.training.config import TrainConfig
 from gan.training.cuda_graph import check_graph
@@ -85,7 +85,9 @@ class Plan:
         if self.resume:
             check_unchanged(self.folder, describe(self.model, self.config, training))
         if len(training) < self.config.batch:
-            raise TrainingError(f"A batch of {self.config.batch} needs more than {len(training)} training posters.")
+            raise TrainingError(
+                f"A batch of {self.config.batch} needs more than {counted(len(training), 'training poster')}."
+            )
         (height, width), (poster_height, poster_width) = self.model.size, training.images.shape[1:3]
         if (height, width) != (poster_height, poster_width):
             raise TrainingError(
@@ -97,4 +99,6 @@ class Plan:
         """TrainingError if the batch cannot be divided among the processes, at least two posters for each."""
         part = self.config.batch // world.size
         if part * world.size < self.config.batch or part < 2:
-            raise TrainingError(f"A batch of {self.config.batch} cannot be divided among {world.size} processes.")
+            raise TrainingError(
+                f"A batch of {self.config.batch} cannot be divided among {counted(world.size, 'process', 'processes')}."
+            )

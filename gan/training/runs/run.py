@@ -25,7 +25,7 @@ from torch import Tensor
 from gan.checkpoints.dataset import fingerprint
 from gan.cli import StopRequest
 from gan.data.posters import PosterSet
-from gan.errors import MetricsUnavailableError, PosterLensError, TrainingError
+from gan.errors import MetricsUnavailableError, PosterLensError, TrainingError, counted
 from gan.files import write_json
 from gan.training.batches import BatchLoader, batch_indices
 from gan.training.config import TrainConfig
@@ -310,7 +310,7 @@ def _opening(run: Run, options: dict[str, Any], before: dict[str, Any]) -> str:
     """What is begun, or gone on with and what is otherwise than before."""
     verb = f"Resumed at {run.kimg:.2f} kimg" if before else "Begun"
     other = f" with {', '.join(changes(before, options))}" if before and changes(before, options) else ""
-    posters = f"{len(run.training)} posters to train on, {len(run.held_out)} held out"
+    posters = f"{counted(len(run.training), 'poster')} to train on, {len(run.held_out)} held out"
     return f"{verb}{other}: {posters}; {options['hardware']}."
 
 

@@ -409,6 +409,30 @@ def test_a_checkpoint_is_replaced_and_an_empty_folder_filled(
     assert load(tmp_path / "kept").info["kimg"] == 2
 
 
+def test_what_others_put_beside_a_checkpoint_stays_and_what_was_measured_on_the_old_weights_goes(
+    networks: tuple[Generator, Discriminator], tmp_path: Path
+) -> None:
+    folder = tmp_path / "kept"
+    save(folder, *networks)
+    (folder / "notes/deep").mkdir(parents=True)
+    (folder / "notes/deep/a.txt").write_text("a year's work")
+    (folder / "README.md").write_text("mine")
+    (folder / ".hidden").write_text("mine")
+    (folder / "link").symlink_to("nowhere")
+    (folder / "stats.jsonl").write_text("{}")
+    save(folder, *networks, {"kimg": 2})
+    assert load(folder).info["kimg"] == 2
+    assert (folder / "notes/deep/a.txt").read_text() == "a year's work"
+    assert (folder / "README.md").read_text() == (folder / ".hidden").read_text() == "mine"
+    assert (folder / "link").is_symlink()
+    assert not (folder / "stats.jsonl").exists()
+    (folder / "evaluate.json").write_text("{}")  # README.md is then a card of the old weights
+    save(folder, *networks)
+    assert {path.name for path in folder.iterdir()} == {
+        "config.json", "generator.safetensors", "discriminator.safetensors", "notes", ".hidden", "link",
+    }  # fmt: skip
+
+
 @pytest.mark.parametrize(
     ("name", "text"),
     [

@@ -20,6 +20,7 @@ import torch
 from numpy.typing import NDArray
 from torch import Tensor
 
+from gan.errors import counted
 from gan.evaluation.estimates import average_ranks
 from gan.progress import Progress
 from xai.errors import ExplanationError
@@ -131,7 +132,7 @@ class Game:
         """
         if self.players > MOST_PLAYERS:
             raise ExplanationError(
-                f"All coalitions of {self.players} segments are too many; {MOST_PLAYERS} is the most."
+                f"All coalitions of {counted(self.players, 'segment')} are too many; {MOST_PLAYERS} is the most."
             )
         return self.shared("table", lambda: every_mask(self.players), progress)[1]
 
