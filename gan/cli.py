@@ -141,7 +141,8 @@ def refuse_unused(parser: Parser, chosen: argparse.Namespace, mode: str, used: s
         return
     for action in parser._actions:
         flag = next(iter(action.option_strings), "")
-        unused = flag and action.dest in chosen and flag[2:] not in (mode, *used.split())
+        listed = flag and action.dest in chosen and action.help != argparse.SUPPRESS  # not an old spelling
+        unused = listed and flag[2:] not in (mode, *used.split())
         if unused and getattr(chosen, action.dest) != action.default:
             parser.error(f"{flag} does nothing together with --{mode}; leave it out")
 

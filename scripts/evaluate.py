@@ -24,6 +24,7 @@ import gan
 from gan import cli
 from gan.checkpoints.dataset import add_poster_options, posters_from
 from gan.cli import exit_code, replace_section, split_section
+from gan.errors import counted
 from gan.evaluation.fid import inception_fid
 from gan.evaluation.metrics import documentation
 from gan.evaluation.report import FILE, FIRST_SEED, SAMPLES, Evaluation, evaluate, subsample, write
@@ -87,7 +88,8 @@ def evaluate_one(parsed: argparse.Namespace) -> None:
             checkpoint, training, posters.held_out, parsed.samples, parsed.first_seed, parsed.device, progress
         )
     if evaluation.samples < parsed.samples and not parsed.quiet:
-        print(f"{evaluation.samples:,} generated posters, as many as training posters for the floor.", file=sys.stderr)
+        count = counted(evaluation.samples, "generated poster")
+        print(f"{count}, as many as training posters for the floor.", file=sys.stderr)
     evaluation = replace(evaluation, origin=posters.origin, source=posters.source)
     if parsed.inception:
         evaluation = with_inception(evaluation, checkpoint, training, parsed)

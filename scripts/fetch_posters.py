@@ -47,8 +47,8 @@ def fetch(chosen: argparse.Namespace) -> FetchSummary:
 
 def report(summary: FetchSummary, out: Path) -> str:
     """What was done, in a line or two."""
-    text = f"{counted(summary.fetched, 'poster')} fetched, {summary.present} already there; "
-    f"{summary.with_genres} have genres; {out}"
+    fetched = f"{counted(summary.fetched, 'poster')} fetched"
+    text = f"{fetched}, {summary.present} already there; {summary.with_genres} have genres; {out}"
     if summary.failed:
         text += f"\n{summary.failed} failed: {out / 'failed.csv'} says why"
     if summary.skipped:

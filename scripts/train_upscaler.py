@@ -46,7 +46,6 @@ def parse(arguments: list[str] | None = None) -> argparse.Namespace:
     if not chosen.check and not chosen.out:
         parser.error("--out or --check is needed")
     cli.refuse_unused(parser, chosen, "check", "data threads quiet")
-    cli.refuse_unused(parser, chosen, "ship", "data out threads quiet")
     return chosen
 
 

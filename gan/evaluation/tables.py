@@ -52,7 +52,7 @@ def counted_floor(evaluation: Evaluation) -> str:
     """How many training posters the floor is of; evaluations of version 0.1 took fewer where there were no more."""
     if evaluation.samples <= evaluation.training:
         return "as many training posters"
-    return f"only {evaluation.training:,} training posters, so that a perfect generator may stand below it,"
+    return f"only {counted(evaluation.training, 'training poster')}, so that a perfect generator may stand below it,"
 
 
 def _memorization(evaluation: Evaluation) -> str:

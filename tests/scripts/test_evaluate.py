@@ -93,7 +93,7 @@ def test_the_true_fid_is_never_asked_for_unasked(
     ("arguments", "sentence"),
     [
         (["--checkpoint", "nowhere"], "nowhere is not a folder; name the file to write with --out."),
-        (["--out", "no/such/folder/a.json"], "no/such/folder/a.json is not a file in an existing folder."),
+        (["--out", "no/such/folder/a.json"], "no/such/folder/a.json is not a file in a folder that exists."),
         (["--data", "nowhere"], "nowhere does not exist."),
         (
             ["--training", "11"],
@@ -120,11 +120,12 @@ def test_figures_that_cannot_be_written_are_a_sentence_and_leave_the_old_file(
     def full(*_: object) -> None:
         raise OSError(28, "No space left on device")
 
-    (checkpoint / "evaluate.json").write_text("old")
+    old = '{"generated": {}, "floor": {}, "samples": 1}'
+    (checkpoint / "evaluate.json").write_text(old)
     monkeypatch.setattr(report, "write_json", full)
     assert run("--checkpoint", checkpoint) == 2
     assert one_sentence(capsys) == "the evaluation cannot be written: No space left on device."
-    assert (checkpoint / "evaluate.json").read_text() == "old"
+    assert (checkpoint / "evaluate.json").read_text() == old
 
 
 def test_each_stage_has_one_bar(monkeypatch: pytest.MonkeyPatch) -> None:

@@ -426,11 +426,18 @@ def test_a_checkpoint_that_cannot_be_judged_again_stays_as_it_was(
     assert [path.name for path in shipped.parent.iterdir()] == ["tiny-8"]
 
 
-def test_an_older_checkpoint_of_the_name_is_replaced(export: Callable[..., int], shipped: Path, run: Path) -> None:
-    (shipped / "stale.txt").touch()
+def test_an_older_checkpoint_of_the_name_is_replaced_and_what_others_put_there_stays(
+    export: Callable[..., int], shipped: Path, run: Path
+) -> None:
+    (shipped / "diary.txt").write_text("dear diary")
+    (shipped / "filters.npz").touch()  # of the old weights
+    card = shipped / "README.md"
+    card.write_text(f"{card.read_text()}\nGenerates good skies.\n")
     assert export("--run", run, "--out", shipped, "--hardware", "a laptop") == 0
     assert gan.load(shipped).info["hardware"] == "a laptop"
-    assert not (shipped / "stale.txt").exists()
+    assert (shipped / "diary.txt").read_text() == "dear diary"
+    assert not (shipped / "filters.npz").exists()
+    assert "Generates good skies." in card.read_text()
 
 
 def test_a_folder_that_is_no_checkpoint_is_never_replaced(

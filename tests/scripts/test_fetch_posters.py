@@ -53,7 +53,7 @@ def test_a_table_of_addresses_becomes_a_folder_to_train_on(
 
     assert run(*command) == 0
     assert capsys.readouterr().out == (
-        f"0 posters fetched, 3 already there; 3 have genres; {out}\n"
+        f"no posters fetched, 3 already there; 3 have genres; {out}\n"
         "1 failed in an earlier run; --retry-failed tries them again\n"
     )
     assert len(server.asked) == 4
@@ -133,7 +133,7 @@ def test_a_kaggle_data_set_is_fetched_through_kagglehub(
     monkeypatch.setitem(sys.modules, "kagglehub", hub)  # type: ignore[arg-type]
     assert run("kaggle", "owner/posters", "--out", tmp_path / "out") == 0
     assert asked == ["owner/posters"]
-    assert capsys.readouterr().out.startswith("1 posters fetched, 0 already there; 0 have genres; ")
+    assert capsys.readouterr().out.startswith("1 poster fetched, 0 already there; 0 have genres; ")
 
 
 @pytest.mark.parametrize(

@@ -88,7 +88,7 @@ def test_nonsense_seeds_are_one_sentence_and_exit_code_2(
 @pytest.mark.parametrize(
     ("options", "reason"),
     [
-        (["--seeds=0-99999,1"], "--seeds names 100001 posters; at most 100000 are drawn at once."),
+        (["--seeds=0-99999,1"], "--seeds names 100,001 posters; at most 100,000 are drawn at once."),
         (["--seeds=0-9", "--scale=1000"], "too large"),
         (["--seeds=0", "--single", "--scale=2000"], "too large"),
     ],

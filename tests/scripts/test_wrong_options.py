@@ -176,7 +176,6 @@ UNUSED = [
     ("sample", "--checkpoint {checkpoint} --out {here}/out --single --columns 2", "--columns", "--single"),
     ("study_pruning", "--checkpoint {checkpoint} --save {here}/out --data {data}", "--data", "--save"),
     ("train_upscaler", "--data {data} --check {checkpoint} --out {here}/out", "--out", "--check"),
-    ("train_upscaler", "--data {data} --out {empty} --ship {here}/out --resume", "--resume", "--ship"),
 ]  # fmt: skip
 
 

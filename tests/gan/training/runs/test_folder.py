@@ -10,7 +10,7 @@ import pytest
 
 from gan import ModelConfig, PosterSet, TrainingError
 from gan.training.loop import train
-from gan.training.runs.folder import LOCK, is_running
+from gan.training.runs.folder import LOCK, in_use, is_running
 from gan.training.runs.plan import Plan
 from tests.gan.short_runs import config_of
 from tests.gan.training.processes import Worker, finish, start
@@ -46,15 +46,14 @@ def test_a_second_run_in_a_folder_is_refused_while_the_first_goes_on(
 
 
 @pytest.mark.parametrize("number", [signal.SIGKILL, signal.SIGTERM])
-def test_a_run_that_ended_in_whatever_way_leaves_no_lock(
-    number: int, going: Worker, posters: PosterSet, tiny: ModelConfig, tmp_path: Path
-) -> None:
+def test_a_run_that_ended_in_whatever_way_leaves_no_lock(number: int, going: Worker, tmp_path: Path) -> None:
     assert going.process.pid is not None
     os.kill(going.process.pid, number)
     finish([going])
     assert (tmp_path / "run" / LOCK).exists()
     assert not is_running(tmp_path / "run")
-    train(posters, Plan(tmp_path / "run", tiny, config_of(1), resume=True, progress=False))
+    with in_use(tmp_path / "run"):
+        assert is_running(tmp_path / "run")
 
 
 def test_two_runs_that_begin_at_once_do_not_both_begin(posters: PosterSet, tiny: ModelConfig, tmp_path: Path) -> None:
