@@ -31,6 +31,7 @@ from numpy.typing import NDArray
 
 from gan.data.hold_out import is_key_held_out, split_keys
 from gan.data.rows import Images
+from gan.errors import counted
 
 COLUMNS = "first", "second", "distance", "correlation", "across_the_split", "left_out"  # of a table of pairs
 MAX_DISTANCE = 16  # bits of 64; two different posters differ in 32 on average
@@ -272,7 +273,8 @@ def _measure() -> None:
         found = near_duplicates(images)
         seconds, (_, most) = time.perf_counter() - begun, tracemalloc.get_traced_memory()
         tracemalloc.stop()
-        print(f"{what}: {len(found.groups)} groups, {len(found.kept())} kept; {seconds:.1f} s, {most / 1e6:.0f} MB")
+        groups = counted(len(found.groups), "group")
+        print(f"{what}: {groups}, {len(found.kept())} kept; {seconds:.1f} s, {most / 1e6:.0f} MB")
 
 
 if __name__ == "__main__":

@@ -118,7 +118,7 @@ def test_a_foreign_file_is_never_replaced(
 ) -> None:
     out = tmp_path / "theirs"
     FOREIGN[foreign](out)
-    refused(name, f"{NEEDED[name]} {options}", out, given | {"here": tmp_path, "out": out}, tmp_path, capsys)
+    refused(name, f"{needed(name, options)} {options}", out, given | {"here": tmp_path, "out": out}, tmp_path, capsys)
     assert not small_judge.sizes
 
 
@@ -133,7 +133,7 @@ def test_a_foreign_file_in_a_folder_is_never_replaced(
     else:
         folder_at(folder / inside)
     places = given | {"here": tmp_path, "folder": folder}
-    refused(name, f"{NEEDED[name]} {options}", folder, places, tmp_path, capsys)
+    refused(name, f"{needed(name, options)} {options}", folder, places, tmp_path, capsys)
 
 
 @pytest.mark.parametrize(("name", "options", "file"), BESIDE)
@@ -145,6 +145,10 @@ def test_a_foreign_file_in_a_checkpoint_is_never_replaced(
     (checkpoint / file).write_text("dear diary")
     places = given | {"checkpoint": checkpoint}
     refused(name, f"--checkpoint {{checkpoint}} {options}", checkpoint / file, places, tmp_path, capsys)
+
+
+def needed(name: str, options: str) -> str:
+    return "--checkpoint {checkpoint}" if "--save" in options else NEEDED[name]
 
 
 def refused(
