@@ -34,6 +34,8 @@ STYLE = """<style>
 [data-testid="stCaptionContainer"], [data-testid="stImageCaption"] {
   color: color-mix(in srgb, currentColor 80%, transparent) !important; opacity: 1 !important; }
 [data-testid="stImageCaption"] [data-testid="stCaptionContainer"], .stMarkdownBadge { color: inherit !important; }
+[class*="_dice"] button [data-testid="stMarkdownContainer"] {
+  position: absolute; width: 1px; height: 1px; overflow: hidden; clip-path: inset(50%); }
 [data-testid="stHeading"] h2 { font-size: 1.75rem; }
 [data-testid="stMarkdownContainer"] h2 { font-size: 1.4rem; }
 [data-testid="stBaseButton-primary"], [data-testid="stMultiSelectTagsContainer"] span span {

@@ -153,3 +153,13 @@ def test_after_enter_on_a_look_alike_the_focus_is_on_the_sheet_that_takes_its_pl
     expect(cell).not_to_have_attribute("aria-label", str(before))
     settle(window)
     expect(grid.locator("[role=gridcell]:focus")).to_have_count(1)
+
+
+@one_theme
+def test_a_button_with_an_icon_alone_has_a_name(window: Page, addresses: tuple[str, str]) -> None:
+    visit(window, addresses[0], "start")
+    sidebar = window.get_by_test_id("stSidebar")
+    dice, seed = sidebar.get_by_role("button", name="Another one", exact=True), sidebar.get_by_label("Seed", exact=True)
+    before = seed.last.input_value()
+    dice.click()
+    expect(seed.last).not_to_have_value(before)
