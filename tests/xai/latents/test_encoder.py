@@ -55,7 +55,7 @@ def test_an_encoder_of_another_checkpoint_or_a_damaged_one_is_refused_in_one_sen
     assert "damaged" in refusal()
     path.write_bytes(b"")
     assert "damaged" in refusal()
-    gan.save(tmp_path / "checkpoint", drawing(), discriminator(32))
+    gan.save(tmp_path / "checkpoint", drawing(), discriminator(16))
     path.write_bytes((tmp_path / "checkpoint" / "generator.safetensors").read_bytes())
     assert "holds no encoder" in refusal()
     path.unlink()
