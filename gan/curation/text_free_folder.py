@@ -43,7 +43,6 @@ from gan.curation.text_removal import (
 from gan.data.archives import METADATA, Source, is_picture, open_source
 from gan.data.decoding import map_ahead
 from gan.data.images import FORMAT_NAMES, fit_image, image_grid, open_image
-from gan.data.posters import evenly_spaced
 from gan.errors import DataError, ImageError, PosterLensError
 from gan.files import make_directory, write_file
 
@@ -122,18 +121,31 @@ def write_text_free(settings: RemovalSettings, out: Path, workers: int = 1, prog
 
 
 def contact_sheet(settings: RemovalSettings, out: Path, count: int) -> bytes | None:
-    """A PNG of at most ``count`` posters before (left) and after (right), evenly chosen; None if none has changed."""
+    """A PNG of at most ``count`` posters before (left) and after (right); None if none has changed.
+
+    The posters are cut into ``count`` equal parts, and of each the first is shown that has changed: no poster is read
+    twice, and none that comes after it in its part.
+    """
     with open_source(settings.source) as files:
         written = [name for name in sorted(files.entries()) if is_picture(name) and _is_written(out, name)]
-        changed = [name for name in written if files.read(name) != (out / name).read_bytes()]
-        if not changed:
-            return None
-        shown = [changed[place] for place in evenly_spaced(len(changed), count, round_down=True)]
-        tiles = [_side_by_side(files.read(name), (out / name).read_bytes()) for name in shown]
+        parts = np.array_split(np.arange(len(written)), count)
+        firsts = (_first_changed([written[place] for place in part], files, out) for part in parts)
+        tiles = [_side_by_side(*sides) for sides in firsts if sides is not None]
+    if not tiles:
+        return None
     file, about = io.BytesIO(), PngInfo()
     about.add_text(SHEET, settings.source)
     image_grid(np.stack(tiles), gap=6).save(file, "PNG", pnginfo=about)
     return file.getvalue()
+
+
+def _first_changed(names: Sequence[str], files: Source, out: Path) -> tuple[bytes, bytes] | None:
+    """The first of these posters, before and after, that is not the same."""
+    for name in names:
+        before, after = files.read(name), (out / name).read_bytes()
+        if before != after:
+            return before, after
+    return None
 
 
 def _side_by_side(before: bytes, after: bytes) -> NDArray[np.uint8]:

@@ -2,6 +2,7 @@ from __future__ import annotations
 
 import csv
 import io
+import shutil
 import zipfile
 from pathlib import Path
 
@@ -11,6 +12,7 @@ from PIL import Image
 
 from gan import load_posters, open_image
 from gan.curation import text_free_folder as module
+from gan.data.archives import FolderSource
 from tests.scripting import script
 
 GROUND, INK = (30, 60, 90), (250, 250, 250)
@@ -189,6 +191,30 @@ def test_the_contact_sheet_shows_changed_posters_before_and_after(source: Path, 
     assert sheet.shape == (height, 2 * width, 3)
     assert (sheet[:, :width].min(2) > 200).any()
     assert (sheet[:, width:].min(2) < 100).all()
+
+
+def test_the_contact_sheet_reads_each_poster_once_and_none_after_the_one_that_it_shows(
+    tmp_path: Path, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    """Of 12 posters the third of every four has changed."""
+    source, out = tmp_path / "source", tmp_path / "out"
+    for folder in (source, out):
+        folder.mkdir()
+        for number in range(12):
+            changed = folder == out and number % 4 == 2
+            Image.new("RGB", (20, 30), (255 * changed, 0, 0)).save(folder / f"{number:02}.png")
+    read: list[str] = []
+
+    def counted(self: FolderSource, name: str, most: int | None = None) -> bytes:
+        read.append(name)
+        return (source / name).read_bytes()
+
+    monkeypatch.setattr(FolderSource, "read", counted)
+    sheet = module.contact_sheet(module.RemovalSettings(str(source), "letters", "telea", 384), out, 3)
+    assert sheet is not None
+    assert read == [f"{number:02}.png" for number in (0, 1, 2, 4, 5, 6, 8, 9, 10)]
+    shutil.copytree(source, out, dirs_exist_ok=True)
+    assert module.contact_sheet(module.RemovalSettings(str(source), "letters", "telea", 384), out, 3) is None
 
 
 @pytest.mark.usefixtures("seen")
