@@ -18,8 +18,8 @@ import torch
 from numpy.typing import NDArray
 
 from gan.data.posters import PosterSet
-from gan.evaluation.distances import distance_matrix, mmd_witness
-from gan.evaluation.diversity import pairwise_distances
+from gan.evaluation.distances import mmd_witness
+from gan.evaluation.diversity import summarise_pairs
 from gan.evaluation.estimates import Estimate, match_counts, subsample_evenly, with_interval
 from gan.evaluation.features import Features, generated_features
 from gan.evaluation.metrics import compute, metric
@@ -80,10 +80,8 @@ def genre_adherence(features: GenreFeatures) -> Estimate:
 )
 def genre_diversity(features: GenreFeatures) -> Estimate:
     def relative(generated: Features, real: Features) -> float:
-        means = [
-            pairwise_distances(distance_matrix(rows, rows), np.arange(len(rows))).mean() for rows in (generated, real)
-        ]
-        return float(means[0] / means[1])
+        [made], [known] = (summarise_pairs(rows, [np.arange(len(rows))]) for rows in (generated, real))
+        return float(np.divide(made.mean, known.mean))
 
     return with_interval(relative, *match_counts(features.requested, features.having), limits=(0.0, inf))
 

@@ -10,6 +10,7 @@ gan/evaluation/report.py a whole checkpoint.
 
 from __future__ import annotations
 
+from collections.abc import Iterator
 from dataclasses import dataclass
 from functools import cached_property
 from math import inf
@@ -17,11 +18,12 @@ from math import inf
 import torch
 from torch import Tensor
 
-from gan.evaluation.estimates import Estimate, Floats, match_counts, with_intervals
+from gan.evaluation.estimates import Estimate, match_counts, with_intervals
 from gan.evaluation.features import Features
 from gan.evaluation.metrics import compute, metric, proportions, ranges
 
 ROWS = 1024  # of a kernel matrix that are in memory at once
+BLOCK = 2**21  # distances in memory at once: 16 MB
 NEAR_MANIFOLD = 3  # Kynkaanniemi et al. 2019
 NEAR_DENSITY = 5  # Naeem et al. 2020
 
@@ -68,8 +70,38 @@ def _affinity(a: Tensor, b: Tensor) -> Tensor:
 
 
 @dataclass(frozen=True, eq=False)
+class Neighbourhoods:
+    """How n real and n generated posters lie among each other; "reach": distance to the k-th neighbour of its own set.
+
+    precise : whether a generated poster lies within the reach of a real one. recalled : whether a real poster lies
+    within that of a generated one. inside : within how many real posters' wider reach a generated one lies.
+    covered : whether there is a generated poster within a real one's wider reach.
+    """
+
+    precise: Tensor
+    recalled: Tensor
+    inside: Tensor
+    covered: Tensor
+
+    @classmethod
+    def of(cls, real: Tensor, generated: Tensor) -> Neighbourhoods:
+        """From rows (n, D) of either."""
+        reach, wider = radii(real, NEAR_MANIFOLD), radii(real, NEAR_DENSITY)
+        of_generated = radii(generated, NEAR_MANIFOLD)
+        precise, inside = torch.zeros(len(generated), dtype=torch.bool), torch.zeros(len(generated), dtype=torch.long)
+        recalled, covered = [], []
+        for rows, block in distance_blocks(real, generated):
+            within = block <= wider[rows, None]
+            precise |= (block <= reach[rows, None]).any(0)
+            inside += within.sum(0)
+            recalled.append((block <= of_generated).any(1))
+            covered.append(within.any(1))
+        return cls(precise, torch.cat(recalled), inside, torch.cat(covered))
+
+
+@dataclass(frozen=True, eq=False)
 class Comparison:
-    """Features of real (N, D) and generated (M, D) posters, and the distances among them, computed once.
+    """Features of real (N, D) and generated (M, D) posters, and how they lie among each other, computed once.
 
     The two distances use all rows; the four neighbourhood metrics, which depend on the count, the same number of both.
     A set's manifold is all that lies within one of its points' distance to its k-th neighbour. With fewer points than
@@ -80,26 +112,10 @@ class Comparison:
     generated: Features
 
     @cached_property
-    def matched(self) -> tuple[Tensor, Tensor]:
-        """Real and generated rows, the same number of both."""
+    def neighbourhoods(self) -> Neighbourhoods:
+        """Of real and generated rows, the same number of both."""
         real, generated = match_counts(self.real, self.generated)
-        return _double(real), _double(generated)
-
-    @cached_property
-    def across(self) -> Tensor:
-        """(n, n): from each real row to each generated one."""
-        return distances(*self.matched)
-
-    @cached_property
-    def among_real(self) -> Tensor:
-        """(n, n): between real rows."""
-        real, _ = self.matched
-        return distances(real, real)
-
-    @cached_property
-    def inside(self) -> Tensor:
-        """(n, n): whether a generated row lies within the reach of a real row's fifth neighbour."""
-        return self.across <= radii(self.among_real, NEAR_DENSITY)[:, None]
+        return Neighbourhoods.of(_double(real), _double(generated))
 
 
 def compare(real: Features, generated: Features) -> dict[str, float]:
@@ -159,7 +175,7 @@ def kid_lite1(pair: Comparison) -> float:
     plain="Generated posters that lie among real ones: do they look like posters?",
 )
 def precision(pair: Comparison) -> float:
-    return _proportion((pair.across <= radii(pair.among_real, NEAR_MANIFOLD)[:, None]).any(0))
+    return _proportion(pair.neighbourhoods.precise)
 
 
 @metric(
@@ -175,8 +191,7 @@ def precision(pair: Comparison) -> float:
     plain="Real posters that lie among generated ones: are they covered by the generator?",
 )
 def recall(pair: Comparison) -> float:
-    _, generated = pair.matched
-    return _proportion((pair.across <= radii(distances(generated, generated), NEAR_MANIFOLD)).any(1))
+    return _proportion(pair.neighbourhoods.recalled)
 
 
 @metric(
@@ -192,7 +207,8 @@ def recall(pair: Comparison) -> float:
     digits=2,
 )
 def density(pair: Comparison) -> float:
-    return float(pair.inside.sum(0).double().mean()) / min(NEAR_DENSITY, len(pair.among_real) - 1)
+    inside = pair.neighbourhoods.inside
+    return float(inside.double().mean()) / min(NEAR_DENSITY, len(inside) - 1)
 
 
 @metric(
@@ -208,18 +224,31 @@ def density(pair: Comparison) -> float:
     plain="Real posters with a generated one nearby: is every kind of poster there?",
 )
 def coverage(pair: Comparison) -> float:
-    return _proportion(pair.inside.any(1))
+    return _proportion(pair.neighbourhoods.covered)
 
 
 def distances(a: Tensor, b: Tensor) -> Tensor:
-    """Euclidean distances (N, M) of the rows of (N, D) and (M, D); exactly 0 of a set to itself on the diagonal."""
-    found = torch.cdist(a, b, compute_mode="use_mm_for_euclid_dist")
-    return found.fill_diagonal_(0) if a is b else found
+    """Euclidean distances (N, M) of the rows of (N, D) and (M, D)."""
+    return torch.cdist(a, b, compute_mode="use_mm_for_euclid_dist")
 
 
-def radii(among: Tensor, neighbours: int) -> Tensor:
-    """Each point's distance (N,) to its k-th neighbour, from the distances (N, N) among the points."""
-    return among.kthvalue(min(neighbours, len(among) - 1) + 1).values  # the point itself is the first
+def distance_blocks(a: Tensor, b: Tensor) -> Iterator[tuple[slice, Tensor]]:
+    """Some rows of ``a`` (N, D) at a time, and their distances (n, M) from all rows of ``b`` (M, D).
+
+    At most ``BLOCK`` distances, or one row of them, are in memory at once. Exactly 0 of a point to itself.
+    """
+    count = max(1, BLOCK // max(1, len(b)))
+    for start in range(0, len(a), count):
+        block = distances(a[start : start + count], b)
+        if a is b:
+            block.diagonal(start).zero_()
+        yield slice(start, start + len(block)), block
+
+
+def radii(points: Tensor, neighbours: int) -> Tensor:
+    """Each point's (N, D) distance (N,) to its k-th neighbour among the points."""
+    place = min(neighbours, len(points) - 1) + 1  # the point itself is the first
+    return torch.cat([block.kthvalue(place).values for _, block in distance_blocks(points, points)])
 
 
 def _double(values: Features) -> Tensor:
@@ -228,10 +257,3 @@ def _double(values: Features) -> Tensor:
 
 def _proportion(cases: Tensor) -> float:
     return float(cases.double().mean())
-
-
-def distance_matrix(a: Features, b: Features) -> Floats:
-    """(N, M): the distance of each row of ``a`` (N, D) from each of ``b`` (M, D), in double precision."""
-    x = torch.from_numpy(a).double()
-    found: Floats = distances(x, x if a is b else torch.from_numpy(b).double()).numpy()
-    return found

@@ -9,7 +9,7 @@ Each function names the paper that its interval comes from.
 
 from __future__ import annotations
 
-from collections.abc import Callable, Collection, Mapping
+from collections.abc import Callable, Collection, Iterator, Mapping, Sequence
 from dataclasses import dataclass
 from typing import Any
 
@@ -89,9 +89,25 @@ def with_intervals(
     ranges : by metric, the limits that its interval is clipped to; unbounded where there are none.
     proportions : the metrics that are proportions of independent cases.
     """
-    random, fewest = np.random.default_rng(seed), min(map(len, samples))
-    whole = metrics(*samples)
-    halves = [metrics(*(sample[_half(len(sample), random)] for sample in samples)) for _ in range(draws)]
+    halves = [metrics(*half) for half in random_halves(*samples, draws=draws, seed=seed)]
+    return from_halves(metrics(*samples), halves, min(map(len, samples)), ranges, proportions)
+
+
+def random_halves(*samples: Array, draws: int = HALVES, seed: int = 0) -> Iterator[tuple[Array, ...]]:
+    """``draws`` times a random half of each sample, without replacement, in order."""
+    random = np.random.default_rng(seed)
+    for _ in range(draws):
+        yield tuple(sample[_half(len(sample), random)] for sample in samples)
+
+
+def from_halves(
+    whole: Mapping[str, float],
+    halves: Sequence[Mapping[str, float]],
+    fewest: int,
+    ranges: Mapping[str, Range] | None = None,
+    proportions: Collection[str] = (),
+) -> dict[str, Estimate]:
+    """:func:`with_intervals`, from metrics of the whole samples and of random halves; ``fewest`` cases in a sample."""
     found = {}
     for name, value in whole.items():
         limits = (ranges or {}).get(name, UNBOUNDED)

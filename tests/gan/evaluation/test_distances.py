@@ -8,7 +8,15 @@ from hypothesis import strategies as st
 from scipy.linalg import sqrtm
 
 from gan.evaluation import distances as module
-from gan.evaluation.distances import Comparison, compare, compare_with_intervals, distances, frechet_distance, kid
+from gan.evaluation.distances import (
+    Comparison,
+    compare,
+    compare_with_intervals,
+    distance_blocks,
+    distances,
+    frechet_distance,
+    kid,
+)
 from gan.evaluation.estimates import match_counts, subsample_evenly, with_intervals
 from gan.evaluation.metrics import METRICS
 
@@ -204,7 +212,34 @@ def test_few_posters_have_as_many_neighbours_as_there_are() -> None:
 def test_distances_are_the_textbooks_and_0_to_oneself() -> None:
     a, b = torch.randn(7, 5, dtype=torch.float64), torch.randn(4, 5, dtype=torch.float64)
     assert torch.allclose(distances(a, b), (a[:, None] - b).square().sum(2).sqrt())
-    assert torch.equal(distances(a, a).diagonal(), torch.zeros(7, dtype=torch.float64))
+    [(_, own)] = distance_blocks(a, a)
+    assert torch.equal(own.diagonal(), torch.zeros(7, dtype=torch.float64))
+
+
+@pytest.mark.parametrize("block", [1, 100, 1000])
+def test_neighbourhoods_hold_no_more_distances_in_memory_than_a_block(
+    block: int, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    real, made = features(1, 60), features(2, 75)
+    whole, sizes = neighbourhoods(real, made), []
+
+    def counted(a: torch.Tensor, b: torch.Tensor) -> torch.Tensor:
+        sizes.append(len(a) * len(b))
+        return distances(a, b)
+
+    monkeypatch.setattr(module, "BLOCK", block)
+    monkeypatch.setattr(module, "distances", counted)
+    assert neighbourhoods(real, made) == pytest.approx(whole, rel=1e-12)
+    assert neighbourhoods(real, real.copy())["precision"] == 1
+    assert max(sizes) <= max(block, 60)  # a row at least, of 3,600
+
+
+def test_a_point_is_0_from_itself_in_every_block(monkeypatch: pytest.MonkeyPatch) -> None:
+    a = torch.randn(23, 5, dtype=torch.float64)
+    monkeypatch.setattr(module, "BLOCK", 23 * 4)
+    found = torch.cat([block for _, block in distance_blocks(a, a)])
+    assert torch.allclose(found, (a[:, None] - a).square().sum(2).sqrt())
+    assert torch.equal(found.diagonal(), torch.zeros(23, dtype=torch.float64))
 
 
 def test_the_frechet_distance_is_the_same_where_there_are_more_posters_than_features() -> None:
