@@ -94,7 +94,8 @@ class DirectionStudy:
         tried = [one for one in self.directions if one.family != CONTROL]
         expected = by_chance(len(tried), CONTROL_QUANTILE)
         found = sum(one.label is not None for one in tried)
-        return f"Of {len(tried)} directions {found} have a label; of as many random ones, at most {expected:.2g} would."
+        directions = counted(len(tried), "direction")
+        return f"Of {directions} {found} have a label; of as many random ones, at most {expected:.2g} would."
 
 
 @dataclass(frozen=True)
