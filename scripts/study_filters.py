@@ -35,10 +35,10 @@ def parse(arguments: list[str] | None = None) -> argparse.Namespace:
 
 
 def run(options: argparse.Namespace) -> None:
+    checkpoint = with_genres(load(options.checkpoint), options.genres)
     if options.out is None and not options.checkpoint.is_dir():
         raise CheckpointError(f"{options.checkpoint} is no folder; say with --out where the table goes.")
     out = output_file(options.out or options.checkpoint / FILE, TABLE, options.overwrite)
-    checkpoint = with_genres(load(options.checkpoint), options.genres)
     start = time.perf_counter()
     with progress_bar() as progress:
         table = filters_table(checkpoint, options.latents, options.first_seed, progress)

@@ -45,7 +45,6 @@ def parse(arguments: list[str] | None = None) -> argparse.Namespace:
     chosen = parser.parse_args(arguments)
     if not chosen.check and not chosen.out:
         parser.error("--out or --check is needed")
-    cli.refuse_unused(parser, chosen, "check", "data threads quiet")
     return chosen
 
 

@@ -99,7 +99,7 @@ def test_the_smaller_generator_is_saved_and_what_it_saves_is_said(
         (["--data", "posters", "--shares", "1.5"], "--shares runs from 0 to below 1, not 1.5."),
         (["--save", "FOLDER"], "exists already"),
         ([], "needs real posters"),
-        (["--data", "posters", "--out", "nowhere/study.json"], "There is no folder nowhere"),
+        (["--data", "posters", "--out", "nowhere/study.json"], "is not a file in a folder that exists"),
     ],
 )
 def test_what_cannot_be_studied_is_one_sentence(

@@ -175,7 +175,6 @@ UNUSED = [
     ("export", "--again {checkpoint} --data {data} --out {here}/out", "--out", "--again"),
     ("sample", "--checkpoint {checkpoint} --out {here}/out --single --columns 2", "--columns", "--single"),
     ("study_pruning", "--checkpoint {checkpoint} --save {here}/out --data {data}", "--data", "--save"),
-    ("train_upscaler", "--data {data} --check {checkpoint} --out {here}/out", "--out", "--check"),
 ]  # fmt: skip
 
 
