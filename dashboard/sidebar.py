@@ -284,6 +284,6 @@ def _number_with_dice(label: str, key: str, most: int, note: str) -> int:
     ui.clamp(key, most)
     number, dice = st.columns([3, 1], vertical_alignment="bottom")
     value = number.number_input(label, 0, most, key=key, bind="query-params", help=note)
-    name = "Another one"  # not drawn (ui.STYLE): the name of the button is otherwise that of its icon
-    dice.button(name, key=f"{key}_dice", on_click=roll, icon=":material/casino:", help=name, width="stretch")
+    another = "Another one"  # not drawn (ui.STYLE): the name of the button is otherwise that of its icon
+    dice.button(another, key=f"{key}_dice", on_click=roll, icon=":material/casino:", help=another, width="stretch")
     return int(value)

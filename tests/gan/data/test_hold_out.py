@@ -143,4 +143,4 @@ def test_a_split_far_from_one_in_twenty_is_told(count: int, held_out: int, warne
     sentence = split_warning(count, held_out)
     assert (sentence is not None) == warned
     if sentence:
-        assert sentence.startswith(f"{held_out} of {count} posters are held out by their names")
+        assert sentence.startswith(f"{held_out} of {count:,} posters are held out by their names")
