@@ -7,7 +7,7 @@ import os
 import subprocess
 import sys
 import time
-from collections.abc import Iterator
+from collections.abc import Callable, Iterator
 from contextlib import contextmanager
 from pathlib import Path
 from types import ModuleType
@@ -59,3 +59,11 @@ def wait_for(path: Path, process: subprocess.Popen[str], seconds: float = 180) -
         assert process.poll() is None, process.stderr and process.stderr.read()
         assert time.monotonic() < end, f"{path} never came"
         time.sleep(0.005)
+
+
+def exit_code_of(main: Callable[[], int]) -> int | str | None:
+    """What the shell would see, whether the script returns it or the parser leaves with it."""
+    try:
+        return main()
+    except SystemExit as left:
+        return left.code

@@ -14,7 +14,7 @@ import torch
 import gan
 import xai
 from gan.data.synthetic import write_folder
-from tests.scripting import script
+from tests.scripting import exit_code_of, script
 from tests.xai.nets import discriminator, generator, oblong, scramble
 
 PAGE = "# Before\n\n<!-- benchmark: begin -->\nold\n<!-- benchmark: end -->\n\nAfter.\n"
@@ -113,7 +113,7 @@ def test_posters_of_two_to_three_are_measured_whole(
 def test_what_cannot_be_done_is_one_sentence(
     run: Callable[..., int], capsys: pytest.CaptureFixture[str], arguments: list[str], said: str
 ) -> None:
-    assert run(*arguments) == 2
+    assert exit_code_of(lambda: run(*arguments)) == 2
     lines = [line for line in capsys.readouterr().err.splitlines() if line.startswith("error: ")]
     assert len(lines) == 1
     assert said in lines[0]

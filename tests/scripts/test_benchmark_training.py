@@ -13,6 +13,7 @@ import gan
 from gan.training.cuda_graph import WARM_UP, GraphedStep
 from gan.training.state import new_state
 from gan.training.step import step
+from tests import scripting
 from tests.gan.training.recording import CpuCapture
 from tests.scripting import one_sentence
 from tests.scripting import script as load_script
@@ -161,7 +162,7 @@ def test_a_page_without_marks_is_a_sentence_before_anything_is_measured(
 def test_a_device_that_torch_does_not_know_is_one_sentence(
     script: ModuleType, capsys: pytest.CaptureFixture[str]
 ) -> None:
-    assert script.main(["--device", "abacus"]) == 2
+    assert scripting.exit_code_of(lambda: script.main(["--device", "abacus"])) == 2
     [line] = capsys.readouterr().err.splitlines()
     assert line.startswith("error: ")
     assert "abacus" in line
