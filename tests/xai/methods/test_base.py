@@ -235,7 +235,7 @@ def test_a_picture_of_a_size_that_the_discriminator_does_not_take_is_refused(
     name: str, side: int, score: xai.Score
 ) -> None:
     with pytest.raises(xai.ExplanationError) as caught:
-        quick(name, score).attribute(noise(1, 3, side, side))
+        quick(name, score).attribute(noise(1, 3, side, side).clamp(-1, 1))
     assert "(N, 3, 32, 32)" in one_sentence(caught.value)
 
 
