@@ -41,7 +41,7 @@ class PostersReadError(Exception):
     """The posters are read: nothing is measured."""
 
 
-def command_line(arguments: list[str], checkpoint: Path, data: Path, out: Path) -> list[str]:
+def argv(arguments: list[str], checkpoint: Path, data: Path, out: Path) -> list[str]:
     return [part.format(checkpoint=checkpoint, data=data, out=out) for part in arguments]
 
 
@@ -101,7 +101,7 @@ def test_posters_are_read_as_in_the_training(
     monkeypatch.setattr(dataset, "origin", look)
     arguments = REFERENCE if name == "explain" else DATA[name]
     with pytest.raises(PostersReadError):
-        script(name).main(command_line(arguments, checkpoint, drawn, tmp_path))
+        script(name).main(argv(arguments, checkpoint, drawn, tmp_path))
     wanted = gan.load_posters(drawn, (12, 8), "pad", ["Horror"], progress=False).split()[0]
     assert seen[0].names == wanted.names
     np.testing.assert_array_equal(np.asarray(seen[0].images[:]), np.asarray(wanted.images[:]))
@@ -114,7 +114,7 @@ def test_posters_of_another_set_are_refused(
     name: str, checkpoint: Path, others: Path, tmp_path: Path, capsys: pytest.CaptureFixture[str], small_judge: Judge
 ) -> None:
     before = {path.name: path.read_bytes() for path in checkpoint.iterdir()}
-    assert script(name).main(command_line(DATA[name], checkpoint, others, tmp_path)) == 2
+    assert script(name).main(argv(DATA[name], checkpoint, others, tmp_path)) == 2
     line = capsys.readouterr().err.splitlines()[-1]
     assert line.startswith("error: ")
     assert " was trained on other posters (their pixels differ); name the --data, " in line
@@ -125,7 +125,7 @@ def test_posters_of_another_set_are_refused(
 def test_the_wrong_fit_and_the_wrong_genres_are_other_posters(
     checkpoint: Path, drawn: Path, capsys: pytest.CaptureFixture[str], small_judge: Judge
 ) -> None:
-    always = command_line(DATA["evaluate"], checkpoint, drawn, checkpoint)
+    always = argv(DATA["evaluate"], checkpoint, drawn, checkpoint)
     assert script("evaluate").main([*always, "--fit", "crop"]) == 2
     assert "(their pixels differ)" in one_sentence(capsys)
     assert script("evaluate").main([*always, "--only-genres", ""]) == 2
@@ -136,7 +136,7 @@ def test_the_wrong_fit_and_the_wrong_genres_are_other_posters(
 def test_other_posters_are_named_in_all_that_is_written(
     checkpoint: Path, others: Path, small_judge: Judge, capsys: pytest.CaptureFixture[str]
 ) -> None:
-    always = [*command_line(DATA["evaluate"], checkpoint, others, checkpoint), "--other-posters"]
+    always = [*argv(DATA["evaluate"], checkpoint, others, checkpoint), "--other-posters"]
     assert script("evaluate").main(always) == 0
     shown = capsys.readouterr().out
     assert "The posters of others are not those of its training." in shown
@@ -147,7 +147,7 @@ def test_other_posters_are_named_in_all_that_is_written(
     assert (found.origin, found.source, found.other) == ("other", "others", "others")
     with pytest.raises(gan.CheckpointError, match=r"evaluated by other posters than those of its training \(others\)"):
         comparison([checkpoint], checkpoint / "page.md")
-    assert script("export").main([*command_line(DATA["export"], checkpoint, others, checkpoint), "--other-posters"]) == 0
+    assert script("export").main([*argv(DATA["export"], checkpoint, others, checkpoint), "--other-posters"]) == 0
     assert "of `others`, which are **not** the posters of its training" in (checkpoint / "README.md").read_text()
     assert gan.load(checkpoint).info["data"] == fingerprint_of(checkpoint, others, same=False)
 
@@ -163,7 +163,7 @@ def fingerprint_of(checkpoint: Path, posters: Path, same: bool) -> dict[str, obj
 def test_the_posters_of_the_training_are_not_called_others(
     checkpoint: Path, drawn: Path, small_judge: Judge, capsys: pytest.CaptureFixture[str]
 ) -> None:
-    assert script("evaluate").main([*command_line(DATA["evaluate"], checkpoint, drawn, checkpoint), "--other-posters"]) == 0
+    assert script("evaluate").main([*argv(DATA["evaluate"], checkpoint, drawn, checkpoint), "--other-posters"]) == 0
     found = read(checkpoint)
     assert found is not None
     assert (found.origin, found.other) == ("training", "")
@@ -173,7 +173,7 @@ def test_the_posters_of_the_training_are_not_called_others(
 def test_the_pruning_study_says_which_posters_it_measured_by(
     checkpoint: Path, others: Path, tmp_path: Path, small_judge: Judge
 ) -> None:
-    always = [*command_line(DATA["study_pruning"], checkpoint, others, tmp_path), "--shares", "0.5", "--orders", "2"]
+    always = [*argv(DATA["study_pruning"], checkpoint, others, tmp_path), "--shares", "0.5", "--orders", "2"]
     assert script("study_pruning").main([*always, "--other-posters"]) == 0
     record = json.loads((checkpoint / "pruning.json").read_text())
     assert (record["origin"], record["source"], record["held_out"]) == ("other", "others", 12)
@@ -184,7 +184,7 @@ def test_a_reference_of_other_posters_is_named_on_the_page(
     kind: str, named: bool, checkpoint: Path, drawn: Path, others: Path, tmp_path: Path
 ) -> None:
     data = {"drawn": drawn, "others": others}[kind]
-    assert script("explain").main(command_line(REFERENCE, checkpoint, data, tmp_path)) == 0
+    assert script("explain").main(argv(REFERENCE, checkpoint, data, tmp_path)) == 0
     page = (tmp_path / "explained/index.html").read_text()
     record = json.loads((tmp_path / "explained/explanations.json").read_text())["settings"]["reference"]
     assert (f"of {data.name}, not of its training" in page) is named
