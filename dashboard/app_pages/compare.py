@@ -2,7 +2,7 @@
 
 import streamlit as st
 
-from dashboard.panels import comparisons, maps, trust
+from dashboard.panels.compare import comparisons, maps, trust
 from dashboard.subject import require
 
 subject = require("discriminator")

@@ -5,8 +5,8 @@ import streamlit as st
 import gan
 from dashboard import sidebar, ui
 from dashboard.cached import filters, networks
-from dashboard.panels import ablation, contributions, painting
-from dashboard.panels import filters as panel
+from dashboard.panels.generator import ablation, contributions, painting
+from dashboard.panels.generator import filters as panel
 from dashboard.subject import require
 
 SECTIONS = {

@@ -7,8 +7,9 @@ from dashboard import sidebar, ui
 from dashboard.cached import latents, networks
 from dashboard.components import media
 from dashboard.components.scrubber import scrubber
-from dashboard.panels import contributions, directions, genres, inversion
-from dashboard.panels import latents as panel
+from dashboard.panels.generator import contributions
+from dashboard.panels.latent import directions, genres, inversion
+from dashboard.panels.latent import latents as panel
 from dashboard.subject import require, unconditioned
 from xai.render import grey, limit
 

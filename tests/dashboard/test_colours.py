@@ -11,7 +11,8 @@ from pathlib import Path
 
 import pytest
 
-from dashboard.panels import filters, trust
+from dashboard.panels.compare import trust
+from dashboard.panels.generator import filters
 from xai import render
 
 DASHBOARD = Path(__file__).parents[2] / "dashboard"

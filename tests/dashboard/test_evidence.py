@@ -11,7 +11,7 @@ def chart(references: int, error: float) -> None:
 
     import numpy as np
 
-    from dashboard.panels.trust import _tiles
+    from dashboard.panels.compare.trust import _tiles
     from xai.trust.checks import TileValues
 
     values = TileValues(np.full(9, 0.1), np.full(9, -0.2), np.full(9, error), references, 0.9)

@@ -10,7 +10,7 @@ import torch
 
 import gan
 from dashboard.cached import filters as filter_cache
-from dashboard.panels import filters as laboratory
+from dashboard.panels.generator import filters as laboratory
 from dashboard.subject import Noise
 from tests.dashboard.reading import OpenApp, captions, subject_of, texts
 from xai.generator.painting import Edit, to_json

@@ -5,8 +5,8 @@ from __future__ import annotations
 import pytest
 
 from dashboard.links import PARAMETERS, VALUES, renewed
-from dashboard.panels.directions import FAMILIES
-from dashboard.panels.painting import VALUES as BRUSH_VALUES
+from dashboard.panels.generator.painting import VALUES as BRUSH_VALUES
+from dashboard.panels.latent.directions import FAMILIES
 from tests.dashboard.reading import OpenApp, texts
 from xai import REFERENCES
 

@@ -16,7 +16,7 @@ from streamlit.testing.v1 import AppTest
 import gan
 from dashboard.links import is_same
 from dashboard.pages import PAGES
-from dashboard.panels.painting import percents
+from dashboard.panels.generator.painting import percents
 from dashboard.subject import Noise
 from tests.dashboard.reading import OpenApp, headings, shown, subject_of
 from tests.dashboard.test_laboratory import LAB

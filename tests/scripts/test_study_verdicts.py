@@ -9,7 +9,7 @@ from pathlib import Path
 import pytest
 
 import xai
-from dashboard.panels.maps import DEFAULT
+from dashboard.panels.compare.maps import DEFAULT
 from scripts import study_verdicts
 from tests.dashboard.conftest import nothing_cached, open_app  # noqa: F401  # fixtures
 from tests.dashboard.reading import OpenApp

@@ -14,8 +14,8 @@ import streamlit as st
 
 from dashboard import sidebar, ui
 from dashboard.cached import explanations, networks
-from dashboard.panels import trust
-from dashboard.panels.methods import choose_settings
+from dashboard.panels.compare import trust
+from dashboard.panels.compare.methods import choose_settings
 from xai import METHODS, REFERENCES
 from xai.render import full_colours, overlay, pool
 from xai.report import words

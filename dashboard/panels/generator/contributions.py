@@ -11,7 +11,7 @@ import streamlit as st
 
 from dashboard import charts, ui
 from dashboard.cached import filters
-from dashboard.panels.painting import choose_region
+from dashboard.panels.generator.painting import choose_region
 from xai.generator.contributions import LATENT, correlation
 from xai.render import CHANGE, limit, overlay
 

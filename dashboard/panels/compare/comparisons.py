@@ -21,7 +21,7 @@ from xai.report import words
 from xai.trust.agreement import in_consensus
 
 if TYPE_CHECKING:
-    from dashboard.panels.maps import Request, View
+    from dashboard.panels.compare.maps import Request, View
     from dashboard.subject import Subject
     from xai import Blame, Explanation, Trust
 
