@@ -10,8 +10,9 @@ Networks are imported when a name is first used, so that `import gan` costs noth
 
 from __future__ import annotations
 
-from importlib import import_module
-from typing import TYPE_CHECKING, Any
+from typing import TYPE_CHECKING
+
+from gan.lazy import imported_on_use
 
 if TYPE_CHECKING:
     from gan.checkpoints.folder import load, save
@@ -77,12 +78,5 @@ _HOMES = {
     "gan.networks.dcgan": ("Discriminator", "Generator", "latents"),
     "gan.training.config": ("PRESETS", "TrainConfig"),
 }
-_HOME_OF = {name: home for home, names in _HOMES.items() for name in names}
 
-
-def __getattr__(name: str) -> Any:
-    if name not in _HOME_OF:
-        raise AttributeError(f"module {__name__!r} has no attribute {name!r}")
-    value = getattr(import_module(_HOME_OF[name]), name)
-    globals()[name] = value
-    return value
+__getattr__ = imported_on_use(__name__, _HOMES)

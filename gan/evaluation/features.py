@@ -162,8 +162,8 @@ def _feature_extractor(device: str) -> Any:
         network = efficientnet_lite(1, head=True)
     except ImportError:
         raise MetricsUnavailableError('The feature extractor is not installed: pip install -e ".[metrics]".') from None
-    # torch types no memory format for modules.
-    return network.requires_grad_(False).to(device, memory_format=torch.channels_last)  # type: ignore[call-overload]
+    network = network.requires_grad_(False)
+    return network.to(device, memory_format=torch.channels_last)  # type: ignore[call-overload]  # untyped for modules
 
 
 def _in_parts(
