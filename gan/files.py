@@ -20,7 +20,7 @@ import secrets
 import shutil
 import zipfile
 from collections.abc import Callable, Collection, Iterator, Mapping
-from contextlib import contextmanager, suppress
+from contextlib import ExitStack, contextmanager, suppress
 from pathlib import Path
 from typing import IO, Any
 
@@ -29,7 +29,7 @@ from filelock import FileLock, Timeout
 from numpy.typing import NDArray
 from PIL import Image
 
-from gan.errors import UsageError
+from gan.errors import TrainingError, UsageError
 
 
 class WriteError(OSError):
@@ -54,6 +54,8 @@ def writes(path: Path, within: Path | None = None) -> Iterator[None]:
         raise WriteError(error.errno or 0, error.strerror or str(error), str(path)) from error
 
 
+RUN_LOCK = "run.lock"  # in the folder of a run
+LOCK_SECONDS = 2.0  # for a page that looks whether a run is going on, which takes the lock for a moment
 MOST_BYTES = 1 << 28  # of a file that is read to see whose it is
 
 
@@ -256,6 +258,27 @@ def locked(path: Path, timeout: float = 0) -> Iterator[None]:
         If another process holds the lock.
     """
     with FileLock(path, timeout=timeout):
+        yield
+
+
+@contextmanager
+def in_use(run: Path) -> Iterator[None]:
+    """Keep other processes from writing to the folder, which is made; the lock ends with this process, however it ends.
+
+    Raises
+    ------
+    TrainingError
+        If a run is going on there.
+    """
+    with ExitStack() as stack:
+        try:
+            run.mkdir(parents=True, exist_ok=True)
+            stack.enter_context(locked(run / RUN_LOCK, LOCK_SECONDS))
+        except TimeoutError:
+            text = f"Another process is training in {run}; wait for its end, or choose another folder."
+            raise TrainingError(text) from None
+        except OSError as error:
+            raise TrainingError(f"{run} cannot be written ({error.strerror or error}).") from error
         yield
 
 

@@ -29,13 +29,12 @@ from tqdm import tqdm
 from gan.data.images import from_uint8, scale, to_uint8
 from gan.data.posters import PosterSet
 from gan.errors import TrainingError
-from gan.files import locked, name_bytes, write_file
+from gan.files import in_use, name_bytes, write_file
 from gan.settings import Settings, setting
 from gan.upscaling.network import Upscaler, UpscalerConfig, save
 from gan.upscaling.quality import enlarge_all, psnr, shrink
 from gan.upscaling.resampling import FACTOR, lanczos, resample
 
-LOCK = "run.lock"
 WARM_UP = 100  # steps over which the learning rate rises
 STATE, LOG, LATEST = "state.pt", "log.jsonl", "latest"  # in the folder of a run
 VALIDATION = 64  # held-out posters that are enlarged at each tick
@@ -85,7 +84,7 @@ def train(  # noqa: PLR0913 - data, place and settings of a run, and three optio
     check_folder(folder, resume)
     run = _Run.new(folder, model, config, training)
     with ExitStack() as stack:
-        stack.enter_context(run.alone())
+        stack.enter_context(in_use(run.folder))
         check_folder(folder, resume)  # again: another run may have ended here meanwhile
         if resume:
             run.resume()
@@ -258,20 +257,6 @@ class _Run:
     @property
     def state_file(self) -> Path:
         return self.folder / STATE
-
-    @contextmanager
-    def alone(self) -> Iterator[None]:
-        """Keep other processes from writing to the folder, which is made; TrainingError where one does."""
-        with ExitStack() as stack:
-            try:
-                self.folder.mkdir(parents=True, exist_ok=True)
-                stack.enter_context(locked(self.folder / LOCK))
-            except TimeoutError:
-                text = f"Another process is training in {self.folder}; wait for its end, or choose another folder."
-                raise TrainingError(text) from None
-            except OSError as error:
-                raise TrainingError(f"{self.folder} cannot be written: {error.strerror or error}.") from error
-            yield
 
     def resume(self) -> None:
         """Load the state; TrainingError if it is damaged or of other options."""

@@ -237,7 +237,7 @@ def test_a_place_that_cannot_be_written_is_one_sentence(
 ) -> None:
     (tmp_path / "file").touch()
     assert command("--out", tmp_path / "file/run", "--steps=1") == 2
-    assert one_sentence(capsys).startswith(f"{tmp_path / 'file/run'} cannot be written: ")
+    assert one_sentence(capsys).startswith(f"{tmp_path / 'file/run'} cannot be written (")
 
 
 def test_an_upscaler_is_replaced(tmp_path: Path) -> None:

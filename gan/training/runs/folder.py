@@ -14,7 +14,7 @@ from __future__ import annotations
 import json
 import os
 from collections.abc import Iterator, Mapping
-from contextlib import ExitStack, contextmanager, suppress
+from contextlib import contextmanager, suppress
 from pathlib import Path
 from types import TracebackType
 from typing import Any, Self
@@ -22,12 +22,10 @@ from typing import Any, Self
 from PIL.Image import Image
 
 from gan.errors import TrainingError
-from gan.files import is_locked, locked, members_of, write_file
+from gan.files import RUN_LOCK, is_locked, members_of, write_file
 
 STATES = BEST, LATEST = "best", "latest"
 WRITTEN = ("options.json", "stats.jsonl", "log.txt", "grids", "tensorboard", BEST, LATEST)  # and the state
-LOCK = "run.lock"
-LOCK_SECONDS = 2.0  # for a page that looks whether a run is going on, which takes the lock for a moment
 
 
 class RunLog:
@@ -142,30 +140,9 @@ def check_separate(run: Path, data: Path) -> None:
         )
 
 
-@contextmanager
-def in_use(run: Path) -> Iterator[None]:
-    """Keep other processes from writing to the folder, which is made; the lock ends with this process, however it ends.
-
-    Raises
-    ------
-    TrainingError
-        If a run is going on there.
-    """
-    with ExitStack() as stack:
-        try:
-            run.mkdir(parents=True, exist_ok=True)
-            stack.enter_context(locked(run / LOCK, LOCK_SECONDS))
-        except TimeoutError:
-            text = f"Another process is training in {run}; wait for its end, or choose another folder."
-            raise TrainingError(text) from None
-        except OSError as error:
-            raise TrainingError(f"{run} cannot be written ({error.strerror or error}).") from error
-        yield
-
-
 def is_running(run: Path) -> bool:
     """Whether a process trains in this folder now."""
-    return is_locked(run / LOCK)
+    return is_locked(run / RUN_LOCK)
 
 
 @contextmanager

@@ -17,7 +17,8 @@ from pathlib import Path
 from statistics import median
 from typing import Any, Literal
 
-from gan.training.runs.folder import LOCK, is_running, read_stats
+from gan.files import RUN_LOCK
+from gan.training.runs.folder import is_running, read_stats
 
 PATIENCE = 5  # ticks without a line, after which a run is taken to have stopped
 LEAST = 60.0  # seconds; short ticks are held up by grids and validations
@@ -71,7 +72,7 @@ def read_progress(run: Path, now: float | None = None) -> RunProgress | None:
     gaps = [after["seconds"] - before["seconds"] for before, after in pairwise(recent)]
     spent = sum(gaps)
     speed = (recent[-1]["kimg"] - recent[0]["kimg"]) / spent if spent > 0 else 0.0
-    locked = is_running(run) if (run / LOCK).exists() else None
+    locked = is_running(run) if (run / RUN_LOCK).exists() else None
     return RunProgress(float(rows[-1]["kimg"]), target(run), silent, median(gaps) if gaps else 0.0, speed, locked)
 
 

@@ -26,14 +26,14 @@ from gan.checkpoints.dataset import fingerprint
 from gan.cli import StopRequest
 from gan.data.posters import PosterSet
 from gan.errors import MetricsUnavailableError, PosterLensError, TrainingError, counted
-from gan.files import write_json
+from gan.files import in_use, write_json
 from gan.training.batches import BatchLoader, batch_indices
 from gan.training.config import TrainConfig
 from gan.training.devices import own_device
 from gan.training.distributed import SMALL_BATCH, World, synchronised
 from gan.training.losses import class_weights
 from gan.training.runs import guard_rails
-from gan.training.runs.folder import RunLog, in_use, read_stats, writing
+from gan.training.runs.folder import RunLog, read_stats, writing
 from gan.training.runs.guard_rails import Finding, TickMetrics
 from gan.training.runs.options import FILE, PROVENANCE, changes, check_unchanged, describe, hardware
 from gan.training.runs.output import Output

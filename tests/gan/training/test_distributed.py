@@ -18,11 +18,12 @@ from torch import nn
 from gan import ModelConfig, PosterSet, TrainConfig, TrainingError, load, load_posters
 from gan.evaluation import validation
 from gan.evaluation.validation import Validation
+from gan.files import in_use
 from gan.training import distributed as several
 from gan.training.devices import check_device, exact_and_fast, own_device
 from gan.training.distributed import World, joined, synchronised
 from gan.training.loop import train
-from gan.training.runs.folder import in_use, read_stats
+from gan.training.runs.folder import read_stats
 from gan.training.runs.plan import Plan
 from gan.training.state import new_state
 from gan.training.step import step

@@ -9,8 +9,9 @@ from pathlib import Path
 import pytest
 
 from gan import ModelConfig, PosterSet, TrainingError
+from gan.files import RUN_LOCK, in_use
 from gan.training.loop import train
-from gan.training.runs.folder import LOCK, in_use, is_running
+from gan.training.runs.folder import is_running
 from gan.training.runs.plan import Plan
 from tests.gan.short_runs import config_of
 from tests.gan.training.processes import Worker, finish, start
@@ -50,7 +51,7 @@ def test_a_run_that_ended_in_whatever_way_leaves_no_lock(number: int, going: Wor
     assert going.process.pid is not None
     os.kill(going.process.pid, number)
     finish([going])
-    assert (tmp_path / "run" / LOCK).exists()
+    assert (tmp_path / "run" / RUN_LOCK).exists()
     assert not is_running(tmp_path / "run")
     with in_use(tmp_path / "run"):
         assert is_running(tmp_path / "run")

@@ -7,7 +7,7 @@ from typing import Any
 
 import pytest
 
-from gan.training.runs.folder import in_use
+from gan.files import in_use
 from gan.training.runs.progress import RunProgress, read_progress, train_options
 
 WRITTEN = 1_000_000.0  # seconds since the epoch
