@@ -23,7 +23,7 @@ from gan.checkpoints.dataset import add_poster_options, posters_from
 from gan.cli import exit_code, replace_section, split_section
 from gan.files import write_file
 from xai.bench.tables import verdict_report
-from xai.bench.verdicts import VerdictPlan, VerdictStudy, judge
+from xai.bench.verdicts import VerdictPlan, VerdictStudy, evaluate
 
 NUMBERS = {"settings", "maps", "right by method"}  # keys of a file that --json wrote
 BEGIN, END = "<!-- verdicts: begin -->", "<!-- verdicts: end -->"
@@ -57,8 +57,8 @@ def measure(chosen: argparse.Namespace) -> VerdictStudy:
     plan = VerdictPlan(chosen.maps, chosen.posters, chosen.cases, chosen.seed)
     posters = posters_from(checkpoint, chosen.data, chosen) if chosen.data else None
     if posters is None:
-        return judge(checkpoint, other, plan)
-    study = judge(checkpoint, other, plan, posters.training, posters.held_out)
+        return evaluate(checkpoint, other, plan)
+    study = evaluate(checkpoint, other, plan, posters.training, posters.held_out)
     return replace(study, settings=dict(study.settings) | {"other_posters": posters.other})
 
 

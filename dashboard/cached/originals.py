@@ -13,7 +13,7 @@ import streamlit as st
 from dashboard.subject import Whole, digest_of
 
 SIDE = 240  # pixels of the longer side
-CUT = 0.02  # share of a poster that may be cut off without a word
+CUT = 0.02  # proportion of a poster that may be cut off without a word
 
 
 @st.cache_resource(max_entries=64, show_spinner=False)

@@ -1,6 +1,6 @@
 """Can a verdict be fooled? The rate of "trust" among maps that are wrong on purpose, and among maps proved right.
 
-    study = judge(gan.load("checkpoints/dcgan-64"), gan.load("checkpoints/projected-64"), VerdictPlan(maps=20))
+    study = evaluate(gan.load("checkpoints/dcgan-64"), gan.load("checkpoints/projected-64"), VerdictPlan(maps=20))
     study.rate("other poster").high                  # the end of Wilson's 95 % interval
     study.rate("right")
     print(verdict_report(study))                     # xai.bench.tables
@@ -43,11 +43,11 @@ GENUINE = ("deeplift", "occlusion", "lime")  # whose maps are made wrong: one of
 
 @dataclass(frozen=True)
 class VerdictPlan:
-    """What to judge.
+    """What to examine.
 
     maps : of each kind of wrong map. posters : that they claim to explain, each of them several times.
-    cases : planted cases of each kind, whose maps are judged where they are proved right.
-    methods : those whose right maps are judged.
+    cases : planted cases of each kind, whose maps are examined where they are proved right.
+    methods : those whose right maps are examined.
     """
 
     maps: int = 500
@@ -76,7 +76,7 @@ class VerdictStudy:
         return {"settings": dict(self.settings), "maps": counts, "right by method": right}
 
 
-def judge(
+def evaluate(
     checkpoint: Checkpoint,
     other: Checkpoint,
     plan: VerdictPlan,

@@ -87,7 +87,7 @@ class Subject:
 
     @cached_property
     def halves(self) -> Halves:
-        """What halves are worth: of the map's own segments where it has some, of 8 x 8 cells otherwise.
+        """Scores of halves: of the map's own segments where it has some, of 8 x 8 cells otherwise.
 
         The masks are not those that a method with this seed has seen.
         """

@@ -86,14 +86,14 @@ def curves(
 
 
 def spaced(baseline: Tensor, most: int) -> Tensor:
-    """At most so many of the baselines (K, C, H, W), evenly spaced."""
+    """At most ``most`` of the baselines (K, C, H, W), evenly spaced."""
     chosen = np.unique(np.linspace(0, len(baseline) - 1, min(most, len(baseline))).round().astype(np.int64))
     return baseline[chosen.tolist()]
 
 
 @dataclass(frozen=True, eq=False)
 class Halves:
-    """What random halves of a picture are worth.
+    """Scores of random halves of a picture.
 
     labels : (H, W), the segments. present : (P, segments), 1 where a segment is in the half, -1 where it is in the
     other.
@@ -119,8 +119,9 @@ def halves(game: Game, seed: int = 0, masks: int = MASKS, progress: Progress | N
 
 
 def prediction(heat: Heat, known: Halves) -> Estimate:
-    """Correlation of what a map predicts of halves with what they are worth, -1 to 1; 1 - its square is the infidelity.
+    """Correlation of the differences between halves that a map predicts with the scores' own, -1 to 1.
 
+    1 - its square is the infidelity.
     Infidelity (Yeh et al. 2019, definition 2.1) with the paper's optimal scaling, over pairs of complementary masks,
     as a proportion of what masking does. NaN where either is always 0.
     """
@@ -132,7 +133,7 @@ def misplaced(heat: Heat, known: Halves, steps: int = CELLS) -> float:
 
     A map that says nothing of this picture's places is as good as its copies, which keep all that is in it, its
     smoothness above all, but the places (torus translation, Harms, Condit, Hubbell, Foster 2001): for such maps the
-    value is uniform, whatever they look like. NaN where the map predicts nothing or halves are worth nothing.
+    value is uniform, whatever they look like. NaN where the map predicts no difference or there is none.
     """
     height, width = heat.shape
     shifts = [(row * height // steps, column * width // steps) for row in range(steps) for column in range(steps)]

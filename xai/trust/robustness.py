@@ -55,7 +55,7 @@ def sensitivity_max(
 class Cascade:
     """How similar a map is to those of networks with randomised weights: rank correlations of magnitudes.
 
-    layers, similarity : with the weights of the last so many linear layers shuffled. shuffles : with all of them
+    layers, similarity : with the weights of the last 1, 2, ... linear layers shuffled. shuffles : with all of them
     shuffled, in several ways.
     """
 

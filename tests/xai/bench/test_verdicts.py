@@ -12,7 +12,7 @@ from gan.checkpoints.record import Checkpoint
 from tests.xai.nets import discriminator, generator
 from xai.bench import verdicts
 from xai.bench.tables import verdict_report
-from xai.bench.verdicts import RIGHT, VerdictPlan, VerdictStudy, judge
+from xai.bench.verdicts import RIGHT, VerdictPlan, VerdictStudy, evaluate
 from xai.bench.wrong_maps import WRONG, Wrong
 from xai.trust.checks import CHECKS, Check
 
@@ -32,7 +32,7 @@ def checkpoint(seed: int) -> Checkpoint:
 def study(monkeypatch: pytest.MonkeyPatch, verdict: object, plan: VerdictPlan = FEW) -> VerdictStudy:
     monkeypatch.setattr(verdicts, "examine", verdict)
     monkeypatch.setattr(verdicts, "prepare", lambda c, p, *posters: real_prepare(c, replace(p, least=0.1), *posters))
-    return judge(checkpoint(0), checkpoint(1), plan)
+    return evaluate(checkpoint(0), checkpoint(1), plan)
 
 
 real_prepare = verdicts.prepare
@@ -98,5 +98,5 @@ def test_a_map_that_fails_a_cheap_check_is_not_examined_further_and_one_that_pas
 
 def test_the_same_plan_gives_the_same_verdicts() -> None:
     plan = replace(FEW, maps=2, posters=1, cases=2, methods=("deeplift",))
-    first, second = (judge(checkpoint(0), checkpoint(1), plan) for _ in range(2))
+    first, second = (evaluate(checkpoint(0), checkpoint(1), plan) for _ in range(2))
     assert first.trusted == second.trusted
