@@ -32,12 +32,12 @@ from gan.checkpoints.dataset import posters_of as checkpoint_posters
 from gan.cli import exit_code, parse_seeds, report_unread
 from gan.data.images import FITS, FORMAT_NAMES
 from gan.errors import UsageError, counted
-from xai.methods import options
+from xai.methods import FIRST, options
 from xai.report import archive, job
 from xai.report.inputs import Poster, generated, in_files
 from xai.report.job import Job, processes
 
-DEFAULT_METHODS = "deeplift,deepshap,lime,activation"
+DEFAULT_METHODS = ",".join(FIRST)
 
 
 class ListSettings(argparse.Action):

@@ -21,9 +21,10 @@ import xai
 from gan import cli
 from gan.cli import exit_code, parse_seeds
 from gan.errors import UsageError, counted
+from xai.methods import FIRST
 from xai.trust.kept import NAME, KeptVerdicts
 
-METHODS = "deeplift,deepshap,lime,activation"  # those that the Compare page begins with
+METHODS = ",".join(FIRST)
 STUDY = {"checks", "digest", "verdicts"}  # keys of such a file
 
 

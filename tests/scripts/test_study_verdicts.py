@@ -9,7 +9,6 @@ from pathlib import Path
 import pytest
 
 import xai
-from dashboard.panels.compare.maps import DEFAULT
 from scripts import study_verdicts
 from tests.dashboard.conftest import nothing_cached, open_app  # noqa: F401  # fixtures
 from tests.dashboard.reading import OpenApp
@@ -70,7 +69,3 @@ def test_what_was_kept_of_something_else_is_measured_again(
     names = asked(monkeypatch)
     open_app("compare", QUERY | {"seed": "0"}, "--checkpoints", str(folder))
     assert names == ["deeplift", "activation"]
-
-
-def test_the_methods_that_are_kept_are_those_that_the_page_begins_with() -> None:
-    assert study_verdicts.METHODS.split(",") == DEFAULT

@@ -1,8 +1,7 @@
-"""What the pages about the generator compute, timed by itself: no library does the same.
+"""What only these pages compute, timed by itself: no library does the same.
 
-for job in OWN:                                # generator, sobol, pruning
+for job in OWN:                                # generator, sobol, pruning, verdicts
     print(table(list(job(bench))))             # xai.bench.timing
-
 """
 
 from __future__ import annotations
@@ -13,14 +12,16 @@ from typing import Any
 import torch
 from torch import Tensor
 
+import xai
 from gan.errors import counted
 from gan.networks.dcgan import latents
-from xai.bench.timing import Bench, Row, turns
+from xai.bench.timing import REFERENCES, Bench, Row, turns
 from xai.generator.ablation import ablate_all
 from xai.generator.folded import FoldedGenerator
 from xai.generator.pruning import first_of, prune, ranking, unit_statistics
 from xai.latents.sobol import POINTS, importance
 from xai.latents.sweeps import latent_sweeps
+from xai.methods import FIRST
 from xai.networks.jacobian import jacobian
 
 
@@ -72,4 +73,19 @@ def pruning(bench: Bench) -> Iterator[Row]:
     yield Row("Pruning, another proportion", warm, "", None, "", "statistics and ranking are cached")
 
 
-OWN = (generator, sobol, pruning)
+def verdicts(bench: Bench) -> Iterator[Row]:
+    """Whether to believe the four maps that the Compare page begins with, of a poster that is new in each turn."""
+    network = bench.checkpoint.need_generator()
+    reference = xai.reference("generated", generator=network, count=REFERENCES)
+    methods = [xai.attribution(name, bench.score, reference=reference) for name in FIRST]
+
+    def judge(turn: int) -> list[str]:
+        poster = network(latents([100 + turn], bench.checkpoint.config)).detach()
+        return [xai.examine(method, poster, method.attribute(poster)).badge for method in methods]
+
+    (milliseconds,) = turns(max(3, bench.turns // 3), judge)
+    note = ", ".join(FIRST)
+    yield Row("Verdicts on the four first maps, a new poster", milliseconds, "", None, "under 6,000 ms", note)
+
+
+OWN = (generator, sobol, pruning, verdicts)

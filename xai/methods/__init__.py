@@ -11,7 +11,7 @@ from xai.errors import ExplanationError
 from xai.methods.base import METHODS, Attribution, register, settings_of
 from xai.networks.score import Score
 
-__all__ = ["METHODS", "attribution", "find", "register", "settings_of", "unknown_setting"]
+__all__ = ["FIRST", "METHODS", "attribution", "find", "register", "settings_of", "unknown_setting"]
 
 for module in (
     "gradient.deeplift",
@@ -28,6 +28,8 @@ for module in (
     "activation",
 ):
     importlib.import_module(f"{__name__}.{module}")
+
+FIRST = ("deeplift", "deepshap", "lime", "activation")  # what pages, scripts and studies begin with
 
 
 def attribution(name: str, score: Score, **settings: Any) -> Attribution:

@@ -17,6 +17,7 @@ from dashboard.cached import explanations, networks
 from dashboard.panels.compare import trust
 from dashboard.panels.compare.methods import choose_settings
 from xai import METHODS, REFERENCES
+from xai.methods import FIRST
 from xai.render import full_colours, overlay, pool
 from xai.report import words
 from xai.trust.badges import badge, standing_sentence
@@ -29,7 +30,6 @@ if TYPE_CHECKING:
     from xai.networks.layers import Layer
 
 COLUMNS = 3
-DEFAULT = ["deeplift", "deepshap", "lime", "activation"]
 
 
 @dataclass(frozen=True)
@@ -69,7 +69,7 @@ def choose_question(subject: Subject, row: Any) -> Request:
     default = next(kind for kind in ("posters", "generated", "grey") if kind in available)
     with st.container(horizontal=True, vertical_alignment="bottom"):
         methods = st.multiselect(
-            "Methods", list(METHODS), DEFAULT, format_func=lambda name: METHODS[name].title, key="methods",
+            "Methods", list(METHODS), FIRST, format_func=lambda name: METHODS[name].title, key="methods",
             bind="query-params", width=540,
         )  # fmt: skip
         reference = ui.choose(
