@@ -1,0 +1,1 @@
+"""What a discriminator decides by: how its filters respond, what they add to the logit, what they stand for."""
