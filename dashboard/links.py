@@ -62,10 +62,18 @@ def renewed(query: Mapping[str, Sequence[str]]) -> dict[str, list[str]]:
     for old, values in query.items():
         for name in PARAMETERS.get(old, (old,)):
             words = (VALUES.get(name, {}).get(value, value) for value in values)
-            kept = [word for word in words if word is not None]
+            kept = [method_title(word) if name == METHODS else word for word in words if word is not None]
             if kept:
                 new[name] = kept
     return new
+
+
+def method_title(name: str) -> str:
+    """What the page calls a method of this name: a link may say ``deeplift`` as scripts do, or ``DeepLIFT``."""
+    import xai  # most links name no method, and open without it
+
+    method = xai.METHODS.get(name)
+    return name if method is None else method.title
 
 
 def follow_old(page: StreamlitPage) -> None:
@@ -76,6 +84,7 @@ def follow_old(page: StreamlitPage) -> None:
         st.switch_page(page, query_params=new)
 
 
+METHODS = "methods"  # the control whose values have a title each
 ASKED = "asked"  # in the session: what the link that opened it asks for and no control has taken up yet
 WORDS = {
     "d_layer": "layer", "g_layer": "layer", "target_layer": "layer", "d_unit": "filter", "g_unit": "filter",
@@ -126,6 +135,10 @@ def is_same(asked: Sequence[str], value: Any) -> bool:
 
 def _sentence(key: str, asked: Sequence[str], value: Any) -> str:
     values = value if isinstance(value, list | tuple) else [] if value is None else [value]
-    instead = ", ".join(map(str, values)) or "none"
+    shown = [method_title(str(one)) if key == METHODS else str(one) for one in values]
+    instead = ", ".join(shown) or "none"
     name = WORDS.get(key, key.replace("_", " "))
-    return plain(f"The {name} that was asked for, {', '.join(asked)}, is not here; this page shows {instead}.")
+    if not isinstance(value, list | tuple):
+        return plain(f"The {name} that was asked for, {', '.join(asked)}, is not here; this page shows {instead}.")
+    missing = [one for one in asked if one not in shown] or asked
+    return plain(f"Not all {name} that were asked for are here ({', '.join(missing)}); this page shows {instead}.")

@@ -35,7 +35,7 @@ SEEDS = 12
 PROPORTION, THRESHOLD = "proportion", "threshold"
 USUAL, MOST = 20, 90  # percent
 CURVES = (
-    ("quality", "low", "high", "Distance from real posters (fd_lite1 of {samples} posters, lower is better)"),
+    ("quality", "low", "high", "fd_lite1 of {samples} posters (lower is better)"),
     ("diversity", "diversity_low", "diversity_high", "Variety of the posters (the whole generator's is 1)"),
 )
 

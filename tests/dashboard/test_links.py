@@ -7,7 +7,7 @@ import pytest
 from dashboard.links import PARAMETERS, VALUES, renewed
 from dashboard.panels.generator.painting import VALUES as BRUSH_VALUES
 from dashboard.panels.latent.directions import FAMILIES
-from tests.dashboard.reading import OpenApp, texts
+from tests.dashboard.reading import OpenApp, shown, texts
 from xai import REFERENCES
 
 
@@ -42,6 +42,18 @@ def test_a_link_of_today_stays_as_it_is() -> None:
     assert renewed(renewed({"set": ["share"], "map_layer": ["layers.0"]})) == {
         "prune_by": ["proportion"], "gradcam_layer": ["layers.0"], "activation_layer": ["layers.0"],
     }  # fmt: skip
+
+
+def test_a_link_may_name_methods_as_scripts_do(open_app: OpenApp) -> None:
+    app = open_app("compare", {"methods": ["gradient_input", "LIME", "deeplift"], "check": "false"})
+    assert app.multiselect(key="methods").value == ["gradient_input", "lime", "deeplift"]
+    assert not app.warning
+
+
+def test_methods_that_are_not_here_are_named_and_the_others_are_not(open_app: OpenApp) -> None:
+    app = open_app("compare", {"methods": ["deeplift", "astrology"], "check": "false"})
+    (line,) = [shown(one.value) for one in app.warning]
+    assert "Not all methods that were asked for are here (astrology); this page shows DeepLIFT" in line
 
 
 def test_no_old_word_is_one_of_today() -> None:

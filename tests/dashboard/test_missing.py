@@ -29,7 +29,7 @@ GONE: list[tuple[str, dict[str, str], str, str, str]] = [
     ("start", {}, "seed", str(2**32), "0"),
     ("start", {}, "seed", "-1", "0"),
     ("compare", QUICK, "reference", "void", "generated"),
-    ("compare", {"check": "false"}, "methods", "astrology", "deeplift"),
+    ("compare", {"check": "false"}, "methods", "astrology", "DeepLIFT"),
     ("compare", QUICK, "references", "99", "16"),
     ("compare", QUICK, "strength", "7", "0.9"),
     ("compare", QUICK, "detail", "3 px", "8"),
