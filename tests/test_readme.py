@@ -1,0 +1,35 @@
+"""What the README tells people to type in a notebook runs, and answers what it says."""
+
+from __future__ import annotations
+
+import re
+from pathlib import Path
+from typing import Any
+
+import pytest
+
+HOUSE = Path(__file__).parents[1]
+
+
+@pytest.fixture(scope="module")
+def notebook(tmp_path_factory: pytest.TempPathFactory) -> dict[str, Any]:
+    """The names that all Python of the README defines, run from top to bottom beside the shipped checkpoints."""
+    folder, names = tmp_path_factory.mktemp("notebook"), {}
+    (folder / "checkpoints").symlink_to(HOUSE / "checkpoints")
+    with pytest.MonkeyPatch.context() as patch:
+        patch.chdir(folder)
+        for block in re.findall(r"```python\n(.*?)```", (HOUSE / "README.md").read_text(), re.DOTALL):
+            exec(block, names)
+    names["folder"] = folder
+    return names
+
+
+def test_the_shapes_and_files_are_those_that_it_says(notebook: dict[str, Any]) -> None:
+    assert tuple(notebook["explanation"].values.shape) == (3, 3, 64, 64)
+    assert abs(notebook["explanation"].gap).max() < 1e-3
+    assert {path.name for path in (notebook["folder"] / "explained").iterdir()} == {"values.npz", "explanation.json"}
+
+
+def test_the_verdict_is_the_one_that_it_shows(notebook: dict[str, Any]) -> None:
+    trust = notebook["trust"]
+    assert f'trust.badge, trust.reason  # "{trust.badge}", "{trust.reason}"' in (HOUSE / "README.md").read_text()
