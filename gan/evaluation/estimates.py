@@ -156,9 +156,8 @@ def proportion(cases: NDArray[np.bool_]) -> Estimate:
     return wilson(float(cases.mean()), len(cases))
 
 
-def wilson(part: float, count: int) -> Estimate:
-    """The proportion ``part`` of ``count`` cases, with Wilson's interval (Wilson 1927)."""
-    z = Z95
+def wilson(part: float, count: int, z: float = Z95) -> Estimate:
+    """The proportion ``part`` of ``count`` cases, with Wilson's interval (Wilson 1927) of ``z`` standard errors."""
     middle = (part + z**2 / (2 * count)) / (1 + z**2 / count)
     half = z / (1 + z**2 / count) * (part * (1 - part) / count + z**2 / (4 * count**2)) ** 0.5
     low, high = max(middle - half, 0.0), min(middle + half, 1.0)
@@ -172,6 +171,20 @@ def mean_proportion(one: NDArray[np.bool_], other: NDArray[np.bool_]) -> Estimat
     down = ((a.value - a.low) ** 2 + (b.value - b.low) ** 2) ** 0.5 / 2
     up = ((a.high - a.value) ** 2 + (b.high - b.value) ** 2) ** 0.5 / 2
     return Estimate(value, value - down, value + up)
+
+
+def proportion_difference(one: NDArray[np.bool_], other: NDArray[np.bool_], comparisons: int = 1) -> Estimate:
+    """How much larger the proportion of true cases is in ``one`` (N,) than in ``other`` (M,).
+
+    Newcombe 1998, method 10. ``comparisons`` intervals together hold at 95 % (Bonferroni).
+    """
+    from scipy.special import ndtri
+
+    z = float(ndtri(1 - 0.025 / comparisons))
+    a, b = (wilson(float(cases.mean()), len(cases), z) for cases in (one, other))
+    down = ((a.value - a.low) ** 2 + (b.high - b.value) ** 2) ** 0.5
+    up = ((a.high - a.value) ** 2 + (b.value - b.low) ** 2) ** 0.5
+    return Estimate(a.value - b.value, a.value - b.value - down, a.value - b.value + up)
 
 
 def t_quantile(freedom: int) -> float:

@@ -1,0 +1,174 @@
+"""How good a discriminator's verdicts are, and on which posters: by group, calibration, the worst errors, memorising.
+
+    real = Verdicts("held-out posters", True, logits, {"Horror": is_horror, "dark": is_dark})
+    accuracy_by_group(real)[0].accuracy                 # Estimate: proportion of right verdicts, with its interval
+    calibration_curve(real.logits, generated.logits)    # the probability that D gives, and how often it is right
+    most_wrong(real, 12)                                # indices of the real posters that D calls fake most firmly
+    memorising(training.logits, held_out.logits).found  # whether D knows its training posters from others
+
+A verdict is right where a real poster's logit is above 0, or a generated one's is not.
+"""
+
+from __future__ import annotations
+
+from collections.abc import Mapping
+from dataclasses import dataclass, field
+
+import numpy as np
+from numpy.typing import NDArray
+from torch import Tensor
+
+from gan.evaluation.estimates import (
+    Estimate,
+    Floats,
+    proportion,
+    proportion_difference,
+    roc_auc,
+    with_interval,
+)
+from xai.errors import ExplanationError
+from xai.latents.picture_statistics import STATISTICS
+
+LEAST = 20  # posters of a group, and outside it, below which its accuracy says nothing
+BINS = 10
+GROUPS = {  # by the quarter of the posters that has least or most of a statistic
+    "dark": ("brightness", -1), "bright": ("brightness", 1), "low contrast": ("contrast", -1),
+    "high contrast": ("contrast", 1), "grey": ("saturation", -1), "saturated": ("saturation", 1),
+    "cold colours": ("warmth", -1), "warm colours": ("warmth", 1), "quiet title band": ("title_edges", -1),
+    "busy title band": ("title_edges", 1),
+}  # fmt: skip
+
+
+@dataclass(frozen=True, eq=False)
+class Verdicts:
+    """D's logits (N,) on posters that are all real, or all generated; ``groups`` are masks (N,) by name."""
+
+    name: str
+    real: bool
+    logits: Floats
+    groups: Mapping[str, NDArray[np.bool_]] = field(default_factory=dict)
+
+    @property
+    def right(self) -> NDArray[np.bool_]:
+        """For each poster whether D is right."""
+        return self.logits > 0 if self.real else self.logits <= 0
+
+
+@dataclass(frozen=True)
+class GroupAccuracy:
+    """How often D is right on the ``count`` posters of a group, and how much more often than on all others.
+
+    accuracy : proportion, with its 95 % interval. difference : of the proportions, with the interval that holds for
+    all groups of the table together (Bonferroni).
+    """
+
+    group: str
+    count: int
+    accuracy: Estimate
+    difference: Estimate
+
+    @property
+    def differs(self) -> bool:
+        """Whether D is better or worse on this group than on others, beyond chance."""
+        return not self.difference.low <= 0 <= self.difference.high
+
+
+@dataclass(frozen=True)
+class CalibrationBin:
+    """Posters that D gives about the same probability: its mean, and how many of them are real."""
+
+    predicted: float
+    observed: Estimate
+    count: int
+
+    @property
+    def agrees(self) -> bool:
+        """Whether the probability lies in the interval of what was observed."""
+        return self.observed.low <= self.predicted <= self.observed.high
+
+
+@dataclass(frozen=True)
+class Memorising:
+    """Whether D gives training posters higher logits than held-out ones.
+
+    auc : of a training and a held-out poster, how often the training poster has the higher logit; 0.5 is what a network
+    without memory has.
+    """
+
+    auc: Estimate
+
+    @property
+    def found(self) -> bool:
+        """Whether that is beyond chance."""
+        return self.auc.low > 0.5
+
+
+def accuracy_by_group(verdicts: Verdicts) -> list[GroupAccuracy]:
+    """The groups that are large enough, those on which D is worst first."""
+    right = verdicts.right
+    masks = {name: mask for name, mask in verdicts.groups.items() if min(mask.sum(), (~mask).sum()) >= LEAST}
+    groups = [
+        GroupAccuracy(
+            name, int(mask.sum()), proportion(right[mask]), proportion_difference(right[mask], right[~mask], len(masks))
+        )
+        for name, mask in masks.items()
+    ]
+    return sorted(groups, key=lambda group: group.accuracy.value)
+
+
+def calibration_curve(real: Floats, generated: Floats, bins: int = BINS) -> list[CalibrationBin]:
+    """How often posters are real among those that D gives about the same probability, the least probable first.
+
+    As many real as generated posters count, evenly spaced by logit where there are more of one kind; bins hold equal
+    numbers of posters.
+
+    Raises
+    ------
+    ExplanationError
+        If there are fewer posters of a kind than bins.
+    """
+    count = min(len(real), len(generated))
+    if count < bins:
+        raise ExplanationError(f"A calibration curve needs at least {bins} real and {bins} generated posters.")
+    logits = np.concatenate([_evenly(real, count), _evenly(generated, count)])
+    is_real = np.repeat([True, False], count)
+    order = np.argsort(logits, kind="stable")
+    probability = 0.5 * (1 + np.tanh(logits / 2))
+    return [
+        CalibrationBin(float(probability[part].mean()), proportion(is_real[part]), len(part))
+        for part in np.array_split(order, bins)
+    ]
+
+
+def most_wrong(verdicts: Verdicts, count: int) -> NDArray[np.intp]:
+    """Indices of the posters on which D is wrong, the firmest wrong verdict first; at most ``count``."""
+    wrong = np.flatnonzero(~verdicts.right)
+    sign = 1 if verdicts.real else -1
+    return wrong[np.argsort(sign * verdicts.logits[wrong], kind="stable")][:count]
+
+
+def memorising(training: Floats, held_out: Floats) -> Memorising:
+    """Compare logits of training posters with those of posters that D never saw."""
+    return Memorising(with_interval(roc_auc, training, held_out, limits=(0.0, 1.0)))
+
+
+def picture_groups(images: Tensor, among: Tensor) -> dict[str, NDArray[np.bool_]]:
+    """Which of the pictures (N, 3, H, W) are dark, bright, grey and so on: see GROUPS.
+
+    ``among`` are the pictures whose quarters decide, such as real posters; both in [-1, 1].
+    """
+    groups = {}
+    for name, (statistic, sign) in GROUPS.items():
+        values, usual = (sign * STATISTICS[statistic](some).numpy() for some in (images, among))
+        groups[name] = np.asarray(values > np.quantile(usual, 0.75))
+    return groups
+
+
+def genre_groups(genres: list[str], labels: NDArray[np.int8]) -> dict[str, NDArray[np.bool_]]:
+    """The posters that are known to have each genre, from ``PosterSet.genre_labels``."""
+    return {genre: labels[:, column] == 1 for column, genre in enumerate(genres)}
+
+
+def _evenly(logits: Floats, count: int) -> Floats:
+    places = np.linspace(0, len(logits) - 1, count).round().astype(int)
+    return np.asarray(np.sort(logits)[places], np.float64)
