@@ -13,7 +13,7 @@ import plotly.graph_objects as go
 import streamlit as st
 
 from dashboard.text import plain_label
-from xai.render import CHANGE, PALE_HEX, VIOLET_HEX, Scale
+from xai.render import CHANGE, GREY_HEX, PALE_HEX, VIOLET_HEX, Scale
 
 MARGIN = {"l": 10, "r": 10, "t": 40, "b": 10}
 ROW = 23  # pixels of height for a bar
@@ -61,6 +61,20 @@ def show_signed(
     figure = bars(largest, [f"{kind} {index}" for index in order], colour=colours)
     on_pick = None if follow is None else lambda place: follow(order[place])
     show(figure, title, title, on_pick=on_pick, xaxis_title=x, height=80 + ROW * len(order))
+
+
+def waterfall(names: Sequence[str], values: Sequence[float], scale: Scale) -> go.Figure:
+    """Horizontal bars from the top down: where it starts, changes each from where the one above ends, where it ends."""
+    below, above = ({"marker": {"color": colour}} for colour in scale.hex)
+    figure = go.Figure(
+        go.Waterfall(
+            x=values, y=[plain_label(name) for name in names], orientation="h", decreasing=below, increasing=above,
+            measure=["absolute", *["relative"] * (len(names) - 2), "total"], totals={"marker": {"color": GREY_HEX}},
+            connector={"line": {"color": GREY_HEX, "width": 1}}, hovertemplate="%{y}: %{delta:+.3f}<extra></extra>",
+        )
+    )  # fmt: skip
+    figure.update_yaxes(autorange="reversed")
+    return figure
 
 
 def matrix(values: Any, names: Sequence[str], texts: Any) -> go.Figure:

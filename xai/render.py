@@ -143,6 +143,21 @@ def frame(picture: Pixels, box: Sequence[int]) -> Pixels:
     return pale
 
 
+def outline(picture: Pixels, box: Sequence[int], factor: int = 2) -> Pixels:
+    """A picture (H, W, 3) enlarged ``factor`` times, with a line around ``box`` (left, top, right, bottom).
+
+    The line is one pixel of the enlarged picture wide, black beside white, so that it is seen on any colour; it lies
+    inside the box, so that a box as large as the picture has one, too.
+    """
+    large = enlarge(picture, factor)
+    left, top, right, bottom = (factor * end for end in box)
+    for inset, level in ((0, 255), (1, 0)):
+        rows, columns = slice(top + inset, bottom - inset), slice(left + inset, right - inset)
+        large[rows, [left + inset, right - 1 - inset]] = level
+        large[[top + inset, bottom - 1 - inset], columns] = level
+    return large
+
+
 @dataclass(frozen=True, eq=False)
 class Sprite:
     """Many equal pictures in one: ``count`` cells of ``cell`` pixels, row by row, no gaps."""

@@ -52,6 +52,22 @@ def test_pooling_keeps_the_sum_of_every_block(case: tuple[NDArray[np.float32], i
             assert np.isclose(after.sum(dtype=float), before.sum(dtype=float), atol=1e-6 * np.abs(before).sum() + 1e-6)
 
 
+def test_an_outline_lies_inside_its_box_and_leaves_everything_else_as_it_is() -> None:
+    plain = np.full((6, 8, 3), 100, np.uint8)
+    drawn = render.outline(plain, (2, 1, 6, 5), factor=4)
+    assert drawn.shape == (24, 32, 3)
+    changed = (drawn != 100).any(2)
+    rows, columns = np.nonzero(changed)
+    assert (rows.min(), rows.max(), columns.min(), columns.max()) == (4, 19, 8, 23)
+    assert (drawn[4, 8:24] == 255).all()
+    assert (drawn[5, 9:23] == 0).all()
+    assert not changed[6:18, 10:22].any()
+    assert (plain == 100).all()
+    whole = render.outline(plain, (0, 0, 8, 6), factor=2)
+    assert (whole[0] == 255).all()
+    assert (whole[:, -1] == 255).all()
+
+
 def test_neighbours_that_cancel_each_other_out_do_so_when_pooled() -> None:
     checkered = np.indices((4, 4)).sum(0) % 2 * 2 - 1
     assert (render.pool(checkered.astype(np.float32), 2) == 0).all()
