@@ -33,6 +33,7 @@ RESERVED = {
     "filter study": range(3_000_000, 3_010_000),  # as recalibration, which sums up maps and picks none
     "encoder test": range(4_500_000, 4_510_000),
     "inversion": range(4_600_000, 4_600_256),
+    "discriminator study": range(4_700_000, 4_800_000),
     # Posters into which the benchmark plants. The first are as those of recalibration and filter study, which see no D.
     "hosts": range(3_000_000, 3_001_000),
     "donors": range(4_000_000, 4_000_256),

@@ -46,11 +46,11 @@ class Exemplar:
 class Picks:
     """Posters of one kind for V filters.
 
-    rows : int32 (V, count), -1 where there are no more. values : float32, responses or contributions.
+    rows : (V, count), -1 where there are no more. values : float32, responses or contributions.
     places : uint16, as in :class:`Responses`: those of the largest response.
     """
 
-    rows: NDArray[np.int32]
+    rows: NDArray[np.int32] | NDArray[np.int64]
     places: NDArray[np.uint16]
     values: NDArray[np.float32]
 

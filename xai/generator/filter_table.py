@@ -10,31 +10,28 @@
 from __future__ import annotations
 
 import math
-from dataclasses import dataclass, fields
+from dataclasses import dataclass
 from pathlib import Path
-from typing import Any
 
 import numpy as np
 from numpy.typing import NDArray
 
 from gan.evaluation.estimates import by_chance
-from xai.errors import ExplanationError
 from xai.generator.filter_verdicts import LEVEL, RULE, VERDICTS, Verdict
-from xai.networks.study_files import Arrays, Record, StudyFile
+from xai.networks.study_files import StudyFile
+from xai.networks.unit_table import UnitTable, check_column
 
 Floats = NDArray[np.float32]
 
 FILE = "filters.npz"
 MOST_BYTES = 50_000_000
-STUDY_FILE = StudyFile(FILE, "table of filters", MOST_BYTES)
 SHOWN = 8  # of a unit's strongest and weakest posters
 
 
 @dataclass(frozen=True, eq=False)
-class FilterTable:
+class FilterTable(UnitTable):
     """Every unit of every activation layer, in the network's order; U units in all.
 
-    layer, unit : (U,) where it is.
     mean, spread, largest, active : (U,) of its activation over latents and places: mean, standard deviation,
         maximum, fraction of positions above 0.
     effect : (U,) grey levels, mean over latents of the RMS change of the picture when it is ablated.
@@ -50,8 +47,9 @@ class FilterTable:
         time.
     """
 
-    layer: NDArray[np.str_]
-    unit: NDArray[np.int32]
+    STUDY = StudyFile(FILE, "table of filters", MOST_BYTES)
+    FACTS = ("digest", "latents", "first_seed", "rule")
+
     mean: Floats
     spread: Floats
     largest: Floats
@@ -73,21 +71,6 @@ class FilterTable:
     latents: int
     first_seed: int
     rule: str
-
-    def __len__(self) -> int:
-        return len(self.unit)
-
-    def rows(self) -> list[dict[str, Any]]:
-        """One dict a unit for a data frame; plain Python values."""
-        columns = {name: getattr(self, name).tolist() for name in COLUMNS}
-        return [{name: values[index] for name, values in columns.items()} for index in range(len(self))]
-
-    def find(self, layer: str, unit: int) -> dict[str, Any]:
-        """The row of one unit; ExplanationError where there is none."""
-        [places] = np.nonzero((self.layer == layer) & (self.unit == unit))
-        if not len(places):
-            raise ExplanationError(f"The table has no unit {unit} of {layer}.")
-        return {name: getattr(self, name)[places[0]].tolist() for name in COLUMNS}
 
     def counts(self, layer: str | None = None) -> dict[Verdict, int]:
         """How many units have each verdict, in one layer or in all."""
@@ -125,21 +108,13 @@ class FilterTable:
         """Percent (0 to 100) of the filters whose effect on the picture is below ``threshold`` grey levels."""
         return round(100 * float((self.effect < threshold).mean()))
 
-    def save(self, path: str | Path) -> None:
-        """Write one .npz, complete or not at all."""
-        arrays, facts = ({name: getattr(self, name) for name in names} for names in (COLUMNS, FACTS))
-        STUDY_FILE.write(path, arrays, facts)
-
-    @staticmethod
-    def load(path: str | Path) -> FilterTable:
-        """Read what ``save`` wrote.
-
-        Raises
-        ------
-        ExplanationError
-            If the file does not exist, is damaged, or is something else.
-        """
-        return STUDY_FILE.read(path, _unpacked)
+    def check(self) -> None:
+        if set(self.verdict.ravel().tolist()) - set(VERDICTS):
+            raise ValueError("unknown verdicts")
+        for name, column in self.stored().items():
+            kind = "U" if name in ("layer", "verdict") else "i" if name in INTEGERS else "f"
+            shape = (self.unit.size, SHOWN) if name in ("strongest", "weakest") else (self.unit.size,)
+            check_column(name, column, kind, *shape)
 
     @staticmethod
     def beside(folder: str | Path, digest: str) -> FilterTable | None:
@@ -150,25 +125,10 @@ class FilterTable:
         ExplanationError
             If it is damaged.
         """
-        path = STUDY_FILE.beside(folder)
+        path = FilterTable.STUDY.beside(folder)
         table = None if path is None else FilterTable.load(path)
         return table if table is not None and (table.digest, table.rule) == (digest, RULE) else None
 
 
-FACTS = ("digest", "latents", "first_seed", "rule")
-COLUMNS = tuple(field.name for field in fields(FilterTable) if field.name not in FACTS)
+COLUMNS = FilterTable.columns()
 INTEGERS = ("unit", "partner", "strongest", "weakest")
-
-
-def _unpacked(arrays: Arrays, record: Record) -> FilterTable:
-    values: dict[str, Any] = {name: arrays[name] for name in COLUMNS} | {name: record[name] for name in FACTS}
-    table = FilterTable(**values)
-    if set(table.verdict.ravel().tolist()) - set(VERDICTS):
-        raise ValueError("unknown verdicts")
-    for name in COLUMNS:
-        column = getattr(table, name)
-        kind = "U" if name in ("layer", "verdict") else "i" if name in INTEGERS else "f"
-        shape = (table.unit.size, SHOWN) if name in ("strongest", "weakest") else (table.unit.size,)
-        if (column.dtype.kind, column.shape) != (kind, shape):
-            raise ValueError(f"{name} is {column.dtype} {column.shape}")
-    return table

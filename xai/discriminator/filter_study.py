@@ -1,0 +1,151 @@
+"""Measures the table of all filters of a discriminator, from its responses to real and to generated posters.
+
+    by = Explained(score, reference, "several generated posters", checkpoint.digest)
+    real = measured(by, posters.tensor, np.arange(len(posters)))
+    generated = measured(by, lambda rows: generator(latents(seeds[rows], config)), seeds)
+    table = discriminator_table(by, real, generated, posters.held_out, fingerprint(posters))
+
+Evidence is from held-out posters, or from all where none is held out; exemplars are chosen from all.
+"""
+
+from __future__ import annotations
+
+from collections.abc import Callable, Mapping
+from dataclasses import dataclass, replace
+from typing import Any
+
+import numpy as np
+from numpy.typing import NDArray
+from torch import Tensor
+
+from gan.progress import Progress
+from xai.discriminator.exemplars import Picks, contribution_places, exemplars
+from xai.discriminator.filter_evidence import FilterEvidence, evidence
+from xai.discriminator.filter_table import DiscriminatorTable
+from xai.discriminator.responses import ARRAYS, Responses, responses
+from xai.networks.batches import at_once
+from xai.networks.score import Score
+
+ROWS = 256  # pictures at once, fewer of large ones
+
+
+@dataclass(frozen=True, eq=False)
+class Measured:
+    """Posters and the responses to them.
+
+    pictures : of rows (n,) the posters (n, 3, H, W) in [-1, 1]. names : int (N,), what the table calls each: a row of
+        the data set, or a seed. groups : (N,) copies of one picture share a number; None where nobody looked.
+    """
+
+    responses: Responses
+    pictures: Callable[[NDArray[np.intp]], Tensor]
+    names: NDArray[np.int_]
+    groups: NDArray[np.int_] | None = None
+
+
+@dataclass(frozen=True, eq=False)
+class Explained:
+    """The discriminator: its score, the picture (1, 3, H, W) that contributions are compared with, in words too."""
+
+    score: Score
+    reference: Tensor
+    words: str
+    digest: str
+
+
+def measured(
+    by: Explained,
+    pictures: Callable[[NDArray[np.intp]], Tensor],
+    names: NDArray[np.int_],
+    groups: NDArray[np.int_] | None = None,
+    progress: Progress = lambda done: None,
+) -> Measured:
+    """The responses to these posters, a part of them at a time."""
+    parts, step = [], at_once(ROWS, by.reference.shape[2:])
+    for start in range(0, len(names), step):
+        rows = np.arange(start, min(start + step, len(names)))
+        parts.append(responses(by.score, pictures(rows), by.reference))
+        progress((rows[-1] + 1) / len(names))
+    arrays: dict[str, Any] = {name: np.concatenate([getattr(part, name) for part in parts]) for name in ARRAYS}
+    return Measured(replace(parts[0], **arrays), pictures, names, groups)
+
+
+def discriminator_table(
+    by: Explained,
+    real: Measured,
+    generated: Measured,
+    held_out: NDArray[np.bool_],
+    posters: Mapping[str, Any],
+    progress: Progress = lambda done: None,
+) -> DiscriminatorTable:
+    """The table, from responses that were compared with the reference.
+
+    held_out : (N,), which of the real posters D was not trained on. posters : fingerprint of the real posters.
+    progress : called with the finished fraction; an exception in it ends the study.
+
+    Raises
+    ------
+    ExplanationError
+        As :func:`xai.discriminator.filter_evidence.evidence`.
+    """
+    judged = np.flatnonzero(held_out) if held_out.any() else np.arange(len(held_out))
+    columns: dict[str, Any] = _evidence(evidence(real.responses.rows(judged), generated.responses))
+    columns |= _exemplars("real", real, by, lambda done: progress(0.1 + 0.45 * done))
+    columns |= _exemplars("generated", generated, by, lambda done: progress(0.55 + 0.45 * done))
+    return DiscriminatorTable(
+        **columns, digest=by.digest, posters=posters, real=len(held_out), held_out=int(held_out.sum()),
+        generated=len(generated.names), first_seed=int(generated.names[0]), reference=by.words,
+    )  # fmt: skip
+
+
+def _evidence(found: FilterEvidence) -> dict[str, NDArray[Any]]:
+    """The table's columns of evidence."""
+    floats: dict[str, NDArray[Any]] = {
+        "p": found.p, "agreeing": found.agreeing, "strength": found.strength, "active": found.active,
+        "highest_real": found.highest[0], "highest_generated": found.highest[1],
+        "bins_low": found.largest.low, "bins_high": found.largest.high,
+        "real_quantiles": found.largest.quantiles[0], "generated_quantiles": found.largest.quantiles[1],
+    }  # fmt: skip
+    for name in ("auc", "auc_of_mean", "effect", "proportion"):
+        estimate = getattr(found, name)
+        floats |= {name: estimate.value, f"{name}_low": estimate.low, f"{name}_high": estimate.high}
+    return {
+        "layer": np.repeat([one.name for one in found.layers], [one.units for one in found.layers]),
+        "unit": np.concatenate([np.arange(one.units, dtype=np.int32) for one in found.layers]),
+        **{name: values.astype(np.float32) for name, values in floats.items()},
+        **{name: getattr(found, name) for name in ("says", "activation_rank", "contribution_rank", "silent", "unused")},
+        "real_counts": found.largest.counts[0],
+        "generated_counts": found.largest.counts[1],
+    }
+
+
+def _exemplars(kind: str, posters: Measured, by: Explained, progress: Progress) -> dict[str, NDArray[Any]]:
+    """The table's columns of exemplars of one kind of posters."""
+    picks = exemplars(posters.responses, groups=posters.groups)
+    placed = [picks["strongest"], *_placed(picks["mattered"], picks["against"], posters, by, progress)]
+    rows, places, values = (
+        np.stack([getattr(one, name) for one in placed], 1) for name in ("rows", "places", "values")
+    )
+    return {
+        f"{kind}_posters": np.where(rows >= 0, posters.names[np.maximum(rows, 0)], -1).astype(np.int64),
+        f"{kind}_places": places,
+        f"{kind}_values": values.astype(np.float16),
+    }
+
+
+def _placed(
+    mattered: Picks, against: Picks, posters: Measured, by: Explained, progress: Progress
+) -> tuple[Picks, Picks]:
+    """The picks of contributions, with the places where these are highest, and lowest, in place of the responses'."""
+    rows = np.unique(np.concatenate([mattered.rows, against.rows]))
+    rows = rows[rows >= 0]
+    picked, places = (mattered, against), (mattered.places.copy(), against.places.copy())
+    step = at_once(ROWS, by.reference.shape[2:])
+    for start in range(0, len(rows), step):
+        some = rows[start : start + step]
+        found = contribution_places(by.score, posters.pictures(some), by.reference)
+        for picks, own, new in zip(picked, places, found, strict=True):
+            units, shown = np.nonzero(np.isin(picks.rows, some))
+            own[units, shown] = new[np.searchsorted(some, picks.rows[units, shown]), units]
+        progress(min(1.0, (start + step) / len(rows)))
+    return replace(mattered, places=places[0]), replace(against, places=places[1])
