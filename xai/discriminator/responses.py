@@ -107,6 +107,11 @@ def filter_layers(score: Score) -> tuple[FilterLayer, ...]:
     ExplanationError
         If the network is not a chain of steps that DeepLIFT's multipliers pass, or is no network of pictures.
     """
+    layers: tuple[FilterLayer, ...] = score.cached("filter layers", lambda: _filter_layers(score))
+    return layers
+
+
+def _filter_layers(score: Score) -> tuple[FilterLayer, ...]:
     chain, size = score.chain, score.size
     if chain is None or size is None:
         raise ExplanationError("Contributions of filters need a discriminator made of convolutions and activations.")

@@ -199,10 +199,13 @@ class Chain:
         return isinstance(self.steps[index], Nonlinearity)
 
     @torch.no_grad()
-    def __call__(self, x: Tensor) -> Tensor:
-        """The network's output for ``x`` (N, ...), without gradients."""
+    def __call__(self, x: Tensor, start: int = 0, stop: int | None = None) -> Tensor:
+        """The network's output for ``x`` (N, ...), without gradients.
+
+        Given ``start`` and ``stop``, ``x`` is the input of step ``start``, and the result that of step ``stop``.
+        """
         many, ours = len(x) >= MANY, False
-        for step in self.steps:
+        for step in self.steps[start:stop]:
             # In place where the tensor is ours: allocating costs as much as the activation.
             x = step.in_place(x) if ours and isinstance(step, Nonlinearity) else step.forward(x, many)
             ours = isinstance(step, Convolution) or (ours and isinstance(step, Nonlinearity))
@@ -221,24 +224,30 @@ class Chain:
         return Trace(before)
 
     @torch.no_grad()
-    def multipliers(self, trace: Trace, base: Trace, places: Sequence[int] = (0,)) -> dict[int, Tensor]:
+    def multipliers(
+        self, trace: Trace, base: Trace, places: Sequence[int] = (0,), given: tuple[int, Tensor] | None = None
+    ) -> dict[int, Tensor]:
         """DeepLIFT's multipliers (rescale rule) between two traces of equally many rows, or one and many.
 
         Returns, for each of ``places``, the multipliers at that step's input: times the difference of the
         two inputs there, summed, they give the difference of the outputs. The output is one number a row.
+
+        given : a place and multipliers at that step's input, to be carried on from there to ``places`` before it in
+            place of those of the output: as many rows as the traces, or any number where these have one.
         """
         return self._backward(
             trace.before,
             lambda i, step: step.rescale(trace.before[i], trace.before[i + 1], base.before[i], base.before[i + 1]),
-            max(len(trace.output), len(base.output)),
+            given or self._of_output(trace, max(len(trace.output), len(base.output))),
             places,
         )
 
     @torch.no_grad()
     def gradient(self, x: Tensor) -> tuple[Tensor, Tensor]:
         """Reverse mode: (outputs (N,), d output / d x in the shape of ``x``). The output is one number a row."""
-        before = self.trace(x, len(x) >= MANY).before
-        gradients = self._backward(before, lambda i, step: step.local_gradient(before[i]), len(x), (0,))
+        trace = self.trace(x, len(x) >= MANY)
+        before, one = trace.before, self._of_output(trace, len(x))
+        gradients = self._backward(before, lambda i, step: step.local_gradient(before[i]), one, (0,))
         return before[-1].reshape(-1), gradients[0]
 
     @torch.no_grad()
@@ -258,12 +267,20 @@ class Chain:
                 tangents = step.forward(tangents, True) - step.forward(torch.zeros_like(tangents[:1]), True)
             yield tangents
 
+    def _of_output(self, trace: Trace, rows: int) -> tuple[int, Tensor]:
+        """The output's place, and its multipliers by itself."""
+        return len(self.steps), torch.ones_like(trace.output[:1]).expand(rows, *trace.output.shape[1:])
+
     def _backward(
-        self, before: list[Tensor], factor: Callable[[int, Nonlinearity], Tensor], rows: int, places: Sequence[int]
+        self,
+        before: list[Tensor],
+        factor: Callable[[int, Nonlinearity], Tensor],
+        given: tuple[int, Tensor],
+        places: Sequence[int],
     ) -> dict[int, Tensor]:
-        m = torch.ones_like(before[-1][:1]).expand(rows, *before[-1].shape[1:])
-        multipliers: dict[int, Tensor] = {len(self.steps): m} if len(self.steps) in places else {}
-        for i in range(len(self.steps) - 1, min(places) - 1, -1):
+        start, m = given
+        multipliers: dict[int, Tensor] = {start: m} if start in places else {}
+        for i in range(start - 1, min(places) - 1, -1):
             step = self.steps[i]
             if isinstance(step, Linear):
                 m = step.backward(m, before[i].shape[1:])

@@ -436,3 +436,43 @@ def test_a_hook_on_the_sequential_itself_is_no_chain() -> None:
     network = nn.Sequential(nn.Conv2d(3, 1, 8))
     network.register_forward_hook(lambda module, inputs, output: 2 * output)
     assert Chain.of(network) is None
+
+
+# --- a part of the way
+
+
+@given(networks(), st.data())
+@few
+def test_parts_of_a_chain_one_after_the_other_are_the_chain(drawn: tuple[nn.Sequential, Tensor], data: Any) -> None:
+    network, x = drawn
+    chain = chain_of(network)
+    place = data.draw(st.integers(0, len(chain.steps)))
+    half = chain(x, 0, place)
+    before = half.clone()
+    assert close(half, chain.trace(x).before[place])
+    assert torch.equal(chain(half, place), chain(x))
+    assert torch.equal(half, before)
+
+
+@given(networks(), st.data())
+@few
+def test_multipliers_given_at_a_place_go_on_from_there(drawn: tuple[nn.Sequential, Tensor], data: Any) -> None:
+    network, x = drawn
+    chain = chain_of(network)
+    trace, base = chain.trace(x), chain.trace(x.flip(0) + 0.5)
+    places = range(len(chain.steps) + 1)
+    place = data.draw(st.sampled_from(places))
+    found = chain.multipliers(trace, base, places)
+    onwards = chain.multipliers(trace, base, (0, place), (place, found[place]))
+    assert torch.equal(onwards[place], found[place])
+    assert torch.equal(onwards[0], found[0])
+
+
+def test_many_multipliers_given_for_one_row_are_carried_on_side_by_side_and_add_up() -> None:
+    chain, x = chain_of(discriminator(32).layers[:-1]), pictures(2, 32)
+    trace, base = chain.trace(x[:1]), chain.trace(x[1:])
+    found = chain.multipliers(trace, base, (0, 4))
+    channels = torch.eye(found[4].shape[1])[:, :, None, None]
+    each = chain.multipliers(trace, base, (0,), (4, found[4] * channels))[0]
+    assert len(each) == len(channels)
+    assert close(each.sum(0, keepdim=True), found[0], 1e-5)
