@@ -108,7 +108,7 @@ class ConditionalMap:
 
     @property
     def map(self) -> NDArray[np.float32]:
-        return self.values.sum(0)
+        return np.asarray(self.values.sum(0))
 
 
 def filter_contributions(score: Score, image: Tensor, reference: Tensor) -> FilterContributions:
