@@ -35,7 +35,7 @@ from gan.progress import stage_bars
 from xai.discriminator.filter_study import Explained, Measured, discriminator_table, measured
 from xai.discriminator.filter_table import FILE
 
-TABLE = {"layer", "unit", "agreeing"}  # columns of such a file
+TABLE = {"layer", "unit", "agreeing", "real_posters"}  # columns of such a file
 FIRST_SEED = reserved("discriminator study").start
 REFERENCE = "generated"
 

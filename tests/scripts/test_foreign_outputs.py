@@ -29,6 +29,7 @@ FILES = {  # options that name a file; {out} is where it is
     "paint": ["--out {out}"],
     "remove_text": ["--out {out}", "--contact-sheet {out}"],
     "sample": ["--out {out}"],
+    "study_discriminator": ["--out {out}"],
     "study_filters": ["--out {out}"],
     "study_latents": [],  # --out names a folder
     "study_pruning": ["--out {out}", "--save {out}"],
@@ -64,6 +65,7 @@ INSIDE = [  # a folder that is named, and the foreign file or folder in it
 ]
 BESIDE = [  # files that go into the checkpoint's folder where nothing else is said
     ("evaluate", "--data {data} --device cpu --quiet", "evaluate.json"),
+    ("study_discriminator", "--data {data}", "discriminator.npz"),
     ("study_filters", "", "filters.npz"),
     ("study_latents", "", "latents.npz"),
     ("study_pruning", "--data {data}", "pruning.json"),

@@ -3,7 +3,7 @@
     found = evidence(held_out, generated)               # Responses of real and of generated posters
     column = held_out.column("layers.7", 12)
     found.auc.value[column], found.auc.low[column]      # how well its largest response alone tells the two apart
-    found.says[column], found.effect.value[column]      # "for real", 0.021: logits more where it fires
+    found.says[column], found.logit_effect.value[column]      # "for real", 0.021: logits more where it fires
     found.proportion.value[column]                      # its part of what the filters of its layer contribute
     found.largest.counts[0][column]                     # histogram over real posters; [1] over generated ones
 
@@ -69,9 +69,9 @@ class FilterEvidence:
 
     real, generated : numbers of posters.
     auc, auc_of_mean : how often a real poster has a higher largest (mean) response than a generated one.
-    effect : logits, mean contribution where it fires minus mean contribution elsewhere. p : of no such difference,
+    logit_effect : logits, mean contribution where it fires minus mean contribution elsewhere. p : of no such difference,
         adjusted for the number of filters. agreeing : proportion of the posters on which it fires in which the
-        contribution differs from the others' mean in the direction of ``effect``. says : one of SAYS, by SAYS_RULE.
+        contribution is off the others' mean the same way as ``logit_effect``. says : one of SAYS, by SAYS_RULE.
     proportion : of the sum of the absolute contributions of its layer.
     strength : mean over posters of the largest response. highest : its maximum over real [0] and generated [1] posters.
     active : proportion of posters with a largest response above 0.
@@ -85,7 +85,7 @@ class FilterEvidence:
     generated: int
     auc: ColumnEstimates
     auc_of_mean: ColumnEstimates
-    effect: ColumnEstimates
+    logit_effect: ColumnEstimates
     p: Floats
     agreeing: Floats
     says: NDArray[np.str_]

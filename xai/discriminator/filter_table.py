@@ -65,9 +65,9 @@ class DiscriminatorTable(UnitTable):
     auc_of_mean_low: Floats
     auc_of_mean_high: Floats
     says: NDArray[np.str_]
-    effect: Floats
-    effect_low: Floats
-    effect_high: Floats
+    logit_effect: Floats
+    logit_effect_low: Floats
+    logit_effect_high: Floats
     p: Floats
     agreeing: Floats
     proportion: Floats

@@ -20,8 +20,8 @@ def seen() -> FilterEvidence:
 
 def test_a_filter_says_what_the_logit_makes_of_it_when_it_fires(seen: FilterEvidence) -> None:
     assert seen.says[[PRAISES, BLAMES, EITHER, SILENT]].tolist() == ["for real", "for fake", "it depends", "silent"]
-    assert seen.effect.low[PRAISES] > 0 > seen.effect.high[BLAMES]
-    assert seen.effect.value[PRAISES] == pytest.approx(-seen.effect.value[BLAMES], rel=1e-3)
+    assert seen.logit_effect.low[PRAISES] > 0 > seen.logit_effect.high[BLAMES]
+    assert seen.logit_effect.value[PRAISES] == pytest.approx(-seen.logit_effect.value[BLAMES], rel=1e-3)
 
 
 def test_a_filter_tells_real_from_generated_whichever_way_the_logit_takes_it(seen: FilterEvidence) -> None:
@@ -70,7 +70,7 @@ def test_no_number_is_missing_for_filters_that_are_silent_or_fire_once(seen: Fil
     largest[3] = 1
     few = evidence(replace(once, largest=largest), found(REPEATED))
     for one in (seen, few):
-        for estimate in (one.auc, one.auc_of_mean, one.effect, one.proportion):
+        for estimate in (one.auc, one.auc_of_mean, one.logit_effect, one.proportion):
             assert np.isfinite([estimate.value, estimate.low, estimate.high]).all()
         assert np.isfinite(one.p).all()
         assert np.isfinite([one.agreeing, one.strength, one.active]).all()

@@ -84,7 +84,9 @@ def test_rows_are_plain_single_values_for_a_data_frame(table: DiscriminatorTable
     json.dumps(rows)
     assert len(rows) == 7
     assert not any(isinstance(value, list) for value in rows[0].values())
-    assert {"layer", "unit", "auc", "auc_low", "says", "effect_high", "proportion", "unused", "silent"} <= set(rows[0])
+    assert {"layer", "unit", "auc", "auc_low", "says", "logit_effect_high", "proportion", "unused", "silent"} <= set(
+        rows[0]
+    )
     assert not any(isinstance(value, float) and not np.isfinite(value) for row in rows for value in row.values())
 
 
