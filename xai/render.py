@@ -93,6 +93,11 @@ def grey(values: ArrayLike, end: float) -> Pixels:
     return _bytes(np.repeat(level, 3, -1))
 
 
+def weights_rgb(values: ArrayLike, end: float) -> Pixels:
+    """Weights (..., 3) for red, green and blue as colours: grey is 0, a channel full at ``end`` and empty at -``end``."""
+    return _bytes(0.5 + 0.5 * np.clip(np.asarray(values, np.float64) / end, -1, 1))
+
+
 def response(values: ArrayLike, end: float) -> Pixels:
     """A filter's response (...) to RGB (..., 3): grey where nothing is below 0 (after a ReLU), else ``CHANGE``."""
     return diverging(values, end, CHANGE) if np.min(values, initial=0.0) < 0 else grey(values, end)

@@ -298,3 +298,9 @@ def test_a_frame_leaves_what_is_inside_and_fades_what_is_outside() -> None:
     assert (made[5:7] == 0).all()
     assert (made[:5] >= 152).all()  # pale
     assert (made[:5] == made[:5, :, :1]).all()  # and grey
+
+
+def test_weights_for_colours_are_grey_at_zero_and_full_at_their_end() -> None:
+    assert render.weights_rgb([[0, 0, 0], [2, -2, 0], [9, 1, -1]], 2).tolist() == [
+        [128, 128, 128], [255, 0, 128], [255, 191, 64],
+    ]  # fmt: skip

@@ -69,7 +69,7 @@ class FilterEvidence:
 
     real, generated : numbers of posters.
     auc, auc_of_mean : how often a real poster has a higher largest (mean) response than a generated one.
-    logit_effect : logits, mean contribution where it fires minus mean contribution elsewhere. p : of no such difference,
+    logit_effect : mean contribution where it fires minus mean contribution elsewhere. p : of no such difference,
         adjusted for the number of filters. agreeing : proportion of the posters on which it fires in which the
         contribution is off the others' mean the same way as ``logit_effect``. says : one of SAYS, by SAYS_RULE.
     proportion : of the sum of the absolute contributions of its layer.
