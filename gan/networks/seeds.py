@@ -34,6 +34,8 @@ RESERVED = {
     "encoder test": range(4_500_000, 4_510_000),
     "inversion": range(4_600_000, 4_600_256),
     "discriminator study": range(4_700_000, 4_800_000),
+    "removal": range(5_100_000, 5_110_000),
+    "removal means": range(5_110_000, 5_120_000),  # which replace filters in posters of the range above
     # Posters into which the benchmark plants. The first are as those of recalibration and filter study, which see no D.
     "hosts": range(3_000_000, 3_001_000),
     "donors": range(4_000_000, 4_000_256),

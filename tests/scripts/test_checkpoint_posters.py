@@ -28,6 +28,7 @@ DATA = {  # how each script is told the checkpoint and its posters
     "evaluate": ["--checkpoint", "{checkpoint}", "--data", "{data}", "--samples", "16", "--device", "cpu", "--quiet"],
     "export": ["--again", "{checkpoint}", "--data", "{data}", "--samples", "16"],
     "study_pruning": ["--checkpoint", "{checkpoint}", "--data", "{data}", "--samples", "16", "--latents", "4"],
+    "study_removal": ["--checkpoint", "{checkpoint}", "--data", "{data}", "--posters", "2"],
     "benchmark": ["--checkpoint", "{checkpoint}", "--data", "{data}", "--only", "forward"],
     "benchmark_attribution": ["--checkpoint", "{checkpoint}", "--data", "{data}", "--cases", "2"],
     "benchmark_verdicts": ["--checkpoint", "{checkpoint}", "--other", "{checkpoint}", "--data", "{data}"],

@@ -33,6 +33,7 @@ FILES = {  # options that name a file; {out} is where it is
     "study_filters": ["--out {out}"],
     "study_latents": [],  # --out names a folder
     "study_pruning": ["--out {out}", "--save {out}"],
+    "study_removal": ["--json {out}"],
     "study_verdicts": [],
     "train": ["--out {out}"],
     "train_encoder": ["--out {out}"],

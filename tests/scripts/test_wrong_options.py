@@ -33,6 +33,7 @@ NEEDED = {  # of each script; {here} is a folder that only a test writes into
     "study_filters": "--checkpoint {checkpoint} --out {here}/filters.npz",
     "study_latents": "--checkpoint {checkpoint} --out {here}",
     "study_pruning": "--checkpoint {checkpoint} --data {data} --out {here}/pruning.json",
+    "study_removal": "--checkpoint {checkpoint} --data {data} --posters 2",
     "study_verdicts": "--checkpoint {checkpoint} --seeds 0 --methods deeplift --references 2",
     "train": "--data {data} --out {here}/run --quiet",
     "train_encoder": "--checkpoint {checkpoint} --out {here}/encoder.safetensors",

@@ -22,7 +22,7 @@ def discriminator(aspect: str = "1:1") -> gan.Discriminator:
     for parameter in network.parameters():
         parameter.zero_()
     look.bias[IGNORED], network.last.bias[:] = 50.0, -1.0
-    look.weight[CORNER] = 0.01
+    look.weight[CORNER, 0] = 0.01
     look.weight[(ONE, OTHER), 0, 1:3, 1:3] = 0.25
     look.weight[WEAK, 0, 1:3, 1:3] = 0.025
     judge.weight[0, CORNER, 0, 0] = 1.0

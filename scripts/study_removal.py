@@ -1,0 +1,125 @@
+"""Do the filters with the largest contributions carry D's verdicts? The curve of the logit as they are removed.
+
+    python scripts/study_removal.py --checkpoint checkpoints/dcgan-64 --data posters.zip --write docs/discriminator.md
+    python scripts/study_removal.py --checkpoint checkpoints/dcgan-64 --posters 10
+
+Of each poster, held-out and generated ones, the filters with the largest contributions to its logit are replaced, by
+their maps of the reference and by their means over other posters, against those that changed most, those that are most
+active, and random ones. Without --data there are generated posters only. --write replaces what stands between the two
+marks in a Markdown file. The same settings give the same numbers. About a second a poster.
+"""
+
+from __future__ import annotations
+
+import argparse
+import json
+import sys
+from pathlib import Path
+
+import torch
+from torch import Tensor
+
+import gan
+import xai
+from gan import cli
+from gan.checkpoints.conditioning import with_genres
+from gan.checkpoints.dataset import CheckpointPosters, add_poster_options, posters_from
+from gan.cli import exit_code, replace_section, split_section
+from gan.data.posters import PosterSet, evenly_spaced
+from gan.errors import counted
+from gan.files import write_file
+from gan.networks.seeds import reserved
+from gan.progress import progress_bar
+from xai.discriminator.removal import RANDOM_ORDERS
+from xai.discriminator.removal_study import RemovalStudy, removal_table, study_removal
+from xai.discriminator.replacement import by_mean, by_reference
+
+NUMBERS = {"settings", "difference", "points", "replacements"}  # keys of a file that --json wrote
+BEGIN, END = "<!-- removal -->", "<!-- /removal -->"
+REFERENCES = ("generated", "grey", "black", "white")  # that need no posters
+
+
+def parse(arguments: list[str] | None = None) -> argparse.Namespace:
+    parser = cli.Parser(__doc__, conflict_handler="resolve")
+    parser.add_argument("--checkpoint", required=True, type=Path, help="checkpoint folder or .pth file")
+    parser.add_argument("--data", type=Path, help="folder or zip of posters; held-out ones are measured")
+    add_poster_options(parser)
+    parser.add_argument("--genres", default="", help="genres of a conditional checkpoint, such as Horror,Comedy=0.5")
+    parser.add_argument("--posters", type=cli.count(2), default=100, help="of each kind; default %(default)s")
+    parser.add_argument(
+        "--means", type=cli.count(), default=256, help="posters of each kind that means are over; default %(default)s"
+    )
+    parser.add_argument("--reference", choices=REFERENCES, default=REFERENCES[0], help="default: %(default)s posters")
+    parser.add_argument("--seed", type=cli.seed(), default=0, help="of the random orders")
+    cli.add_overwrite(parser)
+    parser.add_argument("--write", type=Path, metavar="PAGE", help="Markdown file whose marked part is replaced")
+    parser.add_argument("--json", type=Path, metavar="FILE", help="the curves as numbers")
+    return parser.parse_args(arguments)
+
+
+def measure(chosen: argparse.Namespace) -> tuple[RemovalStudy, dict[str, object]]:
+    """The study that the command line asks for, and what it was made with."""
+    checkpoint = gan.load(chosen.checkpoint)
+    given = with_genres(checkpoint, chosen.genres)
+    generator, discriminator = given.need_both()
+    data = posters_from(checkpoint, chosen.data, chosen) if chosen.data else None
+    score = xai.Score(discriminator)
+    reference = xai.reference(chosen.reference, generator=generator)
+    picture = reference.single(torch.zeros(1, 3, *checkpoint.config.size))
+    shown = {"held-out": some_of(data.held_out, chosen.posters)} if data else {}
+    shown["generated"] = generated(generator, "removal", chosen.posters)
+    others = [generated(generator, "removal means", chosen.means)]
+    others += [some_of(data.training, chosen.means)] if data else []
+    replacements = [by_reference(score, picture), by_mean(score, torch.cat(others))]
+    with progress_bar("removal") as progress:
+        study = study_removal(shown, replacements, picture, chosen.seed, progress)
+    return study, {
+        "checkpoint": checkpoint.name, "digest": checkpoint.digest, "reference": reference.words,
+        "seed": chosen.seed, **_about(data),
+    }  # fmt: skip
+
+
+def _about(data: CheckpointPosters | None) -> dict[str, object]:
+    return {} if data is None else {"origin": data.origin, "source": data.source}
+
+
+def some_of(posters: PosterSet, count: int) -> Tensor:
+    """(count, 3, H, W) of the posters, evenly spaced; all where there are fewer."""
+    return posters.tensor(evenly_spaced(len(posters), count))
+
+
+@torch.no_grad()
+def generated(generator: gan.Generator, use: str, count: int) -> Tensor:
+    """Generated posters (count, 3, H, W) of the seeds that are reserved for this use."""
+    first = reserved(use).start
+    z = gan.latents(range(first, first + count), generator.config)
+    return torch.cat([generator(part) for part in torch.split(z, 32)])
+
+
+def run(chosen: argparse.Namespace) -> None:
+    """Measure, print, and write what the command line asks for."""
+    if chosen.write:
+        split_section(chosen.write, BEGIN, END)  # a wrong page is said now, not after minutes
+    if chosen.json:
+        cli.output_file(chosen.json, NUMBERS, chosen.overwrite)
+    study, settings = measure(chosen)
+    about = (
+        f"Checkpoint `{settings['checkpoint']}` with the digest `{str(settings['digest'])[:12]}`; the reference is the "
+        f"mean of {settings['reference']}; in random order is the "
+        f"mean of {counted(RANDOM_ORDERS, 'order')}."
+    )
+    text = f"{removal_table(study)}\n\n{about}"
+    print(text)
+    if chosen.json:
+        write_file(chosen.json, (json.dumps({"settings": settings} | study.record(), indent=1) + "\n").encode())
+    if chosen.write:
+        replace_section(chosen.write, BEGIN, END, f"\n{text}\n")
+
+
+def main(arguments: list[str] | None = None) -> int:
+    chosen = parse(arguments)
+    return exit_code(lambda: run(chosen), "the study")
+
+
+if __name__ == "__main__":
+    sys.exit(main())
