@@ -33,9 +33,10 @@ from gan.cli import exit_code, parse_seeds, report_unread
 from gan.data.images import FITS, FORMAT_NAMES
 from gan.errors import UsageError, counted
 from xai.methods import FIRST, options
+from xai.networks.processes import processes
 from xai.report import archive, job
 from xai.report.inputs import Poster, generated, in_files
-from xai.report.job import Job, processes
+from xai.report.job import Job
 
 DEFAULT_METHODS = ",".join(FIRST)
 

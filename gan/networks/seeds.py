@@ -33,6 +33,7 @@ RESERVED = {
     "filter study": range(3_000_000, 3_010_000),  # as recalibration, which sums up maps and picks none
     "encoder test": range(4_500_000, 4_510_000),
     "inversion": range(4_600_000, 4_600_256),
+    "collection": range(5_000_000, 5_100_000),  # generated posters beside which a collection of real ones is looked at
     "discriminator study": range(4_700_000, 4_800_000),
     "removal": range(5_100_000, 5_110_000),
     "removal means": range(5_110_000, 5_120_000),  # which replace filters in posters of the range above

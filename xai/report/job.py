@@ -14,20 +14,18 @@ import hashlib
 import json
 import os
 import shutil
-import time
 from collections import deque
 from collections.abc import Iterator, Sequence
 from concurrent.futures import Future, ThreadPoolExecutor
 from contextlib import contextmanager, nullcontext
 from dataclasses import dataclass
-from datetime import timedelta
 from itertools import islice
 from pathlib import Path
 from typing import Any
 
 import torch
 from filelock import FileLock, Timeout
-from torch import Tensor, distributed
+from torch import Tensor
 from tqdm import tqdm
 
 from gan.checkpoints.record import Checkpoint
@@ -37,6 +35,7 @@ from gan.files import keep_others, make_directory, members_of, replace_directory
 from gan.progress import Progress
 from xai.errors import ExplanationError
 from xai.methods.base import Attribution
+from xai.networks.processes import wait_for_all
 from xai.report import archive as report
 from xai.report.findings import Finding, explain, stems
 from xai.report.inputs import Poster
@@ -44,7 +43,6 @@ from xai.report.inputs import Poster
 READERS, WRITERS = 4, 2
 MOST_WAITING = 2  # chunks that wait to be written; more would only fill the memory
 LOCK, RECORD = "lock", "settings.json"
-TIMEOUT = timedelta(days=30)  # for the slowest of the processes
 
 
 @dataclass(frozen=True, eq=False)
@@ -118,11 +116,11 @@ def run(job: Job, rank: int = 0, world: int = 1) -> report.Summary | None:
     with _alone(job) if rank == 0 else nullcontext():
         if rank == 0:
             _begin(job)
-        _wait_for_all(world)
+        wait_for_all(world)
         _agree(job)
         try:
             _compute(job, rank, world)
-            _wait_for_all(world)
+            wait_for_all(world)
             return _finish(job) if rank == 0 else None
         except PosterLensError:
             if world == 1 and not any(chunk.exists() for chunk in job.chunks):
@@ -243,32 +241,3 @@ def _finish(job: Job) -> report.Summary:
         replace_directory(archive, job.out)
     shutil.rmtree(job.work, ignore_errors=True)
     return summary
-
-
-# ---- one process or several --------------------------------------------------------------------------
-
-
-@contextmanager
-def processes() -> Iterator[tuple[int, int]]:
-    """(rank, world size) under torchrun; (0, 1) without it."""
-    world = int(os.environ.get("WORLD_SIZE", "1"))
-    if world == 1:
-        yield 0, 1
-        return
-    distributed.init_process_group("gloo", timeout=TIMEOUT)
-    try:
-        yield distributed.get_rank(), world
-    finally:
-        distributed.destroy_process_group()
-
-
-def _wait_for_all(world: int) -> None:
-    """Until every process is here. It asks again and again, for a wait within torch hears no signal."""
-    if world > 1:
-        arrived = distributed.barrier(async_op=True)
-        while not arrived.is_completed():
-            time.sleep(0.02)
-        try:
-            arrived.wait()
-        except RuntimeError as error:
-            raise ExplanationError("Another process has stopped; the same command continues.") from error

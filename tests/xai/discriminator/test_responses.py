@@ -86,3 +86,25 @@ def test_a_layer_or_filter_that_is_not_there_is_refused_in_a_sentence() -> None:
 def test_a_network_without_filters_is_refused_in_a_sentence() -> None:
     with pytest.raises(xai.ExplanationError, match="made of convolutions"):
         filter_layers(xai.Score(torch.nn.Sequential(torch.nn.Flatten(), torch.nn.Linear(12, 1))))
+
+
+def test_without_a_reference_there_are_no_contributions_and_all_else_is_the_same() -> None:
+    score, images = xai.Score(discriminator()), torch.rand(3, 3, 16, 16)
+    found, without = responses(score, images, torch.zeros(1, 3, 16, 16)), responses(score, images)
+    for name in ("largest", "place", "mean", "logit"):
+        assert (getattr(found, name) == getattr(without, name)).all()
+    assert np.isnan(without.contribution).all()
+    assert np.isnan(without.base_logit)
+
+
+def test_of_places_that_are_equally_strong_the_first_is_meant() -> None:
+    network = discriminator(norm=False)
+    images = torch.zeros(2, 3, 16, 16)
+    images[1, :, 6:, 10:] = 0.5
+    found = responses(xai.Score(network), images)
+    layer = found.layers[0]
+    with xai.capture(network, [layer.name]) as maps, torch.no_grad():
+        network(images)
+    flat = maps[layer.name].flatten(2).numpy()
+    assert (found.place[:, found.columns(layer.name)] == flat.argmax(2)).all()
+    assert (flat == flat.max(2, keepdims=True)).sum(2).min() > 1
