@@ -98,13 +98,12 @@ def test_without_a_reference_there_are_no_contributions_and_all_else_is_the_same
 
 
 def test_of_places_that_are_equally_strong_the_first_is_meant() -> None:
-    network = discriminator(norm=False)
+    score = xai.Score(discriminator(norm=False))
     images = torch.zeros(2, 3, 16, 16)
     images[1, :, 6:, 10:] = 0.5
-    found = responses(xai.Score(network), images)
+    found = responses(score, images)
     layer = found.layers[0]
-    with xai.capture(network, [layer.name]) as maps, torch.no_grad():
-        network(images)
-    flat = maps[layer.name].flatten(2).numpy()
-    assert (found.place[:, found.columns(layer.name)] == flat.argmax(2)).all()
+    assert score.chain is not None
+    flat = score.chain.trace(images, True).before[layer.after].flatten(2).numpy()
+    assert (found.place[:, found.columns(layer.name)] == flat.argmax(2)).all()  # numpy's is the first
     assert (flat == flat.max(2, keepdims=True)).sum(2).min() > 1
