@@ -37,7 +37,7 @@ _ALL = (
     ),
     Page(
         "discriminator", "Discriminator", "policy",
-        "What does each filter see in this poster, from edges to whole parts?",
+        "Which filters carried the verdict on this poster, and what does each of them look for?",
     ),
     Page("generator", "Generator", "brush", "What does each filter draw, and what is the poster without it?"),
     Page("latent", "Latent", "tune", "What does each latent dimension control?"),

@@ -174,7 +174,9 @@ def choose(title: str, names: Sequence[str], default: str, label: Callable[[str]
     return name
 
 
-def choose_layer(layers: Sequence[Layer], key: str, title: str = "Layer", default: str | None = None) -> Layer:
+def choose_layer(
+    layers: Sequence[Layer], key: str, title: str = "Layer", default: str | None = None, **looks: Any
+) -> Layer:
     """A select box of layers. The activation layers carry a star; the second of them is the usual default."""
     by_name = {layer.name: layer for layer in layers}
     starred = [layer.name for layer in layers if layer.kind in ACTIVATIONS]
@@ -183,7 +185,7 @@ def choose_layer(layers: Sequence[Layer], key: str, title: str = "Layer", defaul
         return ("★ " if name in starred else "") + by_name[name].label.replace(" x ", " × ")
 
     usual = default if default in by_name else (starred or list(by_name))[:2][-1]
-    return by_name[choose(title, list(by_name), usual, label, key)]
+    return by_name[choose(title, list(by_name), usual, label, key, **looks)]
 
 
 def clamp(key: str, most: float) -> None:
@@ -201,17 +203,21 @@ def keep_choice(key: str, options: Sequence[str]) -> None:
         st.session_state[key] = options[0]
 
 
-def choose_unit(maps: Any, key: str, sort: str, shared: bool, effects: Any = None) -> int:
+def choose_unit(
+    maps: Any, key: str, sort: str, shared: bool, effects: Any = None, order: Sequence[int] | None = None
+) -> int:
     """All unit maps (U, h, w) as one sprite to click, with a number box beside it; returns the unit.
 
-    Hovering shows a unit's mean response, and its effect (U,) in grey levels where that is known.
+    Hovering shows a unit's mean response, and its effect (U,) in grey levels where that is known. ``order`` is that of
+    the units where they are sorted by none of ``order_units``; the first of them is then the usual choice.
     """
     from xai.networks.layers import mean_responses, order_units
     from xai.render import map_colours, shrink, sprite
 
-    last, order = len(maps) - 1, order_units(maps, sort, effects)  # type: ignore[arg-type]  # one of map_controls
+    last, usual = len(maps) - 1, 0 if order is None else order[0]
+    order = order_units(maps, sort, effects) if order is None else order  # type: ignore[arg-type]  # one of map_controls
     clamp(key, last)
-    unit = int(st.number_input(f"Filter (0 to {last})", 0, last, key=key, bind="query-params"))
+    unit = int(st.number_input(f"Filter (0 to {last})", 0, last, usual, key=key, bind="query-params"))
     sheet = sprite(shrink(map_colours(maps[order], shared)))
     means = mean_responses(maps)
 
@@ -233,7 +239,7 @@ def map_controls(prefix: str, orders: Sequence[str] = ("index", "activation")) -
     sort = row.segmented_control(
         "Sort by",
         list(orders),
-        default="index",
+        default=orders[0],
         required=True,
         key=f"{prefix}_sort",
         bind="query-params",

@@ -8,7 +8,7 @@ No bar is shown where stderr is not a terminal.
 
 from __future__ import annotations
 
-from collections.abc import Callable, Iterator
+from collections.abc import Callable, Iterator, Mapping
 from contextlib import contextmanager
 
 from tqdm import tqdm
@@ -16,6 +16,20 @@ from tqdm import tqdm
 Progress = Callable[[float], None]  # called with the finished fraction of a job, 0 to 1
 StageProgress = Callable[[str, float], None]  # called with the name of a stage and its finished fraction
 SHAPE = "{desc}{percentage:3.0f}% |{bar}| {elapsed}, {remaining} to go"
+
+
+def as_one(progress: Progress, stages: Mapping[str, float]) -> StageProgress:
+    """What to call with a stage and its finished fraction, where one fraction of all is reported.
+
+    stages : names, in the order in which they come, each with its proportion of the time; they need not all come.
+    """
+    names = list(stages)
+
+    def update(stage: str, fraction: float) -> None:
+        before = sum(stages[name] for name in names[: names.index(stage)])
+        progress(min(1.0, before + stages[stage] * fraction))
+
+    return update
 
 
 @contextmanager

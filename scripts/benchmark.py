@@ -24,7 +24,6 @@ from dataclasses import asdict
 from pathlib import Path
 from typing import Any
 
-import numpy as np
 import torch
 from torch import Tensor
 
@@ -33,8 +32,7 @@ import xai
 from gan import cli
 from gan.checkpoints.dataset import add_poster_options, posters_from
 from gan.cli import exit_code
-from gan.data.images import fit_image
-from gan.data.synthetic import SMALLEST, draw_poster
+from gan.data.synthetic import draw_posters
 from gan.errors import counted
 from gan.files import write_file
 from xai.bench import browser
@@ -190,10 +188,7 @@ def some_posters(checkpoint: gan.Checkpoint, options: argparse.Namespace, count:
         posters = posters_from(checkpoint, options.data, options)
         chosen = posters.held_out.tensor(range(min(count, len(posters.held_out))))
         return chosen, f"held-out, of {posters.other}" if posters.other else "held-out"
-    height, width = checkpoint.config.size
-    drawn = (draw_poster(seed, max(width, SMALLEST), max(height, SMALLEST)).image for seed in range(count))
-    pixels = [np.asarray(fit_image(image, (height, width))) for image in drawn]
-    return gan.from_uint8(np.stack(pixels)), "synthetic"
+    return gan.from_uint8(draw_posters(range(count), checkpoint.config.size)), "synthetic"
 
 
 def prepared(options: argparse.Namespace) -> tuple[Bench, str]:

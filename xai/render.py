@@ -94,7 +94,7 @@ def grey(values: ArrayLike, end: float) -> Pixels:
 
 
 def weights_rgb(values: ArrayLike, end: float) -> Pixels:
-    """Weights (..., 3) for red, green and blue as colours: grey is 0, a channel full at ``end`` and empty at -``end``."""
+    """Weights (..., 3) for red, green and blue as colours: grey is 0, full at ``end``, empty at -``end``."""
     return _bytes(0.5 + 0.5 * np.clip(np.asarray(values, np.float64) / end, -1, 1))
 
 

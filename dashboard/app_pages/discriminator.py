@@ -1,69 +1,64 @@
-"""Discriminator: what each filter sees in this poster."""
+"""Discriminator: which filters carried the verdict on this poster, where, and what each of them looks for."""
 
 import streamlit as st
 
-import gan
-from dashboard import sidebar, ui
-from dashboard.cached import networks
-from dashboard.components.sprite_grid import sprite_grid
+from dashboard import ui
+from dashboard.cached import discriminator, networks
+from dashboard.panels.discriminator import alike, filter_card, judgement, table, verdict
 from dashboard.subject import require
-from xai.collection import similarity
-from xai.networks.layers import active_fraction
-from xai.render import CHANGE, diverging, enlarge_map, limit, overlay, sprite
+
+SECTIONS = {
+    "How good its verdicts are": "On which posters is D right, can its probability be believed, what are its errors?",
+    "Posters that look alike": "Which posters does this layer take for similar?",
+    "All filters": "What does each filter say, measured over thousands of posters?",
+}
 
 subject = require("discriminator")
 checkpoint = subject.checkpoint
+with st.container(horizontal=True, vertical_alignment="bottom"):
+    layer = ui.choose_layer(networks.layers(checkpoint, "discriminator")[:-2], "d_layer", width=420)
+    question = verdict.ask(subject)
+measurable = layer.kind in ui.ACTIVATIONS
+poster, waterfall = st.columns([2, 3], gap="large")
+sheet, card = st.columns([11, 9], gap="large")
 
-left, right = st.columns([11, 9], gap="large")
-with left:
-    found = networks.layers(checkpoint, "discriminator")[:-2]
-    layer = ui.choose_layer(found, "d_layer")
-    sort, shared = ui.map_controls("d")
+with sheet:
     maps = networks.maps_of_poster(subject, layer.name)
-    unit = ui.choose_unit(maps, "d_unit", sort, shared)
+    strongest = verdict.strongest(question, layer.name) if measurable else None
+    unit = filter_card.choose(maps, strongest)
     if not checkpoint.config.norm_d:
         st.caption("This discriminator has no BatchNorm: convolutions with a bias, and right after each its LeakyReLU.")
-    st.caption(
-        "★ marks the outputs of the activation layers. Orange: positive response; purple: negative; white: none."
-    )
-with right:
-    chosen = maps[unit]
+    st.caption("★ marks the activation layers. Orange: positive response; purple: negative; white: none.")
+with poster, ui.error_boundary("The map"):
+    verdict.show_map(subject, question, layer, unit, measurable)
+with waterfall, ui.error_boundary("The waterfall"):
+    if measurable:
+        verdict.show_waterfall(question, layer.name)
+    else:
+        st.info("Choose a layer with a star: what a filter contributes is measured after its activation function.")
+
+measured = discriminator.filter_table(checkpoint) if measurable else None
+with card, ui.error_boundary("The filter's card"):
     st.header(f"Filter {unit} of {layer.name}")
-    large = enlarge_map(chosen, subject.pixels.shape[:2])
-    ui.picture(overlay(subject.pixels, large, limit(chosen, 1.0), 0.85, CHANGE), "its response over the poster")
-    with st.container(horizontal=True):
-        st.metric("Mean response", f"{chosen.mean():+.3f}")
-        st.metric("Strongest", f"{chosen.max():+.2f}")
-        st.metric("Active positions", f"{active_fraction(chosen):.0%}")
-    with st.expander("The map alone"):
-        ui.picture(diverging(chosen, limit(chosen, 1.0), CHANGE), f"{layer.height} × {layer.width} values")
-    st.markdown("**Shows** where the filter finds its pattern. **But** not whether that speaks for real or for fake.")
+    filter_card.show_response(subject, layer, maps[unit])
+    if measurable:
+        filter_card.show_evidence(measured, layer.name, unit, verdict.contribution(question, layer.name, unit))
+if measured is not None:
+    with ui.error_boundary("The exemplars"):
+        filter_card.show_exemplars(checkpoint, measured, layer.name, unit)
+elif measurable and checkpoint.generator is not None:
+    filter_card.measure_button(checkpoint)
 
-
-def show_alike(real: bool) -> None:
-    """The six candidates most like this poster to the chosen layer."""
-    numbers, images = networks.candidates(checkpoint, real)
-    mine = similarity.layer_features(checkpoint.need_discriminator(), subject.image, layer.name)
-    itself = similarity.copies(images, subject.image)
-    alike = similarity.nearest(networks.features(checkpoint, real, layer.name), mine, 6, itself)
-    kind, show = ("poster", sidebar.show_poster) if real else ("seed", sidebar.show_seed)
-    sheet = sprite(gan.to_uint8(images[alike.indices]), columns=6)
-    found = zip(alike.indices, alike.similarity, strict=True)
-    sprite_grid(
-        sheet, labels=[f"{kind} {numbers[index]}, similarity {value:.2f}" for index, value in found],
-        per_row=6, on_pick=lambda place: show(numbers[alike.indices[place]]),
-        key="alike_grid", title="posters that look alike", smallest=100, most="none",
-    )  # fmt: skip
-    st.caption(
-        f"The most similar of {len(numbers)} by the mean response of this layer's filters: what is in the poster, not "
-        "where. Early layers go by colour and texture, late ones by what D bases its verdict on. Click one to go there."
-    )
-
-
-alike = st.expander(f"Posters that look alike in {layer.name}", key="alike", on_change="rerun")
-if alike.open:
-    with alike, ui.error_boundary("The search"):
-        sources = ["real posters"] * (networks.posters(checkpoint) is not None)
-        sources += ["generated"] * (checkpoint.generator is not None)
-        among = st.radio("Among", sources, horizontal=True, key="among", bind="query-params")
-        show_alike(among == "real posters")
+st.header("Analyses")
+section = st.segmented_control(
+    "Analyses", list(SECTIONS), key="d_lab", bind="query-params", label_visibility="collapsed"
+)  # fmt: skip
+if section:
+    st.caption(SECTIONS[section])
+with ui.error_boundary("This analysis"):
+    if section == "Posters that look alike":
+        alike.show(subject, layer.name)
+    elif section == "How good its verdicts are":
+        judgement.show(checkpoint)
+    elif section == "All filters" and measured is not None:
+        table.show(measured, checkpoint.name)

@@ -44,6 +44,11 @@ def references(checkpoint: gan.Checkpoint, own: bool = False) -> list[str]:
     return [kind for kind in xai.REFERENCES if kind not in missing]
 
 
+def usual_reference(available: list[str]) -> str:
+    """The one that pages begin with."""
+    return next(kind for kind in ("posters", "generated", "grey") if kind in available)
+
+
 @dataclass(frozen=True, eq=False)
 class Question:
     """All that an answer about a poster depends on, besides the method.
@@ -82,8 +87,13 @@ class Question:
         """The method, ready to answer."""
         import xai
 
-        reference = _reference(self.checkpoint, self.reference, self.count, self._uploaded)
-        return xai.attribution(name, networks.score(self.checkpoint, self.unit), reference=reference, **options)
+        return xai.attribution(name, networks.score(self.checkpoint, self.unit), reference=self.baseline, **options)
+
+    @property
+    def baseline(self) -> Reference:
+        """What the poster is compared with."""
+        reference: Reference = _reference(self.checkpoint, self.reference, self.count, self._uploaded)
+        return reference
 
     @property
     def _uploaded(self) -> Uploaded | None:

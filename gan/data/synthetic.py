@@ -14,7 +14,7 @@ from __future__ import annotations
 import csv
 import io
 import random
-from collections.abc import Mapping, Sequence
+from collections.abc import Iterable, Mapping, Sequence
 from dataclasses import dataclass
 from pathlib import Path
 
@@ -23,6 +23,7 @@ from numpy.typing import NDArray
 from PIL import Image, ImageDraw
 
 from gan.data.archives import METADATA
+from gan.data.images import fit_image
 from gan.files import write_file
 
 Colour = tuple[int, int, int]
@@ -94,6 +95,13 @@ def draw_poster(seed: int, size: int = 64, height: int | None = None) -> Synthet
     _draw_title(canvas, rng, title_on_top, upper if title_on_top else lower)
     _draw_credits(canvas, rng)
     return SyntheticPoster(canvas.picture, canvas.masks(), genres)
+
+
+def draw_posters(seeds: Iterable[int], size: tuple[int, int]) -> NDArray[np.uint8]:
+    """Posters (N, H, W, 3) of these seeds at any ``size`` (height, width): small ones are drawn larger and reduced."""
+    height, width = size
+    drawn = (draw_poster(seed, max(width, SMALLEST), max(height, SMALLEST)).image for seed in seeds)
+    return np.stack([np.asarray(fit_image(image, size)) for image in drawn])
 
 
 def write_folder(directory: str | Path, count: int, first_seed: int = 0, size: tuple[int, int] = (128, 190)) -> None:

@@ -292,7 +292,7 @@ def test_a_link_brings_the_choices_back(open_app: OpenApp) -> None:
     app = open_app("discriminator", {"seed": "42", "d_layer": "layers.1", "d_unit": "3"})
     assert app.number_input(key="seed").value == 42
     assert app.number_input(key="d_unit").value == 3
-    assert headings(app) == ["Filter 3 of layers.1"]
+    assert headings(app)[0] == "Filter 3 of layers.1"
 
 
 @pytest.mark.parametrize(("page", "prefix"), [("discriminator", "d"), ("generator", "g")])
@@ -429,7 +429,7 @@ def test_grids_are_named_by_thousands_that_cannot_be_taken_for_millions(
 def test_posters_that_look_alike_are_found_when_asked_for(open_app: OpenApp, poster_folder: Path) -> None:
     app = open_app("discriminator", None, "--posters", str(poster_folder))
     assert "most similar of 40" not in texts(app)
-    app.session_state["alike"] = True
+    app.segmented_control(key="d_lab").set_value("Posters that look alike")
     app.run()
     assert not app.exception
     assert not app.error
@@ -443,7 +443,7 @@ def test_posters_that_look_alike_do_not_begin_with_the_poster_itself(
     among = {"Seed": "generated", "Poster": "real posters"}[source]
     query = {"source": source, "seed": "3", "poster": "3", "among": among}
     app = open_app("discriminator", query, "--posters", str(poster_folder))
-    app.session_state["alike"] = True
+    app.segmented_control(key="d_lab").set_value("Posters that look alike")
     app.run()
     assert not app.exception
     sheets = [json.loads(grid.proto.json) for grid in app.get("bidi_component") if grid.proto.json]

@@ -11,13 +11,16 @@ A verdict is right where a real poster's logit is above 0, or a generated one's 
 
 from __future__ import annotations
 
-from collections.abc import Mapping
+from collections.abc import Iterable, Iterator, Mapping
 from dataclasses import dataclass, field
 
 import numpy as np
+import torch
 from numpy.typing import NDArray
 from torch import Tensor
 
+from gan.checkpoints.record import Checkpoint
+from gan.data.posters import PosterSet, evenly_spaced
 from gan.evaluation.estimates import (
     Estimate,
     Floats,
@@ -26,9 +29,16 @@ from gan.evaluation.estimates import (
     roc_auc,
     with_interval,
 )
+from gan.evaluation.features import poster_batches
+from gan.networks.dcgan import Generator, latents
+from gan.networks.seeds import reserved
+from gan.progress import Progress
 from xai.errors import ExplanationError
-from xai.latents.picture_statistics import STATISTICS
+from xai.latents.picture_statistics import measure_statistics, names
+from xai.networks.batches import at_once
+from xai.networks.score import Score
 
+GENERATED, HELD_OUT, TRAINING = "generated posters", "held-out posters", "training posters"
 LEAST = 20  # posters of a group, and outside it, below which its accuracy says nothing
 BINS = 10
 GROUPS = {  # by the quarter of the posters that has least or most of a statistic
@@ -52,6 +62,17 @@ class Verdicts:
     def right(self) -> NDArray[np.bool_]:
         """For each poster whether D is right."""
         return self.logits > 0 if self.real else self.logits <= 0
+
+
+@dataclass(frozen=True, eq=False)
+class Looked:
+    """What was measured of N posters: (N, S), the logit last (xai.latents.picture_statistics.measure_statistics)."""
+
+    statistics: Floats
+
+    @property
+    def logits(self) -> Floats:
+        return self.statistics[:, -1]
 
 
 @dataclass(frozen=True)
@@ -103,6 +124,67 @@ class Memorising:
         return self.auc.low > 0.5
 
 
+@dataclass(frozen=True, eq=False)
+class Judged:
+    """D's verdicts on generated posters, on held-out ones and on those of its training, as far as there are any.
+
+    numbers : by the name of the verdicts, what each poster is called: its seed, or its row in the data set.
+    """
+
+    generated: Verdicts
+    real: Verdicts | None
+    training: Verdicts | None
+    numbers: Mapping[str, NDArray[np.int_]]
+
+    @property
+    def of(self) -> list[Verdicts]:
+        """Those on posters that D was not trained on."""
+        return [verdicts for verdicts in (self.real, self.generated) if verdicts is not None]
+
+
+def judge(
+    checkpoint: Checkpoint,
+    posters: PosterSet | None = None,
+    generated: int = 1000,
+    progress: Progress = lambda done: None,
+) -> Judged:
+    """D's verdicts on generated posters, and on real ones of its size where there are ``posters``.
+
+    Held-out posters count as real ones that D never saw; where none is held out, all do. As many training posters are
+    looked at, at most twice as many as ``generated``. Groups are quarters of the real posters' statistics, and genres.
+    """
+    generator, discriminator = checkpoint.need_both()
+    score, seeds = Score(discriminator), np.array(reserved("discriminator study")[:generated])
+    kinds: dict[str, tuple[PosterSet, NDArray[np.int_]]] = {}
+    if posters is not None:
+        held_out = posters.held_out if posters.held_out.any() else np.ones(len(posters), bool)
+        for name, rows in ((HELD_OUT, held_out), (TRAINING, ~held_out)):
+            numbers = np.flatnonzero(rows)
+            numbers = numbers[evenly_spaced(len(numbers), 2 * generated)]
+            kinds |= {name: (posters.select(numbers), numbers)} if len(numbers) else {}
+    looked = {name: look_at(score, poster_batches(some)) for name, (some, _) in kinds.items()}
+    progress(0.6 if kinds else 0.0)
+    looked[GENERATED] = look_at(score, _generated(generator, seeds))
+    progress(1.0)
+    among = looked.get(HELD_OUT, looked[GENERATED])
+    found = {}
+    for name, one in looked.items():
+        groups = picture_groups(one, among)
+        if name in kinds:
+            some, genres = kinds[name][0], list(kinds[name][0].genre_counts())
+            groups |= genre_groups(genres, some.genre_labels(genres))
+        found[name] = Verdicts(name, name in kinds, one.logits, groups)
+    numbers_of = {GENERATED: seeds, **{name: rows for name, (_, rows) in kinds.items()}}
+    return Judged(found[GENERATED], found.get(HELD_OUT), found.get(TRAINING), numbers_of)
+
+
+@torch.no_grad()
+def _generated(generator: Generator, seeds: NDArray[np.int_]) -> Iterator[Tensor]:
+    z = latents(seeds.tolist(), generator.config)
+    for part in torch.split(z, at_once(64, generator.config.size)):
+        yield generator(part)
+
+
 def accuracy_by_group(verdicts: Verdicts) -> list[GroupAccuracy]:
     """The groups that are large enough, those on which D is worst first."""
     right = verdicts.right
@@ -152,14 +234,18 @@ def memorising(training: Floats, held_out: Floats) -> Memorising:
     return Memorising(with_interval(roc_auc, training, held_out, limits=(0.0, 1.0)))
 
 
-def picture_groups(images: Tensor, among: Tensor) -> dict[str, NDArray[np.bool_]]:
-    """Which of the pictures (N, 3, H, W) are dark, bright, grey and so on: see GROUPS.
+def look_at(score: Score, batches: Iterable[Tensor]) -> Looked:
+    """The logits and the statistics of posters that come in batches (n, 3, H, W) in [-1, 1]."""
+    parts = [measure_statistics(images, score) for images in batches]
+    return Looked(torch.cat(parts).double().numpy())
 
-    ``among`` are the pictures whose quarters decide, such as real posters; both in [-1, 1].
-    """
+
+def picture_groups(looked: Looked, among: Looked) -> dict[str, NDArray[np.bool_]]:
+    """Which posters are dark, bright, grey and so on: see GROUPS; the quarters of ``among`` decide."""
     groups = {}
     for name, (statistic, sign) in GROUPS.items():
-        values, usual = (sign * STATISTICS[statistic](some).numpy() for some in (images, among))
+        column = names().index(statistic)
+        values, usual = (sign * some.statistics[:, column] for some in (looked, among))
         groups[name] = np.asarray(values > np.quantile(usual, 0.75))
     return groups
 

@@ -1,9 +1,7 @@
 """Measures the table of all filters of a discriminator, from its responses to real and to generated posters.
 
-    by = Explained(score, reference, "several generated posters", checkpoint.digest)
-    real = measured(by, posters.tensor, np.arange(len(posters)))
-    generated = measured(by, lambda rows: generator(latents(seeds[rows], config)), seeds)
-    table = discriminator_table(by, real, generated, posters.held_out, fingerprint(posters))
+    study(checkpoint, posters).find("layers.7", 12)["says"]         # "for real"
+    study(checkpoint).posters                                       # {}: without posters, drawn ones stand for them
 
 Evidence is from held-out posters, or from all where none is held out; exemplars are chosen from all.
 """
@@ -15,17 +13,30 @@ from dataclasses import dataclass, replace
 from typing import Any
 
 import numpy as np
+import torch
 from numpy.typing import NDArray
 from torch import Tensor
 
-from gan.progress import Progress
+from gan.checkpoints.dataset import fingerprint
+from gan.checkpoints.record import Checkpoint
+from gan.curation.near_duplicates import near_duplicates
+from gan.data.images import from_uint8
+from gan.data.posters import PosterSet
+from gan.data.synthetic import draw_posters
+from gan.networks.dcgan import latents
+from gan.networks.seeds import reserved
+from gan.progress import Progress, StageProgress
 from xai.discriminator.exemplars import Picks, contribution_places, exemplars
 from xai.discriminator.filter_evidence import FilterEvidence, evidence
 from xai.discriminator.filter_table import DiscriminatorTable
 from xai.discriminator.responses import ARRAYS, Responses, responses
+from xai.methods.references import reference
 from xai.networks.batches import at_once
 from xai.networks.score import Score
 
+REFERENCE = "generated"
+STAGES = {"real posters": 0.7, "drawn posters": 0.0, "generated posters": 0.1, "filters": 0.2}  # of the time, about
+GENERATED = 1000  # posters of the generator, unless another number is said
 ROWS = 256  # pictures at once, fewer of large ones
 
 
@@ -51,6 +62,65 @@ class Explained:
     reference: Tensor
     words: str
     digest: str
+
+
+def study(
+    checkpoint: Checkpoint,
+    posters: PosterSet | None = None,
+    rows: NDArray[np.intp] | None = None,
+    generated: int = GENERATED,
+    progress: StageProgress = lambda stage, done: None,
+) -> DiscriminatorTable:
+    """The table of a checkpoint's discriminator, compared with the mean of generated posters.
+
+    posters : real ones of its size; drawn ones (gan.data.synthetic) take their place where there are none, and the
+        table then has no fingerprint of posters. rows : which of them, all by default.
+
+    Raises
+    ------
+    ExplanationError
+        As :func:`discriminator_table`, or if the networks wait for genres.
+    """
+    by, seeds = explained(checkpoint), np.arange(generated) + reserved("discriminator study").start
+    generator = checkpoint.need_generator()
+
+    @torch.no_grad()
+    def of_seeds(some: NDArray[np.intp]) -> Tensor:
+        pictures: Tensor = generator(latents(seeds[some].tolist(), checkpoint.config))
+        return pictures
+
+    def stage(name: str) -> Progress:
+        return lambda done: progress(name, done)
+
+    if posters is None:
+        size, held_out, origin = checkpoint.config.size, np.zeros(generated, bool), {}
+        real = measured(
+            by, lambda some: from_uint8(draw_posters(some.tolist(), size)), np.arange(generated), None,
+            stage("drawn posters"),
+        )  # fmt: skip
+    else:
+        chosen = np.arange(len(posters)) if rows is None else rows
+        held_out, origin = posters.held_out[chosen], fingerprint(posters, checkpoint.config.genres)
+        copies = _copies(posters.select(chosen))
+        real = measured(by, lambda some: posters.tensor(chosen[some]), chosen, copies, stage("real posters"))
+    of_generator = measured(by, of_seeds, seeds, None, stage("generated posters"))
+    return discriminator_table(by, real, of_generator, held_out, origin, stage("filters"))
+
+
+def explained(checkpoint: Checkpoint) -> Explained:
+    """The discriminator, with the reference of the Compare page."""
+    generator, discriminator = checkpoint.need_both()
+    given = reference(REFERENCE, generator=generator)
+    picture = given.single(torch.zeros(1, 3, *checkpoint.config.size))
+    return Explained(Score(discriminator), picture, given.words, checkpoint.digest)
+
+
+def _copies(posters: PosterSet) -> NDArray[np.intp]:
+    """For each poster the first that is nearly the same picture."""
+    first = np.arange(len(posters))
+    for group in near_duplicates(posters.images).groups:
+        first[list(group)] = group[0]
+    return first
 
 
 def measured(

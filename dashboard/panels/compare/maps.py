@@ -14,9 +14,10 @@ import streamlit as st
 
 from dashboard import sidebar, ui
 from dashboard.cached import explanations, networks
+from dashboard.panels import baseline
 from dashboard.panels.compare import trust
 from dashboard.panels.compare.methods import choose_settings
-from xai import METHODS, REFERENCES
+from xai import METHODS
 from xai.methods import FIRST
 from xai.render import full_colours, overlay, pool
 from xai.report import words
@@ -64,26 +65,20 @@ class Card:
 def choose_question(subject: Subject, row: Any) -> Request:
     """Controls for what is explained, by which methods, against which baseline; their settings stand in ``row``."""
     checkpoint = subject.checkpoint
-    own = sidebar.uploaded_references(checkpoint)
-    available = explanations.references(checkpoint, own is not None)
-    default = next(kind for kind in ("posters", "generated", "grey") if kind in available)
     with st.container(horizontal=True, vertical_alignment="bottom"):
         methods = st.multiselect(
             "Methods", list(METHODS), FIRST, format_func=lambda name: METHODS[name].title, key="methods",
             bind="query-params", width=540,
         )  # fmt: skip
-        reference = ui.choose(
-            "Baseline (reference)", available, default, lambda kind: REFERENCES[kind].words, "reference", width=260,
-            help="A map says why the score differs from that of the baseline. Another baseline, another answer.",
-        )  # fmt: skip
+        reference, own = baseline.choose(checkpoint)
     with row.popover("Settings", icon=":material/settings:"):
         unit = _choose_unit(subject)
-        count = st.slider("Number of reference posters", 1, 32, 16, key="references", bind="query-params")
+        count = st.slider("Number of reference posters", 1, 32, baseline.COUNT, key="references", bind="query-params")
         sidebar.upload_references()
         options = choose_settings(methods, _reached(checkpoint, unit), networks.score(checkpoint, unit))
     seed = None if subject.noise is None else subject.noise.seed
     question = explanations.Question(checkpoint, subject.image, subject.key, reference, count, unit, own, seed)
-    return Request(question, options, available)
+    return Request(question, options, explanations.references(checkpoint, own is not None))
 
 
 def _choose_unit(subject: Subject) -> tuple[str, int] | None:

@@ -14,6 +14,7 @@ from xai.discriminator.decisions import (
     accuracy_by_group,
     calibration_curve,
     genre_groups,
+    look_at,
     memorising,
     most_wrong,
     picture_groups,
@@ -99,10 +100,13 @@ def test_memory_is_found_where_it_is_and_not_where_it_is_not() -> None:
 
 
 def test_a_black_picture_is_dark_and_a_red_one_saturated_and_warm() -> None:
-    among = torch.rand(64, 3, 16, 16) * 0.5 - 0.25
+    score = xai.Score(torch.nn.Sequential(torch.nn.Flatten(), torch.nn.Linear(3 * 16 * 16, 1)))
+    among = look_at(score, (torch.rand(64, 3, 16, 16) * 0.5 - 0.25).split(10))
     black, red = -torch.ones(1, 3, 16, 16), -torch.ones(1, 3, 16, 16)
     red[:, 0] = 1
-    groups = picture_groups(torch.cat([black, red]), among)
+    looked = look_at(score, [black, red])
+    assert looked.logits == pytest.approx(score(torch.cat([black, red])).numpy(), abs=1e-6)
+    groups = picture_groups(looked, among)
     assert set(groups) == set(GROUPS)
     assert groups["dark"].tolist()[0]
     assert not groups["bright"].any()

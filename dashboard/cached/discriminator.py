@@ -1,0 +1,114 @@
+"""What the filters of a discriminator do, computed once: their part in one verdict, and what each of them tells.
+
+discriminator.contributions(question).of("layers.4").values
+"""
+
+from __future__ import annotations
+
+from typing import TYPE_CHECKING
+
+import streamlit as st
+
+from dashboard.cached import filters, networks
+from dashboard.cached.keys import HASH_FUNCS
+from dashboard.settings import settings
+
+if TYPE_CHECKING:
+    from collections.abc import Sequence
+
+    from torch import Tensor
+
+    import gan
+    from dashboard.cached.explanations import Question
+    from gan.progress import Progress
+    from xai.discriminator.decisions import Judged
+    from xai.discriminator.filter_table import DiscriminatorTable
+    from xai.discriminator.receptive_field import ReceptiveFields
+    from xai.discriminator.relevance import ConditionalMap, FilterContributions
+
+
+def contributions(question: Question) -> FilterContributions:
+    """What each filter adds to the logit of the question's poster."""
+    from xai.discriminator.relevance import filter_contributions
+
+    score, image = networks.score(question.checkpoint), question.image
+    answer: FilterContributions = networks.answers().get(
+        ("filters", question.key), lambda: filter_contributions(score, image, question.baseline.single(image))
+    )
+    return answer
+
+
+def conditional_map(question: Question, layer: str, unit: int) -> ConditionalMap:
+    """Where in the poster a filter's contribution came from."""
+    from xai.discriminator.relevance import conditional_map
+
+    score, image = networks.score(question.checkpoint), question.image
+    answer: ConditionalMap = networks.answers().get(
+        ("conditional", question.key, layer, unit),
+        lambda: conditional_map(score, image, question.baseline.single(image), layer, unit),
+    )
+    return answer
+
+
+@st.cache_resource(max_entries=8, show_spinner=False, hash_funcs=HASH_FUNCS)
+def filter_table(checkpoint: gan.Checkpoint) -> DiscriminatorTable | None:
+    """What each filter tells: what came with the checkpoint, or was measured here before."""
+    from xai.discriminator.filter_table import DiscriminatorTable
+
+    digest = checkpoint.digest
+    shipped = DiscriminatorTable.beside(networks.folder(checkpoint.name), digest)
+    return shipped or DiscriminatorTable.beside(networks.measured_folder(digest), digest)
+
+
+@st.cache_resource(max_entries=32, show_spinner=False, hash_funcs=HASH_FUNCS)
+def receptive_fields(checkpoint: gan.Checkpoint, layer: str) -> ReceptiveFields:
+    """Which pixels each place of a layer's maps sees."""
+    from xai.discriminator.receptive_field import receptive_fields
+
+    return receptive_fields(networks.score(checkpoint), layer)
+
+
+def has_posters_of(checkpoint: gan.Checkpoint, table: DiscriminatorTable) -> bool:
+    """Whether the real posters that the table names are those that are loaded."""
+    from gan.checkpoints.dataset import fingerprint
+
+    posters = networks.posters(checkpoint)
+    if posters is None or not table.posters:
+        return False
+    genres = checkpoint.config.genres
+    found = networks.answers().get(
+        ("fingerprint", settings().posters, checkpoint.digest), lambda: fingerprint(posters, genres)
+    )
+    return bool(found == table.posters)
+
+
+def judged(checkpoint: gan.Checkpoint, progress: Progress) -> Judged:
+    """How good D's verdicts are on the real posters that are loaded, and on generated ones."""
+    from xai.discriminator.decisions import judge
+
+    posters = networks.posters(checkpoint)
+    answer: Judged = networks.answers().get(
+        ("judged", checkpoint.digest, None if posters is None else settings().posters),
+        lambda: judge(checkpoint, posters, progress=progress),
+    )
+    return answer
+
+
+def measure(checkpoint: gan.Checkpoint, progress: Progress) -> None:
+    """Measure what each filter tells, and keep the table on disk."""
+    from gan.progress import as_one
+    from xai.discriminator.filter_study import STAGES, study
+    from xai.discriminator.filter_table import FILE
+
+    table = study(checkpoint, networks.posters(checkpoint), progress=as_one(progress, STAGES))
+    table.save(networks.folder_to_measure_into(checkpoint.digest) / FILE)
+    filter_table.clear()
+
+
+def pictures(checkpoint: gan.Checkpoint, numbers: Sequence[int], generated: bool) -> Tensor:
+    """The posters (N, 3, H, W) of these seeds, or those with these numbers among the loaded ones."""
+    if generated:
+        return filters.seed_posters(checkpoint, tuple(numbers))
+    posters = networks.posters(checkpoint)
+    assert posters is not None  # asked only where has_posters_of
+    return posters.tensor(list(numbers))

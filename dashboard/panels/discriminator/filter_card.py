@@ -1,0 +1,177 @@
+"""What one filter of a discriminator looks for and says: its verdict with the evidence, and posters that show it.
+
+filter_card.show_evidence(table, "layers.4", unit=12)
+filter_card.show_exemplars(checkpoint, table, "layers.4", unit=12)
+"""
+
+from __future__ import annotations
+
+from typing import TYPE_CHECKING, Any
+
+import numpy as np
+import plotly.graph_objects as go
+import streamlit as st
+
+import gan
+from dashboard import charts, sidebar, ui
+from dashboard.cached import discriminator
+from dashboard.components.sprite_grid import sprite_grid
+from gan.errors import counted
+from xai.discriminator.exemplars import KINDS
+from xai.discriminator.filter_evidence import BINS, DEPENDS, FOR_FAKE, FOR_REAL, SAYS_RULE, SILENT, UNUSED_RULE
+from xai.render import CHANGE, VERDICT, diverging, enlarge_map, limit, outline, overlay, sprite
+
+if TYPE_CHECKING:
+    from collections.abc import Sequence
+
+    from dashboard.subject import Subject
+    from xai.discriminator.exemplars import Exemplar
+    from xai.discriminator.filter_table import DiscriminatorTable
+    from xai.networks.layers import Layer
+
+BADGES = {FOR_REAL: "red", FOR_FAKE: "blue", DEPENDS: "grey", SILENT: "grey"}
+SENTENCES = {
+    FOR_REAL: "When it fires, it speaks for real.",
+    FOR_FAKE: "When it fires, it speaks for fake.",
+    DEPENDS: "What it says when it fires depends on the poster.",
+    SILENT: "It responds to all posters alike.",
+}
+TITLES = dict(zip(KINDS, ("excite it most", "it mattered most to", "it speaks against most"), strict=True))
+GENERATED, REAL = "generated posters", "real posters"
+CONTRIBUTION = "contribution"
+WHOLE, PATCHES = "whole posters", "patches"
+LARGE = 64  # pixels of a cell
+
+
+def choose(maps: Any, strongest: list[int] | None) -> int:
+    """All maps of a layer (U, h, w) as a sheet to choose from, those that contribute most to this verdict first."""
+    by_contribution = [] if strongest is None else [CONTRIBUTION]
+    sort, shared = ui.map_controls("d", [*by_contribution, "index", "activation"])
+    return ui.choose_unit(maps, "d_unit", sort, shared, order=strongest if sort == CONTRIBUTION else None)
+
+
+def show_response(subject: Subject, layer: Layer, unit_map: Any) -> None:
+    """Where a filter responds in this poster, and how strongly."""
+    left, right = st.columns([3, 2])
+    with left:
+        large = enlarge_map(unit_map, subject.pixels.shape[:2])
+        ui.picture(overlay(subject.pixels, large, limit(unit_map, 1.0), 0.85, CHANGE), "its response over the poster")
+    with right:
+        ui.picture(diverging(unit_map, limit(unit_map, 1.0), CHANGE), f"{layer.height} × {layer.width} values")
+        st.metric("Largest response", f"{unit_map.max():+.2f}")
+
+
+def show_evidence(table: DiscriminatorTable | None, layer: str, unit: int, contribution: float) -> None:
+    """What the study says of one filter, and what it adds to this poster's logit."""
+    st.markdown(f"In this poster it adds **{contribution:+.3f}** to D's logit.")
+    if table is None or layer not in table.layer:
+        return
+    row = table.find(layer, unit)
+    badges = f":{BADGES[row['says']]}-badge[{row['says']}]"
+    badges += " :orange-badge[fires, is not used]" * bool(row["unused"])
+    st.markdown(f"{badges} {SENTENCES[row['says']]}", help=f"{SAYS_RULE} {UNUSED_RULE}")
+    units = int((table.layer == layer).sum())
+    with st.container(horizontal=True):
+        _metric("Adds when it fires", row, "logit_effect", "+.3f", "Logits, more than where it does not fire.")
+        _metric("AUC alone", row, "auc", ".2f", "How often its largest response is higher on a real poster.")
+        _metric("Part of all verdicts", row, "proportion", ".1%", f"Of what all filters of {layer} contribute.")
+    st.caption(
+        f"Over {counted(table.held_out or table.real, _kind(table))} "
+        f"and {counted(table.generated, 'generated poster')}, compared with {table.reference}. In "
+        f"{row['agreeing']:.0%} of the posters on which it fires it says the same. By response it is number "
+        f"{row['activation_rank']} of {counted(units, 'filter')}, by contribution number {row['contribution_rank']}."
+    )
+
+
+def _kind(table: DiscriminatorTable) -> str:
+    """What the posters are called that stand for real ones."""
+    if not table.posters:
+        return "drawn poster"
+    return "held-out real poster" if table.held_out else "real poster"
+
+
+def _metric(label: str, row: dict[str, Any], name: str, style: str, about: str) -> None:
+    interval = f"{row[name + '_low']:{style}} to {row[name + '_high']:{style}}"
+    st.metric(label, f"{row[name]:{style}}", interval, delta_color="off", delta_arrow="off", help=about)
+
+
+def show_distribution(table: DiscriminatorTable, layer: str, unit: int) -> None:
+    """How strongly it fires at most, over real and over generated posters."""
+    index = table.index(layer, unit)
+    low, high = float(table.bins_low[index]), float(table.bins_high[index])
+    ends = np.linspace(low, high, BINS + 1)
+    fake, real = VERDICT.hex
+    figure = go.Figure()
+    for name, counts, colour in (
+        (_kind(table), table.real_counts[index], real), ("generated", table.generated_counts[index], fake),
+    ):  # fmt: skip
+        figure.add_bar(
+            x=(ends[:-1] + ends[1:]) / 2, y=counts / max(counts.sum(), 1), name=name, marker_color=colour, opacity=0.6,
+            width=(high - low) / BINS,
+        )  # fmt: skip
+    figure.update_layout(barmode="overlay", legend={"orientation": "h", "y": -0.35})
+    figure.update_yaxes(tickformat=".0%")
+    charts.show(figure, "Its largest response", "d_distribution", height=260, xaxis_title="response")
+
+
+def show_exemplars(checkpoint: gan.Checkpoint, table: DiscriminatorTable, layer: str, unit: int) -> None:
+    """Nine posters that excite it most, nine in which it mattered most, and nine that it speaks against most."""
+    sources = [REAL] * discriminator.has_posters_of(checkpoint, table)
+    sources += [GENERATED] * (checkpoint.generator is not None)
+    if not sources:
+        st.info("Without posters and without a generator there are none to show.")
+        return
+    with st.container(horizontal=True):
+        source = st.segmented_control(
+            "Among", sources, default=sources[0], required=True, key="exemplars", bind="query-params"
+        )
+        shown = st.segmented_control(
+            "Show", [WHOLE, PATCHES], default=WHOLE, required=True, key="patches", bind="query-params",
+            help="The patch is all that the filter sees at its strongest place: its receptive field.",
+        )  # fmt: skip
+    fields = discriminator.receptive_fields(checkpoint, layer)
+    for kind, column in zip(KINDS, st.columns(len(KINDS)), strict=True):
+        picks = table.picks(kind, source == GENERATED).of(table.index(layer, unit), fields)
+        with column:
+            st.markdown(f"**Posters that {TITLES[kind]}**")
+            _show_nine(checkpoint, picks, source == GENERATED, kind, shown == PATCHES)
+    if REAL not in sources:
+        st.caption("Real ones are shown where the posters of the study are loaded.")
+
+
+def _show_nine(
+    checkpoint: gan.Checkpoint, picks: Sequence[Exemplar], generated: bool, kind: str, patches: bool
+) -> None:
+    if not picks:
+        st.caption("None.")
+        return
+    numbers = [one.row for one in picks]
+    pixels = gan.to_uint8(discriminator.pictures(checkpoint, numbers, generated))
+    draw = _patch if patches else _outlined
+    what, go_to = ("seed", sidebar.show_seed) if generated else ("poster", sidebar.show_poster)
+    sprite_grid(
+        sprite(np.stack([draw(picture, one) for picture, one in zip(pixels, picks, strict=True)]), columns=3),
+        labels=[f"{what} {one.row}, {one.value:+.2f}" for one in picks], per_row=3, key=f"{kind}_exemplars",
+        on_pick=lambda place: go_to(numbers[place]), title=f"posters that {TITLES[kind]}", smallest=70, most="none",
+    )  # fmt: skip
+
+
+def _outlined(picture: Any, one: Exemplar) -> Any:
+    box = one.box
+    return outline(picture, (box.left, box.top, box.right, box.bottom), max(1, LARGE // picture.shape[1]))
+
+
+def _patch(picture: Any, one: Exemplar) -> Any:
+    patch = one.box.cut(picture)
+    return np.stack([enlarge_map(patch[..., colour], LARGE) for colour in range(3)], -1)
+
+
+def measure_button(checkpoint: gan.Checkpoint) -> None:
+    """Offer the study where it has not been made."""
+    ui.measure_button(
+        "What each filter tells has not been measured for these weights.",
+        "Measure all filters",
+        "Looking at generated and real posters",
+        lambda progress: discriminator.measure(checkpoint, progress),
+        key="d_measure",
+    )

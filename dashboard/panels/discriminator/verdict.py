@@ -1,0 +1,91 @@
+"""The verdict on a poster, filter by filter: where one filter's part came from, and a waterfall of the strongest.
+
+question = verdict.ask(subject)
+verdict.show(subject, question, "layers.4", unit=12, places=(left, right))
+"""
+
+from __future__ import annotations
+
+from typing import TYPE_CHECKING, Any
+
+import streamlit as st
+
+from dashboard import charts, ui
+from dashboard.cached import discriminator, explanations
+from dashboard.cached.networks import silent
+from dashboard.panels import baseline
+from xai.discriminator.relevance import waterfall
+from xai.render import VERDICT, limit, overlay, pool
+
+if TYPE_CHECKING:
+    from dashboard.cached.explanations import Question
+    from dashboard.subject import Subject
+    from xai.networks.layers import Layer
+
+ONE, ALL, NONE = "this filter", "all filters", "poster"
+DETAIL = 8  # pixels across which the whole map is averaged at 64 x 64, as on the Compare page
+KEY = "d_unit"
+
+
+def ask(subject: Subject) -> Question:
+    """What is explained: D's logit of this poster, against the baseline that is chosen here."""
+    kind, own = baseline.choose(subject.checkpoint)
+    seed = None if subject.noise is None else subject.noise.seed
+    return explanations.Question(
+        subject.checkpoint, subject.image, subject.key, kind, baseline.COUNT, None, own, seed
+    )  # fmt: skip
+
+
+def strongest(question: Question, layer: str) -> list[int]:
+    """The filters of a layer, those that add most to the verdict or take most from it first."""
+    return [int(unit) for unit in abs(discriminator.contributions(question).of(layer).values).argsort()[::-1]]
+
+
+def contribution(question: Question, layer: str, unit: int) -> float:
+    """What one filter adds to the logit."""
+    return float(discriminator.contributions(question).of(layer).values[unit])
+
+
+def show_map(subject: Subject, question: Question, layer: Layer, unit: int, measurable: bool) -> None:
+    """The poster, and where in it one filter's contribution came from, or all filters' together.
+
+    measurable : whether contributions of this layer's filters are known.
+    """
+    ui.verdict(subject.logit, subject.probability)
+    kinds = [*[ONE] * measurable, ALL, NONE]
+    shown = st.segmented_control(
+        "Show what comes from", kinds, default=kinds[0], required=True, key="d_map", bind="query-params",
+        help="The maps of all filters of a layer add up to DeepLIFT's map of the poster.",
+    )  # fmt: skip
+    if shown == NONE:
+        ui.picture(subject.pixels, "the poster")
+        return
+    if shown == ALL:
+        explanation = explanations.explanation(question, "deeplift", {}, silent)
+        block = max(DETAIL, subject.checkpoint.config.resolution // DETAIL)
+        _overlay(subject, pool(explanation.heat(), block), "DeepLIFT's map: what all filters contributed")
+        return
+    found = discriminator.conditional_map(question, layer.name, unit)
+    cells = pool(found.map, subject.pixels.shape[0] // layer.height)  # pixels below a place of the layer cancel out
+    _overlay(subject, cells, f"what filter {unit} of {layer.name} contributed, {found.contribution:+.3f}")
+
+
+def _overlay(subject: Subject, values: Any, caption: str) -> None:
+    ui.picture(overlay(subject.pixels, values, limit(values), 0.9, VERDICT), caption)
+    st.caption("Red speaks for real, blue for fake; grey: little influence.")
+
+
+def show_waterfall(question: Question, layer: str) -> None:
+    """From the reference's logit to the poster's, by the filters that pushed most; a click on a bar chooses one."""
+    found = waterfall(discriminator.contributions(question), layer)
+    figure = charts.waterfall([bar.label for bar in found.bars], [bar.value for bar in found.bars], VERDICT)
+
+    def choose(place: int) -> None:
+        if found.bars[place].unit is not None:
+            st.session_state[KEY] = found.bars[place].unit
+
+    charts.show(
+        figure, f"How the filters of {layer} lead to the verdict", "waterfall", on_pick=choose,
+        xaxis_title="D's logit", height=100 + charts.ROW * len(found.bars),
+    )  # fmt: skip
+    st.caption(f"{found.text} Click a bar to see what its filter looks for.")

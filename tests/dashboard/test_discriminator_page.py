@@ -1,0 +1,134 @@
+"""The Discriminator page: the verdict by filters, a filter's card, its exemplars, and how good the verdicts are."""
+
+from __future__ import annotations
+
+import shutil
+from pathlib import Path
+
+import numpy as np
+import pytest
+from streamlit.testing.v1 import AppTest
+
+import gan
+import xai
+from tests.dashboard.reading import OpenApp, headings, metrics, subject_of, texts
+from xai.discriminator.filter_study import study
+from xai.discriminator.filter_table import FILE, DiscriminatorTable
+from xai.discriminator.relevance import filter_contributions
+
+
+@pytest.fixture(scope="module")
+def studied(checkpoints: Path, poster_folder: Path, tmp_path_factory: pytest.TempPathFactory) -> Path:
+    """A folder with the checkpoint ``tiny``, and the table of D's filters from the synthetic posters beside it."""
+    folder = tmp_path_factory.mktemp("studied")
+    shutil.copytree(checkpoints / "tiny", folder / "tiny")
+    posters = gan.load_posters(poster_folder, 8, cache=tmp_path_factory.mktemp("cache"), progress=False)
+    study(gan.load(folder / "tiny"), posters, generated=20).save(folder / "tiny" / FILE)
+    return folder
+
+
+def sheets(app: AppTest) -> list[str]:
+    return [sheet.proto.json for sheet in app.get("bidi_component") if "posters that" in sheet.proto.json]
+
+
+def test_the_page_opens_with_the_filter_that_matters_most_and_the_waterfall_says_where_it_leads(
+    open_app: OpenApp,
+) -> None:
+    app = open_app("discriminator", {"d_layer": "layers.1", "reference": "grey"})
+    assert not app.exception
+    assert not app.error
+    subject = subject_of(app)
+    image = subject.image
+    score = xai.Score(subject.checkpoint.need_discriminator())
+    found = filter_contributions(score, image, xai.reference("grey").single(image))
+    most = int(np.abs(found.of("layers.1").values).argmax())
+    assert headings(app)[0] == f"Filter {most} of layers.1"
+    assert f"From {found.base_logit:+.3f} for the reference to {found.logit:+.3f} for this poster" in texts(app)
+    assert f"**{found.of('layers.1').values[most]:+.3f}**" in texts(app)
+
+
+def test_a_layer_before_its_activation_has_maps_and_no_waterfall(open_app: OpenApp) -> None:
+    app = open_app("discriminator", {"d_layer": "layers.0"})
+    assert not app.exception
+    assert not app.error
+    assert app.segmented_control(key="d_map").options == ["all filters", "poster"]
+    assert "Choose a layer with a star" in texts(app)
+
+
+@pytest.mark.parametrize("shown", ["this filter", "all filters", "poster"])
+def test_every_map_of_the_poster_is_drawn(open_app: OpenApp, shown: str) -> None:
+    app = open_app("discriminator", {"d_map": shown})
+    assert not app.exception
+    assert not app.error
+
+
+def test_what_the_study_says_of_a_filter_is_on_its_card(open_app: OpenApp, studied: Path) -> None:
+    table = DiscriminatorTable.load(studied / "tiny" / FILE)
+    for layer, unit in (("layers.1", 0), ("layers.1", 3)):
+        query = {"d_layer": layer, "d_unit": str(unit)}
+        app = open_app("discriminator", query, "--checkpoints", str(studied))
+        row = table.find(layer, unit)
+        assert not app.error
+        assert f"badge[{row['says']}]" in texts(app)
+        assert ("fires, is not used" in texts(app)) == row["unused"]
+        assert metrics(app)["AUC alone"] == f"{row['auc']:.2f}"
+        assert metrics(app)["Adds when it fires"] == f"{row['logit_effect']:+.3f}"
+
+
+def test_real_exemplars_are_shown_only_with_the_posters_that_they_are_of(
+    open_app: OpenApp, studied: Path, poster_folder: Path, tmp_path: Path
+) -> None:
+    own = open_app("discriminator", None, "--checkpoints", str(studied), "--posters", str(poster_folder))
+    assert not own.error
+    assert own.segmented_control(key="exemplars").options == ["real posters", "generated posters"]
+    assert any("poster " in sheet for sheet in sheets(own))
+    fewer = shutil.copytree(poster_folder, tmp_path / "fewer")
+    next(path for path in sorted(fewer.iterdir()) if path.suffix != ".csv").unlink()
+    other = open_app("discriminator", None, "--checkpoints", str(studied), "--posters", str(fewer))
+    assert other.segmented_control(key="exemplars").options == ["generated posters"]
+    assert "Real ones are shown where the posters of the study are loaded." in texts(other)
+
+
+def test_patches_take_the_place_of_whole_posters(open_app: OpenApp, studied: Path) -> None:
+    whole, patches = (
+        open_app("discriminator", {"patches": shown}, "--checkpoints", str(studied))
+        for shown in ("whole posters", "patches")
+    )
+    assert not patches.error
+    assert sheets(whole) != sheets(patches)
+
+
+@pytest.mark.parametrize("with_posters", [True, False])
+def test_filters_are_measured_where_they_were_not(open_app: OpenApp, poster_folder: Path, with_posters: bool) -> None:
+    app = open_app("discriminator", None, *(["--posters", str(poster_folder)] if with_posters else []))
+    assert "has not been measured" in texts(app)
+    app.button(key="d_measure").click().run()
+    assert not app.exception
+    assert not app.error
+    assert "AUC alone" in metrics(app)
+    assert ("drawn poster" in texts(app)) == (not with_posters)
+
+
+def test_the_table_of_all_filters_has_them_all(open_app: OpenApp, studied: Path) -> None:
+    app = open_app("discriminator", {"d_lab": "All filters"}, "--checkpoints", str(studied))
+    assert not app.error
+    table = DiscriminatorTable.load(studied / "tiny" / FILE)
+    assert len(app.dataframe[0].value) == len(table)
+    assert "at a false discovery rate" in texts(app)
+
+
+def test_how_good_the_verdicts_are_is_said_of_real_and_generated_posters(
+    open_app: OpenApp, poster_folder: Path
+) -> None:
+    query = {"d_lab": "How good its verdicts are"}
+    app = open_app("discriminator", query, "--posters", str(poster_folder))
+    assert not app.exception
+    assert not app.error
+    said = texts(app)
+    assert "Held-out posters: right about" in said
+    assert "Generated posters: right about" in said
+    assert "Did it memorise its training posters?" in said
+    without = open_app("discriminator", query)
+    assert not without.error
+    assert "needs posters" in texts(without)
+    assert "Generated posters: right about" in texts(without)
