@@ -4,10 +4,11 @@ import streamlit as st
 
 from dashboard import ui
 from dashboard.cached import discriminator, networks
-from dashboard.panels.discriminator import alike, filter_card, judgement, table, verdict
+from dashboard.panels.discriminator import alike, counterfactual, filter_card, judgement, table, verdict
 from dashboard.subject import require
 
 SECTIONS = {
+    "Turn the verdict": "Which fewest filters would have to be replaced for D to say the opposite?",
     "How good its verdicts are": "On which posters is D right, can its probability be believed, what are its errors?",
     "Posters that look alike": "Which posters does this layer take for similar?",
     "All filters": "What does each filter say, measured over thousands of posters?",
@@ -56,7 +57,9 @@ section = st.segmented_control(
 if section:
     st.caption(SECTIONS[section])
 with ui.error_boundary("This analysis"):
-    if section == "Posters that look alike":
+    if section == "Turn the verdict":
+        counterfactual.show(question, layer.name)
+    elif section == "Posters that look alike":
         alike.show(subject, layer.name)
     elif section == "How good its verdicts are":
         judgement.show(checkpoint)

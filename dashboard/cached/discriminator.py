@@ -21,10 +21,12 @@ if TYPE_CHECKING:
     import gan
     from dashboard.cached.explanations import Question
     from gan.progress import Progress
+    from xai.discriminator.counterfactual import FilterCounterfactual
     from xai.discriminator.decisions import Judged
     from xai.discriminator.filter_table import DiscriminatorTable
     from xai.discriminator.receptive_field import ReceptiveFields
     from xai.discriminator.relevance import ConditionalMap, FilterContributions
+    from xai.discriminator.replacement import Replacement
 
 
 def contributions(question: Question) -> FilterContributions:
@@ -48,6 +50,30 @@ def conditional_map(question: Question, layer: str, unit: int) -> ConditionalMap
         lambda: conditional_map(score, image, question.baseline.single(image), layer, unit),
     )
     return answer
+
+
+def turned(question: Question, by: str, layer: str | None, progress: Progress) -> FilterCounterfactual:
+    """The fewest filters, of one layer or of all, whose replacement turns the verdict."""
+    from xai.discriminator.counterfactual import turn_by_filters
+    from xai.discriminator.replacement import by_reference
+
+    def search() -> FilterCounterfactual:
+        checkpoint, image = question.checkpoint, question.image
+        if by == "mean":
+            replacement = _by_mean(checkpoint, networks.posters(checkpoint) is not None)
+        else:
+            replacement = by_reference(networks.score(checkpoint), question.baseline.single(image))
+        return turn_by_filters(replacement, image, layer, progress=progress)
+
+    answer: FilterCounterfactual = networks.answers().get(("turned", question.key, by, layer), search)
+    return answer
+
+
+@st.cache_resource(max_entries=4, show_spinner="Averaging over posters", hash_funcs=HASH_FUNCS)
+def _by_mean(checkpoint: gan.Checkpoint, real: bool) -> Replacement:
+    from xai.discriminator.replacement import by_mean
+
+    return by_mean(networks.score(checkpoint), networks.candidates(checkpoint, real)[1])
 
 
 @st.cache_resource(max_entries=8, show_spinner=False, hash_funcs=HASH_FUNCS)

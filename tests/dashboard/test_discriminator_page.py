@@ -132,3 +132,14 @@ def test_how_good_the_verdicts_are_is_said_of_real_and_generated_posters(
     assert not without.error
     assert "needs posters" in texts(without)
     assert "Generated posters: right about" in texts(without)
+
+
+@pytest.mark.parametrize("by", ["mean", "reference"])
+@pytest.mark.parametrize("scope", ["this layer", "all layers"])
+def test_what_would_turn_the_verdict_is_searched_and_said(open_app: OpenApp, by: str, scope: str) -> None:
+    query = {"d_lab": "Turn the verdict", "d_by": by, "d_scope": scope, "d_layer": "layers.1"}
+    app = open_app("discriminator", query)
+    assert not app.exception
+    assert not app.error
+    assert "turn" in texts(app)
+    assert app.selectbox(key="d_by").value == by
