@@ -105,4 +105,4 @@ def test_of_places_that_are_equally_strong_the_first_is_meant() -> None:
     assert score.chain is not None
     flat = score.chain.trace(images, True).before[layer.after].flatten(2).numpy()
     assert (found.place[:, found.columns(layer.name)] == flat.argmax(2)).all()  # numpy's is the first
-    assert (flat == flat.max(2, keepdims=True)).sum(2).min() > 1
+    assert ((flat == flat.max(2, keepdims=True)).sum(2) > 1).any()
