@@ -14,7 +14,7 @@ from __future__ import annotations
 import csv
 import io
 import random
-from collections.abc import Iterable, Mapping, Sequence
+from collections.abc import Collection, Iterable, Mapping, Sequence
 from dataclasses import dataclass
 from pathlib import Path
 
@@ -71,8 +71,11 @@ class SyntheticPoster:
     genres: tuple[str, ...]
 
 
-def draw_poster(seed: int, size: int = 64, height: int | None = None) -> SyntheticPoster:
+def draw_poster(seed: int, size: int = 64, height: int | None = None, without: Collection[str] = ()) -> SyntheticPoster:
     """Draw one poster of ``size`` x ``size`` pixels, or ``size`` wide and ``height`` high.
+
+    without : what is left out, everything else being equal: the "lettering" of the title, whose band stays; the "face",
+        in whose place is hair.
 
     The same seed and size give the same pixels on every machine. Posters are mostly 2 : 3, so
     ``height=3 * size // 2`` looks most like one.
@@ -90,9 +93,9 @@ def draw_poster(seed: int, size: int = 64, height: int | None = None) -> Synthet
     upper, lower, clothes = (_vary(colour, rng) for colour in THEMES[genres[0]])
     canvas = _Canvas(width, height)
     _draw_background(canvas, rng, upper, lower)
-    _draw_figure(canvas, rng, clothes)
+    _draw_figure(canvas, rng, clothes, "face" not in without)
     title_on_top = rng.random() < 0.5
-    _draw_title(canvas, rng, title_on_top, upper if title_on_top else lower)
+    _draw_title(canvas, rng, title_on_top, upper if title_on_top else lower, "lettering" not in without)
     _draw_credits(canvas, rng)
     return SyntheticPoster(canvas.picture, canvas.masks(), genres)
 
@@ -170,8 +173,8 @@ def _draw_background(canvas: _Canvas, rng: random.Random, upper: Colour, lower: 
         canvas.rectangle("background", 0, row, canvas.width, 1, _mix(upper, lower, fraction))
 
 
-def _draw_figure(canvas: _Canvas, rng: random.Random, clothes: Colour) -> None:
-    """A bust that fills the poster, or a person standing further off."""
+def _draw_figure(canvas: _Canvas, rng: random.Random, clothes: Colour, with_face: bool) -> None:
+    """A bust that fills the poster, or a person standing further off; without a face, seen from behind."""
     skin, hair, centre = rng.choice(SKIN), rng.choice(HAIR), rng.uniform(0.38, 0.62)
     bust = rng.random() < 0.6
     across, down = (0.15, 0.135) if bust else (0.075, 0.06)
@@ -200,6 +203,8 @@ def _draw_figure(canvas: _Canvas, rng: random.Random, clothes: Colour) -> None:
     throat = canvas.x(across * 0.8)
     canvas.rectangle("figure", head[0] - throat // 2, head[1], throat, top - head[1] + 2, skin)
     canvas.ellipse("figure", (head[0], head[1] - canvas.y(down * 0.2)), radii, hair)
+    if not with_face:
+        return
     face = (max(1, round(radii[0] * 0.82)), max(1, round(radii[1] * 0.9)))
     canvas.ellipse("figure", (head[0], head[1] + canvas.y(down * 0.15)), face, skin)
     dot = max(1, canvas.x(across * 0.16))
@@ -210,8 +215,8 @@ def _draw_figure(canvas: _Canvas, rng: random.Random, clothes: Colour) -> None:
     canvas.rectangle("figure", head[0] - dot, head[1] + mouth, 2 * dot + 1, max(1, dot // 2), (150, 52, 50))
 
 
-def _draw_title(canvas: _Canvas, rng: random.Random, on_top: bool, ground: Colour) -> None:
-    """A band across the poster with one or two words in block letters."""
+def _draw_title(canvas: _Canvas, rng: random.Random, on_top: bool, ground: Colour, lettering: bool) -> None:
+    """A band across the poster with one or two words in block letters, if there is to be lettering."""
     words = rng.sample(WORDS, 2)
     band = rng.choice((_mix(ground, INK[0], 0.75), _mix(ground, INK[1], 0.75), (196, 32, 36)))
     ink = max(INK, key=lambda colour: abs(sum(colour) - sum(band)))
@@ -225,7 +230,7 @@ def _draw_title(canvas: _Canvas, rng: random.Random, on_top: bool, ground: Colou
         text = words[0]
     dot = max(1, min(int(room // _width(text)), (high - 2) // len(GLYPHS["A"])))
     left, first = (canvas.width - dot * _width(text)) // 2, top + (high - dot * 5) // 2
-    for index, letter in enumerate(text):
+    for index, letter in enumerate(text if lettering else ""):
         for row, bits in enumerate(GLYPHS[letter]):
             for column in range(3):
                 if int(bits) & (4 >> column):
