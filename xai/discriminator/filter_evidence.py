@@ -68,7 +68,8 @@ class FilterEvidence:
     """Of all U filters, in the order of :class:`Responses`.
 
     real, generated : numbers of posters.
-    auc, auc_of_mean : how often a real poster has a higher largest (mean) response than a generated one.
+    auc, auc_of_mean, auc_of_contribution : how often a real poster has the higher largest response (mean response,
+        contribution) than a generated one.
     logit_effect : mean contribution where it fires minus mean contribution elsewhere. p : of no such difference,
         adjusted for the number of filters. agreeing : proportion of the posters on which it fires in which the
         contribution is off the others' mean the same way as ``logit_effect``. says : one of SAYS, by SAYS_RULE.
@@ -85,6 +86,7 @@ class FilterEvidence:
     generated: int
     auc: ColumnEstimates
     auc_of_mean: ColumnEstimates
+    auc_of_contribution: ColumnEstimates
     logit_effect: ColumnEstimates
     p: Floats
     agreeing: Floats
@@ -130,17 +132,18 @@ def evidence(real: Responses, generated: Responses) -> FilterEvidence:
     strength, columns = largest.mean(0), [real.columns(layer.name) for layer in real.layers]
     proportion = _proportions(contribution, columns)
     effect, p, agreeing = _effects(largest, contribution)
+    auc, auc_of_mean, auc_of_contribution = (
+        roc_aucs(values[: len(real)], values[len(real) :]) for values in (largest, mean, contribution)
+    )
     return FilterEvidence(
-        real.layers, len(real), len(generated),
-        roc_aucs(largest[: len(real)], largest[len(real) :]),
-        roc_aucs(mean[: len(real)], mean[len(real) :]),
-        effect, p, agreeing, _says(effect.value, p, agreeing, silent),
-        proportion, strength,
-        np.stack([largest[: len(real)].max(0), largest[len(real) :].max(0)]),
-        (largest > 0).mean(0),
-        _ranks(strength, columns), _ranks(proportion.value, columns),
-        silent, _unused(strength, proportion, columns) & ~silent,
-        _distributions(largest, len(real)), _distributions(mean, len(real)),
+        layers=real.layers, real=len(real), generated=len(generated),
+        auc=auc, auc_of_mean=auc_of_mean, auc_of_contribution=auc_of_contribution,
+        logit_effect=effect, p=p, agreeing=agreeing, says=_says(effect.value, p, agreeing, silent),
+        proportion=proportion, strength=strength,
+        highest=np.stack([largest[: len(real)].max(0), largest[len(real) :].max(0)]), active=(largest > 0).mean(0),
+        activation_rank=_ranks(strength, columns), contribution_rank=_ranks(proportion.value, columns),
+        silent=silent, unused=_unused(strength, proportion, columns) & ~silent,
+        largest=_distributions(largest, len(real)), mean=_distributions(mean, len(real)),
     )  # fmt: skip
 
 

@@ -176,7 +176,7 @@ def _evidence(found: FilterEvidence) -> dict[str, NDArray[Any]]:
         "bins_low": found.largest.low, "bins_high": found.largest.high,
         "real_quantiles": found.largest.quantiles[0], "generated_quantiles": found.largest.quantiles[1],
     }  # fmt: skip
-    for name in ("auc", "auc_of_mean", "logit_effect", "proportion"):
+    for name in ("auc", "auc_of_mean", "auc_of_contribution", "logit_effect", "proportion"):
         estimate = getattr(found, name)
         floats |= {name: estimate.value, f"{name}_low": estimate.low, f"{name}_high": estimate.high}
     return {

@@ -64,6 +64,9 @@ class DiscriminatorTable(UnitTable):
     auc_of_mean: Floats
     auc_of_mean_low: Floats
     auc_of_mean_high: Floats
+    auc_of_contribution: Floats
+    auc_of_contribution_low: Floats
+    auc_of_contribution_high: Floats
     says: NDArray[np.str_]
     logit_effect: Floats
     logit_effect_low: Floats

@@ -254,8 +254,8 @@ def _up_to_unit(network: Discriminator, layer: str, unit: int, place: tuple[int,
         raise ExplanationError(f"{layer} has units 0 to {count - 1}; {unit} is none of them.")
     if place is not None and not (0 <= place[0] < height and 0 <= place[1] < width):
         raise ExplanationError(f"{layer} has places (0, 0) to ({height - 1}, {width - 1}); {place} is none of them.")
-    pick = nn.Conv2d(count, 1, (height, width), bias=False)
-    weight = torch.zeros_like(pick.weight)
+    pick: nn.Conv2d = nn.utils.skip_init(nn.Conv2d, count, 1, (height, width), bias=False)  # type: ignore[no-untyped-call]
+    weight = torch.zeros(1, count, height, width)
     if place is None:
         weight[0, unit] = 1 / (height * width)
     else:

@@ -27,6 +27,8 @@ def test_a_filter_says_what_the_logit_makes_of_it_when_it_fires(seen: FilterEvid
 def test_a_filter_tells_real_from_generated_whichever_way_the_logit_takes_it(seen: FilterEvidence) -> None:
     assert seen.auc.value[PRAISES] == seen.auc.value[BLAMES] > 0.7
     assert seen.auc.low[PRAISES] > 0.6
+    assert seen.auc_of_contribution.value[PRAISES] == pytest.approx(1 - seen.auc_of_contribution.value[BLAMES])
+    assert seen.auc_of_contribution.low[PRAISES] > 0.5
     swapped = evidence(found(patches(120, 0.3, seed=1)), found(patches(150, 0.6, seed=0)))
     assert swapped.auc.value == pytest.approx(1 - seen.auc.value)
     assert swapped.says.tolist() == seen.says.tolist()
@@ -70,7 +72,7 @@ def test_no_number_is_missing_for_filters_that_are_silent_or_fire_once(seen: Fil
     largest[3] = 1
     few = evidence(replace(once, largest=largest), found(REPEATED))
     for one in (seen, few):
-        for estimate in (one.auc, one.auc_of_mean, one.logit_effect, one.proportion):
+        for estimate in (one.auc, one.auc_of_mean, one.auc_of_contribution, one.logit_effect, one.proportion):
             assert np.isfinite([estimate.value, estimate.low, estimate.high]).all()
         assert np.isfinite(one.p).all()
         assert np.isfinite([one.agreeing, one.strength, one.active]).all()

@@ -110,3 +110,10 @@ def test_a_module_for_a_library_gives_a_column_and_changes_nothing_in_place() ->
     assert torch.allclose(module(images), score(images)[:, None], atol=1e-5)
     assert not any(getattr(part, "inplace", False) for part in module.modules())
     assert not any(part.training for part in module.modules())
+
+
+def test_the_score_of_a_unit_draws_no_random_numbers() -> None:
+    network = discriminator(16)
+    before = torch.get_rng_state()
+    xai.Score(network, "layers.1", 2)
+    assert torch.equal(torch.get_rng_state(), before)
