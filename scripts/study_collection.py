@@ -3,15 +3,14 @@ r"""Make the index of a collection: what every filter of D answers to all poster
     python scripts/study_collection.py --checkpoint checkpoints/dcgan-64 --data posters.zip --seeds 2000
     torchrun --nproc-per-node 2 scripts/study_collection.py --checkpoint checkpoints/dcgan-64 --data posters.zip
 
-The index is kept in the cache (POSTERLENS_CACHE, or --cache), where the Discriminator page finds it. It takes about
-8 kB a poster on the disk. A job that was stopped goes on where it was when the same command is given again; under
-torchrun the processes share the posters. All are compared with what the Compare page begins with, or --reference.
+The index is kept in the cache (POSTERLENS_CACHE or ~/.cache/posterlens), and takes about 8 kB a poster there. A job
+that was stopped goes on where it was when the same command is given again; under torchrun the processes share the
+posters. All are compared with what the Compare page begins with, or --reference.
 """
 
 from __future__ import annotations
 
 import argparse
-import os
 import sys
 import time
 from collections.abc import Iterator
@@ -31,6 +30,7 @@ from gan.networks.seeds import reserved
 from gan.progress import progress_bar
 from xai.collection.index import (
     REFERENCES,
+    SEEDS,
     Population,
     build_index,
     find_index,
@@ -40,18 +40,15 @@ from xai.collection.index import (
 )
 from xai.networks.processes import processes
 
-SEEDS = 2000
 STOPPED = "Stopped; the same command continues."
 
 
 def parse(arguments: list[str] | None = None) -> argparse.Namespace:
-    parser = cli.Parser(__doc__)
+    parser = cli.Parser(__doc__, conflict_handler="resolve")
     parser.add_argument("--checkpoint", required=True, type=Path, help="checkpoint folder or .pth file")
-    parser.add_argument(
-        "--condition", default="", metavar="GENRES", help="such as Horror,Comedy=0.5, where it knows any"
-    )
     parser.add_argument("--data", type=Path, help="folder or zip of posters; without it, generated ones only")
     add_poster_options(parser)
+    parser.add_argument("--genres", default="", help="genres of a conditional checkpoint, such as Horror,Comedy=0.5")
     parser.add_argument(
         "--seeds", type=cli.count(0, len(reserved("collection"))), default=SEEDS,
         help="number of generated posters; 0 for none; default %(default)s",
@@ -61,7 +58,6 @@ def parse(arguments: list[str] | None = None) -> argparse.Namespace:
         help="what posters are compared with (default: posters, without --data generated)",
     )  # fmt: skip
     parser.add_argument("--references", type=cli.count(), default=REFERENCES, help="pictures in a reference of several")
-    parser.add_argument("--cache", type=Path, help="folder for the index (default: POSTERLENS_CACHE, or ~/.cache)")
     return parser.parse_args(arguments)
 
 
@@ -77,11 +73,10 @@ def populations(options: argparse.Namespace, checkpoint: gan.Checkpoint, posters
 
 
 def run(options: argparse.Namespace) -> None:
-    if options.cache is not None:
-        os.environ["POSTERLENS_CACHE"] = str(options.cache)
-    checkpoint = with_genres(gan.load(options.checkpoint), options.condition)
+    trained = gan.load(options.checkpoint)
+    checkpoint = with_genres(trained, options.genres)
     with processes() as (rank, world):
-        data = posters_from(checkpoint, options.data, options, rank > 0) if options.data else None
+        data = posters_from(trained, options.data, options, rank > 0) if options.data else None
         wanted = populations(options, checkpoint, data.posters if data else None)
         reference = reference_of(options, checkpoint, data.training if data else None)
         for line in made(checkpoint, wanted, reference, rank, world):
@@ -116,7 +111,7 @@ def made(
 
 def main(arguments: list[str] | None = None) -> int:
     options = parse(arguments)
-    return exit_code(lambda: run(options), cache_directory(options.cache), STOPPED)
+    return exit_code(lambda: run(options), cache_directory(), STOPPED)
 
 
 if __name__ == "__main__":

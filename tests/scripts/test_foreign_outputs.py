@@ -29,6 +29,7 @@ FILES = {  # options that name a file; {out} is where it is
     "paint": ["--out {out}"],
     "remove_text": ["--out {out}", "--contact-sheet {out}"],
     "sample": ["--out {out}"],
+    "study_collection": [],  # it writes into the cache
     "study_discriminator": ["--out {out}"],
     "study_filters": ["--out {out}"],
     "study_latents": [],  # --out names a folder

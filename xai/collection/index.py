@@ -7,7 +7,7 @@
     index.numbers[row]                      # which poster of the set, or which seed
     index.unseen                            # rows of posters that D was not trained on
 
-    build_index(checkpoint, generated_posters(checkpoint.need_generator(), reserved("collection")[:2000]), reference)
+    build_index(checkpoint, generated_posters(checkpoint.need_generator()), reference)
 
 An index stands under its key in the cache: a digest of the weights, the reference and the posters. Where one of them is
 another, it is another index; rows are never paired with other posters.
@@ -33,6 +33,7 @@ from gan.data.posters import PosterSet, evenly_spaced
 from gan.errors import counted
 from gan.files import cache_directory
 from gan.networks.dcgan import Generator, latents
+from gan.networks.seeds import reserved
 from gan.progress import Progress
 from xai.collection import rows
 from xai.discriminator.responses import ARRAYS, FilterLayer, Responses, filter_layers, responses
@@ -49,6 +50,7 @@ DRAWN_AT_ONCE = 64
 READ_WHOLE = 2**30  # bytes of pixels up to which the key depends on all of them; above, on some
 SOME = 1024
 REFERENCES = 16
+SEEDS = 2000
 
 
 @dataclass(frozen=True, eq=False)
@@ -82,8 +84,8 @@ def real_posters(posters: PosterSet) -> Population:
     )
 
 
-def generated_posters(generator: Generator, seeds: Sequence[int]) -> Population:
-    """What the generator draws for these seeds, such as ``reserved("collection")[:2000]``."""
+def generated_posters(generator: Generator, seeds: Sequence[int] = reserved("collection")[:SEEDS]) -> Population:
+    """What the generator draws for these seeds."""
     config, private = generator.config, private_copy(generator)
 
     @torch.no_grad()

@@ -1,0 +1,96 @@
+"""The index of a collection: opened once, and built when a person asks for it.
+
+    index = collection.index(checkpoint, real=True)         # None where it is not built, or there are no posters
+    collection.build(checkpoint, real=True, progress)       # minutes; goes on where it was stopped
+
+scripts/study_collection.py builds the same from the command line.
+"""
+
+from __future__ import annotations
+
+from typing import TYPE_CHECKING
+
+import streamlit as st
+
+from dashboard.cached import networks
+from dashboard.cached.networks import silent
+from dashboard.settings import settings
+
+if TYPE_CHECKING:
+    from pathlib import Path
+
+    import gan
+    from gan.progress import Progress
+    from xai.collection.index import Index, Population
+    from xai.methods.references import Reference
+    from xai.networks.cache import Cache
+
+
+@st.cache_resource(show_spinner=False)
+def _kept() -> Cache:
+    """Folders and open indexes; an index that is not there is looked for again."""
+    from xai.networks.cache import Cache, one
+
+    return Cache(16, size=one)
+
+
+def index(checkpoint: gan.Checkpoint, real: bool, progress: Progress = silent) -> Index | None:
+    """The index of the real posters that are loaded, or of generated ones; None where it cannot be had without work."""
+    from xai.collection.index import open_index
+
+    if not can_be_built(checkpoint, real, progress):
+        return None
+    folder = _folder(checkpoint, real, progress)
+    if folder in _kept():
+        answer: Index = _kept().get(folder, lambda: None)
+        return answer
+    found = open_index(folder)
+    return None if found is None else _kept().get(folder, lambda: found)
+
+
+def can_be_built(checkpoint: gan.Checkpoint, real: bool, progress: Progress = silent) -> bool:
+    """Whether there are such posters, and a discriminator."""
+    source = networks.checkpoint_posters(checkpoint, progress) if real else checkpoint.generator
+    return source is not None and checkpoint.discriminator is not None
+
+
+def build(checkpoint: gan.Checkpoint, real: bool, progress: Progress) -> Index:
+    """Compute what is missing of the index.
+
+    Raises
+    ------
+    ExplanationError
+        If another process is building it, or it cannot be written.
+    """
+    from gan.cli import file_sentence
+    from gan.files import WriteError
+    from xai.collection.index import build_index
+    from xai.errors import ExplanationError
+
+    try:
+        return build_index(checkpoint, *_asked(checkpoint, real), progress)
+    except WriteError as error:
+        raise ExplanationError(f"{file_sentence(error, 'the index')}.") from error
+
+
+def _folder(checkpoint: gan.Checkpoint, real: bool, progress: Progress) -> Path:
+    """Where the index stands, or would; it depends on all pixels, so it is found out once."""
+    from xai.collection.index import index_folder
+
+    loaded = networks.checkpoint_posters(checkpoint, progress) is not None  # they may be read later
+    key = checkpoint.digest, real, loaded and settings().posters
+    folder: Path = _kept().get(key, lambda: index_folder(checkpoint, *_asked(checkpoint, real)))
+    return folder
+
+
+def _asked(checkpoint: gan.Checkpoint, real: bool) -> tuple[Population, Reference]:
+    """The posters, and what they are compared with."""
+    from xai.collection.index import generated_posters, real_posters, usual_reference
+
+    found = networks.checkpoint_posters(checkpoint)
+    if real:
+        assert found is not None  # asked only where can_be_built
+        population = real_posters(found.posters)
+    else:
+        population = generated_posters(checkpoint.need_generator())
+    return population, usual_reference(checkpoint, None if found is None else found.training)
