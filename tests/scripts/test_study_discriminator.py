@@ -17,7 +17,7 @@ def test_the_study_writes_the_table_into_the_checkpoint_which_still_loads(
 ) -> None:
     folder = tmp_path / "tiny"
     shutil.copytree(checkpoints / "tiny", folder)
-    arguments = ["--checkpoint", str(folder), "--data", str(data), "--other-posters", "--generated", "5"]
+    arguments = ["--checkpoint", str(folder), "--data", str(data), "--other-posters", "--seeds", "5"]
     assert study.main(arguments) == 0
     found = DiscriminatorTable.beside(folder, gan.load(folder).digest)
     assert found is not None
@@ -29,13 +29,21 @@ def test_the_study_writes_the_table_into_the_checkpoint_which_still_loads(
     assert study.main(arguments) == 0  # its own file is replaced
 
 
-def test_of_a_part_of_the_posters_the_table_names_rows_of_the_whole(
-    checkpoints: Path, data: Path, tmp_path: Path
+def test_a_study_that_is_stopped_writes_nothing_and_is_told_how_to_go_on(
+    checkpoints: Path, data: Path, tmp_path: Path, capsys: pytest.CaptureFixture[str], monkeypatch: pytest.MonkeyPatch
 ) -> None:
+    def stop(*_: object) -> None:
+        raise KeyboardInterrupt
+
     out = tmp_path / "here.npz"
-    arguments = ["--checkpoint", str(checkpoints / "tiny"), "--data", str(data), "--other-posters", "--posters", "2"]
-    assert study.main([*arguments, "--generated", "2", "--out", str(out)]) == 0
-    assert set(DiscriminatorTable.load(out).real_posters.flat) <= {-1, 0, 31}
+    arguments = ["--checkpoint", str(checkpoints / "tiny"), "--data", str(data), "--other-posters", "--seeds", "2"]
+    with monkeypatch.context() as patch:
+        patch.setattr(study, "filters_of", stop)
+        assert study.main([*arguments, "--out", str(out)]) == 130
+    assert "continues" in capsys.readouterr().err
+    assert not out.exists()
+    assert study.main([*arguments, "--out", str(out)]) == 0
+    assert len(DiscriminatorTable.load(out)) == 4
     assert not (checkpoints / "tiny" / FILE).exists()
 
 
@@ -45,7 +53,7 @@ def test_of_a_part_of_the_posters_the_table_names_rows_of_the_whole(
         (["--checkpoint", "missing"], "does not exist"),
         (["--out", "missing/table.npz"], "folder that exists"),
         (["--data", "missing"], "does not exist"),
-        (["--genres", "Horror"], "no genre"),
+        (["--condition", "Horror"], "no genre"),
     ],
 )
 def test_a_study_that_cannot_be_made_ends_with_one_line(

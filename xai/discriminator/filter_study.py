@@ -30,11 +30,11 @@ from xai.discriminator.exemplars import Picks, contribution_places, exemplars
 from xai.discriminator.filter_evidence import FilterEvidence, evidence
 from xai.discriminator.filter_table import DiscriminatorTable
 from xai.discriminator.responses import ARRAYS, Responses, responses
-from xai.methods.references import reference
+from xai.methods.references import Reference, reference
 from xai.networks.batches import at_once
+from xai.networks.hooks import private_copy
 from xai.networks.score import Score
 
-REFERENCE = "generated"
 STAGES = {"real posters": 0.7, "drawn posters": 0.0, "generated posters": 0.1, "filters": 0.2}  # of the time, about
 GENERATED = 1000  # posters of the generator, unless another number is said
 ROWS = 256  # pictures at once, fewer of large ones
@@ -71,7 +71,7 @@ def study(
     generated: int = GENERATED,
     progress: StageProgress = lambda stage, done: None,
 ) -> DiscriminatorTable:
-    """The table of a checkpoint's discriminator, compared with the mean of generated posters.
+    """The table of a checkpoint's discriminator, compared with what the Compare page compares with at first.
 
     posters : real ones of its size; drawn ones (gan.data.synthetic) take their place where there are none, and the
         table then has no fingerprint of posters. rows : which of them, all by default.
@@ -81,41 +81,47 @@ def study(
     ExplanationError
         As :func:`discriminator_table`, or if the networks wait for genres.
     """
-    by, seeds = explained(checkpoint), np.arange(generated) + reserved("discriminator study").start
-    generator = checkpoint.need_generator()
-
-    @torch.no_grad()
-    def of_seeds(some: NDArray[np.intp]) -> Tensor:
-        pictures: Tensor = generator(latents(seeds[some].tolist(), checkpoint.config))
-        return pictures
+    seeds, draw = np.asarray(reserved("collection")[:generated]), of_seeds(checkpoint)
 
     def stage(name: str) -> Progress:
         return lambda done: progress(name, done)
 
     if posters is None:
+        by = explained(checkpoint, reference("generated", generator=checkpoint.generator))
         size, held_out, origin = checkpoint.config.size, np.zeros(generated, bool), {}
         real = measured(
             by, lambda some: from_uint8(draw_posters(some.tolist(), size)), np.arange(generated), None,
             stage("drawn posters"),
         )  # fmt: skip
     else:
+        by = explained(checkpoint, reference("posters", posters=posters.split()[0]))
         chosen = np.arange(len(posters)) if rows is None else rows
         held_out, origin = posters.held_out[chosen], fingerprint(posters, checkpoint.config.genres)
-        copies = _copies(posters.select(chosen))
-        real = measured(by, lambda some: posters.tensor(chosen[some]), chosen, copies, stage("real posters"))
-    of_generator = measured(by, of_seeds, seeds, None, stage("generated posters"))
+        same = copies(posters.select(chosen))
+        real = measured(by, lambda some: posters.tensor(chosen[some]), chosen, same, stage("real posters"))
+    of_generator = measured(by, lambda some: draw(seeds[some]), seeds, None, stage("generated posters"))
     return discriminator_table(by, real, of_generator, held_out, origin, stage("filters"))
 
 
-def explained(checkpoint: Checkpoint) -> Explained:
-    """The discriminator, with the reference of the Compare page."""
-    generator, discriminator = checkpoint.need_both()
-    given = reference(REFERENCE, generator=generator)
+def explained(checkpoint: Checkpoint, given: Reference) -> Explained:
+    """The discriminator, compared with the mean of the reference."""
     picture = given.single(torch.zeros(1, 3, *checkpoint.config.size))
-    return Explained(Score(discriminator), picture, given.words, checkpoint.digest)
+    return Explained(Score(checkpoint.need_discriminator()), picture, given.words, checkpoint.digest)
 
 
-def _copies(posters: PosterSet) -> NDArray[np.intp]:
+def of_seeds(checkpoint: Checkpoint) -> Callable[[NDArray[np.int64]], Tensor]:
+    """A function of seeds (n,) that gives their posters (n, 3, H, W)."""
+    generator = private_copy(checkpoint.need_generator())
+
+    @torch.no_grad()
+    def draw(seeds: NDArray[np.int64]) -> Tensor:
+        pictures: Tensor = generator(latents(seeds.tolist(), checkpoint.config))
+        return pictures
+
+    return draw
+
+
+def copies(posters: PosterSet) -> NDArray[np.intp]:
     """For each poster the first that is nearly the same picture."""
     first = np.arange(len(posters))
     for group in near_duplicates(posters.images).groups:
