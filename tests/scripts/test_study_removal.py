@@ -18,7 +18,7 @@ PAGE = "# Before\n\n<!-- removal -->\nold\n<!-- /removal -->\n\nAfter.\n"
 @pytest.fixture
 def arguments(tmp_path: Path) -> list[str]:
     gan.save(tmp_path / "one", generator(32), discriminator(32), {})
-    return ["--checkpoint", str(tmp_path / "one"), "--posters=2", "--means=3"]
+    return ["--checkpoint", str(tmp_path / "one"), "--posters=3", "--means=3", "--searched=2"]
 
 
 def test_one_command_fills_the_page_and_the_json(
@@ -34,17 +34,19 @@ def test_one_command_fills_the_page_and_the_json(
     assert text.endswith("<!-- /removal -->\n\nAfter.\n")
     assert "\nold\n" not in text
     assert capsys.readouterr().out.strip() in text
-    assert "Means over 2 held-out posters and 2 generated posters" in text
+    assert "Means over 3 held-out posters and 3 generated posters" in text
     assert "their means over 6 posters" in text
     found = json.loads(figures.read_text())
     assert str(tmp_path) not in figures.read_text()
     assert found["settings"]["digest"] == gan.load(tmp_path / "one").digest
-    assert found["posters"] == {"held-out": 2, "generated": 2, "all": 4}
+    assert [row["count"] for row in found["fewest"]] == [2] * 8
+    assert "| 2 generated | all layers |" in text
+    assert found["posters"] == {"held-out": 3, "generated": 3, "all": 6}
 
 
 def test_without_posters_there_are_generated_ones(arguments: list[str], capsys: pytest.CaptureFixture[str]) -> None:
     assert script("study_removal").main(arguments) == 0
-    assert "Means over 2 generated posters" in capsys.readouterr().out
+    assert "Means over 3 generated posters" in capsys.readouterr().out
 
 
 def test_a_page_without_the_marks_is_named_before_anything_is_measured(

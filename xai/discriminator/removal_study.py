@@ -158,7 +158,8 @@ def removal_table(study: RemovalStudy) -> str:
     counts = [f"{counted(count, f'{name} poster')}" for name, count in study.posters.items() if name != BOTH]
     lines = [
         f"Means over {' and '.join(counts)}, with 95 % intervals: how far the logit moves towards the reference's, "
-        f"from which it is {_value(study.difference[whole])} away; and the verdicts that turn.",
+        f"from which it is {_value(study.difference[whole])} away; and the verdicts that turn, which they can only "
+        "where the reference's logit lies towards 0.",
     ]
     for name, words in study.replacements.items():
         lines += [
