@@ -44,6 +44,7 @@ WRITTEN = {"--out", "--json", "--write", "--save", "--ship", "--duplicates", "--
 FREE = {"--preset", "--command", "--hardware", "--augment", "--url-column", "--id-column", "--genres-column"}
 WRONG_TEXT = {
     "--genres": ["Horror,Nonsense", "Horror=x", "Horror=2"],
+    "--condition": ["Horror,Nonsense", "Horror=x", "Horror=2"],
     "--only-genres": ["Nonsense"],
     "--seeds": ["5-3", "x", "-1", "4294967296", "0-4294967295", "1.5", ",", "", "0x10", "1-2-3", "nan"],
     "--methods": ["nonsense", ","],
