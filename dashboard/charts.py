@@ -47,6 +47,12 @@ def bars(values: Any, names: Sequence[str], margins: Any = None, colour: Any = V
     return figure
 
 
+def signed_bars(values: Sequence[float], names: Sequence[str], scale: Scale = CHANGE) -> go.Figure:
+    """Horizontal bars in the colours of ``scale``, from the top down."""
+    below, above = scale.hex
+    return bars(values, names, colour=[above if value > 0 else below for value in values])
+
+
 def show_signed(
     values: Any, kind: str, title: str, x: str, scale: Scale = CHANGE, follow: Callable[[int], None] | None = None
 ) -> None:
@@ -55,10 +61,7 @@ def show_signed(
     ``follow`` is told which is clicked.
     """
     order = values.abs().argsort(descending=True)[:MOST].tolist()
-    below, above = scale.hex
-    largest = [float(values[index]) for index in order]
-    colours = [above if value > 0 else below for value in largest]
-    figure = bars(largest, [f"{kind} {index}" for index in order], colour=colours)
+    figure = signed_bars([float(values[index]) for index in order], [f"{kind} {index}" for index in order], scale)
     on_pick = None if follow is None else lambda place: follow(order[place])
     show(figure, title, title, on_pick=on_pick, xaxis_title=x, height=80 + ROW * len(order))
 

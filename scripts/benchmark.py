@@ -79,13 +79,18 @@ def opened(bench: Bench, name: str, **query: Any) -> Any:
 
 
 def card(bench: Bench) -> Iterator[Row]:
-    """A filter's card on the Generator page, on the server: empty caches, another filter, a filter seen before."""
+    """A filter's card on the pages of both networks, on the server: empty caches, another filter, one seen before."""
+    yield from cards(bench, "generator", "g_unit", "A filter of G's card")
+    yield from cards(bench, "discriminator", "d_unit", "A filter of D's card")
+
+
+def cards(bench: Bench, page: str, key: str, called: str) -> Iterator[Row]:
     import streamlit as st
 
-    app = opened(bench, "generator")
+    app = opened(bench, page)
 
     def choose(unit: int) -> Callable[[], Any]:
-        return lambda: app.number_input(key="g_unit").set_value(unit).run()
+        return lambda: app.number_input(key=key).set_value(unit).run()
 
     def with_empty_caches(unit: int) -> float:
         st.cache_resource.clear()
@@ -97,9 +102,9 @@ def card(bench: Bench) -> Iterator[Row]:
     again = statistics.median(elapsed(choose(few + turn % 2)) for turn in range(bench.turns))
     assert not app.exception and not app.error, "the page failed"
     note = "all caches emptied before: it loads the networks too"
-    yield Row("A filter's card, whole page, cold", cold, "", None, "under 1,000 ms", note)
-    yield Row("A filter's card, another filter", warm, "", None, "under 150 ms")
-    yield Row("A filter's card, a filter seen before", again, "", None, "under 150 ms")
+    yield Row(f"{called}, whole page, cold", cold, "", None, "under 1,000 ms", note)
+    yield Row(f"{called}, another filter", warm, "", None, "under 150 ms")
+    yield Row(f"{called}, a filter seen before", again, "", None, "under 150 ms")
 
 
 def folder(bench: Bench) -> Iterator[Row]:

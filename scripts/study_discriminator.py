@@ -25,8 +25,11 @@ from gan.networks.seeds import reserved
 from gan.progress import stage_bars
 from xai.collection.filters import filters_of
 from xai.collection.index import build_index, generated_posters, real_posters, usual_reference
+from xai.discriminator.decisions import judge
 from xai.discriminator.filter_table import FILE
+from xai.discriminator.summary import markdown
 
+BEGIN, END = "<!-- filters -->", "<!-- /filters -->"
 TABLE = {"layer", "unit", "agreeing", "real_posters"}  # columns of such a file
 SEEDS = 2000  # as scripts/study_collection.py
 STOPPED = "Stopped; the same command continues."
@@ -45,6 +48,7 @@ def parse(arguments: list[str] | None = None) -> argparse.Namespace:
         help="number of generated posters; default %(default)s",
     )  # fmt: skip
     parser.add_argument("--out", type=Path, help=f"file to write (default: {FILE} in the checkpoint's folder)")
+    parser.add_argument("--write", type=Path, help=f"put a summary between {BEGIN} and {END} of this page")
     cli.add_overwrite(parser)
     return parser.parse_args(arguments)
 
@@ -54,6 +58,8 @@ def run(options: argparse.Namespace) -> None:
     if options.out is None and not options.checkpoint.is_dir():
         raise CheckpointError(f"{options.checkpoint} is no folder; say with --out where the table goes.")
     out = cli.output_file(options.out or options.checkpoint / FILE, TABLE, options.overwrite)
+    if options.write:
+        cli.split_section(options.write, BEGIN, END)  # a wrong page is said now, not after minutes of measuring
     given = with_genres(checkpoint, options.condition)
     generator, _ = given.need_both()
     data = posters_from(checkpoint, options.data, options)
@@ -74,6 +80,9 @@ def run(options: argparse.Namespace) -> None:
         f"{counted(table.generated, 'generated poster')}, {time.perf_counter() - start:.0f} s"
     )
     print(indent(table.summary(), "  "))
+    if options.write:
+        text = markdown(table, judge(given, data.posters))
+        cli.replace_section(options.write, BEGIN, END, text)
 
 
 def main(arguments: list[str] | None = None) -> int:

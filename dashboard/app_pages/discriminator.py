@@ -4,7 +4,7 @@ import streamlit as st
 
 from dashboard import ui
 from dashboard.cached import discriminator, networks
-from dashboard.panels.discriminator import alike, counterfactual, filter_card, judgement, table, verdict
+from dashboard.panels.discriminator import alike, counterfactual, filter_card, inside, judgement, table, verdict
 from dashboard.subject import require
 
 SECTIONS = {
@@ -17,7 +17,8 @@ SECTIONS = {
 subject = require("discriminator")
 checkpoint = subject.checkpoint
 with st.container(horizontal=True, vertical_alignment="bottom"):
-    layer = ui.choose_layer(networks.layers(checkpoint, "discriminator")[:-2], "d_layer", width=420)
+    layers = networks.layers(checkpoint, "discriminator")[:-2]
+    layer = ui.choose_layer(layers, "d_layer", width=420)
     question = verdict.ask(subject)
 measurable = layer.kind in ui.ACTIVATIONS
 poster, waterfall = st.columns([2, 3], gap="large")
@@ -44,6 +45,9 @@ with card, ui.error_boundary("The filter's card"):
     filter_card.show_response(subject, layer, maps[unit])
     if measurable:
         filter_card.show_evidence(measured, layer.name, unit, verdict.contribution(question, layer.name, unit))
+        if measured is not None:
+            filter_card.show_distribution(measured, layer.name, unit)
+        inside.show(checkpoint, measured, layers, layer.name, unit)
 if measured is not None:
     with ui.error_boundary("The exemplars"):
         filter_card.show_exemplars(checkpoint, measured, layer.name, unit)

@@ -17,6 +17,7 @@ if TYPE_CHECKING:
     from collections.abc import Sequence
 
     from torch import Tensor
+    from xai.discriminator.synthesis import Synthesis
 
     import gan
     from dashboard.cached.explanations import Question
@@ -24,6 +25,7 @@ if TYPE_CHECKING:
     from xai.discriminator.counterfactual import FilterCounterfactual
     from xai.discriminator.decisions import Judged
     from xai.discriminator.filter_table import DiscriminatorTable
+    from xai.discriminator.kernels import ColourKernels, FilterInputs
     from xai.discriminator.receptive_field import ReceptiveFields
     from xai.discriminator.relevance import ConditionalMap, FilterContributions
     from xai.discriminator.replacement import Replacement
@@ -92,6 +94,30 @@ def receptive_fields(checkpoint: gan.Checkpoint, layer: str) -> ReceptiveFields:
     from xai.discriminator.receptive_field import receptive_fields
 
     return receptive_fields(networks.score(checkpoint), layer)
+
+
+@st.cache_resource(max_entries=4, show_spinner=False, hash_funcs=HASH_FUNCS)
+def colour_kernels(checkpoint: gan.Checkpoint) -> ColourKernels:
+    """The kernels of the filters that look at pixels."""
+    from xai.discriminator.kernels import colour_kernels
+
+    return colour_kernels(networks.score(checkpoint))
+
+
+@st.cache_resource(max_entries=256, show_spinner=False, hash_funcs=HASH_FUNCS)
+def inputs(checkpoint: gan.Checkpoint, layer: str, unit: int) -> FilterInputs:
+    """Which filters of the layer before feed a filter."""
+    from xai.discriminator.kernels import inputs
+
+    return inputs(networks.score(checkpoint), layer, unit)
+
+
+@st.cache_resource(max_entries=128, show_spinner="Making up a picture for this filter", hash_funcs=HASH_FUNCS)
+def synthesis(checkpoint: gan.Checkpoint, layer: str, unit: int) -> Synthesis:
+    """A picture to which a filter responds strongly."""
+    from xai.discriminator.synthesis import synthesise
+
+    return synthesise(checkpoint.need_discriminator(), layer, unit)
 
 
 def has_posters_of(checkpoint: gan.Checkpoint, table: DiscriminatorTable) -> bool:

@@ -1,0 +1,92 @@
+"""What was found about a discriminator, as Markdown: what its filters say, and how good its verdicts are.
+
+print(markdown(study(checkpoint, posters), judge(checkpoint, posters)))
+"""
+
+from __future__ import annotations
+
+import numpy as np
+
+from gan.evaluation.estimates import Estimate, proportion
+from xai.discriminator.decisions import (
+    GroupAccuracy,
+    Judged,
+    Verdicts,
+    accuracy_by_group,
+    calibration_curve,
+    memorising,
+)
+from xai.discriminator.filter_evidence import SAYS
+from xai.discriminator.filter_table import DiscriminatorTable
+
+FEW = 10  # filters of a layer that count most
+
+
+def markdown(table: DiscriminatorTable, judged: Judged) -> str:
+    """Tables and sentences, with 95 % intervals in brackets."""
+    parts = [_filters(table), _verdicts(judged)]
+    if judged.real is not None:
+        parts.append(_calibration(judged.real, judged.generated))
+    if judged.real is not None and judged.training is not None:
+        parts.append(_memory(judged.training, judged.real))
+    return "\n\n".join(parts)
+
+
+def _filters(table: DiscriminatorTable) -> str:
+    lines = [
+        f"| layer | filters | {' | '.join(SAYS)} | fire, are not used | tell real from generated alone | highest AUC, "
+        f"or lowest | part of the {FEW} largest |",
+        "| --- |" + " ---: |" * (6 + len(SAYS) - 1),
+    ]
+    for layer in dict.fromkeys(table.layer.tolist()):
+        own = table.layer == layer
+        counts = table.counts(layer)
+        auc = table.auc[own]
+        alone = int(((table.auc_low[own] > 0.5) | (table.auc_high[own] < 0.5)).sum())
+        largest = float(np.sort(table.proportion[own])[-FEW:].sum())
+        lines.append(
+            f"| `{layer}` | {int(own.sum())} | {' | '.join(str(counts[said]) for said in SAYS)} | "
+            f"{int(table.unused[own].sum())} | {alone} | {auc[np.abs(auc - 0.5).argmax()]:.2f} | {largest:.0%} |"
+        )
+    return "\n".join(lines)
+
+
+def _verdicts(judged: Judged) -> str:
+    lines = ["| posters | number | right | worse than on all others | better |", "| --- | ---: | --- | --- | --- |"]
+    for verdicts in (judged.training, judged.real, judged.generated):
+        if verdicts is None:
+            continue
+        groups = [group for group in accuracy_by_group(verdicts) if group.differs]
+        worse, better = (
+            ", ".join(_group(group) for group in groups if (group.difference.value < 0) == is_worse) or "none"
+            for is_worse in (True, False)
+        )
+        right = verdicts.right
+        lines.append(f"| {verdicts.name} | {len(right):,} | {_percent(proportion(right))} | {worse} | {better} |")
+    return "\n".join(lines)
+
+
+def _group(group: GroupAccuracy) -> str:
+    return f"{group.group} ({_percent(group.accuracy)})"
+
+
+def _calibration(real: Verdicts, generated: Verdicts) -> str:
+    lines = ["| probability that D gives | that are real | posters |", "| ---: | --- | ---: |"]
+    lines += [
+        f"| {one.predicted:.0%} | {_percent(one.observed)} | {one.count} |"
+        for one in calibration_curve(real.logits, generated.logits)
+    ]
+    return "\n".join(lines)
+
+
+def _memory(training: Verdicts, held_out: Verdicts) -> str:
+    found = memorising(training.logits, held_out.logits)
+    answer = "more often than by chance: it knows some of them" if found.found else "no more often than by chance"
+    return (
+        f"Of a training and a held-out poster the training poster has the higher logit in {_percent(found.auc)} of all "
+        f"pairs, {answer}."
+    )
+
+
+def _percent(estimate: Estimate) -> str:
+    return f"{estimate.value:.1%} ({estimate.low:.1%} to {estimate.high:.1%})"
