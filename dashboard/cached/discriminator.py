@@ -17,7 +17,6 @@ if TYPE_CHECKING:
     from collections.abc import Sequence
 
     from torch import Tensor
-    from xai.discriminator.synthesis import Synthesis
 
     import gan
     from dashboard.cached.explanations import Question
@@ -29,6 +28,7 @@ if TYPE_CHECKING:
     from xai.discriminator.receptive_field import ReceptiveFields
     from xai.discriminator.relevance import ConditionalMap, FilterContributions
     from xai.discriminator.replacement import Replacement
+    from xai.discriminator.synthesis import Synthesis
 
 
 def contributions(question: Question) -> FilterContributions:
