@@ -9,7 +9,7 @@ from typing import TYPE_CHECKING
 
 import streamlit as st
 
-from dashboard.cached import filters, networks
+from dashboard.cached import collection, filters, networks
 from dashboard.cached.keys import HASH_FUNCS
 from dashboard.settings import settings
 
@@ -147,12 +147,23 @@ def judged(checkpoint: gan.Checkpoint, progress: Progress) -> Judged:
 
 
 def measure(checkpoint: gan.Checkpoint, progress: Progress) -> None:
-    """Measure what each filter tells, and keep the table on disk."""
+    """Measure what each filter tells, from the collection's index or from drawn posters, and keep the table on disk."""
     from gan.progress import as_one
+    from xai.collection.filters import filters_of
+    from xai.collection.index import usual_reference
     from xai.discriminator.filter_study import STAGES, study
     from xai.discriminator.filter_table import FILE
 
-    table = study(checkpoint, networks.posters(checkpoint), progress=as_one(progress, STAGES))
+    stages, found = as_one(progress, STAGES), networks.checkpoint_posters(checkpoint)
+    if found is None:
+        table = study(checkpoint, progress=stages)
+    else:
+        real = collection.build(checkpoint, True, lambda done: stages("real posters", done))
+        generated = collection.build(checkpoint, False, lambda done: stages("generated posters", done))
+        reference = usual_reference(checkpoint, found.training)
+        table = filters_of(
+            checkpoint, found.posters, (real, generated), reference, lambda done: stages("filters", done)
+        )  # fmt: skip
     table.save(networks.folder_to_measure_into(checkpoint.digest) / FILE)
     filter_table.clear()
 
