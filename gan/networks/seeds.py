@@ -40,6 +40,7 @@ RESERVED = {
     # Posters into which the benchmark plants. The first are as those of recalibration and filter study, which see no D.
     "hosts": range(3_000_000, 3_001_000),
     "donors": range(4_000_000, 4_000_256),
+    "concepts": range(4_900_000, 4_902_000),  # generated posters whose concepts are looked for, and are ablated
     "ablation donor": range(4_000_000, 4_000_001),  # as donors: what replaces a unit's map is planted nowhere
 }
 

@@ -98,42 +98,69 @@ def study_concepts(
     """
     if pictures.count < 20:
         raise ExplanationError(f"A study of concepts needs at least 20 pictures, not {pictures.count}.")
-    report = progress or (lambda done: None)
     layers = filter_layers(score)
     laboratory = Laboratory.of(pictures, layers, score.size or (1, 1))
-    networks = min(MOST_NETWORKS, -(-RANDOM_FILTERS // min(layer.units for layer in layers)))
-    passes = networks + 3
-    report(1 / (passes + 1))
-    finished = iter(range(2, passes + 2))
 
-    def measured(one: Score, exchanged: bool = False) -> list[Evidence]:
-        found = laboratory.evidence(one, layers, exchanged)
-        report(next(finished) / (passes + 1))
-        return found
+    def measure(seed: int | None, exchanged: bool) -> list[Evidence]:
+        one = score if seed is None else random_weights(score, pictures, seed)
+        return laboratory.evidence(one, layers, exchanged)
 
-    tests = sum(layer.units for layer in layers) * len(pictures.names)
-    fits = [measured(random_weights(score, pictures, seed)) for seed in range(networks)]
-    thresholds = [thresholds_of(torch.cat([e.agreed(tests) for e in each])) for each in zip(*fits, strict=True)]
-    own, exchanged = measured(score), measured(score, exchanged=True)
-    random = measured(random_weights(score, pictures, networks))
+    units = {layer.name: layer.units for layer in layers}
+    return named(measure, units, pictures.names, Record(digest, pictures.count, kind), progress)
+
+
+@dataclass(frozen=True)
+class Record:
+    """What a study was of: the weights' digest, how many pictures, of which kind."""
+
+    digest: str
+    count: int
+    kind: str
+
+
+def named(
+    measure: Callable[[int | None, bool], list[Evidence]],
+    units: Mapping[str, int],
+    names: Sequence[str],
+    record: Record,
+    progress: Progress | None = None,
+) -> ConceptTable:
+    """Name the filters of a network, with thresholds from random ones, and the two controls.
+
+    measure : gives each layer's evidence, of the network (None) or of one with random weights (its seed); and whether
+        with exchanged maps. units : number of filters by layer. names : of the concepts.
+    """
+    report = progress or (lambda done: None)
+    networks = min(MOST_NETWORKS, -(-RANDOM_FILTERS // min(units.values())))
+    tests = sum(units.values()) * len(names)
+    finished = iter(range(1, networks + 4))
+
+    def agreed(seed: int | None, exchanged: bool = False) -> tuple[list[Evidence], list[Tensor]]:
+        found = measure(seed, exchanged)
+        report(next(finished) / (networks + 3))
+        return found, [one.agreed(tests) for one in found]
+
+    fits = [agreed(seed)[1] for seed in range(networks)]
+    thresholds = [thresholds_of(torch.cat(each)) for each in zip(*fits, strict=True)]
+    own, found = agreed(None)
+    others = agreed(networks)[1], agreed(None, exchanged=True)[1]
     labels, *controls = (
-        torch.cat([label(e.agreed(tests), t) for e, t in zip(found, thresholds, strict=True)])
-        for found in (own, random, exchanged)
+        torch.cat([label(one, limit) for one, limit in zip(each, thresholds, strict=True)]) for each in (found, *others)
     )
-    counts = np.array([[int((found != NONE).sum()), len(found)] for found in controls], np.int32)
+    limits = torch.cat(
+        [limit.excess.expand(count, -1) for limit, count in zip(thresholds, units.values(), strict=True)]
+    )
     return ConceptTable(
         **_columns(own),
-        layer=np.concatenate([[layer.name] * layer.units for layer in layers]),
-        unit=np.concatenate([np.arange(layer.units, dtype=np.int32) for layer in layers]),
-        concept=np.array(pictures.names),
+        layer=np.concatenate([[name] * count for name, count in units.items()]),
+        unit=np.concatenate([np.arange(count, dtype=np.int32) for count in units.values()]),
+        concept=np.array(names),
         label=labels.int().numpy(),
-        threshold=torch.cat([t.excess.expand(layer.units, -1) for t, layer in zip(thresholds, layers, strict=True)])
-        .float()
-        .numpy(),
-        controls=counts,
-        digest=digest,
-        pictures=pictures.count,
-        kind=kind,
+        threshold=limits.float().numpy(),
+        controls=np.array([[int((each != NONE).sum()), len(each)] for each in controls], np.int32),
+        digest=record.digest,
+        pictures=record.count,
+        kind=record.kind,
         rule=RULE,
     )
 
@@ -221,10 +248,10 @@ class Laboratory:
 
     def _follows(self, score: Score, layer: FilterLayer, exchanged: bool) -> Follows:
         grid = _grid(layer)
-        maps = torch.cat([_pooled(_maps(score, images, layer), grid) for _, images in self.pictures.batches()])
+        maps = torch.cat([pooled(_maps(score, images, layer), grid) for _, images in self.pictures.batches()])
         if exchanged:
-            maps = _exchanged(maps)
-        coverage = _pooled(self.coverage, grid)
+            maps = exchanged_maps(maps)
+        coverage = pooled(self.coverage, grid)
         return follows(maps.flatten(2), coverage.flatten(2).transpose(1, 2), self.places)
 
     @torch.no_grad()
@@ -241,11 +268,16 @@ class Laboratory:
 
 
 def _grid(layer: FilterLayer) -> tuple[int, int]:
-    factor = max(1, min(layer.height, layer.width) // GRID)
-    return layer.height // factor, layer.width // factor
+    return grid_of(layer.height, layer.width)
 
 
-def _pooled(maps: Tensor, grid: tuple[int, int]) -> Tensor:
+def grid_of(height: int, width: int) -> tuple[int, int]:
+    """The cells (rows, columns) in which maps of this size are compared with masks."""
+    factor = max(1, min(height, width) // GRID)
+    return height // factor, width // factor
+
+
+def pooled(maps: Tensor, grid: tuple[int, int]) -> Tensor:
     """Maps (N, U, h, w) averaged to a grid of cells, in half precision."""
     if maps.shape[2:] == grid:
         return maps.half()
@@ -260,7 +292,7 @@ def _maps(score: Score, images: Tensor, layer: FilterLayer) -> Tensor:
     return images
 
 
-def _exchanged(maps: Tensor) -> Tensor:
+def exchanged_maps(maps: Tensor) -> Tensor:
     """Maps (N, U, h, w) of other posters, each moved around the rim to another place; the same for all filters."""
     random = torch.Generator().manual_seed(0)
     count, _, height, width = maps.shape
