@@ -180,6 +180,7 @@ def test_overwrite_replaces_a_foreign_file_and_nothing_is_needed_for_an_own_one(
 ROOT = SCRIPTS.parent
 SHIPPED = [
     ("train_encoder", "ENCODER", "checkpoints/dcgan-64/encoder.safetensors"),
+    ("study_discriminator", "TABLE", "checkpoints/dcgan-64/discriminator.npz"),
     ("study_filters", "TABLE", "checkpoints/dcgan-64/filters.npz"),
     ("study_latents", "STUDY", "checkpoints/dcgan-64/latents.npz"),
     ("study_pruning", "STUDY", "checkpoints/dcgan-64/pruning.json"),

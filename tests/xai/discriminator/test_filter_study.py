@@ -10,6 +10,7 @@ import numpy as np
 import pytest
 import torch
 
+import gan
 import xai
 from tests.xai.discriminator.judges import (
     BLAMES,
@@ -156,3 +157,14 @@ def test_a_study_that_is_stopped_says_how_far_it_is_and_ends() -> None:
 
     with pytest.raises(KeyboardInterrupt):
         discriminator_table(by, real, real, HELD_OUT, {}, stop)
+
+
+def test_the_table_that_ships_is_of_its_weights_and_holds_numbers_and_no_names_of_posters() -> None:
+    folder = Path(__file__).parents[3] / "checkpoints/dcgan-64"
+    table = DiscriminatorTable.beside(folder, gan.load(folder).digest)
+    assert table is not None
+    assert (len(table), table.held_out) == (960, 1060)
+    assert (folder / filter_table.FILE).stat().st_size < 1_000_000
+    words = {name for name, column in table.stored().items() if column.dtype.kind == "U"}
+    assert words == {"layer", "says"}
+    assert all(len(str(value)) in (5, 64) for value in table.posters.values())  # a number, and digests
