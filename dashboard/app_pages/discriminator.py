@@ -8,7 +8,7 @@ from dashboard.panels.discriminator import alike, counterfactual, filter_card, i
 from dashboard.subject import require
 
 SECTIONS = {
-    "Turn the verdict": "Which fewest filters would have to be replaced for D to say the opposite?",
+    "Turn the verdict": "What is the smallest change for D to say the opposite?",
     "How good its verdicts are": "On which posters is D right, can its probability be believed, what are its errors?",
     "Posters that look alike": "Which posters does this layer take for similar?",
     "All filters": "What does each filter say, measured over thousands of posters?",
@@ -62,7 +62,9 @@ if section:
     st.caption(SECTIONS[section])
 with ui.error_boundary("This analysis"):
     if section == "Turn the verdict":
-        counterfactual.show(question, layer.name)
+        if measurable:
+            counterfactual.show_filters(question, layer.name)
+        counterfactual.show_latent(subject)
     elif section == "Posters that look alike":
         alike.show(subject, layer.name)
     elif section == "How good its verdicts are":

@@ -20,11 +20,13 @@ if TYPE_CHECKING:
 
     import gan
     from dashboard.cached.explanations import Question
+    from dashboard.subject import Noise
     from gan.progress import Progress
     from xai.discriminator.counterfactual import FilterCounterfactual
     from xai.discriminator.decisions import Judged
     from xai.discriminator.filter_table import DiscriminatorTable
     from xai.discriminator.kernels import ColourKernels, FilterInputs
+    from xai.discriminator.latent_counterfactual import LatentCounterfactual
     from xai.discriminator.receptive_field import ReceptiveFields
     from xai.discriminator.relevance import ConditionalMap, FilterContributions
     from xai.discriminator.replacement import Replacement
@@ -68,6 +70,18 @@ def turned(question: Question, by: str, layer: str | None, progress: Progress) -
         return turn_by_filters(replacement, image, layer, progress=progress)
 
     answer: FilterCounterfactual = networks.answers().get(("turned", question.key, by, layer), search)
+    return answer
+
+
+def moved(checkpoint: gan.Checkpoint, noise: Noise, progress: Progress) -> LatentCounterfactual:
+    """The shortest move of a latent that turns the verdict."""
+    from xai.discriminator.latent_counterfactual import turn_by_latent
+
+    generator, network = checkpoint.need_both()
+    answer: LatentCounterfactual = networks.answers().get(
+        ("moved", checkpoint.digest, noise.key),
+        lambda: turn_by_latent(generator, network, noise.z, progress=progress),
+    )
     return answer
 
 

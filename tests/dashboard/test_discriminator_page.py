@@ -143,3 +143,13 @@ def test_what_would_turn_the_verdict_is_searched_and_said(open_app: OpenApp, by:
     assert not app.error
     assert "turn" in texts(app)
     assert app.selectbox(key="d_by").value == by
+    assert "The shortest move in latent space" in texts(app)
+    assert "posters on the way" in "".join(sheet.proto.json for sheet in app.get("bidi_component"))
+
+
+def test_the_latent_is_moved_only_where_there_is_one(open_app: OpenApp, poster_folder: Path) -> None:
+    query = {"d_lab": "Turn the verdict", "source": "Poster", "d_layer": "layers.0"}
+    app = open_app("discriminator", query, "--posters", str(poster_folder))
+    assert not app.exception
+    assert not app.error
+    assert "Of a generated poster" in texts(app)

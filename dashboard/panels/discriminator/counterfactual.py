@@ -1,6 +1,7 @@
-"""The smallest change that turns D's verdict: the fewest filters that are replaced.
+"""The smallest change that turns D's verdict: the fewest filters that are replaced, the shortest move of the latent.
 
-counterfactual.show(subject, question, "layers.7")
+counterfactual.show_filters(question, "layers.7")
+counterfactual.show_latent(subject)
 """
 
 from __future__ import annotations
@@ -9,19 +10,22 @@ from typing import TYPE_CHECKING
 
 import streamlit as st
 
-from dashboard import charts, ui
+from dashboard import charts, sidebar, ui
 from dashboard.cached import discriminator
-from xai.render import VERDICT
+from dashboard.components.sprite_grid import sprite_grid
+from xai.render import VERDICT, sprite
 
 if TYPE_CHECKING:
     from dashboard.cached.explanations import Question
+    from dashboard.subject import Subject
     from xai.discriminator.counterfactual import ReplacedFilter
 
 THIS, ALL = "this layer", "all layers"
+SHOWN = 3  # statistics of the picture
 WORDS = {"mean": "their mean over posters", "reference": "their maps of the baseline"}
 
 
-def show(question: Question, layer: str) -> None:
+def show_filters(question: Question, layer: str) -> None:
     """Search the filters, and show how the logit goes as one after the other is replaced."""
     with st.container(horizontal=True, vertical_alignment="bottom"):
         scope = st.segmented_control(
@@ -46,6 +50,28 @@ def show(question: Question, layer: str) -> None:
         xaxis_title="D's logit", height=100 + charts.ROW * len(names),
     )  # fmt: skip
     st.caption("At each step the filter that moves the logit most, computed anew. Click a bar to go to its filter.")
+
+
+def show_latent(subject: Subject) -> None:
+    """The shortest move of the latent that turns the verdict, as a strip of posters; of generated posters alone."""
+    checkpoint, noise = subject.checkpoint, subject.noise
+    if noise is None or checkpoint.generator is None:
+        st.caption("Of a generated poster, the shortest move in latent space that turns the verdict is shown as well.")
+        return
+    st.markdown("**The shortest move in latent space**")
+    with ui.progress_bar("Moving the latent") as progress:
+        found = discriminator.moved(checkpoint, noise, progress)
+    last = len(found.labels) - 1
+    name = f"{noise.name}, turned"
+    sprite_grid(
+        sprite(found.pixels, columns=len(found.labels)), labels=list(found.labels), per_row=len(found.labels),
+        heads=[" → ".join([found.labels[0], found.labels[last]])], key="turned_strip", title="posters on the way",
+        on_pick=lambda place: sidebar.show_latent(checkpoint, name, found.latents[place][None]), smallest=44,
+        most="none",
+    )  # fmt: skip
+    st.markdown(found.text)
+    changes = [change.text for change in found.statistics[:SHOWN]]
+    st.caption(f"What changed most in the picture: {'; '.join(changes)}. Click a poster to go there.")
 
 
 def _name(step: ReplacedFilter) -> str:
