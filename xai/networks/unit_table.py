@@ -1,13 +1,15 @@
 """What tables of a network's units (filters) share: rows for a data frame, one unit's row, a file beside the weights.
 
-@dataclass(frozen=True, eq=False)
-class Table(UnitTable):
-    FILE = StudyFile("filters.npz", "table of filters", most_bytes=50_000_000)
-    FACTS = ("digest",)                 # the fields that are no columns: they go into the file's record
-    mean: NDArray[np.float32]
-    digest: str
+    @dataclass(frozen=True, eq=False)
+    class Table(UnitTable):
+        STUDY = StudyFile("filters.npz", "table of filters", most_bytes=50_000_000)
+        FACTS = ("digest",)                 # the fields that are no columns
+        mean: NDArray[np.float32]
+        digest: str
 
-Table.load(path).find("layers.4", 12)["mean"]
+    Table.load(path).find("layers.4", 12)["mean"]
+
+A column has a row for each unit; what is no column goes into the file's record.
 """
 
 from __future__ import annotations
