@@ -30,6 +30,7 @@ FILES = {  # options that name a file; {out} is where it is
     "remove_text": ["--out {out}", "--contact-sheet {out}"],
     "sample": ["--out {out}"],
     "study_collection": [],  # it writes into the cache
+    "study_concepts": ["--out {out}"],
     "study_discriminator": ["--out {out}"],
     "study_filters": ["--out {out}"],
     "study_latents": [],  # --out names a folder
@@ -67,6 +68,7 @@ INSIDE = [  # a folder that is named, and the foreign file or folder in it
 ]
 BESIDE = [  # files that go into the checkpoint's folder where nothing else is said
     ("evaluate", "--data {data} --device cpu --quiet", "evaluate.json"),
+    ("study_concepts", "--generated 20", "concepts.npz"),
     ("study_discriminator", "--data {data}", "discriminator.npz"),
     ("study_filters", "", "filters.npz"),
     ("study_latents", "", "latents.npz"),

@@ -21,7 +21,7 @@ import torch
 from torch import Tensor, nn
 from torch.nn import functional
 
-from gan.evaluation.estimates import Estimate, mean_t
+from gan.evaluation.estimates import Estimate, mean_t, t_quantile
 from gan.networks.dcgan import Generator, latents
 from gan.networks.seeds import reserved
 from gan.progress import Progress
@@ -174,7 +174,7 @@ def _with_and_without(folded: FoldedGenerator, z: Tensor) -> list[TellsApart]:
     for layer in folded.layers:
         pairs = [_one_picture(folded, one, layer, names, places) for one in torch.split(z, 1)]
         on, off = (torch.stack(each).flatten(1) for each in zip(*pairs, strict=True))
-        each = tells_apart(on, off)
+        each = tells_apart(on, off, t_quantile(len(z) - 1))
         shape = (-1, len(names))
         found.append(TellsApart(each.auc.reshape(shape), each.low.reshape(shape), each.high.reshape(shape)))
     return found

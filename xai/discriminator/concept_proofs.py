@@ -21,7 +21,7 @@ from dataclasses import dataclass, fields
 import torch
 from torch import Tensor
 
-from gan.evaluation.estimates import Z95, t_quantile
+from gan.evaluation.estimates import Z95
 
 QUANTILES = (*(step / 20 for step in range(1, 20)), 0.98, 0.99)  # edges of the bins of a filter's values
 FIRST = (
@@ -78,16 +78,17 @@ def follows(maps: Tensor, coverage: Tensor, places: Tensor) -> Follows:
 
 
 @torch.no_grad()
-def tells_apart(on: Tensor, off: Tensor) -> TellsApart:
+def tells_apart(on: Tensor, off: Tensor, quantile: float = Z95) -> TellsApart:
     """AUC of responses (N, U) with a concept against those without, to N pairs of pictures.
 
     The interval is DeLong's (DeLong et al. 1988), for pairs (Obuchowski 1997); where all agree, what N leave open.
+    quantile : standard errors to either side; Student's where there are few pairs.
     """
     on, off = on.double(), off.double()
     wins = (on[:, None] > off[None]).double() + (on[:, None] == off[None]).double() / 2  # (N, N, U)
     auc, count = wins.mean((0, 1)), len(on)
     by_pair = wins.mean(1) + wins.mean(0) - 2 * auc
-    half = t_quantile(count - 1) * by_pair.std(0) / count**0.5
+    half = quantile * by_pair.std(0) / count**0.5
     half = torch.where(half > 1e-9, half, Z95**2 / (count + Z95**2))
     return TellsApart(auc, (auc - half).clamp_min(0), (auc + half).clamp_max(1))
 
