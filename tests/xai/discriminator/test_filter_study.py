@@ -24,9 +24,10 @@ from tests.xai.discriminator.judges import (
     judge,
     patches,
 )
+from tests.xai.nets import given_discriminator, given_generator
 from xai.discriminator import filter_table
 from xai.discriminator.exemplars import KINDS
-from xai.discriminator.filter_study import Explained, discriminator_table, measured
+from xai.discriminator.filter_study import Explained, discriminator_table, measured, study
 from xai.discriminator.filter_table import DiscriminatorTable
 from xai.discriminator.receptive_field import receptive_fields
 
@@ -168,3 +169,16 @@ def test_the_table_that_ships_is_of_its_weights_and_holds_numbers_and_no_names_o
     words = {name for name, column in table.stored().items() if column.dtype.kind == "U"}
     assert words == {"layer", "says"}
     assert all(len(str(value)) in (5, 64) for value in table.posters.values())  # a number, and digests
+
+
+def test_a_study_works_at_2_to_3_with_genres_built_in_and_without_batchnorm() -> None:
+    generator, discriminator = given_generator(32), given_discriminator(32)
+    checkpoint = gan.Checkpoint(generator, discriminator, generator.config, name="oblong", digest="0" * 64)
+    table = study(checkpoint, generated=12)
+    assert list(dict.fromkeys(table.layer.tolist())) == ["layers.1", "layers.3", "layers.5"]
+    assert (table.posters, table.real, table.held_out) == ({}, 12, 0)
+    for layer in ("layers.1", "layers.5"):
+        fields = receptive_fields(xai.Score(discriminator), layer)
+        for one in table.picks("strongest", generated=True).of(table.index(layer, 0), fields):
+            assert 0 <= one.box.top < one.box.bottom <= 48
+            assert 0 <= one.box.left < one.box.right <= 32
