@@ -61,8 +61,8 @@ def parse(arguments: list[str] | None = None) -> argparse.Namespace:
         parser.error("name the posters with --data, or how many to draw with --generated")
     if (chosen.checkpoint is None) == (chosen.marks is None):
         parser.error("name the checkpoint with --checkpoint, or the marks with --marks")
-    if chosen.marks is not None:
-        cli.refuse_unused(parser, chosen, "marks", "data quiet")
+    cli.refuse_unused(parser, chosen, "marks", "data quiet")
+    cli.refuse_unused(parser, chosen, "generated", "checkpoint condition out overwrite quiet")
     return chosen
 
 
