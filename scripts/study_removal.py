@@ -8,7 +8,7 @@ their maps of the reference and by their means over other posters, against those
 active, and random ones; and the fewest filters are searched whose replacement turns the verdict. Without --data there
 are generated posters only. --write replaces what stands between the two
 marks in a Markdown file. The same settings give the same numbers. About a second a poster for
-the curves, and three for the fewest filters.
+the curves, and five for the fewest filters.
 """
 
 from __future__ import annotations
@@ -32,6 +32,7 @@ from gan.data.posters import PosterSet, evenly_spaced
 from gan.files import write_file
 from gan.networks.seeds import reserved
 from gan.progress import progress_bar
+from xai.collection.index import usual_reference
 from xai.discriminator.counterfactual_study import FewestFilters, fewest_filters, fewest_table
 from xai.discriminator.removal import RANDOM_ORDERS
 from xai.discriminator.removal_study import RemovalStudy, removal_table, study_removal
@@ -39,7 +40,7 @@ from xai.discriminator.replacement import by_mean, by_reference
 
 NUMBERS = {"settings", "difference", "points", "replacements"}  # keys of a file that --json wrote
 BEGIN, END = "<!-- removal -->", "<!-- /removal -->"
-REFERENCES = ("generated", "grey", "black", "white")  # that need no posters
+REFERENCES = [kind for kind in xai.REFERENCES if kind not in ("blur", "own")]  # which are the same for all posters
 
 
 def parse(arguments: list[str] | None = None) -> argparse.Namespace:
@@ -55,7 +56,7 @@ def parse(arguments: list[str] | None = None) -> argparse.Namespace:
     parser.add_argument(
         "--means", type=cli.count(), default=256, help="posters of each kind that means are over; default %(default)s"
     )
-    parser.add_argument("--reference", choices=REFERENCES, default=REFERENCES[0], help="default: %(default)s posters")
+    parser.add_argument("--reference", choices=REFERENCES, help="default: what the Compare page begins with")
     parser.add_argument("--seed", type=cli.seed(), default=0, help="of the random orders")
     cli.add_overwrite(parser)
     parser.add_argument("--write", type=Path, metavar="PAGE", help="Markdown file whose marked part is replaced")
@@ -70,7 +71,10 @@ def measure(chosen: argparse.Namespace) -> tuple[RemovalStudy, list[FewestFilter
     generator, discriminator = given.need_both()
     data = posters_from(checkpoint, chosen.data, chosen) if chosen.data else None
     score = xai.Score(discriminator)
-    reference = xai.reference(chosen.reference, generator=generator)
+    training = data.training if data else None
+    reference = usual_reference(given, training)
+    if chosen.reference:
+        reference = xai.reference(chosen.reference, posters=training, generator=generator)
     picture = reference.single(torch.zeros(1, 3, *checkpoint.config.size))
     shown = {"held-out": some_of(data.held_out, chosen.posters)} if data else {}
     shown["generated"] = generated(generator, "removal", chosen.posters)
@@ -80,8 +84,10 @@ def measure(chosen: argparse.Namespace) -> tuple[RemovalStudy, list[FewestFilter
     with progress_bar("removal") as progress:
         study = study_removal(shown, replacements, picture, chosen.seed, progress)
     few = {name: images[evenly_spaced(len(images), chosen.searched)] for name, images in shown.items()}
-    with progress_bar("fewest filters") as progress:
-        fewest = fewest_filters(few, replacements[-1], progress=progress)
+    fewest = []
+    for one in replacements:
+        with progress_bar(f"fewest filters, {one.name}") as progress:
+            fewest += fewest_filters(few, one, progress=progress)
     return study, fewest, {
         "checkpoint": checkpoint.name, "digest": checkpoint.digest, "reference": reference.words,
         "seed": chosen.seed, **_about(data),

@@ -39,8 +39,8 @@ def test_one_command_fills_the_page_and_the_json(
     found = json.loads(figures.read_text())
     assert str(tmp_path) not in figures.read_text()
     assert found["settings"]["digest"] == gan.load(tmp_path / "one").digest
-    assert [row["count"] for row in found["fewest"]] == [2] * 8
-    assert "| 2 generated | all layers |" in text
+    assert [row["count"] for row in found["fewest"]] == [2] * 16
+    assert "| 2 generated | mean | all layers |" in text
     assert found["posters"] == {"held-out": 3, "generated": 3, "all": 6}
 
 

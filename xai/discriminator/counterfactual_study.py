@@ -81,14 +81,13 @@ def fewest_table(rows: Sequence[FewestFilters]) -> str:
     lines = [
         f"How many filters have to be replaced to turn the verdict, by greedy search with at most {rows[0].most}:",
         "",
-        "| posters | layer | median | turned | proved to be the fewest |",
-        "| --- | --- | ---: | ---: | ---: |",
+        "| posters | replaced by | layer | median | turned | proved to be the fewest |",
+        "| --- | --- | --- | ---: | ---: | ---: |",
     ]
     for row in rows:
         median = f"more than {row.most}" if row.median is None else f"{row.median:g}"
-        lines.append(
-            f"| {row.count} {row.posters} | {row.layer} | {median} | {_percent(row.turned)} | {_percent(row.proved)} |"
-        )
+        cells = (f"{row.count} {row.posters}", row.replacement, row.layer, median, _percent(row.turned))
+        lines.append(f"| {' | '.join(cells)} | {_percent(row.proved)} |")
     return "\n".join(lines)
 
 

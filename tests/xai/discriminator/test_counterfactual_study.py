@@ -19,7 +19,7 @@ def test_where_two_filters_decide_two_are_the_fewest() -> None:
     assert (row.layer, row.count, row.median, row.replacement) == (built.LAYER, 3, 2, "reference")
     assert row.turned.value == row.proved.value == 1
     assert row.turned.low < 1
-    assert "| 3 drawn | layers.1 | 2 | 100 % (" in fewest_table([row])
+    assert "| 3 drawn | reference | layers.1 | 2 | 100 % (" in fewest_table([row])
 
 
 def test_posters_that_cannot_be_turned_have_no_median_but_count() -> None:
