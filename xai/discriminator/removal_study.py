@@ -71,6 +71,18 @@ class RemovalStudy:
         """How many filters of a layer were replaced."""
         return tuple(dict.fromkeys(one.count for one in self.points if one.layer == layer))
 
+    def farther(self, posters: str = BOTH) -> tuple[int, int]:
+        """At how many points of the other orders the logit comes less far than by contribution, and how many there are.
+
+        Counted is where the paired difference's interval is above 0; not where all filters of a layer are replaced.
+        """
+        others = [
+            one.behind.low > 0
+            for one in self.points
+            if one.posters == posters and one.order != CONTRIBUTION and one.count < self.counts(one.layer)[-1]
+        ]
+        return sum(others), len(others)
+
     def record(self) -> dict[str, Any]:
         """Everything, for a JSON file."""
         return {
@@ -160,6 +172,12 @@ def removal_table(study: RemovalStudy) -> str:
         f"Means over {' and '.join(counts)}, with 95 % intervals: how far the logit moves towards the reference's, "
         f"from which it is {_value(study.difference[whole])} away; and the verdicts that turn, which they can only "
         "where the reference's logit lies towards 0.",
+    ]
+    farther, compared = study.farther(whole)
+    lines += [
+        "",
+        f"By contribution the logit comes farther than in another order at {farther} of {compared} points (layer, "
+        "replacement, order and number of filters; the 95 % interval of the paired difference is above 0).",
     ]
     for name, words in study.replacements.items():
         lines += [

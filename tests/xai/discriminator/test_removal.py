@@ -129,6 +129,18 @@ def test_a_table_of_the_study_names_layers_orders_and_posters() -> None:
     assert study.record()["posters"] == {"generated": 3}
 
 
+def test_contributions_go_farther_than_other_orders_where_they_are_exact_and_not_where_all_filters_are_alike() -> None:
+    score, reference = xai.Score(built.discriminator()), built.grey()
+    images = torch.cat([built.red() * factor for factor in (0.8, 0.9, 1.0)])
+    study = study_removal({"drawn": images}, [by_reference(score, reference)], reference)
+    farther, compared = study.farther("drawn")
+    assert compared == 9  # three other orders, for 1, 2 and 4 of 5 filters
+    assert 3 <= farther < compared  # most changed are the same two filters
+    alike = study_removal({"drawn": torch.cat([reference] * 3)}, [by_reference(score, reference)], reference)
+    assert alike.farther("drawn") == (0, 9)
+    assert "at 0 of 9 points" in removal_table(alike)
+
+
 def test_one_poster_is_no_study_and_a_point_that_was_not_measured_is_named() -> None:
     score, reference = xai.Score(built.discriminator()), built.grey()
     replacements = [by_reference(score, reference)]
