@@ -44,7 +44,8 @@ with card, ui.error_boundary("The filter's card"):
     st.header(f"Filter {unit} of {layer.name}")
     filter_card.show_response(subject, layer, maps[unit])
     if measurable:
-        filter_card.show_evidence(measured, layer.name, unit, verdict.contribution(question, layer.name, unit))
+        added = verdict.contribution(question, layer.name, unit)
+        filter_card.show_evidence(measured, discriminator.concepts(checkpoint), layer.name, unit, added)
         if measured is not None:
             filter_card.show_distribution(measured, layer.name, unit)
         inside.show(checkpoint, measured, layers, layer.name, unit)

@@ -7,6 +7,7 @@ from __future__ import annotations
 
 from typing import TYPE_CHECKING
 
+import numpy as np
 import streamlit as st
 
 from dashboard.cached import collection, filters, networks
@@ -22,6 +23,7 @@ if TYPE_CHECKING:
     from dashboard.cached.explanations import Question
     from dashboard.subject import Noise
     from gan.progress import Progress
+    from xai.discriminator.concept_table import ConceptTable
     from xai.discriminator.counterfactual import FilterCounterfactual
     from xai.discriminator.decisions import Judged
     from xai.discriminator.filter_table import DiscriminatorTable
@@ -99,7 +101,17 @@ def filter_table(checkpoint: gan.Checkpoint) -> DiscriminatorTable | None:
 
     digest = checkpoint.digest
     shipped = DiscriminatorTable.beside(networks.folder(checkpoint.name), digest)
-    return shipped or DiscriminatorTable.beside(networks.measured_folder(digest), digest)
+    table = shipped or DiscriminatorTable.beside(networks.measured_folder(digest), digest)
+    named = concepts(checkpoint)
+    return table if table is None or named is None else table.with_columns(concept=np.array(named.names()))
+
+
+@st.cache_resource(max_entries=8, show_spinner=False, hash_funcs=HASH_FUNCS)
+def concepts(checkpoint: gan.Checkpoint) -> ConceptTable | None:
+    """Which concept each filter stands for, where that was studied."""
+    from xai.discriminator.concept_table import ConceptTable
+
+    return ConceptTable.beside(networks.folder(checkpoint.name), checkpoint.digest)
 
 
 @st.cache_resource(max_entries=32, show_spinner=False, hash_funcs=HASH_FUNCS)

@@ -28,7 +28,7 @@ FIRST = (
     9  # from this quantile on, an edge can be a threshold: 0.5, so that a filter fires at half of the places at most
 )
 SAME = 1e-4  # cells: posters that differ by less show no spread; rounding is far below, half a cell far above
-SAMPLE = 100_000  # values from which quantiles are taken, at most
+SAMPLE = 100 * 1000  # values from which quantiles are taken, at most
 
 
 @dataclass(frozen=True, eq=False)

@@ -19,12 +19,14 @@ from dashboard.components.sprite_grid import sprite_grid
 from gan.errors import counted
 from xai.discriminator.exemplars import KINDS
 from xai.discriminator.filter_evidence import BINS, DEPENDS, FOR_FAKE, FOR_REAL, SAYS_RULE, SILENT, UNUSED_RULE
+from xai.networks.layers import active_fraction
 from xai.render import CHANGE, VERDICT, diverging, enlarge_map, limit, outline, overlay, sprite
 
 if TYPE_CHECKING:
     from collections.abc import Sequence
 
     from dashboard.subject import Subject
+    from xai.discriminator.concept_table import ConceptTable
     from xai.discriminator.exemplars import Exemplar
     from xai.discriminator.filter_table import DiscriminatorTable
     from xai.networks.layers import Layer
@@ -59,9 +61,12 @@ def show_response(subject: Subject, layer: Layer, unit_map: Any) -> None:
     with right:
         ui.picture(diverging(unit_map, limit(unit_map, 1.0), CHANGE), f"{layer.height} × {layer.width} values")
         st.metric("Largest response", f"{unit_map.max():+.2f}")
+        st.metric("Active positions", f"{active_fraction(unit_map):.0%}")
 
 
-def show_evidence(table: DiscriminatorTable | None, layer: str, unit: int, contribution: float) -> None:
+def show_evidence(
+    table: DiscriminatorTable | None, concepts: ConceptTable | None, layer: str, unit: int, contribution: float
+) -> None:
     """What the study says of one filter, and what it adds to this poster's logit."""
     st.markdown(f"In this poster it adds **{contribution:+.3f}** to D's logit.")
     if table is None or layer not in table.layer:
@@ -70,6 +75,8 @@ def show_evidence(table: DiscriminatorTable | None, layer: str, unit: int, contr
     badges = f":{BADGES[row['says']]}-badge[{row['says']}]"
     badges += " :orange-badge[fires, is not used]" * bool(row["unused"])
     st.markdown(f"{badges} {SENTENCES[row['says']]}", help=f"{SAYS_RULE} {UNUSED_RULE}")
+    if "concept" in row:
+        _show_concept(concepts, row["concept"], layer, unit)
     units = int((table.layer == layer).sum())
     with st.container(horizontal=True):
         _metric("Adds when it fires", row, "logit_effect", "+.3f", "Logits, more than where it does not fire.")
@@ -81,6 +88,23 @@ def show_evidence(table: DiscriminatorTable | None, layer: str, unit: int, contr
         f"{row['agreeing']:.0%} of the posters on which it fires it says the same. By response it is number "
         f"{row['activation_rank']} of {counted(units, 'filter')}, by contribution number {row['contribution_rank']}."
     )
+
+
+def _show_concept(concepts: ConceptTable | None, name: str, layer: str, unit: int) -> None:
+    """What the filter stands for, or that nothing was proved."""
+    if concepts is None:
+        return
+    best = concepts.evidence(layer, unit)[0]
+    proofs = (
+        f"IoU with “{best['concept']}” {best['iou']:.2f} ({best['iou_low']:.2f} to {best['iou_high']:.2f}), "
+        f"{best['chance']:.2f} by chance; on drawn posters with and without it AUC {best['second']:.2f} "
+        f"({best['second_low']:.2f} to {best['second_high']:.2f})"
+    )
+    about = f"Where its map is strong, and where it tells drawn posters apart; {concepts.rule}."
+    if name:
+        st.markdown(f"It stands for **{name}**: {proofs}.", help=about)
+    else:
+        st.markdown(f"No concept is proved for it. The nearest: {proofs}.", help=about)
 
 
 def _kind(table: DiscriminatorTable) -> str:
