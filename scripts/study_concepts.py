@@ -1,13 +1,17 @@
-"""Measure which concept each filter of a discriminator stands for, and keep the study beside its weights.
+"""Measure which concept each filter of a network stands for, and keep the study beside its weights.
 
     python scripts/study_concepts.py --checkpoint checkpoints/dcgan-64 --data posters.zip
     python scripts/study_concepts.py --checkpoint checkpoints/dcgan-64 --generated 1000
+    python scripts/study_concepts.py --checkpoint checkpoints/dcgan-64 --generator
     python scripts/study_concepts.py --marks scripts/marked_posters.json --data posters.zip
 
 Writes concepts.npz into the checkpoint's folder, or --out; it holds numbers only. Looks at the held-out posters, or at
 generated ones: about 3 minutes for a thousand of 64 x 64, on one core. Text and faces need the extra "concepts" (a
-quarter of a second a poster); without it the rest is measured, and a sentence says what is missing. With --marks, only
-prints how well the detectors find what was marked by hand.
+quarter of a second a poster); without it the rest is measured, and a sentence says what is missing.
+
+With --factors, also prints what the filters of each layer do together. With --generator, studies the generator's
+filters in its own pictures, writes generator_concepts.npz, and prints what goes when the filters of a concept are
+ablated together. With --marks, only prints how well the detectors find what was marked by hand.
 """
 
 from __future__ import annotations
@@ -31,9 +35,11 @@ from gan.errors import counted
 from gan.networks.dcgan import latents
 from gan.networks.seeds import reserved
 from gan.progress import StageProgress, stage_bars
-from xai.discriminator.concept_table import FILE
+from xai.discriminator.concept_generator import study_generator_concepts, together
+from xai.discriminator.concept_table import FILE, GENERATOR_FILE
 from xai.discriminator.concepts import Pictures, study_concepts
 from xai.discriminator.detectors import detect_images, detect_posters, missing
+from xai.discriminator.factors import factors_of_layers
 from xai.discriminator.marks import marks_table, measure_marks
 from xai.networks.score import Score
 
@@ -51,18 +57,21 @@ def parse(arguments: list[str] | None = None) -> argparse.Namespace:
     parser.add_argument(
         "--generated", type=cli.count(20, len(SEEDS)), metavar="N", help="N generated posters in place of real ones"
     )
+    parser.add_argument("--generator", action="store_true", help="study the generator's filters")
+    parser.add_argument("--factors", type=cli.count(0, 64), default=0, metavar="K", help="also K factors of each layer")
     parser.add_argument("--marks", type=Path, metavar="FILE", help="only compare the detectors with these marks")
     add_poster_options(parser)
     parser.add_argument("--out", type=Path, help=f"file to write (default: {FILE} in the checkpoint's folder)")
     cli.add_overwrite(parser)
     parser.add_argument("--quiet", action="store_true", help="no progress")
     chosen = parser.parse_args(arguments)
-    if (chosen.data is None) == (chosen.generated is None):
+    if not chosen.generator and (chosen.data is None) == (chosen.generated is None):
         parser.error("name the posters with --data, or how many to draw with --generated")
     if (chosen.checkpoint is None) == (chosen.marks is None):
         parser.error("name the checkpoint with --checkpoint, or the marks with --marks")
     cli.refuse_unused(parser, chosen, "marks", "data quiet")
-    cli.refuse_unused(parser, chosen, "generated", "checkpoint condition out overwrite quiet")
+    cli.refuse_unused(parser, chosen, "generated", "checkpoint condition factors out overwrite quiet")
+    cli.refuse_unused(parser, chosen, "generator", "checkpoint condition out overwrite quiet")
     return chosen
 
 
@@ -96,12 +105,20 @@ def generated(checkpoint: Checkpoint, options: argparse.Namespace, lost: str, st
     return Pictures(len(seeds), read, {name: torch.cat([part[name] for part in parts]) for name in parts[0]})
 
 
-def study(options: argparse.Namespace) -> None:
-    """Measure one checkpoint: write the study, and print its summary."""
-    checkpoint = with_genres(load(options.checkpoint), options.condition)
-    if options.out is None and not options.checkpoint.is_dir():
-        raise CheckpointError(f"{options.checkpoint} is no folder; say with --out where the study goes.")
-    out = output_file(options.out or options.checkpoint / FILE, STUDY, options.overwrite)
+def study_generator(checkpoint: Checkpoint, out: Path, quiet: bool) -> None:
+    """Measure the generator's filters: write the study, print its summary and what goes with them."""
+    generator = checkpoint.need_generator()
+    with stage_bars(quiet) as stages:
+        table = study_generator_concepts(generator, checkpoint.digest, progress=lambda part: stages("filters", part))
+    table.save(out)
+    print(f"{out}: {counted(len(table), 'filter')}, {table.pictures:,} {table.kind}")
+    print(indent(table.summary(), "  "))
+    for line in together(generator, table, SEEDS[-64:]):
+        print(f"  {line}")
+
+
+def study(options: argparse.Namespace, checkpoint: Checkpoint, out: Path) -> None:
+    """Measure the discriminator's filters: write the study, and print its summary."""
     start, lost = time.perf_counter(), missing()
     if lost:
         print(f"note: {lost}", file=sys.stderr)
@@ -113,11 +130,21 @@ def study(options: argparse.Namespace) -> None:
     table.save(out)
     print(f"{out}: {counted(len(table), 'filter')}, {pictures.count:,} {kind}, {time.perf_counter() - start:.0f} s")
     print(indent(table.summary(), "  "))
+    if options.factors:
+        print(indent("\n".join(factors_of_layers(score, pictures, table, options.factors)), "  "))
 
 
 def run(options: argparse.Namespace) -> None:
     if options.marks is None:
-        study(options)
+        checkpoint = with_genres(load(options.checkpoint), options.condition)
+        if options.out is None and not options.checkpoint.is_dir():
+            raise CheckpointError(f"{options.checkpoint} is no folder; say with --out where the study goes.")
+        name = GENERATOR_FILE.name if options.generator else FILE
+        out = output_file(options.out or options.checkpoint / name, STUDY, options.overwrite)
+        if options.generator:
+            study_generator(checkpoint, out, options.quiet)
+        else:
+            study(options, checkpoint, out)
         return
     with stage_bars(options.quiet) as stages:
         result = measure_marks(options.marks, options.data, lambda part: stages("marked posters", part))

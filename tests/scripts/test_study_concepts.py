@@ -10,7 +10,7 @@ import pytest
 import gan
 from gan.data.synthetic import write_folder
 from tests.scripting import script
-from xai.discriminator.concept_table import ConceptTable
+from xai.discriminator.concept_table import GENERATOR_FILE, ConceptTable
 
 
 def test_the_study_goes_beside_the_weights_and_says_what_is_missing(
@@ -20,14 +20,32 @@ def test_the_study_goes_beside_the_weights_and_says_what_is_missing(
         monkeypatch.setitem(sys.modules, module, None)  # as if they were not installed
     folder = tmp_path / "tiny"
     shutil.copytree(checkpoints / "tiny", folder)
-    assert script("study_concepts").main(["--checkpoint", str(folder), "--generated", "20", "--quiet"]) == 0
+    assert (
+        script("study_concepts").main(["--checkpoint", str(folder), "--generated", "20", "--factors", "2", "--quiet"])
+        == 0
+    )
     table = ConceptTable.beside(folder, gan.load(folder).digest)
     assert table is not None
     assert table.pictures == 20
     assert "face" not in table.concept
     said = capsys.readouterr()
     assert "20 generated posters" in said.out
+    assert "of 2 factors are stable" in said.out
     assert "title text and faces are not looked for" in said.err
+
+
+def test_the_generator_s_study_goes_beside_the_other(
+    checkpoints: Path, tmp_path: Path, capsys: pytest.CaptureFixture[str]
+) -> None:
+    folder = tmp_path / "tiny"
+    shutil.copytree(checkpoints / "tiny", folder)
+    assert script("study_concepts").main(["--checkpoint", str(folder), "--generator", "--quiet"]) == 0
+    digest = gan.load(folder).digest
+    assert ConceptTable.beside(folder, digest) is None
+    table = ConceptTable.beside(folder, digest, GENERATOR_FILE)
+    assert table is not None
+    assert table.kind == "generated posters"
+    assert f"{len(table)} filters" in capsys.readouterr().out
 
 
 def test_marks_of_other_posters_are_refused_in_one_line(tmp_path: Path, capsys: pytest.CaptureFixture[str]) -> None:

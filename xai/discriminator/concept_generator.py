@@ -120,6 +120,24 @@ def ablate_together(
     }
 
 
+def together(generator: Generator, table: ConceptTable, seeds: Sequence[int]) -> list[str]:
+    """A line for each layer and concept with named filters, but places: what goes when they are ablated together."""
+    lines = []
+    for layer in dict.fromkeys(table.layer.tolist()):
+        rows = [row for row in table.rows() if row["layer"] == layer]
+        for concept, count in table.counts(layer).items():
+            if CONCEPTS[concept].is_place:
+                continue
+            gone = ablate_together(generator, layer, [row["unit"] for row in rows if row["concept"] == concept], seeds)
+            own, others = gone[concept], [name for name, each in gone.items() if each.is_caused and name != concept]
+            lines.append(
+                f"{layer}: without {count} of {concept}, it covers {own.before:.1f} % less {own.drop.value:.1f} "
+                f"({own.drop.low:.1f} to {own.drop.high:.1f}); as many others: {own.by_random.value:.1f}; "
+                f"{'caused' if own.is_caused else 'not caused'}; also goes: {', '.join(others) or 'nothing'}"
+            )
+    return lines
+
+
 @torch.no_grad()
 def random_generator(generator: Generator, seed: int) -> Generator:
     """A copy with normal weights of the same size, no biases, and BatchNorms that have seen its own latents."""

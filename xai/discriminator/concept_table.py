@@ -29,6 +29,7 @@ Floats = NDArray[np.float32]
 
 FILE = "concepts.npz"
 STUDY_FILE = StudyFile(FILE, "study of concepts", most_bytes=50_000_000)
+GENERATOR_FILE = StudyFile("generator_concepts.npz", "study of concepts", most_bytes=50_000_000)
 NONE = -1  # label of a filter that stands for no concept
 RULE = "both proofs, above 97.5 % of random filters"
 
@@ -40,7 +41,8 @@ class ConceptTable:
     layer, unit : (U,) where the filter is. concept : (C,) names.
     label : (U,) index of the concept that the filter stands for, or ``NONE``.
     iou, iou_low, iou_high, chance, z, auc : (U, C), the first proof (xai.discriminator.concept_proofs.Follows).
-    second, second_low, second_high : (U, C), the second proof: AUC of the responses to drawn pairs.
+    second, second_low, second_high : (U, C), the second proof: AUC of the responses to drawn pairs; of a generator, of
+        the concept's part of the picture, with the filter against without it.
     threshold : (U, C), the excess of the IoU over chance that a name needs, from random filters of the same layer.
     controls : (2, 2), how many filters got a name, and of how many: with random weights; with exchanged maps.
     digest : of the weights. pictures : how many, and of which kind ("held-out posters").
@@ -160,15 +162,17 @@ class ConceptTable:
         return STUDY_FILE.read(path, _unpacked)
 
     @staticmethod
-    def beside(folder: str | Path, digest: str) -> ConceptTable | None:
+    def beside(folder: str | Path, digest: str, file: StudyFile = STUDY_FILE) -> ConceptTable | None:
         """The table in a checkpoint's folder; None where there is none, or where the weights or the rule are others.
+
+        file : ``GENERATOR_FILE`` for that of the generator's filters.
 
         Raises
         ------
         ExplanationError
             If it is damaged.
         """
-        path = STUDY_FILE.beside(folder)
+        path = file.beside(folder)
         table = None if path is None else ConceptTable.load(path)
         return table if table is not None and (table.digest, table.rule) == (digest, RULE) else None
 

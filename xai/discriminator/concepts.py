@@ -229,7 +229,7 @@ class Laboratory:
     places: Tensor
 
     @staticmethod
-    def of(pictures: Pictures, layers: Sequence[FilterLayer], size: tuple[int, int]) -> Laboratory:
+    def of(pictures: Pictures, layers: Sequence[FilterLayer], size: tuple[int, int], pairs: int = PAIRS) -> Laboratory:
         """Measure the masks, and draw."""
         names = pictures.names
         grid = max((_grid(layer) for layer in layers), key=lambda cells: cells[0] * cells[1])
@@ -237,21 +237,24 @@ class Laboratory:
         for rows, images in pictures.batches():
             detected = {name: found[rows] for name, found in (pictures.detected or {}).items()}
             parts.append(functional.adaptive_avg_pool2d(masks(images, names, detected).float(), grid).half())
-        pairs = [drawn_pairs(name, PAIRS, size) for name in names]
+        drawn = [drawn_pairs(name, pairs, size) for name in names] if pairs else []
         places = torch.tensor([CONCEPTS[name].is_place for name in names])
-        return Laboratory(pictures, torch.cat(parts), pairs, places)
+        return Laboratory(pictures, torch.cat(parts), drawn, places)
 
     def evidence(self, score: Score, layers: Sequence[FilterLayer], exchanged: bool = False) -> list[Evidence]:
         """Both proofs for a network's layers; ``exchanged``: with maps of other posters, moved to other places."""
         apart = self._apart(score, layers)
         return [Evidence(self._follows(score, layer, exchanged), one) for layer, one in zip(layers, apart, strict=True)]
 
-    def _follows(self, score: Score, layer: FilterLayer, exchanged: bool) -> Follows:
+    def maps_and_coverage(self, score: Score, layer: FilterLayer) -> tuple[Tensor, Tensor]:
+        """A layer's maps (N, U, h, w) and the masks' part of their cells (N, C, h, w), both in half precision."""
         grid = _grid(layer)
         maps = torch.cat([pooled(_maps(score, images, layer), grid) for _, images in self.pictures.batches()])
-        if exchanged:
-            maps = exchanged_maps(maps)
-        coverage = pooled(self.coverage, grid)
+        return maps, pooled(self.coverage, grid)
+
+    def _follows(self, score: Score, layer: FilterLayer, exchanged: bool) -> Follows:
+        maps, coverage = self.maps_and_coverage(score, layer)
+        maps = exchanged_maps(maps) if exchanged else maps
         return follows(maps.flatten(2), coverage.flatten(2).transpose(1, 2), self.places)
 
     @torch.no_grad()

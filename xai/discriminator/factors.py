@@ -26,8 +26,11 @@ from torch import Tensor
 from gan.data.posters import evenly_spaced
 from gan.evaluation.estimates import Estimate, mean_t
 from xai.discriminator.concept_proofs import follows
-from xai.discriminator.concepts import LEAST
+from xai.discriminator.concept_table import ConceptTable
+from xai.discriminator.concepts import LEAST, Laboratory, Pictures
+from xai.discriminator.responses import filter_layers
 from xai.errors import ExplanationError
+from xai.networks.score import Score
 
 Floats = NDArray[np.float64]
 PLACES = 6000  # rows that a factorisation is fitted to, evenly spaced
@@ -110,6 +113,22 @@ def name_factors(
         concepts[int(index)] if value > 0 and stable else ""
         for value, index, stable in zip(best.values, best.indices, factors.is_stable, strict=True)
     ]
+
+
+def factors_of_layers(score: Score, pictures: Pictures, table: ConceptTable, count: int) -> list[str]:
+    """A line for each layer: how many of its factors are stable, and the names of those that follow a concept."""
+    lines, layers = [], filter_layers(score)
+    laboratory = Laboratory.of(pictures, layers, score.size or (1, 1), pairs=0)
+    for layer in layers:
+        maps, coverage = laboratory.maps_and_coverage(score, layer)
+        found = factorise(maps, min(count, layer.units))
+        threshold = table.threshold[table.layer.tolist().index(layer.name)]
+        names = name_factors(found, coverage, pictures.names, laboratory.places, threshold)
+        lines.append(
+            f"{layer.name}: {int(found.is_stable.sum())} of {len(names)} factors are stable, and explain with the "
+            f"others {found.explained:.0%}; named: {', '.join(name for name in names if name) or 'none'}"
+        )
+    return lines
 
 
 def _signed(maps: Tensor) -> Floats:
