@@ -10,10 +10,10 @@ import torch
 
 import gan
 import xai
-from tests.xai.nets import discriminator, noise, one_sentence
+from tests.xai.nets import discriminator, given_discriminator, noise, one_sentence, tall_pictures
 from xai.discriminator.concept_masks import arithmetic
 from xai.discriminator.concept_table import FILE, NONE, ConceptTable
-from xai.discriminator.concepts import Laboratory, Pictures, Thresholds, label, study_concepts, thresholds_of
+from xai.discriminator.concepts import Laboratory, Pictures, Thresholds, grid_of, label, study_concepts, thresholds_of
 from xai.discriminator.responses import filter_layers
 from xai.errors import ExplanationError
 
@@ -152,3 +152,18 @@ def test_too_few_pictures_are_refused_in_a_sentence() -> None:
     with pytest.raises(ExplanationError) as error:
         study_concepts(xai.Score(built()), pictures_of(collages(5)))
     one_sentence(error.value)
+
+
+def test_posters_of_2_to_3_with_genres_and_without_batch_norm_are_measured() -> None:
+    score, images = xai.Score(given_discriminator()), tall_pictures(12, 32)
+    layers = filter_layers(score)
+    found = Laboratory.of(pictures_of(images), layers, (48, 32), pairs=4).evidence(score, layers)
+    for layer, one in zip(layers, found, strict=True):
+        assert one.follows.iou.shape == one.apart.auc.shape == (layer.units, len(arithmetic()))
+        assert one.follows.iou.isfinite().all()
+
+
+def test_large_maps_are_averaged_to_a_grid_of_32_cells() -> None:
+    assert grid_of(128, 128) == (32, 32)
+    assert grid_of(96, 64) == (48, 32)
+    assert grid_of(4, 4) == (4, 4)
