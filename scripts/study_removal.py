@@ -126,7 +126,7 @@ def run(chosen: argparse.Namespace) -> None:
     print(text)
     if chosen.json:
         numbers = {"settings": settings} | study.record() | {"fewest": [asdict(row) for row in fewest]}
-        write_file(chosen.json, (json.dumps(numbers, indent=1) + "\n").encode())
+        write_file(chosen.json, (json.dumps(numbers) + "\n").encode())
     if chosen.write:
         replace_section(chosen.write, BEGIN, END, f"\n{text}\n")
 

@@ -188,6 +188,7 @@ SHIPPED = [
     ("study_pruning", "STUDY", "checkpoints/dcgan-64/pruning.json"),
     ("benchmark", "NUMBERS", "docs/benchmark.json"),
     ("benchmark_attribution", "NUMBERS", "docs/attribution.json"),
+    ("study_removal", "NUMBERS", "docs/removal.json"),
     *(("evaluate", "EVALUATION", str(path.relative_to(ROOT))) for path in ROOT.glob("checkpoints/*/evaluate.json")),
 ]
 

@@ -89,8 +89,13 @@ class RemovalStudy:
             "posters": dict(self.posters),
             "replacements": dict(self.replacements),
             "difference": {name: asdict(one) for name, one in self.difference.items()},
-            "points": [asdict(one) for one in self.points],
+            "points": [asdict(one, dict_factory=_rounded) for one in self.points],
         }
+
+
+def _rounded(fields: list[tuple[str, Any]]) -> dict[str, Any]:
+    """A dict of them, numbers to 4 digits after the point: there are thousands."""
+    return {name: round(value, 4) if isinstance(value, float) else value for name, value in fields}
 
 
 def study_removal(
