@@ -232,8 +232,8 @@ class Chain:
         Returns, for each of ``places``, the multipliers at that step's input: times the difference of the
         two inputs there, summed, they give the difference of the outputs. The output is one number a row.
 
-        given : a place and multipliers at that step's input, to be carried on from there to ``places`` before it in
-            place of those of the output: as many rows as the traces, or any number where these have one.
+        given : a place and the multipliers there, to start from in place of the output: as many rows as the traces
+            have, or any number where these have one.
         """
         return self._backward(
             trace.before,
@@ -272,12 +272,9 @@ class Chain:
         return len(self.steps), torch.ones_like(trace.output[:1]).expand(rows, *trace.output.shape[1:])
 
     def _backward(
-        self,
-        before: list[Tensor],
-        factor: Callable[[int, Nonlinearity], Tensor],
-        given: tuple[int, Tensor],
+        self, before: list[Tensor], factor: Callable[[int, Nonlinearity], Tensor], given: tuple[int, Tensor],
         places: Sequence[int],
-    ) -> dict[int, Tensor]:
+    ) -> dict[int, Tensor]:  # fmt: skip
         start, m = given
         multipliers: dict[int, Tensor] = {start: m} if start in places else {}
         for i in range(start - 1, min(places) - 1, -1):
