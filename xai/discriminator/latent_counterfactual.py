@@ -95,7 +95,8 @@ class LatentCounterfactual:
             return f"No move was found that turns the verdict; the logit goes only {words}."
         return (
             f"A move of {self.distance:.2f} of the latent, whose norm is {self.norm.value:.1f}, turns the verdict: the "
-            f"logit goes {words}. {random}"
+            f"logit goes {words}, and the picture changes by {100 * self.picture_change:.1f} % of black to white (root "
+            f"mean square). {random}"
         )
 
 

@@ -96,7 +96,9 @@ def test_the_strip_leads_from_the_latent_to_one_with_the_other_verdict(name: str
     assert norm_of(z).low - 1e-4 <= found.norm.value <= max(norm_of(z).high, norm_of(z).value) + 1e-4
     assert found.labels[0].endswith(" real")
     assert found.labels[-1].endswith(" fake")
-    assert "turns the verdict" in found.text
+    change = float(((pictures[-1] - pictures[0]) / 2).square().mean().sqrt())
+    assert found.picture_change == pytest.approx(change, abs=1e-5)
+    assert f"changes by {100 * change:.1f} %" in found.text
 
 
 def test_no_random_direction_crosses_nearer() -> None:
