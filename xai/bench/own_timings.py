@@ -1,6 +1,6 @@
 """What only these pages compute, timed by itself: no library does the same.
 
-for job in OWN:                                # generator, sobol, pruning, verdicts
+for job in OWN:                                # generator, sobol, pruning, verdicts, collection
     print(table(list(job(bench))))             # xai.bench.timing
 """
 
@@ -15,6 +15,7 @@ from torch import Tensor
 import xai
 from gan.errors import counted
 from gan.networks.dcgan import latents
+from xai.bench.collection_timings import collection
 from xai.bench.timing import REFERENCES, Bench, Row, turns
 from xai.generator.ablation import ablate_all
 from xai.generator.folded import FoldedGenerator
@@ -88,4 +89,4 @@ def verdicts(bench: Bench) -> Iterator[Row]:
     yield Row("Verdicts on the four first maps, a new poster", milliseconds, "", None, "under 6,000 ms", note)
 
 
-OWN = (generator, sobol, pruning, verdicts)
+OWN = (generator, sobol, pruning, verdicts, collection)

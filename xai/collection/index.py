@@ -208,7 +208,7 @@ def build_index(
         "real": population.real,
         "reference": reference.name,
     }
-    plan = _plan(layers, len(population.numbers), population.size)
+    plan = plan_of(layers, len(population.numbers), population.size)
     rows.fill(rows.Group(folder, GROUP, plan), compute, about, progress, rank, world)
     index = open_index(folder)
     if index is None:
@@ -228,7 +228,8 @@ def open_index(folder: Path) -> Index | None:
     return Index(found, numbers, held_out, about["real"], about["reference"], folder)
 
 
-def _plan(layers: Sequence[FilterLayer], count: int, size: tuple[int, int]) -> rows.Plan:
+def plan_of(layers: Sequence[FilterLayer], count: int, size: tuple[int, int]) -> rows.Plan:
+    """The arrays of an index of ``count`` posters of ``size`` (height, width)."""
     units = (sum(layer.units for layer in layers),)
     columns = {
         "largest": rows.Column("<f2", units),
