@@ -141,45 +141,57 @@ def responses(score: Score, images: Tensor, reference: Tensor | None = None) -> 
     score.check(images)
     layers, chain = filter_layers(score), score.chain
     assert chain is not None  # checked by filter_layers
-    base = None if reference is None else chain.trace(reference)
-    parts = [
-        _of_trace(chain, chain.trace(batch, len(batch) > 1), base, layers)
-        for batch in torch.split(images, at_once(ROWS, images.shape[2:]))
-    ]
+    batches = torch.split(images, at_once(ROWS, images.shape[2:]))
+    if reference is None:
+        base_logit, parts = float("nan"), [_without_reference(chain, batch, layers) for batch in batches]
+    else:
+        base = chain.trace(reference)
+        base_logit, parts = float(base.output), [_with_reference(chain, batch, base, layers) for batch in batches]
     joined = {name: np.concatenate([part[name] for part in parts]) for name in ARRAYS}
-    return Responses(layers, **joined, base_logit=float("nan") if base is None else float(base.output))
+    return Responses(layers, **joined, base_logit=base_logit)
+
+
+Parts = dict[str, NDArray[np.generic]]
 
 
 @torch.no_grad()
-def _of_trace(
-    chain: Chain, trace: Trace, base: Trace | None, layers: Sequence[FilterLayer]
-) -> dict[str, NDArray[np.generic]]:
-    largest, place, mean = [], [], []
+def _without_reference(chain: Chain, images: Tensor, layers: Sequence[FilterLayer]) -> Parts:
+    """Forwards only, and no map is kept."""
+    wanted, found, output = {layer.after for layer in layers}, [], images
+    for after, output in enumerate(chain.outputs(images, len(images) > 1), 1):
+        if after in wanted:
+            found.append(_of_maps(output))
+    contribution = torch.full((len(images), sum(layer.units for layer in layers)), torch.nan)
+    return _halved(found, contribution, output)
+
+
+@torch.no_grad()
+def _with_reference(chain: Chain, images: Tensor, base: Trace, layers: Sequence[FilterLayer]) -> Parts:
+    trace = chain.trace(images, len(images) > 1)
+    multipliers = chain.multipliers(trace, base, [layer.after for layer in layers])
+    found, contributions = [], []
     for layer in layers:
         maps = trace.before[layer.after]
-        strongest = maps.flatten(2).max(2)  # of equal ones torch gives the first
-        largest.append(strongest.values)
-        place.append(strongest.indices)
-        mean.append(maps.mean((2, 3)))
-    found = torch.cat(largest, 1)
-    contribution = torch.full_like(found, torch.nan) if base is None else _contributions(chain, trace, base, layers)
+        found.append(_of_maps(maps))
+        contributions.append((multipliers[layer.after] * (maps - base.before[layer.after])).sum((2, 3)))
+    return _halved(found, torch.cat(contributions, 1), trace.output)
+
+
+def _of_maps(maps: Tensor) -> tuple[Tensor, Tensor, Tensor]:
+    """The largest value (N, U) of maps (N, U, H, W), its place, and the mean."""
+    largest, place = maps.flatten(2).max(2)  # of equal ones torch gives the first
+    return largest, place, maps.mean((2, 3))
+
+
+def _halved(found: Sequence[tuple[Tensor, Tensor, Tensor]], contribution: Tensor, output: Tensor) -> Parts:
+    largest, place, mean = (torch.cat(parts, 1) for parts in zip(*found, strict=True))
     return {
-        "largest": _half(found),
-        "place": torch.cat(place, 1).numpy().astype(np.uint16),
-        "mean": _half(torch.cat(mean, 1)),
+        "largest": _half(largest),
+        "place": place.numpy().astype(np.uint16),
+        "mean": _half(mean),
         "contribution": _half(contribution),
-        "logit": trace.output[:, 0].float().numpy(),
+        "logit": output[:, 0].float().numpy(),
     }
-
-
-def _contributions(chain: Chain, trace: Trace, base: Trace, layers: Sequence[FilterLayer]) -> Tensor:
-    """(N, U)."""
-    multipliers = chain.multipliers(trace, base, [layer.after for layer in layers])
-    parts = [
-        (multipliers[layer.after] * (trace.before[layer.after] - base.before[layer.after])).sum((2, 3))
-        for layer in layers
-    ]
-    return torch.cat(parts, 1)
 
 
 def _half(values: Tensor) -> NDArray[np.float16]:

@@ -198,18 +198,27 @@ class Chain:
         """Whether a step is an activation function."""
         return isinstance(self.steps[index], Nonlinearity)
 
-    @torch.no_grad()
     def __call__(self, x: Tensor, start: int = 0, stop: int | None = None) -> Tensor:
         """The network's output for ``x`` (N, ...), without gradients.
 
         Given ``start`` and ``stop``, ``x`` is the input of step ``start``, and the result that of step ``stop``.
         """
-        many, ours = len(x) >= MANY, False
+        for output in self.outputs(x, len(x) >= MANY, start, stop):
+            x = output
+        return x
+
+    @torch.no_grad()
+    def outputs(self, x: Tensor, many: bool, start: int = 0, stop: int | None = None) -> Iterator[Tensor]:
+        """Each step's output in turn; the next step may overwrite it. :meth:`trace` keeps them all, and takes longer.
+
+        ``many`` as there, ``start`` and ``stop`` as above.
+        """
+        ours = False
         for step in self.steps[start:stop]:
             # In place where the tensor is ours: allocating costs as much as the activation.
             x = step.in_place(x) if ours and isinstance(step, Nonlinearity) else step.forward(x, many)
             ours = isinstance(step, Convolution) or (ours and isinstance(step, Nonlinearity))
-        return x
+            yield x
 
     @torch.no_grad()
     def trace(self, x: Tensor, many: bool = False) -> Trace:
