@@ -22,6 +22,8 @@ PLACE = "\0"  # of a number in a pattern; no text holds it
 CSS = """
 .sheet { display: flex; flex-direction: column; gap: 3px; max-height: var(--most); overflow-y: auto; padding: 3px; }
 .row { display: flex; gap: 3px; }
+.blocks { flex-flow: row wrap; column-gap: 24px; }
+.block { display: flex; flex-direction: column; gap: 3px; }
 .cell {
   flex: 0 0 var(--side); height: var(--tall); cursor: pointer; border-radius: 2px;
   background-image: var(--sprite); image-rendering: pixelated; outline: 1px solid var(--st-border-color, #8885);
@@ -68,7 +70,7 @@ function build(data, parentElement) {
   const rows = Math.ceil(labels.length / columns);
   const sheet = document.createElement('div');
   const note = document.createElement('div');
-  let perRow = 1, selected = -1;
+  let perRow = 1, beside = 1, selected = -1;
   sheet.className = 'sheet';
   note.className = 'note';
   sheet.setAttribute('role', 'grid');
@@ -108,31 +110,41 @@ function build(data, parentElement) {
     return cell;
   });
   if (data.still) sheet.classList.add('still');
+  if (data.block) sheet.classList.add('blocks');
 
   const lay = () => {
     const width = sheet.clientWidth - 6;
     if (width <= 0) return;
     const fitting = Math.floor((width + 3) / (smallest + 3));
-    const before = perRow;
+    const before = [perRow, beside].join();
     perRow = heads ? columns : Math.max(1, Math.min(labels.length, data.perRow || Infinity, fitting));
+    beside = data.block ? Math.max(1, Math.min(heads.length, Math.floor(fitting / perRow))) : 1;
     // Whole pixels: a fraction would let the neighbouring cell of the sheet shine through at the edge.
-    const side = Math.min(Math.floor((width - 3 * (perRow - 1)) / perRow), data.largest);
+    const free = width - 3 * (perRow - 1) * beside - 24 * (beside - 1);
+    const side = Math.min(Math.floor(free / (perRow * beside)), data.largest);
     sheet.style.setProperty('--side', `${side}px`);
     sheet.style.setProperty('--tall', `${Math.round(side * ratio)}px`);
-    if (perRow === before && sheet.childElementCount) return;  // moving cells would take the focus from them
+    // Moving cells would take the focus from them.
+    if ([perRow, beside].join() === before && sheet.childElementCount) return;
     const rowsOfCells = [];
     for (let start = 0; start < cells.length; start += perRow) {
       const row = document.createElement('div');
       row.className = 'row';
       row.setAttribute('role', 'row');
       row.append(...cells.slice(start, start + perRow));
-      if (heads) {
-        const head = document.createElement('div');
+      const under = start / perRow / (data.block || 1);
+      if (heads && Number.isInteger(under)) {
+        const block = document.createElement('div'), head = document.createElement('div');
+        block.className = 'block';
+        block.setAttribute('role', 'rowgroup');
+        block.setAttribute('aria-label', heads[under]);
         head.className = 'head';
-        head.textContent = heads[start / perRow];
-        rowsOfCells.push(head);
+        head.textContent = heads[under];
+        block.append(head);
+        rowsOfCells.push(block);
       }
-      rowsOfCells.push(row);
+      if (heads) rowsOfCells.at(-1).append(row);
+      else rowsOfCells.push(row);
     }
     sheet.replaceChildren(...rowsOfCells);
   };
@@ -166,6 +178,7 @@ def sprite_grid(  # noqa: PLR0913 - a component's properties, all by keyword
     most: str = "34rem",
     notes: Sequence[str] | None = None,
     heads: Sequence[str] | None = None,
+    block: int = 0,
 ) -> None:
     """Show a sprite of ``len(labels)`` cells.
 
@@ -173,7 +186,8 @@ def sprite_grid(  # noqa: PLR0913 - a component's properties, all by keyword
     nothing to choose, and the cells do not look as if there were. ``selected`` is outlined, -1 for none;
     ``smallest`` and ``largest`` bound a cell's side on the screen in pixels; ``per_row`` is the most cells in a row.
     ``notes`` are shown below the sheet for the cell that is pointed at, in place of its label. With ``heads``, one for
-    each row of the sprite, rows stay as they are and each stands below its head.
+    each row of the sprite, rows stay as they are and each stands below its head; or one for each ``block`` of rows, and
+    the blocks stand beside each other where there is room.
     """
     from xai.render import png
 
@@ -198,6 +212,7 @@ def sprite_grid(  # noqa: PLR0913 - a component's properties, all by keyword
             "most": most,
             "title": title,
             "heads": None if heads is None else list(heads),
+            "block": block,
             "still": on_pick is None,
         },
         on_picked_change=picked,

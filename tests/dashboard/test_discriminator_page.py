@@ -28,7 +28,7 @@ def studied(checkpoints: Path, poster_folder: Path, tmp_path_factory: pytest.Tem
 
 
 def sheets(app: AppTest) -> list[str]:
-    return [sheet.proto.json for sheet in app.get("bidi_component") if "posters that" in sheet.proto.json]
+    return [sheet.proto.json for sheet in app.get("bidi_component") if "Posters that" in sheet.proto.json]
 
 
 def test_the_page_opens_with_the_filter_that_matters_most_and_the_waterfall_says_where_it_leads(

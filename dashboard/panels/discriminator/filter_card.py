@@ -17,7 +17,7 @@ from dashboard import charts, sidebar, ui
 from dashboard.cached import discriminator
 from dashboard.components.sprite_grid import sprite_grid
 from gan.errors import counted
-from xai.discriminator.exemplars import KINDS
+from xai.discriminator.exemplars import KINDS, SHOWN
 from xai.discriminator.filter_evidence import BINS, DEPENDS, FOR_FAKE, FOR_REAL, SAYS_RULE, SILENT, UNUSED_RULE
 from xai.networks.layers import active_fraction
 from xai.render import CHANGE, VERDICT, diverging, enlarge_map, limit, outline, overlay, sprite
@@ -43,6 +43,7 @@ GENERATED, REAL = "generated posters", "real posters"
 CONTRIBUTION = "contribution"
 WHOLE, PATCHES = "whole posters", "patches"
 LARGE = 64  # pixels of a cell
+EMPTY = 128  # grey level of a place without a poster
 
 
 def choose(maps: Any, strongest: list[int] | None) -> int:
@@ -154,29 +155,39 @@ def show_exemplars(checkpoint: gan.Checkpoint, table: DiscriminatorTable, layer:
             help="The patch is all that the filter sees at its strongest place: its receptive field.",
         )  # fmt: skip
     fields = discriminator.receptive_fields(checkpoint, layer)
-    for kind, column in zip(KINDS, st.columns(len(KINDS)), strict=True):
-        picks = table.picks(kind, source == GENERATED).of(table.index(layer, unit), fields)
-        with column:
-            st.markdown(f"**Posters that {TITLES[kind]}**")
-            _show_nine(checkpoint, picks, source == GENERATED, kind, shown == PATCHES)
+    index, generated = table.index(layer, unit), source == GENERATED
+    picks = [one for kind in KINDS for one in _nine(table.picks(kind, generated).of(index, fields))]
+    _show_picks(checkpoint, picks, generated, shown == PATCHES)
     if REAL not in sources:
         st.caption("Real ones are shown where the posters of the study are loaded.")
 
 
-def _show_nine(
-    checkpoint: gan.Checkpoint, picks: Sequence[Exemplar], generated: bool, kind: str, patches: bool
-) -> None:
-    if not picks:
-        st.caption("None.")
+def _nine(found: Sequence[Exemplar]) -> list[Exemplar | None]:
+    return [*found, *[None] * (SHOWN - len(found))]
+
+
+def _show_picks(checkpoint: gan.Checkpoint, picks: Sequence[Exemplar | None], generated: bool, patches: bool) -> None:
+    """Nine posters of each kind as one sheet, whose places stay empty where there are fewer."""
+    there = [one for one in picks if one is not None]
+    if not there:
+        st.caption("There are none: the filter responds to all posters alike.")
         return
-    numbers = [one.row for one in picks]
-    pixels = gan.to_uint8(discriminator.pictures(checkpoint, numbers, generated))
+    pixels = iter(gan.to_uint8(discriminator.pictures(checkpoint, [one.row for one in there], generated)))
     draw = _patch if patches else _outlined
+    drawn = [None if one is None else draw(next(pixels), one) for one in picks]
+    empty = np.full_like(next(cell for cell in drawn if cell is not None), EMPTY)
     what, go_to = ("seed", sidebar.show_seed) if generated else ("poster", sidebar.show_poster)
+
+    def choose(place: int) -> None:
+        one = picks[place]
+        if one is not None:
+            go_to(one.row)
+
     sprite_grid(
-        sprite(np.stack([draw(picture, one) for picture, one in zip(pixels, picks, strict=True)]), columns=3),
-        labels=[f"{what} {one.row}, {one.value:+.2f}" for one in picks], per_row=3, key=f"{kind}_exemplars",
-        on_pick=lambda place: go_to(numbers[place]), title=f"posters that {TITLES[kind]}", smallest=70, most="none",
+        sprite(np.stack([empty if cell is None else cell for cell in drawn]), columns=3), on_pick=choose,
+        labels=["no other" if one is None else f"{what} {one.row}, {one.value:+.2f}" for one in picks],
+        heads=[f"Posters that {TITLES[kind]}" for kind in KINDS], block=3, key="exemplars_grid",
+        title="exemplars", smallest=70, most="none",
     )  # fmt: skip
 
 
