@@ -183,6 +183,7 @@ ROOT = SCRIPTS.parent
 SHIPPED = [
     ("train_encoder", "ENCODER", "checkpoints/dcgan-64/encoder.safetensors"),
     ("study_discriminator", "TABLE", "checkpoints/dcgan-64/discriminator.npz"),
+    ("study_concepts", "STUDY", "checkpoints/dcgan-64/concepts.npz"),
     ("study_filters", "TABLE", "checkpoints/dcgan-64/filters.npz"),
     ("study_latents", "STUDY", "checkpoints/dcgan-64/latents.npz"),
     ("study_pruning", "STUDY", "checkpoints/dcgan-64/pruning.json"),
