@@ -28,8 +28,9 @@ from xai.networks.study_files import Arrays, Record, StudyFile
 Floats = NDArray[np.float32]
 
 FILE = "concepts.npz"
-STUDY_FILE = StudyFile(FILE, "study of concepts", most_bytes=50_000_000)
-GENERATOR_FILE = StudyFile("generator_concepts.npz", "study of concepts", most_bytes=50_000_000)
+MOST_BYTES = 50_000_000
+STUDY_FILE = StudyFile(FILE, "study of concepts", MOST_BYTES)
+GENERATOR_FILE = StudyFile("generator_concepts.npz", "study of concepts", MOST_BYTES)
 NONE = -1  # label of a filter that stands for no concept
 RULE = "both proofs, above 97.5 % of random filters"
 
