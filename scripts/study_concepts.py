@@ -35,12 +35,12 @@ from gan.errors import counted
 from gan.networks.dcgan import latents
 from gan.networks.seeds import reserved
 from gan.progress import StageProgress, stage_bars
-from xai.discriminator.concept_generator import study_generator_concepts, together
-from xai.discriminator.concept_table import FILE, GENERATOR_FILE
-from xai.discriminator.concepts import Pictures, study_concepts
-from xai.discriminator.detectors import detect_images, detect_posters, missing
-from xai.discriminator.factors import factors_of_layers
-from xai.discriminator.marks import marks_table, measure_marks
+from xai.discriminator.concepts.detectors import detect_images, detect_posters, missing
+from xai.discriminator.concepts.factors import factors_of_layers
+from xai.discriminator.concepts.generator import study_generator_concepts, together
+from xai.discriminator.concepts.marks import marks_table, measure_marks
+from xai.discriminator.concepts.study import Pictures, study_concepts
+from xai.discriminator.concepts.table import FILE, GENERATOR_FILE
 from xai.networks.score import Score
 
 STUDY = {"layer", "unit", "concept", "label"}  # columns of such a file

@@ -26,7 +26,7 @@ from gan.progress import stage_bars
 from xai.collection.filters import filters_of
 from xai.collection.index import build_index, generated_posters, real_posters, usual_reference
 from xai.discriminator.decisions import judge
-from xai.discriminator.filter_table import FILE
+from xai.discriminator.filters.table import FILE
 from xai.discriminator.summary import markdown
 
 BEGIN, END = "<!-- filters -->", "<!-- /filters -->"

@@ -33,10 +33,10 @@ from gan.files import write_file
 from gan.networks.seeds import reserved
 from gan.progress import progress_bar
 from xai.collection.index import usual_reference
-from xai.discriminator.counterfactual_study import FewestFilters, fewest_filters, fewest_table
-from xai.discriminator.removal import RANDOM_ORDERS
-from xai.discriminator.removal_study import RemovalStudy, removal_table, study_removal
-from xai.discriminator.replacement import by_mean, by_reference
+from xai.discriminator.counterfactuals.removal import RANDOM_ORDERS
+from xai.discriminator.counterfactuals.removal_study import RemovalStudy, removal_table, study_removal
+from xai.discriminator.counterfactuals.replacement import by_mean, by_reference
+from xai.discriminator.counterfactuals.study import FewestFilters, fewest_filters, fewest_table
 
 NUMBERS = {"settings", "difference", "points", "replacements"}  # keys of a file that --json wrote
 BEGIN, END = "<!-- removal -->", "<!-- /removal -->"

@@ -23,16 +23,16 @@ if TYPE_CHECKING:
     from dashboard.cached.explanations import Question
     from dashboard.subject import Noise
     from gan.progress import Progress
-    from xai.discriminator.concept_table import ConceptTable
-    from xai.discriminator.counterfactual import FilterCounterfactual
+    from xai.discriminator.concepts.table import ConceptTable
+    from xai.discriminator.counterfactuals.by_filters import FilterCounterfactual
+    from xai.discriminator.counterfactuals.by_latent import LatentCounterfactual
+    from xai.discriminator.counterfactuals.replacement import Replacement
     from xai.discriminator.decisions import Judged
-    from xai.discriminator.filter_table import DiscriminatorTable
-    from xai.discriminator.kernels import ColourKernels, FilterInputs
-    from xai.discriminator.latent_counterfactual import LatentCounterfactual
+    from xai.discriminator.filters.kernels import ColourKernels, FilterInputs
+    from xai.discriminator.filters.synthesis import Synthesis
+    from xai.discriminator.filters.table import DiscriminatorTable
     from xai.discriminator.receptive_field import ReceptiveFields
     from xai.discriminator.relevance import ConditionalMap, FilterContributions
-    from xai.discriminator.replacement import Replacement
-    from xai.discriminator.synthesis import Synthesis
 
 
 def contributions(question: Question) -> FilterContributions:
@@ -60,8 +60,8 @@ def conditional_map(question: Question, layer: str, unit: int) -> ConditionalMap
 
 def turned(question: Question, by: str, layer: str | None, progress: Progress) -> FilterCounterfactual:
     """The fewest filters, of one layer or of all, whose replacement turns the verdict."""
-    from xai.discriminator.counterfactual import turn_by_filters
-    from xai.discriminator.replacement import by_reference
+    from xai.discriminator.counterfactuals.by_filters import turn_by_filters
+    from xai.discriminator.counterfactuals.replacement import by_reference
 
     def search() -> FilterCounterfactual:
         checkpoint, image = question.checkpoint, question.image
@@ -77,7 +77,7 @@ def turned(question: Question, by: str, layer: str | None, progress: Progress) -
 
 def moved(checkpoint: gan.Checkpoint, noise: Noise, progress: Progress) -> LatentCounterfactual:
     """The shortest move of a latent that turns the verdict."""
-    from xai.discriminator.latent_counterfactual import turn_by_latent
+    from xai.discriminator.counterfactuals.by_latent import turn_by_latent
 
     generator, network = checkpoint.need_both()
     answer: LatentCounterfactual = networks.answers().get(
@@ -89,7 +89,7 @@ def moved(checkpoint: gan.Checkpoint, noise: Noise, progress: Progress) -> Laten
 
 @st.cache_resource(max_entries=4, show_spinner="Averaging over posters", hash_funcs=HASH_FUNCS)
 def _by_mean(checkpoint: gan.Checkpoint, real: bool) -> Replacement:
-    from xai.discriminator.replacement import by_mean
+    from xai.discriminator.counterfactuals.replacement import by_mean
 
     return by_mean(networks.score(checkpoint), networks.candidates(checkpoint, real)[1])
 
@@ -97,7 +97,7 @@ def _by_mean(checkpoint: gan.Checkpoint, real: bool) -> Replacement:
 @st.cache_resource(max_entries=8, show_spinner=False, hash_funcs=HASH_FUNCS)
 def filter_table(checkpoint: gan.Checkpoint) -> DiscriminatorTable | None:
     """What each filter tells: what came with the checkpoint, or was measured here before."""
-    from xai.discriminator.filter_table import DiscriminatorTable
+    from xai.discriminator.filters.table import DiscriminatorTable
 
     digest = checkpoint.digest
     shipped = DiscriminatorTable.beside(networks.folder(checkpoint.name), digest)
@@ -109,7 +109,7 @@ def filter_table(checkpoint: gan.Checkpoint) -> DiscriminatorTable | None:
 @st.cache_resource(max_entries=8, show_spinner=False, hash_funcs=HASH_FUNCS)
 def concepts(checkpoint: gan.Checkpoint) -> ConceptTable | None:
     """Which concept each filter stands for, where that was studied."""
-    from xai.discriminator.concept_table import ConceptTable
+    from xai.discriminator.concepts.table import ConceptTable
 
     return ConceptTable.beside(networks.folder(checkpoint.name), checkpoint.digest)
 
@@ -125,7 +125,7 @@ def receptive_fields(checkpoint: gan.Checkpoint, layer: str) -> ReceptiveFields:
 @st.cache_resource(max_entries=4, show_spinner=False, hash_funcs=HASH_FUNCS)
 def colour_kernels(checkpoint: gan.Checkpoint) -> ColourKernels:
     """The kernels of the filters that look at pixels."""
-    from xai.discriminator.kernels import colour_kernels
+    from xai.discriminator.filters.kernels import colour_kernels
 
     return colour_kernels(networks.score(checkpoint))
 
@@ -133,7 +133,7 @@ def colour_kernels(checkpoint: gan.Checkpoint) -> ColourKernels:
 @st.cache_resource(max_entries=256, show_spinner=False, hash_funcs=HASH_FUNCS)
 def inputs(checkpoint: gan.Checkpoint, layer: str, unit: int) -> FilterInputs:
     """Which filters of the layer before feed a filter."""
-    from xai.discriminator.kernels import inputs
+    from xai.discriminator.filters.kernels import inputs
 
     return inputs(networks.score(checkpoint), layer, unit)
 
@@ -141,7 +141,7 @@ def inputs(checkpoint: gan.Checkpoint, layer: str, unit: int) -> FilterInputs:
 @st.cache_resource(max_entries=128, show_spinner="Making up a picture for this filter", hash_funcs=HASH_FUNCS)
 def synthesis(checkpoint: gan.Checkpoint, layer: str, unit: int) -> Synthesis:
     """A picture to which a filter responds strongly."""
-    from xai.discriminator.synthesis import synthesise
+    from xai.discriminator.filters.synthesis import synthesise
 
     return synthesise(checkpoint.need_discriminator(), layer, unit)
 
@@ -177,8 +177,8 @@ def measure(checkpoint: gan.Checkpoint, progress: Progress) -> None:
     from gan.progress import as_one
     from xai.collection.filters import filters_of
     from xai.collection.index import usual_reference
-    from xai.discriminator.filter_study import STAGES, study
-    from xai.discriminator.filter_table import FILE
+    from xai.discriminator.filters.study import STAGES, study
+    from xai.discriminator.filters.table import FILE
 
     stages, found = as_one(progress, STAGES), networks.checkpoint_posters(checkpoint)
     if found is None:

@@ -12,8 +12,8 @@ from streamlit.testing.v1 import AppTest
 import gan
 import xai
 from tests.dashboard.reading import OpenApp, headings, metrics, subject_of, texts
-from xai.discriminator.filter_study import study
-from xai.discriminator.filter_table import FILE, DiscriminatorTable
+from xai.discriminator.filters.study import study
+from xai.discriminator.filters.table import FILE, DiscriminatorTable
 from xai.discriminator.relevance import filter_contributions
 
 

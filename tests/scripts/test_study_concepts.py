@@ -10,7 +10,7 @@ import pytest
 import gan
 from gan.data.synthetic import write_folder
 from tests.scripting import script
-from xai.discriminator.concept_table import GENERATOR_FILE, ConceptTable
+from xai.discriminator.concepts.table import GENERATOR_FILE, ConceptTable
 
 
 def test_the_study_goes_beside_the_weights_and_says_what_is_missing(

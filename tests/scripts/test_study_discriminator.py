@@ -7,7 +7,7 @@ import pytest
 
 import gan
 from tests.scripting import script
-from xai.discriminator.filter_table import FILE, DiscriminatorTable
+from xai.discriminator.filters.table import FILE, DiscriminatorTable
 
 study = script("study_discriminator")
 

@@ -15,8 +15,8 @@ from gan.checkpoints.record import Checkpoint
 from gan.data.posters import PosterSet
 from gan.progress import Progress
 from xai.collection.index import Index
-from xai.discriminator.filter_study import Measured, copies, discriminator_table, explained, of_seeds
-from xai.discriminator.filter_table import DiscriminatorTable
+from xai.discriminator.filters.study import Measured, copies, discriminator_table, explained, of_seeds
+from xai.discriminator.filters.table import DiscriminatorTable
 from xai.errors import ExplanationError
 from xai.methods.references import Reference
 
@@ -33,7 +33,7 @@ def filters_of(
     Raises
     ------
     ExplanationError
-        If an index is not of all these posters, or as :func:`xai.discriminator.filter_study.discriminator_table`.
+        If an index is not of all these posters, or as :func:`xai.discriminator.filters.study.discriminator_table`.
     """
     real, generated = indexes
     if not real.real or generated.real or len(real) != len(posters):

@@ -21,14 +21,7 @@ from torch import Tensor
 
 from gan.checkpoints.record import Checkpoint
 from gan.data.posters import PosterSet, evenly_spaced
-from gan.evaluation.estimates import (
-    Estimate,
-    Floats,
-    proportion,
-    proportion_difference,
-    roc_auc,
-    with_interval,
-)
+from gan.evaluation.estimates import Estimate, Floats, proportion, proportion_difference, roc_auc, with_interval
 from gan.evaluation.features import poster_batches
 from gan.networks.dcgan import Generator, latents
 from gan.networks.seeds import reserved

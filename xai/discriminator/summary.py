@@ -16,8 +16,8 @@ from xai.discriminator.decisions import (
     calibration_curve,
     memorising,
 )
-from xai.discriminator.filter_evidence import SAYS
-from xai.discriminator.filter_table import DiscriminatorTable
+from xai.discriminator.filters.evidence import SAYS
+from xai.discriminator.filters.table import DiscriminatorTable
 
 FEW = 10  # filters of a layer that count most
 

@@ -18,7 +18,7 @@ from xai.render import VERDICT, sprite
 if TYPE_CHECKING:
     from dashboard.cached.explanations import Question
     from dashboard.subject import Subject
-    from xai.discriminator.counterfactual import ReplacedFilter
+    from xai.discriminator.counterfactuals.by_filters import ReplacedFilter
 
 THIS, ALL = "this layer", "all layers"
 SHOWN = 3  # statistics of the picture

@@ -17,8 +17,8 @@ from dashboard import charts, sidebar, ui
 from dashboard.cached import discriminator
 from dashboard.components.sprite_grid import sprite_grid
 from gan.errors import counted
-from xai.discriminator.exemplars import KINDS, SHOWN
-from xai.discriminator.filter_evidence import BINS, DEPENDS, FOR_FAKE, FOR_REAL, SAYS_RULE, SILENT, UNUSED_RULE
+from xai.discriminator.filters.evidence import BINS, DEPENDS, FOR_FAKE, FOR_REAL, SAYS_RULE, SILENT, UNUSED_RULE
+from xai.discriminator.filters.exemplars import KINDS, SHOWN
 from xai.networks.layers import active_fraction
 from xai.render import CHANGE, VERDICT, diverging, enlarge_map, limit, outline, overlay, sprite
 
@@ -26,9 +26,9 @@ if TYPE_CHECKING:
     from collections.abc import Sequence
 
     from dashboard.subject import Subject
-    from xai.discriminator.concept_table import ConceptTable
-    from xai.discriminator.exemplars import Exemplar
-    from xai.discriminator.filter_table import DiscriminatorTable
+    from xai.discriminator.concepts.table import ConceptTable
+    from xai.discriminator.filters.exemplars import Exemplar
+    from xai.discriminator.filters.table import DiscriminatorTable
     from xai.networks.layers import Layer
 
 BADGES = {FOR_REAL: "red", FOR_FAKE: "blue", DEPENDS: "grey", SILENT: "grey"}

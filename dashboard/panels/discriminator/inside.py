@@ -15,7 +15,7 @@ from dashboard.cached import discriminator
 
 if TYPE_CHECKING:
     import gan
-    from xai.discriminator.filter_table import DiscriminatorTable
+    from xai.discriminator.filters.table import DiscriminatorTable
     from xai.networks.layers import Layer
 
 INPUTS = 12

@@ -11,10 +11,10 @@ from urllib.parse import urlencode
 import streamlit as st
 
 from dashboard.panels.discriminator.filter_card import BADGES
-from xai.discriminator.filter_evidence import SAYS, SAYS_RULE, UNUSED_RULE
+from xai.discriminator.filters.evidence import SAYS, SAYS_RULE, UNUSED_RULE
 
 if TYPE_CHECKING:
-    from xai.discriminator.filter_table import DiscriminatorTable
+    from xai.discriminator.filters.table import DiscriminatorTable
 
 PERCENT = "%.1f%%"
 # Heading, width in pixels, format, explanation: the first ones fit into a window of 1280 pixels.

@@ -12,8 +12,8 @@ import xai
 from gan.networks.seeds import reserved
 from xai.collection.filters import filters_of
 from xai.collection.index import Index, build_index, generated_posters, real_posters, usual_reference
-from xai.discriminator.filter_study import study
-from xai.discriminator.filter_table import DiscriminatorTable
+from xai.discriminator.filters.study import study
+from xai.discriminator.filters.table import DiscriminatorTable
 
 SEEDS = reserved("collection")[:20]
 

@@ -7,8 +7,8 @@ import numpy as np
 import gan
 from tests.xai.discriminator.test_decisions import verdicts
 from xai.discriminator.decisions import Judged
-from xai.discriminator.filter_evidence import SAYS
-from xai.discriminator.filter_study import study
+from xai.discriminator.filters.evidence import SAYS
+from xai.discriminator.filters.study import study
 from xai.discriminator.summary import markdown
 
 
