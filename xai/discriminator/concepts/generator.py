@@ -7,7 +7,8 @@
 First proof: the filter's map follows the concept's mask in the pictures that the generator draws, as for a
 discriminator (:mod:`xai.discriminator.concepts.study`). Second: with the filter there is more of the concept in the
 picture than when it is ablated (Bau et al. 2019, "GAN Dissection"); for a place, the picture changes more inside than
-outside. Third, :func:`ablate_together`: the filters of a concept at once. Only concepts that need no detector are looked for.
+outside. Third, :func:`ablate_together`: the filters of a concept at once. Only concepts that need no detector are
+looked for.
 """
 
 from __future__ import annotations
