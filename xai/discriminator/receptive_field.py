@@ -19,8 +19,9 @@ import torch
 from numpy.typing import NDArray
 
 from xai.errors import ExplanationError
-from xai.networks.chain import Chain, Convolution, Nonlinearity, Scale
+from xai.networks.chain import Chain
 from xai.networks.score import Score
+from xai.networks.steps import Convolution, Nonlinearity, Scale
 
 Interval = tuple[int, int]  # first and last
 

@@ -21,10 +21,11 @@ from torch import Tensor
 from gan.networks.dcgan import Generator, latents
 from xai.errors import ExplanationError
 from xai.networks.batches import at_once
-from xai.networks.chain import Chain, Convolution, Trace
+from xai.networks.chain import Chain, Trace
 from xai.networks.hooks import check_given, private_copy
 from xai.networks.jacobian import derivative
 from xai.networks.layers import MEAN_SEEDS
+from xai.networks.steps import Convolution
 
 # Units at once, fewer for large pictures; always the same blocks, so that an answer does not depend on the request.
 BLOCK = 32

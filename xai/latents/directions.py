@@ -26,9 +26,10 @@ from gan.networks.dcgan import Generator
 from xai.errors import ExplanationError
 from xai.latents.sweeps import AT_ONCE
 from xai.networks.batches import at_once
-from xai.networks.chain import Chain, Convolution
+from xai.networks.chain import Chain
 from xai.networks.fast_generator import check_latents, fast_generator, size_of
 from xai.networks.hooks import activations, check_given, private_copy
+from xai.networks.steps import Convolution
 
 FAMILIES = ("pca", "closed_form", "jacobian", "measured")
 CONTROL = "random"

@@ -29,8 +29,9 @@ from gan.networks.dcgan import Generator
 from gan.progress import Progress
 from xai.errors import ExplanationError
 from xai.networks.batches import at_once
-from xai.networks.chain import Chain, Convolution
+from xai.networks.chain import Chain
 from xai.networks.fast_generator import Generate, check_dimension, check_latents, fast_generator
+from xai.networks.steps import Convolution
 from xai.render import Sprite, sprite
 
 AT_ONCE = 32  # pictures generated together, in layers of large maps fewer; more is not faster, and keeps below 100 MB

@@ -26,7 +26,8 @@ from tests.xai.nets import (
     snapshot,
     tall_pictures,
 )
-from xai.networks.chain import MANY, Chain, Convolution, Scale
+from xai.networks.chain import MANY, Chain
+from xai.networks.steps import Convolution, Scale
 
 NONLINEARITIES: list[Callable[[], nn.Module]] = [
     nn.ReLU,

@@ -19,8 +19,8 @@ from numpy.typing import NDArray
 
 from xai.discriminator.responses import FilterLayer, filter_layers
 from xai.errors import ExplanationError
-from xai.networks.chain import Convolution
 from xai.networks.score import Score
+from xai.networks.steps import Convolution
 from xai.render import Pixels, weights_rgb
 
 Floats = NDArray[np.float32]
