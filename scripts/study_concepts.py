@@ -62,6 +62,10 @@ def parse(arguments: list[str] | None = None) -> argparse.Namespace:
     parser.add_argument("--marks", type=Path, metavar="FILE", help="only compare the detectors with these marks")
     add_poster_options(parser)
     parser.add_argument("--out", type=Path, help=f"file to write (default: {FILE} in the checkpoint's folder)")
+    parser.add_argument(
+        "--write", type=Path, help="put what is printed between <!-- concepts -->, <!-- generator concepts --> or "
+        "<!-- marks --> and its end on this page",
+    )  # fmt: skip
     cli.add_overwrite(parser)
     parser.add_argument("--quiet", action="store_true", help="no progress")
     chosen = parser.parse_args(arguments)
@@ -69,9 +73,9 @@ def parse(arguments: list[str] | None = None) -> argparse.Namespace:
         parser.error("name the posters with --data, or how many to draw with --generated")
     if (chosen.checkpoint is None) == (chosen.marks is None):
         parser.error("name the checkpoint with --checkpoint, or the marks with --marks")
-    cli.refuse_unused(parser, chosen, "marks", "data quiet")
-    cli.refuse_unused(parser, chosen, "generated", "checkpoint condition factors out overwrite quiet")
-    cli.refuse_unused(parser, chosen, "generator", "checkpoint condition out overwrite quiet")
+    cli.refuse_unused(parser, chosen, "marks", "data quiet write")
+    cli.refuse_unused(parser, chosen, "generated", "checkpoint condition factors out overwrite quiet write")
+    cli.refuse_unused(parser, chosen, "generator", "checkpoint condition out overwrite quiet write")
     return chosen
 
 
@@ -105,16 +109,27 @@ def generated(checkpoint: Checkpoint, options: argparse.Namespace, lost: str, st
     return Pictures(len(seeds), read, {name: torch.cat([part[name] for part in parts]) for name in parts[0]})
 
 
-def study_generator(checkpoint: Checkpoint, out: Path, quiet: bool) -> None:
+def section_of(options: argparse.Namespace) -> tuple[str, str]:
+    """Where on a page the results stand."""
+    name = "marks" if options.marks else "generator concepts" if options.generator else "concepts"
+    return f"<!-- {name} -->", f"<!-- /{name} -->"
+
+
+def tell(options: argparse.Namespace, results: str) -> None:
+    """Print the results, and put them on the page that the command line names."""
+    print(indent(results, "  "))
+    if options.write:
+        cli.replace_section(options.write, *section_of(options), f"```text\n{results}\n```")
+
+
+def study_generator(checkpoint: Checkpoint, out: Path, options: argparse.Namespace) -> None:
     """Measure the generator's filters: write the study, print its summary and what goes with them."""
     generator = checkpoint.need_generator()
-    with stage_bars(quiet) as stages:
+    with stage_bars(options.quiet) as stages:
         table = study_generator_concepts(generator, checkpoint.digest, progress=lambda part: stages("filters", part))
     table.save(out)
     print(f"{out}: {counted(len(table), 'filter')}, {table.pictures:,} {table.kind}")
-    print(indent(table.summary(), "  "))
-    for line in together(generator, table, SEEDS[-64:]):
-        print(f"  {line}")
+    tell(options, "\n".join([table.summary(), *together(generator, table, SEEDS[-64:])]))
 
 
 def study(options: argparse.Namespace, checkpoint: Checkpoint, out: Path) -> None:
@@ -129,12 +144,13 @@ def study(options: argparse.Namespace, checkpoint: Checkpoint, out: Path) -> Non
         table = study_concepts(score, pictures, checkpoint.digest, kind, lambda part: stages("filters", part))
     table.save(out)
     print(f"{out}: {counted(len(table), 'filter')}, {pictures.count:,} {kind}, {time.perf_counter() - start:.0f} s")
-    print(indent(table.summary(), "  "))
-    if options.factors:
-        print(indent("\n".join(factors_of_layers(score, pictures, table, options.factors)), "  "))
+    factors = factors_of_layers(score, pictures, table, options.factors) if options.factors else []
+    tell(options, "\n".join([table.summary(), *factors]))
 
 
 def run(options: argparse.Namespace) -> None:
+    if options.write:
+        cli.split_section(options.write, *section_of(options))  # a wrong page is said now, not after minutes
     if options.marks is None:
         checkpoint = with_genres(load(options.checkpoint), options.condition)
         if options.out is None and not options.checkpoint.is_dir():
@@ -142,13 +158,13 @@ def run(options: argparse.Namespace) -> None:
         name = GENERATOR_FILE.name if options.generator else FILE
         out = output_file(options.out or options.checkpoint / name, STUDY, options.overwrite)
         if options.generator:
-            study_generator(checkpoint, out, options.quiet)
+            study_generator(checkpoint, out, options)
         else:
             study(options, checkpoint, out)
         return
     with stage_bars(options.quiet) as stages:
         result = measure_marks(options.marks, options.data, lambda part: stages("marked posters", part))
-    print(marks_table(result))
+    tell(options, marks_table(result))
 
 
 def main(arguments: list[str] | None = None) -> int:

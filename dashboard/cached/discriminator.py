@@ -26,6 +26,7 @@ if TYPE_CHECKING:
     from xai.discriminator.concepts.table import ConceptTable
     from xai.discriminator.counterfactuals.by_filters import FilterCounterfactual
     from xai.discriminator.counterfactuals.by_latent import LatentCounterfactual
+    from xai.discriminator.counterfactuals.removal import RemovalCurves
     from xai.discriminator.counterfactuals.replacement import Replacement
     from xai.discriminator.decisions import Judged
     from xai.discriminator.filters.kernels import ColourKernels, FilterInputs
@@ -61,18 +62,36 @@ def conditional_map(question: Question, layer: str, unit: int) -> ConditionalMap
 def turned(question: Question, by: str, layer: str | None, progress: Progress) -> FilterCounterfactual:
     """The fewest filters, of one layer or of all, whose replacement turns the verdict."""
     from xai.discriminator.counterfactuals.by_filters import turn_by_filters
+
+    answer: FilterCounterfactual = networks.answers().get(
+        ("turned", question.key, by, layer),
+        lambda: turn_by_filters(_replacement(question, by), question.image, layer, progress=progress),
+    )
+    return answer
+
+
+def removal(question: Question, by: str, layer: str | None) -> RemovalCurves:
+    """The logit as filters are replaced, of one layer or of all, in several orders."""
+    from xai.discriminator.counterfactuals.removal import ALL_LAYERS, removal_curves
+
+    image = question.image
+    answer: RemovalCurves = networks.answers().get(
+        ("removal", question.key, by, layer),
+        lambda: removal_curves(
+            _replacement(question, by), image, question.baseline.single(image), layer or ALL_LAYERS
+        ),
+    )  # fmt: skip
+    return answer
+
+
+def _replacement(question: Question, by: str) -> Replacement:
+    """What takes the place of a filter's map: its mean over posters, or the baseline's map."""
     from xai.discriminator.counterfactuals.replacement import by_reference
 
-    def search() -> FilterCounterfactual:
-        checkpoint, image = question.checkpoint, question.image
-        if by == "mean":
-            replacement = _by_mean(checkpoint, networks.posters(checkpoint) is not None)
-        else:
-            replacement = by_reference(networks.score(checkpoint), question.baseline.single(image))
-        return turn_by_filters(replacement, image, layer, progress=progress)
-
-    answer: FilterCounterfactual = networks.answers().get(("turned", question.key, by, layer), search)
-    return answer
+    checkpoint = question.checkpoint
+    if by == "mean":
+        return _by_mean(checkpoint, networks.posters(checkpoint) is not None)
+    return by_reference(networks.score(checkpoint), question.baseline.single(question.image))
 
 
 def moved(checkpoint: gan.Checkpoint, noise: Noise, progress: Progress) -> LatentCounterfactual:

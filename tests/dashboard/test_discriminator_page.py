@@ -143,6 +143,7 @@ def test_what_would_turn_the_verdict_is_searched_and_said(open_app: OpenApp, by:
     assert not app.error
     assert "turn" in texts(app)
     assert app.selectbox(key="d_by").value == by
+    assert "leaves this poster's logit the fastest" in texts(app)
     assert "The shortest move in latent space" in texts(app)
     assert "posters on the way" in "".join(sheet.proto.json for sheet in app.get("bidi_component"))
 

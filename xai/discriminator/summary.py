@@ -7,7 +7,7 @@ from __future__ import annotations
 
 import numpy as np
 
-from gan.evaluation.estimates import Estimate, proportion
+from gan.evaluation.estimates import Estimate, correlation, proportion
 from xai.discriminator.decisions import (
     GroupAccuracy,
     Judged,
@@ -18,8 +18,6 @@ from xai.discriminator.decisions import (
 )
 from xai.discriminator.filters.evidence import SAYS
 from xai.discriminator.filters.table import DiscriminatorTable
-
-FEW = 10  # filters of a layer that count most
 
 
 def markdown(table: DiscriminatorTable, judged: Judged) -> str:
@@ -35,18 +33,22 @@ def markdown(table: DiscriminatorTable, judged: Judged) -> str:
 def _filters(table: DiscriminatorTable) -> str:
     lines = [
         f"| layer | filters | {' | '.join(SAYS)} | fire, are not used | tell real from generated alone | highest AUC, "
-        f"or lowest | part of the {FEW} largest |",
-        "| --- |" + " ---: |" * (6 + len(SAYS) - 1),
+        "or lowest | half of all contributions from | rank correlation of response and contribution |",
+        "| --- |" + " ---: |" * (7 + len(SAYS) - 1),
     ]
     for layer in dict.fromkeys(table.layer.tolist()):
         own = table.layer == layer
         counts = table.counts(layer)
         auc = table.auc[own]
         alone = int(((table.auc_low[own] > 0.5) | (table.auc_high[own] < 0.5)).sum())
-        largest = float(np.sort(table.proportion[own])[-FEW:].sum())
+        parts = np.sort(table.proportion[own])[::-1].cumsum()
+        half = int(np.searchsorted(parts, parts[-1] / 2)) + 1
+        ranks = correlation(
+            table.activation_rank[own].astype(np.float64), table.contribution_rank[own].astype(np.float64)
+        )
         lines.append(
             f"| `{layer}` | {int(own.sum())} | {' | '.join(str(counts[said]) for said in SAYS)} | "
-            f"{int(table.unused[own].sum())} | {alone} | {auc[np.abs(auc - 0.5).argmax()]:.2f} | {largest:.0%} |"
+            f"{int(table.unused[own].sum())} | {alone} | {auc[np.abs(auc - 0.5).argmax()]:.2f} | {half} | {ranks.value:.2f} |"
         )
     return "\n".join(lines)
 

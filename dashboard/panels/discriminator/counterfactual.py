@@ -8,32 +8,42 @@ from __future__ import annotations
 
 from typing import TYPE_CHECKING
 
+import plotly.graph_objects as go
 import streamlit as st
 
 from dashboard import charts, sidebar, ui
 from dashboard.cached import discriminator
 from dashboard.components.sprite_grid import sprite_grid
-from xai.render import VERDICT, sprite
+from xai.discriminator.counterfactuals.removal import ORDERS
+from xai.render import GREEN_HEX, GREY_HEX, ORANGE_HEX, VERDICT, VIOLET_HEX, sprite
 
 if TYPE_CHECKING:
     from dashboard.cached.explanations import Question
     from dashboard.subject import Subject
     from xai.discriminator.counterfactuals.by_filters import ReplacedFilter
+    from xai.discriminator.counterfactuals.removal import RemovalCurves
 
 THIS, ALL = "this layer", "all layers"
+LINES = (VIOLET_HEX, ORANGE_HEX, GREEN_HEX, GREY_HEX)  # of ORDERS
 SHOWN = 3  # statistics of the picture
 WORDS = {"mean": "their mean over posters", "reference": "their maps of the baseline"}
 
 
 def show_filters(question: Question, layer: str) -> None:
-    """Search the filters, and show how the logit goes as one after the other is replaced."""
+    """The fewest filters that turn the verdict, and the proof that contributions tell which filters carry it."""
     with st.container(horizontal=True, vertical_alignment="bottom"):
         scope = st.segmented_control(
             "Replace filters of", [THIS, ALL], default=THIS, required=True, key="d_scope", bind="query-params"
         )
         by = ui.choose("By", list(WORDS), "mean", WORDS.__getitem__, "d_by", width=260)
+    among = None if scope == ALL else layer
+    _show_fewest(question, by, among)
+    _show_removal(discriminator.removal(question, by, among))
+
+
+def _show_fewest(question: Question, by: str, layer: str | None) -> None:
     with ui.progress_bar("Replacing filters") as progress:
-        found = discriminator.turned(question, by, None if scope == ALL else layer, progress)
+        found = discriminator.turned(question, by, layer, progress)
     st.markdown(found.text)
     if not found.steps:
         return
@@ -50,6 +60,23 @@ def show_filters(question: Question, layer: str) -> None:
         xaxis_title="D's logit", height=100 + charts.ROW * len(names),
     )  # fmt: skip
     st.caption("At each step the filter that moves the logit most, computed anew. Click a bar to go to its filter.")
+
+
+def _show_removal(curves: RemovalCurves) -> None:
+    """The logit as more and more filters are replaced, in each order."""
+    figure = go.Figure()
+    for (order, words), colour in zip(ORDERS.items(), LINES, strict=True):
+        figure.add_scatter(
+            x=curves.counts, y=curves.logits[order], name=words, mode="lines+markers", line={"color": colour}
+        )  # fmt: skip
+    figure.add_hline(curves.base_logit, line={"dash": "dot", "color": GREY_HEX})
+    figure.update_xaxes(type="log", title="filters replaced")
+    figure.update_layout(legend={"orientation": "h", "y": -0.35})
+    charts.show(figure, f"Proof by removal, {curves.layer}", "removal", yaxis_title="D's logit", height=340)
+    st.caption(
+        "If contributions are right, replacing the filters with the largest ones first leaves this poster's logit the "
+        "fastest. Dotted: the logit of the baseline. Over 200 posters: docs/discriminator.md."
+    )
 
 
 def show_latent(subject: Subject) -> None:
