@@ -48,7 +48,8 @@ def _filters(table: DiscriminatorTable) -> str:
         )
         lines.append(
             f"| `{layer}` | {int(own.sum())} | {' | '.join(str(counts[said]) for said in SAYS)} | "
-            f"{int(table.unused[own].sum())} | {alone} | {auc[np.abs(auc - 0.5).argmax()]:.2f} | {half} | {ranks.value:.2f} |"
+            f"{int(table.unused[own].sum())} | {alone} | {auc[np.abs(auc - 0.5).argmax()]:.2f} | {half} | "
+            f"{ranks.value:.2f} |"
         )
     return "\n".join(lines)
 
