@@ -51,7 +51,7 @@ with ui.error_boundary("This analysis"):
         if table is None:
             panel.measure_button(checkpoint)
         elif section == "All filters":
-            panel.show_table(table, checkpoint.name)
+            panel.show_table(table, checkpoint)
         elif effects is not None:
             panel.show_posters(checkpoint, table, layer.name, unit)
         else:

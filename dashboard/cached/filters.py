@@ -64,6 +64,16 @@ def filters_table(checkpoint: gan.Checkpoint) -> FilterTable | None:
     return shipped or FilterTable.beside(networks.measured_folder(digest), digest)
 
 
+@st.cache_resource(max_entries=8, show_spinner=False, hash_funcs=HASH_FUNCS)
+def concepts(checkpoint: gan.Checkpoint) -> dict[tuple[str, int], str]:
+    """The concept that each filter of the generator stands for, by layer and unit; {} where that was not studied."""
+    from xai.discriminator.concepts.table import GENERATOR_FILE, ConceptTable
+
+    named = ConceptTable.beside(networks.folder(checkpoint.name), checkpoint.digest, GENERATOR_FILE)
+    rows = [] if named is None else named.rows()
+    return {(row["layer"], row["unit"]): row["concept"] for row in rows}
+
+
 def measure_filters(checkpoint: gan.Checkpoint, progress: Progress) -> None:
     """Measure all filters, and keep the table on disk."""
     from xai.generator import filter_study

@@ -20,7 +20,7 @@ RECORD = "config.json"
 OWN = (  # what this program writes into a checkpoint's folder about its weights
     RECORD, "generator.safetensors", "discriminator.safetensors", "evaluate.json", "stats.jsonl", "grids",
     "posters.png", "encoder.safetensors", "filters.npz", "latents.npz", "localisation.json", "pruning.json",
-    "verdicts.json", "discriminator.npz",
+    "verdicts.json", "discriminator.npz", "concepts.npz", "generator_concepts.npz",
 )  # fmt: skip
 PICKLES = (".pth", ".pt", ".pth.tar", ".ckpt")
 SUFFIXES = (*PICKLES, ".safetensors")

@@ -49,6 +49,7 @@ COLUMNS: dict[str, tuple[str, str | None, str]] = {
     "correlation": ("Corr.", "%.2f", "Correlation with that filter's response."),
     "replaced": ("If replaced", "%.2f", "Change of the picture with that filter in its place, in grey levels."),
     "active": ("Active", PERCENT, "Proportion of positions where it responds."),
+    "concept": ("Concept", None, "What it draws, where two proofs agree."),
     "link": ("Link", None, "Opens this filter; it can be copied and kept."),
     "mean": ("Mean", "%.3f", "Of its response."),
     "spread": ("Spread", "%.3f", "Standard deviation of its response."),
@@ -56,7 +57,7 @@ COLUMNS: dict[str, tuple[str, str | None, str]] = {
 }
 WIDTHS = {  # pixels; what stands in a column takes them, not its heading alone
     "layer": 76, "unit": 52, "verdict": 76, "confidence": 52, "effect": 56, "logit_change": 68, "logit_low": 68,
-    "logit_high": 68, "partner": 82, "correlation": 54, "replaced": 76, "active": 56, "link": 54, "mean": 58,
+    "logit_high": 68, "partner": 82, "correlation": 54, "replaced": 76, "active": 56, "concept": 100, "link": 54, "mean": 58,
     "spread": 62, "largest": 66,
 }  # fmt: skip
 PINNED = ("layer", "unit")  # they stay where they are when the others are scrolled
@@ -106,13 +107,18 @@ def show_posters(checkpoint: gan.Checkpoint, table: FilterTable, layer: str, uni
         )  # fmt: skip
 
 
-def show_table(table: FilterTable, checkpoint: str) -> None:
-    """All filters with their verdicts; a click goes to one."""
+def show_table(table: FilterTable, checkpoint: gan.Checkpoint) -> None:
+    """All filters with their verdicts and concepts; a click goes to one."""
+    named = filters.concepts(checkpoint)
     counts = table.counts()
     st.markdown(" ".join(f":{COLOURS[name]}-badge[{name} {counts[name]}]" for name in VERDICTS))
     rows = [
         {key: 100 * row[key] if COLUMNS[key][1] == PERCENT else row[key] for key in COLUMNS if key in row}
-        | {"link": "generator?" + urlencode({"checkpoint": checkpoint, "g_layer": row["layer"], "g_unit": row["unit"]})}
+        | ({"concept": named.get((row["layer"], row["unit"]), "")} if named else {})
+        | {
+            "link": "generator?"
+            + urlencode({"checkpoint": checkpoint.name, "g_layer": row["layer"], "g_unit": row["unit"]})
+        }
         for row in table.rows()
     ]
 
@@ -123,7 +129,7 @@ def show_table(table: FilterTable, checkpoint: str) -> None:
 
     st.dataframe(
         rows, hide_index=True, height=420, on_select=follow, selection_mode="single-row", key="filters_table",
-        column_order=list(COLUMNS), column_config={name: _column(name) for name in COLUMNS},
+        column_order=[name for name in COLUMNS if name in rows[0]], column_config={name: _column(name) for name in COLUMNS},
     )  # fmt: skip
     st.caption(
         "Click a heading to sort, a row to go there; scroll sideways for the columns that do not fit. The table can be "
