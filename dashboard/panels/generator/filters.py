@@ -57,8 +57,8 @@ COLUMNS: dict[str, tuple[str, str | None, str]] = {
 }
 WIDTHS = {  # pixels; what stands in a column takes them, not its heading alone
     "layer": 76, "unit": 52, "verdict": 76, "confidence": 52, "effect": 56, "logit_change": 68, "logit_low": 68,
-    "logit_high": 68, "partner": 82, "correlation": 54, "replaced": 76, "active": 56, "concept": 100, "link": 54, "mean": 58,
-    "spread": 62, "largest": 66,
+    "logit_high": 68, "partner": 82, "correlation": 54, "replaced": 76, "active": 56, "concept": 100, "link": 54,
+    "mean": 58, "spread": 62, "largest": 66,
 }  # fmt: skip
 PINNED = ("layer", "unit")  # they stay where they are when the others are scrolled
 
@@ -129,7 +129,8 @@ def show_table(table: FilterTable, checkpoint: gan.Checkpoint) -> None:
 
     st.dataframe(
         rows, hide_index=True, height=420, on_select=follow, selection_mode="single-row", key="filters_table",
-        column_order=[name for name in COLUMNS if name in rows[0]], column_config={name: _column(name) for name in COLUMNS},
+        column_order=[name for name in COLUMNS if name in rows[0]],
+        column_config={name: _column(name) for name in COLUMNS},
     )  # fmt: skip
     st.caption(
         "Click a heading to sort, a row to go there; scroll sideways for the columns that do not fit. The table can be "
