@@ -71,7 +71,7 @@ def test_only_the_verdict_on_a_poster_is_written_in_red_or_blue() -> None:
         for path in DASHBOARD.rglob("*.py")
         if re.search(r':(red|blue)(-badge|-background)?\[|"(red|blue)"', path.read_text())
     ]
-    assert sorted(found) == ["text.py", "ui.py"]  # an example of a mark, and the verdict
+    assert sorted(found) == ["filter_card.py", "text.py", "ui.py"]  # what a filter says, an example, the verdict
 
 
 def test_no_colour_that_is_written_out_is_red_or_blue() -> None:
@@ -85,7 +85,8 @@ def test_no_colour_that_is_written_out_is_red_or_blue() -> None:
 
 def test_only_contributions_to_the_logit_are_drawn_in_the_colours_of_real_and_fake() -> None:
     named = [path.name for path in DASHBOARD.rglob("*.py") if re.search(r"\bVERDICT\b", path.read_text())]
-    assert named == ["comparisons.py"]  # what gave a fake away
+    # What gave a fake away; contributions of D's filters; real and generated posters beside each other.
+    assert sorted(named) == ["comparisons.py", "counterfactual.py", "filter_card.py", "verdict.py"]
 
 
 @pytest.mark.parametrize(("function", "parameters"), [("overlay", 5), ("diverging", 3)])

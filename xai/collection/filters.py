@@ -13,6 +13,7 @@ from __future__ import annotations
 from gan.checkpoints.dataset import fingerprint
 from gan.checkpoints.record import Checkpoint
 from gan.data.posters import PosterSet
+from gan.errors import counted
 from gan.progress import Progress
 from xai.collection.index import Index
 from xai.discriminator.filters.study import Measured, copies, discriminator_table, explained, of_seeds
@@ -38,7 +39,8 @@ def filters_of(
     real, generated = indexes
     if not real.real or generated.real or len(real) != len(posters):
         raise ExplanationError(
-            f"The table needs the index of the {len(posters)} real posters and that of generated ones, in this order."
+            f"The table needs the index of the {counted(len(posters), 'real poster')} and that of generated ones, in "
+            "this order."
         )
     draw = of_seeds(checkpoint)
     return discriminator_table(

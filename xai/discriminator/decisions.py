@@ -21,6 +21,7 @@ from torch import Tensor
 
 from gan.checkpoints.record import Checkpoint
 from gan.data.posters import PosterSet, evenly_spaced
+from gan.errors import counted
 from gan.evaluation.estimates import Estimate, Floats, proportion, proportion_difference, roc_auc, with_interval
 from gan.evaluation.features import poster_batches
 from gan.networks.dcgan import Generator, latents
@@ -204,7 +205,9 @@ def calibration_curve(real: Floats, generated: Floats, bins: int = BINS) -> list
     """
     count = min(len(real), len(generated))
     if count < bins:
-        raise ExplanationError(f"A calibration curve needs at least {bins} real and {bins} generated posters.")
+        raise ExplanationError(
+            f"A calibration curve needs {counted(bins, 'real poster')} or more, and as many generated ones."
+        )
     logits = np.concatenate([_evenly(real, count), _evenly(generated, count)])
     is_real = np.repeat([True, False], count)
     order = np.argsort(logits, kind="stable")

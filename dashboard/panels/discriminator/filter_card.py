@@ -16,6 +16,7 @@ import gan
 from dashboard import charts, sidebar, ui
 from dashboard.cached import discriminator
 from dashboard.components.sprite_grid import sprite_grid
+from dashboard.text import plain
 from gan.errors import counted
 from xai.discriminator.filters.evidence import BINS, DEPENDS, FOR_FAKE, FOR_REAL, SAYS_RULE, SILENT, UNUSED_RULE
 from xai.discriminator.filters.exemplars import KINDS, SHOWN
@@ -85,7 +86,7 @@ def show_evidence(
         _metric("Part of all verdicts", row, "proportion", ".1%", f"Of what all filters of {layer} contribute.")
     st.caption(
         f"Over {counted(table.held_out or table.real, _kind(table))} "
-        f"and {counted(table.generated, 'generated poster')}, compared with {table.reference}. In "
+        f"and {counted(table.generated, 'generated poster')}, compared with {plain(table.reference)}. In "
         f"{row['agreeing']:.0%} of the posters on which it fires it says the same. By response it is number "
         f"{row['activation_rank']} of {counted(units, 'filter')}, by contribution number {row['contribution_rank']}."
     )
@@ -97,13 +98,13 @@ def _show_concept(concepts: ConceptTable | None, name: str, layer: str, unit: in
         return
     best = concepts.evidence(layer, unit)[0]
     proofs = (
-        f"IoU with “{best['concept']}” {best['iou']:.2f} ({best['iou_low']:.2f} to {best['iou_high']:.2f}), "
+        f"IoU with “{plain(best['concept'])}” {best['iou']:.2f} ({best['iou_low']:.2f} to {best['iou_high']:.2f}), "
         f"{best['chance']:.2f} by chance; on drawn posters with and without it AUC {best['second']:.2f} "
         f"({best['second_low']:.2f} to {best['second_high']:.2f})"
     )
     about = f"Where its map is strong, and where it tells drawn posters apart; {concepts.rule}."
     if name:
-        st.markdown(f"It stands for **{name}**: {proofs}.", help=about)
+        st.markdown(f"It stands for **{plain(name)}**: {proofs}.", help=about)
     else:
         st.markdown(f"No concept is proved for it. The nearest: {proofs}.", help=about)
 
@@ -117,7 +118,7 @@ def _kind(table: DiscriminatorTable) -> str:
 
 def _metric(label: str, row: dict[str, Any], name: str, style: str, about: str) -> None:
     interval = f"{row[name + '_low']:{style}} to {row[name + '_high']:{style}}"
-    st.metric(label, f"{row[name]:{style}}", interval, delta_color="off", delta_arrow="off", help=about)
+    st.metric(label, f"{row[name]:{style}}", interval, "off", delta_arrow="off", help=about)
 
 
 def show_distribution(table: DiscriminatorTable, layer: str, unit: int) -> None:

@@ -14,6 +14,7 @@ import gan
 from dashboard import charts, sidebar, ui
 from dashboard.cached import discriminator
 from dashboard.components.sprite_grid import sprite_grid
+from dashboard.text import plain
 from gan.errors import counted
 from xai.discriminator.decisions import accuracy_by_group, calibration_curve, memorising, most_wrong
 from xai.render import GREY_HEX, VIOLET_HEX, sprite
@@ -73,7 +74,7 @@ def _about_groups(groups: Sequence[GroupAccuracy]) -> str:
     if not worse and not better:
         return "On no kind of poster is it better or worse than on the others, beyond chance."
     parts = [f"worse on: {', '.join(worse)}"] * bool(worse) + [f"better on: {', '.join(better)}"] * bool(better)
-    return f"Coloured where it differs from all other posters beyond chance: {'; '.join(parts)}."
+    return plain(f"Coloured where it differs from all other posters beyond chance: {'; '.join(parts)}.")
 
 
 def _show_calibration(bins: Sequence[CalibrationBin]) -> None:

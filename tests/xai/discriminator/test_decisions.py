@@ -79,7 +79,7 @@ def test_a_calibrated_d_agrees_in_its_bins_and_a_boastful_one_does_not() -> None
 
 
 def test_too_few_posters_for_a_curve_are_said_in_a_sentence() -> None:
-    with pytest.raises(xai.ExplanationError, match="at least 10 real"):
+    with pytest.raises(xai.ExplanationError, match="10 real posters or more"):
         calibration_curve(np.ones(9), np.ones(50))
 
 

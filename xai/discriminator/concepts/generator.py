@@ -22,6 +22,7 @@ import torch
 from torch import Tensor, nn
 from torch.nn import functional
 
+from gan.errors import counted
 from gan.evaluation.estimates import Estimate, mean_t, t_quantile
 from gan.networks.dcgan import Generator, latents
 from gan.networks.seeds import reserved
@@ -53,7 +54,7 @@ def study_generator_concepts(
         If the generator waits for genres, or there are fewer than 20 pictures.
     """
     if not 20 <= count <= len(SEEDS):
-        raise ExplanationError(f"A study of concepts needs 20 to {len(SEEDS)} pictures, not {count}.")
+        raise ExplanationError(f"A study of concepts needs 20 to {counted(len(SEEDS), 'picture')}, not {count}.")
     folded = FoldedGenerator.of(generator)
     z = latents(SEEDS[:count], generator.config)
     apart = _with_and_without(folded, z[:ABLATED])

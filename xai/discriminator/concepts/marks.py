@@ -18,6 +18,7 @@ from numpy.typing import NDArray
 from gan.data.archives import open_source
 from gan.data.images import open_image
 from gan.data.posters import evenly_spaced, load_posters
+from gan.errors import counted
 from gan.evaluation.estimates import Estimate, proportion, with_intervals
 from gan.progress import Progress
 from xai.discriminator.concepts.detectors import box_masks, detector, is_title
@@ -47,7 +48,7 @@ def measure_marks(
     held_out = load_posters(source, progress=False).split()[1]
     if len(held_out) != expected:
         raise ExplanationError(
-            f"The marks are of a data set with {expected} held-out posters; {source} has {len(held_out)}."
+            f"The marks are of a data set with {counted(expected, 'held-out poster')}; {source} has {len(held_out)}."
         )
     names = [held_out.names[index] for index in evenly_spaced(len(held_out), len(marked))]
     found = _detected(source, names, progress or (lambda done: None))

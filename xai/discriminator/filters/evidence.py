@@ -17,6 +17,7 @@ from dataclasses import dataclass
 import numpy as np
 from numpy.typing import NDArray
 
+from gan.errors import counted
 from gan.evaluation.column_estimates import (
     ColumnEstimates,
     adjusted_p,
@@ -108,7 +109,7 @@ class FilterEvidence:
         found = int(((self.auc.low > 0.5) | (self.auc.high < 0.5)).sum())
         count = len(self.says)
         return (
-            f"Of {count} filters {found} have an interval of the AUC without 50%; by chance alone, about "
+            f"Of {counted(count, 'filter')} {found} have an interval of the AUC without 50%; by chance alone, about "
             f"{by_chance(count):.2g} would."
         )
 
