@@ -109,11 +109,11 @@ INTERACTIONS = (
     Interaction("Start, back again", open_page("Start"), cell("seed 4"), 30, 150, 1.0),
     Interaction("Start, another seed", lambda page: cell("seed 4")(page).click(), caption("seed 4"), 25, 50, 0.5),
     Interaction(
-        "Discriminator", open_page("Discriminator"), heading(re.compile(r"Filter \d+ of layers\.4")), 40, 5400, 1.0,
+        "Discriminator", open_page("Discriminator"), heading(re.compile(r"Filter \d+ of layers\.4")), 48, 5400, 1.0,
     ),
     Interaction(
         "Discriminator, another filter", lambda page: cell("filter 5")(page).click(), heading("Filter 5 of layers.4"),
-        36, 400, 0.3,
+        42, 400, 0.3,
     ),
     Interaction("Generator", open_page("Generator"), heading("Filter 0 of layers.5"), 30, 150, 1.0),
     Interaction(
