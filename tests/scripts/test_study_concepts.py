@@ -54,7 +54,7 @@ def test_marks_of_other_posters_are_refused_in_one_line(tmp_path: Path, capsys: 
     marks.write_text(json.dumps({"posters": [{"title": [], "other_text": [], "face": []}], "held_out": 1060}))
     arguments = ["--marks", str(marks), "--data", str(tmp_path / "posters"), "--quiet"]
     assert script("study_concepts").main(arguments) == 2
-    assert "1060 held-out posters" in capsys.readouterr().err
+    assert "1,060 held-out posters" in capsys.readouterr().err
     marks.write_text("[]")
     assert script("study_concepts").main(arguments) == 2
     assert "holds no marks" in capsys.readouterr().err
