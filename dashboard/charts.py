@@ -6,14 +6,17 @@ charts.show_signed(contributions, "filter", "Filters that contribute most", x="c
 
 from __future__ import annotations
 
-from collections.abc import Callable, Sequence
-from typing import Any
+from collections.abc import Callable, Iterable, Sequence
+from typing import TYPE_CHECKING, Any
 
 import plotly.graph_objects as go
 import streamlit as st
 
 from dashboard.text import plain_label
 from xai.render import CHANGE, GREY_HEX, PALE_HEX, VIOLET_HEX, Scale
+
+if TYPE_CHECKING:
+    from gan.evaluation.estimates import Estimate
 
 MARGIN = {"l": 10, "r": 10, "t": 40, "b": 10}
 ROW = 23  # pixels of height for a bar
@@ -45,6 +48,18 @@ def bars(values: Any, names: Sequence[str], margins: Any = None, colour: Any = V
     )
     figure.update_yaxes(autorange="reversed")
     return figure
+
+
+def intervals(values: Iterable[float], lows: Iterable[float], highs: Iterable[float]) -> dict[str, Any]:
+    """Plotly's error bars from values to the ends of their intervals."""
+    ends = list(zip(values, lows, highs, strict=True))
+    array, below = [high - value for value, _, high in ends], [value - low for value, low, _ in ends]
+    return {"type": "data", "symmetric": False, "array": array, "arrayminus": below, "thickness": 1}
+
+
+def intervals_of(estimates: Sequence[Estimate]) -> dict[str, Any]:
+    """The same of estimates."""
+    return intervals(*zip(*((one.value, one.low, one.high) for one in estimates), strict=True))
 
 
 def signed_bars(values: Sequence[float], names: Sequence[str], scale: Scale = CHANGE) -> go.Figure:

@@ -90,7 +90,9 @@ WORDS = {
     "d_layer": "layer", "g_layer": "layer", "target_layer": "layer", "d_unit": "filter", "g_unit": "filter",
     "target_unit": "filter", "latent": "latent dimension", "dimension": "latent dimension", "lab": "analysis",
     "noise": "analysis", "more": "section", "with": "run to compare with", "poster": "poster number",
-    "source": "kind of poster", "percent": "percentage", "by": "method", "to_seed": "seed to walk to",
+    "d_lab": "analysis", "d_map": "map", "d_sort": "order", "d_scope": "layers", "d_by": "replacement",
+    "exemplars": "kind of poster", "patches": "view", "source": "kind of poster",
+    "percent": "percentage", "by": "method", "to_seed": "seed to walk to",
 }  # fmt: skip
 # Defaults that an address calls by other words than the program; Streamlit takes a default out of the address.
 DEFAULTS = {("measured", "regression on a statistic"), ("strong", "at its maximum")}

@@ -157,14 +157,25 @@ def measure_button(why: str, label: str, doing: str, measure: Callable[[Progress
         st.rerun()
 
 
-def choose(title: str, names: Sequence[str], default: str, label: Callable[[str], str], key: str, **looks: Any) -> str:
+def choose(
+    title: str,
+    names: Sequence[str],
+    default: str,
+    label: Callable[[str], str],
+    key: str,
+    keep: bool = False,
+    **looks: Any,
+) -> str:
     """A select box that shows labels. The address holds the name: a link stays good when the wording changes.
+
+    keep : whether the choice comes back with the page, after another page was open.
 
     The choice in use is the box's default, not a value put into the session before it: a browser that draws the box
     later, when the popover around it is opened, knows nothing of that, and would show another choice.
     """
     held, last = st.session_state.get(key), f"{key}_last"
-    current = next((name for name in (held, st.query_params.get(key)) if name in names), default)
+    before = st.session_state.get(last) if keep else None
+    current = next((name for name in (held, st.query_params.get(key), before) if name in names), default)
     set_by_code = held in names and held != st.session_state.get(last)  # then it reaches the box without a default
     index = 0 if set_by_code else names.index(current)
     name = str(st.selectbox(title, names, index, format_func=label, key=key, **looks))
@@ -185,7 +196,7 @@ def choose_layer(
         return ("★ " if name in starred else "") + by_name[name].label.replace(" x ", " × ")
 
     usual = default if default in by_name else (starred or list(by_name))[:2][-1]
-    return by_name[choose(title, list(by_name), usual, label, key, **looks)]
+    return by_name[choose(title, list(by_name), usual, label, key, keep=True, **looks)]
 
 
 def clamp(key: str, most: float) -> None:
@@ -203,21 +214,35 @@ def keep_choice(key: str, options: Sequence[str]) -> None:
         st.session_state[key] = options[0]
 
 
-def choose_unit(
-    maps: Any, key: str, sort: str, shared: bool, effects: Any = None, order: Sequence[int] | None = None
-) -> int:
-    """All unit maps (U, h, w) as one sprite to click, with a number box beside it; returns the unit.
+def choose_number(title: str, most: int, usual: int, key: str) -> int:
+    """A box for a number from 0 to ``most``. The address always holds it: another poster may begin with another number.
 
-    Hovering shows a unit's mean response, and its effect (U,) in grey levels where that is known. ``order`` is that of
-    the units where they are sorted by none of ``order_units``; the first of them is then the usual choice.
+    As in ``choose``, what is in use is the box's default, and not a value put into the session before it is drawn.
     """
-    from xai.networks.layers import mean_responses, order_units
+    held, last = st.session_state.get(key), f"{key}_last"
+    asked = st.query_params.get(key, "")
+    link = int(asked) if asked.isdecimal() else None
+    chosen = (held, link, st.session_state.get(last))  # the last: the page was left meanwhile
+    current = next((number for number in chosen if number is not None and 0 <= number <= most), usual)
+    set_by_code = held == current and held != st.session_state.get(last)  # then it reaches the box without a default
+    number = int(st.number_input(title, 0, most, "min" if set_by_code else current, key=key))
+    st.session_state[last] = number
+    if asked != str(number):
+        st.query_params[key] = str(number)
+    return number
+
+
+def choose_unit(maps: Any, key: str, order: Sequence[int], shared: bool, effects: Any = None, usual: int = 0) -> int:
+    """All unit maps (U, h, w) in this order as one sprite to click, with a number box beside it; returns the unit.
+
+    Hovering shows a unit's mean response, and its effect (U,) in grey levels where that is known.
+    """
+    from xai.networks.layers import mean_responses
     from xai.render import map_colours, shrink, sprite
 
-    last, usual = len(maps) - 1, 0 if order is None else order[0]
-    order = order_units(maps, sort, effects) if order is None else order  # type: ignore[arg-type]  # one of map_controls
+    last = len(maps) - 1
     clamp(key, last)
-    unit = int(st.number_input(f"Filter (0 to {last})", 0, last, usual, key=key, bind="query-params"))
+    unit = choose_number(f"Filter (0 to {last})", last, usual, key)
     sheet = sprite(shrink(map_colours(maps[order], shared)))
     means = mean_responses(maps)
 

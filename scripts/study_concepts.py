@@ -3,7 +3,7 @@
     python scripts/study_concepts.py --checkpoint checkpoints/dcgan-64 --data posters.zip
     python scripts/study_concepts.py --checkpoint checkpoints/dcgan-64 --generated 1000
     python scripts/study_concepts.py --checkpoint checkpoints/dcgan-64 --generator
-    python scripts/study_concepts.py --marks scripts/marked_posters.json --data posters.zip
+    python scripts/study_concepts.py --marks docs/marked_posters.json --data posters.zip
 
 Writes concepts.npz into the checkpoint's folder, or --out; it holds numbers only. Looks at the held-out posters, or at
 generated ones: about 3 minutes for a thousand of 64 x 64, on one core. Text and faces need the extra "concepts" (a

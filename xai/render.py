@@ -124,9 +124,17 @@ def enlarge(picture: Pixels, factor: int) -> Pixels:
 
 def enlarge_map(values: NDArray[Float], size: int | tuple[int, int]) -> NDArray[Float]:
     """Bring a map (h, w) to (height, width), or to a square of side ``size``, by repeating cells."""
-    sides = (size, size) if isinstance(size, int) else size
-    rows, columns = (np.arange(side) * cells // side for side, cells in zip(sides, values.shape, strict=True))
-    return values[np.ix_(rows, columns)]
+    return values[_repeated(values.shape, (size, size) if isinstance(size, int) else size)]
+
+
+def _repeated(cells: Sequence[int], sides: Sequence[int]) -> tuple[NDArray[np.intp], ...]:
+    """Index of the rows and columns of an array that is brought to ``sides``."""
+    return np.ix_(*(np.arange(side) * count // side for side, count in zip(sides, cells, strict=True)))
+
+
+def resized(picture: Pixels, side: int) -> Pixels:
+    """A picture (h, w, 3) as a square of ``side``, by repeating or leaving out pixels."""
+    return picture[_repeated(picture.shape[:2], (side, side))]
 
 
 def shrink(cells: Pixels, most: int = MOST_CELL) -> Pixels:

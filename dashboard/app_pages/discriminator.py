@@ -39,21 +39,28 @@ with waterfall, ui.error_boundary("The waterfall"):
     else:
         st.info("Choose a layer with a star: what a filter contributes is measured after its activation function.")
 
-measured = discriminator.filter_table(checkpoint) if measurable else None
-with card, ui.error_boundary("The filter's card"):
+measured = named = None
+with card:
     st.header(f"Filter {unit} of {layer.name}")
     filter_card.show_response(subject, layer, maps[unit])
     if measurable:
-        added = verdict.contribution(question, layer.name, unit)
-        filter_card.show_evidence(measured, discriminator.concepts(checkpoint), layer.name, unit, added)
+        st.markdown(f"In this poster it adds **{verdict.contribution(question, layer.name, unit):+.3f}** to D's logit.")
+        with ui.error_boundary("What was measured of this filter"):
+            measured = discriminator.filter_table(checkpoint)
+            if measured is not None:
+                filter_card.show_evidence(measured, layer.name, unit)
+        with ui.error_boundary("The concepts"):
+            named = discriminator.concepts(checkpoint)
+            if named is not None:
+                filter_card.show_concept(named, layer.name, unit)
         if measured is not None:
             filter_card.show_distribution(measured, layer.name, unit)
         inside.show(checkpoint, measured, layers, layer.name, unit)
 if measured is not None:
     with ui.error_boundary("The exemplars"):
         filter_card.show_exemplars(checkpoint, measured, layer.name, unit)
-elif measurable and checkpoint.generator is not None:
-    filter_card.measure_button(checkpoint)
+if measurable and checkpoint.generator is not None and discriminator.can_measure_more(checkpoint, measured):
+    filter_card.measure_button(checkpoint, measured)
 
 st.header("Analyses")
 section = st.segmented_control(
@@ -71,4 +78,4 @@ with ui.error_boundary("This analysis"):
     elif section == "How good its verdicts are":
         judgement.show(checkpoint)
     elif section == "All filters" and measured is not None:
-        table.show(measured, checkpoint.name)
+        table.show(measured, named, checkpoint.name)

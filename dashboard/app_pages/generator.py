@@ -8,6 +8,7 @@ from dashboard.cached import filters, networks
 from dashboard.panels.generator import ablation, contributions, painting
 from dashboard.panels.generator import filters as panel
 from dashboard.subject import require
+from xai.networks.layers import order_units
 
 SECTIONS = {
     "Strongest and weakest": "On which generated posters does it respond most, and least?",
@@ -30,7 +31,7 @@ with left:
     effects = None if table is None or layer.name not in table.layer else table.effect[table.layer == layer.name]
     sort, shared = ui.map_controls("g", ["index", "activation"] + ["effect"] * (effects is not None))
     maps = networks.maps_of_noise(checkpoint, noise, layer.name)
-    unit = ui.choose_unit(maps, "g_unit", sort, shared, effects)
+    unit = ui.choose_unit(maps, "g_unit", order_units(maps, sort, effects), shared, effects)
     st.caption(
         "★ marks the activation layers. After a ReLU, white is a strong response; before it, orange is positive, "
         "purple negative."

@@ -7,7 +7,6 @@ from __future__ import annotations
 
 from typing import TYPE_CHECKING
 
-import numpy as np
 import streamlit as st
 
 from dashboard.cached import collection, filters, networks
@@ -120,9 +119,7 @@ def filter_table(checkpoint: gan.Checkpoint) -> DiscriminatorTable | None:
 
     digest = checkpoint.digest
     shipped = DiscriminatorTable.beside(networks.folder(checkpoint.name), digest)
-    table = shipped or DiscriminatorTable.beside(networks.measured_folder(digest), digest)
-    named = concepts(checkpoint)
-    return table if table is None or named is None else table.with_columns(concept=np.array(named.names()))
+    return shipped or DiscriminatorTable.beside(networks.measured_folder(digest), digest)
 
 
 @st.cache_resource(max_entries=8, show_spinner=False, hash_funcs=HASH_FUNCS)
@@ -211,6 +208,11 @@ def measure(checkpoint: gan.Checkpoint, progress: Progress) -> None:
         )  # fmt: skip
     table.save(networks.folder_to_measure_into(checkpoint.digest) / FILE)
     filter_table.clear()
+
+
+def can_measure_more(checkpoint: gan.Checkpoint, table: DiscriminatorTable | None) -> bool:
+    """Whether nothing was measured, or only drawn posters stood for the real ones that are loaded now."""
+    return table is None or (not table.posters and networks.posters(checkpoint) is not None)
 
 
 def pictures(checkpoint: gan.Checkpoint, numbers: Sequence[int], generated: bool) -> Tensor:

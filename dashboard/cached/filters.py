@@ -34,8 +34,7 @@ def effect(checkpoint: gan.Checkpoint, noise: Noise, layer: str, unit: int, by: 
 
     score, network = networks.score_or_none(checkpoint), checkpoint.need_generator()
     means = _unit_means(checkpoint, layer) if by == "mean" else None
-    ablation = Ablation(by)  # type: ignore[arg-type]  # the page offers all
-    return ablate(network, noise.z, layer, unit, ablation, score, means)
+    return ablate(network, noise.z, layer, unit, Ablation(by), score, means)
 
 
 @st.cache_resource(max_entries=32, show_spinner=False, hash_funcs=HASH_FUNCS)
@@ -70,8 +69,7 @@ def concepts(checkpoint: gan.Checkpoint) -> dict[tuple[str, int], str]:
     from xai.discriminator.concepts.table import GENERATOR_FILE, ConceptTable
 
     named = ConceptTable.beside(networks.folder(checkpoint.name), checkpoint.digest, GENERATOR_FILE)
-    rows = [] if named is None else named.rows()
-    return {(row["layer"], row["unit"]): row["concept"] for row in rows}
+    return {} if named is None else named.by_filter()
 
 
 def measure_filters(checkpoint: gan.Checkpoint, progress: Progress) -> None:

@@ -24,7 +24,7 @@ def choose(checkpoint: gan.Checkpoint) -> tuple[str, Uploaded | None]:
     available = explanations.references(checkpoint, own is not None)
     kind = ui.choose(
         "Baseline (reference)", available, explanations.usual_reference(available),
-        lambda kind: REFERENCES[kind].words, "reference", width=260,
+        lambda kind: REFERENCES[kind].words, "reference", keep=True, width=260,
         help="A map says why the score differs from that of the baseline. Another baseline, another answer.",
     )  # fmt: skip
     return kind, own

@@ -171,11 +171,7 @@ def _show_curve(study: dict[str, Any], curve: tuple[str, str, str, str], percent
     key, low, high, title = curve
     figure = go.Figure()
     for name, points in study["rankings"].items():
-        margins = {
-            "array": [point[high] - point[key] for point in points],
-            "arrayminus": [point[key] - point[low] for point in points],
-            "thickness": 1,
-        }
+        margins = charts.intervals(*([point[name_of] for point in points] for name_of in (key, low, high)))
         figure.add_scatter(
             x=[100 * point["share"] for point in points], y=[point[key] for point in points], name=name,
             line_color=COLOURS[name], error_y=margins,

@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import shutil
+from dataclasses import replace
 from pathlib import Path
 
 import numpy as np
@@ -11,7 +12,11 @@ from streamlit.testing.v1 import AppTest
 
 import gan
 import xai
+from dashboard.panels.discriminator.filter_card import SENTENCES
 from tests.dashboard.reading import OpenApp, headings, metrics, subject_of, texts
+from tests.dashboard.test_foreign_text import PICTURE, check
+from xai.discriminator.concepts.table import RULE, ConceptTable
+from xai.discriminator.filters.evidence import SAYS
 from xai.discriminator.filters.study import study
 from xai.discriminator.filters.table import FILE, DiscriminatorTable
 from xai.discriminator.relevance import filter_contributions
@@ -154,3 +159,115 @@ def test_the_latent_is_moved_only_where_there_is_one(open_app: OpenApp, poster_f
     assert not app.exception
     assert not app.error
     assert "Of a generated poster" in texts(app)
+
+
+# ---- what the studies say, whatever they say -----------------------------------------------------------------------
+
+
+def named(folder: Path, concept: str) -> ConceptTable:
+    """A study of concepts in which the first filter stands for ``concept``, and no other for any."""
+    found = DiscriminatorTable.load(folder / "tiny" / FILE)
+    units, one, label = len(found), np.ones((len(found), 1), np.float32), np.full(len(found), -1, np.int32)
+    label[0] = 0
+    half = dict.fromkeys(
+        ("iou", "iou_low", "iou_high", "chance", "z", "auc", "second", "second_low", "second_high", "threshold"),
+        one / 2,
+    )
+    return ConceptTable(
+        found.layer, found.unit, np.array([concept]), label, **half, controls=np.array([[1, 40], [0, 40]], np.int32),
+        digest=found.digest, pictures=units, kind="held-out posters", rule=RULE,
+    )  # fmt: skip
+
+
+@pytest.fixture
+def changed(studied: Path, tmp_path: Path) -> Path:
+    return shutil.copytree(studied, tmp_path / "changed")
+
+
+@pytest.mark.parametrize("unused", [True, False])
+def test_a_filter_that_fires_and_is_not_used_is_said_to_be_so(open_app: OpenApp, changed: Path, unused: bool) -> None:
+    table = DiscriminatorTable.load(changed / "tiny" / FILE)
+    replace(table, unused=np.full(len(table), unused)).save(changed / "tiny" / FILE)
+    app = open_app("discriminator", None, "--checkpoints", str(changed))
+    assert ("fires, is not used" in texts(app)) == unused
+
+
+@pytest.mark.parametrize("says", SAYS)
+def test_the_card_says_what_the_study_says(open_app: OpenApp, changed: Path, says: str) -> None:
+    table = DiscriminatorTable.load(changed / "tiny" / FILE)
+    replace(table, says=np.full(len(table), says)).save(changed / "tiny" / FILE)
+    said = texts(open_app("discriminator", None, "--checkpoints", str(changed)))
+    assert SENTENCES[says] in said
+    assert not any(sentence in said for other, sentence in SENTENCES.items() if other != says)
+
+
+def test_a_concept_is_named_where_it_is_proved_and_the_nearest_where_it_is_not(
+    open_app: OpenApp, changed: Path
+) -> None:
+    named(changed, "title text").save(changed / "tiny/concepts.npz")
+    query = {"d_layer": "layers.1", "d_lab": "All filters"}
+    app = open_app("discriminator", query | {"d_unit": "0"}, "--checkpoints", str(changed))
+    assert not app.error
+    assert "It stands for **title text**: IoU with “title text” 0.50" in texts(app)
+    assert app.dataframe[0].value["concept"].tolist()[:2] == ["title text", ""]
+    other = texts(open_app("discriminator", query | {"d_unit": "1"}, "--checkpoints", str(changed)))
+    assert "No concept is proved for it. The nearest: IoU with “title text”" in other
+
+
+def test_what_other_peoples_studies_hold_is_shown_as_it_stands(open_app: OpenApp, changed: Path) -> None:
+    table = DiscriminatorTable.load(changed / "tiny" / FILE)
+    replace(table, reference=PICTURE).save(changed / "tiny" / FILE)
+    named(changed, PICTURE).save(changed / "tiny/concepts.npz")
+    app = open_app("discriminator", {"d_layer": "layers.1", "d_unit": "0"}, "--checkpoints", str(changed))
+    assert not app.exception
+    check(app)
+
+
+@pytest.mark.parametrize("name", [FILE, "concepts.npz"])
+def test_a_damaged_study_costs_its_own_part_alone(open_app: OpenApp, changed: Path, name: str) -> None:
+    (changed / "tiny" / name).write_bytes(b"PK no zip")
+    app = open_app("discriminator", {"d_lab": "Posters that look alike"}, "--checkpoints", str(changed))
+    assert not app.exception
+    assert not app.error
+    assert "is damaged" in " ".join(one.value for one in app.warning)
+    assert "for the reference to" in texts(app)
+    assert "similarity" in "".join(sheet.proto.json for sheet in app.get("bidi_component"))
+    assert ("AUC alone" in metrics(app)) == (name != FILE)
+
+
+def test_a_study_of_drawn_posters_can_be_made_again_with_real_ones(
+    open_app: OpenApp, changed: Path, poster_folder: Path
+) -> None:
+    table = DiscriminatorTable.load(changed / "tiny" / FILE)
+    replace(table, posters={}).save(changed / "tiny" / FILE)
+    drawn = "was measured with drawn posters"
+    without = open_app("discriminator", None, "--checkpoints", str(changed))
+    assert drawn not in texts(without)
+    assert drawn in texts(
+        open_app("discriminator", None, "--checkpoints", str(changed), "--posters", str(poster_folder))
+    )
+
+
+# ---- the address --------------------------------------------------------------------------------------------------
+
+
+@pytest.mark.parametrize("page", ["discriminator", "generator"])
+def test_the_filter_that_is_shown_stands_in_the_address_and_stays_when_the_poster_changes(
+    open_app: OpenApp, page: str
+) -> None:
+    key = f"{page[0]}_unit"
+    app = open_app(page, {"seed": "3"})
+    shown = app.number_input(key=key).value
+    for seed in (4, 5):
+        app.number_input(key="seed").set_value(seed).run()
+        assert app.number_input(key=key).value == shown
+        assert app.query_params[key] == str(shown)
+
+
+def test_filter_and_layer_are_still_chosen_after_another_page(open_app: OpenApp) -> None:
+    app = open_app("discriminator")
+    app.selectbox(key="d_layer").set_value("layers.0").run()
+    app.number_input(key="d_unit").set_value(2).run()
+    app.switch_page("app_pages/compare.py").run()
+    app.switch_page("app_pages/discriminator.py").run()
+    assert headings(app)[0] == "Filter 2 of layers.0"

@@ -304,3 +304,11 @@ def test_weights_for_colours_are_grey_at_zero_and_full_at_their_end() -> None:
     assert render.weights_rgb([[0, 0, 0], [2, -2, 0], [9, 1, -1]], 2).tolist() == [
         [128, 128, 128], [255, 0, 128], [255, 191, 64],
     ]  # fmt: skip
+
+
+def test_a_patch_becomes_a_square_of_its_own_pixels() -> None:
+    patch = picture(3, 5)
+    square = render.resized(patch, 15)
+    assert square.shape == (15, 15, 3)
+    assert (square[::5, ::3] == patch).all()
+    assert (render.resized(picture(40, 40), 10) == picture(40, 40)[::4, ::4]).all()

@@ -11,7 +11,7 @@ A verdict is right where a real poster's logit is above 0, or a generated one's 
 
 from __future__ import annotations
 
-from collections.abc import Iterable, Iterator, Mapping
+from collections.abc import Iterable, Iterator, Mapping, Sequence
 from dataclasses import dataclass, field
 
 import numpy as np
@@ -56,6 +56,11 @@ class Verdicts:
     def right(self) -> NDArray[np.bool_]:
         """For each poster whether D is right."""
         return self.logits > 0 if self.real else self.logits <= 0
+
+    @property
+    def accuracy(self) -> Estimate:
+        """How often D is right."""
+        return proportion(self.right)
 
 
 @dataclass(frozen=True, eq=False)
@@ -116,6 +121,14 @@ class Memorising:
     def found(self) -> bool:
         """Whether that is beyond chance."""
         return self.auc.low > 0.5
+
+    @property
+    def text(self) -> str:
+        answer = "There are signs of it" if self.found else "There is no sign of it"
+        return (
+            f"{answer}: of a training and a held-out poster, the training poster has the higher logit in "
+            f"{self.auc.value:.1%} of all pairs ({self.auc.low:.1%} to {self.auc.high:.1%}; 50% without memory)."
+        )
 
 
 @dataclass(frozen=True, eq=False)
@@ -190,6 +203,19 @@ def accuracy_by_group(verdicts: Verdicts) -> list[GroupAccuracy]:
         for name, mask in masks.items()
     ]
     return sorted(groups, key=lambda group: group.accuracy.value)
+
+
+def sentence_on_groups(groups: Sequence[GroupAccuracy]) -> str:
+    """On which groups D is worse and on which it is better than on all other posters, beyond chance."""
+    differing = [group for group in groups if group.differs]
+    named = {
+        "worse on": [group.group for group in differing if group.difference.value < 0],
+        "better on": [group.group for group in differing if group.difference.value > 0],
+    }
+    parts = [f"{how}: {', '.join(names)}" for how, names in named.items() if names]
+    if not parts:
+        return "On no kind of poster is it better or worse than on the others, beyond chance."
+    return f"Coloured where it differs from all other posters beyond chance: {'; '.join(parts)}."
 
 
 def calibration_curve(real: Floats, generated: Floats, bins: int = BINS) -> list[CalibrationBin]:

@@ -29,6 +29,7 @@ from xai.errors import ExplanationError
 from xai.networks.batches import at_once
 from xai.networks.chain import Chain, Trace
 from xai.networks.score import Meaning, Score
+from xai.render import pool
 
 ROWS = 64  # filters at once that are carried back to the pixels, fewer of large pictures
 SHOWN = 10  # filters of a waterfall to either side
@@ -41,6 +42,11 @@ class LayerContributions:
     layer: FilterLayer
     values: NDArray[np.float64]
     gap: float
+
+    @property
+    def strongest(self) -> list[int]:
+        """The filters, those that add most to the logit or take most from it first."""
+        return [int(unit) for unit in np.argsort(-np.abs(self.values), kind="stable")]
 
 
 @dataclass(frozen=True, eq=False)
@@ -95,7 +101,8 @@ class Waterfall:
 class ConditionalMap:
     """Where in the poster one filter's contribution came from.
 
-    values : float32 (3, H, W), in logits. map : (H, W), the sum over the colours.
+    values : float32 (3, H, W), in logits. map : (H, W), the sum over the colours. cells : (H, W), its mean below each
+    of the layer's places: what cancels out there is not seen. block : pixels across such a place.
     contribution : the filter's bar. gap : what the sum of ``values`` misses of it.
     """
 
@@ -105,10 +112,15 @@ class ConditionalMap:
     contribution: float
     gap: float
     text: str
+    block: int
 
     @property
     def map(self) -> NDArray[np.float32]:
         return np.asarray(self.values.sum(0))
+
+    @property
+    def cells(self) -> NDArray[np.float32]:
+        return pool(self.map, self.block)
 
 
 def filter_contributions(score: Score, image: Tensor, reference: Tensor) -> FilterContributions:
@@ -187,7 +199,7 @@ def conditional_maps(
             contribution = float(contributions[unit])
             text = f"Filter {unit} of {layer}: {_says(contribution, score.meaning)}; this is where it came from."
             gap = contribution - float(one.sum(dtype=np.float64))
-            maps.append(ConditionalMap(layer, unit, one, contribution, gap, text))
+            maps.append(ConditionalMap(layer, unit, one, contribution, gap, text, image.shape[2] // place.height))
     return tuple(maps)
 
 

@@ -7,7 +7,7 @@ from __future__ import annotations
 
 import numpy as np
 
-from gan.evaluation.estimates import Estimate, correlation, proportion
+from gan.evaluation.estimates import Estimate, correlation
 from xai.discriminator.decisions import (
     GroupAccuracy,
     Judged,
@@ -26,7 +26,8 @@ def markdown(table: DiscriminatorTable, judged: Judged) -> str:
     if judged.real is not None:
         parts.append(_calibration(judged.real, judged.generated))
     if judged.real is not None and judged.training is not None:
-        parts.append(_memory(judged.training, judged.real))
+        memory = memorising(judged.training.logits, judged.real.logits)
+        parts.append(f"Did it memorise its training posters? {memory.text}")
     return "\n\n".join(parts)
 
 
@@ -64,8 +65,9 @@ def _verdicts(judged: Judged) -> str:
             ", ".join(_group(group) for group in groups if (group.difference.value < 0) == is_worse) or "none"
             for is_worse in (True, False)
         )
-        right = verdicts.right
-        lines.append(f"| {verdicts.name} | {len(right):,} | {_percent(proportion(right))} | {worse} | {better} |")
+        lines.append(
+            f"| {verdicts.name} | {len(verdicts.logits):,} | {_percent(verdicts.accuracy)} | {worse} | {better} |"
+        )
     return "\n".join(lines)
 
 
@@ -80,15 +82,6 @@ def _calibration(real: Verdicts, generated: Verdicts) -> str:
         for one in calibration_curve(real.logits, generated.logits)
     ]
     return "\n".join(lines)
-
-
-def _memory(training: Verdicts, held_out: Verdicts) -> str:
-    found = memorising(training.logits, held_out.logits)
-    answer = "more often than by chance: it knows some of them" if found.found else "no more often than by chance"
-    return (
-        f"Of a training and a held-out poster the training poster has the higher logit in {_percent(found.auc)} of all "
-        f"pairs, {answer}."
-    )
 
 
 def _percent(estimate: Estimate) -> str:

@@ -18,7 +18,6 @@ only what follows an activation layer, many units at once, at a fraction of the 
 from __future__ import annotations
 
 from dataclasses import dataclass
-from typing import Literal, get_args
 
 import torch
 from torch import Tensor
@@ -34,7 +33,7 @@ from xai.networks.hooks import activations, edit, private_copy
 from xai.networks.layers import unit_means
 from xai.networks.score import Score
 
-By = Literal["mean", "zero", "resample"]
+WAYS = ("mean", "zero", "resample")
 
 DONOR_SEED = reserved("ablation donor").start  # whose map takes a unit's place by "resample"
 
@@ -51,11 +50,11 @@ class Ablation:
         If there is no such ablation, or the donor is no seed.
     """
 
-    by: By = "mean"
+    by: str = "mean"
     donor: int = DONOR_SEED
 
     def __post_init__(self) -> None:
-        if self.by not in get_args(By):
+        if self.by not in WAYS:
             raise ExplanationError(f"A unit is ablated by mean, zero or resample, not by {self.by!r}.")
         if not 0 <= self.donor < 2**32:
             raise ExplanationError(f"The donor is a seed from 0 to {2**32 - 1}, not {self.donor}.")

@@ -11,7 +11,6 @@ from __future__ import annotations
 
 from collections.abc import Sequence
 from dataclasses import dataclass
-from typing import Literal
 
 import numpy as np
 import torch
@@ -68,10 +67,8 @@ def active_fraction(unit_map: NDArray[np.float32]) -> float:
     return float((unit_map > 0).mean())
 
 
-def order_units(
-    maps: NDArray[np.float32], by: Literal["index", "activation", "effect"], effects: NDArray[np.float32] | None = None
-) -> list[int]:
-    """Units of maps (U, h, w) by index, by mean absolute activation, or by effect (U,), the largest first."""
+def order_units(maps: NDArray[np.float32], by: str = "index", effects: NDArray[np.float32] | None = None) -> list[int]:
+    """Units of maps (U, h, w) by "index", by mean absolute "activation", or by "effect" (U,), the largest first."""
     if by == "effect" and effects is not None:
         return [int(unit) for unit in np.argsort(-effects, kind="stable")]
     if by == "activation":

@@ -18,10 +18,10 @@ from dashboard.cached import discriminator
 from dashboard.components.sprite_grid import sprite_grid
 from dashboard.text import plain
 from gan.errors import counted
-from xai.discriminator.filters.evidence import BINS, DEPENDS, FOR_FAKE, FOR_REAL, SAYS_RULE, SILENT, UNUSED_RULE
+from xai.discriminator.filters.evidence import DEPENDS, FOR_FAKE, FOR_REAL, SAYS_RULE, SILENT, UNUSED_RULE
 from xai.discriminator.filters.exemplars import KINDS, SHOWN
-from xai.networks.layers import active_fraction
-from xai.render import CHANGE, VERDICT, diverging, enlarge_map, limit, outline, overlay, sprite
+from xai.networks.layers import active_fraction, order_units
+from xai.render import CHANGE, VERDICT, diverging, enlarge_map, limit, outline, overlay, resized, sprite
 
 if TYPE_CHECKING:
     from collections.abc import Sequence
@@ -51,7 +51,8 @@ def choose(maps: Any, strongest: list[int] | None) -> int:
     """All maps of a layer (U, h, w) as a sheet to choose from, those that contribute most to this verdict first."""
     by_contribution = [] if strongest is None else [CONTRIBUTION]
     sort, shared = ui.map_controls("d", [*by_contribution, "index", "activation"])
-    return ui.choose_unit(maps, "d_unit", sort, shared, order=strongest if sort == CONTRIBUTION else None)
+    order = strongest if strongest is not None and sort == CONTRIBUTION else order_units(maps, sort)
+    return ui.choose_unit(maps, "d_unit", order, shared, usual=0 if strongest is None else strongest[0])
 
 
 def show_response(subject: Subject, layer: Layer, unit_map: Any) -> None:
@@ -66,19 +67,12 @@ def show_response(subject: Subject, layer: Layer, unit_map: Any) -> None:
         st.metric("Active positions", f"{active_fraction(unit_map):.0%}")
 
 
-def show_evidence(
-    table: DiscriminatorTable | None, concepts: ConceptTable | None, layer: str, unit: int, contribution: float
-) -> None:
-    """What the study says of one filter, and what it adds to this poster's logit."""
-    st.markdown(f"In this poster it adds **{contribution:+.3f}** to D's logit.")
-    if table is None or layer not in table.layer:
-        return
+def show_evidence(table: DiscriminatorTable, layer: str, unit: int) -> None:
+    """What the study says of one filter."""
     row = table.find(layer, unit)
     badges = f":{BADGES[row['says']]}-badge[{row['says']}]"
     badges += " :orange-badge[fires, is not used]" * bool(row["unused"])
     st.markdown(f"{badges} {SENTENCES[row['says']]}", help=f"{SAYS_RULE} {UNUSED_RULE}")
-    if "concept" in row:
-        _show_concept(concepts, row["concept"], layer, unit)
     units = int((table.layer == layer).sum())
     with st.container(horizontal=True):
         _metric("Adds when it fires", row, "logit_effect", "+.3f", "Logits, more than where it does not fire.")
@@ -92,11 +86,10 @@ def show_evidence(
     )
 
 
-def _show_concept(concepts: ConceptTable | None, name: str, layer: str, unit: int) -> None:
-    """What the filter stands for, or that nothing was proved."""
-    if concepts is None:
-        return
-    best = concepts.evidence(layer, unit)[0]
+def show_concept(concepts: ConceptTable, layer: str, unit: int) -> None:
+    """What a filter stands for, or that nothing was proved, and what is nearest then."""
+    name, found = concepts.find(layer, unit)["concept"], concepts.evidence(layer, unit)
+    best = next((one for one in found if one["concept"] == name), found[0])
     proofs = (
         f"IoU with “{plain(best['concept'])}” {best['iou']:.2f} ({best['iou_low']:.2f} to {best['iou_high']:.2f}), "
         f"{best['chance']:.2f} by chance; on drawn posters with and without it AUC {best['second']:.2f} "
@@ -123,18 +116,10 @@ def _metric(label: str, row: dict[str, Any], name: str, style: str, about: str) 
 
 def show_distribution(table: DiscriminatorTable, layer: str, unit: int) -> None:
     """How strongly it fires at most, over real and over generated posters."""
-    index = table.index(layer, unit)
-    low, high = float(table.bins_low[index]), float(table.bins_high[index])
-    ends = np.linspace(low, high, BINS + 1)
-    fake, real = VERDICT.hex
+    found, (fake, real) = table.histogram(layer, unit), VERDICT.hex
     figure = go.Figure()
-    for name, counts, colour in (
-        (_kind(table), table.real_counts[index], real), ("generated", table.generated_counts[index], fake),
-    ):  # fmt: skip
-        figure.add_bar(
-            x=(ends[:-1] + ends[1:]) / 2, y=counts / max(counts.sum(), 1), name=name, marker_color=colour, opacity=0.6,
-            width=(high - low) / BINS,
-        )  # fmt: skip
+    for name, parts, colour in ((_kind(table), found.real, real), ("generated", found.generated, fake)):
+        figure.add_bar(x=found.middles, y=parts, name=name, marker_color=colour, opacity=0.6, width=found.width)
     figure.update_layout(barmode="overlay", legend={"orientation": "h", "y": -0.35})
     figure.update_yaxes(tickformat=".0%")
     charts.show(figure, "Its largest response", "d_distribution", height=260, xaxis_title="response")
@@ -198,14 +183,15 @@ def _outlined(picture: Any, one: Exemplar) -> Any:
 
 
 def _patch(picture: Any, one: Exemplar) -> Any:
-    patch = one.box.cut(picture)
-    return np.stack([enlarge_map(patch[..., colour], LARGE) for colour in range(3)], -1)
+    return resized(one.box.cut(picture), LARGE)
 
 
-def measure_button(checkpoint: gan.Checkpoint) -> None:
-    """Offer the study where it has not been made."""
+def measure_button(checkpoint: gan.Checkpoint, table: DiscriminatorTable | None) -> None:
+    """Offer the study where it has not been made, or not with real posters."""
     ui.measure_button(
-        "What each filter tells has not been measured for these weights.",
+        "What each filter tells has not been measured for these weights."
+        if table is None
+        else "What each filter tells was measured with drawn posters, before real ones were loaded.",
         "Measure all filters",
         "Looking at generated and real posters",
         lambda progress: discriminator.measure(checkpoint, progress),

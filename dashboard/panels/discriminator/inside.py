@@ -1,6 +1,6 @@
 """What a filter is made of, and a picture made up for it: second opinions, shown when asked for.
 
-inside.show(checkpoint, found, "layers.7", unit=12)
+inside.show(checkpoint, found, layers, "layers.7", unit=12)
 """
 
 from __future__ import annotations

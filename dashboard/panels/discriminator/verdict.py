@@ -1,7 +1,8 @@
 """The verdict on a poster, filter by filter: where one filter's part came from, and a waterfall of the strongest.
 
 question = verdict.ask(subject)
-verdict.show(subject, question, "layers.4", unit=12, places=(left, right))
+verdict.show_map(subject, question, layer, unit=12, measurable=True)
+verdict.show_waterfall(question, "layers.4")
 """
 
 from __future__ import annotations
@@ -38,7 +39,7 @@ def ask(subject: Subject) -> Question:
 
 def strongest(question: Question, layer: str) -> list[int]:
     """The filters of a layer, those that add most to the verdict or take most from it first."""
-    return [int(unit) for unit in abs(discriminator.contributions(question).of(layer).values).argsort()[::-1]]
+    return discriminator.contributions(question).of(layer).strongest
 
 
 def contribution(question: Question, layer: str, unit: int) -> float:
@@ -66,8 +67,7 @@ def show_map(subject: Subject, question: Question, layer: Layer, unit: int, meas
         _overlay(subject, pool(explanation.heat(), block), "DeepLIFT's map: what all filters contributed")
         return
     found = discriminator.conditional_map(question, layer.name, unit)
-    cells = pool(found.map, subject.pixels.shape[0] // layer.height)  # pixels below a place of the layer cancel out
-    _overlay(subject, cells, f"what filter {unit} of {layer.name} contributed, {found.contribution:+.3f}")
+    _overlay(subject, found.cells, f"what filter {unit} of {layer.name} contributed, {found.contribution:+.3f}")
 
 
 def _overlay(subject: Subject, values: Any, caption: str) -> None:

@@ -97,8 +97,7 @@ def show_importance(study: LatentStudy) -> None:
     value, low, high = (part[order] for part in (index.value, index.low, index.high))
     left, right = st.columns(2, gap="large")
     with left:
-        margins = {"array": high - value, "arrayminus": value - low}
-        figure = charts.bars(value, [f"dimension {number}" for number in order], margins)
+        figure = charts.bars(value, [f"dimension {number}" for number in order], charts.intervals(value, low, high))
         title, x = f"What {ui.words(what)} depends on", "total index: proportion of the variance"
         charts.show(figure, title, "importance", height=380, xaxis_title=x)
     with right:

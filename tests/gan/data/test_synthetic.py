@@ -7,7 +7,7 @@ import numpy as np
 import pytest
 from PIL import Image
 
-from gan.data.synthetic import PARTS, THEMES, draw_poster, write_folder
+from gan.data.synthetic import PARTS, THEMES, draw_poster, draw_posters, write_folder
 
 SEEDS = range(30)
 
@@ -93,3 +93,11 @@ def test_a_folder_holds_all_three_formats_and_their_metadata(tmp_path: Path) -> 
             assert image.size == (40, 60)
             kinds.add(image.format)
     assert kinds == {"JPEG", "PNG", "WEBP"}
+
+
+@pytest.mark.parametrize("size", [(8, 8), (24, 16), (64, 64), (96, 64)])
+def test_several_posters_are_drawn_at_any_size_each_the_one_of_its_seed(size: tuple[int, int]) -> None:
+    drawn = draw_posters([3, 4], size)
+    assert drawn.shape == (2, *size, 3)
+    assert not (drawn[0] == drawn[1]).all()
+    assert (draw_posters([4], size)[0] == drawn[1]).all()

@@ -18,6 +18,7 @@ from xai.discriminator.decisions import (
     memorising,
     most_wrong,
     picture_groups,
+    sentence_on_groups,
 )
 
 RANDOM = np.random.default_rng(0)
@@ -96,7 +97,19 @@ def test_memory_is_found_where_it_is_and_not_where_it_is_not() -> None:
     found = memorising(training, held_out)
     assert found.found
     assert found.auc.value == pytest.approx(norm.cdf(0.8 / 2**0.5), abs=0.04)
-    assert not memorising(RANDOM.normal(0, 1, 1000), held_out).found
+    assert found.text.startswith("There are signs of it: ")
+    assert f"{found.auc.value:.1%}" in found.text
+    without = memorising(RANDOM.normal(0, 1, 1000), held_out)
+    assert not without.found
+    assert without.text.startswith("There is no sign of it: ")
+
+
+def test_the_sentence_on_groups_names_those_that_differ_both_ways() -> None:
+    groups = accuracy_by_group(verdicts({"a": 0.75, "dark": 0.50, "b": 0.75, "bright": 0.99}))
+    said = "Coloured where it differs from all other posters beyond chance: worse on: dark; better on: bright."
+    assert sentence_on_groups(groups) == said
+    same = accuracy_by_group(verdicts({"a": 0.80, "b": 0.81}))
+    assert sentence_on_groups(same) == "On no kind of poster is it better or worse than on the others, beyond chance."
 
 
 def test_a_black_picture_is_dark_and_a_red_one_saturated_and_warm() -> None:

@@ -201,3 +201,19 @@ def test_what_is_not_there_is_refused_in_a_sentence() -> None:
     with pytest.raises(xai.ExplanationError, match="one reference, not of 3"):
         filter_contributions(score, image, noise(3, 3, 32, 32))
     assert conditional_maps(score, image, reference, "layers.1", []) == ()
+
+
+def test_the_strongest_filters_come_first_whatever_they_say(case: Case) -> None:
+    for one in filter_contributions(*case).layers:
+        sizes = np.abs(one.values)[one.strongest]
+        assert (np.diff(sizes) <= 0).all()
+        assert sorted(one.strongest) == list(range(one.layer.units))
+
+
+def test_below_each_place_the_cells_of_a_conditional_map_keep_its_sum(case: Case) -> None:
+    score, image, reference = case
+    for layer in filter_layers(score):
+        found = conditional_map(score, image, reference, layer.name, 0)
+        assert found.block == image.shape[2] // layer.height
+        assert found.cells.sum() == pytest.approx(found.map.sum(), abs=1e-5)
+        assert len(np.unique(found.cells)) <= layer.height * layer.width

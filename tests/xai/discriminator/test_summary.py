@@ -21,6 +21,6 @@ def test_counts_of_each_layer_and_groups_that_differ_stand_in_the_tables(tiny: g
         counts = table.counts(layer)
         assert f"| `{layer}` | {sum(counts.values())} | {' | '.join(str(counts[said]) for said in SAYS)} |" in text
     assert "| posters | 1,600 | 72.5% (70.3% to 74.6%) | dark (50.0% (45.1% to 54.9%)) |" in text
-    assert "no more often than by chance" in text
+    assert "There is no sign of it" in text
     without = markdown(table, Judged(real, None, None, {"posters": np.arange(1600)}))
     assert "probability that D gives" not in without

@@ -8,7 +8,7 @@ from torch import Tensor, nn
 import gan
 import xai
 from tests.xai.nets import generator, hooks, noise, one_sentence, snapshot
-from xai.generator.ablation import Ablation, By, ablate
+from xai.generator.ablation import Ablation, ablate
 from xai.networks import layers
 from xai.networks.layers import active_fraction, mean_responses, order_units
 
@@ -112,7 +112,7 @@ def test_a_unit_that_is_already_silent_for_this_picture_is_not_missed(hand_built
 
 
 @pytest.mark.parametrize("by", ["mean", "zero"])
-def test_a_dead_unit_changes_nothing(hand_built: gan.Generator, by: By) -> None:
+def test_a_dead_unit_changes_nothing(hand_built: gan.Generator, by: str) -> None:
     effect = ablate(hand_built, latent(1.0, 2.0, 3.0), "layers.2", DEAD, Ablation(by), brightness())
     assert torch.equal(effect.before, effect.after)
     assert effect.removed == 0.0

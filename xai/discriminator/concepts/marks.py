@@ -1,6 +1,6 @@
 """How well the detectors find what was marked by hand on 100 posters.
 
-    found = measure_marks("scripts/marked_posters.json", "posters.zip")
+    found = measure_marks("docs/marked_posters.json", "posters.zip")
     found["face"]["recall by pixel"].low            # estimates with 95 % intervals
 
 The marks are boxes, fractions of a whole poster's sides, of the evenly spaced ones of a data set's held-out posters.

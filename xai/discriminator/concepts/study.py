@@ -75,7 +75,7 @@ class Evidence:
     apart: TellsApart
 
     def agreed(self, tests: int) -> Tensor:
-        """(U, C): the IoU's excess where both proofs agree, else 0; significant among so many tests (Bonferroni)."""
+        """(U, C): the IoU's excess where both proofs agree, significant after Bonferroni's correction; else 0."""
         least = float(torch.special.ndtri(torch.tensor(1 - LEVEL / tests, dtype=torch.double)))
         first = (self.follows.z > least) & (self.follows.excess >= LEAST)
         return torch.where(first & (self.apart.low > 0.5), self.follows.excess, 0.0)

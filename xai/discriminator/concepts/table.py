@@ -13,7 +13,7 @@ follow as well; "" where there is none.
 from __future__ import annotations
 
 from collections import Counter
-from dataclasses import dataclass, fields
+from dataclasses import dataclass
 from pathlib import Path
 from typing import Any
 
@@ -22,8 +22,8 @@ from numpy.typing import NDArray
 
 from gan.errors import counted
 from gan.evaluation.estimates import Estimate, wilson
-from xai.errors import ExplanationError
 from xai.networks.study_files import Arrays, Record, StudyFile
+from xai.networks.unit_table import UnitTable, check_column
 
 Floats = NDArray[np.float32]
 
@@ -36,7 +36,7 @@ RULE = "both proofs, above 97.5 % of random filters"
 
 
 @dataclass(frozen=True, eq=False)
-class ConceptTable:
+class ConceptTable(UnitTable):
     """U filters and C concepts, of the activation layers in their order.
 
     layer, unit : (U,) where the filter is. concept : (C,) names.
@@ -50,8 +50,9 @@ class ConceptTable:
     rule : RULE at the time.
     """
 
-    layer: NDArray[np.str_]
-    unit: NDArray[np.int32]
+    STUDY = STUDY_FILE
+    FACTS = ("digest", "pictures", "kind", "rule")
+
     concept: NDArray[np.str_]
     label: NDArray[np.int32]
     iou: Floats
@@ -69,9 +70,6 @@ class ConceptTable:
     pictures: int
     kind: str
     rule: str
-
-    def __len__(self) -> int:
-        return len(self.unit)
 
     @property
     def excess(self) -> Floats:
@@ -107,24 +105,22 @@ class ConceptTable:
 
     def find(self, layer: str, unit: int) -> dict[str, Any]:
         """The row of one filter; ExplanationError where there is none."""
-        index = self._index(layer, unit)
+        index = self.index(layer, unit)
         return self._row(index, self.names()[index])
+
+    def by_filter(self) -> dict[tuple[str, int], str]:
+        """Each filter's concept by its layer and unit."""
+        return dict(zip(zip(self.layer.tolist(), self.unit.tolist(), strict=True), self.names(), strict=True))
 
     def evidence(self, layer: str, unit: int) -> list[dict[str, Any]]:
         """One dict a concept with both proofs for a filter, the largest excess first."""
-        index = self._index(layer, unit)
+        index = self.index(layer, unit)
         order = np.argsort(-self.excess[index], kind="stable")
         return [
             {"concept": str(self.concept[column])}
             | {key: float(getattr(self, key)[index, column]) for key in (*EVIDENCE, "excess", "threshold")}
             for column in order
         ]
-
-    def _index(self, layer: str, unit: int) -> int:
-        [places] = np.nonzero((self.layer == layer) & (self.unit == unit))
-        if not len(places):
-            raise ExplanationError(f"The study of concepts has no filter {unit} of {layer}.")
-        return int(places[0])
 
     def counts(self, layer: str | None = None) -> dict[str, int]:
         """How many filters stand for each concept, the most frequent first, in one layer or in all."""
@@ -145,22 +141,26 @@ class ConceptTable:
             )
         return "\n".join(lines)
 
-    def save(self, path: str | Path) -> None:
-        """Write one .npz, complete or not at all; measured values in half precision."""
-        arrays = {name: getattr(self, name) for name in COLUMNS}
-        small = {n: a.clip(-6e4, 6e4).astype(np.float16) if a.dtype == np.float32 else a for n, a in arrays.items()}
-        STUDY_FILE.write(path, small, {name: getattr(self, name) for name in FACTS})
+    def stored(self) -> Arrays:
+        """Measured values in half precision."""
+        arrays = super().stored()
+        return {n: a.clip(-6e4, 6e4).astype(np.float16) if a.dtype.kind == "f" else a for n, a in arrays.items()}
 
-    @staticmethod
-    def load(path: str | Path) -> ConceptTable:
-        """Read what ``save`` wrote.
+    @classmethod
+    def unpacked(cls, arrays: Arrays, record: Record) -> ConceptTable:
+        single = {
+            name: array.astype(np.float32) if array.dtype.kind == "f" else array for name, array in arrays.items()
+        }
+        return super().unpacked(single, record)
 
-        Raises
-        ------
-        ExplanationError
-            If the file does not exist, is damaged, or is something else.
-        """
-        return STUDY_FILE.read(path, _unpacked)
+    def check(self) -> None:
+        units, concepts = len(self.unit), len(self.concept)
+        kinds = {"layer": "U", "concept": "U", "unit": "i", "label": "i", "controls": "i"}
+        shapes = {"layer": (units,), "unit": (units,), "label": (units,), "concept": (concepts,), "controls": (2, 2)}
+        for name in self.columns():
+            check_column(name, getattr(self, name), kinds.get(name, "f"), *shapes.get(name, (units, concepts)))
+        if not ((self.label >= NONE) & (self.label < concepts)).all():
+            raise ValueError("unknown labels")
 
     @staticmethod
     def beside(folder: str | Path, digest: str, file: StudyFile = STUDY_FILE) -> ConceptTable | None:
@@ -181,20 +181,3 @@ class ConceptTable:
 EVIDENCE = (
     "iou", "iou_low", "iou_high", "chance", "z", "auc", "second", "second_low", "second_high",
 )  # fmt: skip
-FACTS = ("digest", "pictures", "kind", "rule")
-COLUMNS = tuple(field.name for field in fields(ConceptTable) if field.name not in FACTS)
-
-
-def _unpacked(arrays: Arrays, record: Record) -> ConceptTable:
-    values: dict[str, Any] = {
-        name: array.astype(np.float32) if array.dtype.kind == "f" else array for name, array in arrays.items()
-    }
-    table = ConceptTable(**{name: values[name] for name in COLUMNS}, **{name: record[name] for name in FACTS})
-    units, concepts = len(table.unit), len(table.concept)
-    shapes = {"layer": (units,), "label": (units,), "concept": (concepts,), "controls": (2, 2), "unit": (units,)}
-    for name in COLUMNS:
-        if values[name].shape != shapes.get(name, (units, concepts)):
-            raise ValueError(f"{name} is {values[name].shape}")
-    if table.label.dtype.kind != "i" or not ((table.label >= NONE) & (table.label < concepts)).all():
-        raise ValueError("unknown labels")
-    return table

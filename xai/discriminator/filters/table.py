@@ -3,7 +3,6 @@
     table = DiscriminatorTable.beside("checkpoints/dcgan-64", checkpoint.digest)    # None where it is of other weights
     table.find("layers.7", 12)          # {"says": "for real", "auc": 0.61, "auc_low": 0.59, "auc_high": 0.64, ...}
     table.picks("strongest", generated=True).rows[table.index("layers.7", 12)]      # (9,) seeds
-    table.with_columns(concept=names, concept_score=scores).save(path)              # columns that others measured
 
 ``xai.discriminator.filters.study`` measures it. It holds numbers and seeds, and no poster.
 """
@@ -12,7 +11,7 @@ from __future__ import annotations
 
 from collections import Counter
 from collections.abc import Mapping
-from dataclasses import dataclass, field, replace
+from dataclasses import dataclass
 from pathlib import Path
 from typing import Any
 
@@ -30,7 +29,16 @@ FILE = "discriminator.npz"
 VERSION = 1  # of what is measured, and how
 MOST_BYTES = 50_000_000
 RULES = (SAYS_RULE, UNUSED_RULE)
-EXTRA = "extra."  # before the names of columns that others measured, in the file
+
+
+@dataclass(frozen=True, eq=False)
+class Histogram:
+    """Middles (BINS,) of the bins and their width; proportions (BINS,) of real and of generated posters in each."""
+
+    middles: NDArray[np.float64]
+    width: float
+    real: NDArray[np.float64]
+    generated: NDArray[np.float64]
 
 
 @dataclass(frozen=True, eq=False)
@@ -50,12 +58,11 @@ class DiscriminatorTable(UnitTable):
     digest : of the weights. posters : fingerprint of the real posters (gan.checkpoints.dataset), {} without any.
     real, held_out, generated : numbers of posters that exemplars were chosen from, that were held out, and generated.
     first_seed : of the generated posters. reference : in words. rules, version : RULES and VERSION at the time.
-    extra : by name, (U,), columns that others measured, such as concepts.
     """
 
     STUDY = StudyFile(FILE, "table of a discriminator's filters", MOST_BYTES)
     FACTS = (
-        "digest", "posters", "real", "held_out", "generated", "first_seed", "reference", "rules", "version", "extra"
+        "digest", "posters", "real", "held_out", "generated", "first_seed", "reference", "rules", "version"
     )  # fmt: skip
 
     auc: Floats
@@ -105,12 +112,10 @@ class DiscriminatorTable(UnitTable):
     reference: str
     rules: tuple[str, ...] = RULES
     version: int = VERSION
-    extra: Mapping[str, NDArray[Any]] = field(default_factory=dict)
 
     def listed(self) -> dict[str, NDArray[Any]]:
-        """The columns of one value a filter, those that others measured among them."""
-        single = {name: values for name, values in super().stored().items() if values.ndim == 1}
-        return single | dict(self.extra)
+        """The columns of one value a filter."""
+        return {name: values for name, values in super().listed().items() if values.ndim == 1}
 
     def picks(self, kind: str, generated: bool = False) -> Picks:
         """The posters of one of KINDS for all filters: rows of the data set, or seeds of ``generated`` ones."""
@@ -118,11 +123,14 @@ class DiscriminatorTable(UnitTable):
         posters, places, values = (getattr(self, f"{of}_{name}")[:, index] for name in ("posters", "places", "values"))
         return Picks(posters, places, values.astype(np.float32))
 
-    def with_columns(self, **columns: NDArray[Any]) -> DiscriminatorTable:
-        """The table with further columns (U,), or other values in them; ValueError where they do not fit."""
-        table = replace(self, extra={**self.extra, **columns})
-        table.check()
-        return table
+    def histogram(self, layer: str, unit: int) -> Histogram:
+        """Of one filter's largest response; ExplanationError where there is no such filter."""
+        index = self.index(layer, unit)
+        ends = np.linspace(float(self.bins_low[index]), float(self.bins_high[index]), BINS + 1)
+        parts = [
+            counts[index] / max(int(counts[index].sum()), 1) for counts in (self.real_counts, self.generated_counts)
+        ]
+        return Histogram((ends[:-1] + ends[1:]) / 2, float(ends[1] - ends[0]), *parts)
 
     def counts(self, layer: str | None = None) -> dict[str, int]:
         """How many filters say what, in one layer or in all: one number for each of SAYS."""
@@ -137,16 +145,9 @@ class DiscriminatorTable(UnitTable):
             lines.append(f"{layer}: {', '.join(parts)}; {int(self.unused[self.layer == layer].sum())} not used")
         return "\n".join(lines)
 
-    def stored(self) -> Arrays:
-        return super().stored() | {EXTRA + name: values for name, values in self.extra.items()}
-
-    def record(self) -> Record:
-        return {name: value for name, value in super().record().items() if name != "extra"}
-
     @classmethod
     def unpacked(cls, arrays: Arrays, record: Record) -> DiscriminatorTable:
-        extra = {name.removeprefix(EXTRA): values for name, values in arrays.items() if name.startswith(EXTRA)}
-        return super().unpacked(arrays, record | {"extra": extra, "rules": tuple(record["rules"])})
+        return super().unpacked(arrays, record | {"rules": tuple(record["rules"])})
 
     def check(self) -> None:
         if set(self.says.ravel().tolist()) - set(SAYS):
@@ -154,8 +155,6 @@ class DiscriminatorTable(UnitTable):
         units = len(self)
         for name, column in super().stored().items():
             check_column(name, column, KINDS_OF.get(name, "f"), units, *SHAPES.get(name.partition("_")[2], ()))
-        for name, column in self.extra.items():
-            check_column(name, column, column.dtype.kind if column.dtype.kind in "Uib" else "f", units)
 
     @classmethod
     def beside(cls, folder: str | Path, digest: str) -> DiscriminatorTable | None:

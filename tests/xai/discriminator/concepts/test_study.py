@@ -143,7 +143,7 @@ def test_a_filter_s_evidence_lists_all_concepts_the_strongest_first() -> None:
     listed = table().evidence(first["layer"], first["unit"])
     assert {one["concept"] for one in listed} == set(arithmetic())
     assert [one["excess"] for one in listed] == sorted((one["excess"] for one in listed), reverse=True)
-    with pytest.raises(ExplanationError, match="no filter 99"):
+    with pytest.raises(ExplanationError, match="no unit 99"):
         table().evidence(first["layer"], 99)
 
 

@@ -92,21 +92,23 @@ def test_rows_are_plain_single_values_for_a_data_frame(table: DiscriminatorTable
     assert not any(isinstance(value, float) and not np.isfinite(value) for row in rows for value in row.values())
 
 
-def test_a_table_comes_back_as_it_was_saved_with_columns_that_others_measured(
-    table: DiscriminatorTable, tmp_path: Path
-) -> None:
-    more = table.with_columns(concept=np.array(["face", *[""] * 6]), concept_score=np.linspace(0, 1, 7))
-    more.save(tmp_path / filter_table.FILE)
+def test_a_table_comes_back_as_it_was_saved(table: DiscriminatorTable, tmp_path: Path) -> None:
+    table.save(tmp_path / filter_table.FILE)
     again = DiscriminatorTable.load(tmp_path / filter_table.FILE)
-    assert again.rows() == more.rows()
-    assert again.find(LAYER, 0)["concept"] == "face"
+    assert again.rows() == table.rows()
     assert (again.posters, again.reference, again.rules) == (POSTERS, "a black picture", filter_table.RULES)
     for kind in KINDS:
         assert (again.picks(kind).rows == table.picks(kind).rows).all()
-    assert "concept" not in table.rows()[0]
-    for wrong in (np.zeros(3), np.array([None] * 7)):
-        with pytest.raises(ValueError, match="x is"):
-            table.with_columns(x=wrong)
+
+
+def test_a_histogram_holds_all_posters_between_the_least_and_the_greatest_response(table: DiscriminatorTable) -> None:
+    for row in table.rows():
+        found = table.histogram(row["layer"], row["unit"])
+        assert found.real.sum() == pytest.approx(1)
+        assert found.generated.sum() == pytest.approx(1)
+        index = table.index(row["layer"], row["unit"])
+        assert found.middles[0] - found.width / 2 == pytest.approx(table.bins_low[index], abs=1e-5)
+        assert found.middles[-1] + found.width / 2 == pytest.approx(table.bins_high[index], abs=1e-5)
 
 
 def test_only_the_table_of_these_weights_and_these_rules_is_taken(
@@ -127,7 +129,6 @@ def test_only_the_table_of_these_weights_and_these_rules_is_taken(
         {"real_posters": np.zeros((7, 3, 4), np.int64)},
         {"auc": np.zeros(5, np.float32)},
         {"real_places": np.zeros((7, 3, 9))},
-        {"extra.concept": np.zeros((7, 2))},
     ],
 )
 def test_a_damaged_table_is_refused(table: DiscriminatorTable, tmp_path: Path, damage: dict[str, Any]) -> None:
