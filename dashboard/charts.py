@@ -13,7 +13,7 @@ import plotly.graph_objects as go
 import streamlit as st
 
 from dashboard.text import plain_label
-from xai.render import CHANGE, GREY_HEX, PALE_HEX, VIOLET_HEX, Scale
+from xai.render import CHANGE, GREY_HEX, ORANGE_HEX, PALE_HEX, VIOLET_HEX, Scale
 
 if TYPE_CHECKING:
     from gan.evaluation.estimates import Estimate
@@ -44,8 +44,11 @@ def show(
 def bars(values: Any, names: Sequence[str], margins: Any = None, colour: Any = VIOLET_HEX) -> go.Figure:
     """Horizontal bars from the top down; ``margins`` are Plotly's for their intervals."""
     figure = go.Figure(
-        go.Bar(x=values, y=[plain_label(name) for name in names], orientation="h", marker_color=colour, error_x=margins)
-    )
+        go.Bar(
+            x=values, y=[plain_label(name) for name in names], orientation="h", marker_color=colour,
+            error_x=None if margins is None else margins | {"color": ORANGE_HEX},  # seen on bars and on both themes
+        )
+    )  # fmt: skip
     figure.update_yaxes(autorange="reversed")
     return figure
 

@@ -1,4 +1,4 @@
-"""Estimates of many columns at once, such as those of all filters of a network, and p-values adjusted for multiple comparisons.
+"""Estimates of many columns at once, such as those of all filters of a network, and p-values adjusted for their number.
 
     auc = roc_aucs(real, generated)                     # (N, U), (M, U): each column tells the two apart so well
     auc.value, auc.low, auc.high                        # (U,)

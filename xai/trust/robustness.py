@@ -23,7 +23,7 @@ from xai.trust.agreement import Map, coarse, rank_correlation
 from xai.trust.randomisation import linear_layers, randomise
 
 RADIUS = 0.04  # of pictures in [-1, 1]: 2 % of the range, 5 of 255 grey levels
-SAMPLES = 2  # pictures nearby; in 12,288 dimensions all of them are nearly equally far away
+SAMPLES = 2  # pictures nearby; in thousands of dimensions all of them are nearly equally far away
 SHUFFLES = 2
 SEEDS = 3
 CELLS = 16  # a side of the grid on which magnitudes are ranked

@@ -85,16 +85,14 @@ def show_latent(subject: Subject) -> None:
     if noise is None or checkpoint.generator is None:
         st.caption("Of a generated poster, the shortest move in latent space that turns the verdict is shown as well.")
         return
-    st.markdown("**The shortest move in latent space**")
     with ui.progress_bar("Moving the latent") as progress:
         found = discriminator.moved(checkpoint, noise, progress)
-    last = len(found.labels) - 1
     name = f"{noise.name}, turned"
+    st.markdown(f"**The shortest move in latent space**: from {found.labels[0]} to {found.labels[-1]}")
     sprite_grid(
         sprite(found.pixels, columns=len(found.labels)), labels=list(found.labels), per_row=len(found.labels),
-        heads=[" → ".join([found.labels[0], found.labels[last]])], key="turned_strip", title="posters on the way",
-        on_pick=lambda place: sidebar.show_latent(checkpoint, name, found.latents[place][None]), smallest=44,
-        most="none",
+        on_pick=lambda place: sidebar.show_latent(checkpoint, name, found.latents[place][None]), key="turned_strip",
+        title="posters on the way", smallest=80, most="none",
     )  # fmt: skip
     st.markdown(found.text)
     changes = [change.text for change in found.statistics[:SHOWN]]
