@@ -4,7 +4,7 @@ r"""Measure what every filter of a discriminator tells, and keep the table besid
 
 Writes discriminator.npz into the checkpoint's folder, or --out; it is bound to the weights by their digest, and holds
 numbers and seeds, no poster. Evidence is from held-out and generated posters; the posters that show what a filter is
-about are chosen from all. The responses are those of the collection's index (scripts/study_collection.py), which is
+about are chosen from all. The responses are those of the collection's index (scripts/index_collection.py), which is
 made where it is missing: about 10 milliseconds a poster. A job that was stopped goes on where it was.
 """
 
@@ -31,7 +31,7 @@ from xai.discriminator.summary import markdown
 
 BEGIN, END = "<!-- filters -->", "<!-- /filters -->"
 TABLE = {"layer", "unit", "agreeing", "real_posters"}  # columns of such a file
-SEEDS = 2000  # as scripts/study_collection.py
+SEEDS = 2000  # as scripts/index_collection.py
 STOPPED = "Stopped; the same command continues."
 
 

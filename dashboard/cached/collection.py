@@ -3,7 +3,7 @@
     index = collection.index(checkpoint, real=True)         # None where it is not built, or there are no posters
     collection.build(checkpoint, real=True, progress)       # minutes; goes on where it was stopped
 
-scripts/study_collection.py builds the same from the command line.
+scripts/index_collection.py builds the same from the command line.
 """
 
 from __future__ import annotations

@@ -29,7 +29,7 @@ FILES = {  # options that name a file; {out} is where it is
     "paint": ["--out {out}"],
     "remove_text": ["--out {out}", "--contact-sheet {out}"],
     "sample": ["--out {out}"],
-    "study_collection": [],  # it writes into the cache
+    "index_collection": [],  # it writes into the cache
     "study_concepts": ["--out {out}"],
     "study_discriminator": ["--out {out}"],
     "study_filters": ["--out {out}"],

@@ -29,7 +29,7 @@ NEEDED = {  # of each script; {here} is a folder that only a test writes into
     "paint": "--checkpoint {checkpoint} --seed 0 --edits {edits} --out {here}/out.png",
     "remove_text": "{data} --out {here}/out --quiet",
     "sample": "--checkpoint {checkpoint} --seeds 0 --out {here}/out.png",
-    "study_collection": "--checkpoint {checkpoint} --data {data} --seeds 2",
+    "index_collection": "--checkpoint {checkpoint} --data {data} --seeds 2",
     "study_concepts": "--checkpoint {checkpoint} --generated 20 --out {here}/concepts.npz --quiet",
     "study_discriminator": "--checkpoint {checkpoint} --data {data} --out {here}/discriminator.npz",
     "study_filters": "--checkpoint {checkpoint} --out {here}/filters.npz",

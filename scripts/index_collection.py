@@ -1,7 +1,7 @@
 r"""Make the index of a collection: what every filter of D answers to all posters of a folder, and to generated ones.
 
-    python scripts/study_collection.py --checkpoint checkpoints/dcgan-64 --data posters.zip --seeds 2000
-    torchrun --nproc-per-node 2 scripts/study_collection.py --checkpoint checkpoints/dcgan-64 --data posters.zip
+    python scripts/index_collection.py --checkpoint checkpoints/dcgan-64 --data posters.zip --seeds 2000
+    torchrun --nproc-per-node 2 scripts/index_collection.py --checkpoint checkpoints/dcgan-64 --data posters.zip
 
 The index is kept in the cache (POSTERLENS_CACHE or ~/.cache/posterlens), and takes about 8 kB a poster there. A job
 that was stopped goes on where it was when the same command is given again; under torchrun the processes share the

@@ -18,7 +18,7 @@ from xai.collection.index import Index, open_index
 
 
 def study(checkpoints: Path, *options: object) -> int:
-    return int(script("study_collection").main(["--checkpoint", str(checkpoints / "tiny"), *map(str, options)]))
+    return int(script("index_collection").main(["--checkpoint", str(checkpoints / "tiny"), *map(str, options)]))
 
 
 def made(cache: Path) -> dict[bool, Index]:
@@ -68,9 +68,9 @@ def test_other_posters_are_named_as_such(
     config = folder / "config.json"
     config.write_text(config.read_text().replace('"kimg": 1.5', '"kimg": 1.5, "data": {"posters": 3}'))
     arguments = ["--checkpoint", str(folder), "--data", str(data), "--seeds", "0"]
-    assert script("study_collection").main(arguments) == 2
+    assert script("index_collection").main(arguments) == 2
     assert "was trained on other posters" in capsys.readouterr().err.splitlines()[-1]
-    assert script("study_collection").main([*arguments, "--other-posters"]) == 0
+    assert script("index_collection").main([*arguments, "--other-posters"]) == 0
     assert f"The posters of {data.name} are not those that tiny was trained on." in capsys.readouterr().out
 
 
@@ -134,16 +134,16 @@ def test_a_killed_study_goes_on_and_gives_the_same_bits(
     options = ["--checkpoint", checkpoints / "tiny", "--seeds", 4000]
     monkeypatch.setenv("POSTERLENS_CACHE", str(tmp_path / "killed"))
     arguments = list(map(str, options))
-    with running("study_collection", *arguments) as process:
+    with running("index_collection", *arguments) as process:
         while not (first := list((tmp_path / "killed").glob("index/*/responses.blocks/0.json"))):
             assert process.poll() is None
         wait_for(first[0], process)
         process.send_signal(signal.SIGKILL)
         process.wait(60)
     assert made(tmp_path / "killed") == {}
-    assert script("study_collection").main(arguments) == 0
+    assert script("index_collection").main(arguments) == 0
     monkeypatch.setenv("POSTERLENS_CACHE", str(tmp_path / "whole"))
-    assert script("study_collection").main(arguments) == 0
+    assert script("index_collection").main(arguments) == 0
     assert contents(tmp_path / "killed") == contents(tmp_path / "whole") != {}
 
 
@@ -153,7 +153,7 @@ def test_two_processes_share_the_blocks_and_give_the_same_bits(
     options = ["--checkpoint", str(checkpoints / "tiny"), "--data", str(data), "--seeds", "600"]
     command = [sys.executable, "-m", "torch.distributed.run", "--standalone", "--nproc-per-node=2"]
     done = subprocess.run(
-        [*command, str(SCRIPTS / "study_collection.py"), *options],
+        [*command, str(SCRIPTS / "index_collection.py"), *options],
         capture_output=True, text=True, timeout=240, check=False, cwd=SCRIPTS.parent,
         env=os.environ | {"POSTERLENS_CACHE": str(tmp_path / "two"), "OMP_NUM_THREADS": "1"}
         | {"PYTHONPATH": str(SCRIPTS.parent)},
@@ -161,6 +161,6 @@ def test_two_processes_share_the_blocks_and_give_the_same_bits(
     assert done.returncode == 0, done.stderr
     assert len(done.stdout.splitlines()) == 4
     monkeypatch.setenv("POSTERLENS_CACHE", str(tmp_path / "one"))
-    assert script("study_collection").main(options) == 0
+    assert script("index_collection").main(options) == 0
     assert contents(tmp_path / "two") == contents(tmp_path / "one") != {}
     assert np.isfinite(made(tmp_path / "two")[False].responses.contribution).all()
