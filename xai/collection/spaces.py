@@ -1,0 +1,96 @@
+"""What posters are compared by: the filters of a layer, colours, layout, a perceptual hash, genres, another network.
+
+    spaces = layer_spaces(index.responses)                      # one for each activation layer
+    spaces[0].rows                                              # float32 (N, D), one row a poster
+    spaces[0].place(responses(score, upload))                   # the row (1, D) of another poster
+    visual_spaces(appearance(index, population))
+    genre_space(posters)
+
+In each space the Euclidean distance of two rows is how different two posters are. With rows of unit length it puts them
+in the order of the cosine similarity, with square roots of histograms in that of the Hellinger distance, and with signs
+in that of the number of bits that differ.
+"""
+
+from __future__ import annotations
+
+from collections.abc import Callable
+from dataclasses import dataclass, field
+from typing import Any, Literal
+
+import numpy as np
+from numpy.typing import NDArray
+
+from gan.data.posters import PosterSet
+from gan.errors import counted
+from gan.evaluation.features import Features
+from xai.collection.appearance import Looks, measured
+from xai.discriminator.responses import Responses
+
+Rows = NDArray[np.float32]
+Kind = Literal["layer", "visual", "semantic", "features"]
+NO_SPREAD = 1e-6  # a filter that answers to all posters alike
+VISUAL = {"colour": "colours", "layout": "layout", "hash": "perceptual hash"}
+
+
+@dataclass(frozen=True, eq=False)
+class Space:
+    """What N posters are compared by.
+
+    name : of the layer, "colour", "layout", "hash", "genres" or "lite1". title : in words. rows : (N, D).
+    place : what was measured of other posters to their rows (n, D): of layers Responses, of visual spaces pictures.
+    """
+
+    name: str
+    title: str
+    kind: Kind
+    rows: Rows
+    place: Callable[[Any], Rows] | None = field(default=None, repr=False)
+
+
+def layer_spaces(responses: Responses) -> tuple[Space, ...]:
+    """A space for each activation layer: the mean responses of its filters, what is in a poster and not where.
+
+    Each filter is taken less its mean over the posters, in units of its own spread, so that a filter that is always
+    strong does not rule; rows have unit length.
+    """
+    return tuple(
+        _layer_space(responses, layer.name, f"{layer.name}, {counted(layer.units, 'filter')}")
+        for layer in responses.layers
+    )
+
+
+def _layer_space(responses: Responses, name: str, title: str) -> Space:
+    columns = responses.columns(name)
+    values = responses.mean[:, columns].astype(np.float32)
+    centre, spread = values.mean(0), np.maximum(values.std(0), NO_SPREAD)
+
+    def place(others: Responses) -> Rows:
+        return unit_rows((others.mean[:, others.columns(name)].astype(np.float32) - centre) / spread)
+
+    return Space(name, title, "layer", place(responses), place)
+
+
+def visual_spaces(looks: Looks) -> tuple[Space, ...]:
+    """Colours, layout and hash, of what :mod:`xai.collection.appearance` measured."""
+    return tuple(
+        Space(name, title, "visual", looks[name].astype(np.float32), lambda images, name=name: measured(images)[name])  # type: ignore[misc]
+        for name, title in VISUAL.items()
+    )
+
+
+def genre_space(posters: PosterSet) -> Space:
+    """The genres: cosine of the sets. A poster without any known genre is as far from all others as can be."""
+    genres = tuple(posters.genre_counts())
+    return Space("genres", "genres", "semantic", unit_rows((posters.genre_labels(genres) > 0).astype(np.float32)))
+
+
+def feature_space(features: Features) -> Space:
+    """Features (N, 1280) of EfficientNet-Lite1, which had no part in the training."""
+    return Space("lite1", "EfficientNet-Lite1", "features", np.asarray(features, np.float32))
+
+
+def unit_rows(rows: Rows) -> Rows:
+    """Rows of length 1; those of zeros stay as they are."""
+    lengths = np.linalg.norm(rows, axis=1, keepdims=True)
+    units: Rows = np.divide(rows, lengths, out=np.zeros_like(rows), where=lengths > 0)
+    return units
