@@ -1,4 +1,4 @@
-"""What posters are compared by: the same for kept posters and for others; what each space sees, and what it does not."""
+"""What posters are compared by: the same for kept posters and for others; what each sees, and what it does not."""
 
 from __future__ import annotations
 
@@ -72,7 +72,7 @@ def test_colours_do_not_see_where_and_layout_does_not_see_which() -> None:
 
 def test_the_hash_bears_another_brightness_and_a_little_noise_and_tells_other_pictures_apart() -> None:
     torch.manual_seed(0)
-    picture = torch.nn.functional.interpolate(torch.rand(1, 3, 6, 6), (64, 64), mode="bilinear") - 0.5
+    picture = torch.nn.functional.interpolate(torch.rand(1, 3, 16, 16), (64, 64), mode="bilinear") - 0.5
     others = torch.cat([picture, picture * 0.8 + 0.1, picture + 0.005 * torch.randn_like(picture), picture.flip(3)])
     bits = measured(others)["hash"]
     same = (bits == bits[:1]).mean(1)
