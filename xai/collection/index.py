@@ -195,7 +195,7 @@ def build_index(
     """
     folder = index_folder(checkpoint, population, reference)
     score = Score(checkpoint.need_discriminator())
-    layers, base = filter_layers(score), _references(reference, population.size).mean(0, keepdim=True)
+    layers, base = filter_layers(score), picture_to_compare_with(reference, population.size)
 
     def compute(some: slice) -> rows.Arrays:
         found = responses(score, population.read(some), base)
@@ -241,6 +241,11 @@ def plan_of(layers: Sequence[FilterLayer], count: int, size: tuple[int, int]) ->
         "held_out": rows.Column("|b1"),
     }
     return rows.Plan(columns, count, at_once(BLOCK, size))
+
+
+def picture_to_compare_with(reference: Reference, size: tuple[int, int]) -> Tensor:
+    """The mean (1, 3, H, W) of the reference's pictures; ExplanationError where each poster has others."""
+    return _references(reference, size).mean(0, keepdim=True)
 
 
 def _references(reference: Reference, size: tuple[int, int]) -> Tensor:
