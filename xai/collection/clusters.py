@@ -142,7 +142,7 @@ def clusters(
     """
     if len(rows) < 2 * ROWS_EACH:
         raise ExplanationError(
-            f"Clusters need at least {2 * ROWS_EACH} pictures, {ROWS_EACH} in each; there are {len(rows)}."
+            f"Clusters need at least {counted(2 * ROWS_EACH, 'picture')}, {ROWS_EACH} in each; there are {len(rows)}."
         )
     rows = np.ascontiguousarray(rows, np.float32)
     different = len(np.unique(_part(rows, COMPARED), axis=0))
