@@ -13,21 +13,28 @@ in that of the number of bits that differ.
 
 from __future__ import annotations
 
-from collections.abc import Callable
+from collections.abc import Callable, Iterator
 from dataclasses import dataclass, field
 from typing import Any, Literal
 
 import numpy as np
+import torch
 from numpy.typing import NDArray
+from torch import Tensor
+from torch.nn.functional import adaptive_avg_pool2d
 
 from gan.data.posters import PosterSet
 from gan.errors import counted
 from gan.evaluation.features import Features
 from xai.collection.appearance import Looks, measured
-from xai.discriminator.responses import Responses
+from xai.discriminator.responses import Responses, filter_layers
+from xai.networks.batches import at_once
+from xai.networks.score import Score
 
 Rows = NDArray[np.float32]
 Kind = Literal["layer", "visual", "semantic", "features"]
+CELLS = 4  # of maps, down and across, at most
+READ = 64
 NO_SPREAD = 1e-6  # a filter that answers to all posters alike
 VISUAL = {"colour": "colours", "layout": "layout", "hash": "perceptual hash"}
 
@@ -68,6 +75,42 @@ def _layer_space(responses: Responses, name: str, title: str) -> Space:
         return unit_rows((others.mean[:, others.columns(name)].astype(np.float32) - centre) / spread)
 
     return Space(name, title, "layer", place(responses), place)
+
+
+def map_spaces(score: Score, images: Tensor) -> tuple[Space, ...]:
+    """A space for each activation layer: the maps of its filters on 4 x 4 cells at most, what is in a poster and where.
+
+    images : (N, 3, H, W). Standardised as in :func:`layer_spaces`.
+    """
+    parts: dict[str, list[Rows]] = {layer.name: [] for layer in filter_layers(score)}
+    for batch in torch.split(images, at_once(READ, images.shape[2:])):
+        for name, maps in maps_of(score, batch):
+            height, width = maps.shape[2:]
+            cells = adaptive_avg_pool2d(maps, (min(CELLS, height), min(CELLS, width)))
+            parts[name].append(cells.flatten(1).numpy())
+    return tuple(
+        Space(
+            layer.name,
+            f"{layer.name}, {counted(layer.units, 'map')}",
+            "layer",
+            _standard(np.concatenate(parts[layer.name])),
+        )
+        for layer in filter_layers(score)
+    )
+
+
+@torch.no_grad()
+def maps_of(score: Score, images: Tensor) -> Iterator[tuple[str, Tensor]]:
+    """The maps (N, U, h, w) of each activation layer, by its name; valid until the next is asked for."""
+    after, chain = {layer.after: layer.name for layer in filter_layers(score)}, score.chain
+    assert chain is not None  # checked by filter_layers
+    for index, maps in enumerate(chain.outputs(images, len(images) > 1), 1):
+        if index in after:
+            yield after[index], maps
+
+
+def _standard(rows: Rows) -> Rows:
+    return unit_rows((rows - rows.mean(0)) / np.maximum(rows.std(0), NO_SPREAD))
 
 
 def visual_spaces(looks: Looks) -> tuple[Space, ...]:

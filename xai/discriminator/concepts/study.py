@@ -18,7 +18,7 @@ from dataclasses import dataclass
 
 import numpy as np
 import torch
-from torch import Tensor, nn
+from torch import Tensor
 from torch.nn import functional
 
 from gan.progress import Progress
@@ -29,6 +29,7 @@ from xai.discriminator.concepts.table import NONE, RULE, ConceptTable
 from xai.discriminator.responses import FilterLayer, filter_layers
 from xai.errors import ExplanationError
 from xai.networks.batches import at_once
+from xai.networks.random_weights import random_weights
 from xai.networks.score import Score
 
 ROWS = 64  # pictures at once, fewer of large ones
@@ -102,7 +103,7 @@ def study_concepts(
     laboratory = Laboratory.of(pictures, layers, score.size or (1, 1))
 
     def measure(seed: int | None, exchanged: bool) -> list[Evidence]:
-        one = score if seed is None else random_weights(score, pictures, seed)
+        one = score if seed is None else random_weights(score, (batch for _, batch in pictures.batches()), seed)
         return laboratory.evidence(one, layers, exchanged)
 
     units = {layer.name: layer.units for layer in layers}
@@ -193,27 +194,6 @@ def label(agreed: Tensor, thresholds: Thresholds) -> Tensor:
     above = torch.where(agreed > thresholds.excess, agreed, 0.0)
     best = above.max(1)
     return torch.where(best.values > 0, best.indices, NONE)
-
-
-@torch.no_grad()
-def random_weights(score: Score, pictures: Pictures, seed: int) -> Score:
-    """The score with normal weights of the same size, no biases, and BatchNorms that have seen the pictures."""
-    network, random = score.module(), torch.Generator().manual_seed(seed)
-    for module in network.modules():
-        if isinstance(module, nn.BatchNorm2d):
-            module.reset_parameters()
-            module.reset_running_stats()
-            module.momentum = None  # the running statistics are means over all batches
-            module.train()
-        elif isinstance(module, nn.Conv2d | nn.Linear):
-            spread = module.weight.std(correction=0).clamp_min(1e-3)
-            module.weight = nn.Parameter(torch.randn(module.weight.shape, generator=random) * spread)
-            if module.bias is not None:
-                module.bias = nn.Parameter(torch.zeros_like(module.bias))
-    if any(isinstance(module, nn.BatchNorm2d) for module in network.modules()):
-        for _, images in pictures.batches():
-            network(images)
-    return score.of_network(network.eval())
 
 
 @dataclass(frozen=True, eq=False)
