@@ -9,13 +9,12 @@
 
 k-means cuts any cloud into as many parts as it is asked for. A cut is worth a name only where another half of the rows
 leads to the same cut: for each number of clusters it is fitted to random halves, every fit labels all rows, and the
-labelings are compared in pairs by the adjusted Rand index (Hubert, Arabie 1985), which is 0 by chance. The largest
-number that is stable is taken (Ben-Hur, Elisseeff, Guyon 2002): a mean index whose interval lies above 0.8 ("good",
-Steinley 2004). Beside it stands a control, the same rows with every column shuffled by itself: where it is stable,
-too, single columns make the clusters, and not what goes together.
-
-Of the clusters themselves those are valid that come back in the halves with a mean Jaccard index of at least 0.75
-(Hennig 2007).
+labelings are compared in pairs by the adjusted Rand index (Hubert, Arabie 1985), which is 0 by chance. A number is
+stable where the interval of the mean index lies above 0.8 ("good", Steinley 2004). A cluster is valid where it comes
+back in the halves with a mean Jaccard index of at least 0.75 (Hennig 2007). The largest stable number is taken (Ben-Hur,
+Elisseeff, Guyon 2002), if there is one the largest of which all clusters are valid. Beside it stands a control, the
+same rows with every column shuffled by itself: where it is stable, too, single columns make the clusters, and not what
+goes together.
 
 That a cut is stable does not mean that there are gaps: a long cloud is cut across its length again and again, and all
 the more so the larger the halves are (Ben-David, von Luxburg, Pal 2006). Hence ``separation``.
@@ -157,10 +156,10 @@ def clusters(
         control = _agreement(_labelings(shuffled, count, seed))
         tried.append(Stability(count, _agreement(labelings[count]), control))
     progress(len(usable) / (len(usable) + 1))
-    stable = [one.clusters for one in tried if one.stable]
-    found = _taken(rows, max(stable), labelings[max(stable)], tried, seed) if stable else _none(rows, tried)
+    stable = [one.clusters for one in reversed(tried) if one.stable]
+    found = [_taken(rows, count, labelings[count], tried, seed) for count in stable]
     progress(1.0)
-    return found
+    return next((one for one in found if one.valid.all()), found[0] if found else _none(rows, tried))
 
 
 def nearest_centre(rows: Rows, centres: Rows) -> Labels:

@@ -68,10 +68,12 @@ REAL = np.repeat([MARK, RED, FINE], [40, 60, 50])
 GENERATED = np.repeat([MARK, RED, FINE], [70, 20, 10])
 
 
-@pytest.fixture
-def found() -> Strategies:
-    checkpoint = built()
-    return strategies((index_of(checkpoint, drawn(REAL), True), index_of(checkpoint, drawn(GENERATED, 1), False)))
+@pytest.fixture(scope="module")
+def found(tmp_path_factory: pytest.TempPathFactory) -> Strategies:
+    with pytest.MonkeyPatch.context() as patch:
+        patch.setenv("POSTERLENS_CACHE", str(tmp_path_factory.mktemp("cache")))
+        checkpoint = built()
+        return strategies((index_of(checkpoint, drawn(REAL), True), index_of(checkpoint, drawn(GENERATED, 1), False)))
 
 
 def test_a_mark_in_the_corner_is_a_strategy_of_its_own_with_the_corner_as_its_map(found: Strategies) -> None:
