@@ -11,11 +11,11 @@ k-means cuts any cloud into as many parts as it is asked for. A cut is worth a n
 leads to the same cut: for each number of clusters it is fitted to random halves, every fit labels all rows, and the
 labelings are compared in pairs by the adjusted Rand index (Hubert, Arabie 1985), which is 0 by chance. A number is
 stable where the interval of the mean index lies above 0.8 ("good", Steinley 2004). A cluster is valid where it comes
-back in the halves with a mean Jaccard index of at least 0.75 (Hennig 2007). The largest stable number is taken (Ben-Hur,
-Elisseeff, Guyon 2002), if there is one the largest of which all clusters are valid. Beside it stands a control, the
-same rows with every column shuffled by itself: where it is stable, too, single columns make the clusters, and not what
-goes together.
+back in the halves with a mean Jaccard index of at least 0.75 (Hennig 2007). The largest stable number is taken
+(Ben-Hur, Elisseeff, Guyon 2002), if there is one the largest of which all clusters are valid.
 
+Beside it stands a control, the same rows with every column shuffled by itself: where it is stable, too, single columns
+make the clusters, and not what goes together.
 That a cut is stable does not mean that there are gaps: a long cloud is cut across its length again and again, and all
 the more so the larger the halves are (Ben-David, von Luxburg, Pal 2006). Hence ``separation``.
 """
