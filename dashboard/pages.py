@@ -39,6 +39,10 @@ _ALL = (
         "discriminator", "Discriminator", "policy",
         "Which filters carried the verdict on this poster, and what does each of them look for?",
     ),
+    Page(
+        "collection", "Collection", "grid_view",
+        "Which posters look alike to D, in which ways does it say fake, and what does G never draw?",
+    ),
     Page("generator", "Generator", "brush", "What does each filter draw, and what is the poster without it?"),
     Page("latent", "Latent", "tune", "What does each latent dimension control?"),
     Page("prune", "Prune", "content_cut", "Which filters of the generator can go, and when does it show?"),

@@ -15,7 +15,7 @@ import streamlit as st
 from dashboard import ui
 from dashboard.cached import networks, originals
 from dashboard.settings import settings
-from dashboard.subject import Noise, Selection, Subject, Uploaded, digest_of
+from dashboard.subject import FOUND, GENERATED, POSTER, UPLOAD, Noise, Selection, Subject, Uploaded, digest_of
 from dashboard.text import plain
 from gan.errors import counted
 
@@ -24,7 +24,6 @@ if TYPE_CHECKING:
 
     import gan
 
-GENERATED, POSTER, UPLOAD, FOUND = "Seed", "Poster", "Upload", "Found"
 MOST_SEED = 2**32 - 1
 DICE = 9_999  # the largest seed that the dice show: short to tell somebody
 UPLOAD_MB = 20

@@ -20,6 +20,7 @@ if TYPE_CHECKING:
     import gan
 
 SELECTION = "selection"  # where the session holds it
+GENERATED, POSTER, UPLOAD, FOUND = "Seed", "Poster", "Upload", "Found"  # kinds of subjects
 
 
 @dataclass(frozen=True, eq=False)

@@ -4,7 +4,9 @@ import streamlit as st
 
 from dashboard import ui
 from dashboard.cached import discriminator, networks
-from dashboard.panels.discriminator import alike, counterfactual, filter_card, inside, judgement, table, verdict
+from dashboard.pages import PAGES
+from dashboard.panels.collection import alike
+from dashboard.panels.discriminator import counterfactual, filter_card, inside, judgement, table, verdict
 from dashboard.subject import require
 
 SECTIONS = {
@@ -74,7 +76,11 @@ with ui.error_boundary("This analysis"):
             counterfactual.show_filters(question, layer.name)
         counterfactual.show_latent(subject)
     elif section == "Posters that look alike":
-        alike.show(subject, layer.name)
+        if measurable:
+            alike.show(subject, [layer.name])
+            st.page_link(PAGES["collection"].path, label="All layers, and colours, layout and genres beside them")
+        else:
+            st.info("Choose a layer with a star: posters are compared by what its filters answer after activation.")
     elif section == "How good its verdicts are":
         judgement.show(checkpoint)
     elif section == "All filters" and measured is not None:

@@ -1,9 +1,11 @@
-"""The index of a collection: opened once, and built when a person asks for it.
+"""The index of a collection and its study: opened once, and made when a person asks for it.
 
     index = collection.index(checkpoint, real=True)         # None where it is not built, or there are no posters
     collection.build(checkpoint, real=True, progress)       # minutes; goes on where it was stopped
+    collection.study(checkpoint)                            # of the posters that are loaded, or what came along
+    collection.make_study(checkpoint, progress)             # a quarter of an hour
 
-scripts/index_collection.py builds the same from the command line.
+scripts/index_collection.py and scripts/study_collection.py make the same from the command line.
 """
 
 from __future__ import annotations
@@ -22,6 +24,7 @@ if TYPE_CHECKING:
     import gan
     from gan.progress import Progress
     from xai.collection.index import Index, Population
+    from xai.collection.study import CollectionStudy
     from xai.methods.references import Reference
     from xai.networks.cache import Cache
 
@@ -73,6 +76,81 @@ def build(checkpoint: gan.Checkpoint, real: bool, progress: Progress) -> Index:
         raise ExplanationError(f"{file_sentence(error, 'the index')}.") from error
 
 
+def study(checkpoint: gan.Checkpoint) -> CollectionStudy | None:
+    """The study of the posters that are loaded, or, where there is none, what came with the checkpoint.
+
+    Raises
+    ------
+    ExplanationError
+        If its file is damaged.
+    """
+    from xai.collection.study import CollectionStudy
+
+    for folder in (_study_folder(checkpoint), networks.folder(checkpoint.name)):
+        path = folder / CollectionStudy.STUDY.name
+        found = _study(path, path.stat().st_mtime, checkpoint.digest) if path.is_file() else None
+        if found is not None:
+            return found
+    return None
+
+
+@st.cache_resource(max_entries=8, show_spinner=False)
+def _study(path: Path, changed: float, digest: str) -> CollectionStudy | None:
+    from xai.collection.study import CollectionStudy
+
+    return CollectionStudy.beside(path.parent, digest)
+
+
+def can_study(checkpoint: gan.Checkpoint) -> bool:
+    """Whether there is no study of the posters that are loaded."""
+    from xai.collection.study import CollectionStudy
+
+    found = study(checkpoint)
+    posters = networks.posters(checkpoint)
+    if found is None or posters is None:
+        return found is None
+    return not (_study_folder(checkpoint) / CollectionStudy.STUDY.name).is_file() and not is_of_loaded(
+        checkpoint, found
+    )
+
+
+def is_of_loaded(checkpoint: gan.Checkpoint, found: CollectionStudy) -> bool:
+    """Whether the numbers of posters in a study are those of the posters that are loaded."""
+    posters = networks.posters(checkpoint)
+    return posters is not None and found.is_of(posters, checkpoint.config.genres)
+
+
+def make_study(checkpoint: gan.Checkpoint, progress: Progress) -> None:
+    """Compute what is missing of the study, and keep it on disk.
+
+    Raises
+    ------
+    ExplanationError
+        If another process is making it, or it cannot be written.
+    """
+    from gan.cli import file_sentence
+    from gan.files import WriteError
+    from gan.progress import as_one
+    from xai.collection.material import Material
+    from xai.collection.study import STAGES, study_collection
+    from xai.errors import ExplanationError
+
+    stages = as_one(progress, STAGES)
+    try:
+        material = Material.of(checkpoint, networks.checkpoint_posters(checkpoint), progress=stages)
+        study_collection(material, stages)
+    except WriteError as error:
+        raise ExplanationError(f"{file_sentence(error, 'the study')}.") from error
+
+
+def _study_folder(checkpoint: gan.Checkpoint) -> Path:
+    """Where the study of the posters that are loaded stands, or would."""
+    from xai.collection.material import study_folder
+
+    real = _folder(checkpoint, True, silent) if networks.posters(checkpoint) is not None else None
+    return study_folder(real, _folder(checkpoint, False, silent))
+
+
 def _folder(checkpoint: gan.Checkpoint, real: bool, progress: Progress) -> Path:
     """Where the index stands, or would; it depends on all pixels, so it is found out once."""
     from xai.collection.index import index_folder
@@ -81,6 +159,11 @@ def _folder(checkpoint: gan.Checkpoint, real: bool, progress: Progress) -> Path:
     key = checkpoint.digest, real, loaded and settings().posters
     folder: Path = _kept().get(key, lambda: index_folder(checkpoint, *_asked(checkpoint, real)))
     return folder
+
+
+def population(checkpoint: gan.Checkpoint, real: bool) -> Population:
+    """The real posters that are loaded, or the generated ones, as an index has them; asked only where can_be_built."""
+    return _asked(checkpoint, real)[0]
 
 
 def _asked(checkpoint: gan.Checkpoint, real: bool) -> tuple[Population, Reference]:

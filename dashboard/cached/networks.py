@@ -337,15 +337,6 @@ def candidates(checkpoint: gan.Checkpoint, real: bool) -> tuple[list[int], Tenso
     return list(range(most)), generate(checkpoint.generator, range(most))
 
 
-@st.cache_resource(max_entries=16, show_spinner="Looking at hundreds of posters", hash_funcs=HASH_FUNCS)
-def features(checkpoint: gan.Checkpoint, real: bool, layer: str) -> Tensor:
-    """The mean response of a layer's units of D to every candidate."""
-    from xai.collection import similarity
-
-    _, images = candidates(checkpoint, real)
-    return similarity.layer_features(checkpoint.need_discriminator(), images, layer)
-
-
 def runs() -> dict[str, Path]:
     """Folders with a training log by the name shown: shipped checkpoints first, then own runs."""
     found: dict[str, Path] = {}

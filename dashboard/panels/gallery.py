@@ -13,6 +13,7 @@ import streamlit as st
 import gan
 from dashboard import sidebar, ui
 from dashboard.components.sprite_grid import sprite_grid
+from dashboard.subject import POSTER
 from gan.errors import counted
 from xai.render import shrink, sprite
 
@@ -38,7 +39,7 @@ def show(posters: gan.PosterSet, subject: Subject | None) -> None:
     shown = found[(page - 1) * SHOWN : page * SHOWN]
     cells = shrink(gan.to_uint8(posters.tensor(shown)))
     notes = [" · ".join([posters.names[index], *posters.genres[index]]) for index in shown]
-    chosen = -1 if subject is None or subject.kind != sidebar.POSTER else int(st.session_state.get("poster", -1))
+    chosen = -1 if subject is None or subject.kind != POSTER else int(st.session_state.get("poster", -1))
     sprite_grid(
         sprite(cells, columns=COLUMNS), labels=notes, key="gallery", per_row=COLUMNS, smallest=90, most="none",
         on_pick=lambda place: sidebar.show_poster(shown[place]), title="real posters",

@@ -15,6 +15,7 @@ import gan
 from dashboard import sidebar
 from dashboard.cached import filters, networks
 from dashboard.components.sprite_grid import sprite_grid
+from dashboard.subject import GENERATED
 from gan.checkpoints import preview
 
 SHOWN = "posters_shown"  # in the session: the checkpoint whose posters were shown in this run
@@ -46,7 +47,7 @@ def _chosen() -> str | None:
 
 def _seed() -> int:
     """The chosen seed, as far as it is known before the sidebar is drawn; -1 for another kind of poster."""
-    if st.session_state.get("source", st.query_params.get("source", sidebar.GENERATED)) != sidebar.GENERATED:
+    if st.session_state.get("source", st.query_params.get("source", GENERATED)) != GENERATED:
         return -1
     seed = str(st.session_state.get("seed", st.query_params.get("seed", 0)))
     return int(seed) if seed.isdecimal() else 0

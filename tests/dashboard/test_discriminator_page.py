@@ -231,7 +231,7 @@ def test_a_damaged_study_costs_its_own_part_alone(open_app: OpenApp, changed: Pa
     assert not app.error
     assert "is damaged" in " ".join(one.value for one in app.warning)
     assert "for the reference to" in texts(app)
-    assert "similarity" in "".join(sheet.proto.json for sheet in app.get("bidi_component"))
+    assert "posters alike by layers.1" in "".join(sheet.proto.json for sheet in app.get("bidi_component"))
     assert ("AUC alone" in metrics(app)) == (name != FILE)
 
 

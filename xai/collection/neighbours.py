@@ -86,7 +86,7 @@ class Table:
         found = []
         for start in range(0, len(queries), QUERIES):
             some = slice(start, start + QUERIES)
-            distances = self._distances(queries[some], left_out[some])
+            distances = self.distances(queries[some], left_out[some])
             if scale is not None:
                 distances /= (_radii(distances)[:, None] * scale).sqrt_().clamp_min_(SMALLEST)
             found.append(distances.topk(count, 1, largest=False))
@@ -94,8 +94,8 @@ class Table:
             torch.cat([one.indices for one in found]).numpy(), torch.cat([one.values for one in found]).numpy()
         )
 
-    def _distances(self, queries: Rows, left_out: Sequence[Sequence[int]]) -> Tensor:
-        """(q, N), infinite to what is left out."""
+    def distances(self, queries: Rows, left_out: Sequence[Sequence[int]] = ()) -> Tensor:
+        """Of queries (q, D) from all rows, (q, N); infinite to what is left out."""
         block = torch.from_numpy(np.array(queries, np.float32))
         squared = torch.addmm(self.squared_lengths, block, self.rows.T, alpha=-2) + block.square().sum(1, keepdim=True)
         distances = squared.clamp_min_(0).sqrt_()
@@ -197,6 +197,17 @@ def open_neighbours(index: Index, spaces: Sequence[Space]) -> dict[str, AllNeigh
             found[space.name] = AllNeighbours(
                 space.title, *(arrays[f"{what}_{space.name}"] for what in ("nearest", "radius", "scaled"))
             )
+    return found
+
+
+def open_radii(index: Index) -> dict[str, Rows]:
+    """Each poster's mean distance to its neighbours, by the space's name, as far as they are kept beside the index."""
+    found = {}
+    for record in index.folder.glob("neighbours_*.json"):
+        name = record.stem.removeprefix("neighbours_")
+        stored = row_files.read(index.folder, record.stem)
+        if stored is not None:
+            found[name] = np.array(stored.arrays[f"radius_{name}"])
     return found
 
 

@@ -25,7 +25,7 @@ from gan.evaluation.column_estimates import adjusted_p
 from gan.evaluation.estimates import Estimate, Floats
 from gan.progress import Progress, as_one
 from xai.collection.appearance import measured
-from xai.collection.spaces import Space, genre_space, layer_spaces, map_spaces, visual_spaces
+from xai.collection.spaces import VISUAL, Space, genre_space, layer_spaces, map_spaces, visual_spaces
 from xai.discriminator.responses import responses
 from xai.errors import ExplanationError
 from xai.networks.batches import at_once
@@ -35,6 +35,7 @@ from xai.networks.score import Score
 POSTERS = 1000
 PERMUTATIONS = 500
 FEWEST = 12  # posters
+TITLES = {**VISUAL, "genres": "genres"}  # of properties
 LEVEL = 0.05  # false discovery rate
 READ = 64
 CONTROL_SEED = 0
@@ -90,8 +91,7 @@ def sentence(layers: Sequence[LayerProfile]) -> str:
     """What the layers compare posters by, in words."""
     if not any(layer.strongest for layer in layers):
         return "No layer's distances agree with any property beyond chance."
-    most = ", ".join(f"{layer.layer} {layer.strongest or 'nothing'}" for layer in layers)
-    said = f"What agrees most: {most}."
+    said = _said(layers)
     if all(layer.advantage is None for layer in layers):
         return f"{said} There are no genres to compare with."
     overtaken = [layer.layer for layer in layers if layer.advantage is not None and layer.advantage.low > 0]
@@ -107,6 +107,15 @@ def sentence(layers: Sequence[LayerProfile]) -> str:
         f"{said} {never}; beyond these they agree with {best.layer} a little "
         f"({best.beyond.value:.3f}, {best.beyond.low:.3f} to {best.beyond.high:.3f})."
     )
+
+
+def _said(layers: Sequence[LayerProfile]) -> str:
+    """What agrees most with each layer."""
+    titles = [TITLES.get(layer.strongest, layer.strongest) or "nothing" for layer in layers]
+    if len(set(titles)) == 1:
+        return f"{titles[0].capitalize()} agree most with every layer."
+    each = ", ".join(f"{title} with {layer.layer}" for title, layer in zip(titles, layers, strict=True))
+    return f"What agrees most: {each}."
 
 
 def over_depth(

@@ -26,7 +26,7 @@ from torch.nn.functional import adaptive_avg_pool2d
 from gan.data.posters import PosterSet
 from gan.errors import counted
 from gan.evaluation.features import Features
-from xai.collection.appearance import Looks, measured
+from xai.collection.appearance import Looks
 from xai.discriminator.responses import Responses, filter_layers
 from xai.networks.batches import at_once
 from xai.networks.score import Score
@@ -44,7 +44,8 @@ class Space:
     """What N posters are compared by.
 
     name : of the layer, "colour", "layout", "hash", "genres" or "lite1". title : in words. rows : (N, D).
-    place : what was measured of other posters to their rows (n, D): of layers Responses, of visual spaces pictures.
+    place : what was measured of other posters to their rows (n, D): of layers
+    Responses, of visual spaces Looks, of genres a PosterSet.
     """
 
     name: str
@@ -115,16 +116,24 @@ def _standard(rows: Rows) -> Rows:
 
 def visual_spaces(looks: Looks) -> tuple[Space, ...]:
     """Colours, layout and hash, of what :mod:`xai.collection.appearance` measured."""
-    return tuple(
-        Space(name, title, "visual", looks[name].astype(np.float32), lambda images, name=name: measured(images)[name])  # type: ignore[misc]
-        for name, title in VISUAL.items()
-    )
+    return tuple(_visual_space(looks, name, title) for name, title in VISUAL.items())
+
+
+def _visual_space(looks: Looks, name: str, title: str) -> Space:
+    def place(others: Looks) -> Rows:
+        return others[name].astype(np.float32)
+
+    return Space(name, title, "visual", place(looks), place)
 
 
 def genre_space(posters: PosterSet) -> Space:
     """The genres: cosine of the sets. A poster without any known genre is as far from all others as can be."""
     genres = tuple(posters.genre_counts())
-    return Space("genres", "genres", "semantic", unit_rows((posters.genre_labels(genres) > 0).astype(np.float32)))
+
+    def place(others: PosterSet) -> Rows:
+        return unit_rows((others.genre_labels(genres) > 0).astype(np.float32))
+
+    return Space("genres", "genres", "semantic", place(posters), place)
 
 
 def feature_space(features: Features) -> Space:

@@ -72,7 +72,7 @@ def test_a_network_that_answers_to_what_a_genre_has_comes_out_as_genre() -> None
     assert found.layers[0].advantage is not None
     assert found.layers[0].advantage.low > 0
     assert "Genres overtake colours and layout at layers.1." in sentence(found.layers)
-    assert found.text.startswith("By what is in a poster: What agrees most: layers.1 genres, layers.3 genres.")
+    assert found.text.startswith("By what is in a poster: Genres agree most with every layer.")
 
 
 def test_maps_see_where_and_means_do_not() -> None:

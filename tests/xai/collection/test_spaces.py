@@ -40,7 +40,7 @@ def test_another_poster_gets_the_row_that_it_would_have_in_the_collection(
         assert space.place(responses(score, posters.tensor([5]))) == pytest.approx(space.rows[[5]], abs=5e-3)
     for space in visual_spaces(measured(posters.tensor(range(len(posters))))):
         assert space.place is not None
-        assert space.place(posters.tensor([5])) == pytest.approx(space.rows[[5]], abs=1e-6)
+        assert space.place(measured(posters.tensor([5]))) == pytest.approx(space.rows[[5]], abs=1e-6)
 
 
 def test_rows_of_zeros_stay_and_others_get_unit_length() -> None:

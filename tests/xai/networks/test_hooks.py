@@ -22,7 +22,7 @@ from tests.xai.nets import (
     tall_pictures,
 )
 from xai import ExplanationError
-from xai.collection.similarity import layer_features
+from xai.collection.alike import describe
 from xai.generator.ablation import ablate
 from xai.generator.folded import FoldedGenerator
 from xai.generator.painting import paint
@@ -321,7 +321,7 @@ WAITING = {
     "importance": lambda g, d, z: importance(g, samples=2, grid=4),
     "units": lambda g, d, z: layers.layers(d, torch.zeros(1, 3, 48, 32)),
     "ablate": lambda g, d, z: ablate(g, z, "layers.2", 0),
-    "features": lambda g, d, z: layer_features(d, torch.zeros(1, 3, 48, 32), "layers.1"),
+    "describe": lambda g, d, z: describe(xai.Score(d), torch.zeros(1, 3, 48, 32)),
 }
 
 

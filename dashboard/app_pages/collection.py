@@ -1,0 +1,40 @@
+"""Collection: thousands of posters as D sees them, and what G draws of them."""
+
+import streamlit as st
+
+from dashboard import ui
+from dashboard.cached import collection
+from dashboard.panels.collection import alike, depth
+from dashboard.subject import require
+
+SECTIONS = {
+    "Alike": "Which posters look alike to D, at every depth, and is it colours, layout or meaning that they share?",
+}
+
+subject = require("discriminator")
+checkpoint = subject.checkpoint
+section = st.segmented_control(
+    "Sections", list(SECTIONS), default="Alike", required=True, key="c_lab", bind="query-params",
+    label_visibility="collapsed",
+)  # fmt: skip
+st.caption(SECTIONS[section])
+
+study = None
+with ui.error_boundary("The study of this collection"):
+    study = collection.study(checkpoint)
+
+if section == "Alike":
+    with ui.error_boundary("The posters that look alike"):
+        alike.show(subject, hubs=study.hubs if study else ())
+    if study is not None and study.depth is not None:
+        st.header("Over depth")
+        with ui.error_boundary("The layers"):
+            depth.show(study.depth)
+if collection.can_study(checkpoint):
+    ui.measure_button(
+        "This collection has not been studied. It takes about a quarter of an hour; stopped, it goes on.",
+        "Study the collection",
+        "Studying the collection",
+        lambda progress: collection.make_study(checkpoint, progress),
+        key="c_measure",
+    )

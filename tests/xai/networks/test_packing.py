@@ -1,0 +1,92 @@
+from __future__ import annotations
+
+import json
+from dataclasses import dataclass
+
+import numpy as np
+import pytest
+from hypothesis import given
+from hypothesis import strategies as st
+from numpy.typing import NDArray
+
+from gan.evaluation.estimates import Estimate
+from xai.errors import ExplanationError
+from xai.networks.packing import packed, unpacked
+from xai.networks.study_files import StudyFile
+
+
+@dataclass(frozen=True, eq=False)
+class Part:
+    name: str
+    size: int
+    share: Estimate
+    rows: NDArray[np.int64]
+    other: NDArray[np.float32] | None = None
+
+
+@dataclass(frozen=True, eq=False)
+class Whole:
+    parts: tuple[Part, ...]
+    pair: tuple[int, str]
+    found: bool
+    mean: float
+    best: Part | None = None
+
+
+def part(name: str = "corner", size: int = 3, with_other: bool = True) -> Part:
+    return Part(
+        name,
+        size,
+        Estimate(0.5, 0.25, float("nan")),
+        np.arange(size, dtype=np.int64),
+        np.ones((2, size), np.float32) if with_other else None,
+    )
+
+
+def through_a_file(whole: Whole, folder) -> Whole:
+    study = StudyFile("whole.npz", "test", most_bytes=10**6)
+    arrays, record = packed(whole)
+    study.write(folder / "whole.npz", arrays, {"result": record})
+    return study.read(folder / "whole.npz", lambda arrays, record: unpacked(Whole, arrays, record["result"]))
+
+
+def test_a_result_comes_back_from_its_file_as_it_was(tmp_path):
+    whole = Whole((part(), part("edge", 0, False)), (3, "three"), True, 1.0, part("best"))
+    back = through_a_file(whole, tmp_path)
+    assert [one.name for one in back.parts] == ["corner", "edge"]
+    assert back.pair == (3, "three")
+    assert back.found is True
+    assert isinstance(back.mean, float)
+    assert back.best is not None
+    np.testing.assert_array_equal(back.best.other, part().other)
+    assert back.best.other.dtype == np.float32
+    assert back.parts[1].other is None
+    assert back.parts[1].rows.shape == (0,)
+    assert np.isnan(back.parts[0].share.high)
+
+
+@given(st.lists(st.tuples(st.text(), st.integers(0, 9), st.booleans()), max_size=5), st.floats(allow_nan=False))
+def test_any_result_is_the_same_after_packing(parts, mean):
+    whole = Whole(tuple(part(*one) for one in parts), (1, ""), False, mean)
+    arrays, record = packed(whole)
+    again, anew = packed(unpacked(Whole, arrays, json.loads(json.dumps(record))))
+    assert json.dumps(anew) == json.dumps(record)
+    assert arrays.keys() == again.keys()
+
+
+@pytest.mark.parametrize(
+    ("name", "value"),
+    [("mean", "1"), ("found", 1), ("pair", [1]), ("pair", ["1", "a"]), ("parts", None), ("parts", [{}]), ("best", 3)],
+)
+def test_what_is_no_such_result_is_refused(tmp_path, name, value):
+    arrays, record = packed(Whole((part(),), (3, "three"), True, 1.0))
+    study = StudyFile("whole.npz", "test", most_bytes=10**6)
+    study.write(tmp_path / "whole.npz", arrays, {"result": record | {name: value}})
+    with pytest.raises(ExplanationError, match=r"damaged or holds no test"):
+        study.read(tmp_path / "whole.npz", lambda arrays, record: unpacked(Whole, arrays, record["result"]))
+
+
+def test_an_array_of_another_kind_is_refused():
+    arrays, record = packed(Whole((part(),), (3, "three"), True, 1.0))
+    with pytest.raises(TypeError, match="int64"):
+        unpacked(Whole, arrays | {"parts.0.rows": np.array(["a"])}, record)

@@ -1,0 +1,181 @@
+"""The study of a collection: what looks alike to D, its strategies, what G cannot draw, and copies; all of it on disk.
+
+    material = Material.of(checkpoint, posters_of(checkpoint, "posters.zip"))
+    study = study_collection(material, progress)            # minutes; goes on with the part at which it was stopped
+    study.text
+    study.save("checkpoints/dcgan-64/collection.npz")
+    CollectionStudy.beside("checkpoints/dcgan-64", checkpoint.digest)       # None where it was not studied
+
+A study holds numbers of posters and seeds, no picture. Each part is written as soon as it is finished.
+"""
+
+from __future__ import annotations
+
+from collections.abc import Callable, Sequence
+from contextlib import suppress
+from dataclasses import dataclass
+from functools import partial
+from pathlib import Path
+from typing import Any, ClassVar, TypeVar
+
+import numpy as np
+
+from gan.data.posters import PosterSet
+from gan.errors import MetricsUnavailableError
+from gan.files import make_directory
+from gan.progress import Progress, StageProgress, as_one
+from xai.collection.appearance import appearance
+from xai.collection.material import INDEXES, Material, fingerprint_text
+from xai.collection.neighbours import Hubness, all_neighbours, hubness
+from xai.collection.rsa import Depth, over_depth
+from xai.collection.spaces import layer_spaces, visual_spaces
+from xai.discriminator.filters.study import copies
+from xai.errors import ExplanationError
+from xai.networks.packing import packed, unpacked
+from xai.networks.score import Score
+from xai.networks.study_files import StudyFile
+
+FILE = "collection.npz"
+MOST_BYTES = 100_000_000
+Result = TypeVar("Result")
+
+
+@dataclass(frozen=True)
+class Part:
+    """A part of the study.
+
+    title : on progress bars. seconds : on two cores, for 20,649 posters. result : the type of what ``compute`` gives.
+    """
+
+    title: str
+    seconds: float
+    result: Any
+    compute: Callable[[Material, Progress], Any]
+
+
+@dataclass(frozen=True, eq=False)
+class CollectionStudy:
+    """All parts, None where one could not be made; ``missing`` says why, one sentence each.
+
+    digest : of the weights. posters : JSON that says which real posters; "" without any.
+    real, held_out, generated, drawn : how many real and held-out posters, how many seeds in the index and for features.
+    """
+
+    STUDY: ClassVar[StudyFile] = StudyFile(FILE, "study of a collection", MOST_BYTES)
+
+    digest: str
+    posters: str
+    real: int
+    held_out: int
+    generated: int
+    drawn: int
+    missing: tuple[str, ...] = ()
+    hubs: tuple[Hubness, ...] = ()
+    depth: Depth | None = None
+
+    @property
+    def text(self) -> str:
+        """What was found, a line for each part."""
+        lines = [f"Hubs by {one.title}: {one.text}" for one in self.hubs]
+        parts = (self.depth,)
+        return "\n".join([*lines, *(part.text for part in parts if part is not None), *self.missing])
+
+    def is_of(self, posters: PosterSet, genres: Sequence[str]) -> bool:
+        """Whether the study's numbers are those of these posters."""
+        return bool(self.posters) and self.posters == fingerprint_text(posters, genres)
+
+    def save(self, path: str | Path) -> None:
+        """Write one .npz, complete or not at all."""
+        _write(self, Path(path), self.STUDY)
+
+    @classmethod
+    def load(cls, path: str | Path) -> CollectionStudy:
+        """Read what ``save`` wrote; ExplanationError if it does not exist, is damaged, or is something else."""
+        return _read(cls, Path(path), cls.STUDY)
+
+    @classmethod
+    def beside(cls, folder: str | Path, digest: str) -> CollectionStudy | None:
+        """The study in a folder, where there is one of these weights; ExplanationError where it is damaged."""
+        path = cls.STUDY.beside(folder)
+        study = None if path is None else cls.load(path)
+        return study if study is not None and study.digest == digest else None
+
+
+def study_collection(material: Material, progress: StageProgress = lambda stage, done: None) -> CollectionStudy:
+    """Compute what is missing, and keep it in the material's folder.
+
+    progress : called with a part's title and its finished fraction; what it raises ends the work, and loses that part.
+
+    Raises
+    ------
+    WriteError
+        If the cache cannot be written.
+    """
+    found: dict[str, Any] = {}
+    missing = []
+    for name, part in PARTS.items():
+        try:
+            found[name] = _kept(material, name, part, progress)
+        except (ExplanationError, MetricsUnavailableError) as error:
+            missing.append(f"{part.title.capitalize()}: {error}")
+    study = CollectionStudy(
+        digest=material.checkpoint.digest,
+        posters=material.fingerprint,
+        real=0 if material.real is None else len(material.real),
+        held_out=0 if material.real is None else len(material.real.unseen),
+        generated=len(material.generated),
+        drawn=material.drawn,
+        missing=tuple(missing),
+        **found,
+    )
+    study.save(material.folder / FILE)
+    return study
+
+
+def _kept(material: Material, name: str, part: Part, progress: StageProgress) -> Any:
+    """A part from the disk, or computed and written there."""
+    path, kind = material.folder / f"{name}.npz", StudyFile(f"{name}.npz", "part of a study", MOST_BYTES)
+    if path.is_file():
+        with suppress(ExplanationError):  # damaged: it is made again
+            return _read(part.result, path, kind)
+    result = part.compute(material, lambda done: progress(part.title, done))
+    _write(result, path, kind)
+    return result
+
+
+def _write(result: Any, path: Path, kind: StudyFile) -> None:
+    arrays, record = packed(result)
+    make_directory(path.parent)
+    kind.write(path, arrays, {"result": record})
+
+
+def _read(result: type[Result], path: Path, kind: StudyFile) -> Result:
+    return kind.read(path, lambda arrays, record: unpacked(result, arrays, record["result"]))
+
+
+# ---- the parts -------------------------------------------------------------------------------------------
+
+
+def _hubs(material: Material, progress: Progress) -> tuple[Hubness, ...]:
+    """Of the real posters, or of generated ones where there are none."""
+    index, posters = material.indexes[0], material.posters
+    stages = as_one(progress, {"looks": 0.1, "neighbours": 0.9})
+    looks = appearance(index, material.populations[0], partial(stages, "looks"))
+    groups = np.arange(len(index)) if posters is None else copies(posters.posters)
+    spaces = [*layer_spaces(index.responses), *visual_spaces(looks)]
+    found = all_neighbours(index, spaces, groups, partial(stages, "neighbours"))
+    return tuple(hubness(name, one) for name, one in found.items())
+
+
+def _depth(material: Material, progress: Progress) -> Depth:
+    """Of the held-out posters and others, or of generated ones."""
+    posters, _ = material.need_real("What layers compare posters by")
+    return over_depth(Score(material.checkpoint.need_discriminator()), posters.posters, progress=progress)
+
+
+PARTS = {
+    "hubs": Part("neighbours of all posters", 80, tuple[Hubness, ...], _hubs),
+    "depth": Part("what layers compare posters by", 50, Depth, _depth),
+}
+_SECONDS = dict.fromkeys(INDEXES, 60.0) | {part.title: part.seconds for part in PARTS.values()}
+STAGES = {title: seconds / sum(_SECONDS.values()) for title, seconds in _SECONDS.items()}  # proportions of the time

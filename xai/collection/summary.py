@@ -1,0 +1,51 @@
+"""What was found in a collection, as Markdown.
+
+print(markdown(study_collection(material)))
+"""
+
+from __future__ import annotations
+
+from collections.abc import Sequence
+
+from gan.evaluation.estimates import Estimate
+from xai.collection.neighbours import Hubness
+from xai.collection.rsa import Depth, LayerProfile
+from xai.collection.study import CollectionStudy
+
+
+def markdown(study: CollectionStudy) -> str:
+    """Tables and sentences, with 95 % intervals in brackets."""
+    parts = []
+    if study.depth is not None:
+        parts.append(_depth(study.depth))
+    if study.hubs:
+        parts.append(_hubs(study.hubs))
+    return "\n\n".join([*parts, *study.missing])
+
+
+def _depth(depth: Depth) -> str:
+    lines = ["| compared | layer | " + " | ".join(depth.layers[0].properties) + " | genres beyond the others |"]
+    lines.append("| --- | --- |" + " --- |" * (len(depth.layers[0].properties) + 1))
+    shown = {"what is in it": depth.layers, "what is where": depth.maps, "random weights": depth.control}
+    lines += [_profile(name, layer) for name, layers in shown.items() for layer in layers]
+    return "\n".join(["### Over depth", "", *lines, "", depth.text])
+
+
+def _profile(name: str, layer: LayerProfile) -> str:
+    beyond = "" if layer.beyond is None else _number(layer.beyond)
+    return f"| {name} | `{layer.layer}` | {' | '.join(map(_number, layer.correlations))} | {beyond} |"
+
+
+def _hubs(hubs: Sequence[Hubness]) -> str:
+    lines = [
+        "| by | skewness | most often a neighbour | never | with local scaling: skewness | most often | never |",
+        "| --- |" + " ---: |" * 6,
+    ]
+    for one in hubs:
+        columns = [f"{found.skewness:.2f} | {found.most:,} | {found.never:.0%}" for found in (one.plain, one.scaled)]
+        lines.append(f"| {one.title} | {' | '.join(columns)} |")
+    return "\n".join(["### Hubs", "", *lines])
+
+
+def _number(estimate: Estimate) -> str:
+    return f"{estimate.value:.3f} ({estimate.low:.3f} to {estimate.high:.3f})"
