@@ -38,7 +38,18 @@ from xai.errors import ExplanationError
 SEEDS = PART  # generated posters; as many as are kept together in the cache of features
 FIRST = reserved("collection").start
 CLOSEST = 12  # pairs, by pixels and by features
+BINS = 40
 FEWEST = 20  # held-out posters
+
+
+@dataclass(frozen=True, eq=False)
+class Histogram:
+    """Proportions of generated and of held-out posters in bins of equal width around their middles."""
+
+    middles: Floats
+    width: float
+    generated: Floats
+    held_out: Floats
 
 
 @dataclass(frozen=True, eq=False)
@@ -66,6 +77,13 @@ class Nearness:
         return self.rate.low > QUANTILE and min(self.relative.high, self.relative_near.high) < 1
 
     @property
+    def histogram(self) -> Histogram:
+        """Of the distances of generated and of held-out posters."""
+        ends = np.linspace(0, float(max(self.distance.max(), self.unseen.max())) or 1.0, BINS + 1)
+        of_generated, of_held_out = (np.histogram(one, ends)[0] / len(one) for one in (self.distance, self.unseen))
+        return Histogram((ends[:-1] + ends[1:]) / 2, float(ends[1]), of_generated, of_held_out)
+
+    @property
     def near(self) -> NDArray[np.bool_]:
         """(N,), which generated posters are near copies."""
         return self.distance < self.threshold
@@ -90,6 +108,15 @@ class Pair:
     pixels_unseen: float
     features: float
     features_unseen: float
+
+
+def pair_words(pair: Pair) -> str:
+    """A pair with its distances, and what part of the held-out posters is as near to a training poster."""
+    features = "" if np.isnan(pair.features) else f"; features {pair.features:.1f}, as near {pair.features_unseen:.1%}"
+    return (
+        f"seed {pair.seed} and poster {pair.poster}: pixels {pair.pixels:.1f}, as near {pair.pixels_unseen:.1%} of the "
+        f"held-out ones{features}"
+    )
 
 
 @dataclass(frozen=True, eq=False)

@@ -262,6 +262,22 @@ def strategies(
     )
 
 
+def of_both_verdicts(
+    indexes: Sequence[Index], seed: int = 0, progress: Progress = lambda done: None
+) -> tuple[Strategies, ...]:
+    """Those of "fake" and of "real", each where enough posters have the verdict; ExplanationError where neither has."""
+    found, errors = [], []
+    for done, verdict in enumerate(SIGNS):
+        try:
+            found.append(strategies(indexes, verdict, seed, lambda part, done=done: progress((done + part) / 2)))  # type: ignore[misc]
+        except ExplanationError as error:
+            errors.append(error)
+    if not found:
+        raise errors[0]
+    progress(1.0)
+    return tuple(found)
+
+
 def _strategy(
     posters: _Posters,
     verdict: str,
