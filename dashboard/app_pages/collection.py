@@ -4,11 +4,13 @@ import streamlit as st
 
 from dashboard import ui
 from dashboard.cached import collection
-from dashboard.panels.collection import alike, depth
+from dashboard.panels.collection import alike, copies, depth, strategies
 from dashboard.subject import require
 
 SECTIONS = {
     "Alike": "Which posters look alike to D, at every depth, and is it colours, layout or meaning that they share?",
+    "Strategies": "In which few ways does D say fake, where on the poster, and by which filters?",
+    "Copies": "Does G draw posters of its own, or those that it was trained on?",
 }
 
 subject = require("discriminator")
@@ -30,6 +32,12 @@ if section == "Alike":
         st.header("Over depth")
         with ui.error_boundary("The layers"):
             depth.show(study.depth)
+elif section == "Strategies" and study is not None and study.strategies:
+    with ui.error_boundary("The strategies"):
+        strategies.show(checkpoint, study.strategies, collection.is_of_loaded(checkpoint, study))
+elif section == "Copies" and study is not None and study.copies is not None:
+    with ui.error_boundary("The copies"):
+        copies.show(checkpoint, study.copies, collection.is_of_loaded(checkpoint, study))
 if collection.can_study(checkpoint):
     ui.measure_button(
         "This collection has not been studied. It takes about a quarter of an hour; stopped, it goes on.",

@@ -86,7 +86,7 @@ def test_no_colour_that_is_written_out_is_red_or_blue() -> None:
 def test_only_contributions_to_the_logit_are_drawn_in_the_colours_of_real_and_fake() -> None:
     named = [path.name for path in DASHBOARD.rglob("*.py") if re.search(r"\bVERDICT\b", path.read_text())]
     # What gave a fake away; contributions of D's filters; real and generated posters beside each other.
-    assert sorted(named) == ["comparisons.py", "counterfactual.py", "filter_card.py", "verdict.py"]
+    assert sorted(named) == ["comparisons.py", "counterfactual.py", "filter_card.py", "strategies.py", "verdict.py"]
 
 
 @pytest.mark.parametrize(("function", "parameters"), [("overlay", 5), ("diverging", 3)])

@@ -51,6 +51,14 @@ def colour_histogram(images: Tensor) -> Rows:
     return np.asarray(np.sqrt(counts / bins.shape[1]), np.float32)
 
 
+def mean_colours(colour: NDArray[np.floating]) -> Rows:
+    """Mean CIELAB (N, 3) from histograms (N, 384), each pixel in the middle of its bin: L* 0 to 100, a*, b*."""
+    lightness = (np.arange(LIGHTNESS_BINS) + 0.5) * 100 / LIGHTNESS_BINS
+    axis = ((np.arange(COLOUR_BINS) + 0.5) / COLOUR_BINS * 2 - 1) * COLOUR_RANGE
+    middles = np.stack(np.meshgrid(lightness, axis, axis, indexing="ij"), -1).reshape(-1, 3)
+    return np.asarray(np.square(colour, dtype=np.float32) @ middles.astype(np.float32))
+
+
 def _binned(values: NDArray[np.floating], low: float, high: float, count: int) -> NDArray[np.int64]:
     return np.clip(((values - low) / (high - low) * count).astype(np.int64), 0, count - 1)
 

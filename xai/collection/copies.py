@@ -1,6 +1,6 @@
 """Whether generated posters are copies of training posters, by pixels and by features.
 
-    found = copies(checkpoint, posters_of(checkpoint, "posters.zip").posters)
+    found = find_copies(checkpoint, posters_of(checkpoint, "posters.zip").posters)
     found.text                                  # the answer in words
     found.pixels.rate                           # of posters nearer to a training poster than nearly all held-out ones
     found.closest[0]                            # the nearest pair: seed and poster number, both distances
@@ -176,7 +176,7 @@ class Views:
     features: Features | None
 
 
-def copies(
+def find_copies(
     checkpoint: Checkpoint, posters: PosterSet, count: int = SEEDS, progress: Progress = lambda done: None
 ) -> Copies:
     """Of ``count`` generated posters, those of the first seeds reserved for the collection.

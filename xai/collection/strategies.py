@@ -15,6 +15,7 @@ from __future__ import annotations
 
 from collections.abc import Sequence
 from dataclasses import dataclass
+from functools import cached_property
 
 import numpy as np
 from numpy.typing import NDArray
@@ -23,6 +24,7 @@ from gan.errors import counted
 from gan.evaluation.column_estimates import adjusted_p, mean_differences
 from gan.evaluation.estimates import Estimate, mean_t, proportion, proportion_difference
 from gan.progress import Progress
+from xai.collection.appearance import mean_colours, open_appearance
 from xai.collection.attributions import open_attributions
 from xai.collection.clusters import GAPS, GOOD_RAND, Stability, clusters
 from xai.collection.index import Index
@@ -34,7 +36,9 @@ SIGNS = {"fake": -1, "real": 1}
 EXEMPLARS = 8  # of each kind
 FILTERS = 8  # of each strategy
 COLUMNS = 128  # filters that are compared at once
+MEDIUM = 0.5  # standard deviations: from here on a difference of colours is named (Cohen 1988)
 SAME = 0.9  # correlation from which two strategies are the same
+SMALLEST = 1e-9  # of a standard deviation
 RATE = 0.05  # false discovery rate of the filters
 NONE = Estimate(np.nan, np.nan, np.nan)
 
@@ -63,6 +67,8 @@ class Strategy:
     against : (h, w), the mean map less that of the verdict's other posters. size : number of posters.
     of_real, of_generated : its proportion of the real and of the generated posters with the verdict; NaN without any.
     difference : of_generated less of_real. logit : their mean. jaccard : how well it comes back (Hennig 2007).
+    lightness, warmth : mean L* and b* of its posters less that of the others, in standard deviations of all of them;
+    NaN where their colours are not known.
     real, generated : numbers and seeds of the posters nearest to its centre, nearest first.
     filters : those that contribute another amount than in the others, the largest difference first.
     """
@@ -76,6 +82,8 @@ class Strategy:
     difference: Estimate
     logit: Estimate
     jaccard: Estimate
+    lightness: Estimate
+    warmth: Estimate
     real: Numbers
     generated: Numbers
     filters: tuple[FilterBehind, ...]
@@ -92,6 +100,19 @@ class Strategy:
         if apart is None or apart.name == place.name:
             return first
         return f"{first} More than in the other strategies it comes from {apart.name}."
+
+    @property
+    def colours(self) -> str:
+        """By which colours its posters differ from the others; "" where they are not known."""
+        axes = ((self.lightness, "lighter", "darker"), (self.warmth, "warmer", "cooler"))
+        if not np.isfinite(self.lightness.value):
+            return ""
+        found = [
+            f"{more if one.value > 0 else less} (by {abs(one.value):.1f} standard deviations)"
+            for one, more, less in axes
+            if abs(one.value) >= MEDIUM and one.low * one.high > 0
+        ]
+        return f"Its posters are {' and '.join(found)} than the others." if found else "Colours do not set it apart."
 
     @property
     def where_from(self) -> str:
@@ -207,6 +228,16 @@ class _Posters:
             np.concatenate([index.numbers[own] for index, own in parts]),
         )
 
+    @cached_property
+    def lightness_and_warmth(self) -> NDArray[np.float64] | None:
+        """(n, 2), L* and b* in standard deviations; None where the appearance of a poster is not kept."""
+        looks = [open_appearance(index) for index in self.indexes]
+        known = [look["colour"][own] for look, own in zip(looks, self.rows, strict=True) if look is not None]
+        if len(known) < len(looks):
+            return None
+        colours = np.concatenate([mean_colours(one) for one in known]).astype(float)[:, [0, 2]]
+        return np.asarray((colours - colours.mean(0)) / np.maximum(colours.std(0), SMALLEST))
+
     def contributions(self, columns: slice) -> NDArray[np.float64]:
         parts = zip(self.indexes, self.rows, strict=True)
         return np.concatenate([index.responses.contribution[:, columns][own] for index, own in parts]).astype(float)
@@ -300,10 +331,20 @@ def _strategy(
         proportion_difference(generated, real) if both else NONE,
         mean_t(posters.logit[inside]),
         jaccard,
+        *_colours(posters, inside),
         posters.numbers[nearest[posters.is_real[nearest]][:EXEMPLARS]],
         posters.numbers[nearest[~posters.is_real[nearest]][:EXEMPLARS]],
         filters,
     )
+
+
+def _colours(posters: _Posters, inside: NDArray[np.bool_]) -> tuple[Estimate, Estimate]:
+    colours = posters.lightness_and_warmth
+    if colours is None:
+        return NONE, NONE
+    found, _ = mean_differences(colours, np.repeat(inside[:, None], 2, 1))
+    lightness, warmth = (Estimate(*map(float, ends)) for ends in zip(found.value, found.low, found.high, strict=True))
+    return lightness, warmth
 
 
 def _filters(

@@ -25,10 +25,13 @@ from gan.errors import MetricsUnavailableError
 from gan.files import make_directory
 from gan.progress import Progress, StageProgress, as_one
 from xai.collection.appearance import appearance
+from xai.collection.attributions import attributions
+from xai.collection.copies import Copies, find_copies
 from xai.collection.material import INDEXES, Material, fingerprint_text
 from xai.collection.neighbours import Hubness, all_neighbours, hubness
 from xai.collection.rsa import Depth, over_depth
 from xai.collection.spaces import layer_spaces, visual_spaces
+from xai.collection.strategies import Strategies, comparison, of_both_verdicts
 from xai.discriminator.filters.study import copies
 from xai.errors import ExplanationError
 from xai.networks.packing import packed, unpacked
@@ -72,12 +75,17 @@ class CollectionStudy:
     missing: tuple[str, ...] = ()
     hubs: tuple[Hubness, ...] = ()
     depth: Depth | None = None
+    strategies: tuple[Strategies, ...] = ()
+    copies: Copies | None = None
 
     @property
     def text(self) -> str:
         """What was found, a line for each part."""
         lines = [f"Hubs by {one.title}: {one.text}" for one in self.hubs]
-        parts = (self.depth,)
+        for found in self.strategies:
+            lines += [found.text, *(f"{one.text} {one.colours}" for one in found.strategies)]
+        lines += [comparison(*self.strategies)] if len(self.strategies) == 2 else []
+        parts = (self.depth, self.copies)
         return "\n".join([*lines, *(part.text for part in parts if part is not None), *self.missing])
 
     def is_of(self, posters: PosterSet, genres: Sequence[str]) -> bool:
@@ -173,9 +181,28 @@ def _depth(material: Material, progress: Progress) -> Depth:
     return over_depth(Score(material.checkpoint.need_discriminator()), posters.posters, progress=progress)
 
 
+def _strategies(material: Material, progress: Progress) -> tuple[Strategies, ...]:
+    """Behind "fake" and behind "real", of all posters of the indexes."""
+    counts = [len(index) for index in material.indexes]
+    names = [f"maps {number}" for number in range(len(counts))]
+    parts = [0.7 * count / sum(counts) for count in counts]
+    stages = as_one(progress, dict(zip(names, parts, strict=True)) | {"clusters": 0.3})
+    for name, index, population in zip(names, material.indexes, material.populations, strict=True):
+        appearance(index, population)
+        attributions(material.checkpoint, population, material.reference, partial(stages, name))
+    return of_both_verdicts(material.indexes, progress=partial(stages, "clusters"))
+
+
+def _copies(material: Material, progress: Progress) -> Copies:
+    posters, _ = material.need_real("Whether generated posters are copies")
+    return find_copies(material.checkpoint, posters.posters, progress=progress)
+
+
 PARTS = {
     "hubs": Part("neighbours of all posters", 80, tuple[Hubness, ...], _hubs),
     "depth": Part("what layers compare posters by", 50, Depth, _depth),
+    "strategies": Part("strategies of the discriminator", 150, tuple[Strategies, ...], _strategies),
+    "copies": Part("copies of training posters", 15, Copies, _copies),
 }
 _SECONDS = dict.fromkeys(INDEXES, 60.0) | {part.title: part.seconds for part in PARTS.values()}
 STAGES = {title: seconds / sum(_SECONDS.values()) for title, seconds in _SECONDS.items()}  # proportions of the time

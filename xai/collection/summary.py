@@ -10,6 +10,7 @@ from collections.abc import Sequence
 from gan.evaluation.estimates import Estimate
 from xai.collection.neighbours import Hubness
 from xai.collection.rsa import Depth, LayerProfile
+from xai.collection.strategies import Strategies
 from xai.collection.study import CollectionStudy
 
 
@@ -20,6 +21,9 @@ def markdown(study: CollectionStudy) -> str:
         parts.append(_depth(study.depth))
     if study.hubs:
         parts.append(_hubs(study.hubs))
+    parts += [_strategies(found) for found in study.strategies]
+    if study.copies is not None:
+        parts.append(f"### Copies\n\n{study.copies.text}")
     return "\n\n".join([*parts, *study.missing])
 
 
@@ -45,6 +49,17 @@ def _hubs(hubs: Sequence[Hubness]) -> str:
         columns = [f"{found.skewness:.2f} | {found.most:,} | {found.never:.0%}" for found in (one.plain, one.scaled)]
         lines.append(f"| {one.title} | {' | '.join(columns)} |")
     return "\n".join(["### Hubs", "", *lines])
+
+
+def _strategies(found: Strategies) -> str:
+    lines = ["| posters | of the real ones | of the generated ones | mean logit | comes back | where | filters |"]
+    lines.append("| ---: |" + " --- |" * 6)
+    for one in found.strategies:
+        figures = map(_number, (one.of_real, one.of_generated, one.logit, one.jaccard))
+        filters = ", ".join(f"`{each.layer}` {each.unit}: {each.difference.value:+.2f}" for each in one.filters[:4])
+        lines.append(f"| {one.size:,} | {' | '.join(figures)} | {one.text} {one.colours} | {filters} |")
+    table = lines * bool(found.strategies)
+    return "\n".join([f"### Strategies behind {found.verdict}", "", *table, "", found.text])
 
 
 def _number(estimate: Estimate) -> str:

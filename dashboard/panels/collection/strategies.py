@@ -16,7 +16,7 @@ from dashboard.components.sprite_grid import sprite_grid
 from dashboard.pages import PAGES
 from gan.errors import counted
 from xai.collection.strategies import comparison
-from xai.render import diverging, limit, sprite
+from xai.render import VERDICT, diverging, limit, sprite
 
 if TYPE_CHECKING:
     from collections.abc import Sequence
@@ -54,8 +54,8 @@ def show(checkpoint: gan.Checkpoint, found: Sequence[Strategies], loaded: bool) 
                 with column, st.container(border=True):
                     _show_card(checkpoint, chosen.strategies[place], place, end, loaded)
     st.caption(
-        "A map is the mean of the posters' DeepLIFT maps in coarse cells: blue speaks for fake, red for real, all on one "
-        f"scale; it adds up to the mean logit, less the {chosen.base_logit:+.2f} of the reference."
+        "A map is the mean of the posters' DeepLIFT maps in coarse cells: blue speaks for fake, red for real, all on "
+        f"one scale; it adds up to the mean logit, less the {chosen.base_logit:+.2f} of the reference."
     )
     if not loaded:
         st.caption("Real posters are shown where those of the study are loaded.")
@@ -65,12 +65,11 @@ def _show_card(checkpoint: gan.Checkpoint, one: Strategy, place: int, end: float
     st.subheader(f"Way {place + 1}: {counted(one.size, 'poster')}")
     left, right = st.columns(2)
     with left:
-        ui.picture(diverging(one.map, end), "its mean map")
+        ui.picture(diverging(one.map, end, VERDICT), "its mean map")
     with right:
-        ui.picture(diverging(one.against, end), "less that of the others")
-    st.markdown(one.text)
-    if one.where_from:
-        st.markdown(one.where_from)
+        ui.picture(diverging(one.against, end, VERDICT), "less that of the others")
+    for sentence in filter(None, (one.text, one.colours, one.where_from)):
+        st.markdown(sentence)
     with st.container(horizontal=True):
         st.metric(
             "Mean logit",
@@ -92,7 +91,7 @@ def _show_posters(checkpoint: gan.Checkpoint, numbers: list[int], real: bool, ke
     if not numbers:
         return
     kind, go_to = ("poster", sidebar.show_poster) if real else ("seed", sidebar.show_seed)
-    title = f"{'real' if real else 'generated'} posters in the middle of it"
+    title = "real posters nearest to its centre" if real else "generated posters nearest to its centre"
     st.caption(title.capitalize())
     sprite_grid(
         sprite(gan.to_uint8(discriminator.pictures(checkpoint, numbers, not real)), columns=len(numbers)),

@@ -12,7 +12,7 @@ import gan
 import xai
 from tests.gan.small_judge import Judge
 from tests.xai.nets import one_sentence
-from xai.collection.copies import Copies, Views, among, copies
+from xai.collection.copies import Copies, Views, among, find_copies, pair_words
 
 COLUMNS = 12
 NUMBERS = np.arange(0, 3000, 3)  # of the training posters in their set
@@ -103,6 +103,21 @@ def test_pairs_of_either_way_have_the_other_ways_distance_of_the_same_two() -> N
         assert pair.features == pytest.approx(3 * np.linalg.norm((made - known)[::2]), rel=1e-5)
 
 
+def test_a_pair_and_its_distances_are_said_in_words() -> None:
+    first = told(replayed()).closest[0]
+    alone = replace(first, features=np.nan)
+    assert pair_words(first).startswith(f"seed {first.seed} and poster {first.poster}: pixels 0.")
+    assert "as near 0.0% of the held-out ones; features 0." in pair_words(first)
+    assert pair_words(alone).endswith("of the held-out ones")
+
+
+def test_the_histogram_holds_all_distances() -> None:
+    found = told(replayed()).pixels.histogram
+    assert found.generated.sum() == pytest.approx(1)
+    assert found.held_out.sum() == pytest.approx(1)
+    assert found.middles[found.generated.argmax()] < found.middles[found.held_out.argmax()]
+
+
 def test_of_a_checkpoint_and_its_posters(
     checkpoint: gan.Checkpoint, posters: gan.PosterSet, small_judge: Judge, monkeypatch: pytest.MonkeyPatch
 ) -> None:
@@ -110,7 +125,7 @@ def test_of_a_checkpoint_and_its_posters(
     split = replace(posters, split_keys=tuple("tt0005557" if one else "a" for one in held))
     assert split.held_out.tolist() == held.tolist()
     seen: list[float] = []
-    found = copies(checkpoint, split, 8, seen.append)
+    found = find_copies(checkpoint, split, 8, seen.append)
     assert len(found.seeds) == 8
     assert not held[found.pixels.poster].any()
     assert found.features is not None
@@ -125,12 +140,12 @@ def test_without_the_extractor_pixels_alone_answer(
     checkpoint: gan.Checkpoint, posters: gan.PosterSet, no_judge: None
 ) -> None:
     split = replace(posters, split_keys=("tt0005557",) * 20 + ("a",) * 20)
-    found = copies(checkpoint, split, 8)
+    found = find_copies(checkpoint, split, 8)
     assert found.features is None
     assert all(np.isnan(pair.features) for pair in found.closest)
 
 
 def test_without_held_out_posters_there_is_no_threshold(checkpoint: gan.Checkpoint, posters: gan.PosterSet) -> None:
     with pytest.raises(xai.ExplanationError, match="at least 20 held-out ones; there are") as caught:
-        copies(checkpoint, posters)
+        find_copies(checkpoint, posters)
     one_sentence(caught.value)

@@ -8,7 +8,7 @@ import torch
 
 import gan
 import xai
-from xai.collection.appearance import appearance, measured, open_appearance
+from xai.collection.appearance import appearance, colour_histogram, mean_colours, measured, open_appearance
 from xai.collection.index import build_index, real_posters, usual_reference
 from xai.collection.spaces import feature_space, genre_space, layer_spaces, unit_rows, visual_spaces
 from xai.discriminator.responses import responses
@@ -112,3 +112,12 @@ def test_what_a_collection_looks_like_is_kept_beside_its_index(
     for name, values in expected.items():
         assert found[name] == pytest.approx(values, abs=1e-3)
         np.testing.assert_array_equal((open_appearance(index) or {})[name], found[name])
+
+
+def test_the_mean_colour_of_a_plain_picture_is_its_own_to_the_width_of_a_bin() -> None:
+    from skimage.color import rgb2lab
+
+    plain = torch.tensor([[0.9, 0.1, 0.1], [0.2, 0.3, 0.6], [0.8, 0.8, 0.8]])
+    images = (plain * 2 - 1)[:, :, None, None].expand(3, 3, 8, 8)
+    found = mean_colours(colour_histogram(images))
+    assert found == pytest.approx(rgb2lab(plain.numpy()), abs=9)

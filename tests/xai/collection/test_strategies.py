@@ -14,6 +14,7 @@ import xai
 from gan.evaluation.estimates import Estimate
 from gan.networks.seeds import reserved
 from tests.xai.nets import one_sentence
+from xai.collection.appearance import appearance
 from xai.collection.attributions import attributions
 from xai.collection.index import Index, Population, build_index
 from xai.collection.strategies import Strategies, comparison, strategies
@@ -61,7 +62,9 @@ def index_of(checkpoint: gan.Checkpoint, images: Tensor, real: bool) -> Index:
         lambda some: images[some],
     )
     attributions(checkpoint, population, REFERENCE)
-    return build_index(checkpoint, population, REFERENCE)
+    index = build_index(checkpoint, population, REFERENCE)
+    appearance(index, population)
+    return index
 
 
 REAL = np.repeat([MARK, RED, FINE], [40, 60, 50])
@@ -110,6 +113,27 @@ def test_where_it_is_met_is_counted_and_said(found: Strategies) -> None:
     assert red.where_from.startswith("More common among real posters: 22%")
     even = replace(mark, difference=Estimate(0.0, -0.1, 0.1))
     assert even.where_from.startswith("As common among real as among generated posters")
+
+
+def test_the_colours_that_set_its_posters_apart_are_named(found: Strategies) -> None:
+    mark, red = found.strategies
+    assert "cooler (by " in mark.colours
+    assert "warmer (by " in red.colours
+    assert red.warmth.low > 0.5
+    same = Estimate(0.1, 0.05, 0.15)
+    assert replace(red, lightness=same, warmth=same).colours == "Colours do not set it apart."
+    dark = Estimate(-1.25, -1.3, -1.2)
+    assert replace(red, lightness=dark, warmth=same).colours == (
+        "Its posters are darker (by 1.2 standard deviations) than the others."
+    )
+    unknown = Estimate(np.nan, np.nan, np.nan)
+    assert replace(red, lightness=unknown, warmth=unknown).colours == ""
+
+
+def test_without_what_posters_look_like_nothing_is_said_of_colours() -> None:
+    index = index_of(built(), drawn(REAL), True)
+    (index.folder / "appearance.json").unlink()
+    assert strategies((index,)).strategies[0].colours == ""
 
 
 def test_the_map_adds_up_to_the_mean_logit_less_the_references(found: Strategies) -> None:
