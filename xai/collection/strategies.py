@@ -107,12 +107,15 @@ class Strategy:
         axes = ((self.lightness, "lighter", "darker"), (self.warmth, "warmer", "cooler"))
         if not np.isfinite(self.lightness.value):
             return ""
-        found = [
-            f"{more if one.value > 0 else less} (by {abs(one.value):.1f} standard deviations)"
+        told = [
+            (more if one.value > 0 else less, f"{abs(one.value):.1f}")
             for one, more, less in axes
             if abs(one.value) >= MEDIUM and one.low * one.high > 0
         ]
-        return f"Its posters are {' and '.join(found)} than the others." if found else "Colours do not set it apart."
+        if not told:
+            return "Colours do not set it apart."
+        words, sizes = (" and ".join(each) for each in zip(*told, strict=True))
+        return f"Its posters are {words} than the others (by {sizes} standard deviations)."
 
     @property
     def where_from(self) -> str:

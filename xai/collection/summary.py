@@ -10,7 +10,7 @@ from collections.abc import Sequence
 from gan.evaluation.estimates import Estimate
 from xai.collection.neighbours import Hubness
 from xai.collection.rsa import Depth, LayerProfile
-from xai.collection.strategies import Strategies
+from xai.collection.strategies import Strategies, comparison
 from xai.collection.study import CollectionStudy
 
 
@@ -22,6 +22,8 @@ def markdown(study: CollectionStudy) -> str:
     if study.hubs:
         parts.append(_hubs(study.hubs))
     parts += [_strategies(found) for found in study.strategies]
+    if len(study.strategies) == 2:
+        parts.append(comparison(*study.strategies))
     if study.copies is not None:
         parts.append(f"### Copies\n\n{study.copies.text}")
     return "\n\n".join([*parts, *study.missing])

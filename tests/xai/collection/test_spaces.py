@@ -117,7 +117,7 @@ def test_what_a_collection_looks_like_is_kept_beside_its_index(
 def test_the_mean_colour_of_a_plain_picture_is_its_own_to_the_width_of_a_bin() -> None:
     from skimage.color import rgb2lab
 
-    plain = torch.tensor([[0.9, 0.1, 0.1], [0.2, 0.3, 0.6], [0.8, 0.8, 0.8]])
+    plain = torch.tensor([[0.7, 0.3, 0.3], [0.2, 0.3, 0.6], [0.8, 0.8, 0.8]])
     images = (plain * 2 - 1)[:, :, None, None].expand(3, 3, 8, 8)
     found = mean_colours(colour_histogram(images))
     assert found == pytest.approx(rgb2lab(plain.numpy()), abs=9)

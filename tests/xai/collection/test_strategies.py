@@ -117,15 +117,17 @@ def test_where_it_is_met_is_counted_and_said(found: Strategies) -> None:
 
 def test_the_colours_that_set_its_posters_apart_are_named(found: Strategies) -> None:
     mark, red = found.strategies
-    assert "cooler (by " in mark.colours
-    assert "warmer (by " in red.colours
+    assert "cooler than the others (by " in mark.colours
+    assert "warmer than the others (by " in red.colours
     assert red.warmth.low > 0.5
     same = Estimate(0.1, 0.05, 0.15)
     assert replace(red, lightness=same, warmth=same).colours == "Colours do not set it apart."
     dark = Estimate(-1.25, -1.3, -1.2)
     assert replace(red, lightness=dark, warmth=same).colours == (
-        "Its posters are darker (by 1.2 standard deviations) than the others."
+        "Its posters are darker than the others (by 1.2 standard deviations)."
     )
+    both = replace(red, lightness=dark, warmth=Estimate(0.75, 0.7, 0.8)).colours
+    assert both == "Its posters are darker and warmer than the others (by 1.2 and 0.8 standard deviations)."
     unknown = Estimate(np.nan, np.nan, np.nan)
     assert replace(red, lightness=unknown, warmth=unknown).colours == ""
 
