@@ -7,7 +7,8 @@
 
 How near is too near? Held-out posters are new by construction, and some of them are near to a training poster, too. A
 generated poster counts as a near copy where it is nearer to its nearest training poster than all but 1 % of the
-held-out ones are to theirs; of posters that are as new as those 1 % are expected to be.
+held-out ones are to theirs; of posters that are as new as those 1 % are expected to be. Held-out posters that are in
+the training as well, the same picture under another name, are left out: they are not new.
 
 Plain pictures are near to everything. So this alone is no evidence: a generator that copies is, besides, nearer to
 training posters than to held-out ones, which it has never seen. gan/evaluation/memorization.py has both.
@@ -40,6 +41,7 @@ FIRST = reserved("collection").start
 CLOSEST = 12  # pairs, by pixels and by features
 BINS = 40
 FEWEST = 20  # held-out posters
+SAME = 2 / 255  # root mean square difference of two thumbnails of the same picture: a grey level
 
 
 @dataclass(frozen=True, eq=False)
@@ -123,12 +125,15 @@ def pair_words(pair: Pair) -> str:
 class Copies:
     """Of the generated posters of ``seeds`` (N,); features : None where EfficientNet-Lite1 is not installed.
 
+    held_out : number of held-out posters. left_out : how many of them are in the training, too, and were left out.
     closest : the nearest pairs by either, beginning with what is rarest among held-out posters.
     """
 
     seeds: NDArray[np.int64]
     pixels: Nearness
     features: Nearness | None
+    held_out: int
+    left_out: int
     closest: tuple[Pair, ...]
 
     @property
@@ -152,6 +157,9 @@ class Copies:
         above = {name: one for name, one in self.ways.items() if one.rate.low > QUANTILE}
         relative = " and ".join(f"{_times(one.relative_near)} by {name}" for name, one in above.items())
         rival = f"The real poster nearest to one of these is held out {relative} as often as by chance"
+        if self.left_out:
+            also = f"{'is' if self.left_out == 1 else 'are'} in the training, too, and left out"
+            measured += f" ({self.left_out} of the {counted(self.held_out, 'held-out poster')} {also}.)"
         if self.copied:
             return f"There are copies. {measured} {rival}: they follow the posters of the training."
         if above:
@@ -175,6 +183,10 @@ class Views:
     pixels: Features
     features: Features | None
 
+    def rows(self, chosen: NDArray[np.bool_]) -> Views:
+        """Of some of the posters."""
+        return Views(self.pixels[chosen], None if self.features is None else self.features[chosen])
+
 
 def find_copies(
     checkpoint: Checkpoint, posters: PosterSet, count: int = SEEDS, progress: Progress = lambda done: None
@@ -189,11 +201,7 @@ def find_copies(
         If there are no training posters, or too few held-out ones for a threshold.
     """
     training, held_out = posters.split()
-    if not len(training) or len(held_out) < FEWEST:
-        raise ExplanationError(
-            f"Copies are told by training posters and at least {counted(FEWEST, 'held-out one')}; there are "
-            f"{counted(len(training), 'training poster')} and {len(held_out)} held out."
-        )
+    _check(len(training), len(held_out))
     generator = checkpoint.need_generator()
 
     def of_posters(some: PosterSet, first: float, last: float) -> Views:
@@ -223,6 +231,14 @@ def _thumbnails(posters: PosterSet) -> Features:
     return found
 
 
+def _check(training: int, held_out: int) -> None:
+    if not training or held_out < FEWEST:
+        raise ExplanationError(
+            f"Copies are told by training posters and at least {counted(FEWEST, 'held-out one')}; there are "
+            f"{counted(training, 'training poster')} and {held_out} held out."
+        )
+
+
 def _part(progress: Progress, first: float, last: float) -> Progress:
     return lambda done: progress(first + (last - first) * done)
 
@@ -237,7 +253,17 @@ def _where_installed(compute: Callable[[], Features]) -> Features | None:
 def among(
     training: Views, held_out: Views, generated: Views, numbers: NDArray[np.int64], seeds: NDArray[np.int64]
 ) -> Copies:
-    """The same from what was measured of the posters; ``numbers`` of the training posters, ``seeds`` of the others."""
+    """The same from what was measured of the posters; ``numbers`` of the training posters, ``seeds`` of the others.
+
+    Raises
+    ------
+    ExplanationError
+        If too few of the held-out posters are new.
+    """
+    everyone = len(held_out.pixels)
+    gap, _ = nearest(held_out.pixels, training.pixels)
+    held_out = held_out.rows(gap >= SAME * training.pixels.shape[1] ** 0.5)
+    _check(len(training.pixels), len(held_out.pixels))
     given = {
         name: [getattr(views, name) for views in (training, held_out, generated)] for name in ("pixels", "features")
     }
@@ -259,7 +285,8 @@ def among(
 
     pairs = [pair(by, one) for by, way in ways.items() for one in np.argsort(way.distance, kind="stable")[:CLOSEST]]
     pairs.sort(key=lambda one: getattr(one, f"{one.by}_unseen"))
-    return Copies(seeds, ways["pixels"], ways.get("features"), tuple(pairs))
+    left_out = everyone - len(held_out.pixels)
+    return Copies(seeds, ways["pixels"], ways.get("features"), everyone, left_out, tuple(pairs))
 
 
 def _nearness(training: Features, held_out: Features, generated: Features, numbers: NDArray[np.int64]) -> Nearness:

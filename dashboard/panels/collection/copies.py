@@ -35,6 +35,7 @@ def show(checkpoint: gan.Checkpoint, found: Copies, loaded: bool) -> None:
             st.subheader(TITLES[name])
             _show_pairs(checkpoint, [pair for pair in found.closest if pair.by == name], name, loaded)
             _show_distances(nearness, name)
+    st.caption("The dashed line has 1% of the held-out posters to its left: what is nearer counts as a near copy.")
     if "features" not in found.ways:
         st.caption('By features they were not compared: pip install -e ".[metrics]".')
     if not loaded:
@@ -79,6 +80,5 @@ def _show_distances(nearness: Nearness, name: str) -> None:
     figure.update_layout(barmode="overlay", legend={"orientation": "h", "y": -0.3})
     figure.update_yaxes(tickformat=".0%")
     charts.show(
-        figure, "Distance from the nearest training poster; dashed: 1% of held-out ones", f"copies_distances_{name}",
-        xaxis_title=AXES[name],
+        figure, "To the nearest training poster", f"copies_distances_{name}", xaxis_title=AXES[name]
     )  # fmt: skip

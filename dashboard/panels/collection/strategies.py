@@ -24,6 +24,7 @@ if TYPE_CHECKING:
     from xai.collection.strategies import FilterBehind, Strategies, Strategy
 
 FILTERS = 5  # shown of each strategy
+PER_ROW = 4  # posters
 ROWS = 2  # cards in a row
 COMES_BACK = (
     "How much the posters in it stay together when half of all posters are left out (Jaccard index, Hennig 2007): 1 is "
@@ -94,9 +95,9 @@ def _show_posters(checkpoint: gan.Checkpoint, numbers: list[int], real: bool, ke
     title = "real posters nearest to its centre" if real else "generated posters nearest to its centre"
     st.caption(title.capitalize())
     sprite_grid(
-        sprite(gan.to_uint8(discriminator.pictures(checkpoint, numbers, not real)), columns=len(numbers)),
+        sprite(gan.to_uint8(discriminator.pictures(checkpoint, numbers, not real)), columns=PER_ROW), per_row=PER_ROW,
         labels=[f"{kind} {number}" for number in numbers], on_pick=lambda place: go_to(numbers[place]), key=key,
-        title=title, smallest=48, largest=96, most="none",
+        title=title, smallest=56, largest=110, most="none",
     )  # fmt: skip
 
 

@@ -82,6 +82,19 @@ def test_the_threshold_leaves_one_held_out_poster_in_a_hundred_below() -> None:
     assert found.percentile(found.threshold) == pytest.approx(0.01)
 
 
+def test_held_out_posters_that_are_in_the_training_too_do_not_hide_copies() -> None:
+    twins = HELD_OUT.copy()
+    twins[:9] = TRAINING[100:109]
+    found = among(*(Views(rows, rows) for rows in (TRAINING, twins, replayed(0.5))), NUMBERS, SEEDS)
+    assert (found.held_out, found.left_out, len(found.pixels.unseen)) == (300, 9, 291)
+    assert found.pixels.threshold > 0.5
+    assert found.copied
+    assert "(9 of the 300 held-out posters are in the training, too, and left out.)" in found.text
+    assert "left out" not in told(replayed(0.5)).text
+    with pytest.raises(xai.ExplanationError, match="1,000 training posters and 0 held out"):
+        among(*(Views(rows, None) for rows in (TRAINING, TRAINING[:50], twins)), NUMBERS, SEEDS)
+
+
 def test_the_nearest_pairs_come_first_with_seed_number_and_both_distances() -> None:
     generated = new(400, 6)
     generated[30], generated[5] = TRAINING[77], TRAINING[3] + 0.01
