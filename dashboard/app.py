@@ -11,7 +11,7 @@ import streamlit as st
 from dashboard import links, sidebar, ui
 from dashboard.cached import networks
 from dashboard.pages import PAGES
-from dashboard.panels import posters
+from dashboard.panels import brushed, posters
 from dashboard.settings import HOUSE, settings
 from dashboard.subject import hand_over
 from dashboard.text import plain
@@ -37,6 +37,7 @@ with st.spinner("Waking up the networks"):
     networks.warm_up()
 selection = sidebar.choose()
 hand_over(selection)
+brushed.show(selection.subject)
 if selection.subject is None and not networks.checkpoint_names():
     st.info(
         f"There is no checkpoint in {plain(settings().checkpoints)}. Train one with scripts/train.py, or name a "

@@ -10,7 +10,7 @@ from __future__ import annotations
 
 import hashlib
 from dataclasses import dataclass
-from typing import TYPE_CHECKING, Any
+from typing import TYPE_CHECKING, Any, Literal
 
 import streamlit as st
 
@@ -21,6 +21,7 @@ if TYPE_CHECKING:
 
 SELECTION = "selection"  # where the session holds it
 GENERATED, POSTER, UPLOAD, FOUND = "Seed", "Poster", "Upload", "Found"  # kinds of subjects
+Member = tuple[Literal["poster", "seed"], int]  # of a set of posters: the number of a loaded one, or a seed
 
 
 @dataclass(frozen=True, eq=False)

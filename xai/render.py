@@ -24,7 +24,11 @@ FRAME = 2  # pixels
 BLUE, RED = np.array([0.13, 0.36, 0.75]), np.array([0.80, 0.10, 0.14])
 PURPLE, ORANGE = np.array([0.37, 0.24, 0.60]), np.array([0.85, 0.47, 0.02])
 PALE_HEX = "#f4f4f4"  # zero, in charts
+MIDDLE = 0.72  # grey of a point at zero
 ORANGE_HEX, VIOLET_HEX, GREEN_HEX, GREY_HEX = "#d97805", "#8b5cf6", "#15803d", "#888888"  # of series without a sign
+CATEGORY_HEX = (  # of groups without an order, told apart by people who see no red or no green, too
+    "#d97805", "#8b5cf6", "#15803d", "#db2777", "#0891b2", "#a3a300", "#7c4a1e", "#5eead4",
+)  # fmt: skip
 SINGLE_HUE = "Purples"  # Plotly's name of the scale for values without a sign
 LUMINANCE_WEIGHTS = np.array([0.299, 0.587, 0.114])  # of red, green and blue (ITU-R BT.601)
 
@@ -85,6 +89,21 @@ def diverging(values: ArrayLike, end: float, scale: Scale = VERDICT) -> Pixels:
     level = np.clip(np.asarray(values, np.float64) / end, -1, 1)[..., None]
     colour = np.where(level < 0, scale.below, scale.above)
     return _bytes(1 - np.abs(level) * (1 - colour))
+
+
+def points_rgb(levels: ArrayLike) -> Pixels:
+    """Levels (...) from -1 to 1 as colours of points, RGB (..., 3): of ``VERDICT``, but grey and not white at 0.
+
+    White points would not be seen on a white page.
+    """
+    level = np.asarray(levels, np.float64)[..., None]
+    return _bytes(MIDDLE + np.abs(level) * (np.where(level < 0, VERDICT.below, VERDICT.above) - MIDDLE))
+
+
+def rgb_of(colour: str) -> tuple[int, int, int]:
+    """Red, green and blue, 0 to 255, of "#rrggbb"."""
+    red, green, blue = bytes.fromhex(colour.removeprefix("#"))
+    return red, green, blue
 
 
 def grey(values: ArrayLike, end: float) -> Pixels:
@@ -221,6 +240,13 @@ def webp(picture: Pixels) -> bytes:
     """WebP bytes of an RGB picture (H, W, 3): a fourth of a PNG's, and nearly the same."""
     buffer = io.BytesIO()
     Image.fromarray(picture).save(buffer, "WEBP", quality=80, method=2)
+    return buffer.getvalue()
+
+
+def jpeg(picture: Pixels) -> bytes:
+    """JPEG bytes of an RGB picture (H, W, 3), for sheets of thousands of thumbnails: a tenth of a PNG's."""
+    buffer = io.BytesIO()
+    Image.fromarray(picture).save(buffer, "JPEG", quality=75)
     return buffer.getvalue()
 
 

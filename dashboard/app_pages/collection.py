@@ -4,11 +4,12 @@ import streamlit as st
 
 from dashboard import ui
 from dashboard.cached import collection
-from dashboard.panels.collection import alike, copies, depth, strategies
+from dashboard.panels.collection import alike, copies, depth, map, strategies
 from dashboard.subject import require
 
 SECTIONS = {
     "Alike": "Which posters look alike to D, at every depth, and is it colours, layout or meaning that they share?",
+    "Map": "All posters on a plane, those near to each other that D answers to alike.",
     "Strategies": "In which few ways does D say fake, where on the poster, and by which filters?",
     "Copies": "Does G draw posters of its own, or those that it was trained on?",
 }
@@ -32,6 +33,9 @@ if section == "Alike":
         st.header("Over depth")
         with ui.error_boundary("The layers"):
             depth.show(study.depth)
+elif section == "Map":
+    with ui.error_boundary("The map"):
+        map.show(subject)
 elif section == "Strategies" and study is not None and study.strategies:
     with ui.error_boundary("The strategies"):
         strategies.show(checkpoint, study.strategies, collection.is_of_loaded(checkpoint, study))

@@ -61,14 +61,13 @@ def layer_spaces(responses: Responses) -> tuple[Space, ...]:
     Each filter is taken less its mean over the posters, in units of its own spread, so that a filter that is always
     strong does not rule; rows have unit length.
     """
-    return tuple(
-        _layer_space(responses, layer.name, f"{layer.name}, {counted(layer.units, 'filter')}")
-        for layer in responses.layers
-    )
+    return tuple(layer_space(responses, layer.name) for layer in responses.layers)
 
 
-def _layer_space(responses: Responses, name: str, title: str) -> Space:
+def layer_space(responses: Responses, name: str) -> Space:
+    """That of one layer; ExplanationError if there is no such activation layer."""
     columns = responses.columns(name)
+    title = f"{name}, {counted(columns.stop - columns.start, 'filter')}"
     values = responses.mean[:, columns].astype(np.float32)
     centre, spread = values.mean(0), np.maximum(values.std(0), NO_SPREAD)
 

@@ -1,0 +1,268 @@
+"""Maps of a collection: places, colours and thumbnails of all posters that are indexed, or of some where none are.
+
+collection = layout.collected(checkpoint)               # None where there is nothing to show
+layout.is_ready(collection, "layers.10", "tsne")        # t-SNE takes a minute or two; it is asked for
+mapped = layout.mapped(collection, "layers.10", "pca")
+layout.plot(collection, mapped.points, "logit")
+"""
+
+from __future__ import annotations
+
+from dataclasses import dataclass, field
+from typing import TYPE_CHECKING, Any
+
+import numpy as np
+import streamlit as st
+
+from dashboard.cached import collection as indexes
+from dashboard.cached import networks
+from dashboard.cached.keys import HASH_FUNCS
+from dashboard.cached.networks import silent
+from gan.progress import Progress
+
+if TYPE_CHECKING:
+    import gan
+    from dashboard.components.collection_map import Plot
+    from dashboard.subject import Member, Subject
+    from xai.collection.colouring import Colouring
+    from xai.collection.layout import Layout, Method, Neighbourhoods
+    from xai.collection.spaces import Space
+    from xai.collection.thumbnails import Thumbnails
+    from xai.discriminator.responses import Responses
+    from xai.networks.cache import Cache
+
+KINDS = ("real", "generated")
+
+
+@dataclass(frozen=True, eq=False)
+class Collected:
+    """The posters of a map, real ones first, then generated ones; real : how many are real.
+
+    responses : of each kind that there is. numbers : (N,), of the posters, and seeds. key : changes with all of it.
+    whole : whether all of them are indexed.
+    """
+
+    checkpoint: gan.Checkpoint
+    responses: tuple[Responses, ...]
+    numbers: Any
+    real: int
+    key: tuple[str, ...]
+    whole: bool
+    row_of: dict[Member, int] = field(repr=False)
+
+    def __len__(self) -> int:
+        return len(self.numbers)
+
+    def members(self, rows: list[int]) -> list[Member]:
+        """What these rows are called."""
+        return [("poster" if row < self.real else "seed", int(self.numbers[row])) for row in rows]
+
+
+@dataclass(frozen=True, eq=False)
+class Mapped:
+    """A map. layout : of the first kind of posters; points : (N, 2), of all; kept : what survives on it."""
+
+    space: Space
+    layout: Layout
+    points: Any
+    kept: Neighbourhoods
+
+
+@st.cache_resource(show_spinner=False)
+def _kept() -> Cache:
+    from xai.networks.cache import Cache, one
+
+    return Cache(24, size=one)
+
+
+def collected(checkpoint: gan.Checkpoint) -> Collected | None:
+    """All posters whose index is there, or some hundreds; None without any."""
+    kinds = [real for real in (True, False) if indexes.can_be_built(checkpoint, real)]
+    found = {real: indexes.index(checkpoint, real) for real in kinds}
+    if not kinds:
+        return None
+    if any(index is not None for index in found.values()):
+        kinds = [real for real in kinds if found[real] is not None]
+    folders = [f"{real}" if (index := found[real]) is None else index.folder.name for real in kinds]
+    answer: Collected = _kept().get(
+        (checkpoint.digest, *folders), lambda: _collected(checkpoint, kinds, (checkpoint.digest, *folders))
+    )
+    return answer
+
+
+def _collected(checkpoint: gan.Checkpoint, kinds: list[bool], key: tuple[str, ...]) -> Collected:
+    from xai.discriminator.responses import responses
+
+    parts, numbers, whole = [], [], True
+    for real in kinds:
+        index = indexes.index(checkpoint, real)
+        if index is not None:
+            parts.append(index.responses)
+            numbers.append(index.numbers)
+        else:
+            some, images = networks.candidates(checkpoint, real)
+            parts.append(responses(networks.score(checkpoint), images))
+            numbers.append(np.asarray(some))
+            whole = False
+    real_ones = len(numbers[0]) if kinds[0] else 0
+    together = np.concatenate(numbers)
+    names = np.repeat(["poster", "seed"], [real_ones, len(together) - real_ones]).tolist()
+    row_of = {member: row for row, member in enumerate(zip(names, together.tolist(), strict=True))}
+    return Collected(checkpoint, tuple(parts), together, real_ones, key, whole, row_of)
+
+
+def space_names(found: Collected) -> list[str]:
+    """What posters can be laid out by, the last layer first."""
+    return [layer.name for layer in reversed(found.responses[0].layers)]
+
+
+def space_title(found: Collected, name: str) -> str:
+    """The same for people."""
+    from gan.errors import counted
+
+    units = next(layer.units for layer in found.responses[0].layers if layer.name == name)
+    return f"{name} ({counted(units, 'filter')})"
+
+
+def is_ready(found: Collected, space: str, method: Method) -> bool:
+    """Whether a map can be had at once."""
+    return method == "pca" or (*found.key, space, method) in _kept()
+
+
+def mapped(found: Collected, space: str, method: Method, progress: Progress = silent) -> Mapped:
+    """The map; ExplanationError as :mod:`xai.collection.layout`."""
+    answer: Mapped = _kept().get((*found.key, space, method), lambda: _mapped(found, space, method, progress))
+    return answer
+
+
+def _mapped(found: Collected, name: str, method: Method, progress: Progress) -> Mapped:
+    from xai.collection.layout import neighbourhoods, principal_components, tsne
+    from xai.collection.spaces import layer_space
+
+    first, *others = found.responses
+    space = layer_space(first, name)
+    layout = principal_components(space.rows) if method == "pca" else tsne(space.rows, progress)
+    assert space.place is not None  # it is a layer's
+    points = np.concatenate([layout.points, *(layout.place(space.place(other)) for other in others)])
+    return Mapped(space, layout, points, neighbourhoods(space.rows, layout.points))
+
+
+def laid_over(ours: Collected, points: Any, theirs: Collected, onto: Any) -> Any:
+    """The points of one map laid over another's, by the real posters that both have.
+
+    Raises
+    ------
+    ExplanationError
+        If hardly any poster is in both.
+    """
+    from xai.collection.layout import aligned
+
+    rows = same_posters(ours, theirs)
+    both = np.asarray(list(rows.items()), np.intp).reshape(-1, 2)
+    return aligned(points, onto, (both[:, 0], both[:, 1]))
+
+
+def same_posters(ours: Collected, theirs: Collected) -> dict[int, int]:
+    """Rows of one map to those of another that have the same real poster; seeds draw another one there."""
+    answer: dict[int, int] = _kept().get((*ours.key, *theirs.key, "same"), lambda: _same_posters(ours, theirs))
+    return answer
+
+
+def _same_posters(ours: Collected, theirs: Collected) -> dict[int, int]:
+    place = {name: row for row, name in enumerate(_names(theirs))}
+    return {row: place[name] for row, name in enumerate(_names(ours)) if name in place}
+
+
+def _names(found: Collected) -> list[str]:
+    """Of its real posters."""
+    posters = networks.posters(found.checkpoint)
+    return [] if posters is None else [posters.names[number] for number in found.numbers[: found.real].tolist()]
+
+
+def by_logit(found: Collected) -> Colouring:
+    from xai.collection.colouring import by_number
+
+    return by_number("logit", np.concatenate([one.logit for one in found.responses]), ("fake", "real"))
+
+
+def by_kind(found: Collected) -> Colouring:
+    from xai.collection.colouring import by_group
+
+    groups = np.repeat([0, 1], [found.real, len(found) - found.real])
+    return by_group("kind", groups, KINDS)
+
+
+def by_genre(found: Collected) -> Colouring | None:
+    """The first genre of each real poster; None where none is known."""
+    from xai.collection.colouring import by_group
+
+    posters = networks.posters(found.checkpoint)
+    if posters is None or not found.real or not posters.genre_counts():
+        return None
+    names = tuple(posters.genre_counts())
+    place = {name: row for row, name in enumerate(names)}
+    genres = (posters.genres[number] for number in found.numbers[: found.real].tolist())
+    own = [place.get(one[0], -1) if one else -1 for one in genres]
+    return by_group("genre", np.asarray(own + [-1] * (len(found) - found.real)), names)
+
+
+def colouring(found: Collected, by: str) -> Colouring:
+    """One of ``colourings``."""
+    make = {"logit": by_logit, "kind": by_kind, "genre": by_genre}[by]
+    answer: Colouring = _kept().get((*found.key, by), lambda: make(found))
+    return answer
+
+
+def colourings(found: Collected) -> list[str]:
+    """What points can be coloured by."""
+    kinds = ["logit"] + ["kind"] * (0 < found.real < len(found))
+    posters = networks.posters(found.checkpoint)
+    return kinds + ["genre"] * bool(found.real and posters is not None and posters.genre_counts())
+
+
+def thumbnails(found: Collected, progress: Progress = silent) -> Thumbnails:
+    """The sheet of all posters, in the order of the rows."""
+    answer: Thumbnails = _kept().get((*found.key, "sheet"), lambda: _thumbnails(found, progress))
+    return answer
+
+
+def _thumbnails(found: Collected, progress: Progress) -> Thumbnails:
+    from xai.collection.index import generated_posters, real_posters
+    from xai.collection.thumbnails import thumbnails
+
+    numbers, populations = found.numbers.tolist(), []
+    posters = networks.posters(found.checkpoint)
+    if found.real and posters is not None:
+        some = numbers[: found.real]
+        populations.append(real_posters(posters if len(some) == len(posters) else posters.select(some)))
+    if found.real < len(found):
+        populations.append(generated_posters(found.checkpoint.need_generator(), numbers[found.real :]))
+    return thumbnails(populations, progress)
+
+
+def plot(found: Collected, points: Any, by: str, progress: Progress = silent) -> Plot:
+    """What the component shows; the sheet of thumbnails is made the first time, in seconds."""
+    from dashboard.components.collection_map import Plot, packed
+
+    colours, sheet = colouring(found, by), thumbnails(found, progress)
+    return Plot(packed(points, found.numbers), len(found), found.real, colours, sheet)
+
+
+def place_of(mapped: Mapped, subject: Subject) -> tuple[int, int]:
+    """Where a poster that is none of the map's would be."""
+    from dashboard.components.collection_map import quantised
+
+    x, y = quantised(_placed(mapped, subject), mapped.points)[0].tolist()
+    return x, y
+
+
+def _placed(mapped: Mapped, subject: Subject) -> Any:
+    assert mapped.space.place is not None  # it is a layer's
+    return mapped.layout.place(mapped.space.place(_responses(subject)))
+
+
+@st.cache_resource(max_entries=16, show_spinner=False, hash_funcs=HASH_FUNCS)
+def _responses(subject: Subject) -> Responses:
+    from xai.discriminator.responses import responses
+
+    return responses(networks.score(subject.checkpoint), subject.image)

@@ -1,0 +1,194 @@
+"""The map: all posters on a plane, coloured, to zoom, to brush, and to lay beside the map of another checkpoint.
+
+map.show(subject)
+"""
+
+from __future__ import annotations
+
+from functools import partial
+from typing import TYPE_CHECKING
+
+import numpy as np
+import streamlit as st
+
+import gan
+from dashboard import ui
+from dashboard.cached import collection, discriminator, layout, networks
+from dashboard.cached.layout import Collected, Mapped
+from dashboard.components.collection_map import collection_map
+from dashboard.components.sprite_grid import sprite_grid
+from dashboard.panels import brushed
+from dashboard.text import plain
+from gan.errors import counted
+from xai.render import sprite
+
+if TYPE_CHECKING:
+    from collections.abc import Sequence
+
+    from dashboard.subject import Member, Subject
+    from xai.collection.layout import Method
+
+SHOWN = 60  # brushed posters in the list
+METHODS: dict[str, Method] = {"PCA": "pca", "t-SNE": "tsne"}
+NOBODY = "no other"
+USE = (
+    "Drag to move, wheel or pinch to zoom, point at a poster to see it, click it to go there. Shift and drag, or Box "
+    "and Lasso, brush a set of posters, through which the other pages step. By keyboard: arrows, + and −, Enter, B."
+)
+
+
+def show(subject: Subject) -> None:
+    """The map of the checkpoint's collection, the list of what was brushed on it, and another checkpoint's map."""
+    found = layout.collected(subject.checkpoint)
+    if found is None:
+        st.info("A map needs posters, real or generated, and a discriminator.")
+        return
+    names = layout.space_names(found)
+    row = st.container(horizontal=True, vertical_alignment="bottom")
+    with row:
+        space = ui.choose(
+            "Laid out by", names, names[0], partial(layout.space_title, found), "map_space", keep=True, width=220
+        )
+        method = METHODS[
+            st.segmented_control("As", list(METHODS), default="PCA", required=True, key="map_as", bind="query-params")
+        ]
+        colours = layout.colourings(found)
+        by = ui.choose("Coloured by", colours, colours[0], str, "map_colour", keep=True, width=150)
+        other = _choose_other(subject)
+    if not _can_be_had(found, space, method):
+        return
+    mapped = layout.mapped(found, space, method)
+    _show_map(found, mapped, subject, by)
+    st.caption(f"{mapped.layout.text} {mapped.kept.text}")
+    _show_list(found)
+    if other is not None:
+        with ui.error_boundary("The map of the other checkpoint"):
+            _show_other(found, mapped, other, method, by)
+    st.caption(USE)
+    _offer_all(found)
+
+
+def _choose_other(subject: Subject) -> str | None:
+    names = [name for name in networks.checkpoint_names() if name != subject.checkpoint.name]
+    if not names:
+        return None
+    name = ui.choose("Beside the map of", [NOBODY, *names], NOBODY, str, "map_with", keep=True, width=220)
+    return None if name == NOBODY else name
+
+
+def _can_be_had(found: Collected, space: str, method: Method) -> bool:
+    """Whether the map is there; else a button that makes it, or what to install."""
+    from xai.collection.layout import can_tsne
+
+    if layout.is_ready(found, space, method):
+        return True
+    if not can_tsne():
+        st.info("t-SNE needs the extra maps: pip install 'posterlens[maps]'.")
+        return False
+    ui.measure_button(
+        f"t-SNE of {counted(len(found), 'poster')} takes up to a few minutes.",
+        "Lay out by t-SNE",
+        "Laying out",
+        lambda progress: layout.mapped(found, space, method, progress),
+        key="map_tsne",
+    )
+    return False
+
+
+def _show_map(found: Collected, mapped: Mapped, subject: Subject, by: str) -> None:
+    member = brushed.member_of(subject)
+    chosen = found.row_of.get(member, -1) if member else -1
+    with ui.progress_bar("Drawing thumbnails") as progress:
+        plot = layout.plot(found, mapped.points, by, progress)
+    collection_map(
+        plot,
+        key="map",
+        on_brush=lambda rows: brushed.keep(found.members(rows)),
+        on_choose=lambda row: brushed.go_to(found.members([row])[0]),
+        marked=_rows(found),
+        chosen=chosen,
+        place=None if chosen >= 0 else layout.place_of(mapped, subject),
+        title=f"{counted(len(found), 'poster')} by {mapped.space.title}",
+    )
+
+
+def _rows(found: Collected) -> list[int]:
+    """Of the brushed posters."""
+    return [row for member in brushed.members() if (row := found.row_of.get(member)) is not None]
+
+
+def _show_list(found: Collected) -> None:
+    """The first of the brushed posters, to choose one."""
+    members = brushed.usable(found.checkpoint)
+    if not members:
+        return
+    shown = members[:SHOWN]
+    first = f", the first {SHOWN} of them here" * (len(members) > SHOWN)
+    st.markdown(f"**{counted(len(members), 'poster')} brushed**{first}")
+    sprite_grid(
+        sprite(_pictures(found.checkpoint, shown)), labels=[f"{kind} {number}" for kind, number in shown],
+        on_pick=lambda place: brushed.go_to(shown[place]), key="map_list", title="brushed posters", smallest=44,
+        largest=72,
+    )  # fmt: skip
+
+
+def _pictures(checkpoint: gan.Checkpoint, members: Sequence[Member]) -> np.ndarray:
+    """uint8 (N, h, w, 3), in their order."""
+    pictures: dict[Member, np.ndarray] = {}
+    for kind in ("poster", "seed"):
+        own = [member for member in members if member[0] == kind]
+        if own:
+            images = discriminator.pictures(checkpoint, [number for _, number in own], kind == "seed")
+            pictures |= zip(own, gan.to_uint8(images), strict=True)
+    return np.stack([pictures[member] for member in members])
+
+
+def _show_other(found: Collected, mapped: Mapped, name: str, method: Method, by: str) -> None:
+    """The map of another checkpoint, laid over this one as well as it goes; the same posters are brushed."""
+    other = layout.collected(networks.checkpoint(name))
+    if other is None:
+        st.info("The other checkpoint has no discriminator, or nothing to look at.")
+        return
+    names = layout.space_names(other)
+    space = mapped.space.name if mapped.space.name in names else names[0]
+    st.subheader(f"The same posters in {plain(name)}")
+    if not _can_be_had(other, space, method):
+        return
+    theirs = layout.mapped(other, space, method)
+    to, back = layout.same_posters(found, other), layout.same_posters(other, found)
+    with ui.progress_bar("Drawing thumbnails") as progress:
+        points = layout.laid_over(other, theirs.points, found, mapped.points)
+        plot = layout.plot(other, points, by if by in layout.colourings(other) else "logit", progress)
+
+    def choose(row: int) -> None:
+        if row in back:
+            brushed.go_to(found.members([back[row]])[0])
+
+    collection_map(
+        plot,
+        key="map_other",
+        on_brush=lambda rows: brushed.keep(found.members([back[row] for row in rows if row in back])),
+        on_choose=choose,
+        marked=[to[row] for row in _rows(found) if row in to],
+        title=f"{counted(len(other), 'poster')} by {theirs.space.title} of {name}",
+    )
+    st.caption(
+        f"Turned, mirrored and scaled so that its {counted(len(to), 'poster')} in common lie as near as they can to "
+        f"their places above. {theirs.layout.text} {theirs.kept.text}"
+    )
+    _offer_all(other)
+
+
+def _offer_all(found: Collected) -> None:
+    """Offer to look at all posters, where these are some of them."""
+    checkpoint = found.checkpoint
+    for real, kind in ((True, "real posters"), (False, "generated posters")):
+        if collection.can_be_built(checkpoint, real) and collection.index(checkpoint, real) is None:
+            ui.measure_button(
+                f"Not all {kind} are on this map. They can be once D has looked at each, which takes about 10 "
+                "milliseconds a poster; it can be stopped, and goes on.",
+                f"Look at all {kind}",
+                f"Looking at all {kind}",
+                partial(collection.build, checkpoint, real),
+                key=f"map_index_{checkpoint.name}_{real}",
+            )
