@@ -9,6 +9,8 @@
 In many dimensions a few rows are among the nearest of very many others, and come up as everybody's neighbours: hubs
 (Radovanovic, Nanopoulos, Ivanovic 2010). Local scaling measures a distance in units of how far away the neighbours of
 both posters are: d(x, y) / sqrt(r(x) r(y)) (NICDM; Schnitzer, Flexer, Schedl, Widmer 2012).
+
+Where there are half a million rows and more, faiss names candidates, and the distances decide among these.
 """
 
 from __future__ import annotations
@@ -25,12 +27,14 @@ from torch import Tensor
 from gan.errors import counted
 from gan.progress import Progress
 from xai.collection import rows as row_files
+from xai.collection.approximate import Approximate, is_approximate
 from xai.collection.index import Index
 from xai.collection.spaces import Rows, Space
 from xai.errors import ExplanationError
 
 COUNT = 10  # neighbours of each poster that are kept, and whose mean distance is its radius
 QUERIES = 512  # whose distances to all rows are in memory at once
+CANDIDATE_QUERIES = 64  # the same, of the rows of their candidates
 HUBS = 1.0  # skewness of the k-occurrence from which a collection has hubs
 SMALLEST = 1e-12  # of a radius: posters that are the same
 
@@ -50,16 +54,19 @@ class Neighbours:
 
 @dataclass(frozen=True, eq=False)
 class Table:
-    """Rows (N, D) that are searched exactly, by distances to all of them."""
+    """Rows (N, D) that are searched by distances to all of them, or, of very many, to candidates."""
 
     rows: Tensor
     squared_lengths: Tensor
+    approximate: Approximate | None = None
 
     @classmethod
     def of(cls, rows: Rows) -> Table:
-        """float32 rows (N, D)."""
-        table = torch.from_numpy(np.array(rows, np.float32))
-        return cls(table, table.square().sum(1))
+        """Rows (N, D), which are not copied where they are float32; arranging very many takes minutes."""
+        array = np.require(rows, np.float32, ["C", "W"])
+        table = torch.from_numpy(array)
+        squared_lengths = torch.linalg.vector_norm(table, dim=1).square_()
+        return cls(table, squared_lengths, Approximate.of(array) if is_approximate(len(array)) else None)
 
     def search(
         self,
@@ -83,6 +90,8 @@ class Table:
         if count < 1:
             raise ExplanationError("At least two pictures are needed to compare with.")
         scale = None if radii is None else torch.from_numpy(np.array(radii))
+        if self.approximate is not None:
+            return self._among_candidates(queries, count, left_out, scale)
         found = []
         for start in range(0, len(queries), QUERIES):
             some = slice(start, start + QUERIES)
@@ -104,6 +113,28 @@ class Table:
             at = torch.tensor(places).T
             distances[at[0], at[1]] = torch.inf
         return distances
+
+    def _among_candidates(
+        self, queries: Rows, count: int, left_out: Sequence[Sequence[int]], scale: Tensor | None
+    ) -> Neighbours:
+        """The same; infinitely far are the last where there are too few candidates."""
+        assert self.approximate is not None  # asked by search
+        wanted = max(count, COUNT) + max(map(len, left_out))
+        indices, nearest = [], []
+        for start in range(0, len(queries), CANDIDATE_QUERIES):
+            some = slice(start, start + CANDIDATE_QUERIES)
+            block = torch.from_numpy(np.array(queries[some], np.float32))
+            candidates = self.approximate.candidates(block.numpy(), wanted)
+            rows = candidates.clamp_min(0)
+            distances = (self.rows[rows] - block[:, None]).square_().sum(2).sqrt_()
+            for query, absent in enumerate(left_out[some]):
+                distances[query, torch.isin(candidates[query], torch.tensor([-1, *absent]))] = torch.inf
+            if scale is not None:
+                distances /= (_radii(distances)[:, None] * scale[rows]).sqrt_().clamp_min_(SMALLEST)
+            found = distances.topk(count, 1, largest=False)
+            indices.append(rows.gather(1, found.indices))
+            nearest.append(found.values)
+        return Neighbours(torch.cat(indices).numpy(), torch.cat(nearest).numpy())
 
 
 def _radii(distances: Tensor) -> Tensor:

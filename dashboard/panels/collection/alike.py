@@ -14,7 +14,7 @@ import gan
 from dashboard import sidebar, ui
 from dashboard.cached import collection, discriminator, neighbours, networks
 from dashboard.components.sprite_grid import sprite_grid
-from gan.errors import counted
+from xai.collection.approximate import search_words
 from xai.render import sprite
 
 if TYPE_CHECKING:
@@ -49,7 +49,7 @@ def show(subject: Subject, layers: Sequence[str] | None = None, hubs: Sequence[H
             _show_row(checkpoint, row, real)
     by_name = {one.space: one for one in hubs}
     st.caption(
-        f"Each row has the {SHOWN} most similar of {counted(len(searched.numbers), 'poster')}; the poster itself and "
+        f"Each row has the {SHOWN} most similar of {search_words(len(searched.numbers))}; the poster itself and "
         "its copies are left out. A layer compares by the mean responses of its filters: what is in a poster, not "
         "where. Click one to go there."
     )
