@@ -176,7 +176,7 @@ def _none(rows: Rows, tried: Sequence[Stability]) -> Clusters:
 
 def _taken(rows: Rows, count: int, labelings: list[Labels], tried: Sequence[Stability], seed: int) -> Clusters:
     """k-means of all rows, the largest cluster first, and how well each comes back in the labelings."""
-    centres = _centres(_part(rows, COMPARED), count, seed)
+    centres = k_means(_part(rows, COMPARED), count, seed)
     sizes = np.bincount(nearest_centre(rows, centres), minlength=count)
     centres = centres[np.argsort(-sizes, kind="stable")]
     labels = nearest_centre(rows, centres)
@@ -191,7 +191,8 @@ def _taken(rows: Rows, count: int, labelings: list[Labels], tried: Sequence[Stab
     )
 
 
-def _centres(rows: Rows, count: int, seed: int) -> Rows:
+def k_means(rows: Rows, count: int, seed: int = 0) -> Rows:
+    """``count`` centres (K, D) of rows (N, D), whether or not they come back."""
     from sklearn.cluster import KMeans  # imports for a second
     from threadpoolctl import threadpool_limits  # type: ignore[import-untyped]  # it has no stubs
 
@@ -210,7 +211,7 @@ def _labelings(rows: Rows, count: int, seed: int) -> list[Labels]:
     """Of some rows of all, by k-means fitted to each random half."""
     compared = _part(rows, COMPARED)
     return [
-        nearest_centre(compared, _centres(rows[half], count, seed + start))
+        nearest_centre(compared, k_means(rows[half], count, seed + start))
         for start, half in enumerate(_halves(len(rows), seed))
     ]
 
@@ -249,7 +250,7 @@ def _root(deviations: Rows) -> Rows:
 
 def _spread(rows: Rows, count: int, seed: int) -> float:
     """Sum of squares within the clusters relative to that of all."""
-    centres = _centres(rows, count, seed)
+    centres = k_means(rows, count, seed)
     within = np.square(rows - centres[nearest_centre(rows, centres)], dtype=np.float64).sum()
     return float(within / max(np.square(rows - rows.mean(0), dtype=np.float64).sum(), SMALLEST))
 

@@ -8,6 +8,7 @@ import numpy as np
 import pytest
 import torch
 from scipy.stats import rankdata
+from scipy.stats.contingency import relative_risk
 
 from gan.evaluation.estimates import (
     Estimate,
@@ -19,6 +20,7 @@ from gan.evaluation.estimates import (
     mean_proportion,
     mean_t,
     proportion,
+    proportion_ratio,
     t_quantile,
     weighted_t,
     with_interval,
@@ -124,3 +126,19 @@ def test_as_many_intervals_miss_zero_as_chance_is_said_to_give() -> None:
     above, below = (sum(one.low > 0 for one in found), sum(one.high < 0 for one in found))
     assert above + below == pytest.approx(by_chance(4000), rel=0.15) == pytest.approx(200, rel=0.15)
     assert above == pytest.approx(by_chance(4000, one_sided=True), rel=0.25)
+
+
+def test_a_ratio_of_proportions_is_that_of_scipy_where_cases_are_many() -> None:
+    one, other = np.arange(20_000) < 3000, np.arange(10_000) < 1000
+    found, oracle = proportion_ratio(one, other), relative_risk(3000, 20_000, 1000, 10_000)
+    interval = oracle.confidence_interval()
+    assert [found.value, found.low, found.high] == pytest.approx([oracle.relative_risk, *interval], rel=2e-3)
+
+
+def test_a_ratio_of_proportions_has_an_interval_where_no_case_is_true() -> None:
+    never, often = np.zeros(1000, bool), np.arange(1000) < 100
+    rare, never_both = proportion_ratio(never, often), proportion_ratio(never, never)
+    assert 0 < rare.low < rare.high < 1
+    assert never_both.low < 1 < never_both.high
+    together = proportion_ratio(never, often, comparisons=20)
+    assert together.low < rare.low < rare.high < together.high
