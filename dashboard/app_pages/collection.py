@@ -42,7 +42,7 @@ elif section == "Strategies" and study is not None and study.strategies:
 elif section == "Copies" and study is not None and study.copies is not None:
     with ui.error_boundary("The copies"):
         copies.show(checkpoint, study.copies, collection.is_of_loaded(checkpoint, study))
-if collection.can_study(checkpoint):
+if collection.can_study(checkpoint, study):
     ui.measure_button(
         "This collection has not been studied. It takes about a quarter of an hour; stopped, it goes on.",
         "Study the collection",

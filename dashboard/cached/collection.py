@@ -10,6 +10,7 @@ scripts/index_collection.py and scripts/study_collection.py make the same from t
 
 from __future__ import annotations
 
+from contextlib import suppress
 from typing import TYPE_CHECKING
 
 import streamlit as st
@@ -79,19 +80,27 @@ def build(checkpoint: gan.Checkpoint, real: bool, progress: Progress) -> Index:
 def study(checkpoint: gan.Checkpoint) -> CollectionStudy | None:
     """The study of the posters that are loaded, or, where there is none, what came with the checkpoint.
 
+    One that was made here and cannot be read is made again.
+
     Raises
     ------
     ExplanationError
-        If its file is damaged.
+        If the file that came along is damaged.
     """
-    from xai.collection.study import CollectionStudy
+    from xai.errors import ExplanationError
 
-    for folder in (_study_folder(checkpoint), networks.folder(checkpoint.name)):
-        path = folder / CollectionStudy.STUDY.name
-        found = _study(path, path.stat().st_mtime, checkpoint.digest) if path.is_file() else None
-        if found is not None:
-            return found
-    return None
+    with suppress(ExplanationError):
+        own = _study_in(_study_folder(checkpoint), checkpoint.digest)
+        if own is not None:
+            return own
+    return _study_in(networks.folder(checkpoint.name), checkpoint.digest)
+
+
+def _study_in(folder: Path, digest: str) -> CollectionStudy | None:
+    from xai.collection.study import FILE
+
+    path = folder / FILE
+    return _study(path, path.stat().st_mtime, digest) if path.is_file() else None
 
 
 @st.cache_resource(max_entries=8, show_spinner=False)
@@ -101,17 +110,11 @@ def _study(path: Path, changed: float, digest: str) -> CollectionStudy | None:
     return CollectionStudy.beside(path.parent, digest)
 
 
-def can_study(checkpoint: gan.Checkpoint) -> bool:
-    """Whether there is no study of the posters that are loaded."""
-    from xai.collection.study import CollectionStudy
-
-    found = study(checkpoint)
-    posters = networks.posters(checkpoint)
-    if found is None or posters is None:
-        return found is None
-    return not (_study_folder(checkpoint) / CollectionStudy.STUDY.name).is_file() and not is_of_loaded(
-        checkpoint, found
-    )
+def can_study(checkpoint: gan.Checkpoint, found: CollectionStudy | None) -> bool:
+    """Whether the posters that are loaded, or generated ones, have not been studied yet; ``found`` is what there is."""
+    if found is None:
+        return checkpoint.generator is not None and checkpoint.discriminator is not None
+    return networks.posters(checkpoint) is not None and not is_of_loaded(checkpoint, found)
 
 
 def is_of_loaded(checkpoint: gan.Checkpoint, found: CollectionStudy) -> bool:

@@ -11,7 +11,7 @@ from __future__ import annotations
 
 import types
 from collections.abc import Mapping
-from dataclasses import fields, is_dataclass
+from dataclasses import MISSING, Field, fields, is_dataclass
 from typing import Any, TypeVar, Union, get_args, get_origin, get_type_hints
 
 import numpy as np
@@ -55,11 +55,16 @@ def _built(kind: Any, arrays: Mapping[str, Any], value: Any) -> Any:
     if origin is np.ndarray:
         return _array(kind, arrays[value])
     if is_dataclass(kind):
-        hints = get_type_hints(kind)
-        return kind(**{field.name: _built(hints[field.name], arrays, value[field.name]) for field in fields(kind)})  # type: ignore[operator]
+        hints, known = get_type_hints(kind), [one.name for one in fields(kind) if one.name in value or _is_needed(one)]
+        return kind(**{name: _built(hints[name], arrays, value[name]) for name in known})  # type: ignore[operator]
     if not isinstance(value, NUMBERS[kind]) or (isinstance(value, bool) and kind is not bool):
         raise TypeError(f"{value!r} is no {kind.__name__}")
     return kind(value)
+
+
+def _is_needed(field: Field[Any]) -> bool:
+    """Whether a field has no default: one with a default may be newer than the file."""
+    return field.default is MISSING and field.default_factory is MISSING
 
 
 def _not_none(kinds: tuple[Any, ...]) -> Any:

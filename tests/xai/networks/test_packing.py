@@ -90,3 +90,14 @@ def test_an_array_of_another_kind_is_refused():
     arrays, record = packed(Whole((part(),), (3, "three"), True, 1.0))
     with pytest.raises(TypeError, match="int64"):
         unpacked(Whole, arrays | {"parts.0.rows": np.array(["a"])}, record)
+
+
+def test_a_part_that_is_newer_than_the_file_has_its_default():
+    arrays, record = packed(Whole((part(),), (3, "three"), True, 1.0, part("best")))
+    del record["best"], record["parts"][0]["other"]
+    back = unpacked(Whole, arrays, record)
+    assert back.best is None
+    assert back.parts[0].other is None
+    del record["mean"]
+    with pytest.raises(KeyError):
+        unpacked(Whole, arrays, record)
