@@ -18,13 +18,16 @@ from numpy.typing import NDArray
 from torch import Tensor
 
 from gan.data.posters import PosterSet
+from gan.errors import counted
 from xai.collection.appearance import Looks, measured
-from xai.collection.neighbours import COUNT, Neighbours, Table
+from xai.collection.neighbours import COUNT, Table
 from xai.collection.spaces import Rows, Space, genre_space, layer_spaces, visual_spaces
 from xai.discriminator.responses import Responses, responses
 from xai.networks.score import Score
 
 COMPARED = 50  # neighbours whose overlap with those of another space is counted
+HASH_BITS = 64
+SAME_GENRES = 1e-4  # of the cosine
 SAME_LAYOUT, SAME_COLOURS = 0.02, 0.1  # distances up to which it is the same picture, after half precision
 
 Description = dict[str, Rows]
@@ -40,12 +43,25 @@ class Described:
 
 
 @dataclass(frozen=True, eq=False)
+class Genres:
+    """What the ``compared`` nearest have to do with the genres of the poster.
+
+    related, usual : proportions of the nearest, and of all posters, that share a genre with it. same : how many have
+    exactly its genres.
+    """
+
+    related: float
+    usual: float
+    same: int
+
+
+@dataclass(frozen=True, eq=False)
 class Row:
     """The posters most like one in a space, the most alike first.
 
     name, title, kind : of the space. rows, numbers : where they are in the collection, and what they are called.
-    distances : to them. shared : by a visual space's title, how many of the ``compared`` nearest both have.
-    searched : of how many posters.
+    distances : to them, Euclidean also where scaled ones put them in order. shared : by a visual space's title, how
+    many of the ``compared`` nearest both have. searched : of how many posters. genres : None where none are known.
     """
 
     name: str
@@ -57,13 +73,30 @@ class Row:
     shared: Mapping[str, int]
     compared: int
     searched: int
+    genres: Genres | None = None
 
     @property
     def text(self) -> str:
-        """How many of the nearest are also the nearest by how posters look, in words."""
+        """How many of the nearest are also the nearest by how posters look, and share a genre, in words."""
+        if self.kind == "semantic":
+            assert self.genres is not None  # otherwise there would be no such row
+            more = self.genres.same > len(self.rows)
+            none = "No other poster has exactly its genres."
+            have = f"{counted(self.genres.same, 'poster')} of exactly its genres{', of which some are shown' * more}."
+            return have if self.genres.same else none
         counts = ", ".join(f"{count} by {name}" for name, count in self.shared.items())
         chance = self.compared**2 / self.searched
-        return f"Of the {self.compared} nearest: {counts} ({chance:.1f} by chance)" if counts else ""
+        found = f"Of the {self.compared} nearest: {counts} ({chance:.1f} by chance)" if counts else ""
+        if self.genres is None:
+            return found
+        return f"{found}; {self.genres.related:.0%} share a genre with it, as {self.genres.usual:.0%} of all posters do"
+
+    def likeness(self, place: int) -> str:
+        """How like the poster at a place of the row is, in words."""
+        distance = float(self.distances[place])
+        if self.name == "hash":
+            return f"{round(HASH_BITS * distance**2)} of {HASH_BITS} bits differ"
+        return f"distance {distance:.2f}" if self.name == "layout" else f"similarity {1 - distance**2 / 2:.2f}"
 
 
 @dataclass(frozen=True, eq=False)
@@ -120,29 +153,46 @@ class Searched:
         for name, place in places.items():
             radii = self.radii_of(name) if scaled and name != "genres" else None
             found[name] = self.tables[name].search(place, max(COMPARED, count), [same], radii)
-        nearest = {name: set(one.indices[0, :COMPARED].tolist()) for name, one in found.items()}
-        return tuple(
-            self._row(space, found[space.name], count, nearest) for space in self.spaces if space.name in found
-        )
+        nearest = {name: one.indices[0, :COMPARED] for name, one in found.items()}
+        others = np.setdiff1d(np.arange(len(self.numbers)), same)
+        return tuple(self._row(space, places, nearest, others, count) for space in self.spaces if space.name in found)
 
-    def _row(self, space: Space, found: Neighbours, count: int, nearest: Mapping[str, set[int]]) -> Row:
-        own, rows = nearest[space.name], found.indices[0, :count]
+    def _row(
+        self,
+        space: Space,
+        places: Description,
+        nearest: Mapping[str, NDArray[np.int64]],
+        others: NDArray[np.intp],
+        count: int,
+    ) -> Row:
+        own = nearest[space.name]
+        rows = own[:count]
         shared = {
-            other.title: len(own & nearest[other.name])
+            other.title: len(np.intersect1d(own, nearest[other.name]))
             for other in self.spaces
             if other.kind == "visual" and other.name != space.name
         }
         return Row(
-            space.name, space.title, space.kind, rows, self.numbers[rows], found.distances[0, :count], shared,
-            len(own), len(self.numbers),
+            space.name, space.title, space.kind, rows, self.numbers[rows],
+            np.linalg.norm(space.rows[rows] - places[space.name], axis=1), shared, len(own), len(others),
+            self._genres(places, own, others),
         )  # fmt: skip
+
+    def _genres(self, places: Description, own: NDArray[np.int64], others: NDArray[np.intp]) -> Genres | None:
+        if "genres" not in places:
+            return None
+        cosine = self.tables["genres"].rows.numpy() @ places["genres"][0]
+        related, same = cosine > 0, cosine > 1 - SAME_GENRES
+        return Genres(float(related[own].mean()), float(related[others].mean()), int(same[others].sum()))
 
     def _places(self, poster: Described) -> Description:
         places = {}
         for space in self.spaces:
             measured = {"layer": poster.responses, "visual": poster.looks, "semantic": poster.posters}
             if space.place is not None and measured[space.kind] is not None:
-                places[space.name] = space.place(measured[space.kind])
+                place = space.place(measured[space.kind])
+                if space.kind != "semantic" or place.any():  # without genres it is like none
+                    places[space.name] = place
         return places
 
     def _same(self, places: Description) -> Sequence[int]:

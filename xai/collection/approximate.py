@@ -7,8 +7,8 @@
 
 Rows are in lists by the nearest of sqrt(N) centres, each kept as four bits for two numbers (inverted file and product
 quantisation; Jegou, Douze, Schmid 2011; four bits fit registers: Andre, Kermarrec, Le Scouarnec 2015). A query looks
-into some lists only, and many more candidates are taken than neighbours are wanted, for exact distances to choose from.
-:class:`xai.collection.neighbours.Table` does that.
+into an eighth of the lists, and many more candidates are taken than neighbours are wanted, for exact distances to choose
+from. :class:`xai.collection.neighbours.Table` does that.
 """
 
 from __future__ import annotations
@@ -29,7 +29,7 @@ from gan.evaluation.estimates import Estimate, bootstrap
 FROM = 500 * 1000  # rows from which on the exact search gives way
 NUMBERS_A_BYTE = 4
 TRAINING = 64  # rows for each centre
-LISTS_SEARCHED = 32
+PART_SEARCHED = 8  # one of so many lists; what is missed lies in the others, not beyond the candidates
 CANDIDATES = 20  # for each neighbour that is wanted
 BLOCK = 65_536
 
@@ -70,7 +70,7 @@ class Approximate:
         index.train(_padded(rows[evenly_spaced(count, TRAINING * lists)], width))
         for start in range(0, count, BLOCK):
             index.add(_padded(rows[start : start + BLOCK], width))
-        faiss.ParameterSpace().set_index_parameter(index, "nprobe", min(lists, LISTS_SEARCHED))
+        faiss.ParameterSpace().set_index_parameter(index, "nprobe", -(-lists // PART_SEARCHED))
         return cls(index, width)
 
     def candidates(self, queries: Rows, count: int) -> Tensor:

@@ -66,9 +66,7 @@ def _show_row(checkpoint: gan.Checkpoint, row: Row, real: bool) -> None:
     st.markdown(f"**{row.title}**")
     sprite_grid(
         sprite(gan.to_uint8(discriminator.pictures(checkpoint, numbers, not real)), columns=SHOWN), per_row=SHOWN,
-        labels=[
-            f"{kind} {number}, distance {distance:.2f}" for number, distance in zip(numbers, row.distances, strict=True)
-        ],
+        labels=[f"{kind} {number}, {row.likeness(place)}" for place, number in enumerate(numbers)],
         on_pick=lambda place: go_to(numbers[place]), key=f"alike_{row.name}", title=f"posters alike by {row.title}",
         smallest=48, largest=128, most="none",
     )  # fmt: skip

@@ -65,3 +65,44 @@ def test_how_many_neighbours_two_spaces_share_is_counted_and_said(score: xai.Sco
 def test_one_poster_alone_is_like_no_other(score: xai.Score, posters: gan.PosterSet) -> None:
     with pytest.raises(ExplanationError, match="two pictures"):
         searched(score, posters.select([4])).alike(describe(score, posters.tensor([4])))
+
+
+def test_a_row_says_how_many_of_the_nearest_share_a_genre_and_how_many_of_all_do(
+    score: xai.Score, posters: gan.PosterSet
+) -> None:
+    found = searched(score, posters)
+    rows = found.alike(describe(score, posters.tensor([4]), posters.select([4])), 6, scaled=False)
+    own = set(posters.genres[4])
+    others = [row for row in range(len(posters)) if row != 4]
+    usual = np.mean([bool(own & set(posters.genres[row])) for row in others])
+    layer, genres = rows[0], rows[-1]
+    assert layer.genres is not None
+    assert layer.genres.usual == pytest.approx(usual)
+    assert layer.genres.related == pytest.approx(usual)  # the 50 nearest of so few are all the others
+    assert f"{usual:.0%} share a genre with it, as {usual:.0%} of all posters do" in layer.text
+    same = sum(set(posters.genres[row]) == own for row in others)
+    assert genres.text.startswith(f"{same} poster" if same else "No other poster")
+
+
+def test_a_poster_of_which_no_genre_is_known_is_not_like_others_of_which_none_is(
+    score: xai.Score, posters: gan.PosterSet
+) -> None:
+    genres = ((), (), *posters.genres[2:])
+    some = gan.PosterSet(posters.images, posters.names, genres)
+    rows = searched(score, some).alike(describe(score, some.tensor([0]), some.select([0])), 5)
+    assert [row.name for row in rows] == ["layers.1", "colour", "layout", "hash"]
+    assert all(row.genres is None for row in rows)
+
+
+def test_how_like_a_poster_is_is_said_in_the_units_of_its_space(score: xai.Score, posters: gan.PosterSet) -> None:
+    found = searched(score, posters)
+    plain, scaled = (found.alike(describe(score, posters.tensor([4])), 3, scaled=scaled) for scaled in (False, True))
+    rows = {row.name: row for row in plain}
+    layer, bits = found.spaces[0].rows, found.spaces[3].rows
+    cosine = layer[4] @ layer[rows["layers.1"].rows[0]]
+    assert rows["layers.1"].likeness(0) == f"similarity {cosine:.2f}"
+    assert rows["hash"].likeness(2) == f"{(bits[4] != bits[rows['hash'].rows[2]]).sum()} of 64 bits differ"
+    assert rows["layout"].likeness(1).startswith("distance ")
+    for row, space in zip(scaled, found.spaces, strict=False):  # scaling changes the order, not what is said
+        apart = np.linalg.norm(space.rows[row.rows] - space.rows[4], axis=1)
+        assert row.distances == pytest.approx(apart, abs=0.02)
