@@ -7,8 +7,8 @@
 
 Rows are in lists by the nearest of sqrt(N) centres, each kept as four bits for two numbers (inverted file and product
 quantisation; Jegou, Douze, Schmid 2011; four bits fit registers: Andre, Kermarrec, Le Scouarnec 2015). A query looks
-into an eighth of the lists, and many more candidates are taken than neighbours are wanted, for exact distances to choose
-from. :class:`xai.collection.neighbours.Table` does that.
+into an eighth of the lists, and many more candidates are taken than neighbours are wanted; exact distances choose among
+them. :class:`xai.collection.neighbours.Table` does that.
 """
 
 from __future__ import annotations
