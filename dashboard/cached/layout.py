@@ -21,6 +21,8 @@ from dashboard.cached.networks import silent
 from gan.progress import Progress
 
 if TYPE_CHECKING:
+    from collections.abc import Sequence
+
     import gan
     from dashboard.components.collection_map import Plot
     from dashboard.subject import Member, Subject
@@ -53,7 +55,7 @@ class Collected:
     def __len__(self) -> int:
         return len(self.numbers)
 
-    def members(self, rows: list[int]) -> list[Member]:
+    def members(self, rows: Sequence[int]) -> list[Member]:
         """What these rows are called."""
         return [("poster" if row < self.real else "seed", int(self.numbers[row])) for row in rows]
 
@@ -177,6 +179,13 @@ def _names(found: Collected) -> list[str]:
     """Of its real posters."""
     posters = networks.posters(found.checkpoint)
     return [] if posters is None else [posters.names[number] for number in found.numbers[: found.real].tolist()]
+
+
+def brushed(found: Collected, mapped: Mapped, rows: Sequence[int]) -> list[Member]:
+    """What these rows are called; those in the middle of them first."""
+    from xai.collection.layout import middle_first
+
+    return found.members(middle_first(mapped.points, np.asarray(rows, np.intp)).tolist())
 
 
 def by_logit(found: Collected) -> Colouring:

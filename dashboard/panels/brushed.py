@@ -11,20 +11,23 @@ from __future__ import annotations
 
 import re
 from collections.abc import Sequence
-from typing import TYPE_CHECKING
+from typing import TYPE_CHECKING, Any
 
 import streamlit as st
 
 from dashboard import sidebar
-from dashboard.cached import networks
+from dashboard.cached import discriminator, networks
+from dashboard.components.sprite_grid import sprite_grid
 from dashboard.subject import GENERATED, POSTER, Member, Subject
 from gan.errors import counted
 
 if TYPE_CHECKING:
     import gan
+    from xai.render import Sprite
 
 KEY = "brushed"  # in the session, and in the address
 LINKED = 60  # posters of a set that a link holds
+STRIP = 5
 MOST_DIGITS = 10
 
 
@@ -85,20 +88,45 @@ def show(subject: Subject | None) -> None:
     if subject is None or not members():
         return
     some = usable(subject.checkpoint)
+    here = _place(subject, some)
     with st.sidebar.container(border=True):
-        here = _place(subject, some)
-        of = f"poster {here + 1} of {len(some)}" if here >= 0 else counted(len(some), "poster")
+        of = f"{here + 1:,} of {counted(len(some), 'poster')}" if here >= 0 else counted(len(some), "poster")
         st.markdown(f"**Brushed on the map**: {of}")
-        previous, following, clear = st.columns(3)
-        steps = ((previous, "Previous", "chevron_left", -1), (following, "Next", "chevron_right", 1))
-        for column, label, icon, step in steps:
-            column.button(
-                label, key=f"brushed_{label}", icon=f":material/{icon}:", width="stretch", disabled=not some,
-                on_click=_go, args=(some, _after(here, step, len(some))),
-            )  # fmt: skip
-        clear.button("Clear", key="brushed_clear", on_click=keep, args=((),), width="stretch")
-        if len(some) > LINKED:
+        if some:
+            _show_strip(subject.checkpoint, some, here)
+        with st.container(horizontal=True, gap="small"):
+            for label, step in (("Previous", -1), ("Next", 1)):
+                place = _after(here, step, len(some))
+                st.button(label, key=f"brushed_{label}", disabled=not some, on_click=_go, args=(some, place))
+            st.button("Clear", key="brushed_clear", on_click=keep, args=((),))
+        if len(members()) > LINKED:
             st.caption(f"A link keeps the first {LINKED}.")
+
+
+def pictures(checkpoint: gan.Checkpoint, some: Sequence[Member]) -> Sprite:
+    """One sheet of them, in their order."""
+    import numpy as np
+
+    import gan
+    from xai.render import sprite
+
+    found: dict[Member, Any] = {}
+    for kind in ("poster", "seed"):
+        own = [member for member in some if member[0] == kind]
+        if own:
+            images = discriminator.pictures(checkpoint, [number for _, number in own], kind == "seed")
+            found |= dict(zip(own, gan.to_uint8(images), strict=True))
+    return sprite(np.stack([found[member] for member in some]))
+
+
+def _show_strip(checkpoint: gan.Checkpoint, some: Sequence[Member], here: int) -> None:
+    """The subject between those before and after it."""
+    first = max(0, min(here - STRIP // 2, len(some) - STRIP))
+    shown = some[first : first + STRIP]
+    sprite_grid(
+        pictures(checkpoint, shown), [f"{kind} {number}" for kind, number in shown], "brushed_strip",
+        lambda place: go_to(shown[place]), here - first, "the brushed set", smallest=28, per_row=STRIP, largest=48,
+    )  # fmt: skip
 
 
 def go_to(member: Member) -> None:

@@ -234,6 +234,14 @@ def neighbourhoods(rows: Rows, points: Rows, nearest: int = NEAREST, sample: int
     )  # fmt: skip
 
 
+def middle_first(points: Rows, rows: NDArray[np.intp]) -> NDArray[np.intp]:
+    """Some rows (K,) of a map, those nearest to their common middle first."""
+    if not len(rows):
+        return rows
+    some = points[rows]
+    return rows[np.argsort(np.linalg.norm(some - np.median(some, axis=0), axis=1), kind="stable")]
+
+
 def aligned(points: Rows, onto: Rows, pairs: tuple[NDArray[np.intp], NDArray[np.intp]] | None = None) -> Rows:
     """Points (N, 2) turned, mirrored, scaled and shifted to lie best over other points (M, 2).
 

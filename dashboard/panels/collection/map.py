@@ -8,32 +8,28 @@ from __future__ import annotations
 from functools import partial
 from typing import TYPE_CHECKING
 
-import numpy as np
 import streamlit as st
 
-import gan
 from dashboard import ui
-from dashboard.cached import collection, discriminator, layout, networks
+from dashboard.cached import collection, layout, networks
 from dashboard.cached.layout import Collected, Mapped
 from dashboard.components.collection_map import collection_map
 from dashboard.components.sprite_grid import sprite_grid
 from dashboard.panels import brushed
 from dashboard.text import plain
 from gan.errors import counted
-from xai.render import sprite
 
 if TYPE_CHECKING:
-    from collections.abc import Sequence
-
-    from dashboard.subject import Member, Subject
+    from dashboard.subject import Subject
     from xai.collection.layout import Method
 
 SHOWN = 60  # brushed posters in the list
 METHODS: dict[str, Method] = {"PCA": "pca", "t-SNE": "tsne"}
 NOBODY = "no other"
 USE = (
-    "Drag to move, wheel or pinch to zoom, point at a poster to see it, click it to go there. Shift and drag, or Box "
-    "and Lasso, brush a set of posters, through which the other pages step. By keyboard: arrows, + and −, Enter, B."
+    "The frame marks the chosen poster. Drag to move, wheel or pinch to zoom, point at a poster to see it, click it to "
+    "go there. Shift and drag, or Box and Lasso, brush a set of posters, through which the other pages step. By "
+    "keyboard: arrows, + and −, Enter, B."
 )
 
 
@@ -103,7 +99,7 @@ def _show_map(found: Collected, mapped: Mapped, subject: Subject, by: str) -> No
     collection_map(
         plot,
         key="map",
-        on_brush=lambda rows: brushed.keep(found.members(rows)),
+        on_brush=lambda rows: brushed.keep(layout.brushed(found, mapped, rows)),
         on_choose=lambda row: brushed.go_to(found.members([row])[0]),
         marked=_rows(found),
         chosen=chosen,
@@ -126,21 +122,10 @@ def _show_list(found: Collected) -> None:
     first = f", the first {SHOWN} of them here" * (len(members) > SHOWN)
     st.markdown(f"**{counted(len(members), 'poster')} brushed**{first}")
     sprite_grid(
-        sprite(_pictures(found.checkpoint, shown)), labels=[f"{kind} {number}" for kind, number in shown],
+        brushed.pictures(found.checkpoint, shown), labels=[f"{kind} {number}" for kind, number in shown],
         on_pick=lambda place: brushed.go_to(shown[place]), key="map_list", title="brushed posters", smallest=44,
         largest=72,
     )  # fmt: skip
-
-
-def _pictures(checkpoint: gan.Checkpoint, members: Sequence[Member]) -> np.ndarray:
-    """uint8 (N, h, w, 3), in their order."""
-    pictures: dict[Member, np.ndarray] = {}
-    for kind in ("poster", "seed"):
-        own = [member for member in members if member[0] == kind]
-        if own:
-            images = discriminator.pictures(checkpoint, [number for _, number in own], kind == "seed")
-            pictures |= zip(own, gan.to_uint8(images), strict=True)
-    return np.stack([pictures[member] for member in members])
 
 
 def _show_other(found: Collected, mapped: Mapped, name: str, method: Method, by: str) -> None:
@@ -167,7 +152,7 @@ def _show_other(found: Collected, mapped: Mapped, name: str, method: Method, by:
     collection_map(
         plot,
         key="map_other",
-        on_brush=lambda rows: brushed.keep(found.members([back[row] for row in rows if row in back])),
+        on_brush=lambda rows: brushed.keep(layout.brushed(found, mapped, [back[row] for row in rows if row in back])),
         on_choose=choose,
         marked=[to[row] for row in _rows(found) if row in to],
         title=f"{counted(len(other), 'poster')} by {theirs.space.title} of {name}",

@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import sys
+from dataclasses import replace
 
 import numpy as np
 import pytest
@@ -13,6 +14,7 @@ from numpy.typing import NDArray
 from xai.collection.layout import (
     Neighbourhoods,
     aligned,
+    middle_first,
     neighbourhoods,
     principal_components,
     tsne,
@@ -161,3 +163,16 @@ def test_maps_are_laid_over_each_other_by_the_posters_that_both_have() -> None:
     np.testing.assert_allclose(aligned(moved, points[theirs], pairs), points[ours], atol=1e-3)
     with pytest.raises(ExplanationError, match="at least three posters in common; there are 2"):
         aligned(moved, points, (pairs[0][:2], pairs[1][:2]))
+
+
+def test_of_a_brushed_set_those_in_its_middle_come_first() -> None:
+    points = np.array([[0, 0], [9, 0], [4, 0], [5, 0], [50, 50]], np.float32)
+    assert middle_first(points, np.array([0, 1, 2, 3])).tolist() in ([2, 3, 0, 1], [3, 2, 0, 1], [2, 3, 1, 0])
+    assert middle_first(points, np.array([], np.intp)).tolist() == []
+
+
+def test_the_words_say_what_an_axis_is_and_that_those_of_tsne_are_nothing() -> None:
+    rows = cloud()
+    plane = principal_components(rows)
+    assert f"{plane.explained[0]:.0%} and {plane.explained[1]:.0%} of the variance" in plane.text
+    assert "axes mean nothing" in replace(plane, method="tsne").text
