@@ -4,7 +4,7 @@ import streamlit as st
 
 from dashboard import ui
 from dashboard.cached import collection
-from dashboard.panels.collection import alike, copies, depth, map, strategies
+from dashboard.panels.collection import alike, copies, depth, filters, map, strategies
 from dashboard.subject import require
 
 SECTIONS = {
@@ -33,6 +33,10 @@ if section == "Alike":
         st.header("Over depth")
         with ui.error_boundary("The layers"):
             depth.show(study.depth)
+    if study is not None and study.filters is not None:
+        st.header("Filter by filter")
+        with ui.error_boundary("The filters"):
+            filters.show(study.filters, checkpoint.name)
 elif section == "Map":
     with ui.error_boundary("The map"):
         map.show(subject)

@@ -59,6 +59,11 @@ class Agreement:
     p: Floats
 
     @property
+    def more(self) -> Floats:
+        """(U,), mean difference."""
+        return self.similar - self.others
+
+    @property
     def found(self) -> NDArray[np.bool_]:
         """(U,), whether a filter agrees on similar pairs more, beyond chance."""
         return (self.p <= LEVEL) & (self.z > 0)
@@ -157,7 +162,7 @@ class FilterAgreement:
             for name, one in {} if alike is None else {"maps": alike.maps, "strength": alike.strength}.items():
                 columns[f"{way}_{name}"] = one.z.tolist()
                 columns[f"{way}_{name}_found"] = one.found.tolist()
-                columns[f"{way}_{name}_more"] = (one.similar - one.others).tolist()
+                columns[f"{way}_{name}_more"] = one.more.tolist()
         rows = [dict(zip(columns, row, strict=True)) for row in zip(*columns.values(), strict=True)]
         z = [name for name in columns if f"{name}_found" in columns]
         return sorted(rows, key=lambda row: -max(row[name] for name in z))

@@ -27,6 +27,7 @@ from gan.progress import Progress, StageProgress, as_one
 from xai.collection.appearance import appearance
 from xai.collection.attributions import attributions
 from xai.collection.copies import Copies, find_copies
+from xai.collection.filter_agreement import FilterAgreement, filter_agreement
 from xai.collection.material import INDEXES, Material, fingerprint_text
 from xai.collection.neighbours import Hubness, all_neighbours, hubness
 from xai.collection.rsa import Depth, over_depth
@@ -75,6 +76,7 @@ class CollectionStudy:
     missing: tuple[str, ...] = ()
     hubs: tuple[Hubness, ...] = ()
     depth: Depth | None = None
+    filters: FilterAgreement | None = None
     strategies: tuple[Strategies, ...] = ()
     copies: Copies | None = None
 
@@ -85,7 +87,7 @@ class CollectionStudy:
         for found in self.strategies:
             lines += [found.text, *(f"{one.text} {one.colours}" for one in found.strategies)]
         lines += [comparison(*self.strategies)] if len(self.strategies) == 2 else []
-        parts = (self.depth, self.copies)
+        parts = (self.depth, self.filters, self.copies)
         return "\n".join([*lines, *(part.text for part in parts if part is not None), *self.missing])
 
     def is_of(self, posters: PosterSet, genres: Sequence[str]) -> bool:
@@ -181,6 +183,12 @@ def _depth(material: Material, progress: Progress) -> Depth:
     return over_depth(Score(material.checkpoint.need_discriminator()), posters.posters, progress=progress)
 
 
+def _filters(material: Material, progress: Progress) -> FilterAgreement:
+    posters, _ = material.need_real("What filters agree on")
+    score = Score(material.checkpoint.need_discriminator())
+    return filter_agreement(score, posters.posters, progress=progress)
+
+
 def _strategies(material: Material, progress: Progress) -> tuple[Strategies, ...]:
     """Behind "fake" and behind "real", of all posters of the indexes."""
     counts = [len(index) for index in material.indexes]
@@ -201,6 +209,7 @@ def _copies(material: Material, progress: Progress) -> Copies:
 PARTS = {
     "hubs": Part("neighbours of all posters", 80, tuple[Hubness, ...], _hubs),
     "depth": Part("what layers compare posters by", 50, Depth, _depth),
+    "filters": Part("filters that agree on similar posters", 40, FilterAgreement, _filters),
     "strategies": Part("strategies of the discriminator", 150, tuple[Strategies, ...], _strategies),
     "copies": Part("copies of training posters", 15, Copies, _copies),
 }
