@@ -8,12 +8,15 @@ import streamlit as st
 
 from dashboard.cached import networks
 from gan.errors import counted
+from gan.evaluation.support import support
 
 if TYPE_CHECKING:
     import gan
     from gan.evaluation.estimates import Estimates
     from gan.evaluation.metrics import Group
     from gan.evaluation.report import Evaluation
+
+IN_A_ROW = 4  # metrics
 
 
 def show_quality(checkpoint: gan.Checkpoint) -> None:
@@ -32,6 +35,8 @@ def show_quality(checkpoint: gan.Checkpoint) -> None:
         "With fewer posters fd_lite1 is higher, so compare figures of equal counts."
     )
     _show_metrics("quality", evaluation.generated, evaluation.floor)
+    if said := support(evaluation.generated, evaluation.floor):
+        st.markdown(said)
     if evaluation.discriminator is not None:
         _show_metrics("discriminator", evaluation.discriminator)
         if threshold := _threshold(checkpoint, evaluation):
@@ -45,7 +50,8 @@ def _show_metrics(group: Group, estimates: Estimates, floor: Estimates | None = 
     from gan.evaluation.metrics import in_group
 
     metrics = [one for one in in_group(group) if one.title and one.name in estimates]
-    for column, metric in zip(st.columns(len(metrics)), metrics, strict=True):
+    columns = [column for _ in range(0, len(metrics), IN_A_ROW) for column in st.columns(IN_A_ROW)]
+    for column, metric in zip(columns, metrics, strict=False):
         estimate = estimates[metric.name]
         with column:
             if floor is None:

@@ -15,6 +15,7 @@ from dataclasses import dataclass
 from functools import cached_property
 from math import inf
 
+import numpy as np
 import torch
 from torch import Tensor
 
@@ -74,29 +75,51 @@ class Neighbourhoods:
     """How n real and n generated posters lie among each other; "reach": distance to the k-th neighbour of its own set.
 
     precise : whether a generated poster lies within the reach of a real one. recalled : whether a real poster lies
-    within that of a generated one. inside : within how many real posters' wider reach a generated one lies.
-    covered : whether there is a generated poster within a real one's wider reach.
+    within that of a generated one. reached : whether a real one lies within a generated one's own reach. touched :
+    whether a generated one lies within a real one's own reach.
+    inside : within how many real posters' wider reach a generated one lies. within : how many generated ones lie within
+    a real one's wider reach. clipped : as ``inside``, where no real poster's reach is wider than the median.
+    of_real : within how many others' clipped reach a real poster lies.
     """
 
     precise: Tensor
     recalled: Tensor
+    reached: Tensor
+    touched: Tensor
     inside: Tensor
-    covered: Tensor
+    within: Tensor
+    clipped: Tensor
+    of_real: Tensor
 
     @classmethod
     def of(cls, real: Tensor, generated: Tensor) -> Neighbourhoods:
         """From rows (n, D) of either."""
         reach, wider = radii(real, NEAR_MANIFOLD), radii(real, NEAR_DENSITY)
-        of_generated = radii(generated, NEAR_MANIFOLD)
-        precise, inside = torch.zeros(len(generated), dtype=torch.bool), torch.zeros(len(generated), dtype=torch.long)
-        recalled, covered = [], []
+        of_generated, narrow = radii(generated, NEAR_MANIFOLD), wider.clamp_max(wider.quantile(0.5))
+        count = len(generated)
+        precise, reached = torch.zeros(count, dtype=torch.bool), torch.zeros(count, dtype=torch.bool)
+        inside, clipped = torch.zeros(count, dtype=torch.long), torch.zeros(count, dtype=torch.long)
+        recalled, touched, within = [], [], []
         for rows, block in distance_blocks(real, generated):
-            within = block <= wider[rows, None]
-            precise |= (block <= reach[rows, None]).any(0)
-            inside += within.sum(0)
-            recalled.append((block <= of_generated).any(1))
-            covered.append(within.any(1))
-        return cls(precise, torch.cat(recalled), inside, torch.cat(covered))
+            near, own = block <= reach[rows, None], block <= of_generated
+            precise |= near.any(0)
+            reached |= own.any(0)
+            touched.append(near.any(1))
+            recalled.append(own.any(1))
+            inside += (block <= wider[rows, None]).sum(0)
+            within.append((block < wider[rows, None]).sum(1))
+            clipped += (block <= narrow[rows, None]).sum(0)
+        of_real = torch.full((count,), -1)  # its own reach holds it
+        for rows, block in distance_blocks(real, real):
+            of_real += (block <= narrow[rows, None]).sum(0)
+        return cls(
+            precise, torch.cat(recalled), reached, torch.cat(touched), inside, torch.cat(within), clipped, of_real
+        )
+
+    @property
+    def covered(self) -> Tensor:
+        """Whether there is a generated poster within a real one's wider reach."""
+        return self.within > 0
 
 
 @dataclass(frozen=True, eq=False)
@@ -225,6 +248,107 @@ def density(pair: Comparison) -> float:
 )
 def coverage(pair: Comparison) -> float:
     return _proportion(pair.neighbourhoods.covered)
+
+
+@metric(
+    "quality",
+    "precision both ways (symmetric precision)",
+    "the smaller of precision and of the proportion of generated posters with a real one within the reach of their own "
+    "third neighbour (Khayatkhoei and AbdAlmageed 2023)",
+    caveat="in many dimensions a generator that is a little too narrow has a precision near 1 and a recall near 0, one "
+    "that is a little too wide the reverse; the smaller of the two falls in both cases, and does not say in which",
+    perfect="floor",
+    better="higher",
+    proportion=True,
+)
+def symmetric_precision(pair: Comparison) -> float:
+    return min(_proportion(pair.neighbourhoods.precise), _proportion(pair.neighbourhoods.reached))
+
+
+@metric(
+    "quality",
+    "recall both ways (symmetric recall)",
+    "the smaller of recall and of the proportion of real posters with a generated one within the reach of their own "
+    "third neighbour (Khayatkhoei and AbdAlmageed 2023)",
+    caveat="as symmetric precision",
+    perfect="floor",
+    better="higher",
+    proportion=True,
+)
+def symmetric_recall(pair: Comparison) -> float:
+    return min(_proportion(pair.neighbourhoods.recalled), _proportion(pair.neighbourhoods.touched))
+
+
+@metric(
+    "quality",
+    "posters as good as real ones (clipped density)",
+    "density where no real poster's reach counts as wider than the median and no generated poster counts more than "
+    "once, relative to that of real posters: the proportion of good posters (Salvy et al. 2026)",
+    caveat="whether they are varied",
+    perfect=1.0,
+    better="higher",
+    title="Clipped density",
+    plain="The proportion of generated posters that are as close to real ones as real ones are to each other.",
+    column="clipped density",
+)
+def clipped_density(pair: Comparison) -> float:
+    found = pair.neighbourhoods
+    most = min(NEAR_DENSITY, len(found.inside) - 1)
+    ideal = float(found.of_real.clamp_max(most).double().mean())
+    return min(float(found.clipped.clamp_max(most).double().mean()) / ideal, 1.0) if ideal else 0.0
+
+
+@metric(
+    "quality",
+    "real posters as well covered as by real ones (clipped coverage)",
+    "how many of five generated posters lie within the reach of a real one's fifth neighbour, as the proportion of as "
+    "many good posters that would give the same (Salvy et al. 2026)",
+    caveat="how good the other generated posters are",
+    perfect=1.0,
+    better="higher",
+    title="Clipped coverage",
+    plain="The proportion of real posters with as many generated ones nearby as there are real ones.",
+    column="clipped coverage",
+)
+def clipped_coverage(pair: Comparison) -> float:
+    within = pair.neighbourhoods.within
+    most = min(NEAR_DENSITY, len(within) - 1)
+    return calibrated_coverage(float(within.clamp_max(most).double().mean()) / most, len(within), len(within), most)
+
+
+@metric(
+    "quality",
+    "variance of the features, relative to real ones",
+    "total variance of generated posters' features, divided by that of real ones",
+    caveat="where the variety is missing, and whether it is the right one",
+    perfect=1.0,
+    limits=(0.0, inf),
+    column="variance",
+    title="Feature variance",
+    plain="How varied generated posters are, with real ones as 1.",
+)
+def feature_variance(pair: Comparison) -> float:
+    real, generated = (float(_double(rows).var(0, correction=1).sum()) for rows in (pair.real, pair.generated))
+    return generated / real if real else 1.0
+
+
+def calibrated_coverage(filled: float, real: int, generated: int, neighbours: int) -> float:
+    """The proportion of good posters among ``generated`` from which ``filled`` is expected.
+
+    filled : mean over ``real`` posters of how many generated ones lie within the reach of the k-th neighbour, at most
+    k, divided by k. With m good posters their number is beta-binomial, of m, k and real - k (Salvy et al. 2026).
+    """
+    from scipy.special import betaln, gammaln
+
+    if real <= neighbours:
+        return filled
+    good, few = np.arange(generated + 1.0)[:, None], np.arange(float(neighbours))
+    choose = gammaln(good + 1) - gammaln(few + 1) - gammaln(np.maximum(good - few, 0) + 1)
+    rest = real - neighbours + np.maximum(good - few, 0)
+    chances = np.exp(choose + betaln(neighbours + few, rest) - betaln(neighbours, real - neighbours))
+    chances = np.where(few <= good, chances, 0)
+    expected = 1 - (chances * (neighbours - few)).sum(1) / neighbours
+    return float(np.interp(filled, expected, good[:, 0] / max(generated, 1)))
 
 
 def distances(a: Tensor, b: Tensor) -> Tensor:

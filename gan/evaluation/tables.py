@@ -19,6 +19,7 @@ from gan.evaluation.conditioning import GenreEstimates
 from gan.evaluation.estimates import Estimates, by_chance
 from gan.evaluation.metrics import GROUPS, METRICS, in_group
 from gan.evaluation.report import Evaluation, read
+from gan.evaluation.support import support
 
 PAIRS = 5  # closest pairs that are listed
 
@@ -32,6 +33,7 @@ def table(evaluation: Evaluation) -> list[str]:
         *[f"The posters of {evaluation.other} are not those of its training."] * bool(evaluation.other),
         "",
         *section("Quality", evaluation.generated, evaluation.floor),
+        *[f"{support(evaluation.generated, evaluation.floor)}\n"] * ("feature_variance" in evaluation.generated),
         *section("Discriminator", evaluation.discriminator or {}),
         *section(_memorization(evaluation), evaluation.memorization),
         *closest_lines(evaluation),

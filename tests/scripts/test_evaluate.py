@@ -226,7 +226,7 @@ def test_the_table_of_checkpoints_takes_the_place_of_the_old_one_and_leaves_the_
     printed = capsys.readouterr().out
     head, rule, *lines = printed.splitlines()
     assert len(lines) == 2
-    assert head.count("|") == rule.count("|") == lines[0].count("|") == 15
+    assert head.count("|") == rule.count("|") == lines[0].count("|") == 18
     cells = [cell.strip() for cell in lines[0].split("|")[1:-1]]
     fd, knows = found.generated["fd_lite1"], found.discriminator
     assert cells[:5] == ["[tiny](tiny/README.md)", "projected", "12", "0.3", "a laptop"]
@@ -236,8 +236,10 @@ def test_the_table_of_checkpoints_takes_the_place_of_the_old_one_and_leaves_the_
         f"{found.generated['kid_lite1'].value:.4f}",
     ]
     assert cells[8:11] == [f"{found.generated[key].value:.1%}" for key in ("precision", "recall", "coverage")]
+    support = ("clipped_density", "clipped_coverage", "feature_variance")
+    assert cells[11:14] == [f"{found.generated[key].value:.1%}" for key in support]
     right = ("accuracy_held_out", "accuracy_generated", "roc_auc_held_out")
-    assert cells[11:] == [f"{knows[key].value:.1%}" for key in right]
+    assert cells[14:] == [f"{knows[key].value:.1%}" for key in right]
     assert page.read_text() == PAGE.replace("an old table", printed.rstrip("\n"))
 
 

@@ -17,7 +17,10 @@ from gan.evaluation.validation import Validation, validate
 from tests.gan.small_judge import Asked, Judge
 
 pytestmark = pytest.mark.usefixtures("small_judge")
-KEYS = {"fd_lite1", "kid_lite1", "precision", "recall", "density", "coverage"}
+KEYS = {
+    "fd_lite1", "kid_lite1", "precision", "recall", "density", "coverage", "symmetric_precision", "symmetric_recall",
+    "clipped_density", "clipped_coverage", "feature_variance",
+}  # fmt: skip
 
 
 @pytest.fixture
