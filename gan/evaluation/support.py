@@ -16,16 +16,16 @@ NARROW = "Too narrow, not out of place"
 OUT_OF_PLACE = "Out of place, not too narrow"
 BOTH = "Both out of place and too narrow"
 MANY = (
-    "In many dimensions nearly all of a support lies near its rim, so one that is a little too narrow reaches hardly any "
-    "real poster: a recall near 0 does not say that kinds of posters are missing."
+    "In many dimensions nearly all of a support lies near its rim, so one that is a little too narrow reaches hardly "
+    "any real poster: a recall near 0 does not say that kinds of posters are missing."
 )
 
 
 def support(generated: Mapping[str, Estimate], floor: Mapping[str, Estimate]) -> str:
-    """What precision, recall and variance say together, against those of real training posters; "" where one is missing.
+    """What precision, recall and variance say together, against real training posters; "" where one is missing.
 
-    Out of place: fewer lie among real posters than real ones do. Too narrow: fewer real posters lie among them, and they
-    vary less. A difference counts where the two intervals do not meet.
+    Out of place: fewer lie among real posters than real ones do. Too narrow: fewer real posters lie among them, and
+    they vary less. A difference counts where the two intervals do not meet.
     """
     if not all(name in each for name in NEEDED for each in (generated, floor)):
         return ""
