@@ -47,7 +47,9 @@ class LayerProfile:
 
     properties : names. correlations : Spearman's, one for each property. p : of no agreement, adjusted for all layers
     and properties (Benjamini, Hochberg). advantage : of genres over the visual property that agrees most; beyond :
-    partial rank correlation with genres, given all visual properties; None without genres.
+    partial rank correlation with genres, given all visual properties; None without genres. The intervals of all layers'
+    hold together (Bonferroni). over_control : how much larger the correlations are than with random weights, the
+    intervals of all layers and properties together; empty where there was no control.
     """
 
     layer: str
@@ -56,6 +58,7 @@ class LayerProfile:
     p: tuple[float, ...]
     advantage: Estimate | None
     beyond: Estimate | None
+    over_control: tuple[Estimate, ...] = ()
 
     @property
     def strongest(self) -> str:
@@ -83,7 +86,7 @@ class Depth:
         """At which layer meaning overtakes appearance, in words."""
         return (
             f"By what is in a poster: {sentence(self.layers)} By what is where: {sentence(self.maps)} "
-            f"With random weights, by what is in it: {sentence(self.control)}"
+            f"With random weights, by what is in it: {sentence(self.control)} {against_control(self.layers)}"
         )
 
 
@@ -107,6 +110,19 @@ def sentence(layers: Sequence[LayerProfile]) -> str:
         f"{said} {never}; beyond these they agree with {best.layer} a little "
         f"({best.beyond.value:.3f}, {best.beyond.low:.3f} to {best.beyond.high:.3f})."
     )
+
+
+def against_control(layers: Sequence[LayerProfile]) -> str:
+    """With which properties the layers agree more, and less, than those of random weights, in words."""
+    said = []
+    for more in (True, False):
+        for column, name in enumerate(layers[0].properties):
+            differences = {layer.layer: layer.over_control[column] for layer in layers if layer.over_control}
+            found = [layer for layer, one in differences.items() if (one.low > 0 if more else one.high < 0)]
+            if found:
+                where = "every layer" if len(found) == len(layers) else ", ".join(found)
+                said.append(f"{'more' if more else 'less'} with {TITLES.get(name, name)} ({where})")
+    return f"Training made layers agree {', '.join(said)}." if said else "Training changed no agreement beyond chance."
 
 
 def _said(layers: Sequence[LayerProfile]) -> str:
@@ -142,14 +158,18 @@ def over_depth(
     if chosen.genre_counts():
         properties.append(genre_space(chosen))
     control = random_weights(score, torch.split(images, at_once(READ, images.shape[2:])), CONTROL_SEED)
+    random_spaces = layer_spaces(responses(control, images))
     compared: dict[str, Callable[[], Sequence[Space]]] = {
         "layers": lambda: layer_spaces(responses(score, images)),
         "maps": lambda: map_spaces(score, images),
-        "control": lambda: layer_spaces(responses(control, images)),
+        "control": lambda: random_spaces,
     }
     stages = as_one(progress, dict.fromkeys(compared, 1 / len(compared)))
     found = {
-        name: profile(spaces(), properties, permutations, partial(stages, name)) for name, spaces in compared.items()
+        name: profile(
+            spaces(), properties, permutations, partial(stages, name), random_spaces if name == "layers" else ()
+        )
+        for name, spaces in compared.items()
     }
     return Depth(**found, posters=len(chosen), permutations=permutations)
 
@@ -159,36 +179,50 @@ def profile(
     properties: Sequence[Space],
     permutations: int = PERMUTATIONS,
     progress: Progress = lambda done: None,
+    control: Sequence[Space] = (),
 ) -> tuple[LayerProfile, ...]:
-    """How each layer's distances agree with each property's, over the rows that all of them have (N, ...)."""
-    ranks = np.stack([_ranks(space.rows) for space in (*layers, *properties)])
+    """How each layer's distances agree with each property's, over the rows that all of them have (N, ...).
+
+    control : the same layers of another network.
+    """
+    ranks = np.stack([_ranks(space.rows) for space in (*layers, *properties, *control)])
     progress(0.2)
     whole, without = _correlations(ranks)
     progress(0.3)
-    count = len(layers)
-    p = _permuted(ranks[:count], ranks[count:], permutations, lambda done: progress(0.3 + 0.7 * done))
+    count, behind = len(layers), len(layers) + len(properties)  # where properties begin, and the control
+    p = _permuted(ranks[:count], ranks[count:behind], permutations, lambda done: progress(0.3 + 0.7 * done))
     p = adjusted_p(p.ravel()).reshape(p.shape)
     names = tuple(space.name for space in properties)
     visual = [count + column for column, space in enumerate(properties) if space.kind == "visual"]
     semantic = [count + column for column, space in enumerate(properties) if space.name == "genres"]
 
-    def estimate(function: Callable[[Floats], Floats]) -> Estimate:
-        return _jackknife(float(function(whole[None])[0]), function(without))
+    def estimate(function: Callable[[Floats], Floats], comparisons: int = 1) -> Estimate:
+        return _jackknife(float(function(whole[None])[0]), function(without), comparisons)
 
     found = []
     for row, layer in enumerate(layers):
-        columns = [estimate(_entry(row, column)) for column in range(count, len(ranks))]
+        columns = [estimate(_entry(row, column)) for column in range(count, behind)]
+        over = [
+            estimate(_more(row, behind + row, column), count * len(properties))
+            for column in (range(count, behind) if control else ())
+        ]
         advantage = beyond = None
         if semantic and visual:
-            advantage = estimate(_advantage(row, semantic[0], visual))
-            beyond = estimate(_beyond(row, semantic[0], visual))
-        found.append(LayerProfile(layer.name, names, tuple(columns), tuple(p[row].tolist()), advantage, beyond))
+            advantage = estimate(_advantage(row, semantic[0], visual), count)
+            beyond = estimate(_beyond(row, semantic[0], visual), count)
+        found.append(
+            LayerProfile(layer.name, names, tuple(columns), tuple(p[row].tolist()), advantage, beyond, tuple(over))
+        )
     progress(1.0)
     return tuple(found)
 
 
 def _entry(row: int, column: int) -> Callable[[Floats], Floats]:
     return lambda correlations: correlations[:, row, column]
+
+
+def _more(row: int, other: int, column: int) -> Callable[[Floats], Floats]:
+    return lambda correlations: correlations[:, row, column] - correlations[:, other, column]
 
 
 def _advantage(row: int, semantic: int, visual: list[int]) -> Callable[[Floats], Floats]:
@@ -238,11 +272,17 @@ def _partial(correlations: Floats, one: int, other: int, given: Sequence[int]) -
     return np.asarray(-precision[:, 0, 1] / np.sqrt(precision[:, 0, 0] * precision[:, 1, 1]))
 
 
-def _jackknife(value: float, without: Floats) -> Estimate:
-    """From the values (N,) without each poster (Efron, Stein 1981; of pairs: Arvesen 1969), by t."""
+def _jackknife(value: float, without: Floats, comparisons: int) -> Estimate:
+    """From the values (N,) without each poster (Efron, Stein 1981; of pairs: Arvesen 1969), by t.
+
+    ``comparisons`` intervals together hold at 95 % (Bonferroni).
+    """
+    from scipy.special import stdtrit  # scipy.stats takes a second to import
+
     count = len(without)
     error = float(np.sqrt((count - 1) / count * np.square(without - without.mean()).sum()))
-    return Estimate.student(value, error, count - 1, (-2.0, 2.0))
+    half = float(stdtrit(count - 1, 1 - 0.025 / comparisons)) * error
+    return Estimate(value, max(value - half, -2.0), min(value + half, 2.0))
 
 
 def _permuted(

@@ -13,7 +13,7 @@ from scipy.stats import spearmanr
 import gan
 import xai
 from xai import ExplanationError
-from xai.collection.rsa import Depth, over_depth, profile, sentence
+from xai.collection.rsa import Depth, against_control, over_depth, profile, sentence
 from xai.collection.spaces import Space
 
 COUNT, SIDE = 60, 16
@@ -152,3 +152,30 @@ def test_the_control_is_a_network_with_random_weights(monkeypatch: pytest.Monkey
     assert isinstance(found, Depth)
     assert [layer.layer for layer in found.control] == [layer.layer for layer in found.layers]
     assert all(layer.strongest != "genres" for layer in found.control)
+
+
+def test_how_much_training_changed_is_told_with_its_sign() -> None:
+    trained = over_depth(mark_network(), posters(), permutations=20)
+    column = trained.layers[0].properties.index("genres")
+    assert trained.layers[0].over_control[column].low > 0
+    assert "more with genres (every layer)" in against_control(trained.layers)
+    assert trained.maps[0].over_control == trained.control[0].over_control == ()
+
+
+def test_a_network_is_no_different_from_itself_and_less_than_one_that_knows_more() -> None:
+    colour = noise("colour", "visual")
+    knows, other = replace(colour, name="a", kind="layer"), noise("a")
+    same = profile([knows], [colour], 20, control=[knows])
+    assert same[0].over_control[0].value == 0
+    assert against_control(same) == "Training changed no agreement beyond chance."
+    less = profile([other], [colour], 20, control=[knows])
+    assert against_control(less) == "Training made layers agree less with colours (every layer)."
+    assert less[0].over_control[0].value == pytest.approx(less[0].correlations[0].value - 1, abs=1e-6)
+
+
+def test_several_intervals_that_hold_together_are_wider_than_one() -> None:
+    from xai.collection.rsa import _jackknife
+
+    without = RANDOM.standard_normal(30)
+    one, many = _jackknife(0.0, without / 30, 1), _jackknife(0.0, without / 30, 16)
+    assert one.half < many.half < 2 * one.half
