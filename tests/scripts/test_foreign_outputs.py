@@ -30,6 +30,7 @@ FILES = {  # options that name a file; {out} is where it is
     "remove_text": ["--out {out}", "--contact-sheet {out}"],
     "sample": ["--out {out}"],
     "index_collection": [],  # it writes into the cache
+    "study_collection": ["--out {out}"],
     "study_concepts": ["--out {out}"],
     "study_discriminator": ["--out {out}"],
     "study_filters": ["--out {out}"],

@@ -30,6 +30,7 @@ NEEDED = {  # of each script; {here} is a folder that only a test writes into
     "remove_text": "{data} --out {here}/out --quiet",
     "sample": "--checkpoint {checkpoint} --seeds 0 --out {here}/out.png",
     "index_collection": "--checkpoint {checkpoint} --data {data} --seeds 2",
+    "study_collection": "--checkpoint {checkpoint} --data {data} --seeds 20 --drawn 20 --out {here}/collection.npz",
     "study_concepts": "--checkpoint {checkpoint} --generated 20 --out {here}/concepts.npz --quiet",
     "study_discriminator": "--checkpoint {checkpoint} --data {data} --out {here}/discriminator.npz",
     "study_filters": "--checkpoint {checkpoint} --out {here}/filters.npz",
