@@ -112,5 +112,5 @@ def _show_filters(filters: Sequence[FilterBehind], place: int) -> None:
             label = f"{one.layer}, filter {one.unit}: {one.difference.value:+.2f}"
             about = f"{one.difference.low:+.2f} to {one.difference.high:+.2f} logits; p {one.p:.1g}, adjusted"
             if st.button(label, key=f"strategy_{place}_{one.layer}_{one.unit}", help=about):
-                st.session_state.update(d_layer=one.layer, d_unit=one.unit)
-                st.switch_page(PAGES["discriminator"].path)
+                query = {"d_layer": one.layer, "d_unit": str(one.unit)}
+                st.switch_page(PAGES["discriminator"].path, query_params=query)
