@@ -74,11 +74,13 @@ class Table:
         count: int,
         without: Sequence[Sequence[int]] | None = None,
         radii: Rows | None = None,
+        own_radii: Rows | None = None,
     ) -> Neighbours:
         """The ``count`` rows nearest to each query (Q, D); fewer where there are no more.
 
         without : for each query the rows that are left out, such as the poster itself and its copies.
         radii : (N,), each row's mean distance to its neighbours; with them distances are scaled locally.
+        own_radii : (Q,), those of the queries; measured where not given.
 
         Raises
         ------
@@ -91,13 +93,14 @@ class Table:
             raise ExplanationError("At least two pictures are needed to compare with.")
         scale = None if radii is None else torch.from_numpy(np.array(radii))
         if self.approximate is not None:
-            return self._among_candidates(queries, count, left_out, scale)
+            return self._among_candidates(queries, count, left_out, scale, own_radii)
         found = []
         for start in range(0, len(queries), QUERIES):
             some = slice(start, start + QUERIES)
             distances = self.distances(queries[some], left_out[some])
             if scale is not None:
-                distances /= (_radii(distances)[:, None] * scale).sqrt_().clamp_min_(SMALLEST)
+                own = _radii(distances) if own_radii is None else torch.from_numpy(np.array(own_radii[some]))
+                distances /= (own[:, None] * scale).sqrt_().clamp_min_(SMALLEST)
             found.append(distances.topk(count, 1, largest=False))
         return Neighbours(
             torch.cat([one.indices for one in found]).numpy(), torch.cat([one.values for one in found]).numpy()
@@ -115,7 +118,12 @@ class Table:
         return distances
 
     def _among_candidates(
-        self, queries: Rows, count: int, left_out: Sequence[Sequence[int]], scale: Tensor | None
+        self,
+        queries: Rows,
+        count: int,
+        left_out: Sequence[Sequence[int]],
+        scale: Tensor | None,
+        own_radii: Rows | None,
     ) -> Neighbours:
         """The same; infinitely far are the last where there are too few candidates."""
         assert self.approximate is not None  # asked by search
@@ -130,7 +138,8 @@ class Table:
             for query, absent in enumerate(left_out[some]):
                 distances[query, torch.isin(candidates[query], torch.tensor([-1, *absent]))] = torch.inf
             if scale is not None:
-                distances /= (_radii(distances)[:, None] * scale[rows]).sqrt_().clamp_min_(SMALLEST)
+                own = _radii(distances) if own_radii is None else torch.from_numpy(np.array(own_radii[some]))
+                distances /= (own[:, None] * scale[rows]).sqrt_().clamp_min_(SMALLEST)
             found = distances.topk(count, 1, largest=False)
             indices.append(rows.gather(1, found.indices))
             nearest.append(found.values)
@@ -202,7 +211,7 @@ def _of_space(
     nearest, radii = _filled(index, f"neighbours_{name}", columns, plain, lambda done: progress(done / 2))
 
     def scaled(some: slice) -> row_files.Arrays:
-        return {f"scaled_{name}": table.search(space.rows[some], count, left_out[some], radii).indices}
+        return {f"scaled_{name}": table.search(space.rows[some], count, left_out[some], radii, radii[some]).indices}
 
     columns = {f"scaled_{name}": row_files.Column("<i4", (count,))}
     (by_scaling,) = _filled(index, f"scaled_neighbours_{name}", columns, scaled, lambda done: progress((1 + done) / 2))

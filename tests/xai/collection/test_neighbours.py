@@ -70,6 +70,16 @@ def test_local_scaling_is_the_distance_in_units_of_both_neighbourhoods() -> None
     assert found.distances[0] == pytest.approx(np.sort(expected)[:6], rel=1e-4)
 
 
+def test_radii_of_the_queries_are_measured_where_they_are_not_given() -> None:
+    rows = cloud(40, 3)
+    alone = [[row] for row in range(40)]
+    table = Table.of(rows)
+    radii = table.search(rows, 10, alone).distances.mean(1)
+    measured, given = table.search(rows, 6, alone, radii), table.search(rows, 6, alone, radii, radii)
+    np.testing.assert_array_equal(measured.indices, given.indices)
+    assert measured.distances == pytest.approx(given.distances, rel=1e-5)
+
+
 def test_the_poster_itself_and_its_copies_are_no_neighbours_of_it(tmp_path: Any) -> None:
     rows = cloud(50, 6)
     rows[20] = rows[3]
