@@ -49,7 +49,8 @@ class LayerProfile:
     and properties (Benjamini, Hochberg). advantage : of genres over the visual property that agrees most; beyond :
     partial rank correlation with genres, given all visual properties; None without genres. The intervals of all layers'
     hold together (Bonferroni). over_control : how much larger the correlations are than with random weights, the
-    intervals of all layers and properties together; empty where there was no control.
+    intervals of all layers and properties together; empty where there was no control. beyond_over_control : the same of
+    ``beyond``.
     """
 
     layer: str
@@ -59,6 +60,7 @@ class LayerProfile:
     advantage: Estimate | None
     beyond: Estimate | None
     over_control: tuple[Estimate, ...] = ()
+    beyond_over_control: Estimate | None = None
 
     @property
     def strongest(self) -> str:
@@ -122,7 +124,15 @@ def against_control(layers: Sequence[LayerProfile]) -> str:
             if found:
                 where = "every layer" if len(found) == len(layers) else ", ".join(found)
                 said.append(f"{'more' if more else 'less'} with {TITLES.get(name, name)} ({where})")
-    return f"Training made layers agree {', '.join(said)}." if said else "Training changed no agreement beyond chance."
+    changed = (
+        f"Training made layers agree {', '.join(said)}." if said else "Training changed no agreement beyond chance."
+    )
+    beyond = {layer.layer: layer.beyond_over_control for layer in layers if layer.beyond_over_control is not None}
+    if not beyond:
+        return changed
+    known = [layer for layer, one in beyond.items() if one.low > 0]
+    which = f"{' and '.join(known) or 'no layer'} {'agree' if len(known) > 1 else 'agrees'}"
+    return f"{changed} Beyond colours and layout {which} more with genres than with random weights."
 
 
 def _said(layers: Sequence[LayerProfile]) -> str:
@@ -206,12 +216,16 @@ def profile(
             estimate(_more(row, behind + row, column), count * len(properties))
             for column in (range(count, behind) if control else ())
         ]
-        advantage = beyond = None
+        advantage = beyond = beyond_over = None
         if semantic and visual:
             advantage = estimate(_advantage(row, semantic[0], visual), count)
             beyond = estimate(_beyond(row, semantic[0], visual), count)
+            if control:
+                beyond_over = estimate(_more_beyond(row, behind + row, semantic[0], visual), count)
         found.append(
-            LayerProfile(layer.name, names, tuple(columns), tuple(p[row].tolist()), advantage, beyond, tuple(over))
+            LayerProfile(
+                layer.name, names, tuple(columns), tuple(p[row].tolist()), advantage, beyond, tuple(over), beyond_over
+            )
         )
     progress(1.0)
     return tuple(found)
@@ -231,6 +245,12 @@ def _advantage(row: int, semantic: int, visual: list[int]) -> Callable[[Floats],
 
 def _beyond(row: int, semantic: int, visual: list[int]) -> Callable[[Floats], Floats]:
     return lambda correlations: _partial(correlations, row, semantic, visual)
+
+
+def _more_beyond(row: int, other: int, semantic: int, visual: list[int]) -> Callable[[Floats], Floats]:
+    return lambda correlations: (
+        _partial(correlations, row, semantic, visual) - _partial(correlations, other, semantic, visual)
+    )
 
 
 def _ranks(rows: NDArray[np.float32]) -> NDArray[np.float32]:

@@ -75,7 +75,7 @@ def _explained(found: FilterAgreement) -> str:
         ""
         if about is None
         else f" {counted(about.pairs, 'pair')} of the same genres are compared with pairs without a common genre that "
-        "are as far from each other in mean colour, colours and layout, so that what is left is not how they look."
+        "are as far from each other in mean colour, colours and layout, so that none of these three explains it."
     )
     return (
         f"{counted(seen.pairs, 'pair')} of posters that look alike are compared with the same posters in other pairs."

@@ -159,6 +159,11 @@ def test_how_much_training_changed_is_told_with_its_sign() -> None:
     column = trained.layers[0].properties.index("genres")
     assert trained.layers[0].over_control[column].low > 0
     assert "more with genres (every layer)" in against_control(trained.layers)
+    assert "Beyond colours and layout layers.1 and layers.3 agree more with genres than" in against_control(
+        trained.layers
+    )
+    colours = against_control(over_depth(colour_network(), posters(), permutations=20).layers)
+    assert "Beyond colours and layout no layer agrees more with genres than with random weights." in colours
     assert trained.maps[0].over_control == trained.control[0].over_control == ()
 
 
