@@ -36,6 +36,7 @@ from gan.data.synthetic import draw_posters
 from gan.errors import counted
 from gan.files import write_file
 from xai.bench import browser
+from xai.bench.collection_map import collection_map
 from xai.bench.library_timings import PEERS
 from xai.bench.own_timings import OWN
 from xai.bench.timing import REFERENCES, Bench, Row, elapsed, table
@@ -152,7 +153,12 @@ def pages(bench: Bench) -> Iterator[Row]:
     yield from browser.rows()
 
 
-ALL = (*PEERS, page, folder, card, *OWN, pages)
+def planes(bench: Bench) -> Iterator[Row]:
+    """The map of a collection in a Chromium: milliseconds a frame, and a brush."""
+    yield from collection_map()
+
+
+ALL = (*PEERS, page, folder, card, *OWN, pages, planes)
 JOBS: dict[str, Callable[[Bench], Iterator[Row]]] = {job.__name__: job for job in ALL}
 
 

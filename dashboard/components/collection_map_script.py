@@ -9,8 +9,9 @@ button { border: 1px solid var(--st-border-color, #8888); border-radius: 6px; ba
 button:hover { border-color: var(--st-primary-color, #5b3fa8); }
 button[aria-pressed="true"] { box-shadow: inset 0 0 0 2px var(--st-primary-color, #5b3fa8); }
 button:focus-visible, canvas:focus-visible { outline: 3px solid var(--st-primary-color, #5b3fa8); outline-offset: 1px; }
-.stage { position: relative; height: clamp(320px, 62vh, 680px); border: 1px solid var(--st-border-color, #8885);
-  border-radius: 8px; overflow: hidden; background: var(--st-secondary-background-color, #f6f6f6); }
+.stage { position: relative; height: clamp(300px, min(62vh, 100vw), 680px);
+  border: 1px solid var(--st-border-color, #8885); border-radius: 8px;
+  overflow: hidden; background: var(--st-secondary-background-color, #f6f6f6); }
 .plane { position: absolute; inset: 0; width: 100%; height: 100%; touch-action: none; cursor: grab;
   border-radius: 8px; }
 .plane:focus-visible { outline-offset: -3px; }
@@ -160,7 +161,7 @@ function build(parentElement) {
       button.onclick = () => brush((row) => codes[row] === code, text);
       parts.push(button);
     });
-    if (data.real && data.real < data.count) {
+    if (data.real && data.real < data.count && !data.labels.includes('generated')) {
       for (const [shape, text] of [['dot', 'real'], ['dot hollow', 'generated']]) {
         const key = document.createElement('span'), dot = document.createElement('span');
         key.className = 'key';
@@ -221,11 +222,10 @@ function build(parentElement) {
       const real = row < data.real, size = real ? side : side + 2 * Math.round(ratio);
       const px = Math.round(x[row] * k + ox) - half, py = Math.round(y[row] * k + oy) - half;
       if (px < 0 || py < 0 || px + size >= width || py + size >= height) return;
-      const rim = Math.max(1, size >> 2);
-      for (let j = 0; j < size; j++) {
-        const start = (py + j) * width + px;
-        if (real || j < rim || j >= size - rim) pixels.fill(packed, start, start + size);
-        else { pixels.fill(packed, start, start + rim); pixels.fill(packed, start + size - rim, start + size); }
+      const rim = Math.max(1, size >> 2), far = size - rim;
+      for (let j = 0, start = py * width + px; j < size; j++, start += width) {
+        const solid = real || j < rim || j >= far;
+        for (let i = 0; i < size; i++) if (solid || i < rim || i >= far) pixels[start + i] = packed;
       }
     };
     if (marked) {

@@ -24,6 +24,7 @@ SECTIONS = [
     ("generator", {"lab": "Paint with this filter"}),
     ("latent", {"noise": "Importance"}),
     ("latent", {"noise": "Directions"}),
+    ("collection", {"c_lab": "Map", "brushed": "s1.2.3"}),
 ]
 one_theme = pytest.mark.parametrize("window", ["light"], indirect=True)
 Found = dict[str, list[str]]  # the nodes that violate each rule
