@@ -181,12 +181,18 @@ def outline(picture: Pixels, box: Sequence[int], factor: int = 2) -> Pixels:
     The line is one pixel of the enlarged picture wide, black beside white, so that it is seen on any colour; it lies
     inside the box, so that a box as large as the picture has one, too.
     """
+    return outlines(picture, [box], factor)
+
+
+def outlines(picture: Pixels, boxes: Sequence[Sequence[int]], factor: int = 2) -> Pixels:
+    """The same with a line around each of several boxes."""
     large = enlarge(picture, factor)
-    left, top, right, bottom = (factor * end for end in box)
-    for inset, level in ((0, 255), (1, 0)):
-        rows, columns = slice(top + inset, bottom - inset), slice(left + inset, right - inset)
-        large[rows, [left + inset, right - 1 - inset]] = level
-        large[[top + inset, bottom - 1 - inset], columns] = level
+    for box in boxes:
+        left, top, right, bottom = (factor * end for end in box)
+        for inset, level in ((0, 255), (1, 0)):
+            rows, columns = slice(top + inset, bottom - inset), slice(left + inset, right - inset)
+            large[rows, [left + inset, right - 1 - inset]] = level
+            large[[top + inset, bottom - 1 - inset], columns] = level
     return large
 
 

@@ -4,13 +4,14 @@ import streamlit as st
 
 from dashboard import ui
 from dashboard.cached import collection
-from dashboard.panels.collection import alike, copies, depth, filters, map, strategies
+from dashboard.panels.collection import alike, copies, depth, filters, map, omissions, strategies
 from dashboard.subject import require
 
 SECTIONS = {
     "Alike": "Which posters look alike to D, at every depth, and is it colours, layout or meaning that they share?",
     "Map": "All posters on a plane, those near to each other that D answers to alike.",
     "Strategies": "In which few ways does D say fake, where on the poster, and by which filters?",
+    "What it cannot draw": "Which kinds of posters, which posters, and what of a poster does G never draw?",
     "Copies": "Does G draw posters of its own, or those that it was trained on?",
 }
 
@@ -43,6 +44,10 @@ elif section == "Map":
 elif section == "Strategies" and study is not None and study.strategies:
     with ui.error_boundary("The strategies"):
         strategies.show(checkpoint, study.strategies, collection.is_of_loaded(checkpoint, study))
+elif section == "What it cannot draw":
+    of_kinds, of_posters = (None, None) if study is None else (study.kinds, study.omissions)
+    loaded = study is not None and collection.is_of_loaded(checkpoint, study)
+    omissions.show(subject, of_kinds, of_posters, loaded)
 elif section == "Copies" and study is not None and study.copies is not None:
     with ui.error_boundary("The copies"):
         copies.show(checkpoint, study.copies, collection.is_of_loaded(checkpoint, study))

@@ -103,6 +103,16 @@ class Kind:
         return self.floor.low <= 1 <= self.floor.high
 
     @property
+    def text(self) -> str:
+        """In words."""
+        ratio = f"{self.ratio.value:.2f} times as often ({self.ratio.low:.2f} to {self.ratio.high:.2f})"
+        verdict = (
+            "too rarely" if self.rare else "too often" if self.frequent else "as often as it should, as far as is seen"
+        )
+        shares = f"{self.real.value:.1%} of real posters, {self.generated.value:.1%} of generated ones"
+        return f"{self.title}: {shares}, {ratio}: drawn {verdict}."
+
+    @property
     def title(self) -> str:
         """The name, for clusters with what their posters are more often than others."""
         return f"{self.name} ({', '.join(self.marks)})" if self.marks else self.name
@@ -130,6 +140,11 @@ class Kinds:
     @property
     def text(self) -> str:
         """In words."""
+        return " ".join(self.sentences)
+
+    @property
+    def sentences(self) -> tuple[str, ...]:
+        """What is drawn too rarely and too often, the floor, and what cannot be told."""
         parts = [
             _listed("Hardly drawn", [kind for kind in self.kinds if kind.rare and kind.ratio.value < HARDLY]),
             _listed("Drawn too rarely", [kind for kind in self.kinds if kind.rare and kind.ratio.value >= HARDLY]),
@@ -143,7 +158,7 @@ class Kinds:
         found.append(f"For comparison: training posters have {holds} of {len(told)} kinds as often as held-out ones.")
         if untold:
             found.append(f"Cannot be told, since not even real posters show it clearly: {', '.join(untold)}.")
-        return " ".join(found)
+        return tuple(found)
 
     @property
     def clusters_text(self) -> str:
@@ -184,7 +199,9 @@ def kinds(
     rows = Sides.of(posters, extracted.seeds)
     count = min(KINDS, len(rows.training) // EACH)
     if count < 2:
-        raise ExplanationError(f"Kinds need at least {2 * EACH} training posters; there are {len(rows.training)}.")
+        raise ExplanationError(
+            f"Kinds need at least {counted(2 * EACH, 'training poster')}; there are {len(rows.training)}."
+        )
     stages = as_one(progress, STAGES)
     known = _genres(posters) | dict(labels or {})
     asked = {name: column for name, column in known.items() if _is_enough(column, rows)}

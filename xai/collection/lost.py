@@ -30,7 +30,7 @@ LEAST_AREA, MOST_AREA = 0.005, 0.7  # of the picture: masks smaller or larger sa
 ROUNDING = 1e-12
 LEVEL = 0.05  # of all concepts together
 WORTH = 1.2  # ratio from which a concept is worth a word
-DETECTED = "detected"
+DETECTED, SCATTERED = "detected", ("edge", "place")
 DETAIL = (0.001, 0.04)  # of the picture: what is smaller may be a pixel, what is larger is no detail
 STRONG = 4.0  # times the mean squared residual, from which a pixel belongs to a detail
 PIECES = 8  # along each side, that are shuffled
@@ -99,6 +99,12 @@ class Lost:
     def named(self) -> tuple[LostConcept, ...]:
         """The concepts that lost more than other places."""
         return tuple(concept for concept in self.concepts if concept.named)
+
+    @property
+    def boxes(self) -> tuple[tuple[int, ...], ...]:
+        """Around what is lost most: the concepts that ``text`` names, but for edges, and details."""
+        surfaces = [one for one in self.named[:NAMED] if CONCEPTS[one.name].kind not in SCATTERED]
+        return (*(one.box for one in surfaces), *(one.box for one in self.details))
 
     @property
     def text(self) -> str:

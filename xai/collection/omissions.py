@@ -50,6 +50,10 @@ class Omitted:
     def relative(self) -> float:
         return self.drawn / max(self.real, SMALLEST)
 
+    @property
+    def words(self) -> str:
+        return f"poster {self.number}: {self.drawn:.1f} from drawn ones, {self.real:.1f} from training posters"
+
 
 @dataclass(frozen=True)
 class Stray:
@@ -61,6 +65,10 @@ class Stray:
     seed: int
     distance: float
     percentile: float
+
+    @property
+    def words(self) -> str:
+        return f"seed {self.seed}: {self.distance:.1f} from real ones, farther than {self.percentile:.1%} of new ones"
 
 
 @dataclass(frozen=True, eq=False)
@@ -122,8 +130,8 @@ def omissions(extracted: Extracted, posters: PosterSet, progress: Progress = lam
     fewest = min(len(extracted.training) // 2, len(extracted.drawn))
     if fewest < NEAR or not posters.held_out.any():
         raise ExplanationError(
-            f"What is never drawn is told by held-out posters and at least {2 * NEAR} training posters; there are "
-            f"{int(posters.held_out.sum())} and {len(extracted.training)}."
+            f"What is never drawn is told by held-out posters and at least {counted(2 * NEAR, 'training poster')}; "
+            f"there are {int(posters.held_out.sum())} and {len(extracted.training)}."
         )
     count = min(len(extracted.training), len(extracted.drawn))
     drawn, real = (

@@ -28,8 +28,10 @@ from xai.collection.appearance import appearance
 from xai.collection.attributions import attributions
 from xai.collection.copies import Copies, find_copies
 from xai.collection.filter_agreement import FilterAgreement, filter_agreement
+from xai.collection.kinds import Kinds, kinds
 from xai.collection.material import INDEXES, Material, fingerprint_text
 from xai.collection.neighbours import Hubness, all_neighbours, hubness
+from xai.collection.omissions import Omissions, omissions
 from xai.collection.rsa import Depth, over_depth
 from xai.collection.spaces import layer_spaces, visual_spaces
 from xai.collection.strategies import Strategies, comparison, of_both_verdicts
@@ -79,6 +81,8 @@ class CollectionStudy:
     filters: FilterAgreement | None = None
     strategies: tuple[Strategies, ...] = ()
     copies: Copies | None = None
+    kinds: Kinds | None = None
+    omissions: Omissions | None = None
 
     @property
     def text(self) -> str:
@@ -87,7 +91,7 @@ class CollectionStudy:
         for found in self.strategies:
             lines += [found.text, *(f"{one.text} {one.colours}" for one in found.strategies)]
         lines += [comparison(*self.strategies)] if len(self.strategies) == 2 else []
-        parts = (self.depth, self.filters, self.copies)
+        parts = (self.depth, self.filters, self.copies, self.kinds, self.omissions)
         return "\n".join([*lines, *(part.text for part in parts if part is not None), *self.missing])
 
     def is_of(self, posters: PosterSet, genres: Sequence[str]) -> bool:
@@ -206,12 +210,28 @@ def _copies(material: Material, progress: Progress) -> Copies:
     return find_copies(material.checkpoint, posters.posters, progress=progress)
 
 
+def _kinds(material: Material, progress: Progress) -> Kinds:
+    stages = as_one(progress, {"features": 0.5, "kinds": 0.5})
+    posters, _ = material.need_real("What the generator cannot draw")
+    extracted = material.extract(partial(stages, "features"))
+    generator = material.checkpoint.need_generator()
+    return kinds(extracted, posters.posters, generator, progress=partial(stages, "kinds"))
+
+
+def _omissions(material: Material, progress: Progress) -> Omissions:
+    stages = as_one(progress, {"features": 0.2, "distances": 0.8})
+    posters, _ = material.need_real("What the generator cannot draw")
+    return omissions(material.extract(partial(stages, "features")), posters.posters, partial(stages, "distances"))
+
+
 PARTS = {
     "hubs": Part("neighbours of all posters", 80, tuple[Hubness, ...], _hubs),
     "depth": Part("what layers compare posters by", 50, Depth, _depth),
     "filters": Part("filters that agree on similar posters", 40, FilterAgreement, _filters),
     "strategies": Part("strategies of the discriminator", 150, tuple[Strategies, ...], _strategies),
     "copies": Part("copies of training posters", 15, Copies, _copies),
+    "kinds": Part("kinds of posters that are not drawn", 60, Kinds, _kinds),
+    "omissions": Part("posters that are not drawn", 20, Omissions, _omissions),
 }
 _SECONDS = dict.fromkeys(INDEXES, 60.0) | {part.title: part.seconds for part in PARTS.values()}
 STAGES = {title: seconds / sum(_SECONDS.values()) for title, seconds in _SECONDS.items()}  # proportions of the time
