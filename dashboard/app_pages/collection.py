@@ -40,7 +40,7 @@ if section == "Alike":
             filters.show(study.filters, checkpoint.name)
 elif section == "Map":
     with ui.error_boundary("The map"):
-        map.show(subject)
+        map.show(subject, study)
 elif section == "Strategies" and study is not None and study.strategies:
     with ui.error_boundary("The strategies"):
         strategies.show(checkpoint, study.strategies, collection.is_of_loaded(checkpoint, study))

@@ -29,6 +29,8 @@ if TYPE_CHECKING:
     from xai.collection.colouring import Colouring
     from xai.collection.layout import Layout, Method, Neighbourhoods
     from xai.collection.spaces import Space
+    from xai.collection.strategies import Strategies
+    from xai.collection.study import CollectionStudy
     from xai.collection.thumbnails import Thumbnails
     from xai.discriminator.responses import Responses
     from xai.networks.cache import Cache
@@ -215,18 +217,43 @@ def by_genre(found: Collected) -> Colouring | None:
     return by_group("genre", np.asarray(own + [-1] * (len(found) - found.real)), names)
 
 
-def colouring(found: Collected, by: str) -> Colouring:
+def by_strategy(found: Collected, strategies: Strategies) -> Colouring:
+    """Each poster's strategy, of those with the verdict."""
+    from xai.collection.colouring import by_group
+
+    groups = np.concatenate([strategies.of_real[: found.real], strategies.of_generated])
+    names = [f"{strategies.verdict} {place}" for place in range(1, len(strategies.strategies) + 1)]
+    return by_group(f"strategy of {strategies.verdict}", groups.astype(int), names)
+
+
+def colouring(found: Collected, by: str, study: CollectionStudy | None = None) -> Colouring:
     """One of ``colourings``."""
+    own = {f"strategy of {one.verdict}": one for one in _strategies(found, study)}
+    if by in own:
+        return by_strategy(found, own[by])
     make = {"logit": by_logit, "kind": by_kind, "genre": by_genre}[by]
     answer: Colouring = _kept().get((*found.key, by), lambda: make(found))
     return answer
 
 
-def colourings(found: Collected) -> list[str]:
+def colourings(found: Collected, study: CollectionStudy | None = None) -> list[str]:
     """What points can be coloured by."""
     kinds = ["logit"] + ["kind"] * (0 < found.real < len(found))
     posters = networks.posters(found.checkpoint)
-    return kinds + ["genre"] * bool(found.real and posters is not None and posters.genre_counts())
+    kinds += ["genre"] * bool(found.real and posters is not None and posters.genre_counts())
+    return kinds + [f"strategy of {one.verdict}" for one in _strategies(found, study)]
+
+
+def _strategies(found: Collected, study: CollectionStudy | None) -> list[Strategies]:
+    """Those that were found in the posters of the map."""
+    if study is None or not found.whole or (found.real and not indexes.is_of_loaded(found.checkpoint, study)):
+        return []
+    sizes = found.real, len(found) - found.real
+    return [
+        one
+        for one in study.strategies
+        if one.strategies and len(one.of_generated) == sizes[1] and (not sizes[0] or len(one.of_real) == sizes[0])
+    ]
 
 
 def thumbnails(found: Collected, progress: Progress = silent) -> Thumbnails:
@@ -249,12 +276,11 @@ def _thumbnails(found: Collected, progress: Progress) -> Thumbnails:
     return thumbnails(populations, progress)
 
 
-def plot(found: Collected, points: Any, by: str, progress: Progress = silent) -> Plot:
+def plot(found: Collected, points: Any, colours: Colouring, progress: Progress = silent) -> Plot:
     """What the component shows; the sheet of thumbnails is made the first time, in seconds."""
     from dashboard.components.collection_map import Plot, packed
 
-    colours, sheet = colouring(found, by), thumbnails(found, progress)
-    return Plot(packed(points, found.numbers), len(found), found.real, colours, sheet)
+    return Plot(packed(points, found.numbers), len(found), found.real, colours, thumbnails(found, progress))
 
 
 def place_of(mapped: Mapped, subject: Subject) -> tuple[int, int]:

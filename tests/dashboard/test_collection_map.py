@@ -4,6 +4,7 @@ from __future__ import annotations
 
 import json
 from pathlib import Path
+from types import SimpleNamespace
 from typing import Any
 
 import numpy as np
@@ -12,6 +13,7 @@ from hypothesis import given
 from hypothesis import strategies as st
 from streamlit.testing.v1 import AppTest
 
+from dashboard.cached import layout
 from dashboard.components import collection_map as module
 from dashboard.components import media
 from dashboard.components.collection_map import END, Plot, bits, collection_map, packed, quantised, rows_of
@@ -128,3 +130,22 @@ def test_the_brushed_posters_are_listed_beside_the_map(open_app: OpenApp) -> Non
     assert any("2 posters brushed" in text.value for text in app.markdown)
     (data,) = components(app, "places")
     assert rows_of(data["marked"], data["count"]) == [3, 5]
+
+
+def found_strategies(generated: list[int]) -> Any:
+    """A study with two strategies of saying "fake" among so many seeds."""
+    own = np.asarray(generated, np.int8)
+    one = SimpleNamespace(verdict="fake", strategies=("", ""), of_real=np.zeros(0, np.int8), of_generated=own)
+    return SimpleNamespace(strategies=(one,))
+
+
+def test_points_are_coloured_by_strategies_of_the_same_posters_and_not_of_others() -> None:
+    numbers = np.arange(4)
+    found = layout.Collected(SimpleNamespace(), (), numbers, 0, ("key",), True, {})  # type: ignore[arg-type]
+    study = found_strategies([0, 1, -1, 0])
+    colours = layout.colouring(found, "strategy of fake", study)
+    assert [colours.labels[code] for code in colours.codes] == ["fake 1", "fake 2", "none", "fake 1"]
+    others = found_strategies([0, 1])
+    assert layout._strategies(found, study)
+    assert not layout._strategies(found, others)
+    assert not layout._strategies(found, None)

@@ -1,6 +1,6 @@
 """The map: all posters on a plane, coloured, to zoom, to brush, and to lay beside the map of another checkpoint.
 
-map.show(subject)
+map.show(subject, study)
 """
 
 from __future__ import annotations
@@ -21,7 +21,9 @@ from gan.errors import counted
 
 if TYPE_CHECKING:
     from dashboard.subject import Subject
+    from xai.collection.colouring import Colouring
     from xai.collection.layout import Method
+    from xai.collection.study import CollectionStudy
 
 SHOWN = 60  # brushed posters in the list
 METHODS: dict[str, Method] = {"PCA": "pca", "t-SNE": "tsne"}
@@ -33,8 +35,11 @@ USE = (
 )
 
 
-def show(subject: Subject) -> None:
-    """The map of the checkpoint's collection, the list of what was brushed on it, and another checkpoint's map."""
+def show(subject: Subject, study: CollectionStudy | None = None) -> None:
+    """The map of the checkpoint's collection, the list of what was brushed on it, and another checkpoint's map.
+
+    study : whose strategies can be the colours.
+    """
     found = layout.collected(subject.checkpoint)
     if found is None:
         st.info("A map needs posters, real or generated, and a discriminator.")
@@ -48,13 +53,13 @@ def show(subject: Subject) -> None:
         method = METHODS[
             st.segmented_control("As", list(METHODS), default="PCA", required=True, key="map_as", bind="query-params")
         ]
-        colours = layout.colourings(found)
-        by = ui.choose("Coloured by", colours, colours[0], str, "map_colour", keep=True, width=150)
+        colours = layout.colourings(found, study)
+        by = ui.choose("Coloured by", colours, colours[0], str, "map_colour", keep=True, width=190)
         other = _choose_other(subject)
     if not _can_be_had(found, space, method):
         return
     mapped = layout.mapped(found, space, method)
-    _show_map(found, mapped, subject, by)
+    _show_map(found, mapped, subject, layout.colouring(found, by, study))
     st.caption(f"{mapped.layout.text} {mapped.kept.text}")
     _show_list(found)
     if other is not None:
@@ -91,11 +96,11 @@ def _can_be_had(found: Collected, space: str, method: Method) -> bool:
     return False
 
 
-def _show_map(found: Collected, mapped: Mapped, subject: Subject, by: str) -> None:
+def _show_map(found: Collected, mapped: Mapped, subject: Subject, colours: Colouring) -> None:
     member = brushed.member_of(subject)
     chosen = found.row_of.get(member, -1) if member else -1
     with ui.progress_bar("Drawing thumbnails") as progress:
-        plot = layout.plot(found, mapped.points, by, progress)
+        plot = layout.plot(found, mapped.points, colours, progress)
     collection_map(
         plot,
         key="map",
@@ -143,7 +148,8 @@ def _show_other(found: Collected, mapped: Mapped, name: str, method: Method, by:
     to, back = layout.same_posters(found, other), layout.same_posters(other, found)
     with ui.progress_bar("Drawing thumbnails") as progress:
         points = layout.laid_over(other, theirs.points, found, mapped.points)
-        plot = layout.plot(other, points, by if by in layout.colourings(other) else "logit", progress)
+        colours = layout.colouring(other, by if by in layout.colourings(other) else "logit")
+        plot = layout.plot(other, points, colours, progress)
 
     def choose(row: int) -> None:
         if row in back:
