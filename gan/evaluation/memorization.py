@@ -16,10 +16,10 @@ import numpy as np
 import torch
 from numpy.typing import NDArray
 
-from gan.evaluation.distances import distances
 from gan.evaluation.estimates import Estimate, Floats, roc_auc, widened, with_interval
 from gan.evaluation.features import Features
 from gan.evaluation.metrics import metric
+from gan.evaluation.neighbourhoods import distances
 
 CLOSEST = 20
 QUANTILE = 0.01  # of held-out posters' distances to the training posters: nearer than this is a near copy

@@ -17,6 +17,7 @@ from gan.checkpoints.record import Checkpoint
 from gan.errors import CheckpointError, counted
 from gan.evaluation.metrics import METRICS
 from gan.evaluation.report import Evaluation, read
+from gan.evaluation.support import support
 from gan.evaluation.tables import counted_floor
 
 FILE = "README.md"
@@ -46,7 +47,7 @@ generator with recalibrated BatchNorm, and the discriminator of the same moment.
 against the same held-out posters:
 
 {metrics}
-
+{support}
 `fd_lite1` is the Frechet distance on EfficientNet-Lite1 features. It is not FID and cannot be compared with one.
 `evaluate.json` has the intervals of the floor too, the closest pairs and, where the network is conditional, the genres;
 docs/evaluation.md says what each metric means. All of it is measured again by
@@ -122,6 +123,7 @@ def card(checkpoint: Checkpoint, evaluation: Evaluation, path: Path) -> str:
         other=f" of `{evaluation.other}`, which are **not** the posters of its training" if evaluation.other else "",
         weights=_sizes(checkpoint),
         metrics=metrics_table(evaluation),
+        support=f"\n{said}\n" if (said := support(evaluation.generated, evaluation.floor)) else "",
     )
 
 

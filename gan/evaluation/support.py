@@ -1,43 +1,54 @@
-"""Where generated posters lie among real ones, in a sentence: too narrow, out of place, both, or neither.
+"""Where generated posters lie among real ones, in a sentence: too narrow, too wide, out of place or as real ones.
 
 evaluation = read("checkpoints/projected-64")
-support(evaluation.generated, evaluation.floor)
+support(evaluation.generated, evaluation.floor)      # "Both out of place and too narrow: clipped ..."
 """
 
 from __future__ import annotations
 
-from collections.abc import Mapping
+from gan.evaluation.estimates import Estimates
 
-from gan.evaluation.estimates import Estimate
-
-NEEDED = ("precision", "recall", "feature_variance")
-AS_REAL = "Neither too narrow nor out of place"
+NEEDED = ("clipped_density", "recall", "feature_variance")
+AS_REAL = "As real posters"
 NARROW = "Too narrow, not out of place"
+INCOMPLETE = "In place and as varied as real posters, but not everywhere where these are"
+WIDE = "Too wide"
 OUT_OF_PLACE = "Out of place, not too narrow"
 BOTH = "Both out of place and too narrow"
 MANY = (
-    "In many dimensions nearly all of a support lies near its rim, so one that is a little too narrow reaches hardly "
-    "any real poster: a recall near 0 does not say that kinds of posters are missing."
+    "In many dimensions nearly all of a support lies near its rim, so one that is a little too narrow reaches far "
+    "fewer real posters: a low recall does not by itself say that kinds of posters are missing."
 )
 
 
-def support(generated: Mapping[str, Estimate], floor: Mapping[str, Estimate]) -> str:
-    """What precision, recall and variance say together, against real training posters; "" where one is missing.
+def support(generated: Estimates, floor: Estimates) -> str:
+    """What clipped density, recall and variance say together, against real posters; "" where one is missing.
 
-    Out of place: fewer lie among real posters than real ones do. Too narrow: fewer real posters lie among them, and
-    they vary less. A difference counts where the two intervals do not meet.
+    Out of place: fewer lie among real posters than real ones do. Too narrow: they vary less. Too wide: they vary more,
+    fewer lie among real posters, and as many real ones as ever among them. A difference counts where the two intervals
+    do not meet. Clipped density and not precision: a support that is too narrow has a high precision, and so may one
+    that is out of place as well; clipped density has its most, 1, wherever posters are in place.
     """
     if not all(name in each for name in NEEDED for each in (generated, floor)):
         return ""
-    misplaced, uncovered, varied_less = (_below(generated[name], floor[name]) for name in NEEDED)
-    narrow = uncovered and varied_less
-    verdict = (BOTH if narrow else OUT_OF_PLACE) if misplaced else NARROW if narrow else AS_REAL
     figures = ", ".join(
         f"{name.replace('_', ' ')} {generated[name].value:.0%} (real posters {floor[name].value:.0%})"
         for name in NEEDED
     )
-    return f"{verdict}: {figures}." + f" {MANY}" * narrow
+    said = verdict(generated, floor)
+    return f"{said}: {figures}." + f" {MANY}" * (said in (NARROW, BOTH) and _below(generated, floor, "recall"))
 
 
-def _below(one: Estimate, other: Estimate) -> bool:
-    return one.high < other.low
+def verdict(generated: Estimates, floor: Estimates) -> str:
+    """One of the six verdicts above; both sides have what is needed."""
+    misplaced, uncovered, narrow = (_below(generated, floor, name) for name in NEEDED)
+    if narrow:
+        return BOTH if misplaced else NARROW
+    if misplaced:
+        wide = _below(floor, generated, "feature_variance") and not uncovered
+        return WIDE if wide else OUT_OF_PLACE
+    return INCOMPLETE if uncovered else AS_REAL
+
+
+def _below(some: Estimates, others: Estimates, name: str) -> bool:
+    return some[name].high < others[name].low

@@ -33,7 +33,7 @@ def table(evaluation: Evaluation) -> list[str]:
         *[f"The posters of {evaluation.other} are not those of its training."] * bool(evaluation.other),
         "",
         *section("Quality", evaluation.generated, evaluation.floor),
-        *[f"{support(evaluation.generated, evaluation.floor)}\n"] * ("feature_variance" in evaluation.generated),
+        *[f"{said}\n" for said in (support(evaluation.generated, evaluation.floor),) if said],
         *section("Discriminator", evaluation.discriminator or {}),
         *section(_memorization(evaluation), evaluation.memorization),
         *closest_lines(evaluation),

@@ -19,9 +19,9 @@ import numpy as np
 
 from gan.data.posters import PosterSet, evenly_spaced
 from gan.errors import counted
-from gan.evaluation.distances import NEAR_DENSITY as NEAR
 from gan.evaluation.estimates import Estimate, Floats, proportion
 from gan.evaluation.features import Features
+from gan.evaluation.neighbourhoods import NEAR_DENSITY as NEAR
 from gan.progress import Progress
 from xai.collection.kinds import Sides
 from xai.collection.material import Extracted

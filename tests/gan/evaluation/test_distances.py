@@ -8,17 +8,17 @@ from hypothesis import strategies as st
 from scipy.linalg import sqrtm
 
 from gan.evaluation import distances as module
+from gan.evaluation import neighbourhoods as blocks
 from gan.evaluation.distances import (
     Comparison,
     compare,
     compare_with_intervals,
-    distance_blocks,
-    distances,
     frechet_distance,
     kid,
 )
 from gan.evaluation.estimates import match_counts, subsample_evenly, with_intervals
 from gan.evaluation.metrics import METRICS
+from gan.evaluation.neighbourhoods import distance_blocks, distances
 
 
 def features(seed: int, count: int, width: int = 6) -> np.ndarray:
@@ -227,8 +227,8 @@ def test_neighbourhoods_hold_no_more_distances_in_memory_than_a_block(
         sizes.append(len(a) * len(b))
         return distances(a, b)
 
-    monkeypatch.setattr(module, "BLOCK", block)
-    monkeypatch.setattr(module, "distances", counted)
+    monkeypatch.setattr(blocks, "BLOCK", block)
+    monkeypatch.setattr(blocks, "distances", counted)
     assert neighbourhoods(real, made) == pytest.approx(whole, rel=1e-12)
     assert neighbourhoods(real, real.copy())["precision"] == 1
     assert max(sizes) <= max(block, 60)  # a row at least, of 3,600
@@ -236,7 +236,7 @@ def test_neighbourhoods_hold_no_more_distances_in_memory_than_a_block(
 
 def test_a_point_is_0_from_itself_in_every_block(monkeypatch: pytest.MonkeyPatch) -> None:
     a = torch.randn(23, 5, dtype=torch.float64)
-    monkeypatch.setattr(module, "BLOCK", 23 * 4)
+    monkeypatch.setattr(blocks, "BLOCK", 23 * 4)
     found = torch.cat([block for _, block in distance_blocks(a, a)])
     assert torch.allclose(found, (a[:, None] - a).square().sum(2).sqrt())
     assert torch.equal(found.diagonal(), torch.zeros(23, dtype=torch.float64))

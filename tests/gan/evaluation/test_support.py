@@ -6,9 +6,11 @@ import numpy as np
 import pytest
 from scipy.stats import betabinom
 
-from gan.evaluation.distances import calibrated_coverage, compare
-from gan.evaluation.estimates import Estimate
-from gan.evaluation.support import AS_REAL, BOTH, NARROW, OUT_OF_PLACE, support
+from gan.evaluation.distances import compare
+from gan.evaluation.estimates import Estimate, with_intervals
+from gan.evaluation.metrics import proportions, ranges
+from gan.evaluation.neighbourhoods import calibrated_coverage
+from gan.evaluation.support import AS_REAL, BOTH, INCOMPLETE, NARROW, OUT_OF_PLACE, WIDE, support
 
 
 def cloud(seed: int, count: int = 400, dimensions: int = 16, spread: float = 1.0) -> np.ndarray:
@@ -35,11 +37,20 @@ def slow(real: np.ndarray, made: np.ndarray) -> dict[str, float]:
         min(sum(distance(x, y) <= r for i, (x, r) in enumerate(zip(real, cut, strict=True)) if i != j), 5)
         for j, y in enumerate(real)
     ]
+    around = [min(sum(distance(x, y) <= r for y in made), 5) for x, r in zip(real, wide, strict=True)]
     return {
         "symmetric_precision": min(precision, reached),
         "symmetric_recall": min(recall, touched),
         "clipped_density": min(float(np.mean(inside) / np.mean(ideal)), 1.0),
+        "clipped_coverage": good_enough(float(np.mean(around)) / 5, len(real), len(made)),
     }
+
+
+def good_enough(filled: float, real: int, made: int) -> float:
+    """The proportion of good posters that fills as much, from the beta-binomial of each number of them."""
+    counts = [np.arange(good + 1) for good in range(made + 1)]
+    means = [0.0] + [float(np.minimum(n, 5) @ betabinom(len(n) - 1, 5, real - 5).pmf(n)) / 5 for n in counts[1:]]
+    return float(np.interp(filled, means, np.arange(made + 1) / made))
 
 
 @pytest.mark.parametrize(("spread", "shift"), [(1.0, 0.0), (0.7, 0.0), (1.0, 1.0), (1.4, 0.0)])
@@ -47,7 +58,7 @@ def test_the_metrics_are_the_loops_of_the_papers(spread: float, shift: float) ->
     real, made = cloud(1, 24, 4), cloud(2, 24, 4, spread) + np.float32(shift)
     found = compare(real, made)
     for name, value in slow(real, made).items():
-        assert found[name] == pytest.approx(value, abs=1e-12), name
+        assert found[name] == pytest.approx(value, abs=1e-9), name
 
 
 def test_posters_of_the_same_distribution_are_good_and_cover_it() -> None:
@@ -98,8 +109,8 @@ def test_the_calibration_of_coverage_is_the_mean_of_a_beta_binomial(real: int, m
         assert calibrated_coverage(expected, real, made, neighbours) == pytest.approx(good / made, abs=1e-6)
 
 
-def estimates(precision: float, recall: float, variance: float) -> dict[str, Estimate]:
-    values = {"precision": precision, "recall": recall, "feature_variance": variance}
+def estimates(density: float, recall: float, variance: float) -> dict[str, Estimate]:
+    values = {"clipped_density": density, "recall": recall, "feature_variance": variance}
     return {name: Estimate(value, value - 0.02, value + 0.02) for name, value in values.items()}
 
 
@@ -110,18 +121,41 @@ FLOOR = estimates(0.70, 0.73, 1.0)
     ("made", "verdict"),
     [
         (estimates(0.79, 0.08, 0.84), NARROW),
-        (estimates(0.40, 0.72, 1.05), OUT_OF_PLACE),
+        (estimates(0.79, 0.72, 0.84), NARROW),
+        (estimates(0.40, 0.72, 1.02), OUT_OF_PLACE),
         (estimates(0.40, 0.30, 1.02), OUT_OF_PLACE),
+        (estimates(0.40, 0.30, 1.25), OUT_OF_PLACE),
+        (estimates(0.40, 0.95, 1.25), WIDE),
+        (estimates(0.70, 0.30, 1.02), INCOMPLETE),
+        (estimates(0.80, 0.80, 1.25), AS_REAL),
         (estimates(0.40, 0.08, 0.84), BOTH),
         (estimates(0.69, 0.71, 0.99), AS_REAL),
     ],
 )
 def test_the_sentence_says_narrow_out_of_place_both_or_neither(made: dict[str, Estimate], verdict: str) -> None:
     said = support(made, FLOOR)
-    assert said.startswith(f"{verdict}: precision")
-    assert ("a little too narrow reaches hardly any" in said) == (verdict in (NARROW, BOTH))
+    assert said.startswith(f"{verdict}: clipped density")
+    low = made["recall"].value < 0.1
+    assert ("a little too narrow reaches far fewer" in said) == (verdict in (NARROW, BOTH) and low)
 
 
 def test_an_evaluation_from_before_these_metrics_says_nothing() -> None:
     old = {name: one for name, one in FLOOR.items() if name != "feature_variance"}
     assert support(old, FLOOR) == support(FLOOR, old) == ""
+
+
+@pytest.mark.parametrize(
+    ("made", "verdict"),
+    [
+        (cloud(2, 300, 256, 0.9), NARROW),
+        (cloud(2, 300, 256, 1.1), WIDE),
+        (cloud(2, 300, 256) + np.float32(0.5), OUT_OF_PLACE),
+        (cloud(2, 300, 256), AS_REAL),
+        (cloud(2, 300, 256, 0.8) + np.float32(0.8), BOTH),
+    ],
+)
+def test_the_sentence_names_what_was_done_to_a_distribution(made: np.ndarray, verdict: str) -> None:
+    real, floor = cloud(1, 300, 256), cloud(3, 300, 256)
+    draw = {"draws": 8, "ranges": ranges("quality"), "proportions": proportions("quality")}
+    said = support(with_intervals(compare, real, made, **draw), with_intervals(compare, real, floor, **draw))
+    assert said.startswith(f"{verdict}: ")
