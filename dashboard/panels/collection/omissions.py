@@ -39,7 +39,9 @@ def show(subject: Subject, kinds: Kinds | None, found: Omissions | None, loaded:
         st.subheader("Posters")
         with ui.error_boundary("The posters"):
             _show_posters(subject.checkpoint, found, loaded)
-    if not loaded:
+    if kinds is None and found is None:
+        st.caption("Kinds and posters were not studied: that needs real posters and the extra metrics.")
+    elif not loaded:
         st.caption("Real posters are shown where those of the study are loaded.")
     st.subheader("Inside one poster")
     with ui.error_boundary("What is lost of this poster"):
