@@ -22,17 +22,7 @@ from pathlib import Path
 
 import torch
 
-from gan import (
-    FITS,
-    PRESETS,
-    DataError,
-    ModelConfig,
-    PosterSet,
-    TrainConfig,
-    cli,
-    load,
-    load_posters,
-)
+from gan import FITS, PRESETS, DataError, ModelConfig, PosterSet, TrainConfig, cli, load, load_posters
 from gan.cli import add_only_genres, add_settings, exit_code, report_unread
 from gan.errors import UsageError, counted
 from gan.training.devices import check_device, own_device

@@ -26,12 +26,12 @@ if TYPE_CHECKING:
     import gan
     from dashboard.components.collection_map import Plot
     from dashboard.subject import Member, Subject
-    from xai.collection.colouring import Colouring
-    from xai.collection.layout import Layout, Method, Neighbourhoods
-    from xai.collection.spaces import Space
-    from xai.collection.strategies import Strategies
+    from xai.collection.maps.colouring import Colouring
+    from xai.collection.maps.layout import Layout, Method, Neighbourhoods
+    from xai.collection.maps.thumbnails import Thumbnails
+    from xai.collection.similarity.spaces import Space
+    from xai.collection.strategies.study import Strategies
     from xai.collection.study import CollectionStudy
-    from xai.collection.thumbnails import Thumbnails
     from xai.discriminator.responses import Responses
     from xai.networks.cache import Cache
 
@@ -134,14 +134,14 @@ def is_ready(found: Collected, space: str, method: Method) -> bool:
 
 
 def mapped(found: Collected, space: str, method: Method, progress: Progress = silent) -> Mapped:
-    """The map; ExplanationError as :mod:`xai.collection.layout`."""
+    """The map; ExplanationError as :mod:`xai.collection.maps.layout`."""
     answer: Mapped = _kept().get((*found.key, space, method), lambda: _mapped(found, space, method, progress))
     return answer
 
 
 def _mapped(found: Collected, name: str, method: Method, progress: Progress) -> Mapped:
-    from xai.collection.layout import neighbourhoods, principal_components, tsne
-    from xai.collection.spaces import layer_space
+    from xai.collection.maps.layout import neighbourhoods, principal_components, tsne
+    from xai.collection.similarity.spaces import layer_space
 
     first, *others = found.responses
     space = layer_space(first, name)
@@ -159,7 +159,7 @@ def laid_over(ours: Collected, points: Any, theirs: Collected, onto: Any) -> Any
     ExplanationError
         If hardly any poster is in both.
     """
-    from xai.collection.layout import aligned
+    from xai.collection.maps.layout import aligned
 
     rows = same_posters(ours, theirs)
     both = np.asarray(list(rows.items()), np.intp).reshape(-1, 2)
@@ -185,19 +185,19 @@ def _names(found: Collected) -> list[str]:
 
 def brushed(found: Collected, mapped: Mapped, rows: Sequence[int]) -> list[Member]:
     """What these rows are called; those in the middle of them first."""
-    from xai.collection.layout import middle_first
+    from xai.collection.maps.layout import middle_first
 
     return found.members(middle_first(mapped.points, np.asarray(rows, np.intp)).tolist())
 
 
 def by_logit(found: Collected) -> Colouring:
-    from xai.collection.colouring import by_number
+    from xai.collection.maps.colouring import by_number
 
     return by_number("logit", np.concatenate([one.logit for one in found.responses]), ("fake", "real"))
 
 
 def by_kind(found: Collected) -> Colouring:
-    from xai.collection.colouring import by_group
+    from xai.collection.maps.colouring import by_group
 
     groups = np.repeat([0, 1], [found.real, len(found) - found.real])
     return by_group("kind", groups, KINDS)
@@ -205,7 +205,7 @@ def by_kind(found: Collected) -> Colouring:
 
 def by_genre(found: Collected) -> Colouring | None:
     """The first genre of each real poster; None where none is known."""
-    from xai.collection.colouring import by_group
+    from xai.collection.maps.colouring import by_group
 
     posters = networks.posters(found.checkpoint)
     if posters is None or not found.real or not posters.genre_counts():
@@ -219,7 +219,7 @@ def by_genre(found: Collected) -> Colouring | None:
 
 def by_strategy(found: Collected, strategies: Strategies) -> Colouring:
     """Each poster's strategy, of those with the verdict."""
-    from xai.collection.colouring import by_group
+    from xai.collection.maps.colouring import by_group
 
     groups = np.concatenate([strategies.of_real[: found.real], strategies.of_generated])
     names = [f"{strategies.verdict} {place}" for place in range(1, len(strategies.strategies) + 1)]
@@ -264,7 +264,7 @@ def thumbnails(found: Collected, progress: Progress = silent) -> Thumbnails:
 
 def _thumbnails(found: Collected, progress: Progress) -> Thumbnails:
     from xai.collection.index import generated_posters, real_posters
-    from xai.collection.thumbnails import thumbnails
+    from xai.collection.maps.thumbnails import thumbnails
 
     numbers, populations = found.numbers.tolist(), []
     posters = networks.posters(found.checkpoint)

@@ -18,7 +18,7 @@ from dashboard.subject import POSTER
 if TYPE_CHECKING:
     import gan
     from dashboard.subject import Subject
-    from xai.collection.alike import Described, Searched
+    from xai.collection.similarity.alike import Described, Searched
 
 
 def searched(checkpoint: gan.Checkpoint, real: bool) -> Searched:
@@ -34,9 +34,9 @@ def is_indexed(checkpoint: gan.Checkpoint, real: bool) -> bool:
 
 @st.cache_resource(max_entries=4, show_spinner="Looking at posters", hash_funcs=HASH_FUNCS)
 def _searched(checkpoint: gan.Checkpoint, real: bool, folder: str) -> Searched:
-    from xai.collection.alike import Searched
-    from xai.collection.appearance import appearance, measured
-    from xai.collection.neighbours import open_radii
+    from xai.collection.similarity.alike import Searched
+    from xai.collection.similarity.appearance import appearance, measured
+    from xai.collection.similarity.neighbours import open_radii
     from xai.discriminator.responses import responses
 
     found, index = networks.checkpoint_posters(checkpoint) if real else None, collection.index(checkpoint, real)
@@ -53,7 +53,7 @@ def _searched(checkpoint: gan.Checkpoint, real: bool, folder: str) -> Searched:
 
 def described(subject: Subject) -> Described:
     """What the chosen poster is compared by; its genres, where it is one of the posters that are loaded."""
-    from xai.collection.alike import describe
+    from xai.collection.similarity.alike import describe
 
     posters = networks.posters(subject.checkpoint)
     known = subject.kind == POSTER and posters is not None and subject.name in posters.names

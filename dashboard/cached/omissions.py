@@ -18,12 +18,12 @@ if TYPE_CHECKING:
 
     from dashboard.subject import Subject
     from gan.progress import Progress
-    from xai.collection.lost import Lost
+    from xai.collection.omissions.lost import Lost
 
 
 def lost(subject: Subject, progress: Progress) -> Lost:
     """What the generator cannot draw of this poster."""
-    from xai.collection.lost import losses
+    from xai.collection.omissions.lost import losses
 
     inversion = latents.inversion(subject, progress)
     answer: Lost = networks.answers().get(

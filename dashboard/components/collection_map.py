@@ -21,8 +21,8 @@ from dashboard.components import media
 from dashboard.components.collection_map_script import CSS, JS
 
 if TYPE_CHECKING:
-    from xai.collection.colouring import Colouring
-    from xai.collection.thumbnails import Thumbnails
+    from xai.collection.maps.colouring import Colouring
+    from xai.collection.maps.thumbnails import Thumbnails
 
 END = 2**16 - 1  # of a place's coordinates
 Rows = NDArray[np.intp]

@@ -19,8 +19,8 @@ from dashboard.components import media
 from dashboard.components.collection_map import END, Plot, bits, collection_map, packed, quantised, rows_of
 from dashboard.panels import brushed
 from tests.dashboard.reading import OpenApp
-from xai.collection.colouring import by_number
-from xai.collection.thumbnails import Thumbnails
+from xai.collection.maps.colouring import by_number
+from xai.collection.maps.thumbnails import Thumbnails
 
 COUNT = 22_649
 

@@ -10,7 +10,7 @@ def page(semantic: bool) -> None:
     import numpy as np
 
     from dashboard.panels.collection import filters
-    from xai.collection.filter_agreement import Agreement, Alike, FilterAgreement, Network
+    from xai.collection.similarity.filter_agreement import Agreement, Alike, FilterAgreement, Network
 
     def agreement(*z: float) -> Agreement:
         values = np.array(z)

@@ -17,8 +17,8 @@ def page(folder: str, rare: bool) -> None:
     from dashboard.subject import Subject
     from gan.evaluation.estimates import Estimate
     from xai.collection.clusters import Stability
-    from xai.collection.kinds import Kind, Kinds
-    from xai.collection.omissions import Omissions, Omitted, Stray
+    from xai.collection.omissions.far import Omissions, Omitted, Stray
+    from xai.collection.omissions.kinds import Kind, Kinds
 
     checkpoint, nan = gan.load(folder), float("nan")
     unknown, usual, numbers = Estimate(nan, nan, nan), Estimate(1, 0.9, 1.1), np.arange(3)

@@ -17,7 +17,7 @@ def strategies_page(folder: str, ways: int) -> None:
     from dashboard.panels.collection import strategies
     from gan.evaluation.estimates import Estimate
     from xai.collection.clusters import Stability
-    from xai.collection.strategies import FilterBehind, Strategies, Strategy
+    from xai.collection.strategies.study import FilterBehind, Strategies, Strategy
 
     sure, none = Estimate(0.9, 0.85, 0.95), np.zeros(0, np.int64)
     corner = np.zeros((8, 8), np.float32)

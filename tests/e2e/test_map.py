@@ -16,8 +16,8 @@ ISLANDS = """
 import numpy as np
 import streamlit as st
 from dashboard.components.collection_map import Plot, collection_map, packed
-from xai.collection.colouring import by_group
-from xai.collection.thumbnails import Thumbnails
+from xai.collection.maps.colouring import by_group
+from xai.collection.maps.thumbnails import Thumbnails
 from xai.render import jpeg, sprite
 
 own = np.arange(300) % 3

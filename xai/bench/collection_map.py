@@ -30,8 +30,8 @@ import numpy as np
 import streamlit as st
 from dashboard.components.collection_map import Plot, collection_map, packed
 from dashboard.components.sprite_grid import sprite_grid
-from xai.collection.colouring import by_number
-from xai.collection.thumbnails import Thumbnails
+from xai.collection.maps.colouring import by_number
+from xai.collection.maps.thumbnails import Thumbnails
 from xai.render import jpeg, sprite
 
 @st.cache_resource

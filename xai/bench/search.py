@@ -20,8 +20,8 @@ from numpy.typing import NDArray
 
 from gan.errors import counted
 from gan.evaluation.estimates import Estimate
-from xai.collection.approximate import Approximate, recall
-from xai.collection.neighbours import Table
+from xai.collection.similarity.approximate import Approximate, recall
+from xai.collection.similarity.neighbours import Table
 
 COUNT = 10
 BLOCK = 10_000

@@ -1,1 +1,1 @@
-"""Many posters at once: which ones look alike to a layer of the discriminator."""
+"""Many posters at once, as the discriminator sees them: an index of all that it answers, and what is found in it."""

@@ -24,17 +24,17 @@ from gan.data.posters import PosterSet
 from gan.errors import MetricsUnavailableError
 from gan.files import make_directory
 from gan.progress import Progress, StageProgress, as_one
-from xai.collection.appearance import appearance
-from xai.collection.attributions import attributions
 from xai.collection.copies import Copies, find_copies
-from xai.collection.filter_agreement import FilterAgreement, filter_agreement
-from xai.collection.kinds import Kinds, kinds
 from xai.collection.material import INDEXES, Material, fingerprint_text
-from xai.collection.neighbours import Hubness, all_neighbours, hubness
-from xai.collection.omissions import Omissions, omissions
-from xai.collection.rsa import Depth, over_depth
-from xai.collection.spaces import layer_spaces, visual_spaces
-from xai.collection.strategies import Strategies, comparison, of_both_verdicts
+from xai.collection.omissions.far import Omissions, omissions
+from xai.collection.omissions.kinds import Kinds, kinds
+from xai.collection.similarity.appearance import appearance
+from xai.collection.similarity.filter_agreement import FilterAgreement, filter_agreement
+from xai.collection.similarity.neighbours import Hubness, all_neighbours, hubness
+from xai.collection.similarity.rsa import Depth, over_depth
+from xai.collection.similarity.spaces import layer_spaces, visual_spaces
+from xai.collection.strategies.attributions import attributions
+from xai.collection.strategies.study import Strategies, comparison, of_both_verdicts
 from xai.discriminator.filters.study import copies
 from xai.errors import ExplanationError
 from xai.networks.packing import packed, unpacked

@@ -8,9 +8,9 @@ from __future__ import annotations
 from collections.abc import Sequence
 
 from gan.evaluation.estimates import Estimate
-from xai.collection.neighbours import Hubness
-from xai.collection.rsa import Depth, LayerProfile
-from xai.collection.strategies import Strategies, comparison
+from xai.collection.similarity.neighbours import Hubness
+from xai.collection.similarity.rsa import Depth, LayerProfile
+from xai.collection.strategies.study import Strategies, comparison
 from xai.collection.study import CollectionStudy
 
 

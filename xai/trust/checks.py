@@ -28,15 +28,7 @@ from xai.methods.perturbation.segments import grid
 from xai.methods.references import reference
 from xai.trust import robustness
 from xai.trust.agreement import CELLS
-from xai.trust.faithfulness import (
-    Halves,
-    curves,
-    grid_correlation,
-    halves,
-    misplaced,
-    prediction,
-    spaced,
-)
+from xai.trust.faithfulness import Halves, curves, grid_correlation, halves, misplaced, prediction, spaced
 from xai.trust.robustness import cascading_randomisation, sensitivity_max, stability
 
 Category = Literal["axiomatic", "estimation", "faithfulness", "robustness", "randomisation"]

@@ -14,15 +14,15 @@ import gan
 from dashboard import sidebar, ui
 from dashboard.cached import collection, discriminator, neighbours, networks
 from dashboard.components.sprite_grid import sprite_grid
-from xai.collection.approximate import search_words
+from xai.collection.similarity.approximate import search_words
 from xai.render import sprite
 
 if TYPE_CHECKING:
     from collections.abc import Sequence
 
     from dashboard.subject import Subject
-    from xai.collection.alike import Row
-    from xai.collection.neighbours import Hubness
+    from xai.collection.similarity.alike import Row
+    from xai.collection.similarity.neighbours import Hubness
 
 SHOWN = 6
 REAL, DRAWN = "real posters", "generated"

@@ -12,13 +12,13 @@ import streamlit as st
 
 from dashboard import charts
 from gan.errors import counted
-from xai.collection.rsa import TITLES
+from xai.collection.similarity.rsa import TITLES
 from xai.render import GREEN_HEX, GREY_HEX, ORANGE_HEX, VIOLET_HEX
 
 if TYPE_CHECKING:
     from collections.abc import Sequence
 
-    from xai.collection.rsa import Depth, LayerProfile
+    from xai.collection.similarity.rsa import Depth, LayerProfile
 
 COLOURS = {"colour": ORANGE_HEX, "layout": GREEN_HEX, "hash": GREY_HEX, "genres": VIOLET_HEX}
 

@@ -19,7 +19,7 @@ from xai.render import GREY_HEX, VIOLET_HEX
 if TYPE_CHECKING:
     from collections.abc import Sequence
 
-    from xai.collection.filter_agreement import Agreement, Alike, FilterAgreement
+    from xai.collection.similarity.filter_agreement import Agreement, Alike, FilterAgreement
 
 MEASURES = {"In the same places": "maps", "Equally strongly": "strength"}
 Z = "Standard errors by which they agree more"

@@ -21,8 +21,8 @@ from gan.errors import counted
 
 if TYPE_CHECKING:
     from dashboard.subject import Subject
-    from xai.collection.colouring import Colouring
-    from xai.collection.layout import Method
+    from xai.collection.maps.colouring import Colouring
+    from xai.collection.maps.layout import Method
     from xai.collection.study import CollectionStudy
 
 SHOWN = 60  # brushed posters in the list
@@ -79,7 +79,7 @@ def _choose_other(subject: Subject) -> str | None:
 
 def _can_be_had(found: Collected, space: str, method: Method) -> bool:
     """Whether the map is there; else a button that makes it, or what to install."""
-    from xai.collection.layout import can_tsne
+    from xai.collection.maps.layout import can_tsne
 
     if layout.is_ready(found, space, method):
         return True

@@ -21,9 +21,9 @@ if TYPE_CHECKING:
     from collections.abc import Sequence
 
     from dashboard.subject import Subject
-    from xai.collection.kinds import Kind, Kinds
-    from xai.collection.lost import Lost
-    from xai.collection.omissions import Omissions
+    from xai.collection.omissions.far import Omissions
+    from xai.collection.omissions.kinds import Kind, Kinds
+    from xai.collection.omissions.lost import Lost
 
 CHOSEN = "kind"
 SIDE = 384  # pixels, of the poster with outlines

@@ -15,13 +15,13 @@ from dashboard.cached import discriminator
 from dashboard.components.sprite_grid import sprite_grid
 from dashboard.pages import PAGES
 from gan.errors import counted
-from xai.collection.strategies import comparison
+from xai.collection.strategies.study import comparison
 from xai.render import VERDICT, diverging, limit, sprite
 
 if TYPE_CHECKING:
     from collections.abc import Sequence
 
-    from xai.collection.strategies import FilterBehind, Strategies, Strategy
+    from xai.collection.strategies.study import FilterBehind, Strategies, Strategy
 
 FILTERS = 5  # shown of each strategy
 PER_ROW = 4  # posters

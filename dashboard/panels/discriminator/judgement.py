@@ -16,13 +16,7 @@ from dashboard.cached import discriminator
 from dashboard.components.sprite_grid import sprite_grid
 from dashboard.text import plain
 from gan.errors import counted
-from xai.discriminator.decisions import (
-    accuracy_by_group,
-    calibration_curve,
-    memorising,
-    most_wrong,
-    sentence_on_groups,
-)
+from xai.discriminator.decisions import accuracy_by_group, calibration_curve, memorising, most_wrong, sentence_on_groups
 from xai.render import GREY_HEX, VIOLET_HEX, sprite
 
 if TYPE_CHECKING:

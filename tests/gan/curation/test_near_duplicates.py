@@ -12,13 +12,7 @@ from PIL import Image, ImageEnhance
 from scipy.fft import dctn
 from scipy.sparse.csgraph import connected_components
 
-from gan.curation.near_duplicates import (
-    close_pairs,
-    correlation,
-    near_duplicates,
-    perceptual_hashes,
-    thumbnails,
-)
+from gan.curation.near_duplicates import close_pairs, correlation, near_duplicates, perceptual_hashes, thumbnails
 from gan.data.hold_out import is_held_out
 from gan.data.synthetic import draw_poster
 

@@ -22,7 +22,7 @@ from tests.xai.nets import (
     tall_pictures,
 )
 from xai import ExplanationError
-from xai.collection.alike import describe
+from xai.collection.similarity.alike import describe
 from xai.generator.ablation import ablate
 from xai.generator.folded import FoldedGenerator
 from xai.generator.painting import paint

@@ -1,0 +1,1 @@
+"""Which posters of a collection are alike: to D, in looks, in what they are about."""
