@@ -35,7 +35,7 @@ if TYPE_CHECKING:
     from xai.discriminator.responses import Responses
     from xai.networks.cache import Cache
 
-KINDS = ("real", "generated")
+KINDS, CLUSTER = ("real", "generated"), "cluster"
 
 
 @dataclass(frozen=True, eq=False)
@@ -226,8 +226,35 @@ def by_strategy(found: Collected, strategies: Strategies) -> Colouring:
     return by_group(f"strategy of {strategies.verdict}", groups.astype(int), names)
 
 
+def clusters_ready(found: Collected, space: str) -> bool:
+    """Whether the clusters of these posters can be had at once."""
+    return (*found.key, space, CLUSTER) in _kept()
+
+
+def by_cluster(found: Collected, mapped: Mapped, progress: Progress = silent) -> tuple[Colouring, str]:
+    """The clusters of the map's posters in all its directions, not on the plane; and what is to be said of them."""
+    answer: tuple[Colouring, str] = _kept().get(
+        (*found.key, mapped.space.name, CLUSTER), lambda: _by_cluster(found, mapped, progress)
+    )
+    return answer
+
+
+def _by_cluster(found: Collected, mapped: Mapped, progress: Progress) -> tuple[Colouring, str]:
+    from xai.collection.clusters import clusters
+    from xai.collection.colouring import by_group
+    from xai.collection.layout import REDUCED, principal_components
+
+    space = mapped.space
+    assert space.place is not None  # it is a layer's
+    components = principal_components(space.rows, REDUCED)
+    cut = clusters(components.reduced, progress=progress)
+    others = [cut.label(components.reduce(space.place(other))) for other in found.responses[1:]]
+    names = [f"cluster {place}" for place in range(1, len(cut) + 1)]
+    return by_group(CLUSTER, np.concatenate([cut.labels, *others]), names), cut.text
+
+
 def colouring(found: Collected, by: str, study: CollectionStudy | None = None) -> Colouring:
-    """One of ``colourings``."""
+    """One of ``colourings`` but the clusters."""
     own = {f"strategy of {one.verdict}": one for one in _strategies(found, study)}
     if by in own:
         return by_strategy(found, own[by])
@@ -241,7 +268,7 @@ def colourings(found: Collected, study: CollectionStudy | None = None) -> list[s
     kinds = ["logit"] + ["kind"] * (0 < found.real < len(found))
     posters = networks.posters(found.checkpoint)
     kinds += ["genre"] * bool(found.real and posters is not None and posters.genre_counts())
-    return kinds + [f"strategy of {one.verdict}" for one in _strategies(found, study)]
+    return [*kinds, CLUSTER] + [f"strategy of {one.verdict}" for one in _strategies(found, study)]
 
 
 def _strategies(found: Collected, study: CollectionStudy | None) -> list[Strategies]:

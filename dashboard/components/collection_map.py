@@ -18,7 +18,8 @@ import streamlit as st
 from numpy.typing import NDArray
 
 from dashboard.components import media
-from dashboard.components.collection_map_script import CSS, JS
+from dashboard.components.collection_map_parts import CSS, FUNCTIONS
+from dashboard.components.collection_map_script import JS
 
 if TYPE_CHECKING:
     from xai.collection.maps.colouring import Colouring
@@ -80,7 +81,7 @@ def rows_of(sent: Any, count: int) -> list[int]:
     return found
 
 
-_mount = st.components.v2.component("posterlens_collection_map", css=CSS, js=JS)
+_mount = st.components.v2.component("posterlens_collection_map", css=CSS, js=FUNCTIONS + JS)
 
 
 def collection_map(  # noqa: PLR0913 - a component's properties, all by keyword

@@ -149,3 +149,13 @@ def test_points_are_coloured_by_strategies_of_the_same_posters_and_not_of_others
     assert layout._strategies(found, study)
     assert not layout._strategies(found, others)
     assert not layout._strategies(found, None)
+
+
+def test_clusters_are_found_when_they_are_asked_for_and_said_in_words(open_app: OpenApp) -> None:
+    app = open_app("collection", {"c_lab": "Map", "map_colour": "cluster"})
+    assert not components(app, "places")
+    app.button(key="map_clusters").click().run()
+    assert not app.exception
+    (data,) = components(app, "places")
+    assert data["labels"]
+    assert any("lusters" in caption.value for caption in app.caption)

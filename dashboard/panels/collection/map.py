@@ -59,8 +59,15 @@ def show(subject: Subject, study: CollectionStudy | None = None) -> None:
     if not _can_be_had(found, space, method):
         return
     mapped = layout.mapped(found, space, method)
-    _show_map(found, mapped, subject, layout.colouring(found, by, study))
-    st.caption(f"{mapped.layout.text} {mapped.kept.text}")
+    about = ""
+    if by != layout.CLUSTER:
+        colouring = layout.colouring(found, by, study)
+    elif _clusters_can_be_had(found, mapped):
+        colouring, about = layout.by_cluster(found, mapped)
+    else:
+        return
+    _show_map(found, mapped, subject, colouring)
+    st.caption(f"{mapped.layout.text} {mapped.kept.text} {about}")
     _show_list(found)
     if other is not None:
         with ui.error_boundary("The map of the other checkpoint"):
@@ -92,6 +99,20 @@ def _can_be_had(found: Collected, space: str, method: Method) -> bool:
         "Laying out",
         lambda progress: layout.mapped(found, space, method, progress),
         key="map_tsne",
+    )
+    return False
+
+
+def _clusters_can_be_had(found: Collected, mapped: Mapped) -> bool:
+    """Whether the clusters are there; else a button that finds them."""
+    if layout.clusters_ready(found, mapped.space.name):
+        return True
+    ui.measure_button(
+        f"Which clusters of {counted(len(found), 'poster')} come back from other halves takes up to a minute or two.",
+        "Find the clusters",
+        "Finding the clusters",
+        lambda progress: layout.by_cluster(found, mapped, progress),
+        key="map_clusters",
     )
     return False
 
@@ -148,7 +169,8 @@ def _show_other(found: Collected, mapped: Mapped, name: str, method: Method, by:
     to, back = layout.same_posters(found, other), layout.same_posters(other, found)
     with ui.progress_bar("Drawing thumbnails") as progress:
         points = layout.laid_over(other, theirs.points, found, mapped.points)
-        colours = layout.colouring(other, by if by in layout.colourings(other) else "logit")
+        usable = by != layout.CLUSTER and by in layout.colourings(other)
+        colours = layout.colouring(other, by if usable else "logit")
         plot = layout.plot(other, points, colours, progress)
 
     def choose(row: int) -> None:

@@ -71,11 +71,15 @@ class Layout:
             "how far it is from another does not say how different posters are."
         )
 
+    def reduce(self, rows: Rows) -> Rows:
+        """Other rows (M, D) by the principal components, (M, K)."""
+        return np.asarray((rows - self.centre) @ self.axes, np.float32)
+
     def place(self, rows: Rows) -> Rows:
         """Where other rows (M, D) belong, (M, 2): their principal components, or between their nearest neighbours."""
-        reduced = np.asarray((rows - self.centre) @ self.axes, np.float32)
+        reduced = self.reduce(rows)
         if self.method == "pca":
-            return reduced
+            return reduced[:, :AXES]
         found = Table.of(self.reduced).search(reduced, NEAREST)
         placed = np.median(self.points[found.indices], axis=1)
         same = found.distances[:, 0] <= SAME * np.sqrt(np.square(self.reduced).sum(1).mean())

@@ -58,6 +58,9 @@ def test_a_poster_that_is_placed_again_lands_on_itself_and_nothing_moves() -> No
     before = plane.points.copy()
     np.testing.assert_allclose(plane.place(rows[:7]), plane.points[:7], atol=1e-4)
     np.testing.assert_array_equal(plane.points, before)
+    wide = principal_components(rows, 5)
+    assert wide.place(rows[:7]).shape == (7, 2)
+    np.testing.assert_allclose(wide.reduce(rows[:7]), wide.reduced[:7], atol=1e-4)
 
 
 @pytest.mark.parametrize(
