@@ -6,6 +6,7 @@ from dashboard import ui
 from dashboard.cached import collection
 from dashboard.panels.collection import alike, copies, depth, filters, map, omissions, strategies
 from dashboard.subject import require
+from dashboard.text import plain
 
 SECTIONS = {
     "Alike": "Which posters look alike to D, at every depth, and is it colours, layout or meaning that they share?",
@@ -13,6 +14,11 @@ SECTIONS = {
     "Strategies": "In which few ways does D say fake, where on the poster, and by which filters?",
     "What it cannot draw": "Which kinds of posters, which posters, and what of a poster does G never draw?",
     "Copies": "Does G draw posters of its own, or those that it was trained on?",
+}
+PARTS_OF = {
+    "Alike": ("hubs", "depth", "filters"),
+    "Strategies": ("strategies",),
+    "Copies": ("copies",),
 }
 
 subject = require("discriminator")
@@ -27,6 +33,9 @@ study = None
 with ui.error_boundary("The study of this collection"):
     study = collection.study(checkpoint)
 
+for part in PARTS_OF.get(section, ()):
+    if study is not None and (reason := study.why_missing(part)):
+        st.info(plain(reason))
 if section == "Alike":
     with ui.error_boundary("The posters that look alike"):
         alike.show(subject, hubs=study.hubs if study else ())

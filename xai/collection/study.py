@@ -94,6 +94,11 @@ class CollectionStudy:
         parts = (self.depth, self.filters, self.copies, self.kinds, self.omissions)
         return "\n".join([*lines, *(part.text for part in parts if part is not None), *self.missing])
 
+    def why_missing(self, name: str) -> str:
+        """Why a part is not there, in a sentence; "" where it is there."""
+        title = PARTS[name].title.capitalize()
+        return next((line for line in self.missing if line.startswith(f"{title}: ")), "")
+
     def is_of(self, posters: PosterSet, genres: Sequence[str]) -> bool:
         """Whether the study's numbers are those of these posters."""
         return bool(self.posters) and self.posters == fingerprint_text(posters, genres)

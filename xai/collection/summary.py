@@ -8,6 +8,7 @@ from __future__ import annotations
 from collections.abc import Sequence
 
 from gan.evaluation.estimates import Estimate
+from xai.collection.omissions.kinds import Kinds
 from xai.collection.similarity.neighbours import Hubness
 from xai.collection.similarity.rsa import Depth, LayerProfile
 from xai.collection.strategies.study import Strategies, comparison
@@ -24,6 +25,12 @@ def markdown(study: CollectionStudy) -> str:
     parts += [_strategies(found) for found in study.strategies]
     if len(study.strategies) == 2:
         parts.append(comparison(*study.strategies))
+    if study.filters is not None:
+        parts.append(f"### Filter by filter\n\n{study.filters.text}")
+    if study.kinds is not None:
+        parts.append(_kinds(study.kinds))
+    if study.omissions is not None:
+        parts.append(f"### Posters that are not drawn\n\n{study.omissions.text}")
     if study.copies is not None:
         parts.append(f"### Copies\n\n{study.copies.text}")
     return "\n\n".join([*parts, *study.missing])
@@ -64,5 +71,16 @@ def _strategies(found: Strategies) -> str:
     return "\n".join([f"### Strategies behind {found.verdict}", "", *table, "", found.text])
 
 
+def _kinds(found: Kinds) -> str:
+    lines = ["| kind | of real posters | of generated ones | ratio | ratio of training posters | AUC of the probe |"]
+    lines.append("| --- |" + " --- |" * 5)
+    for kind in found.kinds:
+        figures = map(_number, (kind.real, kind.generated, kind.ratio, kind.floor, kind.auc))
+        lines.append(f"| {kind.title} | {' | '.join(figures)} |")
+    return "\n".join(["### Kinds of posters", "", *lines, "", found.text])
+
+
 def _number(estimate: Estimate) -> str:
+    if estimate.value != estimate.value:
+        return ""
     return f"{estimate.value:.3f} ({estimate.low:.3f} to {estimate.high:.3f})"

@@ -226,20 +226,6 @@ def _filled(
     return [group.mapped(column) for column in columns]
 
 
-def open_neighbours(index: Index, spaces: Sequence[Space]) -> dict[str, AllNeighbours]:
-    """Those that are kept beside an index, at once; a space whose neighbours are not there is left out."""
-    found = {}
-    for space in spaces:
-        plain = row_files.read(index.folder, f"neighbours_{space.name}")
-        scaled = row_files.read(index.folder, f"scaled_neighbours_{space.name}")
-        if plain is not None and scaled is not None:
-            arrays = {**plain.arrays, **scaled.arrays}
-            found[space.name] = AllNeighbours(
-                space.title, *(arrays[f"{what}_{space.name}"] for what in ("nearest", "radius", "scaled"))
-            )
-    return found
-
-
 def open_radii(index: Index) -> dict[str, Rows]:
     """Each poster's mean distance to its neighbours, by the space's name, as far as they are kept beside the index."""
     found = {}

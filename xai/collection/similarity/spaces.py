@@ -25,7 +25,6 @@ from torch.nn.functional import adaptive_avg_pool2d
 
 from gan.data.posters import PosterSet
 from gan.errors import counted
-from gan.evaluation.features import Features
 from xai.collection.similarity.appearance import Looks
 from xai.discriminator.responses import Responses, filter_layers
 from xai.networks.batches import at_once
@@ -133,11 +132,6 @@ def genre_space(posters: PosterSet) -> Space:
         return unit_rows((others.genre_labels(genres) > 0).astype(np.float32))
 
     return Space("genres", "genres", "semantic", place(posters), place)
-
-
-def feature_space(features: Features) -> Space:
-    """Features (N, 1280) of EfficientNet-Lite1, which had no part in the training."""
-    return Space("lite1", "EfficientNet-Lite1", "features", np.asarray(features, np.float32))
 
 
 def unit_rows(rows: Rows) -> Rows:

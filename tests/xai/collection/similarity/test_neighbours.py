@@ -11,7 +11,7 @@ from hypothesis import strategies as st
 from sklearn.neighbors import NearestNeighbors
 
 from xai import ExplanationError
-from xai.collection.similarity.neighbours import AllNeighbours, Table, all_neighbours, hubness, open_neighbours
+from xai.collection.similarity.neighbours import AllNeighbours, Table, all_neighbours, hubness, open_radii
 from xai.collection.similarity.spaces import Space
 
 
@@ -96,9 +96,9 @@ def test_the_poster_itself_and_its_copies_are_no_neighbours_of_it(tmp_path: Any)
 def test_they_are_kept_and_opened_again(tmp_path: Any) -> None:
     rows = cloud(50, 6)
     found, index = kept(tmp_path, rows), Rows(tmp_path, 50)
-    again = open_neighbours(index, [space_of(rows), space_of(rows, "layout")])  # type: ignore[arg-type]
+    again = open_radii(index)  # type: ignore[arg-type]
     assert set(again) == {"colour"}
-    np.testing.assert_array_equal(again["colour"].scaled, found.scaled)
+    np.testing.assert_array_equal(again["colour"], found.radii)
     assert found.radii == pytest.approx(
         NearestNeighbors(n_neighbors=11).fit(rows).kneighbors(rows)[0][:, 1:].mean(1), abs=1e-3
     )

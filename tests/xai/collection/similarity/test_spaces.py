@@ -10,7 +10,7 @@ import gan
 import xai
 from xai.collection.index import build_index, real_posters, usual_reference
 from xai.collection.similarity.appearance import appearance, colour_histogram, mean_colours, measured, open_appearance
-from xai.collection.similarity.spaces import feature_space, genre_space, layer_spaces, unit_rows, visual_spaces
+from xai.collection.similarity.spaces import genre_space, layer_spaces, unit_rows, visual_spaces
 from xai.discriminator.responses import responses
 
 
@@ -94,11 +94,6 @@ def test_genres_are_compared_as_sets_and_a_poster_without_any_is_far_from_all() 
     assert apart[0, 1] == pytest.approx((2 - 2 * 0.5**0.5) ** 0.5, abs=1e-6)
     assert apart[0, 2] == pytest.approx(2**0.5, abs=1e-6)
     assert apart[3, :3] == pytest.approx([1, 1, 1])
-
-
-def test_features_are_taken_as_they_are() -> None:
-    rows = np.ones((2, 5), np.float32)
-    assert feature_space(rows).rows is rows
 
 
 def test_what_a_collection_looks_like_is_kept_beside_its_index(
