@@ -241,8 +241,8 @@ def by_cluster(found: Collected, mapped: Mapped, progress: Progress = silent) ->
 
 def _by_cluster(found: Collected, mapped: Mapped, progress: Progress) -> tuple[Colouring, str]:
     from xai.collection.clusters import clusters
-    from xai.collection.colouring import by_group
-    from xai.collection.layout import REDUCED, principal_components
+    from xai.collection.maps.colouring import by_group
+    from xai.collection.maps.layout import REDUCED, principal_components
 
     space = mapped.space
     assert space.place is not None  # it is a layer's
