@@ -1,10 +1,14 @@
 """Where generated posters lie among real ones, in a sentence: too narrow, too wide, out of place or as real ones.
 
-evaluation = read("checkpoints/projected-64")
-support(evaluation.generated, evaluation.floor)      # "Both out of place and too narrow: clipped ..."
+    evaluation = read("checkpoints/projected-64")
+    support(evaluation.generated, evaluation.floor)      # "Both out of place and too narrow: clipped density 75% ..."
+
+docs/evaluation.md says what the sentence cannot say.
 """
 
 from __future__ import annotations
+
+from math import hypot
 
 from gan.evaluation.estimates import Estimates
 
@@ -25,9 +29,11 @@ def support(generated: Estimates, floor: Estimates) -> str:
     """What clipped density, recall and variance say together, against real posters; "" where one is missing.
 
     Out of place: fewer lie among real posters than real ones do. Too narrow: they vary less. Too wide: they vary more,
-    fewer lie among real posters, and as many real ones as ever among them. A difference counts where the two intervals
-    do not meet. Clipped density and not precision: a support that is too narrow has a high precision, and so may one
-    that is out of place as well; clipped density has its most, 1, wherever posters are in place.
+    fewer lie among real posters, and as many real ones as ever among them. A difference counts where its interval,
+    made from the two, is below 0.
+
+    Clipped density and not precision: a support that is too narrow has a high precision, and so may one that is out of
+    place as well; clipped density has its most, 1, wherever posters are in place.
     """
     if not all(name in each for name in NEEDED for each in (generated, floor)):
         return ""
@@ -51,4 +57,9 @@ def verdict(generated: Estimates, floor: Estimates) -> str:
 
 
 def _below(some: Estimates, others: Estimates, name: str) -> bool:
-    return some[name].high < others[name].low
+    """Whether the difference's interval is below 0: the half widths towards each other, added as errors are.
+
+    Zou and Donner 2008 (MOVER); for two proportions Newcombe's, see :func:`gan.evaluation.estimates.mean_proportion`.
+    """
+    one, other = some[name], others[name]
+    return other.value - one.value > hypot(one.high - one.value, other.value - other.low)

@@ -139,6 +139,16 @@ def test_the_sentence_says_narrow_out_of_place_both_or_neither(made: dict[str, E
     assert ("a little too narrow reaches far fewer" in said) == (verdict in (NARROW, BOTH) and low)
 
 
+@pytest.mark.parametrize(("half", "verdict"), [(0.10, BOTH), (0.13, BOTH), (0.15, NARROW)])
+def test_a_difference_counts_where_its_interval_excludes_0_though_the_two_intervals_meet(
+    half: float, verdict: str
+) -> None:
+    made, floor = estimates(0.70, 0.08, 0.84), dict(estimates(0.90, 0.73, 1.0))
+    made["clipped_density"] = Estimate(0.70, 0.70 - half, 0.70 + half)
+    floor["clipped_density"] = Estimate(0.90, 0.90 - half, 1.0)
+    assert support(made, floor).startswith(f"{verdict}: ")
+
+
 def test_an_evaluation_from_before_these_metrics_says_nothing() -> None:
     old = {name: one for name, one in FLOOR.items() if name != "feature_variance"}
     assert support(old, FLOOR) == support(FLOOR, old) == ""

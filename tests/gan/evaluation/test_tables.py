@@ -5,10 +5,13 @@ from pathlib import Path
 
 import pytest
 
+from gan.checkpoints.folder import load
 from gan.evaluation.conditioning import GenreEstimates
 from gan.evaluation.estimates import Estimate
 from gan.evaluation.metrics import GROUPS, METRICS, in_group
-from gan.evaluation.report import read
+from gan.evaluation.model_card import card
+from gan.evaluation.report import Evaluation, read
+from gan.evaluation.support import BOTH, NEEDED, support
 from gan.evaluation.tables import adherence, genre_lines, section, table
 
 SHIPPED = Path(__file__).parents[3] / "checkpoints/genres-64"
@@ -50,6 +53,34 @@ def test_a_floor_of_fewer_posters_is_named_as_such() -> None:
     assert equal is not None
     assert "the floor: as many training posters against" in table(equal)[1]
     assert "the floor: only 600 training posters" in table(replace(equal, training=600))[1]
+
+
+def test_an_evaluation_from_before_a_metric_was_added_is_shown_without_it() -> None:
+    found, checkpoint = read(SHIPPED), load(SHIPPED)
+    assert found is not None
+    lacking = {"symmetric_precision", "symmetric_recall", "clipped_density", "clipped_coverage", "feature_variance"}
+    record = found.to_json()
+    for side in ("generated", "floor"):
+        record[side] = {name: one for name, one in record[side].items() if name not in lacking}
+    old = Evaluation.from_json(record)
+    for text in ("\n".join(table(old)), card(checkpoint, old, SHIPPED)):
+        assert METRICS["precision"].label in text
+        assert not any(METRICS[name].label in text for name in lacking)
+        assert "narrow" not in text
+        assert "clipped density" not in text
+
+
+def test_the_verdict_stands_below_the_figures_in_the_table_and_in_the_card() -> None:
+    found, checkpoint = read(SHIPPED), load(SHIPPED)
+    assert found is not None
+    needed = {name: (Estimate(0.5, 0.48, 0.52), Estimate(0.9, 0.88, 0.92)) for name in NEEDED}
+    generated = {**found.generated, **{name: ours for name, (ours, _) in needed.items()}}
+    floor = {**found.floor, **{name: real for name, (_, real) in needed.items()}}
+    told = replace(found, generated=generated, floor=floor)
+    sentence = support(generated, floor)
+    assert sentence.startswith(f"{BOTH}: clipped density 50% (real posters 90%)")
+    assert sentence in "\n".join(table(told))
+    assert f"\n\n{sentence}\n\n`fd_lite1` is" in card(checkpoint, told, SHIPPED)
 
 
 @pytest.mark.parametrize("folder", sorted(SHIPPED.parent.glob("*/evaluate.json")), ids=lambda path: path.parent.name)
