@@ -307,6 +307,27 @@ def test_start_says_how_good_the_checkpoint_is(open_app: OpenApp, kinds: Path, t
     assert "best threshold is" not in texts(app)
 
 
+def test_start_says_whether_generated_posters_are_too_narrow_or_out_of_place(
+    open_app: OpenApp, kinds: Path, tmp_path: Path
+) -> None:
+    copied = tmp_path / "kinds"
+    shutil.copytree(kinds, copied)
+    old = evaluation(gan.load(copied / "plain"))
+    write(old, copied / "plain")
+    assert "Too narrow" not in texts(open_app("start", {"checkpoint": "plain"}, "--checkpoints", str(copied)))
+
+    def widened(density: float, variance: float) -> dict[str, Estimate]:
+        found = {"clipped_density": density, "feature_variance": variance}
+        return {name: Estimate(value, value - 0.02, value + 0.02) for name, value in found.items()}
+
+    generated, floor = {**old.generated, **widened(0.95, 0.8)}, {**old.floor, **widened(0.95, 1.0)}
+    write(replace(old, generated=generated, floor=floor), copied / "plain")
+    app = open_app("start", {"checkpoint": "plain"}, "--checkpoints", str(copied))
+    assert not app.exception
+    assert "Too narrow, not out of place: clipped density 95% (real posters 95%)" in texts(app)
+    assert "Clipped density" in [metric.label for metric in app.metric]
+
+
 def test_start_names_the_checkpoint_that_a_training_began_with(open_app: OpenApp, tmp_path: Path) -> None:
     make(tmp_path, "later", KINDS["whole"], kimg=14, start="earlier")
     make(tmp_path, "earlier", KINDS["whole"], kimg=450)
