@@ -24,7 +24,7 @@ from gan.evaluation.features import Features
 from gan.evaluation.neighbourhoods import NEAR_DENSITY as NEAR
 from gan.progress import Progress
 from xai.collection.material import Extracted
-from xai.collection.omissions.kinds import Sides
+from xai.collection.omissions.sides import Sides
 from xai.collection.similarity.neighbours import Table
 from xai.errors import ExplanationError
 

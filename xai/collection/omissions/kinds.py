@@ -12,6 +12,8 @@ fair. The same count of training posters is the floor: there it must be 1.
 
 A generated poster counts to the cluster that is nearest, however far away: whether it is like those in it is another
 question (precision and density in :mod:`gan.evaluation.distances`).
+Sharpness alone moves clusters: real posters of 64 pixels, shrunk to 48 and back, are in one of sixteen 0.6 to 1.6 times
+as often as before. Of the five genres that were looked at in this way none moved beyond chance.
 """
 
 from __future__ import annotations
@@ -34,6 +36,7 @@ from gan.progress import Progress, as_one
 from xai.collection.clusters import Labels, Stability, clusters, k_means, nearest_centre
 from xai.collection.material import Extracted
 from xai.collection.omissions.labels import ProbeSpace, probe
+from xai.collection.omissions.sides import Numbers, Sides
 from xai.discriminator.decisions import Looked, picture_groups
 from xai.errors import ExplanationError
 from xai.latents.picture_statistics import measure_statistics
@@ -51,7 +54,6 @@ LISTED = 5  # kinds in a sentence
 MARKS = 3  # attributes by which a cluster is described
 
 Bools = NDArray[np.bool_]
-Numbers = NDArray[np.int64]
 UNKNOWN = Estimate(np.nan, np.nan, np.nan)
 STAGES = {"pictures": 0.4, "clusters": 0.4, "labels": 0.2}  # proportions of the time
 
@@ -220,22 +222,6 @@ def kinds(
 
 
 @dataclass(frozen=True, eq=False)
-class Sides:
-    """Numbers of held-out posters and of training posters, and seeds. Where none is held out, all are both."""
-
-    held_out: Numbers
-    training: Numbers
-    seeds: Numbers
-
-    @classmethod
-    def of(cls, posters: PosterSet, seeds: Sequence[int]) -> Sides:
-        held_out, training = np.flatnonzero(posters.held_out), np.flatnonzero(~posters.held_out)
-        everyone = np.arange(len(posters))
-        given = (held_out, training) if len(held_out) else (everyone, everyone)
-        return cls(*given, np.asarray(seeds))
-
-
-@dataclass(frozen=True, eq=False)
 class _Group:
     """Which of some held-out, generated and training posters are of a kind; of the first two with numbers and seeds."""
 
@@ -249,17 +235,10 @@ class _Group:
 
     def kind(self, comparisons: int) -> Kind:
         return Kind(
-            self.name,
-            self.family,
-            (),
-            proportion(self.real),
-            proportion(self.drawn),
-            proportion_ratio(self.drawn, self.real, comparisons),
-            proportion_ratio(self.floor, self.real, comparisons),
-            UNKNOWN,
-            _some(self.posters[self.real]),
-            _some(self.seeds[self.drawn]),
-        )
+            self.name, self.family, (), proportion(self.real), proportion(self.drawn),
+            proportion_ratio(self.drawn, self.real, comparisons), proportion_ratio(self.floor, self.real, comparisons),
+            UNKNOWN, _some(self.posters[self.real]), _some(self.seeds[self.drawn]),
+        )  # fmt: skip
 
 
 def _some(numbers: Numbers) -> Numbers:
