@@ -13,8 +13,8 @@ import xai
 from gan.networks.seeds import reserved
 from tests.xai.nets import discriminator, generator
 from xai.collection.index import build_index, generated_posters, real_posters, usual_reference
+from xai.collection.strategies import attributions as module
 from xai.collection.strategies.attributions import attributions, coarse_maps, grid, open_attributions
-from xai.collection.strategies.study import attributions as module
 
 SEEDS = reserved("collection")[:11]
 
