@@ -151,8 +151,8 @@ def _mapped(found: Collected, name: str, method: Method, progress: Progress) -> 
     return Mapped(space, layout, points, neighbourhoods(space.rows, layout.points))
 
 
-def laid_over(ours: Collected, points: Any, theirs: Collected, onto: Any) -> Any:
-    """The points of one map laid over another's, by the real posters that both have.
+def aligned_with(ours: Collected, points: Any, theirs: Collected, onto: Any) -> Any:
+    """The points of one map aligned with those of another map, by the real posters that both have.
 
     Raises
     ------

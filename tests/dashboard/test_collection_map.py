@@ -133,7 +133,7 @@ def test_the_brushed_posters_are_listed_beside_the_map(open_app: OpenApp) -> Non
 
 
 def found_strategies(generated: list[int]) -> Any:
-    """A study with two strategies of saying "fake" among so many seeds."""
+    """A study with two strategies of saying "fake" among this many seeds."""
     own = np.asarray(generated, np.int8)
     one = SimpleNamespace(verdict="fake", strategies=("", ""), of_real=np.zeros(0, np.int8), of_generated=own)
     return SimpleNamespace(strategies=(one,))

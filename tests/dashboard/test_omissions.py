@@ -47,7 +47,7 @@ def test_what_is_hardly_drawn_is_named_first_and_the_names_are_not_read_as_markd
     app = AppTest.from_function(page, args=(str(checkpoints / "tiny"), True), default_timeout=60).run()
     assert shown(app).startswith("- Hardly drawn: kind 1 (M*A*S*H, dark), 0.02 times as often as real.")
     assert r"M\*A\*S\*H" in str(app.markdown[0].value)
-    assert "Cannot be told, since not even real posters show it clearly: Sport." in shown(app)
+    assert "Cannot be estimated, since not even real posters show it clearly: Sport." in shown(app)
     assert app.selectbox[0].options == ["kind 1 (M*A*S*H, dark)"]
 
 

@@ -8,12 +8,12 @@ from gan.progress import as_one
 
 
 def test_stages_follow_each_other_and_end_at_one() -> None:
-    told: list[float] = []
-    update = as_one(told.append, {"read": 0.5, "nothing": 0.0, "look": 0.3, "write": 0.2})
+    reported: list[float] = []
+    update = as_one(reported.append, {"read": 0.5, "nothing": 0.0, "look": 0.3, "write": 0.2})
     for stage in ("read", "look", "write"):
         for done in (0.0, 0.5, 1.0):
             update(stage, done)
-    assert told == pytest.approx([0, 0.25, 0.5, 0.5, 0.65, 0.8, 0.8, 0.9, 1.0])
+    assert reported == pytest.approx([0, 0.25, 0.5, 0.5, 0.65, 0.8, 0.8, 0.9, 1.0])
 
 
 def test_a_stage_that_nobody_named_is_an_error() -> None:

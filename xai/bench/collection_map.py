@@ -24,6 +24,7 @@ if TYPE_CHECKING:
 POINTS = 22_649
 FRAMES = 120
 BRUSHES = 5
+# A page for `streamlit run`, in a process of its own: what it imports, xai does not.
 SCRIPT = f"""
 import time
 import numpy as np

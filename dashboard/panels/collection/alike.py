@@ -10,16 +10,15 @@ from typing import TYPE_CHECKING
 
 import streamlit as st
 
-import gan
-from dashboard import sidebar, ui
-from dashboard.cached import collection, discriminator, neighbours, networks
-from dashboard.components.sprite_grid import sprite_grid
+from dashboard.cached import neighbours, networks
+from dashboard.panels import poster_sheet
+from dashboard.panels.collection import whole
 from xai.collection.similarity.approximate import search_words
-from xai.render import sprite
 
 if TYPE_CHECKING:
     from collections.abc import Sequence
 
+    import gan
     from dashboard.subject import Subject
     from xai.collection.similarity.alike import Row
     from xai.collection.similarity.neighbours import Hubness
@@ -57,18 +56,14 @@ def show(subject: Subject, layers: Sequence[str] | None = None, hubs: Sequence[H
         _show_hubs([by_name[row.name] for row in rows if row.name in by_name])
         if real and networks.posters(checkpoint) is not None and not any(row.kind == "semantic" for row in rows):
             st.caption("By genres there is no row: none is known of this poster.")
-    _offer_all(checkpoint, real)
+    whole.offer(checkpoint, real)
 
 
 def _show_row(checkpoint: gan.Checkpoint, row: Row, real: bool) -> None:
-    numbers = row.numbers.tolist()
-    kind, go_to = ("poster", sidebar.show_poster) if real else ("seed", sidebar.show_seed)
     st.markdown(f"**{row.title}**")
-    sprite_grid(
-        sprite(gan.to_uint8(discriminator.pictures(checkpoint, numbers, not real)), columns=SHOWN), per_row=SHOWN,
-        labels=[f"{kind} {number}, {row.likeness(place)}" for place, number in enumerate(numbers)],
-        on_pick=lambda place: go_to(numbers[place]), key=f"alike_{row.name}", title=f"posters alike by {row.title}",
-        smallest=48, largest=128, most="none",
+    poster_sheet.show(
+        checkpoint, row.numbers.tolist(), real, f"alike_{row.name}", f"posters alike by {row.title}",
+        [row.likeness(place) for place in range(len(row.numbers))], per_row=SHOWN, largest=128,
     )  # fmt: skip
     if row.text:
         st.caption(row.text)
@@ -80,17 +75,3 @@ def _show_hubs(hubs: Sequence[Hubness]) -> None:
     with st.expander("Hubs: the same posters as everybody's neighbours"):
         for one in hubs:
             st.markdown(f"**{one.title}**: {one.text}")
-
-
-def _offer_all(checkpoint: gan.Checkpoint, real: bool) -> None:
-    """Offer to index all posters, where only some are searched."""
-    if neighbours.is_indexed(checkpoint, real) or not collection.can_be_built(checkpoint, real):
-        return
-    ui.measure_button(
-        "These are some of the posters. All of them can be searched once D has looked at each, which takes about 10 "
-        "milliseconds a poster; it can be stopped, and goes on.",
-        "Look at all posters",
-        "Looking at all posters",
-        lambda progress: collection.build(checkpoint, real, progress),
-        key=f"index_{'real' if real else 'drawn'}",
-    )

@@ -31,12 +31,11 @@ def show(depth: Depth) -> None:
         "What is where": (depth.maps, "depth_maps"),
         "Random weights": (depth.control, "depth_control"),
     }
-    most = max(one.high for layers, _ in shown.values() for layer in layers for one in layer.correlations)
     for column, (title, (layers, key)) in zip(st.columns(len(shown)), shown.items(), strict=True):
         with column:
             charts.show(
-                _figure(layers), title, key, yaxis_title="rank correlation of distances", yaxis_range=[-0.05, most],
-                legend={"orientation": "h", "y": -0.2},
+                _figure(layers), title, key, yaxis_title="rank correlation of distances",
+                yaxis_range=[-0.05, depth.highest], legend={"orientation": "h", "y": -0.2},
             )  # fmt: skip
     st.caption(
         f"Does a layer put all pairs of {counted(depth.posters, 'poster')} in the same order of similarity as colours, "

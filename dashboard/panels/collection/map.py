@@ -11,11 +11,12 @@ from typing import TYPE_CHECKING
 import streamlit as st
 
 from dashboard import ui
-from dashboard.cached import collection, layout, networks
+from dashboard.cached import layout, networks
 from dashboard.cached.layout import Collected, Mapped
 from dashboard.components.collection_map import collection_map
 from dashboard.components.sprite_grid import sprite_grid
 from dashboard.panels import brushed
+from dashboard.panels.collection import whole
 from dashboard.text import plain
 from gan.errors import counted
 
@@ -155,7 +156,7 @@ def _show_list(found: Collected) -> None:
 
 
 def _show_other(found: Collected, mapped: Mapped, name: str, method: Method, by: str) -> None:
-    """The map of another checkpoint, laid over this one as well as it goes; the same posters are brushed."""
+    """The map of another checkpoint, aligned with this one; the same posters are brushed."""
     other = layout.collected(networks.checkpoint(name))
     if other is None:
         st.info("The other checkpoint has no discriminator, or nothing to look at.")
@@ -168,7 +169,7 @@ def _show_other(found: Collected, mapped: Mapped, name: str, method: Method, by:
     theirs = layout.mapped(other, space, method)
     to, back = layout.same_posters(found, other), layout.same_posters(other, found)
     with ui.progress_bar("Drawing thumbnails") as progress:
-        points = layout.laid_over(other, theirs.points, found, mapped.points)
+        points = layout.aligned_with(other, theirs.points, found, mapped.points)
         usable = by != layout.CLUSTER and by in layout.colourings(other)
         colours = layout.colouring(other, by if usable else "logit")
         plot = layout.plot(other, points, colours, progress)
@@ -194,14 +195,5 @@ def _show_other(found: Collected, mapped: Mapped, name: str, method: Method, by:
 
 def _offer_all(found: Collected) -> None:
     """Offer to look at all posters, where these are some of them."""
-    checkpoint = found.checkpoint
-    for real, kind in ((True, "real posters"), (False, "generated posters")):
-        if collection.can_be_built(checkpoint, real) and collection.index(checkpoint, real) is None:
-            ui.measure_button(
-                f"Not all {kind} are on this map. They can be once D has looked at each, which takes about 10 "
-                "milliseconds a poster; it can be stopped, and goes on.",
-                f"Look at all {kind}",
-                f"Looking at all {kind}",
-                partial(collection.build, checkpoint, real),
-                key=f"map_index_{checkpoint.name}_{real}",
-            )
+    for real in (True, False):
+        whole.offer(found.checkpoint, real)

@@ -11,11 +11,11 @@ import plotly.graph_objects as go
 import streamlit as st
 
 import gan
-from dashboard import charts, sidebar, ui
-from dashboard.cached import discriminator, latents, omissions
-from dashboard.components.sprite_grid import sprite_grid
+from dashboard import charts, ui
+from dashboard.cached import latents, omissions
+from dashboard.panels import poster_sheet
 from dashboard.text import plain, plain_label
-from xai.render import CHANGE, GREY_HEX, VIOLET_HEX, diverging, limit, outlines, sprite
+from xai.render import CHANGE, GREY_HEX, VIOLET_HEX, diverging, limit, outlines
 
 if TYPE_CHECKING:
     from collections.abc import Sequence
@@ -53,33 +53,33 @@ def show(subject: Subject, kinds: Kinds | None, found: Omissions | None, loaded:
 
 def _show_kinds(checkpoint: gan.Checkpoint, kinds: Kinds, loaded: bool) -> None:
     st.markdown("\n".join(f"- {plain(sentence)}" for sentence in kinds.sentences))
-    told = [kind for kind in kinds.kinds if kind.told]
-    names = [kind.name for kind in told]
+    estimable = [kind for kind in kinds.kinds if kind.estimable]
+    names = [kind.name for kind in estimable]
 
     def choose(place: int) -> None:
         st.session_state[CHOSEN] = names[place]
 
     charts.show(
-        _figure(told), "How often it draws a kind, relative to real posters", "kinds_chart", on_pick=choose,
-        height=90 + charts.ROW * len(told), xaxis_type="log", xaxis_title="times as often as real",
+        _figure(estimable), "How often it draws a kind, relative to real posters", "kinds_chart", on_pick=choose,
+        height=90 + charts.ROW * len(estimable), xaxis_type="log", xaxis_title="times as often as real",
     )  # fmt: skip
     st.caption(
         f"Bars: intervals that hold for all kinds together. {plain(kinds.clusters_text)} Genres are estimated by a "
         "probe on the same features: how often a real poster that looks like a drawn one has them. Dark, grey and so "
         f"on: measured on {kinds.measured:,} drawn pictures, by the quarter of training posters that has most of it."
     )
-    titles = {kind.name: plain_label(kind.title) for kind in told}
+    titles = {kind.name: plain_label(kind.title) for kind in estimable}
     name = ui.choose("Examples of", names, names[0], lambda one: titles[one], CHOSEN)
-    _show_examples(checkpoint, told[names.index(name)], loaded)
+    _show_examples(checkpoint, estimable[names.index(name)], loaded)
 
 
-def _figure(told: Sequence[Kind]) -> go.Figure:
+def _figure(estimable: Sequence[Kind]) -> go.Figure:
     """A point with its interval for each kind, the rarest on top; grey where it is not beyond chance."""
-    ratios = [kind.ratio for kind in told]
+    ratios = [kind.ratio for kind in estimable]
     figure = go.Figure(
         go.Scatter(
-            x=[ratio.value for ratio in ratios], y=[plain_label(kind.title) for kind in told], mode="markers",
-            marker={"color": [VIOLET_HEX if kind.differs else GREY_HEX for kind in told], "size": 9},
+            x=[ratio.value for ratio in ratios], y=[plain_label(kind.title) for kind in estimable], mode="markers",
+            marker={"color": [VIOLET_HEX if kind.differs else GREY_HEX for kind in estimable], "size": 9},
             error_x=charts.intervals_of(ratios) | {"color": GREY_HEX},
             hovertemplate="%{y}: %{x:.2f} times as often<extra></extra>",
         )
@@ -94,28 +94,22 @@ def _show_examples(checkpoint: gan.Checkpoint, kind: Kind, loaded: bool) -> None
     real, drawn = st.columns(2, gap="large")
     if loaded:
         with real:
-            _grid(checkpoint, kind.posters.tolist(), False, "Held-out posters of this kind", "kind_real")
+            _grid(checkpoint, kind.posters.tolist(), True, "Held-out posters of this kind", "kind_real")
     with drawn:
-        _grid(checkpoint, kind.seeds.tolist(), True, "Generated ones", "kind_drawn")
+        _grid(checkpoint, kind.seeds.tolist(), False, "Generated ones", "kind_drawn")
 
 
 def _grid(
     checkpoint: gan.Checkpoint,
     numbers: list[int],
-    drawn: bool,
+    real: bool,
     title: str,
     key: str,
     notes: Sequence[str] | None = None,
 ) -> None:
-    """Posters, or seeds, to click."""
-    kind, go_to = ("seed", sidebar.show_seed) if drawn else ("poster", sidebar.show_poster)
+    """Posters, or seeds, to click; "none" where there are none."""
     st.caption(title if numbers else f"{title}: none")
-    if numbers:
-        sprite_grid(
-            sprite(gan.to_uint8(discriminator.pictures(checkpoint, numbers, drawn)), columns=6), per_row=6,
-            labels=[f"{kind} {number}" for number in numbers] if notes is None else notes,
-            on_pick=lambda place: go_to(numbers[place]), key=key, title=title, smallest=44, largest=110, most="none",
-        )  # fmt: skip
+    poster_sheet.show(checkpoint, numbers, real, key, title, notes)
 
 
 # ---- posters -------------------------------------------------------------------------------------------
@@ -127,14 +121,14 @@ def _show_posters(checkpoint: gan.Checkpoint, found: Omissions, loaded: bool) ->
         st.markdown(found.far_text)
         if loaded:
             _grid(
-                checkpoint, [poster.number for poster in found.posters], False,
+                checkpoint, [poster.number for poster in found.posters], True,
                 "Held-out posters farthest from everything drawn, relative to training posters", "omitted",
                 [poster.words for poster in found.posters],
             )  # fmt: skip
     with drawn:
         st.markdown(found.stray_text)
         _grid(
-            checkpoint, [stray.seed for stray in found.strays], True, "Generated posters farthest from all real ones",
+            checkpoint, [stray.seed for stray in found.strays], False, "Generated posters farthest from all real ones",
             "strays", [stray.words for stray in found.strays],
         )  # fmt: skip
 

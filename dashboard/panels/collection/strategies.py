@@ -9,18 +9,17 @@ from typing import TYPE_CHECKING
 
 import streamlit as st
 
-import gan
-from dashboard import sidebar, ui
-from dashboard.cached import discriminator
-from dashboard.components.sprite_grid import sprite_grid
+from dashboard import ui
 from dashboard.pages import PAGES
+from dashboard.panels import poster_sheet
 from gan.errors import counted
 from xai.collection.strategies.study import comparison
-from xai.render import VERDICT, diverging, limit, sprite
+from xai.render import VERDICT, diverging, limit
 
 if TYPE_CHECKING:
     from collections.abc import Sequence
 
+    import gan
     from xai.collection.strategies.study import FilterBehind, Strategies, Strategy
 
 FILTERS = 5  # shown of each strategy
@@ -89,16 +88,10 @@ def _show_card(checkpoint: gan.Checkpoint, one: Strategy, place: int, end: float
 
 def _show_posters(checkpoint: gan.Checkpoint, numbers: list[int], real: bool, key: str) -> None:
     """The posters nearest to its centre."""
-    if not numbers:
-        return
-    kind, go_to = ("poster", sidebar.show_poster) if real else ("seed", sidebar.show_seed)
-    title = "real posters nearest to its centre" if real else "generated posters nearest to its centre"
-    st.caption(title.capitalize())
-    sprite_grid(
-        sprite(gan.to_uint8(discriminator.pictures(checkpoint, numbers, not real)), columns=PER_ROW), per_row=PER_ROW,
-        labels=[f"{kind} {number}" for number in numbers], on_pick=lambda place: go_to(numbers[place]), key=key,
-        title=title, smallest=56, largest=110, most="none",
-    )  # fmt: skip
+    if numbers:
+        title = "real posters nearest to its centre" if real else "generated posters nearest to its centre"
+        st.caption(title.capitalize())
+        poster_sheet.show(checkpoint, numbers, real, key, title, per_row=PER_ROW, smallest=56)
 
 
 def _show_filters(filters: Sequence[FilterBehind], place: int) -> None:

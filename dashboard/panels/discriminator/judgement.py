@@ -10,18 +10,18 @@ from typing import TYPE_CHECKING, Any
 import plotly.graph_objects as go
 import streamlit as st
 
-import gan
-from dashboard import charts, sidebar, ui
+from dashboard import charts, ui
 from dashboard.cached import discriminator
-from dashboard.components.sprite_grid import sprite_grid
+from dashboard.panels import poster_sheet
 from dashboard.text import plain
 from gan.errors import counted
 from xai.discriminator.decisions import accuracy_by_group, calibration_curve, memorising, most_wrong, sentence_on_groups
-from xai.render import GREY_HEX, VIOLET_HEX, sprite
+from xai.render import GREY_HEX, VIOLET_HEX
 
 if TYPE_CHECKING:
     from collections.abc import Sequence
 
+    import gan
     from xai.discriminator.decisions import CalibrationBin, Judged, Verdicts
 
 WRONG = 9
@@ -104,11 +104,9 @@ def _show_errors(checkpoint: gan.Checkpoint, verdicts: Verdicts, numbers: Any) -
     if not len(rows):
         st.caption("None.")
         return
-    wrong, logits = numbers[rows].tolist(), verdicts.logits[rows]
-    what, go_to = ("poster", sidebar.show_poster) if verdicts.real else ("seed", sidebar.show_seed)
-    sprite_grid(
-        sprite(gan.to_uint8(discriminator.pictures(checkpoint, wrong, not verdicts.real)), columns=3), per_row=3,
-        labels=[f"{what} {number}, logit {logit:+.2f}" for number, logit in zip(wrong, logits, strict=True)],
-        on_pick=lambda place: go_to(wrong[place]), key=f"wrong_{what}", title="D's worst errors", smallest=70,
-        most="none",
+    notes = [f"logit {logit:+.2f}" for logit in verdicts.logits[rows]]
+    key = "wrong_poster" if verdicts.real else "wrong_seed"
+    poster_sheet.show(
+        checkpoint, numbers[rows].tolist(), verdicts.real, key, "D's worst errors", notes, per_row=3, smallest=70,
+        largest=220,
     )  # fmt: skip

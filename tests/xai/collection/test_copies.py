@@ -33,13 +33,13 @@ def replayed(part: float = 1.0) -> np.ndarray:
     return drawn
 
 
-def told(generated: np.ndarray) -> Copies:
+def compared(generated: np.ndarray) -> Copies:
     return among(*(Views(rows, rows) for rows in (TRAINING, HELD_OUT, generated)), NUMBERS, SEEDS)
 
 
 def test_a_generator_that_replays_the_training_with_noise_is_a_copier() -> None:
     for part in (1.0, 0.1):
-        found = told(replayed(part))
+        found = compared(replayed(part))
         assert found.copied
         assert found.pixels.rate.value >= part
         assert found.text.startswith("There are copies. Of 400 generated posters")
@@ -48,7 +48,7 @@ def test_a_generator_that_replays_the_training_with_noise_is_a_copier() -> None:
 
 @pytest.mark.parametrize("seed", range(10, 16))
 def test_a_fair_sampler_is_not(seed: int) -> None:
-    found = told(new(400, seed))
+    found = compared(new(400, seed))
     assert not found.copied
     assert found.pixels.rate.low <= 0.01 <= found.pixels.rate.high
     assert found.text.startswith("No sign of copies. Of 400 generated posters")
@@ -67,7 +67,7 @@ def test_plain_pictures_are_near_to_everything_and_no_copies() -> None:
 
 
 def test_either_way_of_measuring_is_enough() -> None:
-    fair, copied = told(new(400, 5)), told(replayed())
+    fair, copied = compared(new(400, 5)), compared(replayed())
     assert replace(fair, features=copied.features).copied
     assert replace(fair, pixels=copied.pixels).copied
     alone = replace(fair, features=None)
@@ -76,7 +76,7 @@ def test_either_way_of_measuring_is_enough() -> None:
 
 
 def test_the_threshold_leaves_one_held_out_poster_in_a_hundred_below() -> None:
-    found = told(replayed(0.5)).pixels
+    found = compared(replayed(0.5)).pixels
     assert (found.unseen < found.threshold).sum() == 3
     assert found.near.mean() == found.rate.value
     assert found.percentile(found.threshold) == pytest.approx(0.01)
@@ -90,7 +90,7 @@ def test_held_out_posters_that_are_in_the_training_too_do_not_hide_copies() -> N
     assert found.pixels.threshold > 0.5
     assert found.copied
     assert "(9 of the 300 held-out posters are in the training, too, and left out.)" in found.text
-    assert "left out" not in told(replayed(0.5)).text
+    assert "left out" not in compared(replayed(0.5)).text
     with pytest.raises(xai.ExplanationError, match="1,000 training posters and 0 held out"):
         among(*(Views(rows, None) for rows in (TRAINING, TRAINING[:50], twins)), NUMBERS, SEEDS)
 
@@ -98,7 +98,7 @@ def test_held_out_posters_that_are_in_the_training_too_do_not_hide_copies() -> N
 def test_the_nearest_pairs_come_first_with_seed_number_and_both_distances() -> None:
     generated = new(400, 6)
     generated[30], generated[5] = TRAINING[77], TRAINING[3] + 0.01
-    found = told(generated)
+    found = compared(generated)
     first, second = [pair for pair in found.closest if pair.by == "pixels"][:2]
     assert (first.seed, first.poster, first.pixels, first.pixels_unseen) == (SEEDS[30], NUMBERS[77], 0.0, 0.0)
     assert (second.seed, second.poster) == (SEEDS[5], NUMBERS[3])
@@ -117,7 +117,7 @@ def test_pairs_of_either_way_have_the_other_ways_distance_of_the_same_two() -> N
 
 
 def test_a_pair_and_its_distances_are_said_in_words() -> None:
-    first = told(replayed()).closest[0]
+    first = compared(replayed()).closest[0]
     alone = replace(first, features=np.nan)
     assert pair_words(first).startswith(f"seed {first.seed} and poster {first.poster}: pixels 0.")
     assert "as near 0.0% of the held-out ones; features 0." in pair_words(first)
@@ -125,7 +125,7 @@ def test_a_pair_and_its_distances_are_said_in_words() -> None:
 
 
 def test_the_histogram_holds_all_distances() -> None:
-    found = told(replayed()).pixels.histogram
+    found = compared(replayed()).pixels.histogram
     assert found.generated.sum() == pytest.approx(1)
     assert found.held_out.sum() == pytest.approx(1)
     assert found.middles[found.generated.argmax()] < found.middles[found.held_out.argmax()]

@@ -1,4 +1,4 @@
-"""A collection on a plane: principal components, or t-SNE; new posters are placed in it, and it is laid over another.
+"""A collection on a plane: principal components, or t-SNE; new posters are placed in it, two can be aligned.
 
     space = layer_spaces(index.responses)[-1]
     plane = principal_components(space.rows)            # a second for 20,000 posters
@@ -98,26 +98,18 @@ def principal_components(rows: Rows, count: int = AXES) -> Layout:
     """
     if len(rows) < AXES + 1:
         raise ExplanationError(f"A map needs at least {counted(AXES + 1, 'poster')}; there are {len(rows)}.")
-    centre = rows.mean(0, dtype=np.float64)
-    scatter = np.zeros((rows.shape[1], rows.shape[1]))
-    for start in range(0, len(rows), BLOCK):
-        block = rows[start : start + BLOCK].astype(np.float64) - centre
-        scatter += block.T @ block
-    lengths, vectors = np.linalg.eigh(scatter)
-    if not lengths[-1] > 0:
+    if not np.ptp(rows, axis=0).any():
         raise ExplanationError("A map needs posters that differ; these are all the same in what is compared.")
-    order = np.argsort(-lengths, kind="stable")[: max(count, AXES)]
-    axes = vectors[:, order]
+    from sklearn.decomposition import PCA  # imports for a second
+
+    found = PCA(min(max(count, AXES), *rows.shape), svd_solver="covariance_eigh").fit(rows.astype(np.float64))
+    axes = found.components_.T
     axes *= np.where(axes[np.abs(axes).argmax(0), np.arange(axes.shape[1])] < 0, -1, 1)
-    axes = np.pad(axes, [(0, 0), (0, max(0, AXES - axes.shape[1]))])  # of rows with a single column
-    explained = np.pad(lengths[order].clip(0) / lengths.clip(0).sum(), (0, axes.shape[1] - len(order)))
-    reduced = np.empty((len(rows), axes.shape[1]), np.float32)
-    for start in range(0, len(rows), BLOCK):
-        some = slice(start, start + BLOCK)
-        reduced[some] = (rows[some] - centre) @ axes
-    return Layout(
-        "pca", reduced[:, :AXES], centre.astype(np.float32), axes.astype(np.float32), explained, reduced
-    )  # fmt: skip
+    missing = max(0, AXES - axes.shape[1])  # of rows with a single column
+    axes = np.pad(axes, [(0, 0), (0, missing)]).astype(np.float32)
+    centre, explained = found.mean_.astype(np.float32), np.pad(found.explained_variance_ratio_, (0, missing))
+    reduced = np.asarray((rows - centre) @ axes, np.float32)
+    return Layout("pca", reduced[:, :AXES], centre, axes, explained, reduced)
 
 
 def tsne(rows: Rows, progress: Progress = lambda done: None, seed: int = 0) -> Layout:

@@ -52,7 +52,7 @@ class Omitted:
 
     @property
     def words(self) -> str:
-        return f"poster {self.number}: {self.drawn:.1f} from drawn ones, {self.real:.1f} from training posters"
+        return f"{self.drawn:.1f} from drawn ones, {self.real:.1f} from training posters"
 
 
 @dataclass(frozen=True)
@@ -68,7 +68,7 @@ class Stray:
 
     @property
     def words(self) -> str:
-        return f"seed {self.seed}: {self.distance:.1f} from real ones, farther than {self.percentile:.1%} of new ones"
+        return f"{self.distance:.1f} from real ones, farther than {self.percentile:.1%} of new ones"
 
 
 @dataclass(frozen=True, eq=False)

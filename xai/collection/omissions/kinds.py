@@ -81,8 +81,8 @@ class Kind:
     seeds: Numbers
 
     @property
-    def told(self) -> bool:
-        """Whether its ratio could be measured."""
+    def estimable(self) -> bool:
+        """Whether its ratio could be estimated."""
         return bool(np.isfinite(self.ratio.value))
 
     @property
@@ -122,7 +122,7 @@ class Kind:
 
 @dataclass(frozen=True, eq=False)
 class Kinds:
-    """All kinds, those drawn most rarely first, those that cannot be told last.
+    """All kinds, those drawn most rarely first, those that cannot be estimated last.
 
     held_out, training, generated : how many posters were counted in clusters. measured : seeds whose pictures were
     measured. stability : of the clusters.
@@ -146,7 +146,7 @@ class Kinds:
 
     @property
     def sentences(self) -> tuple[str, ...]:
-        """What is drawn too rarely and too often, the floor, and what cannot be told."""
+        """What is drawn too rarely and too often, the floor, and what cannot be estimated."""
         parts = [
             _listed("Hardly drawn", [kind for kind in self.kinds if kind.rare and kind.ratio.value < HARDLY]),
             _listed("Drawn too rarely", [kind for kind in self.kinds if kind.rare and kind.ratio.value >= HARDLY]),
@@ -155,11 +155,14 @@ class Kinds:
         found = [part for part in parts if part] or [
             "No kind is drawn more rarely or more often than it is found among real posters, beyond chance."
         ]
-        told, untold = [kind for kind in self.kinds if kind.told], [kind.name for kind in self.kinds if not kind.told]
-        holds = sum(kind.floor_holds for kind in told)
-        found.append(f"For comparison: training posters have {holds} of {len(told)} kinds as often as held-out ones.")
-        if untold:
-            found.append(f"Cannot be told, since not even real posters show it clearly: {', '.join(untold)}.")
+        estimable = [kind for kind in self.kinds if kind.estimable]
+        others = [kind.name for kind in self.kinds if not kind.estimable]
+        holds = sum(kind.floor_holds for kind in estimable)
+        found.append(
+            f"For comparison: training posters have {holds} of {len(estimable)} kinds as often as held-out ones."
+        )
+        if others:
+            found.append(f"Cannot be estimated, since not even real posters show it clearly: {', '.join(others)}.")
         return tuple(found)
 
     @property
@@ -217,7 +220,7 @@ def kinds(
         *_labelled(extracted, asked, rows, comparisons, partial(stages, "labels")),
     ]
     progress(1.0)
-    found.sort(key=lambda kind: (not kind.told, kind.ratio.value if kind.told else -kind.auc.value))
+    found.sort(key=lambda kind: (not kind.estimable, kind.ratio.value if kind.estimable else -kind.auc.value))
     return Kinds(tuple(found), len(rows.held_out), len(rows.training), len(rows.seeds), len(groups[0].seeds), stability)
 
 
@@ -299,8 +302,8 @@ def _marks(
     measured = labels[evenly_spaced(len(labels), MEASURED)]
     attributes = [(group.name, group.floor, measured) for group in groups]
     for name, column in known.items():
-        told = column[rows.training] != 0
-        attributes.append((name, column[rows.training][told] == 1, labels[told]))
+        labelled = column[rows.training] != 0
+        attributes.append((name, column[rows.training][labelled] == 1, labels[labelled]))
     usable = [(name, has_it, of) for name, has_it, of in attributes if len(of) and has_it.any()]
     count = int(labels.max()) + 1
     return [_marks_of(cluster, usable, count * len(usable)) for cluster in range(count)]
@@ -373,9 +376,9 @@ def _labelled(
     )
     for done, (name, column) in enumerate(labels.items()):
         progress(done / len(labels))
-        known, told = (column[side] != 0 for side in (rows.training, rows.held_out))
+        known, tested = (column[side] != 0 for side in (rows.training, rows.held_out))
         one = probe(training[known], column[rows.training][known] == 1)
-        auc = one.auc(held_out[told], column[rows.held_out][told] == 1)
+        auc = one.auc(held_out[tested], column[rows.held_out][tested] == 1)
         tells = auc.low >= TELLS
         most = one.probabilities(drawn).argsort(kind="stable")[::-1]
         real, generated = (mean_t(one.probabilities(side)) for side in (held_out, drawn))

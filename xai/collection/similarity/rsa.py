@@ -84,6 +84,12 @@ class Depth:
     permutations: int
 
     @property
+    def highest(self) -> float:
+        """Upper end of the highest interval, for an axis that all profiles share."""
+        layers = (*self.layers, *self.maps, *self.control)
+        return max(one.high for layer in layers for one in layer.correlations)
+
+    @property
     def text(self) -> str:
         """At which layer meaning overtakes appearance, in words."""
         return (

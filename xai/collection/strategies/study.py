@@ -107,14 +107,14 @@ class Strategy:
         axes = ((self.lightness, "lighter", "darker"), (self.warmth, "warmer", "cooler"))
         if not np.isfinite(self.lightness.value):
             return ""
-        told = [
+        differing = [
             (more if one.value > 0 else less, f"{abs(one.value):.1f}")
             for one, more, less in axes
             if abs(one.value) >= MEDIUM and one.low * one.high > 0
         ]
-        if not told:
+        if not differing:
             return "Colours do not set it apart."
-        words, sizes = (" and ".join(each) for each in zip(*told, strict=True))
+        words, sizes = (" and ".join(each) for each in zip(*differing, strict=True))
         return f"Its posters are {words} than the others (by {sizes} standard deviations)."
 
     @property

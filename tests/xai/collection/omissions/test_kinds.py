@@ -97,14 +97,14 @@ def test_training_posters_are_the_floor(real: PosterSet, generator: gan.Generato
     assert all(kind.floor_holds for kind in found.kinds)
 
 
-def test_a_label_that_does_not_show_cannot_be_told(real: PosterSet, generator: gan.Generator) -> None:
+def test_a_label_that_does_not_show_cannot_be_estimated(real: PosterSet, generator: gan.Generator) -> None:
     held_out, described = real.held_out, colours(real)
     extracted = Extracted(described[held_out], described[~held_out], described[:300], range(300))
     coins = np.random.default_rng(0).choice(np.array([-1, 1], np.int8), len(real))
     found = kinds(extracted, real, generator, {"coin": coins})
     coin = found.kinds[-1]
-    assert (coin.name, coin.told) == ("coin", False)
-    assert "Cannot be told, since not even real posters show it clearly: coin." in found.text
+    assert (coin.name, coin.estimable) == ("coin", False)
+    assert "Cannot be estimated, since not even real posters show it clearly: coin." in found.text
 
 
 def test_examples_are_of_their_kind(real: PosterSet, generator: gan.Generator) -> None:
