@@ -8,7 +8,7 @@ import streamlit as st
 
 from dashboard.cached import networks
 from gan.errors import counted
-from gan.evaluation.support import support
+from gan.evaluation.samples.support import support
 
 if TYPE_CHECKING:
     import gan

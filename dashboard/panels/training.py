@@ -25,8 +25,8 @@ from gan.training.runs.progress import RunProgress, read_progress, train_options
 from xai.render import ORANGE_HEX, VIOLET_HEX
 
 if TYPE_CHECKING:
-    from gan.evaluation.memorization import ClosestPair
     from gan.evaluation.report import Evaluation
+    from gan.evaluation.samples.memorization import ClosestPair
     from gan.evaluation.validation import Validation
 
 Row = dict[str, Any]

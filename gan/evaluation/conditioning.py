@@ -18,11 +18,11 @@ import torch
 from numpy.typing import NDArray
 
 from gan.data.posters import PosterSet
-from gan.evaluation.distances import mmd_witness
-from gan.evaluation.diversity import summarise_pairs
 from gan.evaluation.estimates import Estimate, match_counts, subsample_evenly, with_interval
 from gan.evaluation.features import Features, generated_features
 from gan.evaluation.metrics import compute, metric
+from gan.evaluation.samples.distances import mmd_witness
+from gan.evaluation.samples.diversity import summarise_pairs
 from gan.networks.dcgan import Generator
 from gan.networks.seeds import reserved
 from gan.progress import StageProgress

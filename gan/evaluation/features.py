@@ -2,7 +2,7 @@
 
     real = poster_features(held_out)                                           # (N, 1280)
     made = generated_features(generator, 5000, weights=checkpoint.digest)      # (5000, 1280)
-    gan.evaluation.distances.compare(real, made)
+    gan.evaluation.samples.distances.compare(real, made)
 
 Its ImageNet weights ship inside the optional extra ``metrics``; nothing is fetched.
 """

@@ -17,7 +17,7 @@ from gan.checkpoints.record import Checkpoint
 from gan.errors import CheckpointError, counted
 from gan.evaluation.metrics import METRICS
 from gan.evaluation.report import Evaluation, read
-from gan.evaluation.support import support
+from gan.evaluation.samples.support import support
 from gan.evaluation.tables import counted_floor
 
 FILE = "README.md"

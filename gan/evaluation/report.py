@@ -24,12 +24,12 @@ from gan.data.posters import PosterSet
 from gan.errors import CheckpointError, DataError
 from gan.evaluation.conditioning import GenreEstimates, genre_estimates
 from gan.evaluation.discriminator import evaluate_discriminator
-from gan.evaluation.distances import compare_with_intervals
-from gan.evaluation.diversity import diversity, thumbnails
 from gan.evaluation.estimates import Estimate, Estimates, subsample_evenly
 from gan.evaluation.features import Device, Sampler, generated_features, poster_batches, poster_features, random_labels
-from gan.evaluation.memorization import ClosestPair, Neighbours, closest_pairs
 from gan.evaluation.metrics import METRICS, compute
+from gan.evaluation.samples.distances import compare_with_intervals
+from gan.evaluation.samples.diversity import diversity, thumbnails
+from gan.evaluation.samples.memorization import ClosestPair, Neighbours, closest_pairs
 from gan.files import write_json
 from gan.networks.dcgan import Generator
 from gan.networks.seeds import reserved

@@ -19,7 +19,7 @@ from gan.evaluation.conditioning import GenreEstimates
 from gan.evaluation.estimates import Estimates, by_chance
 from gan.evaluation.metrics import GROUPS, METRICS, in_group
 from gan.evaluation.report import Evaluation, read
-from gan.evaluation.support import support
+from gan.evaluation.samples.support import support
 
 PAIRS = 5  # closest pairs that are listed
 

@@ -17,9 +17,9 @@ from typing import Any
 
 from gan.data.posters import PosterSet
 from gan.errors import CheckpointError, MetricsUnavailableError
-from gan.evaluation.distances import compare
 from gan.evaluation.features import generated_features, poster_features, random_labels
-from gan.evaluation.memorization import ClosestPair, closest_pairs, nearest
+from gan.evaluation.samples.distances import compare
+from gan.evaluation.samples.memorization import ClosestPair, closest_pairs, nearest
 from gan.networks.dcgan import Generator
 
 FILE = "validation.json"  # in the checkpoint folder of a run's best state
@@ -28,7 +28,7 @@ OLD_FILE = "judgement.json"  # of version 0.1, with "figures" for "metrics"; rea
 
 @dataclass(frozen=True)
 class Validation:
-    """Metrics of :func:`gan.evaluation.distances.compare`, ``samples`` generated posters against all held-out ones.
+    """What :func:`gan.evaluation.samples.distances.compare` says of ``samples`` generated and all held-out posters.
 
     floor : the same metrics for as many training posters in place of generated ones.
     closest : generated posters nearest to one of these training posters.

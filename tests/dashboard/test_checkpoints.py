@@ -20,8 +20,8 @@ from gan.data.synthetic import draw_poster
 from gan.evaluation import validation
 from gan.evaluation.conditioning import GenreEstimates
 from gan.evaluation.estimates import Estimate
-from gan.evaluation.memorization import ClosestPair
 from gan.evaluation.report import Evaluation, write
+from gan.evaluation.samples.memorization import ClosestPair
 from gan.evaluation.validation import Validation
 from gan.upscaling import network
 from tests.dashboard.reading import OpenApp, captions, charts, subject_of, texts

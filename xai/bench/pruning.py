@@ -17,9 +17,9 @@ import numpy as np
 import torch
 from numpy.typing import NDArray
 
-from gan.evaluation.distances import frechet_distance
 from gan.evaluation.estimates import Z95
 from gan.evaluation.features import Features
+from gan.evaluation.samples.distances import frechet_distance
 from gan.networks.dcgan import Generator, latents
 from gan.progress import Progress
 from gan.training.state import recalibrate

@@ -11,7 +11,7 @@ held-out ones are to theirs; of posters that are as new as those 1 % are expecte
 the training as well, the same picture under another name, are left out: they are not new.
 
 Plain pictures are near to everything. So this alone is no evidence: a generator that copies is, besides, nearer to
-training posters than to held-out ones, which it has never seen. gan/evaluation/memorization.py has both.
+training posters than to held-out ones, which it has never seen. gan/evaluation/samples/memorization.py has both.
 
 Pixels are compared in thumbnails of 32 x 32: a picture that is shifted by a pixel, sharpened or given noise is still
 the same one, and they cost a quarter. Features are those of EfficientNet-Lite1, where it is installed.
@@ -28,10 +28,17 @@ from numpy.typing import NDArray
 from gan.checkpoints.record import Checkpoint
 from gan.data.posters import PosterSet
 from gan.errors import MetricsUnavailableError, counted
-from gan.evaluation.diversity import thumbnails
 from gan.evaluation.estimates import Estimate, Floats
 from gan.evaluation.features import PART, Features, Sampler, generated_features, poster_batches, poster_features
-from gan.evaluation.memorization import QUANTILE, Neighbours, held_out_nearest, near_copies, nearest, relative_wins
+from gan.evaluation.samples.diversity import thumbnails
+from gan.evaluation.samples.memorization import (
+    QUANTILE,
+    Neighbours,
+    held_out_nearest,
+    near_copies,
+    nearest,
+    relative_wins,
+)
 from gan.networks.seeds import reserved
 from gan.progress import Progress
 from xai.errors import ExplanationError

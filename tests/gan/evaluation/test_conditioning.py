@@ -10,8 +10,8 @@ from torch import Tensor, nn
 import gan
 from gan.evaluation import conditioning as module
 from gan.evaluation.conditioning import GenreEstimates, GenreFeatures, genre_estimates
-from gan.evaluation.distances import mmd_witness
 from gan.evaluation.features import poster_features
+from gan.evaluation.samples.distances import mmd_witness
 from tests.gan.small_judge import names
 
 GENRES = ("Horror", "Comedy", "Western")

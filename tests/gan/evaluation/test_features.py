@@ -13,8 +13,8 @@ from torch.nn.functional import interpolate
 
 from gan import Generator, MetricsUnavailableError, ModelConfig, PosterSet
 from gan.evaluation import features as module
-from gan.evaluation.distances import frechet_distance
 from gan.evaluation.features import features, generated_features, poster_features, random_labels
+from gan.evaluation.samples.distances import frechet_distance
 from tests.gan.small_judge import Asked, Judge
 
 

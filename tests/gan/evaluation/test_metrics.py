@@ -9,11 +9,11 @@ import pytest
 from gan.evaluation import report
 from gan.evaluation.conditioning import GenreFeatures
 from gan.evaluation.discriminator import Logits
-from gan.evaluation.distances import compare_with_intervals
-from gan.evaluation.diversity import diversity
 from gan.evaluation.estimates import Estimate
-from gan.evaluation.memorization import Neighbours
 from gan.evaluation.metrics import GROUPS, METRICS, Metric, compute, documentation, in_group, metric, ranges
+from gan.evaluation.samples.distances import compare_with_intervals
+from gan.evaluation.samples.diversity import diversity
+from gan.evaluation.samples.memorization import Neighbours
 from tests.gan.small_judge import normal
 
 DOCS = Path(__file__).parents[3] / "docs/evaluation.md"

@@ -10,11 +10,11 @@ import torch
 
 import gan
 from gan.evaluation import conditioning, report, validation
-from gan.evaluation.distances import compare_with_intervals, frechet_distance
 from gan.evaluation.estimates import subsample_evenly
 from gan.evaluation.features import generated_features, poster_features
 from gan.evaluation.metrics import GROUPS, in_group
 from gan.evaluation.report import Evaluation, evaluate, read, write
+from gan.evaluation.samples.distances import compare_with_intervals, frechet_distance
 from tests.gan.small_judge import normal
 
 pytestmark = pytest.mark.usefixtures("small_judge")

@@ -11,7 +11,7 @@ from gan.evaluation.estimates import Estimate
 from gan.evaluation.metrics import GROUPS, METRICS, in_group
 from gan.evaluation.model_card import card
 from gan.evaluation.report import Evaluation, read
-from gan.evaluation.support import BOTH, NEEDED, support
+from gan.evaluation.samples.support import BOTH, NEEDED, support
 from gan.evaluation.tables import adherence, genre_lines, section, table
 
 SHIPPED = Path(__file__).parents[3] / "checkpoints/genres-64"

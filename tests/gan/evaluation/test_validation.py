@@ -10,9 +10,9 @@ import torch
 
 from gan import CheckpointError, Generator, MetricsUnavailableError, ModelConfig, PosterSet, latents, to_uint8
 from gan.evaluation import validation
-from gan.evaluation.distances import compare, frechet_distance, kid
 from gan.evaluation.estimates import subsample_evenly
 from gan.evaluation.features import generated_features, poster_features, random_labels
+from gan.evaluation.samples.distances import compare, frechet_distance, kid
 from gan.evaluation.validation import Validation, validate
 from tests.gan.small_judge import Asked, Judge
 

@@ -21,7 +21,7 @@ from gan.data.posters import PosterSet, evenly_spaced
 from gan.errors import counted
 from gan.evaluation.estimates import Estimate, Floats, proportion
 from gan.evaluation.features import Features
-from gan.evaluation.neighbourhoods import NEAR_DENSITY as NEAR
+from gan.evaluation.samples.neighbourhoods import NEAR_DENSITY as NEAR
 from gan.progress import Progress
 from xai.collection.material import Extracted
 from xai.collection.omissions.sides import Sides

@@ -11,7 +11,7 @@ posters nor the generated ones, which are counted in them, had a part in making 
 fair. The same count of training posters is the floor: there it must be 1.
 
 A generated poster counts to the cluster that is nearest, however far away: whether it is like those in it is another
-question (precision and density in :mod:`gan.evaluation.distances`).
+question (precision and density in :mod:`gan.evaluation.samples.distances`).
 Sharpness alone moves clusters: real posters of 64 pixels, shrunk to 48 and back, are in one of sixteen 0.6 to 1.6 times
 as often as before. Of the five genres that were looked at in this way none moved beyond chance.
 """

@@ -5,10 +5,10 @@ import pytest
 import torch
 from torch import Tensor
 
-from gan.evaluation import neighbourhoods as module
-from gan.evaluation.diversity import RARE, diversity, summarise_pairs, thumbnails
 from gan.evaluation.estimates import with_intervals
-from gan.evaluation.neighbourhoods import distances
+from gan.evaluation.samples import neighbourhoods as module
+from gan.evaluation.samples.diversity import RARE, diversity, summarise_pairs, thumbnails
+from gan.evaluation.samples.neighbourhoods import distances
 from tests.gan.small_judge import normal
 
 

@@ -6,11 +6,11 @@ import numpy as np
 import pytest
 from scipy.stats import betabinom
 
-from gan.evaluation.distances import compare
 from gan.evaluation.estimates import Estimate, with_intervals
 from gan.evaluation.metrics import proportions, ranges
-from gan.evaluation.neighbourhoods import calibrated_coverage
-from gan.evaluation.support import AS_REAL, BOTH, INCOMPLETE, NARROW, OUT_OF_PLACE, WIDE, support
+from gan.evaluation.samples.distances import compare
+from gan.evaluation.samples.neighbourhoods import calibrated_coverage
+from gan.evaluation.samples.support import AS_REAL, BOTH, INCOMPLETE, NARROW, OUT_OF_PLACE, WIDE, support
 
 
 def cloud(seed: int, count: int = 400, dimensions: int = 16, spread: float = 1.0) -> np.ndarray:

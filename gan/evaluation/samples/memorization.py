@@ -19,7 +19,7 @@ from numpy.typing import NDArray
 from gan.evaluation.estimates import Estimate, Floats, roc_auc, widened, with_interval
 from gan.evaluation.features import Features
 from gan.evaluation.metrics import metric
-from gan.evaluation.neighbourhoods import distances
+from gan.evaluation.samples.neighbourhoods import distances
 
 CLOSEST = 20
 QUANTILE = 0.01  # of held-out posters' distances to the training posters: nearer than this is a near copy

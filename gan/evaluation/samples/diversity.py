@@ -19,7 +19,7 @@ from torch.nn.functional import adaptive_avg_pool2d
 from gan.evaluation.estimates import Array, Estimates, Floats, from_halves, match_counts, random_halves
 from gan.evaluation.features import Features
 from gan.evaluation.metrics import compute, metric, ranges
-from gan.evaluation.neighbourhoods import distance_blocks
+from gan.evaluation.samples.neighbourhoods import distance_blocks
 
 THUMBNAIL = 32  # pixels a side at which pictures are compared
 RARE = 0.001  # proportion of pairs of real posters that count as near-identical

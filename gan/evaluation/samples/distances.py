@@ -20,7 +20,7 @@ from torch import Tensor
 from gan.evaluation.estimates import Estimate, match_counts, with_intervals
 from gan.evaluation.features import Features
 from gan.evaluation.metrics import compute, metric, proportions, ranges
-from gan.evaluation.neighbourhoods import NEAR_DENSITY, Neighbourhoods, calibrated_coverage
+from gan.evaluation.samples.neighbourhoods import NEAR_DENSITY, Neighbourhoods, calibrated_coverage
 
 ROWS = 1024  # of a kernel matrix that are in memory at once
 

@@ -5,10 +5,10 @@ import itertools
 import numpy as np
 import pytest
 
-from gan.evaluation import memorization
 from gan.evaluation.estimates import Estimate
-from gan.evaluation.memorization import ClosestPair, Neighbours, closest_pairs, nearest, relative_wins
 from gan.evaluation.metrics import compute
+from gan.evaluation.samples import memorization
+from gan.evaluation.samples.memorization import ClosestPair, Neighbours, closest_pairs, nearest, relative_wins
 from tests.gan.small_judge import names, normal
 
 

@@ -21,9 +21,9 @@ from gan.checkpoints.record import Checkpoint
 from gan.data.images import to_uint8
 from gan.data.posters import PosterSet
 from gan.errors import MetricsUnavailableError
-from gan.evaluation.distances import frechet_distance
 from gan.evaluation.features import Device, Features, Sampler, poster_batches, random_labels
 from gan.evaluation.report import FIRST_SEED, SAMPLES
+from gan.evaluation.samples.distances import frechet_distance
 
 
 def inception_fid(

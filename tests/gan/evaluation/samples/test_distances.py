@@ -7,18 +7,12 @@ from hypothesis import given, settings
 from hypothesis import strategies as st
 from scipy.linalg import sqrtm
 
-from gan.evaluation import distances as module
-from gan.evaluation import neighbourhoods as blocks
-from gan.evaluation.distances import (
-    Comparison,
-    compare,
-    compare_with_intervals,
-    frechet_distance,
-    kid,
-)
 from gan.evaluation.estimates import match_counts, subsample_evenly, with_intervals
 from gan.evaluation.metrics import METRICS
-from gan.evaluation.neighbourhoods import distance_blocks, distances
+from gan.evaluation.samples import distances as module
+from gan.evaluation.samples import neighbourhoods as blocks
+from gan.evaluation.samples.distances import Comparison, compare, compare_with_intervals, frechet_distance, kid
+from gan.evaluation.samples.neighbourhoods import distance_blocks, distances
 
 
 def features(seed: int, count: int, width: int = 6) -> np.ndarray:

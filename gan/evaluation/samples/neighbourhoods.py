@@ -5,7 +5,7 @@
     for rows, block in distance_blocks(real, generated):  # all distances, some rows at a time
         ...
 
-gan/evaluation/distances.py makes the metrics of it.
+gan/evaluation/samples/distances.py makes the metrics of it.
 """
 
 from __future__ import annotations
