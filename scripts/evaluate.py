@@ -25,9 +25,9 @@ from gan import cli
 from gan.checkpoints.dataset import add_poster_options, posters_from
 from gan.cli import exit_code, replace_section, split_section
 from gan.errors import counted
+from gan.evaluation.fid import inception_fid
 from gan.evaluation.metrics import documentation
 from gan.evaluation.report import FILE, FIRST_SEED, SAMPLES, Evaluation, evaluate, subsample, write
-from gan.evaluation.samples.fid import inception_fid
 from gan.evaluation.tables import comparison, table
 from gan.progress import stage_bars
 

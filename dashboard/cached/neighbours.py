@@ -27,11 +27,6 @@ def searched(checkpoint: gan.Checkpoint, real: bool) -> Searched:
     return _searched(checkpoint, real, "" if index is None else index.folder.name)
 
 
-def is_indexed(checkpoint: gan.Checkpoint, real: bool) -> bool:
-    """Whether all of them are searched."""
-    return collection.index(checkpoint, real) is not None
-
-
 @st.cache_resource(max_entries=4, show_spinner="Looking at posters", hash_funcs=HASH_FUNCS)
 def _searched(checkpoint: gan.Checkpoint, real: bool, folder: str) -> Searched:
     from xai.collection.similarity.alike import Searched

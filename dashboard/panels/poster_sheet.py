@@ -16,7 +16,7 @@ from xai.render import sprite
 if TYPE_CHECKING:
     from collections.abc import Sequence
 
-USUAL = {"per_row": 6, "smallest": 48, "largest": 110, "most": "none"}
+USUAL: dict[str, Any] = {"per_row": 6, "smallest": 48, "largest": 110, "most": "none"}
 
 
 def show(

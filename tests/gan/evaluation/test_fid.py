@@ -10,8 +10,8 @@ import torch
 from torch import Tensor, nn
 
 import gan
+from gan.evaluation.fid import inception_fid
 from gan.evaluation.samples.distances import frechet_distance
-from gan.evaluation.samples.fid import inception_fid
 
 
 class Inception(nn.Module):
