@@ -61,7 +61,7 @@ def _show_kinds(checkpoint: gan.Checkpoint, kinds: Kinds, loaded: bool) -> None:
 
     charts.show(
         _figure(estimable), "How often it draws a kind, relative to real posters", "kinds_chart", on_pick=choose,
-        height=90 + charts.ROW * len(estimable), xaxis_type="log", xaxis_title="times as often as real",
+        height=90 + charts.ROW * len(estimable), xaxis_type="log", xaxis_dtick=1, xaxis_title="times as often as real",
     )  # fmt: skip
     st.caption(
         f"Bars: intervals that hold for all kinds together. {plain(kinds.clusters_text)} Genres are estimated by a "
@@ -78,7 +78,7 @@ def _figure(estimable: Sequence[Kind]) -> go.Figure:
     ratios = [kind.ratio for kind in estimable]
     figure = go.Figure(
         go.Scatter(
-            x=[ratio.value for ratio in ratios], y=[plain_label(kind.title) for kind in estimable], mode="markers",
+            x=[ratio.value for ratio in ratios], y=[plain_label(kind.label) for kind in estimable], mode="markers",
             marker={"color": [VIOLET_HEX if kind.differs else GREY_HEX for kind in estimable], "size": 9},
             error_x=charts.intervals_of(ratios) | {"color": GREY_HEX},
             hovertemplate="%{y}: %{x:.2f} times as often<extra></extra>",

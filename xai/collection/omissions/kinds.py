@@ -115,6 +115,11 @@ class Kind:
         return f"{self.title}: {shares}, {ratio}: drawn {verdict}."
 
     @property
+    def label(self) -> str:
+        """The name and the first of what its posters are more often, for a chart."""
+        return f"{self.name} ({self.marks[0]})" if self.marks else self.name
+
+    @property
     def title(self) -> str:
         """The name, for clusters with what their posters are more often than others."""
         return f"{self.name} ({', '.join(self.marks)})" if self.marks else self.name
