@@ -11,6 +11,7 @@ from hypothesis import given
 from hypothesis import strategies as st
 from numpy.typing import NDArray
 
+from gan.evaluation.estimates import Estimate
 from xai.collection.maps.layout import Neighbourhoods, aligned, middle_first, neighbourhoods, principal_components, tsne
 from xai.errors import ExplanationError
 
@@ -172,3 +173,22 @@ def test_the_words_say_what_an_axis_is_and_that_those_of_tsne_are_nothing() -> N
     plane = principal_components(rows)
     assert f"{plane.explained[0]:.0%} and {plane.explained[1]:.0%} of the variance" in plane.text
     assert "axes mean nothing" in replace(plane, method="tsne").text
+
+
+@pytest.mark.parametrize(
+    ("trusted", "kept", "words"),
+    [
+        (0.97, 0.5, "Near points are posters that are much alike."),
+        (0.85, 0.2, "Near points are often, but not always, posters that are alike."),
+        (0.6, 0.05, "look at the regions, not at the neighbours."),
+    ],
+)
+def test_how_far_a_plane_can_be_believed_is_said_three_ways(trusted: float, kept: float, words: str) -> None:
+    found = Neighbourhoods(Estimate(kept, kept, kept), Estimate(trusted, trusted, trusted), 0.01, 10, 100)
+    assert found.text.endswith(words)
+    assert "by chance 1.0%" in found.text
+
+
+def test_a_plane_that_keeps_what_chance_keeps_says_so() -> None:
+    found = Neighbourhoods(Estimate(0.01, 0.005, 0.015), Estimate(0.5, 0.45, 0.55), 0.01, 10, 100)
+    assert "no more than by chance" in found.text

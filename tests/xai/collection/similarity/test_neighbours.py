@@ -11,7 +11,15 @@ from hypothesis import strategies as st
 from sklearn.neighbors import NearestNeighbors
 
 from xai import ExplanationError
-from xai.collection.similarity.neighbours import AllNeighbours, Table, all_neighbours, hubness, open_radii
+from xai.collection.similarity.neighbours import (
+    AllNeighbours,
+    Hubness,
+    Occurrence,
+    Table,
+    all_neighbours,
+    hubness,
+    open_radii,
+)
 from xai.collection.similarity.spaces import Space
 
 
@@ -135,3 +143,9 @@ def test_rings_in_which_every_poster_comes_up_equally_often_have_no_skewness(tmp
     assert found.plain.never == 0
     assert found.plain.most == 10
     assert found.plain.skewness == 0
+
+
+@pytest.mark.parametrize(("after", "effect"), [(0.5, "fewer"), (3.0, "no fewer")])
+def test_what_local_scaling_does_to_hubs_is_said_either_way(after: float, effect: str) -> None:
+    found = Hubness("a", "colours", 10, Occurrence(2.0, 90, 3, 0.1), Occurrence(after, 40, 5, 0.02))
+    assert f"With local scaling {effect}: 40 others, and 2%." in found.text
