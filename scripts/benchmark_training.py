@@ -29,9 +29,10 @@ from gan.cli import exit_code, replace_section, split_section
 from gan.data.synthetic import draw_poster
 from gan.training.batches import BatchLoader
 from gan.training.cuda_graph import WARM_UP, graphed_step
+from gan.training.distributed import ALONE
 from gan.training.runs.run import StepFunction
 from gan.training.state import new_state
-from gan.training.step import ALONE, step
+from gan.training.step import step
 from gan.training.tutorial import train
 
 MARKS = {"cpu": ("<!-- speed -->", "<!-- /speed -->"), "cuda": ("<!-- speed cuda -->", "<!-- /speed cuda -->")}

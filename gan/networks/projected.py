@@ -38,6 +38,7 @@ STEP = 32  # total stride of the backbone: the input size is a multiple of it
 SMALL = 128  # smaller posters are enlarged to this shorter edge: their maps would be too coarse
 LARGE = 256  # larger posters are shrunk to it: the backbone was trained at 224
 WIDTH, MAX_WIDTH = 32, 256  # channels of the mixed maps: doubled from the finest scale on, up to the cap
+HEAD_WIDTH = 64  # channels inside the heads
 PROBES = 8  # noise images by which the random mixing is scaled
 
 
@@ -57,9 +58,9 @@ class ProjectedCritic(nn.Module):
         until they are set.
     side : shorter edge of the backbone's input in pixels, rounded to a multiple of 32; None: the posters' own, clipped
         to 128 to 256.
-    head_width : channels inside the heads.
     backbone : another frozen network in place of EfficientNet-Lite0: pictures (N, 3, h, w) in [-1, 1] to maps,
         each half the height and width of the one before. It is copied.
+    projections : number of random projections; each has heads of its own, on the same frozen maps.
 
     Raises
     ------
@@ -75,29 +76,34 @@ class ProjectedCritic(nn.Module):
         seed: int = 0,
         genres: int = 0,
         side: int | None = None,
-        head_width: int = 64,
         backbone: nn.Module | None = None,
+        projections: int = 1,
     ) -> None:
         super().__init__()
-        if min(size) < 1 or head_width < 1 or genres < 0 or (side is not None and side < 1):
-            raise ValueError(f"size, side and head_width must be at least 1, genres 0: {size}, {side}, {head_width}")
+        if min(*size, projections) < 1 or genres < 0 or (side is not None and side < 1):
+            raise ValueError(
+                f"size, side and projections must be at least 1, genres 0: {size}, {side}, {projections}, {genres}"
+            )
         self.genres = genres
         self.input_size = input_size(size, side)
         with torch.random.fork_rng(devices=[]):
             network = backbone if backbone is not None else efficientnet_lite0()
             torch.default_generator.manual_seed(seed)  # torch.manual_seed would seed the accelerator as well
-            mixing = _Mixing(network, self.input_size)
-            widths, octaves = mixing.widths, range(len(mixing.widths))
+            frozen = _Features(network, self.input_size, projections)
+            octaves = range(len(frozen.widths))
             self.heads = nn.ModuleList(
-                _Head(width, head_width, octave) for width, octave in zip(widths, reversed(octaves), strict=True)
+                _Head(width, octave)
+                for _ in range(projections)
+                for width, octave in zip(frozen.widths, reversed(octaves), strict=True)
             )
-        self.classifier = nn.Linear(sum(widths), genres) if genres else None
+        self.width = projections * sum(frozen.widths)
+        self.classifier = nn.Linear(self.width, genres) if genres else None
         if self.classifier is not None:  # zeros: no gradient for G before the classifier has learned
             nn.init.zeros_(self.classifier.weight)
             nn.init.zeros_(self.classifier.bias)
             self.balance: Tensor
             self.register_buffer("balance", torch.ones(2, genres))
-        self.frozen = _freeze(mixing)
+        self.frozen = _freeze(frozen)
 
     def forward(self, images: Tensor) -> Tensor:
         """Patch logits (N, K * P) of pictures (N, 3, H, W)."""
@@ -122,8 +128,13 @@ class ProjectedCritic(nn.Module):
         """
         if self.classifier is None:
             raise ValueError("This critic was built without genres.")
-        logits: Tensor = self.classifier(torch.cat([values.mean((2, 3)) for values in maps], 1))
+        logits: Tensor = self.classifier(self.pooled(maps))
         return logits
+
+    @staticmethod
+    def pooled(maps: Sequence[Tensor]) -> Tensor:
+        """The mean of each channel (N, C) of the maps of :meth:`features`, of all scales."""
+        return torch.cat([values.mean((2, 3)) for values in maps], 1)
 
     def train(self, mode: bool = True) -> Self:
         """As nn.Module.train, except that the frozen part stays in eval mode."""
@@ -206,28 +217,40 @@ class _VGG(nn.Module):
         return maps
 
 
-class _Mixing(nn.Module):
-    """Random mixing of a backbone's maps: 1 x 1 across channels, then top-down across scales (Sauer et al. 2021).
+class _Features(nn.Module):
+    """A frozen backbone and random projections of its maps: pictures to the maps of one projection after the other."""
 
-    Every mixing convolution is scaled so that its map has unit mean square on smooth noise: a head's spectral norm
-    bounds its gradient, not its input, and the raw maps differ by an order of magnitude.
-    """
-
-    def __init__(self, backbone: nn.Module, size: tuple[int, int]) -> None:
+    def __init__(self, backbone: nn.Module, size: tuple[int, int], projections: int) -> None:
         super().__init__()
         self.backbone = copy.deepcopy(backbone).eval()
         with torch.no_grad():
             maps = self.backbone(_probes(size))
             _require_halved(maps)
             self.widths = tuple(min(MAX_WIDTH, WIDTH * 2**octave) for octave in range(len(maps)))
-            self.across_channels = nn.ModuleList(
-                _random_conv(values.shape[1], width, 1) for values, width in zip(maps, self.widths, strict=True)
-            )
-            self.across_scales = nn.ModuleList(_random_conv(wide, narrow, 3) for narrow, wide in pairwise(self.widths))
-            self._mix(maps, _scale_to_unit)
+            self.mixings = nn.ModuleList(_Mixing(maps, self.widths) for _ in range(projections))
 
     def forward(self, images: Tensor) -> list[Tensor]:
-        return self._mix(self.backbone(images))
+        maps = self.backbone(images)
+        return [mixed for mixing in self.mixings for mixed in mixing(maps)]
+
+
+class _Mixing(nn.Module):
+    """Random mixing of a backbone's maps: 1 x 1 across channels, then top-down across scales (Sauer et al. 2021).
+
+    Every mixing convolution is scaled so that its map has unit mean square on the maps of smooth noise: a head's
+    spectral norm bounds its gradient, not its input, and the raw maps differ by an order of magnitude.
+    """
+
+    def __init__(self, probes: Sequence[Tensor], widths: Sequence[int]) -> None:
+        super().__init__()
+        self.across_channels = nn.ModuleList(
+            _random_conv(values.shape[1], width, 1) for values, width in zip(probes, widths, strict=True)
+        )
+        self.across_scales = nn.ModuleList(_random_conv(wide, narrow, 3) for narrow, wide in pairwise(widths))
+        self._mix(probes, _scale_to_unit)
+
+    def forward(self, maps: Sequence[Tensor]) -> list[Tensor]:
+        return self._mix(maps)
 
     def _mix(self, maps: Sequence[Tensor], prepare: Callable[[nn.Conv2d, Tensor], None] | None = None) -> list[Tensor]:
         def mixed(conv: nn.Module, values: Tensor) -> Tensor:
@@ -247,8 +270,9 @@ class _Mixing(nn.Module):
 class _Head(nn.Module):
     """The trainable part of one scale: ``octaves`` strided convolutions, then one logit a patch. Spectral norm."""
 
-    def __init__(self, channels: int, width: int, octaves: int) -> None:
+    def __init__(self, channels: int, octaves: int) -> None:
         super().__init__()
+        width = HEAD_WIDTH
         halvings = [spectral_norm(nn.Conv2d(channels if i == 0 else width, width, 4, 2, 1)) for i in range(octaves)]
         convs = halvings or [spectral_norm(nn.Conv2d(channels, width, 3, 1, 1))]
         self.body = nn.Sequential(*(layer for conv in convs for layer in (conv, nn.LeakyReLU(0.2, inplace=True))))

@@ -14,9 +14,10 @@ from gan.errors import SettingError
 from gan.networks.config import ModelConfig
 from gan.settings import Settings, setting
 from gan.training.augment import POLICIES
-from gan.training.losses import LOSSES
+from gan.training.losses import CRITIC_LOSSES, LOSSES
 
 GUARDS = ("answer", "name", "off")
+PRECISIONS = ("auto", "float32", "bfloat16")
 FEATURES = ("efficientnet-lite0", "vgg16")
 
 
@@ -37,6 +38,7 @@ class TrainConfig(Settings):
     beta1: float = setting(0.5, "Adam's decay of the first moment", low=0, high=0.9999)
     beta2: float = setting(0.999, "Adam's decay of the second moment", low=0, high=0.999999)
     loss: str = setting("bce", "adversarial loss", choices=LOSSES)
+    adversarial: float = setting(1.0, "weight of D's loss in G's loss; lower it beside a critic", low=0)
     real_label: float = setting(
         0.9, "target for real posters; below 1 is one-sided smoothing, Salimans et al. 2016, 3.4", above=0, high=1
     )
@@ -53,6 +55,25 @@ class TrainConfig(Settings):
         0.0, "weight of the projected critic in G's loss, Sauer et al. 2021; 0 for no critic", low=0
     )
     features: str = setting("efficientnet-lite0", "network whose features the critic sees", choices=FEATURES)
+    critic_side: int = setting(
+        0,
+        "shorter edge in pixels, a multiple of 32, at which the critic sees posters; 0 for their own, 128 to 256",
+        low=0,
+        high=512,
+    )
+    projections: int = setting(
+        1, "random projections of the critic's features, each with heads of its own", low=1, high=16
+    )
+    critic_loss: str = setting("hinge", "loss of the critic", choices=CRITIC_LOSSES)
+    critic_penalty: float = setting(
+        0.0, "weight of R1 and R2, the squared gradients of the critic's heads at its frozen features", low=0
+    )
+    coverage: float = setting(
+        0.0, "weight in G's loss of the distance from each real poster to the closest generated one of the batch", low=0
+    )
+    frechet: float = setting(
+        0.0, "weight in G's loss of the Frechet distance of the critic's features, Mathiasen and Hvilshoj 2020", low=0
+    )
     classifier: float = setting(
         5.0, "weight in G's loss of the genres that the critic predicts for a generated poster", low=0
     )
@@ -73,6 +94,9 @@ class TrainConfig(Settings):
     )
     guard: str = setting(
         "answer", "answer collapse and a D that overpowers G, only name them in the log, or neither", choices=GUARDS
+    )
+    precision: str = setting(
+        "auto", "of both networks' forward passes; auto is bfloat16 on CUDA, float32 elsewhere", choices=PRECISIONS
     )
     seed: int = setting(0, "of the whole run: weights, order of posters, noise and augmentation", low=0, high=2**32 - 1)
     tick_kimg: float = setting(1.0, "interval at which a line is logged", above=0)

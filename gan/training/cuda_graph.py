@@ -23,11 +23,11 @@ from torch import Tensor
 
 from gan.errors import TrainingError
 from gan.training.config import TrainConfig
-from gan.training.distributed import World
+from gan.training.distributed import ALONE, World
 from gan.training.randomness import ReplayedRandom
 from gan.training.schedule import Schedule, noise_seed, noise_start, penalty_due, schedule
 from gan.training.state import State
-from gan.training.step import ALONE, Batch, StepMetrics, set_learning_rates, updates
+from gan.training.step import Batch, StepMetrics, refresh_moments, set_learning_rates, updates
 
 WARM_UP = 3  # eager steps of each kind before it is captured
 Body = Callable[[], StepMetrics]
@@ -115,6 +115,7 @@ class GraphedStep:
             self.kinds, self.moments = {}, moments
         due, now = penalty_due(state, config), schedule(state, config)
         kind = self.kinds[due] = self.kinds.get(due) or _Kind.like(real, labels, config)
+        refresh_moments(state, config)
         kind.fill(real, labels, now, (noise_seed(config, state), noise_start(state)))
 
         def body() -> StepMetrics:

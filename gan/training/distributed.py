@@ -151,6 +151,9 @@ class World:
             raise FirstProcessError("The first process could not go on.")
 
 
+ALONE = World()
+
+
 def all_reduce(values: Tensor) -> None:
     """Replace a tensor by its sum over all processes. What worked when they met fails only where one was lost."""
     try:

@@ -17,6 +17,7 @@ from torch import Tensor
 from torch.nn.functional import binary_cross_entropy_with_logits, relu, softplus
 
 from gan.networks.dcgan import Discriminator
+from gan.networks.projected import ProjectedCritic
 
 LECAM_DECAY = 0.99
 MAX_CLASS_WEIGHT = 10.0  # relative to a label that half of the posters have; above it rare labels would be noise
@@ -88,7 +89,44 @@ LOSSES: dict[str, Loss] = {
     ),
 }
 
-# ---- Regularisers, the critic, genres ------------------------------------------------------------------
+# ---- Losses of the projected critic ---------------------------------------------------------------------
+
+
+def hinge_critic(real: Tensor, fake: Tensor) -> Tensor:
+    """Scalar hinge loss of the critic's heads from patch logits of any shape."""
+    return relu(1 - real).mean() + relu(1 + fake).mean()
+
+
+def hinge_generator(real: Tensor, fake: Tensor) -> Tensor:
+    """Scalar loss of G from patch logits of any shape: make the critic's logits of generated posters large."""
+    return -fake.mean()
+
+
+@dataclass(frozen=True)
+class CriticLoss:
+    """A loss of the projected critic. Its functions take patch logits of real and of generated posters, of one shape.
+
+    about : what it is, a phrase. source : the papers.
+    critic, generator : of (real, fake), the critic's scalar loss, and what it adds to G's.
+    """
+
+    about: str
+    source: str
+    critic: Callable[[Tensor, Tensor], Tensor]
+    generator: Callable[[Tensor, Tensor], Tensor]
+
+
+CRITIC_LOSSES: dict[str, CriticLoss] = {
+    "hinge": CriticLoss("each patch on its own, up to a margin", "Lim, Ye 2017", hinge_critic, hinge_generator),
+    "relativistic": CriticLoss(
+        "each patch of a real poster against the same one of the generated poster beside it",
+        "Jolicoeur-Martineau 2018; Huang et al. 2024",
+        relativistic_discriminator,
+        relativistic_generator,
+    ),
+}
+
+# ---- Regularisers, genres -----------------------------------------------------------------------------
 
 
 def gradient_penalty(discriminator: Discriminator, images: Tensor, labels: Tensor | None) -> Tensor:
@@ -112,9 +150,26 @@ def lecam(real: Tensor, fake: Tensor, averages: Tensor) -> Tensor:
     return relu(real - average_fake).square().mean() + relu(average_real - fake).square().mean()
 
 
-def critic_loss(real: Tensor, fake: Tensor) -> Tensor:
-    """Scalar hinge loss of the projected critic's heads from logits of any shape (Lim, Ye 2017)."""
-    return relu(1 - real).mean() + relu(1 + fake).mean()
+def coverage_loss(real: Tensor, fake: Tensor) -> Tensor:
+    """Mean distance of features (N, D) of real posters to the closest of generated ones (M, D), a scalar.
+
+    Relative to the mean distance of two real posters. Every real poster pulls one generated poster to itself, however
+    rare its kind is, as in implicit maximum likelihood estimation (Li, Malik 2018), here within a batch.
+    """
+    between = torch.cdist(real, real)
+    typical = between.sum() / max(1, len(real) * (len(real) - 1))
+    return torch.cdist(real, fake).amin(1).mean() / typical.clamp_min(1e-8)
+
+
+def head_penalty(critic: ProjectedCritic, maps: list[Tensor]) -> Tensor:
+    """Mean squared norm of the gradient of the critic's mean logit at its frozen maps, a scalar: R1 or R2 of its heads.
+
+    As :func:`gradient_penalty`, at the maps and not at the pictures: the frozen network is left out.
+    """
+    maps = [values.detach().float().requires_grad_(True) for values in maps]
+    logits = critic.logits(maps).mean(1)
+    gradients = torch.autograd.grad(logits.sum(), maps, create_graph=True)
+    return torch.stack([gradient.square().sum((1, 2, 3)).mean() for gradient in gradients]).sum()
 
 
 def genre_loss(logits: Tensor, labels: Tensor, weights: Tensor) -> Tensor:

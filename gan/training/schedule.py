@@ -19,6 +19,7 @@ from gan.training.randomness import LATENTS
 from gan.training.state import State, kimg
 
 Number = float | Tensor
+REFRESH_KIMG = 0.5  # from one transport map of the Frechet term to the next
 
 
 @dataclass(frozen=True)
@@ -69,6 +70,11 @@ def ema_weight(steps: int, config: TrainConfig, ramp: bool = True) -> float:
 def penalty_due(state: State, config: TrainConfig) -> bool:
     """Whether the gradient penalty is computed in the step that comes next."""
     return config.penalty > 0 and state.steps % config.penalty_every == 0
+
+
+def refresh_due(state: State, config: TrainConfig) -> bool:
+    """Whether the transport map of the critic's features is computed anew before the step that comes next."""
+    return crossed((state.steps - 1) * config.batch / 1000, kimg(state, config), REFRESH_KIMG)
 
 
 def noise_seed(config: TrainConfig, state: State) -> int:

@@ -25,12 +25,16 @@ from gan.networks.projected import BACKBONES, ProjectedCritic
 from gan.networks.seeds import reserved
 from gan.training.config import TrainConfig
 from gan.training.growing import grown
+from gan.training.moments import FeatureMoments
 
 RECALIBRATION_SEED = reserved("recalibration").start
 RECALIBRATION_IMAGES = 2048
 NUMBERS = (
     "steps", "seconds", "best", "lr_scale", "lr_scale_d", "overpowered", "diverse", "restores", "counts",
     "warm_start", "knows_genres", "noise_version", "tick",
+)  # fmt: skip
+PARTS = (
+    "generator", "discriminator", "ema", "optimizer_g", "optimizer_d", "critic", "optimizer_critic", "moments",
 )  # fmt: skip
 TENSORS = ("averages", "sums")
 NOISE_VERSION = 2  # 1: the noise of step n began as that of seed n (gan.training.schedule.noise_start)
@@ -42,6 +46,7 @@ class State:
 
     ema : moving average of the generator.
     critic, optimizer_critic : the projected critic and its optimizer, or None.
+    moments : running moments of the critic's features (gan.training.moments), or None.
     averages : (2,), running means of D's logits of real and generated posters.
     sums, counts : of each of the steps' metrics since the last complete tick, and over how many steps.
     steps, seconds : done so far.
@@ -61,6 +66,7 @@ class State:
     critic: ProjectedCritic | None
     optimizer_critic: torch.optim.Optimizer | None
     averages: Tensor
+    moments: FeatureMoments | None = None
     sums: dict[str, Tensor] = field(default_factory=dict)
     counts: dict[str, int] = field(default_factory=dict)
     steps: int = 0
@@ -78,8 +84,7 @@ class State:
 
     def parts(self) -> dict[str, nn.Module | torch.optim.Optimizer]:
         """What has a state dict, by name."""
-        names = ("generator", "discriminator", "ema", "optimizer_g", "optimizer_d", "critic", "optimizer_critic")
-        return {name: part for name in names if (part := getattr(self, name)) is not None}
+        return {name: part for name in PARTS if (part := getattr(self, name)) is not None}
 
     def optimizers(self) -> list[torch.optim.Optimizer]:
         """Those of G, of D and, where there is one, of the critic."""
@@ -104,7 +109,15 @@ def new_state(
         generator, discriminator = grown(start, model) if start else (Generator(model), Discriminator(model))
     critic = None
     if config.critic:
-        critic = ProjectedCritic(model.size, config.seed, len(model.genres), backbone=BACKBONES[config.features]())
+        backbone = BACKBONES[config.features]()
+        critic = ProjectedCritic(
+            model.size,
+            config.seed,
+            len(model.genres),
+            side=config.critic_side or None,
+            backbone=backbone,
+            projections=config.projections,
+        )
     for network in filter(None, (generator, discriminator, critic)):
         network.train().to(device, memory_format=torch.channels_last)  # type: ignore[call-overload]  # torch types no format for modules
     ema = copy.deepcopy(generator).eval().requires_grad_(False)
@@ -122,6 +135,7 @@ def new_state(
         critic,
         None if critic is None else adam(critic, config.lr_d),
         averages=torch.zeros(2, device=device),
+        moments=FeatureMoments(critic.width).to(device) if critic is not None and config.frechet else None,
         warm_start=start is not None,
         knows_genres=start is not None and bool(model.genres) and start.config.genres == model.genres,
     )

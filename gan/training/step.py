@@ -17,14 +17,22 @@ from dataclasses import dataclass
 import torch
 from torch import Tensor, nn
 
-from gan.networks.projected import ProjectedCritic
 from gan.training.augment import augment
 from gan.training.batches import drop_labels
 from gan.training.config import TrainConfig
-from gan.training.distributed import World
-from gan.training.losses import LECAM_DECAY, LOSSES, critic_loss, genre_loss, gradient_penalty, lecam
+from gan.training.distributed import ALONE, World
+from gan.training.losses import (
+    CRITIC_LOSSES,
+    LECAM_DECAY,
+    LOSSES,
+    coverage_loss,
+    genre_loss,
+    gradient_penalty,
+    head_penalty,
+    lecam,
+)
 from gan.training.randomness import BatchRandom
-from gan.training.schedule import Schedule, noise_seed, noise_start, penalty_due, schedule
+from gan.training.schedule import Schedule, noise_seed, noise_start, penalty_due, refresh_due, schedule
 from gan.training.state import State, update_ema
 
 STEP_METRICS = {  # what a step may return, with what it is; a term that is not due in a step is not in its metrics
@@ -40,11 +48,14 @@ STEP_METRICS = {  # what a step may return, with what it is; a term that is not 
     "lecam": "LeCam regulariser of D, before its weight",
     "critic_d": "the projected critic's own loss",
     "critic_g": "what the projected critic adds to G's loss, before its weight",
+    "critic_r1": "the critic's mean squared gradient at the features of real posters, before its weight",
+    "critic_r2": "the critic's mean squared gradient at the features of generated posters, before its weight",
+    "coverage": "distance from real posters to the closest generated one, relative to that of two real ones",
+    "frechet": "Frechet distance of the critic's features, relative to their variance, before its weight",
     "genres_d": "the critic's loss on the genres of real posters",
     "genres_g": "what requested genres add to G's loss, before their weight",
 }
 StepMetrics = dict[str, Tensor]
-ALONE = World()
 
 
 @dataclass(frozen=True)
@@ -67,6 +78,18 @@ class Seen:
     logit_fake: Tensor
 
 
+@dataclass(frozen=True)
+class Viewed:
+    """What the critic saw in a step: its frozen maps of real and of generated posters, and its logits of the former.
+
+    Gradients flow from ``fake`` to G.
+    """
+
+    real: list[Tensor]
+    fake: list[Tensor]
+    logits_real: Tensor
+
+
 class Terms(dict[str, Tensor]):
     """The terms of a loss by name, without their weights and gradients; ``total`` is their weighted sum."""
 
@@ -83,6 +106,7 @@ def step(state: State, real: Tensor, labels: Tensor | None, config: TrainConfig,
     """Update D from real posters (n, 3, H, W) with labels (n, genres) or None, then G; returns scalars by name."""
     seed, start, rows = noise_seed(config, state), noise_start(state), world.rows(config.batch)
     rng = BatchRandom.of_batch(config.batch, seed, real.device, rows, start)
+    refresh_moments(state, config)
     metrics = updates(state, Batch(real, labels, rng), config, schedule(state, config), world)
     state.steps += 1
     return metrics
@@ -95,7 +119,7 @@ def updates(state: State, batch: Batch, config: TrainConfig, now: Schedule, worl
     """
     generator, discriminator, critic, loss = state.generator, state.discriminator, state.critic, LOSSES[config.loss]
     device = batch.real.device.type
-    autocast = torch.autocast(device, torch.bfloat16, enabled=device == "cuda")
+    autocast = torch.autocast(device, torch.bfloat16, enabled=lowers_precision(config, device))
     set_learning_rates(state, now)
     labels, terms_d, terms_critic, terms_g = batch.labels, Terms(), Terms(), Terms()
     if labels is not None:
@@ -117,15 +141,17 @@ def updates(state: State, batch: Batch, config: TrainConfig, now: Schedule, worl
     if critic is not None and state.optimizer_critic is not None:
         with autocast:
             maps_real, maps_fake = critic.features(real), critic.features(fake)  # the latter for G's update as well
+            viewed = Viewed(maps_real, maps_fake, critic.logits(maps_real))
             # All labels that are known: the critic's classifier learns genres, it is not conditioned on them.
-            add_critic_d(terms_critic, critic, maps_real, [maps.detach() for maps in maps_fake], batch.labels)
+            add_critic_d(terms_critic, state, viewed, batch.labels, config)
         update(state.optimizer_critic, terms_critic.total, world)
 
     # (2) Update G. It needs the gradients of D and of the critic, not those of their weights.
     with frozen(discriminator), frozen(critic), autocast:
-        terms_g.add("loss_g", loss.generator(logit_real.detach(), discriminator.logit(fake, labels).float()))
+        logit_g = discriminator.logit(fake, labels).float()
+        terms_g.add("loss_g", loss.generator(logit_real.detach(), logit_g), config.adversarial)
         if critic is not None:
-            add_critic_g(terms_g, critic, maps_fake, labels, config)
+            add_critic_g(terms_g, state, viewed, labels, config, world)
         update(state.optimizer_g, terms_g.total, world)
 
     update_ema(state, now.ema_weight)
@@ -135,6 +161,12 @@ def updates(state: State, batch: Batch, config: TrainConfig, now: Schedule, worl
         "skipped_d": torch.full_like(correct, float(skip_d)), "logit_gap": mean_real - mean_fake,
         "logit_real": mean_real, "logit_fake": mean_fake, **terms_d, **terms_critic, **terms_g,
     }  # fmt: skip
+
+
+def refresh_moments(state: State, config: TrainConfig) -> None:
+    """What the Frechet term needs now and then: a decomposition, which reads values and so has no place in a graph."""
+    if state.moments is not None and refresh_due(state, config):
+        state.moments.refresh()
 
 
 def update(optimizer: torch.optim.Optimizer, loss: Tensor, world: World) -> None:
@@ -158,24 +190,43 @@ def regularise(terms: Terms, state: State, seen: Seen, config: TrainConfig, worl
         state.averages.lerp_(means, 1 - LECAM_DECAY)
 
 
-def add_critic_d(
-    terms: Terms, critic: ProjectedCritic, maps_real: list[Tensor], maps_fake: list[Tensor], labels: Tensor | None
-) -> None:
+def add_critic_d(terms: Terms, state: State, viewed: Viewed, labels: Tensor | None, config: TrainConfig) -> None:
     """The critic's own loss: real posters up, generated ones down, and the labels of real ones."""
-    logits_real, logits_fake = critic.logits(maps_real), critic.logits(maps_fake)
-    terms.add("critic_d", critic_loss(logits_real.float(), logits_fake.float()))
+    critic, maps_fake = state.critic, [maps.detach() for maps in viewed.fake]
+    assert critic is not None
+    logits_fake = critic.logits(maps_fake)
+    terms.add("critic_d", CRITIC_LOSSES[config.critic_loss].critic(viewed.logits_real.float(), logits_fake.float()))
+    if config.critic_penalty:
+        with torch.autocast(logits_fake.device.type, enabled=False):
+            for name, maps in (("critic_r1", viewed.real), ("critic_r2", maps_fake)):
+                terms.add(name, head_penalty(critic, maps), 0.5 * config.critic_penalty)
     if labels is not None:
-        terms.add("genres_d", genre_loss(critic.genre_logits(maps_real).float(), labels.float(), critic.balance))
+        terms.add("genres_d", genre_loss(critic.genre_logits(viewed.real).float(), labels.float(), critic.balance))
 
 
 def add_critic_g(
-    terms: Terms, critic: ProjectedCritic, maps_fake: list[Tensor], labels: Tensor | None, config: TrainConfig
+    terms: Terms, state: State, viewed: Viewed, labels: Tensor | None, config: TrainConfig, world: World
 ) -> None:
     """What the critic adds to G's loss: generated posters up, with the genres that were requested."""
-    terms.add("critic_g", -critic.logits(maps_fake).float().mean(), config.critic)
+    critic = state.critic
+    assert critic is not None
+    logits_real, logits_fake = viewed.logits_real.detach().float(), critic.logits(viewed.fake).float()
+    terms.add("critic_g", CRITIC_LOSSES[config.critic_loss].generator(logits_real, logits_fake), config.critic)
     if labels is not None:
-        genres = genre_loss(critic.genre_logits(maps_fake).float(), labels, critic.balance)
+        genres = genre_loss(critic.genre_logits(viewed.fake).float(), labels, critic.balance)
         terms.add("genres_g", genres, config.classifier)
+    if config.coverage or state.moments is not None:
+        real, fake = critic.pooled(viewed.real).detach().float(), critic.pooled(viewed.fake).float()
+        if config.coverage:
+            terms.add("coverage", coverage_loss(real, fake), config.coverage)
+        if state.moments is not None:
+            state.moments.add(real, fake.detach(), world)
+            terms.add("frechet", state.moments.loss(fake), config.frechet)
+
+
+def lowers_precision(config: TrainConfig, device: str) -> bool:
+    """Whether the forward passes are in bfloat16."""
+    return config.precision == "bfloat16" or (config.precision == "auto" and device == "cuda")
 
 
 @contextmanager

@@ -508,7 +508,7 @@ def test_posters_that_changed_are_refused_by_what_changed(
 
 
 @pytest.mark.parametrize(
-    "option", ["--batch=8", "--seed=1", "--critic=1", "--width=8", "--resolution=16", "--aspect=2:3"]
+    "option", ["--batch=8", "--seed=1", "--critic=1", "--projections=2", "--width=8", "--resolution=16", "--aspect=2:3"]
 )
 def test_what_a_run_cannot_change_is_refused_by_name(
     option: str, train: Callable[..., int], poster_folder: Path, tmp_path: Path, capsys: pytest.CaptureFixture[str]

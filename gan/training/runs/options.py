@@ -30,7 +30,8 @@ from gan.training.config import TrainConfig
 from gan.training.runs.folder import STATES
 
 FILE = "options.json"
-FIXED = ("batch", "seed", "critic", "features")  # settings that a resumed run keeps; of the critic only whether it is
+FIXED = ("batch", "seed", "critic", "features", "critic_side", "projections", "frechet")  # what a resumed run keeps
+WHETHER = ("critic", "frechet")  # of these weights only whether they are above 0
 PROVENANCE = ("preset", "command", "hardware")  # what a model card shows
 
 
@@ -179,8 +180,9 @@ def check_settings(run: Path, model: ModelConfig, config: TrainConfig) -> None:
     if not (run / FILE).exists():
         return  # nothing to compare with
     (before, now), asked = (asdict(settings) for settings in stored_options(run)), asdict(config)
-    if now["critic"] and asked["critic"]:
-        asked["critic"] = now["critic"]  # its weight may change
+    for name in WHETHER:
+        if now[name] and asked[name]:
+            asked[name] = now[name]
     kept = before | {name: now[name] for name in FIXED}
     new = asdict(model) | {name: asked[name] for name in FIXED}
     for name, value in kept.items():

@@ -69,10 +69,21 @@ class Plan:
             check_settings(self.folder, self.model, self.config)
         if self.config.penalty and self.model.norm_d:
             raise TrainingError("R1 and R2 need a D without BatchNorm; leave --penalty at 0, or use another --preset.")
+        self._check_critic()
         if self.graph:
             check_graph(self.config, torch.device(self.device))
         if self.start is not None:
             check_start(self.start, self.model)
+
+    def _check_critic(self) -> None:
+        """TrainingError where a setting has no effect without a critic, or nothing would train G."""
+        if self.config.critic:
+            return
+        for name in ("frechet", "coverage", "critic_penalty"):
+            if getattr(self.config, name):
+                raise TrainingError(f"--{name.replace('_', '-')} needs a critic; use --preset projected.")
+        if not self.config.adversarial:
+            raise TrainingError("Without a critic and with --adversarial 0 nothing would train the generator.")
 
     def check_posters(self, training: PosterSet) -> None:
         """Check the training posters against the plan, and against those of the run that is resumed.

@@ -67,3 +67,16 @@ def test_reading_the_weights_touches_no_random_state() -> None:
     before = torch.get_rng_state()
     efficientnet_lite(0, head=False)
     assert torch.equal(torch.get_rng_state(), before)
+
+
+def test_strided_depthwise_convolutions_stay_in_single_precision_on_a_cpu() -> None:
+    """Their gradient in bfloat16 takes 20 to 50 times as long; all others are computed as autocast asks."""
+    norm = nn.BatchNorm2d(8).eval()
+    depthwise, plain = (fold(nn.Conv2d(8, 8, 3, 2, 1, groups=groups, bias=False), norm) for groups in (8, 1))
+    images = torch.randn(2, 8, 8, 8)
+    with torch.autocast("cpu", torch.bfloat16):
+        assert depthwise(images.bfloat16()).dtype == torch.float32
+        assert plain(images).dtype == torch.bfloat16
+    torch.testing.assert_close(
+        depthwise(images), nn.functional.conv2d(images, depthwise.weight, depthwise.bias, 2, groups=8)
+    )

@@ -38,7 +38,7 @@ class Small(nn.Module):
 
 
 def small_critic(seed: int = 0, genres: int = 0) -> ProjectedCritic:
-    return ProjectedCritic((32, 32), seed, genres, side=64, head_width=8, backbone=Small())
+    return ProjectedCritic((32, 32), seed, genres, side=64, backbone=Small())
 
 
 def pictures(count: int, seed: int = 0, size: int = 32) -> Tensor:
@@ -63,7 +63,7 @@ def test_every_scale_has_the_same_number_of_patches() -> None:
     maps = critic.features(pictures(2))
     assert [values.shape[2] for values in maps] == [8, 4, 2]
     assert critic.logits(maps).shape == (2, 3 * 2 * 2)
-    wide = ProjectedCritic((32, 64), side=64, head_width=8, backbone=Small())
+    wide = ProjectedCritic((32, 64), side=64, backbone=Small())
     assert wide(torch.zeros(1, 3, 32, 64)).shape == (1, 3 * 2 * 4)
 
 
@@ -72,7 +72,7 @@ def test_the_mixed_maps_have_about_unit_size_whatever_the_backbones_scale() -> N
     with torch.no_grad():
         loud.deep[0].weight.mul_(20)
         loud.stem[1].weight.mul_(0.01)
-    for values in ProjectedCritic((32, 32), side=64, head_width=8, backbone=loud).features(pictures(16)):
+    for values in ProjectedCritic((32, 32), side=64, backbone=loud).features(pictures(16)):
         assert 0.2 < values.square().mean().sqrt() < 5
 
 
@@ -300,3 +300,15 @@ def test_a_seed_names_one_critic_however_its_network_came() -> None:
     given_network, own = ProjectedCritic((32, 32), 3, backbone=efficientnet_lite0()), ProjectedCritic((32, 32), 3)
     images = pictures(1)
     assert torch.equal(given_network.eval()(images), own.eval()(images))
+
+
+def test_each_projection_is_another_with_heads_of_its_own_and_the_first_is_the_only_ones() -> None:
+    images = pictures(2)
+    one, three = (ProjectedCritic((32, 32), 0, side=64, backbone=Small(), projections=count) for count in (1, 3))
+    maps, first = three.features(images), one.features(images)
+    assert len(maps) == len(three.heads) == 3 * len(first)
+    assert all(torch.equal(a, b) for a, b in zip(maps, first, strict=False))
+    assert not torch.equal(maps[0], maps[len(first)])
+    assert three.pooled(maps).shape == (2, three.width)
+    assert three.width == 3 * one.width
+    assert three.logits(maps).shape[1] == 3 * one.logits(first).shape[1]

@@ -9,15 +9,18 @@ from hypothesis import strategies as st
 from torch import Tensor, nn
 
 from gan.training.losses import (
+    CRITIC_LOSSES,
     LOSSES,
     MAX_CLASS_WEIGHT,
     accuracy,
     bce_discriminator,
     bce_generator,
     class_weights,
-    critic_loss,
+    coverage_loss,
     genre_loss,
     gradient_penalty,
+    head_penalty,
+    hinge_critic,
     lecam,
     pairwise_accuracy,
     relativistic_discriminator,
@@ -153,9 +156,58 @@ def test_lecam_is_its_formula_and_holds_back_growing_certainty_only() -> None:
     assert lecam(torch.tensor([-1.0]), torch.tensor([1.0]), torch.tensor([0.0, 0.0])).item() == 0
 
 
+@pytest.mark.parametrize("name", CRITIC_LOSSES)
+def test_every_loss_of_the_critic_pulls_it_and_g_apart_and_says_what_it_is(name: str) -> None:
+    loss = CRITIC_LOSSES[name]
+    real, fake = (torch.linspace(-0.5, 0.5, 8, requires_grad=True).reshape(2, 4) for _ in range(2))
+    real_d, fake_d = torch.autograd.grad(loss.critic(real, fake), (real, fake))
+    (fake_g,) = torch.autograd.grad(loss.generator(real.detach(), fake), fake)
+    assert (real_d < 0).all()
+    assert (fake_d > 0).all()
+    assert (fake_g < 0).all()
+    assert loss.about
+    assert loss.source
+
+
+class Heads(nn.Module):
+    """A critic of one logit a scale, a weighted sum of its maps, whose gradient is known."""
+
+    def __init__(self, *weights: Tensor) -> None:
+        super().__init__()
+        self.weights = nn.ParameterList(weights)
+
+    def logits(self, maps: list[Tensor]) -> Tensor:
+        return torch.stack([(one * w).sum((1, 2, 3)) for one, w in zip(maps, self.weights, strict=True)], 1)
+
+
+def test_the_penalty_of_linear_heads_is_the_square_of_their_weights_and_trains_them() -> None:
+    heads = Heads(torch.randn(2, 4, 4), torch.randn(3, 2, 2))
+    maps = [torch.randn(5, 2, 4, 4), torch.randn(5, 3, 2, 2)]
+    found = head_penalty(heads, maps)  # type: ignore[arg-type]  # all that it needs
+    squares = sum(weight.detach().square().sum().item() for weight in heads.weights)
+    assert found.item() == pytest.approx(squares / 4, rel=1e-5)  # of the mean of two logits
+    found.backward()
+    for weight in heads.weights:
+        assert weight.grad is not None
+        assert torch.allclose(weight.grad, weight.detach() / 2)
+    assert not any(values.requires_grad for values in maps)
+
+
+def test_coverage_is_0_where_every_real_poster_is_drawn_and_pulls_the_closest_to_one_that_is_not() -> None:
+    real = torch.tensor([[0.0, 0.0], [0.0, 2.0], [6.0, 0.0]])
+    assert coverage_loss(real, torch.cat([real, torch.ones(4, 2)])).item() == 0
+    fake = torch.tensor([[0.0, 0.0], [0.0, 2.0], [3.0, 0.0]], requires_grad=True)  # nothing at the third
+    typical = (2.0 + 6.0 + 40**0.5) / 3
+    loss = coverage_loss(real, fake)
+    assert loss.item() == pytest.approx(1.0 / typical)
+    (pull,) = torch.autograd.grad(loss, fake)
+    assert pull[2, 0] < 0  # towards it
+    assert not pull[:2].any()
+
+
 def test_the_hinge_stops_where_a_logit_is_right_by_one() -> None:
-    assert critic_loss(torch.full((2, 3), 1.5), torch.full((2, 3), -1.0)).item() == 0
-    assert critic_loss(torch.tensor([[0.0, 2.0]]), torch.tensor([[0.5, -2.0]])).item() == pytest.approx(0.5 + 0.75)
+    assert hinge_critic(torch.full((2, 3), 1.5), torch.full((2, 3), -1.0)).item() == 0
+    assert hinge_critic(torch.tensor([[0.0, 2.0]]), torch.tensor([[0.5, -2.0]])).item() == pytest.approx(0.5 + 0.75)
 
 
 def test_what_is_known_of_a_posters_genres_is_summed_and_what_is_not_known_counts_nothing() -> None:

@@ -10,9 +10,10 @@ import torch
 from torch import Tensor, nn
 
 from gan import PRESETS, Discriminator, ModelConfig, PosterSet, latents
+from gan.training import moments, tutorial
+from gan.training import schedule as schedules
 from gan.training import state as states
 from gan.training import step as steps
-from gan.training import tutorial
 from gan.training.batches import drop_labels
 from gan.training.losses import LECAM_DECAY
 from gan.training.randomness import LATENTS, BatchRandom, seeded
@@ -378,6 +379,65 @@ def test_the_critic_learns_all_known_genres_and_g_learns_those_that_it_was_asked
         assert not weight[2].any()  # nothing is known of Drama
     assert not equal(received.generator.state_dict(), without_classifier.generator.state_dict())
     assert equal(unlabelled.generator.state_dict(), after(0.0, 1.0).generator.state_dict())
+
+
+WAYS: dict[str, dict[str, float | str]] = {
+    "a weaker say of D": {"adversarial": 0.1},
+    "relativistic": {"critic_loss": "relativistic"},
+    "penalty": {"critic_penalty": 10.0},
+    "coverage": {"coverage": 1.0},
+    "frechet": {"frechet": 10.0},
+}
+OF_CRITIC = ("relativistic", "penalty")
+
+
+@pytest.mark.usefixtures("small_critic")
+@pytest.mark.parametrize("way", WAYS)
+def test_each_way_to_train_with_a_critic_reaches_g_and_leaves_d_alone(
+    way: str, tiny: ModelConfig, real: Tensor, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    monkeypatch.setattr(moments, "READY", 0.1)  # so that two steps are enough for covariances
+    monkeypatch.setattr(schedules, "REFRESH_KIMG", 0.004)
+
+    def after(**changes: float | str) -> tuple[State, set[str]]:
+        config = config_of(4, critic=1.0, **changes)
+        state, names = new_state(tiny, config), set[str]()
+        for _ in range(4):
+            names |= set(step(state, real[:4], None, config))
+        return state, names
+
+    (plain, _), (changed, names) = after(), after(**WAYS[way])
+    assert names <= set(STEP_METRICS)
+    assert not equal(changed.generator.state_dict(), plain.generator.state_dict())
+    if way in OF_CRITIC:
+        assert changed.critic is not None
+        assert plain.critic is not None
+        assert not equal(list(changed.critic.parameters()), list(plain.critic.parameters()))
+
+
+@pytest.mark.usefixtures("small_critic")
+def test_with_no_say_d_does_not_reach_g(tiny: ModelConfig, real: Tensor) -> None:
+    config = config_of(1, critic=1.0, adversarial=0.0)
+    one, other = new_state(tiny, config), new_state(tiny, config)
+    for weight in other.discriminator.parameters():
+        weight.data.mul_(3)
+    for state in (one, other):
+        step(state, real[:4], None, config)
+    assert equal(one.generator.state_dict(), other.generator.state_dict())
+
+
+@pytest.mark.parametrize(("precision", "casts"), [("auto", False), ("float32", False), ("bfloat16", True)])
+def test_a_cpu_computes_in_bfloat16_where_it_is_asked_to(
+    precision: str, casts: bool, tiny: ModelConfig, real: Tensor
+) -> None:
+    config, seen = config_of(1, precision=precision), set[torch.dtype]()
+    state = new_state(tiny, config)
+    state.discriminator.layers[0].register_forward_hook(lambda _, __, maps: seen.add(maps.dtype))
+    metrics = step(state, real[:4], None, config)
+    assert seen == {torch.bfloat16 if casts else torch.float32}
+    assert all(weight.dtype == torch.float32 for weight in state.generator.parameters())
+    exact = step(new_state(tiny, config_of(1)), real[:4], None, config_of(1))
+    assert metrics["loss_d"].item() == pytest.approx(exact["loss_d"].item(), rel=0.05)
 
 
 # ---- Small parts -------------------------------------------------------------------------------------
