@@ -68,8 +68,11 @@ class TrainConfig(Settings):
     critic_penalty: float = setting(
         0.0, "weight of R1 and R2, the squared gradients of the critic's heads at its frozen features", low=0
     )
-    coverage: float = setting(
-        0.0, "weight in G's loss of the distance from each real poster to the closest generated one of the batch", low=0
+    imle: float = setting(
+        0.0,
+        "weight in G's loss of the distance from each real poster to the closest generated one of the batch (of a "
+        "process's part of it), Li and Malik 2018",
+        low=0,
     )
     frechet: float = setting(
         0.0, "weight in G's loss of the Frechet distance of the critic's features, Mathiasen and Hvilshoj 2020", low=0

@@ -5,8 +5,8 @@
 
 A graph holds kernels and addresses, no Python. So what changes from step to step is copied to fixed addresses: posters,
 labels, learning rates, the scale of labels, the EMA weight, and the random numbers, which are an eager step's. The
-first steps of a run are eager, since libraries choose their kernels and Adam makes its moments in them; steps with a
-gradient penalty, which do more, have a graph of their own.
+first steps of a run are eager, since libraries choose their kernels and Adam makes its moments in them; steps with
+other terms in their losses (a gradient penalty, the Frechet distance) have a graph of their own.
 
 https://docs.pytorch.org/docs/stable/notes/cuda.html#cuda-graphs
 """
@@ -25,7 +25,7 @@ from gan.errors import TrainingError
 from gan.training.config import TrainConfig
 from gan.training.distributed import ALONE, World
 from gan.training.randomness import ReplayedRandom
-from gan.training.schedule import Schedule, noise_seed, noise_start, penalty_due, schedule
+from gan.training.schedule import Schedule, frechet_due, noise_seed, noise_start, penalty_due, schedule
 from gan.training.state import State
 from gan.training.step import Batch, StepMetrics, refresh_moments, set_learning_rates, updates
 
@@ -102,7 +102,7 @@ class GraphedStep:
 
     def __init__(self, backend: Capture) -> None:
         self.backend = backend
-        self.kinds: dict[bool, _Kind] = {}
+        self.kinds: dict[tuple[bool, ...], _Kind] = {}  # by the terms that are due
         self.moments: list[Any] = []  # of Adam, for each optimizer
 
     def __call__(
@@ -113,7 +113,7 @@ class GraphedStep:
         moments = [optimizer.state for optimizer in state.optimizers()]
         if list(map(id, moments)) != list(map(id, self.moments)):
             self.kinds, self.moments = {}, moments
-        due, now = penalty_due(state, config), schedule(state, config)
+        now, due = schedule(state, config), (penalty_due(state, config), frechet_due(state, config))
         kind = self.kinds[due] = self.kinds.get(due) or _Kind.like(real, labels, config)
         refresh_moments(state, config)
         kind.fill(real, labels, now, (noise_seed(config, state), noise_start(state)))

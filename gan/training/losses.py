@@ -150,7 +150,7 @@ def lecam(real: Tensor, fake: Tensor, averages: Tensor) -> Tensor:
     return relu(real - average_fake).square().mean() + relu(average_real - fake).square().mean()
 
 
-def coverage_loss(real: Tensor, fake: Tensor) -> Tensor:
+def imle_loss(real: Tensor, fake: Tensor) -> Tensor:
     """Mean distance of features (N, D) of real posters to the closest of generated ones (M, D), a scalar.
 
     Relative to the mean distance of two real posters. Every real poster pulls one generated poster to itself, however

@@ -20,7 +20,7 @@ from torch import Tensor, nn
 from gan.training.distributed import ALONE, World
 
 HALF_LIFE = 4000  # posters after which a poster's weight in the running moments has halved
-READY = 4  # posters for each feature before there is a loss: with fewer the covariances are singular
+READY = 4  # posters for each feature that moments need: of fewer the covariances are hardly known
 RIDGE = 1e-3  # of the mean variance, added to both covariances
 
 
@@ -38,7 +38,12 @@ class FeatureMoments(nn.Module):
         self.register_buffer("mean", torch.zeros(2, width, dtype=torch.float64))  # of real, of generated
         self.register_buffer("square", torch.zeros(2, width, width, dtype=torch.float64))
         self.register_buffer("transport", torch.eye(width))
-        self.register_buffer("scale", torch.zeros(()))  # one over the variance of real posters; 0: no loss yet
+        self.register_buffer("scale", torch.ones(()))  # one over the variance of real posters
+
+    @property
+    def fewest(self) -> int:
+        """Posters that must have been counted before there is a loss."""
+        return READY * self.mean.shape[1]
 
     @torch.no_grad()
     def add(self, real: Tensor, fake: Tensor, world: World = ALONE) -> None:
@@ -51,12 +56,9 @@ class FeatureMoments(nn.Module):
 
     @torch.no_grad()
     def refresh(self) -> None:
-        """Compute the transport map of the moments so far; where they are of too few posters there is no loss."""
-        width = self.mean.shape[1]
-        if self.count < READY * width:
-            return
+        """Compute the transport map of the moments so far."""
         real, fake = self.square - self.mean[:, :, None] * self.mean[:, None]
-        ridge = RIDGE * real.diagonal().mean() * torch.eye(width, dtype=real.dtype, device=real.device)
+        ridge = RIDGE * real.diagonal().mean() * torch.eye(len(real), dtype=real.dtype, device=real.device)
         self.transport.copy_(transport(fake + ridge, real + ridge))
         self.scale.copy_(1 / real.trace())
 

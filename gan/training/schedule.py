@@ -72,9 +72,17 @@ def penalty_due(state: State, config: TrainConfig) -> bool:
     return config.penalty > 0 and state.steps % config.penalty_every == 0
 
 
+def frechet_due(state: State, config: TrainConfig) -> bool:
+    """Whether the Frechet term is in the loss of the step that comes next: not before enough posters were counted."""
+    return state.moments is not None and state.steps * config.batch >= state.moments.fewest
+
+
 def refresh_due(state: State, config: TrainConfig) -> bool:
-    """Whether the transport map of the critic's features is computed anew before the step that comes next."""
-    return crossed((state.steps - 1) * config.batch / 1000, kimg(state, config), REFRESH_KIMG)
+    """Whether the Frechet term's transport map is computed anew before the step that comes next, and the first time."""
+    if state.moments is None or not frechet_due(state, config):
+        return False
+    before = (state.steps - 1) * config.batch
+    return before < state.moments.fewest or crossed(before / 1000, kimg(state, config), REFRESH_KIMG)
 
 
 def noise_seed(config: TrainConfig, state: State) -> int:

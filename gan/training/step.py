@@ -17,6 +17,7 @@ from dataclasses import dataclass
 import torch
 from torch import Tensor, nn
 
+from gan.networks.projected import ProjectedCritic
 from gan.training.augment import augment
 from gan.training.batches import drop_labels
 from gan.training.config import TrainConfig
@@ -25,14 +26,14 @@ from gan.training.losses import (
     CRITIC_LOSSES,
     LECAM_DECAY,
     LOSSES,
-    coverage_loss,
     genre_loss,
     gradient_penalty,
     head_penalty,
+    imle_loss,
     lecam,
 )
 from gan.training.randomness import BatchRandom
-from gan.training.schedule import Schedule, noise_seed, noise_start, penalty_due, refresh_due, schedule
+from gan.training.schedule import Schedule, frechet_due, noise_seed, noise_start, penalty_due, refresh_due, schedule
 from gan.training.state import State, update_ema
 
 STEP_METRICS = {  # what a step may return, with what it is; a term that is not due in a step is not in its metrics
@@ -50,7 +51,7 @@ STEP_METRICS = {  # what a step may return, with what it is; a term that is not 
     "critic_g": "what the projected critic adds to G's loss, before its weight",
     "critic_r1": "the critic's mean squared gradient at the features of real posters, before its weight",
     "critic_r2": "the critic's mean squared gradient at the features of generated posters, before its weight",
-    "coverage": "distance from real posters to the closest generated one, relative to that of two real ones",
+    "imle": "distance from real posters to the closest generated one, relative to that of two real ones",
     "frechet": "Frechet distance of the critic's features, relative to their variance, before its weight",
     "genres_d": "the critic's loss on the genres of real posters",
     "genres_g": "what requested genres add to G's loss, before their weight",
@@ -79,12 +80,13 @@ class Seen:
 
 
 @dataclass(frozen=True)
-class Viewed:
-    """What the critic saw in a step: its frozen maps of real and of generated posters, and its logits of the former.
+class CriticView:
+    """The critic, its frozen maps of real and of generated posters in a step, and its logits of the former.
 
     Gradients flow from ``fake`` to G.
     """
 
+    critic: ProjectedCritic
     real: list[Tensor]
     fake: list[Tensor]
     logits_real: Tensor
@@ -119,7 +121,7 @@ def updates(state: State, batch: Batch, config: TrainConfig, now: Schedule, worl
     """
     generator, discriminator, critic, loss = state.generator, state.discriminator, state.critic, LOSSES[config.loss]
     device = batch.real.device.type
-    autocast = torch.autocast(device, torch.bfloat16, enabled=lowers_precision(config, device))
+    autocast = torch.autocast(device, torch.bfloat16, enabled=uses_bfloat16(config, device))
     set_learning_rates(state, now)
     labels, terms_d, terms_critic, terms_g = batch.labels, Terms(), Terms(), Terms()
     if labels is not None:
@@ -141,9 +143,9 @@ def updates(state: State, batch: Batch, config: TrainConfig, now: Schedule, worl
     if critic is not None and state.optimizer_critic is not None:
         with autocast:
             maps_real, maps_fake = critic.features(real), critic.features(fake)  # the latter for G's update as well
-            viewed = Viewed(maps_real, maps_fake, critic.logits(maps_real))
+            view = CriticView(critic, maps_real, maps_fake, critic.logits(maps_real))
             # All labels that are known: the critic's classifier learns genres, it is not conditioned on them.
-            add_critic_d(terms_critic, state, viewed, batch.labels, config)
+            add_critic_d(terms_critic, view, batch.labels, config)
         update(state.optimizer_critic, terms_critic.total, world)
 
     # (2) Update G. It needs the gradients of D and of the critic, not those of their weights.
@@ -151,7 +153,8 @@ def updates(state: State, batch: Batch, config: TrainConfig, now: Schedule, worl
         logit_g = discriminator.logit(fake, labels).float()
         terms_g.add("loss_g", loss.generator(logit_real.detach(), logit_g), config.adversarial)
         if critic is not None:
-            add_critic_g(terms_g, state, viewed, labels, config, world)
+            add_critic_g(terms_g, view, labels, config)
+            add_distances(terms_g, state, view, config, world)
         update(state.optimizer_g, terms_g.total, world)
 
     update_ema(state, now.ema_weight)
@@ -190,41 +193,43 @@ def regularise(terms: Terms, state: State, seen: Seen, config: TrainConfig, worl
         state.averages.lerp_(means, 1 - LECAM_DECAY)
 
 
-def add_critic_d(terms: Terms, state: State, viewed: Viewed, labels: Tensor | None, config: TrainConfig) -> None:
-    """The critic's own loss: real posters up, generated ones down, and the labels of real ones."""
-    critic, maps_fake = state.critic, [maps.detach() for maps in viewed.fake]
-    assert critic is not None
+def add_critic_d(terms: Terms, view: CriticView, labels: Tensor | None, config: TrainConfig) -> None:
+    """The critic's own loss: real posters up, generated ones down, its penalties, and the labels of real posters."""
+    critic, maps_fake = view.critic, [maps.detach() for maps in view.fake]
     logits_fake = critic.logits(maps_fake)
-    terms.add("critic_d", CRITIC_LOSSES[config.critic_loss].critic(viewed.logits_real.float(), logits_fake.float()))
+    terms.add("critic_d", CRITIC_LOSSES[config.critic_loss].critic(view.logits_real.float(), logits_fake.float()))
     if config.critic_penalty:
         with torch.autocast(logits_fake.device.type, enabled=False):
-            for name, maps in (("critic_r1", viewed.real), ("critic_r2", maps_fake)):
+            for name, maps in (("critic_r1", view.real), ("critic_r2", maps_fake)):
                 terms.add(name, head_penalty(critic, maps), 0.5 * config.critic_penalty)
     if labels is not None:
-        terms.add("genres_d", genre_loss(critic.genre_logits(viewed.real).float(), labels.float(), critic.balance))
+        terms.add("genres_d", genre_loss(critic.genre_logits(view.real).float(), labels.float(), critic.balance))
 
 
-def add_critic_g(
-    terms: Terms, state: State, viewed: Viewed, labels: Tensor | None, config: TrainConfig, world: World
-) -> None:
+def add_critic_g(terms: Terms, view: CriticView, labels: Tensor | None, config: TrainConfig) -> None:
     """What the critic adds to G's loss: generated posters up, with the genres that were requested."""
-    critic = state.critic
-    assert critic is not None
-    logits_real, logits_fake = viewed.logits_real.detach().float(), critic.logits(viewed.fake).float()
+    critic, logits_real = view.critic, view.logits_real.detach().float()
+    logits_fake = critic.logits(view.fake).float()
     terms.add("critic_g", CRITIC_LOSSES[config.critic_loss].generator(logits_real, logits_fake), config.critic)
     if labels is not None:
-        genres = genre_loss(critic.genre_logits(viewed.fake).float(), labels, critic.balance)
+        genres = genre_loss(critic.genre_logits(view.fake).float(), labels, critic.balance)
         terms.add("genres_g", genres, config.classifier)
-    if config.coverage or state.moments is not None:
-        real, fake = critic.pooled(viewed.real).detach().float(), critic.pooled(viewed.fake).float()
-        if config.coverage:
-            terms.add("coverage", coverage_loss(real, fake), config.coverage)
-        if state.moments is not None:
-            state.moments.add(real, fake.detach(), world)
+
+
+def add_distances(terms: Terms, state: State, view: CriticView, config: TrainConfig, world: World) -> None:
+    """Add distances of the pooled features of both batches to G's loss; moves the running moments."""
+    if state.moments is None and not config.imle:
+        return
+    real, fake = (view.critic.pooled(maps).float() for maps in (view.real, view.fake))
+    if config.imle:
+        terms.add("imle", imle_loss(real, fake), config.imle)
+    if state.moments is not None:
+        state.moments.add(real, fake.detach(), world)
+        if frechet_due(state, config):
             terms.add("frechet", state.moments.loss(fake), config.frechet)
 
 
-def lowers_precision(config: TrainConfig, device: str) -> bool:
+def uses_bfloat16(config: TrainConfig, device: str) -> bool:
     """Whether the forward passes are in bfloat16."""
     return config.precision == "bfloat16" or (config.precision == "auto" and device == "cuda")
 

@@ -31,7 +31,7 @@ from gan.training.runs.folder import STATES
 
 FILE = "options.json"
 FIXED = ("batch", "seed", "critic", "features", "critic_side", "projections", "frechet")  # what a resumed run keeps
-WHETHER = ("critic", "frechet")  # of these weights only whether they are above 0
+ON_OR_OFF = ("critic", "frechet")  # of these weights only whether they are above 0
 PROVENANCE = ("preset", "command", "hardware")  # what a model card shows
 
 
@@ -180,7 +180,7 @@ def check_settings(run: Path, model: ModelConfig, config: TrainConfig) -> None:
     if not (run / FILE).exists():
         return  # nothing to compare with
     (before, now), asked = (asdict(settings) for settings in stored_options(run)), asdict(config)
-    for name in WHETHER:
+    for name in ON_OR_OFF:
         if now[name] and asked[name]:
             asked[name] = now[name]
     kept = before | {name: now[name] for name in FIXED}

@@ -26,6 +26,8 @@ from gan.training.growing import begun_with, check_start
 from gan.training.runs.folder import check_folder
 from gan.training.runs.options import Origin, check_settings, check_unchanged, describe
 
+OF_CRITIC = ("features", "critic_side", "projections", "critic_loss", "critic_penalty", "imle", "frechet")
+
 
 @dataclass(frozen=True)
 class Plan:
@@ -79,8 +81,8 @@ class Plan:
         """TrainingError where a setting has no effect without a critic, or nothing would train G."""
         if self.config.critic:
             return
-        for name in ("frechet", "coverage", "critic_penalty"):
-            if getattr(self.config, name):
+        for name in OF_CRITIC:
+            if getattr(self.config, name) != getattr(TrainConfig, name):
                 raise TrainingError(f"--{name.replace('_', '-')} needs a critic; use --preset projected.")
         if not self.config.adversarial:
             raise TrainingError("Without a critic and with --adversarial 0 nothing would train the generator.")

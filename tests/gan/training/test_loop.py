@@ -133,13 +133,16 @@ def test_posters_of_another_size_are_refused(posters: PosterSet, tiny: ModelConf
     ("changes", "reason"),
     [
         ({"frechet": 1.0}, r"^--frechet needs a critic; use --preset projected\.$"),
-        ({"coverage": 1.0}, r"^--coverage needs a critic; "),
+        ({"imle": 1.0}, r"^--imle needs a critic; "),
         ({"critic_penalty": 1.0}, r"^--critic-penalty needs a critic; "),
+        ({"critic_loss": "relativistic"}, r"^--critic-loss needs a critic; "),
+        ({"critic_side": 96}, r"^--critic-side needs a critic; "),
+        ({"projections": 2}, r"^--projections needs a critic; "),
         ({"adversarial": 0.0}, r"^Without a critic and with --adversarial 0 nothing would train the generator\.$"),
     ],
 )
 def test_what_only_a_critic_gives_is_refused_without_one(
-    changes: dict[str, float], reason: str, go: Callable[..., State], run: Path
+    changes: dict[str, Any], reason: str, go: Callable[..., State], run: Path
 ) -> None:
     with pytest.raises(TrainingError, match=reason):
         go(config_of(1, **changes))
@@ -300,7 +303,7 @@ PRESET_RUNS: dict[str, tuple[str, dict[str, Any], dict[str, Any]]] = {name: (nam
     "dcgan-128": ("dcgan-128", {}, {"penalty_every": 3}),
     "dcgan-256": ("dcgan-256", {}, {"decay_from": 0.5}),
     "conditional": ("dcgan-stable", {"genres": ("Comedy", "Drama"), "embedding": 3}, {"label_ramp_kimg": 0.03}),
-    "widened": ("projected", {}, {"adversarial": 0.1, "frechet": 10.0, "coverage": 1.0, "precision": "bfloat16"}),
+    "widened": ("projected", {}, {"adversarial": 0.1, "frechet": 10.0, "imle": 1.0, "precision": "bfloat16"}),
     "conditional-projected": ("projected", {"genres": ("Comedy", "Drama"), "embedding": 3}, {}),
 }
 

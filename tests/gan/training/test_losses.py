@@ -16,11 +16,11 @@ from gan.training.losses import (
     bce_discriminator,
     bce_generator,
     class_weights,
-    coverage_loss,
     genre_loss,
     gradient_penalty,
     head_penalty,
     hinge_critic,
+    imle_loss,
     lecam,
     pairwise_accuracy,
     relativistic_discriminator,
@@ -193,12 +193,12 @@ def test_the_penalty_of_linear_heads_is_the_square_of_their_weights_and_trains_t
     assert not any(values.requires_grad for values in maps)
 
 
-def test_coverage_is_0_where_every_real_poster_is_drawn_and_pulls_the_closest_to_one_that_is_not() -> None:
+def test_imle_is_0_where_every_real_poster_is_drawn_and_pulls_the_closest_to_one_that_is_not() -> None:
     real = torch.tensor([[0.0, 0.0], [0.0, 2.0], [6.0, 0.0]])
-    assert coverage_loss(real, torch.cat([real, torch.ones(4, 2)])).item() == 0
+    assert imle_loss(real, torch.cat([real, torch.ones(4, 2)])).item() == 0
     fake = torch.tensor([[0.0, 0.0], [0.0, 2.0], [3.0, 0.0]], requires_grad=True)  # nothing at the third
     typical = (2.0 + 6.0 + 40**0.5) / 3
-    loss = coverage_loss(real, fake)
+    loss = imle_loss(real, fake)
     assert loss.item() == pytest.approx(1.0 / typical)
     (pull,) = torch.autograd.grad(loss, fake)
     assert pull[2, 0] < 0  # towards it

@@ -75,12 +75,6 @@ def test_equal_distributions_have_hardly_a_distance_and_other_ones_have() -> Non
     assert same < 0.01 < 0.3 < other
 
 
-def test_with_few_posters_there_is_no_loss() -> None:
-    few = module.READY * WIDTH - 8
-    assert counted(drawn(few, 0), drawn(few, 1, 0.1)).loss(drawn(8, 2)).item() == 0
-    assert counted(drawn(few + 8, 0), drawn(few + 8, 1, 0.1)).loss(drawn(8, 2)).item() > 0
-
-
 def test_old_posters_are_forgotten(monkeypatch: pytest.MonkeyPatch) -> None:
     monkeypatch.setattr(module, "HALF_LIFE", 50)
     moments = FeatureMoments(WIDTH)

@@ -385,7 +385,7 @@ WAYS: dict[str, dict[str, float | str]] = {
     "a weaker say of D": {"adversarial": 0.1},
     "relativistic": {"critic_loss": "relativistic"},
     "penalty": {"critic_penalty": 10.0},
-    "coverage": {"coverage": 1.0},
+    "imle": {"imle": 1.0},
     "frechet": {"frechet": 10.0},
 }
 OF_CRITIC = ("relativistic", "penalty")
@@ -396,7 +396,7 @@ OF_CRITIC = ("relativistic", "penalty")
 def test_each_way_to_train_with_a_critic_reaches_g_and_leaves_d_alone(
     way: str, tiny: ModelConfig, real: Tensor, monkeypatch: pytest.MonkeyPatch
 ) -> None:
-    monkeypatch.setattr(moments, "READY", 0.1)  # so that two steps are enough for covariances
+    monkeypatch.setattr(moments, "READY", 0.05)  # so that two steps are enough for covariances
     monkeypatch.setattr(schedules, "REFRESH_KIMG", 0.004)
 
     def after(**changes: float | str) -> tuple[State, set[str]]:
@@ -413,6 +413,19 @@ def test_each_way_to_train_with_a_critic_reaches_g_and_leaves_d_alone(
         assert changed.critic is not None
         assert plain.critic is not None
         assert not equal(list(changed.critic.parameters()), list(plain.critic.parameters()))
+
+
+@pytest.mark.usefixtures("small_critic")
+def test_the_frechet_term_begins_when_enough_posters_were_counted(
+    tiny: ModelConfig, real: Tensor, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    """Before that it is not logged as 0, which would be a perfect generator."""
+    monkeypatch.setattr(moments, "READY", 0.1)  # 96 features: 9.6 posters, three batches
+    config = config_of(5, critic=1.0, frechet=1.0)
+    state = new_state(tiny, config)
+    found = [step(state, real[:4], None, config).get("frechet") for _ in range(5)]
+    assert found[:3] == [None] * 3
+    assert all(value is not None and value > 0 for value in found[3:])
 
 
 @pytest.mark.usefixtures("small_critic")

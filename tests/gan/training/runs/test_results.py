@@ -12,6 +12,7 @@ import torch
 
 from gan import MetricsUnavailableError, ModelConfig, PosterSet, load
 from gan.evaluation import features, validation
+from gan.evaluation.metrics import METRICS
 from gan.evaluation.validation import Validation
 from gan.training import loop
 from gan.training import state as states
@@ -281,3 +282,9 @@ def test_a_new_term_is_logged_without_further_ado(
     monkeypatch.setattr(steps, "regularise", regularise)
     train(posters, Plan(tmp_path / "run", tiny, config_of(4, tick_kimg=0.016), progress=False))
     assert read_stats(tmp_path / "run")[-1]["mine"] == 2.0  # the mean of 1 and 3
+
+
+def test_no_term_of_a_loss_has_the_name_of_a_metric_of_the_validation() -> None:
+    """Both stand in one row of the log, and on one page."""
+    assert "coverage" in METRICS
+    assert not STEP_METRICS.keys() & (METRICS.keys() | {"diversity", "kimg", "step", "seconds"})
