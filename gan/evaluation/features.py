@@ -172,21 +172,15 @@ def _in_parts(
     key: Callable[[int, int], bytes] | None,
     progress: Progress | None,
 ) -> Features:
-    """Features of rows 0 to ``count``, computed part by part; with keys, each part is cached on disk under its own.
-
-    They are filled into one array: parts that are joined at the end take the memory twice.
-    """
-    found: Features = np.empty((count, 0), np.float32)
+    """Features of rows 0 to ``count``, computed part by part; with keys, each part is cached on disk under its own."""
+    parts = []
     for start in range(0, count, PART):
         stop = min(start + PART, count)
         work = functools.partial(compute, start, stop)
-        part = work() if key is None else cached_array(_cache_name(key(start, stop)), stop - start, work)
-        if start == 0:
-            found = np.empty((count, part.shape[1]), np.float32)
-        found[start:stop] = part
+        parts.append(work() if key is None else cached_array(_cache_name(key(start, stop)), stop - start, work))
         if progress is not None:
             progress(stop / count)
-    return found
+    return np.concatenate(parts)
 
 
 def _cache_name(key: bytes) -> str:

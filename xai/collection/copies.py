@@ -212,9 +212,9 @@ def find_copies(
     generator = checkpoint.need_generator()
 
     def of_posters(some: PosterSet, first: float, last: float) -> Views:
-        # Thumbnails last: while features are computed they would only take memory.
-        described = _where_installed(lambda: poster_features(some, progress=_part(progress, first, last)))
-        return Views(_thumbnails(some), described)
+        pixels = _thumbnails(some)
+        progress(first)
+        return Views(pixels, _where_installed(lambda: poster_features(some, progress=_part(progress, first, last))))
 
     known, unseen = of_posters(training, 0.05, 0.6), of_posters(held_out, 0.6, 0.65)
     drawn = thumbnails(Sampler(generator, count, FIRST).batches())
