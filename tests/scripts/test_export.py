@@ -8,6 +8,7 @@ from dataclasses import replace
 from pathlib import Path
 from types import ModuleType
 
+import numpy as np
 import pytest
 import torch
 from PIL import Image
@@ -21,7 +22,7 @@ from gan.evaluation.metrics import METRICS
 from gan.training.loop import train
 from gan.training.runs import export as module
 from gan.training.runs.export import copy_grids
-from gan.training.runs.folder import read_stats
+from gan.training.runs.folder import read_grids, read_stats
 from gan.training.runs.plan import Plan
 from tests.gan.short_runs import config_of, equal
 from tests.gan.small_judge import Judge, judge_by
@@ -292,18 +293,35 @@ def test_the_latest_state_is_taken_where_it_is_asked_for(export: Callable[..., i
 def test_grids_up_to_the_state_are_spread_over_time_with_its_own_among_them(
     run: Path, tmp_path: Path, count: int, kimg: float
 ) -> None:
-    drawn = sorted(path.name for path in (run / "grids").iterdir())
+    drawn = sorted(read_grids(run))
     assert len(drawn) == 6
-    drawn = [name for name in drawn if float(name.removesuffix(".png")) <= kimg]
+    drawn = [at for at in drawn if at <= kimg]
     assert len(drawn) == round(kimg / 0.004)
-    copy_grids(run / "grids", tmp_path / "grids", count, kimg)
-    kept = sorted(path.name for path in (tmp_path / "grids").iterdir())
+    copy_grids(run, tmp_path / "grids", count, kimg)
+    kept = sorted(read_grids(tmp_path))
+    assert len(kept) == len(list((tmp_path / "grids").iterdir()))
     assert set(kept) <= set(drawn)
     assert kept[-1:] == (drawn[-1:] if count else [])
     rounded_together = int(count == 6 == len(drawn))  # the logarithm puts two of six on the first grid
     assert len(kept) == min(count, len(drawn)) - rounded_together
     if count > 1:
         assert kept[0] == drawn[0]
+
+
+def test_shipped_grids_are_smaller_and_keep_single_coloured_pixels(tmp_path: Path) -> None:
+    """Red pixels on blue: chroma subsampling would mix them with their neighbours."""
+    pixels = np.full((64, 64, 3), (20, 20, 200), np.uint8)
+    pixels[::8, ::8] = 220, 20, 20
+    pixels[32:] = np.random.default_rng(0).integers(0, 256, (32, 64, 1))
+    (tmp_path / "grids").mkdir()
+    Image.fromarray(pixels).save(tmp_path / "grids" / "000001.000.png")
+    copy_grids(tmp_path, tmp_path / "shipped", 1, 1.0)
+    (path,) = (tmp_path / "shipped").iterdir()
+    shipped = np.asarray(Image.open(path)).astype(int)
+    red = shipped[:32:8, ::8]
+    assert (red[..., 0] > red[..., 2] + 60).all()
+    assert np.abs(shipped - pixels).mean() < 6
+    assert path.stat().st_size < (tmp_path / "grids" / "000001.000.png").stat().st_size
 
 
 # ---- half precision --------------------------------------------------------------------------------------

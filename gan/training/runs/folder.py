@@ -98,9 +98,12 @@ def read_stats(run: Path) -> list[dict[str, Any]]:
 
 
 def read_grids(run: Path) -> dict[float, Path]:
-    """Grids by the kimg at which they were drawn, in order; pictures with other names are ignored."""
-    paths = sorted((run / "grids").glob(f"{'[0-9]' * 6}.{'[0-9]' * 3}.png"))
-    return {float(path.stem): path for path in paths}
+    """Grids by the kimg at which they were drawn, in order; pictures with other names are ignored.
+
+    A run's own are PNGs, those that a checkpoint ships are JPEGs.
+    """
+    paths = sorted((run / "grids").glob(f"{'[0-9]' * 6}.{'[0-9]' * 3}.*"))
+    return {float(path.stem): path for path in paths if path.suffix in (".png", ".jpg")}
 
 
 def _event_writer(directory: Path, first_step: int) -> Any:
