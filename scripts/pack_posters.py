@@ -33,7 +33,7 @@ def parse(arguments: list[str] | None) -> argparse.Namespace:
     parser.add_argument("source", type=Path, help="folder or zip of posters")
     parser.add_argument("--out", type=Path, required=True, help="zip to write")
     parser.add_argument("--size", type=size, default=64, help="side of a square, or height x width as in 96x64")
-    parser.add_argument("--fit", choices=FITS, default="crop", help="crop to the size, or pad with black")
+    parser.add_argument("--fit", choices=FITS, default="crop", help="crop to the size, pad with black, or stretch")
     parser.add_argument("--codec", choices=CODECS, default="webp", help="format of the pictures; default %(default)s")
     parser.add_argument(
         "--quality",

@@ -40,15 +40,15 @@ def framed(content: bytes, size: tuple[int, int]) -> Whole | None:
     import numpy as np
 
     import gan
-    from gan.data.images import crop_box
+    from gan.data.images import shown_part
     from xai.render import frame
 
     picture = gan.open_image(content)
-    left, top, right, bottom = crop_box(picture.size, size)
-    share = (right - left) * (bottom - top) / (picture.width * picture.height)
+    left, top, right, bottom = shown_part(picture.size, size, "crop")
+    share = (right - left) * (bottom - top)
     if share > 1 - CUT:
         return None
     scale = SIDE / max(picture.size)
     small = picture.resize([max(1, round(side * scale)) for side in picture.size])
-    box = [round(end * scale) for end in (left, top, right, bottom)]
+    box = [round(end * side) for end, side in zip((left, top, right, bottom), small.size * 2, strict=True)]
     return Whole(frame(np.asarray(small), box), share)

@@ -29,9 +29,9 @@ from torch import Tensor
 
 from gan.errors import ImageError, printable
 
-Fit = Literal["crop", "pad"]
+Fit = Literal["crop", "pad", "stretch"]
 Size = int | tuple[int, int]  # the side of a square, or (height, width)
-FITS: tuple[Fit, ...] = ("crop", "pad")
+FITS: tuple[Fit, ...] = ("crop", "pad", "stretch")
 SUFFIXES = frozenset(
     {
         ".jpg",
@@ -166,22 +166,33 @@ def _decode(image: Image.Image, name: str) -> Image.Image:
 
 
 def fit_image(image: Image.Image, size: Size, fit: Fit = "crop") -> Image.Image:
-    """Bring a picture to a square or to (height, width): centre crop, or pad the whole poster with black."""
+    """Bring a picture to a square or to (height, width).
+
+    By a centre crop, or the whole of it: padded with black, or stretched, which between shapes as near as those of
+    most posters and 2:3 is hard to see.
+    """
     height, width = height_width(size)
     if fit == "crop":
         return ImageOps.fit(image, (width, height), Image.Resampling.LANCZOS)
     if fit == "pad":
         return _padded(image, width, height)
+    if fit == "stretch":
+        return image.resize((width, height), Image.Resampling.LANCZOS)
     raise ValueError(f"fit must be one of {FITS}, not {fit!r}")
 
 
-def crop_box(picture: tuple[int, int], size: Size) -> tuple[float, float, float, float]:
-    """The part of a picture of these (width, height) that the fit "crop" keeps: left, top, right, bottom in pixels."""
+def shown_part(picture: tuple[int, int], size: Size, fit: Fit = "crop") -> tuple[float, float, float, float]:
+    """The part of a picture of these (width, height) that a fit shows: left, top, right, bottom as fractions of it.
+
+    Beyond 0 and 1 where it is padded.
+    """
+    if fit == "stretch":
+        return 0.0, 0.0, 1.0, 1.0
     height, width = height_width(size)
-    across, down = picture
-    scale = min(across / width, down / height)
-    left, top = (across - scale * width) / 2, (down - scale * height) / 2
-    return left, top, across - left, down - top
+    steps = picture[0] / width, picture[1] / height  # the picture's pixels to one that is shown
+    step = min(steps) if fit == "crop" else max(steps)
+    across, down = step / steps[0] / 2, step / steps[1] / 2
+    return 0.5 - across, 0.5 - down, 0.5 + across, 0.5 + down
 
 
 def _padded(image: Image.Image, width: int, height: int) -> Image.Image:

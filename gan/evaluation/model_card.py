@@ -27,6 +27,7 @@ UNKNOWN = "not recorded"
 FITTED = {  # gan.data.images.fit_image; posters of 2:3 that are brought to 2:3 are only resized
     "crop": "resized, and centre-cropped to {} where their shape is another",
     "pad": "resized whole, and padded with black to {} where their shape is another",
+    "stretch": "resized whole, and stretched to {} where their shape is another",
 }
 CARD = """# {name}
 

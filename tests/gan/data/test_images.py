@@ -179,13 +179,21 @@ def test_crop_keeps_the_middle_and_pad_keeps_everything() -> None:
     assert padded[8, 8].tolist() == list(RED)
 
 
+def test_stretched_a_picture_keeps_all_of_itself_without_black() -> None:
+    image = Image.new("RGB", (16, 32), RED)
+    image.paste(BLUE, (0, 0, 16, 16))
+    stretched = np.asarray(fit_image(image, 16, "stretch"))
+    assert (stretched[:4] == BLUE).all()
+    assert (stretched[12:] == RED).all()
+
+
 def test_an_unknown_fit_is_refused() -> None:
     with pytest.raises(ValueError, match="crop"):
-        fit_image(noise(), 8, "stretch")
+        fit_image(noise(), 8, "squeeze")
 
 
 @pytest.mark.parametrize("size", [(1, 3000), (3000, 1)])
-@pytest.mark.parametrize("fit", ["crop", "pad"])
+@pytest.mark.parametrize("fit", images.FITS)
 def test_the_thinnest_picture_fits(size: tuple[int, int], fit: str) -> None:
     assert fit_image(Image.new("RGB", size), 8, fit).size == (8, 8)
 
@@ -298,9 +306,9 @@ def test_a_device_and_a_pipe_are_refused_and_not_waited_for(tmp_path: Path) -> N
 
 
 @pytest.mark.parametrize(("picture", "size"), [((20, 30), 8), ((30, 20), (8, 4)), ((7, 7), 8), ((64, 96), (96, 64))])
-def test_the_crop_box_is_what_the_crop_keeps(picture: tuple[int, int], size: int | tuple[int, int]) -> None:
+def test_the_shown_part_is_what_the_crop_keeps(picture: tuple[int, int], size: int | tuple[int, int]) -> None:
     image = Image.fromarray(np.random.default_rng(0).integers(0, 255, (*picture[::-1], 3), np.uint8))
     height, width = images.height_width(size)
-    box = images.crop_box(picture, size)
-    kept = image.resize((width, height), Image.Resampling.LANCZOS, box=box)
-    assert np.array_equal(np.asarray(kept), np.asarray(images.fit_image(image, size)))
+    box = [end * side for end, side in zip(images.shown_part(picture, size), picture * 2, strict=True)]
+    kept = image.resize((width, height), Image.Resampling.LANCZOS, box=box)  # type: ignore[arg-type]  # a tuple of four
+    assert np.abs(np.asarray(kept).astype(int) - np.asarray(images.fit_image(image, size))).max() <= 1

@@ -25,7 +25,7 @@ from torch import Tensor
 
 from gan.curation.text_removal import MAX_AREA, TextUnavailableError, text_detector
 from gan.data.archives import open_source
-from gan.data.images import Fit, Size, crop_box, height_width, open_image, to_uint8
+from gan.data.images import Fit, open_image, shown_part, to_uint8
 from gan.progress import Progress
 from xai.errors import ExplanationError
 
@@ -88,17 +88,6 @@ def box_masks(found: Sequence[Boxes], size: tuple[int, int], shown: Sequence[Box
     return torch.from_numpy(masks)
 
 
-def shown_part(picture: tuple[int, int], size: Size, fit: Fit) -> Boxes:
-    """(4,), the part of a (width, height) picture that is shown at a size, as fractions; beyond 0 and 1 if padded."""
-    width, height = picture
-    if fit == "crop":
-        return np.array(crop_box(picture, size)) / (width, height, width, height)
-    rows, columns = height_width(size)
-    scale = max(width / columns, height / rows)  # of the picture's pixels to one that is shown
-    across, down = columns * scale / width, rows * scale / height
-    return np.array([(1 - across) / 2, (1 - down) / 2, (1 + across) / 2, (1 + down) / 2])
-
-
 def detect_posters(
     source: str | Path, names: Sequence[str], size: tuple[int, int], fit: Fit = "crop", progress: Progress | None = None
 ) -> dict[str, Tensor]:
@@ -117,7 +106,7 @@ def detect_posters(
             found = find_text(pixels)
             texts.append(found[is_title(found)])
             faces.append(find_face(pixels))
-            shown.append(shown_part((pixels.shape[1], pixels.shape[0]), size, fit))
+            shown.append(np.array(shown_part((pixels.shape[1], pixels.shape[0]), size, fit)))
             if progress:
                 progress((index + 1) / len(names))
     return {"title text": box_masks(texts, size, shown), "face": box_masks(faces, size, shown)}

@@ -7,7 +7,7 @@ import pytest
 import torch
 from PIL import Image
 
-from gan.data.images import fit_image
+from gan.data.images import FITS, fit_image, shown_part
 from gan.data.synthetic import draw_poster
 from tests.xai.nets import one_sentence
 from xai.discriminator.concepts.detectors import (
@@ -17,7 +17,6 @@ from xai.discriminator.concepts.detectors import (
     detector,
     is_title,
     missing,
-    shown_part,
 )
 
 
@@ -35,7 +34,7 @@ def test_without_the_extra_a_sentence_says_what_is_missing(monkeypatch: pytest.M
     assert "title text and faces" in missing()
 
 
-@pytest.mark.parametrize("fit", ["crop", "pad"])
+@pytest.mark.parametrize("fit", FITS)
 @pytest.mark.parametrize("size", [(64, 64), (96, 64)])
 def test_a_box_lands_where_its_pixels_land(fit: str, size: tuple[int, int]) -> None:
     picture = np.zeros((190, 128, 3), np.uint8)
