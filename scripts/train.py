@@ -49,9 +49,7 @@ def parse(arguments: list[str] | None = None) -> argparse.Namespace:
         "--min-posters", type=cli.count(), help=f"training posters that a genre needs, default {MIN_POSTERS}"
     )
     add_settings(parser, ModelConfig, ("resolution", "aspect", "width", "max_width", "latent"), defaults=False)
-    parser.add_argument(
-        "--fit", choices=FITS, help="crop to the shape (default), pad with black, or stretch"
-    )
+    parser.add_argument("--fit", choices=FITS, help="crop to the shape (default), pad with black, or stretch")
     add_only_genres(parser, None, "only posters of these, joined by commas")
     parser.add_argument("--lr", type=cli.number(float, above=0), help="learning rate of both networks")
     parser.add_argument(
