@@ -11,6 +11,7 @@ from __future__ import annotations
 
 import gc
 import json
+import math
 import os
 from importlib import import_module
 from pathlib import Path
@@ -69,11 +70,26 @@ def checkpoint_folders() -> list[str]:
 
 
 def checkpoint_names() -> list[str]:
-    """Checkpoints that can be chosen; first those whose filters have been studied, so that every page opens at once."""
+    """Checkpoints that can be chosen, in their order; the first one opens first.
+
+    That is one whose filters have been studied, so that every page opens at once, and of these the closest to real
+    posters.
+    """
     import gan
 
     names = gan.list_checkpoints(settings().checkpoints)
-    return sorted(names, key=is_studied, reverse=True)
+    return sorted(filter(is_studied, names), key=excess_distance) + [name for name in names if not is_studied(name)]
+
+
+def excess_distance(name: str) -> float:
+    """How far its posters are from real ones, less how far real ones are; infinite where that was not measured."""
+    from gan.checkpoints.listing import EVALUATION
+
+    try:
+        record = json.loads((folder(name) / EVALUATION).read_text())
+        return float(record["generated"]["fd_lite1"]["value"] - record["floor"]["fd_lite1"]["value"])
+    except (OSError, ValueError, LookupError, TypeError):
+        return math.inf
 
 
 def is_studied(name: str) -> bool:

@@ -17,8 +17,9 @@ from pathlib import Path
 from gan.files import set_aside, settled
 
 RECORD = "config.json"
+EVALUATION = "evaluate.json"
 OWN = (  # what this program writes into a checkpoint's folder about its weights
-    RECORD, "generator.safetensors", "discriminator.safetensors", "evaluate.json", "stats.jsonl", "grids",
+    RECORD, "generator.safetensors", "discriminator.safetensors", EVALUATION, "stats.jsonl", "grids",
     "posters.png", "encoder.safetensors", "filters.npz", "latents.npz", "localisation.json", "pruning.json",
     "verdicts.json", "discriminator.npz", "concepts.npz", "generator_concepts.npz",
 )  # fmt: skip

@@ -19,6 +19,7 @@ from pathlib import Path
 from typing import Any
 
 from gan.checkpoints.dataset import OTHER, UNKNOWN
+from gan.checkpoints.listing import EVALUATION
 from gan.checkpoints.record import Checkpoint
 from gan.data.posters import PosterSet
 from gan.errors import CheckpointError, DataError
@@ -35,7 +36,7 @@ from gan.networks.dcgan import Generator
 from gan.networks.seeds import reserved
 from gan.progress import StageProgress
 
-FILE = "evaluate.json"
+FILE = EVALUATION
 SAMPLES = 5000
 FIRST_SEED = reserved("evaluation").start  # not those by which a run chooses its best state
 FEWEST = 10  # held-out posters: an interval is made from halves

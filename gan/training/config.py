@@ -150,4 +150,9 @@ PRESETS: dict[str, Preset] = {
         ModelConfig(),
         replace(_STABLE, critic=1.0),
     ),
+    "frechet": Preset(
+        "projected with a tenth of D's weight in G's loss, and the Frechet distance of the critic's features in it.",
+        ModelConfig(),
+        replace(_STABLE, critic=1.0, adversarial=0.1, frechet=10.0),
+    ),
 }

@@ -16,6 +16,7 @@ import gan
 from dashboard.cached import networks
 from dashboard.pages import PAGES
 from gan.checkpoints.conditioning import with_genres
+from gan.checkpoints.listing import EVALUATION
 from gan.data.synthetic import draw_poster
 from gan.evaluation import validation
 from gan.evaluation.conditioning import GenreEstimates
@@ -58,6 +59,20 @@ def kinds(tmp_path_factory: pytest.TempPathFactory) -> Path:
     for name, config in KINDS.items():
         make(folder, name, config, train={"loss": "bce" if config.norm_d else "relativistic"})
     return folder
+
+
+def test_of_the_studied_checkpoints_the_closest_to_real_posters_opens_first(tmp_path: Path, open_app: OpenApp) -> None:
+    """By its distance above that of real posters, whatever its name; not one without studies, however close."""
+    distances = {"a": (50.0, 20.0), "b": (45.0, 20.0), "c": (60.0, 40.0), "d": (None, None), "e": (21.0, 20.0)}
+    for name, (distance, floor) in distances.items():
+        folder = make(tmp_path, name, KINDS["plain"])
+        found = {"fd_lite1": {"value": distance}}, {"fd_lite1": {"value": floor}}
+        (folder / EVALUATION).write_text(json.dumps(dict(zip(("generated", "floor"), found, strict=True))))
+        if name != "e":
+            (folder / "filters.npz").touch()
+    make(tmp_path, "0", KINDS["plain"])
+    open_app("training", None, "--checkpoints", str(tmp_path))
+    assert networks.checkpoint_names() == ["c", "b", "a", "d", "0", "e"]
 
 
 @pytest.mark.parametrize("page", PAGES)
