@@ -5,7 +5,8 @@ r"""Make the index of a collection: what every filter of D answers to all poster
 
 The index is kept in the cache (POSTERLENS_CACHE or ~/.cache/posterlens), and takes about 8 kB a poster there. A job
 that was stopped goes on where it was when the same command is given again; under torchrun the processes share the
-posters. All are compared with what the Compare page begins with, or --reference.
+posters. All are compared with what the Compare page begins with, or --reference. --detect also looks for faces and text
+on the real posters' files, a tenth of a second each and once for all checkpoints; the Collection page compares by them.
 """
 
 from __future__ import annotations
@@ -28,6 +29,7 @@ from gan.errors import UsageError
 from gan.files import cache_directory
 from gan.networks.seeds import reserved
 from gan.progress import progress_bar
+from xai.collection.detected import detect
 from xai.collection.index import (
     REFERENCES,
     SEEDS,
@@ -58,6 +60,7 @@ def parse(arguments: list[str] | None = None) -> argparse.Namespace:
         help="what posters are compared with (default: posters, without --data generated)",
     )  # fmt: skip
     parser.add_argument("--references", type=cli.count(), default=REFERENCES, help="pictures in a reference of several")
+    parser.add_argument("--detect", action="store_true", help="also look for faces and text (extra: concepts)")
     return parser.parse_args(arguments)
 
 
@@ -73,6 +76,8 @@ def populations(options: argparse.Namespace, checkpoint: gan.Checkpoint, posters
 
 
 def run(options: argparse.Namespace) -> None:
+    if options.detect and options.data is None:
+        raise UsageError("--detect looks at real posters: name --data.")
     trained = gan.load(options.checkpoint)
     checkpoint = with_genres(trained, options.genres)
     with processes() as (rank, world):
@@ -82,6 +87,11 @@ def run(options: argparse.Namespace) -> None:
         for line in made(checkpoint, wanted, reference, rank, world):
             if rank == 0:
                 print(line, flush=True)
+        if options.detect and data is not None:
+            with progress_bar() if rank == 0 else nullcontext(lambda part: None) as progress:
+                found = detect(data.posters, options.data, progress, rank, world)
+            if rank == 0:
+                print(found.summary)
         if rank == 0 and data is not None and data.other:
             print(f"The posters of {data.other} are not those that {checkpoint.name} was trained on.")
 

@@ -18,6 +18,7 @@ from dashboard.subject import POSTER
 if TYPE_CHECKING:
     import gan
     from dashboard.subject import Subject
+    from xai.collection.detected import Detected
     from xai.collection.similarity.alike import Described, Searched
 
 
@@ -35,22 +36,35 @@ def _searched(checkpoint: gan.Checkpoint, real: bool, folder: str) -> Searched:
     from xai.discriminator.responses import responses
 
     found, index = networks.checkpoint_posters(checkpoint) if real else None, collection.index(checkpoint, real)
+    detected = _detected(checkpoint) if real else None
     if index is not None:
         looks = appearance(index, collection.population(checkpoint, real))
         return Searched.of(
-            index.responses, looks, index.numbers, None if found is None else found.posters, open_radii(index)
+            index.responses, looks, index.numbers, None if found is None else found.posters, open_radii(index), detected
         )
     numbers, images = networks.candidates(checkpoint, real)
     posters = None if found is None else found.posters.select(numbers)
     answers = responses(networks.score(checkpoint), images)
-    return Searched.of(answers, measured(images), np.asarray(numbers), posters)
+    some = None if detected is None else detected.select(numbers)
+    return Searched.of(answers, measured(images), np.asarray(numbers), posters, detected=some)
 
 
 def described(subject: Subject) -> Described:
-    """What the chosen poster is compared by; its genres, where it is one of the posters that are loaded."""
+    """What the chosen poster is compared by; its genres, faces and text, where it is one of the posters loaded."""
     from xai.collection.similarity.alike import describe
 
-    posters = networks.posters(subject.checkpoint)
-    known = subject.kind == POSTER and posters is not None and subject.name in posters.names
-    own = posters.select([posters.names.index(subject.name)]) if known and posters is not None else None
-    return describe(networks.score(subject.checkpoint), subject.image, own)
+    score, posters = networks.score(subject.checkpoint), networks.posters(subject.checkpoint)
+    if subject.kind != POSTER or posters is None or subject.name not in posters.names:
+        return describe(score, subject.image)
+    place = [posters.names.index(subject.name)]
+    detected = _detected(subject.checkpoint)
+    return describe(score, subject.image, posters.select(place), None if detected is None else detected.select(place))
+
+
+@st.cache_resource(max_entries=2, show_spinner=False, hash_funcs=HASH_FUNCS)
+def _detected(checkpoint: gan.Checkpoint) -> Detected | None:
+    """Faces and text on the posters that are loaded, where they have been looked for."""
+    from xai.collection.detected import open_detected
+
+    posters = networks.posters(checkpoint)
+    return None if posters is None else open_detected(posters)

@@ -47,6 +47,7 @@ class PosterSet:
     fit : how pictures were brought to size (gan.data.images.FITS).
     only_genres : genres by which the posters were selected; () for all posters.
     split_keys : what decides on which side of the split each poster is (gan.data.hold_out); by default the names alone.
+    stamps : texts that change when the file of a poster does (gan.data.archives); () where there are no files.
     reading : what was found in the source, for people.
     """
 
@@ -58,6 +59,7 @@ class PosterSet:
     fit: Fit = "crop"
     only_genres: tuple[str, ...] = ()
     split_keys: tuple[str, ...] = ()
+    stamps: tuple[str, ...] = field(default=(), compare=False, repr=False)
     reading: Reading = field(default_factory=Reading, compare=False, repr=False)
 
     def __post_init__(self) -> None:
@@ -78,6 +80,7 @@ class PosterSet:
             genres=tuple(self.genres[i] for i in indices),
             complete=tuple(self.complete[i] for i in indices),
             split_keys=tuple(self.split_keys[i] for i in indices),
+            stamps=tuple(self.stamps[i] for i in indices) if self.stamps else (),
         )
 
     def evenly(self, count: int, round_down: bool = False) -> PosterSet:
@@ -194,6 +197,7 @@ def load_posters(
         decoded.broken,
         tuple(complete for _, complete in labels),
         fit,
+        stamps=tuple(pictures.stamps[name] for name in decoded.names),
         reading=_reading(pictures.left_out, metadata, decoded),
     )
     return posters.with_genres(genres) if genres else posters

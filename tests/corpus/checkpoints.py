@@ -311,7 +311,7 @@ for number, value in enumerate((None, [], 3, "text")):
     own(f"model-{number}", LeftOut("configuration"), with_model(value))
     own(f"info-{number}", LeftOut("configuration"), with_info(value))
 for number, info in enumerate((
-    {"kimg": "many"}, {"kimg": [1]}, {"hours": {}}, {"posters": -1}, {"posters": 1.5}, {"fit": "stretch"}, {"fit": 3},
+    {"kimg": "many"}, {"kimg": [1]}, {"hours": {}}, {"posters": -1}, {"posters": 1.5}, {"fit": "squeeze"}, {"fit": 3},
     {"only_genres": 7}, {"train": []}, {"data": "x"}, {"requested_genres": 3}, {"preset": 1}, {"start": {}},
     {"kimg": float("nan")}, {"fd_lite1": "good"},
 )):  # fmt: skip

@@ -12,8 +12,8 @@ import numpy as np
 import pytest
 
 from tests.scripting import SCRIPTS, one_sentence, running, script, wait_for
+from xai.collection import detected, rows
 from xai.collection import index as module
-from xai.collection import rows
 from xai.collection.index import Index, open_index
 
 
@@ -164,3 +164,25 @@ def test_two_processes_share_the_blocks_and_give_the_same_bits(
     assert script("index_collection").main(options) == 0
     assert contents(tmp_path / "two") == contents(tmp_path / "one") != {}
     assert np.isfinite(made(tmp_path / "two")[False].responses.contribution).all()
+
+
+def test_faces_and_text_are_looked_for_where_that_is_asked(
+    checkpoints: Path,
+    data: Path,
+    private_cache: Path,
+    monkeypatch: pytest.MonkeyPatch,
+    capsys: pytest.CaptureFixture[str],
+) -> None:
+    monkeypatch.setattr(detected, "detector", lambda *_: lambda pixels: np.array([[0, 0, 1, 0.5]]))
+    assert study(checkpoints, "--data", data, "--seeds", 0) == 0
+    assert not (private_cache / "detected").exists()
+    assert study(checkpoints, "--data", data, "--seeds", 0, "--detect") == 0
+    assert "32 posters: faces on 100%, 1.0 on average; text on 50% of their area." in capsys.readouterr().out
+    assert len(list((private_cache / "detected").iterdir())) == 1
+
+
+def test_faces_and_text_are_looked_for_on_posters_only(
+    checkpoints: Path, private_cache: Path, capsys: pytest.CaptureFixture[str]
+) -> None:
+    assert study(checkpoints, "--detect") == 2
+    assert "name --data" in one_sentence(capsys)

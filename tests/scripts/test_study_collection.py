@@ -4,18 +4,24 @@ from __future__ import annotations
 
 import shutil
 from pathlib import Path
+from typing import Any
 
 import numpy as np
 import pytest
 
 import gan
+from gan.evaluation.estimates import Estimate
 from tests.gan.small_judge import Judge
 from tests.scripting import script
 from xai.collection import study as module
+from xai.collection.clusters import Stability
+from xai.collection.detected import Detected
+from xai.collection.omissions.kinds import Kind, Kinds
 from xai.collection.study import FILE, PARTS, CollectionStudy
 from xai.networks.packing import packed
 
 study = script("study_collection")
+Labels = dict[str, Any]
 FEW = ["--seeds", "60", "--drawn", "60"]
 
 
@@ -130,3 +136,29 @@ def script_code(arguments: list[str]) -> int:
         return int(study.main(arguments))
     except SystemExit as error:
         return int(str(error.code))
+
+
+def test_faces_and_text_that_were_looked_for_afterwards_become_kinds(
+    folder: Path, data: Path, private_cache: Path, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    """Kinds alone are made again, and once; so few posters have no clusters, so that a stand-in names the labels."""
+    arguments = ["--checkpoint", str(folder), "--data", str(data), "--other-posters", *FEW]
+    asked: list[set[str]] = []
+
+    def named(extracted: object, posters: gan.PosterSet, generator: object, labels: Labels, progress: object) -> Kinds:
+        asked.append(set(labels))
+        one, some = Estimate(1.0, 1.0, 1.0), np.arange(2)
+        every = [Kind(name, "label", (), one, one, one, one, one, some, some) for name in ("Horror", *labels)]
+        return Kinds(tuple(every), 12, 20, 60, 60, Stability(2, one, one))
+
+    monkeypatch.setattr(module, "kinds", named)
+    assert study.main(arguments) == 0
+    found = Detected(np.arange(32) % 3, np.arange(32) % 3 / 10, np.linspace(0, 1, 32))
+    monkeypatch.setattr(module, "open_detected", lambda posters: found)
+    for _ in range(2):
+        assert study.main(arguments) == 0
+    assert asked == [set(), set(found.labels)]
+    again = CollectionStudy.beside(folder, gan.load(folder).digest)
+    assert again is not None
+    assert again.kinds is not None
+    assert {"Horror", "no face", "one face"} <= {kind.name for kind in again.kinds.kinds}

@@ -19,12 +19,14 @@ from pathlib import Path
 from typing import Any, ClassVar, TypeVar
 
 import numpy as np
+from numpy.typing import NDArray
 
 from gan.data.posters import PosterSet
 from gan.errors import MetricsUnavailableError
 from gan.files import make_directory
 from gan.progress import Progress, StageProgress, as_one
 from xai.collection.copies import Copies, find_copies
+from xai.collection.detected import open_detected
 from xai.collection.material import INDEXES, Material, fingerprint_text
 from xai.collection.omissions.far import Omissions, omissions
 from xai.collection.omissions.kinds import Kinds, kinds
@@ -51,12 +53,14 @@ class Part:
     """A part of the study.
 
     title : on progress bars. seconds : on two cores, for 20,649 posters. result : the type of what ``compute`` gives.
+    is_current : whether what is on the disk is what ``compute`` would give now.
     """
 
     title: str
     seconds: float
     result: Any
     compute: Callable[[Material, Progress], Any]
+    is_current: Callable[[Material, Any], bool] = lambda material, found: True
 
 
 @dataclass(frozen=True, eq=False)
@@ -156,7 +160,9 @@ def _kept(material: Material, name: str, part: Part, progress: StageProgress) ->
     path, kind = material.folder / f"{name}.npz", StudyFile(f"{name}.npz", "part of a study", MOST_BYTES)
     if path.is_file():
         with suppress(ExplanationError):  # damaged: it is made again
-            return _read(part.result, path, kind)
+            found = _read(part.result, path, kind)
+            if part.is_current(material, found):
+                return found
     result = part.compute(material, lambda done: progress(part.title, done))
     _write(result, path, kind)
     return result
@@ -220,7 +226,19 @@ def _kinds(material: Material, progress: Progress) -> Kinds:
     posters, _ = material.need_real("What the generator cannot draw")
     extracted = material.extract(partial(stages, "features"))
     generator = material.checkpoint.need_generator()
-    return kinds(extracted, posters.posters, generator, progress=partial(stages, "kinds"))
+    return kinds(extracted, posters.posters, generator, _detected_labels(material), partial(stages, "kinds"))
+
+
+def _knows_detected(material: Material, found: Kinds) -> bool:
+    """Whether faces and text are among the kinds, if they have been looked for."""
+    labels = _detected_labels(material)
+    return not labels or any(kind.name in labels for kind in found.kinds)
+
+
+def _detected_labels(material: Material) -> dict[str, NDArray[np.int8]]:
+    posters, _ = material.need_real("What the generator cannot draw")
+    detected = open_detected(posters.posters)
+    return {} if detected is None else detected.labels
 
 
 def _omissions(material: Material, progress: Progress) -> Omissions:
@@ -235,7 +253,7 @@ PARTS = {
     "filters": Part("filters that agree on similar posters", 40, FilterAgreement, _filters),
     "strategies": Part("strategies of the discriminator", 150, tuple[Strategies, ...], _strategies),
     "copies": Part("copies of training posters", 15, Copies, _copies),
-    "kinds": Part("kinds of posters that are not drawn", 60, Kinds, _kinds),
+    "kinds": Part("kinds of posters that are not drawn", 60, Kinds, _kinds, _knows_detected),
     "omissions": Part("posters that are not drawn", 20, Omissions, _omissions),
 }
 _SECONDS = dict.fromkeys(INDEXES, 60.0) | {part.title: part.seconds for part in PARTS.values()}

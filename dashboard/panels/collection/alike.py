@@ -54,8 +54,8 @@ def show(subject: Subject, layers: Sequence[str] | None = None, hubs: Sequence[H
     )
     if layers is None:
         _show_hubs([by_name[row.name] for row in rows if row.name in by_name])
-        if real and networks.posters(checkpoint) is not None and not any(row.kind == "semantic" for row in rows):
-            st.caption("By genres there is no row: none is known of this poster.")
+        if real and networks.posters(checkpoint) is not None:
+            _say_what_is_missing({row.name for row in rows})
     whole.offer(checkpoint, real)
 
 
@@ -67,6 +67,17 @@ def _show_row(checkpoint: gan.Checkpoint, row: Row, real: bool) -> None:
     )  # fmt: skip
     if row.text:
         st.caption(row.text)
+
+
+def _say_what_is_missing(shown: set[str]) -> None:
+    missing = {
+        "genres": "By genres there is no row: none is known of this poster.",
+        "detected": "By faces and text there is no row: nobody has looked for them on this poster; "
+        "`scripts/index_collection.py --detect` does on all real posters.",
+    }
+    for name, why in missing.items():
+        if name not in shown:
+            st.caption(why)
 
 
 def _show_hubs(hubs: Sequence[Hubness]) -> None:

@@ -343,8 +343,8 @@ def test_a_useless_metadata_table_is_refused_by_name(table: str | bytes, sentenc
 
 
 def test_an_unknown_fit_is_refused(tmp_path: Path) -> None:
-    with pytest.raises(ValueError, match="stretch"):
-        load(tmp_path, fit="stretch")
+    with pytest.raises(ValueError, match="squeeze"):
+        load(tmp_path, fit="squeeze")
 
 
 def test_genres_choose_posters_that_have_one_of_them(tmp_path: Path) -> None:

@@ -19,9 +19,17 @@ from torch import Tensor
 
 from gan.data.posters import PosterSet
 from gan.errors import counted
+from xai.collection.detected import Detected
 from xai.collection.similarity.appearance import Looks, measured
 from xai.collection.similarity.neighbours import COUNT, Table
-from xai.collection.similarity.spaces import Rows, Space, genre_space, layer_spaces, visual_spaces
+from xai.collection.similarity.spaces import (
+    Rows,
+    Space,
+    detected_space,
+    genre_space,
+    layer_spaces,
+    visual_spaces,
+)
 from xai.discriminator.responses import Responses, responses
 from xai.networks.score import Score
 
@@ -30,16 +38,22 @@ HASH_BITS = 64
 SAME_GENRES = 1e-4  # of the cosine
 SAME_LAYOUT, SAME_COLOURS = 0.02, 0.1  # distances up to which it is the same picture, after half precision
 
+SEMANTIC = ("genres", "detected")
+
 Description = dict[str, Rows]
 
 
 @dataclass(frozen=True, eq=False)
 class Described:
-    """A poster that is compared with a collection: its responses, its looks, and, for its genres, a set of it alone."""
+    """A poster that is compared with a collection: by its responses and its looks.
+
+    posters : a set of it alone, where its genres are known. detected : its faces and text, where they were looked for.
+    """
 
     responses: Responses
     looks: Looks
     posters: PosterSet | None = None
+    detected: Detected | None = None
 
 
 @dataclass(frozen=True, eq=False)
@@ -62,6 +76,7 @@ class Row:
     name, title, kind : of the space. rows, numbers : where they are in the collection, and what they are called.
     distances : to them, Euclidean also where scaled ones put them in order. shared : by a visual space's title, how
     many of the ``compared`` nearest both have. searched : of how many posters. genres : None where none are known.
+    own : what is known of the poster itself in this space, in words.
     """
 
     name: str
@@ -74,11 +89,12 @@ class Row:
     compared: int
     searched: int
     genres: Genres | None = None
+    own: str = ""
 
     @property
     def text(self) -> str:
         """How many of the nearest are also the nearest by how posters look, and share a genre, in words."""
-        if self.kind == "semantic":
+        if self.name == "genres":
             assert self.genres is not None  # otherwise there would be no such row
             more = self.genres.same > len(self.rows)
             none = "No other poster has exactly its genres."
@@ -86,7 +102,8 @@ class Row:
             return have if self.genres.same else none
         counts = ", ".join(f"{count} by {name}" for name, count in self.shared.items())
         chance = self.compared**2 / self.searched
-        found = f"Of the {self.compared} nearest: {counts} ({chance:.1f} by chance)" if counts else ""
+        own = f"This poster: {self.own}. " if self.own else ""
+        found = f"{own}Of the {self.compared} nearest: {counts} ({chance:.1f} by chance)" if counts else own
         if self.genres is None:
             return found
         return f"{found}; {self.genres.related:.0%} share a genre with it, as {self.genres.usual:.0%} of all posters do"
@@ -96,16 +113,22 @@ class Row:
         distance = float(self.distances[place])
         if self.name == "hash":
             return f"{round(HASH_BITS * distance**2)} of {HASH_BITS} bits differ"
-        return f"distance {distance:.2f}" if self.name == "layout" else f"similarity {1 - distance**2 / 2:.2f}"
+        if self.name in ("layout", "detected"):
+            return f"distance {distance:.2f}"
+        return f"similarity {1 - distance**2 / 2:.2f}"
 
 
 @dataclass(frozen=True, eq=False)
 class Searched:
-    """N posters that can be searched in every space. numbers : (N,), what each is called."""
+    """N posters that can be searched in every space.
+
+    numbers : (N,), what each is called. radii : by the name of the space. detected : faces and text on each.
+    """
 
     spaces: tuple[Space, ...]
     numbers: NDArray[np.int64]
     radii: dict[str, Rows]
+    detected: Detected | None = None
 
     @classmethod
     def of(
@@ -115,6 +138,7 @@ class Searched:
         numbers: NDArray[np.int64],
         posters: PosterSet | None = None,
         radii: Mapping[str, Rows] | None = None,
+        detected: Detected | None = None,
     ) -> Searched:
         """From what was measured of N posters; ``posters`` for their genres, where there are any.
 
@@ -124,7 +148,9 @@ class Searched:
         spaces = [*layer_spaces(responses), *visual_spaces(looks)]
         if posters is not None and posters.genre_counts():
             spaces.append(genre_space(posters))
-        return cls(tuple(spaces), numbers, dict(radii or {}))
+        if detected is not None:
+            spaces.append(detected_space(detected))
+        return cls(tuple(spaces), numbers, dict(radii or {}), detected)
 
     @cached_property
     def tables(self) -> dict[str, Table]:
@@ -152,11 +178,17 @@ class Searched:
         same = self._same(places)
         found = {}
         for name, place in places.items():
-            radii = self.radii_of(name) if scaled and name != "genres" else None
+            # In semantic spaces many posters are at the same place, and have no distance to scale by.
+            radii = self.radii_of(name) if scaled and name not in SEMANTIC else None
             found[name] = self.tables[name].search(place, max(COMPARED, count), [same], radii)
         nearest = {name: one.indices[0, :COMPARED] for name, one in found.items()}
         others = np.setdiff1d(np.arange(len(self.numbers)), same)
-        return tuple(self._row(space, places, nearest, others, count) for space in self.spaces if space.name in found)
+        known = poster.detected.text(0) if poster.detected is not None else ""
+        return tuple(
+            self._row(space, places, nearest, others, count, known if space.name == "detected" else "")
+            for space in self.spaces
+            if space.name in found
+        )
 
     def _row(
         self,
@@ -165,6 +197,7 @@ class Searched:
         nearest: Mapping[str, NDArray[np.int64]],
         others: NDArray[np.intp],
         count: int,
+        known: str,
     ) -> Row:
         own = nearest[space.name]
         rows = own[:count]
@@ -176,7 +209,7 @@ class Searched:
         return Row(
             space.name, space.title, space.kind, rows, self.numbers[rows],
             np.linalg.norm(space.rows[rows] - places[space.name], axis=1), shared, len(own), len(others),
-            self._genres(places, own, others),
+            self._genres(places, own, others), known,
         )  # fmt: skip
 
     def _genres(self, places: Description, own: NDArray[np.int64], others: NDArray[np.intp]) -> Genres | None:
@@ -189,10 +222,12 @@ class Searched:
     def _places(self, poster: Described) -> Description:
         places = {}
         for space in self.spaces:
-            measured = {"layer": poster.responses, "visual": poster.looks, "semantic": poster.posters}
-            if space.place is not None and measured[space.kind] is not None:
-                place = space.place(measured[space.kind])
-                if space.kind != "semantic" or place.any():  # without genres it is like none
+            measured = {"layer": poster.responses, "visual": poster.looks}
+            known = {"genres": poster.posters, "detected": poster.detected} | measured
+            found = known[space.name if space.kind == "semantic" else space.kind]
+            if space.place is not None and found is not None:
+                place = space.place(found)
+                if space.name != "genres" or place.any():  # without genres it is like none
                     places[space.name] = place
         return places
 
@@ -203,6 +238,8 @@ class Searched:
         return found
 
 
-def describe(score: Score, image: Tensor, posters: PosterSet | None = None) -> Described:
-    """What a poster (1, 3, H, W) is compared by; ``posters`` is a set of it alone, where its genres are known."""
-    return Described(responses(score, image), measured(image), posters)
+def describe(
+    score: Score, image: Tensor, posters: PosterSet | None = None, detected: Detected | None = None
+) -> Described:
+    """What a poster (1, 3, H, W) is compared by; ``posters`` and ``detected`` as of :class:`Described`."""
+    return Described(responses(score, image), measured(image), posters, detected)

@@ -1,10 +1,11 @@
-"""What posters are compared by: the filters of a layer, colours, layout, a perceptual hash, genres, another network.
+"""What posters are compared by: the filters of a layer, colours, layout, a perceptual hash, genres, faces and text.
 
     spaces = layer_spaces(index.responses)                      # one for each activation layer
     spaces[0].rows                                              # float32 (N, D), one row a poster
     spaces[0].place(responses(score, upload))                   # the row (1, D) of another poster
     visual_spaces(appearance(index, population))
     genre_space(posters)
+    detected_space(open_detected(posters))
 
 In each space the Euclidean distance of two rows is how different two posters are. With rows of unit length it puts them
 in the order of the cosine similarity, with square roots of histograms in that of the Hellinger distance, and with signs
@@ -25,6 +26,7 @@ from torch.nn.functional import adaptive_avg_pool2d
 
 from gan.data.posters import PosterSet
 from gan.errors import counted
+from xai.collection.detected import Detected
 from xai.collection.similarity.appearance import Looks
 from xai.discriminator.responses import Responses, filter_layers
 from xai.networks.batches import at_once
@@ -42,9 +44,9 @@ VISUAL = {"colour": "colours", "layout": "layout", "hash": "perceptual hash"}
 class Space:
     """What N posters are compared by.
 
-    name : of the layer, "colour", "layout", "hash", "genres" or "lite1". title : in words. rows : (N, D).
+    name : of the layer, "colour", "layout", "hash", "genres", "detected" or "lite1". title : in words. rows : (N, D).
     place : what was measured of other posters to their rows (n, D): of layers
-    Responses, of visual spaces Looks, of genres a PosterSet.
+    Responses, of visual spaces Looks, of genres a PosterSet, of faces and text Detected.
     """
 
     name: str
@@ -132,6 +134,18 @@ def genre_space(posters: PosterSet) -> Space:
         return unit_rows((others.genre_labels(genres) > 0).astype(np.float32))
 
     return Space("genres", "genres", "semantic", place(posters), place)
+
+
+def detected_space(detected: Detected) -> Space:
+    """Faces and text: how many there are and how large, each in units of its own spread over the posters."""
+    own = detected.coordinates
+    mean, spread = own.mean(0), np.maximum(own.std(0), NO_SPREAD)
+
+    def place(others: Detected) -> Rows:
+        standard: Rows = (others.coordinates - mean) / spread
+        return standard
+
+    return Space("detected", "faces and text", "semantic", place(detected), place)
 
 
 def unit_rows(rows: Rows) -> Rows:

@@ -23,7 +23,7 @@ from numpy.typing import NDArray
 from PIL import Image
 from torch import Tensor
 
-from gan.curation.text_removal import MAX_AREA, TextUnavailableError, text_detector
+from gan.curation.text_removal import DETECT_AT, MAX_AREA, TextUnavailableError, text_detector
 from gan.data.archives import open_source
 from gan.data.images import Fit, open_image, shown_part, to_uint8
 from gan.progress import Progress
@@ -45,15 +45,17 @@ class DetectorUnavailableError(ExplanationError):
     """A detector is not installed (optional extra ``concepts``)."""
 
 
-def detector(what: What) -> Find:
+def detector(what: What, text_at: int = DETECT_AT) -> Find:
     """A function from pixels, uint8 RGB (H, W, 3), to boxes (M, 4): left, top, right, bottom as fractions of the sides.
+
+    text_at : pixels of the shorter side, to which smaller posters are enlarged for text.
 
     Raises
     ------
     DetectorUnavailableError
         If no package for it is installed.
     """
-    return _text() if what == "text" else _faces()
+    return _text(text_at) if what == "text" else _faces()
 
 
 def missing() -> str:
@@ -130,9 +132,9 @@ def detect_images(images: Tensor) -> dict[str, Tensor]:
     return {"title text": box_masks(texts, size), "face": box_masks(faces, size)}
 
 
-def _text() -> Find:
+def _text(text_at: int) -> Find:
     try:
-        detect = text_detector()
+        detect = text_detector(text_at)
     except TextUnavailableError as error:
         raise DetectorUnavailableError(f"Finding text needs rapidocr and onnxruntime: {INSTALL}.") from error
 
