@@ -21,7 +21,7 @@ EVALUATION = "evaluate.json"
 OWN = (  # what this program writes into a checkpoint's folder about its weights
     RECORD, "generator.safetensors", "discriminator.safetensors", EVALUATION, "stats.jsonl", "grids",
     "posters.png", "encoder.safetensors", "filters.npz", "latents.npz", "localisation.json", "pruning.json",
-    "verdicts.json", "discriminator.npz", "concepts.npz", "generator_concepts.npz",
+    "verdicts.json", "discriminator.npz", "concepts.npz", "generator_concepts.npz", "collection.npz",
 )  # fmt: skip
 PICKLES = (".pth", ".pt", ".pth.tar", ".ckpt")
 SUFFIXES = (*PICKLES, ".safetensors")
