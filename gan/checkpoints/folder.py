@@ -23,7 +23,7 @@ from torch import nn
 
 from gan.checkpoints.foreign import load_foreign
 from gan.checkpoints.info import OLD_INFO, valid_info
-from gan.checkpoints.listing import OWN, RECORD, weight_files
+from gan.checkpoints.listing import EVALUATION, OWN, RECORD, weight_files
 from gan.checkpoints.record import Checkpoint, Weights, instantiate
 from gan.checkpoints.untrusted import LARGEST, WeightFile, printable, safetensors_of
 from gan.errors import CheckpointError
@@ -31,7 +31,7 @@ from gan.files import json_bytes, keep_others, settled, write_directory
 from gan.networks.config import ModelConfig
 from gan.networks.dcgan import Discriminator, Generator
 
-CARD, EVALUATION = "README.md", "evaluate.json"
+CARD = "README.md"
 NETWORKS = ("generator", "discriminator")
 ATTEMPTS, PAUSE = 40, 0.05  # seconds: how often a folder is read again that changes meanwhile
 

@@ -448,13 +448,15 @@ def test_an_older_checkpoint_of_the_name_is_replaced_and_what_others_put_there_s
     export: Callable[..., int], shipped: Path, run: Path
 ) -> None:
     (shipped / "diary.txt").write_text("dear diary")
-    (shipped / "filters.npz").touch()  # of the old weights
+    studies = "filters.npz", "latents.npz", "collection.npz"  # of the old weights
+    for name in studies:
+        (shipped / name).touch()
     card = shipped / "README.md"
     card.write_text(f"{card.read_text()}\nGenerates good skies.\n")
     assert export("--run", run, "--out", shipped, "--hardware", "a laptop") == 0
     assert gan.load(shipped).info["hardware"] == "a laptop"
     assert (shipped / "diary.txt").read_text() == "dear diary"
-    assert not (shipped / "filters.npz").exists()
+    assert not any((shipped / name).exists() for name in studies)
     assert "Generates good skies." in card.read_text()
 
 
