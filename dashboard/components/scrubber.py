@@ -11,6 +11,7 @@ from typing import Any
 
 import streamlit as st
 
+STRONGEST = 0.5  # of the primary colour, in a square: on more of it the number can no longer be read
 CSS = """
 .scrubber { display: flex; flex-wrap: wrap; gap: 1.2rem; align-items: flex-start;
   font: 0.9rem var(--st-font, sans-serif); color: var(--st-text-color, #222); }
@@ -81,7 +82,7 @@ function build(data, chosen, parentElement) {
     cell.textContent = index;
     cell.setAttribute('role', 'radio');
     cell.setAttribute('aria-label', `dimension ${index}`);
-    cell.style.setProperty('--heat', `${Math.round(70 * heat[index])}%`);
+    cell.style.setProperty('--heat', `${Math.round(100 * heat[index])}%`);
     cell.onfocus = () => choose(index);
     cell.onclick = () => choose(index);
     return cell;
@@ -181,7 +182,7 @@ def scrubber(  # noqa: PLR0913 - a component's properties, all by keyword
             "cell": list(cell),
             "steps": [round(float(step), 4) for step in steps],
             "now": [round(float(value), 4) for value in now],
-            "heat": [round(float(share), 3) for share in heat],
+            "heat": [round(STRONGEST * float(share), 3) for share in heat],
             "chosen": chosen,
         },
         on_kept_change=kept,

@@ -11,6 +11,7 @@ from pathlib import Path
 
 import pytest
 
+from dashboard.components import scrubber
 from dashboard.panels.compare import trust
 from dashboard.panels.generator import filters
 from xai import render
@@ -58,6 +59,22 @@ def test_the_accent_is_neither_red_nor_blue_and_can_be_read(accent: str, backgro
     assert not is_red_or_blue(accent)
     assert contrast(accent, background) >= 4.5
     assert contrast(accent, on_it) >= 4.5
+
+
+@pytest.mark.parametrize(
+    ("accent", "background", "text"),
+    [
+        (THEME["primaryColor"], THEME["light"]["backgroundColor"], "#31333f"),  # Streamlit's own text colours
+        (THEME["dark"]["primaryColor"], THEME["dark"]["backgroundColor"], "#fafafa"),
+    ],
+)
+@pytest.mark.parametrize("heat", [0.0, 0.5, 1.0])
+def test_the_number_in_a_square_can_be_read_however_strong_it_is(
+    accent: str, background: str, text: str, heat: float
+) -> None:
+    part = heat * scrubber.STRONGEST
+    mixed = (part * above + (1 - part) * below for above, below in zip(rgb(accent), rgb(background), strict=True))
+    assert contrast("#" + "".join(f"{round(255 * one):02x}" for one in mixed), text) >= 4.5
 
 
 def test_no_verdict_on_a_filter_or_a_map_is_red_or_blue() -> None:
