@@ -79,10 +79,19 @@ def open_page(name: str) -> Callable[[Page], object]:
     return lambda page: page.get_by_test_id("stSidebarNav").get_by_role("link", name=name).click()
 
 
+def dimension_slider(page: Page) -> Locator:
+    return page.get_by_test_id("stMain").get_by_role("slider", name="Latent dimension").first
+
+
 def next_dimension(page: Page) -> None:
-    slider = page.get_by_test_id("stMain").get_by_role("slider", name="Latent dimension").first
+    slider = dimension_slider(page)
     slider.focus()
     slider.press("ArrowRight")
+
+
+def chosen_dimension(page: Page) -> Locator:
+    """What is shown of the dimension at which the slider stands; which that is differs from checkpoint to checkpoint."""
+    return heading(f"Where dimension {dimension_slider(page).get_attribute('aria-valuenow')} acts")(page)
 
 
 def next_seed(page: Page) -> None:
@@ -124,7 +133,7 @@ INTERACTIONS = (
         "Latent, first picture", open_page("Latent"), lambda page: pictures(page).first, 35, 3300, 1.0,
     ),
     Interaction(
-        "Latent, another dimension", next_dimension, heading("Where dimension 45 acts"), 20, 30, 0.3,
+        "Latent, another dimension", next_dimension, chosen_dimension, 20, 30, 0.3,
     ),
     Interaction("Latent, another seed: its poster", next_seed, poster_alone, 35, 2600, 0.5),
     Interaction(
