@@ -90,7 +90,7 @@ def next_dimension(page: Page) -> None:
 
 
 def chosen_dimension(page: Page) -> Locator:
-    """What is shown of the dimension at which the slider stands; which that is differs from checkpoint to checkpoint."""
+    """What is shown of the dimension at which the slider stands, which differs from checkpoint to checkpoint."""
     return heading(f"Where dimension {dimension_slider(page).get_attribute('aria-valuenow')} acts")(page)
 
 
