@@ -91,7 +91,8 @@ def next_dimension(page: Page) -> None:
 
 def chosen_dimension(page: Page) -> Locator:
     """What is shown of the dimension at which the slider stands, which differs from checkpoint to checkpoint."""
-    return heading(f"Where dimension {dimension_slider(page).get_attribute('aria-valuenow')} acts")(page)
+    at = dimension_slider(page).evaluate("slider => slider.value ?? slider.getAttribute('aria-valuenow')")
+    return heading(f"Where dimension {at} acts")(page)
 
 
 def next_seed(page: Page) -> None:
