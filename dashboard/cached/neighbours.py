@@ -25,18 +25,19 @@ if TYPE_CHECKING:
 def searched(checkpoint: gan.Checkpoint, real: bool) -> Searched:
     """All real or generated posters that are indexed; some hundreds of them where none are."""
     index = collection.index(checkpoint, real)
-    return _searched(checkpoint, real, "" if index is None else index.folder.name)
+    detected = real and _detected(checkpoint) is not None
+    return _searched(checkpoint, real, "" if index is None else index.folder.name, detected)
 
 
 @st.cache_resource(max_entries=4, show_spinner="Looking at posters", hash_funcs=HASH_FUNCS)
-def _searched(checkpoint: gan.Checkpoint, real: bool, folder: str) -> Searched:
+def _searched(checkpoint: gan.Checkpoint, real: bool, folder: str, has_detected: bool) -> Searched:
     from xai.collection.similarity.alike import Searched
     from xai.collection.similarity.appearance import appearance, measured
     from xai.collection.similarity.neighbours import open_radii
     from xai.discriminator.responses import responses
 
     found, index = networks.checkpoint_posters(checkpoint) if real else None, collection.index(checkpoint, real)
-    detected = _detected(checkpoint) if real else None
+    detected = _detected(checkpoint) if has_detected else None
     if index is not None:
         looks = appearance(index, collection.population(checkpoint, real))
         return Searched.of(
@@ -61,9 +62,8 @@ def described(subject: Subject) -> Described:
     return describe(score, subject.image, posters.select(place), None if detected is None else detected.select(place))
 
 
-@st.cache_resource(max_entries=2, show_spinner=False, hash_funcs=HASH_FUNCS)
 def _detected(checkpoint: gan.Checkpoint) -> Detected | None:
-    """Faces and text on the posters that are loaded, where they have been looked for."""
+    """Faces and text on the posters that are loaded, where they have been looked for; also while the app runs."""
     from xai.collection.detected import open_detected
 
     posters = networks.posters(checkpoint)

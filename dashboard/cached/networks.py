@@ -87,9 +87,10 @@ def excess_distance(name: str) -> float:
 
     try:
         record = json.loads((folder(name) / EVALUATION).read_text())
-        return float(record["generated"]["fd_lite1"]["value"] - record["floor"]["fd_lite1"]["value"])
+        distance = float(record["generated"]["fd_lite1"]["value"] - record["floor"]["fd_lite1"]["value"])
     except (OSError, ValueError, LookupError, TypeError):
         return math.inf
+    return distance if math.isfinite(distance) else math.inf
 
 
 def is_studied(name: str) -> bool:

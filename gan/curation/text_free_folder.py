@@ -23,6 +23,7 @@ from contextlib import ExitStack
 from dataclasses import asdict, dataclass
 from multiprocessing import get_context
 from pathlib import Path, PurePosixPath
+from typing import Any
 
 import numpy as np
 from numpy.typing import NDArray
@@ -52,7 +53,7 @@ SHEET = "PosterLens contact sheet"  # the text in a PNG by which one is known
 TILE = (270, 180)  # height and width of a poster on the contact sheet
 _JPEG: dict[str, object] = {"format": "JPEG", "quality": 95, "subsampling": 0}
 _PLAIN = {".png": "PNG", ".apng": "PNG", ".bmp": "BMP", ".dib": "BMP", ".tif": "TIFF", ".tiff": "TIFF", ".gif": "GIF"}
-FORMATS: dict[str, dict[str, object]] = {
+FORMATS: dict[str, dict[str, Any]] = {
     **dict.fromkeys((".jpg", ".jpeg", ".jpe", ".jfif", ".jif", ".pjpeg", ".pjp"), _JPEG),
     **{suffix: {"format": name} for suffix, name in _PLAIN.items()},
     ".webp": {"format": "WEBP", "quality": 95},
@@ -185,7 +186,7 @@ class _Cleaner:
 def encode(pixels: NDArray[np.uint8], suffix: str) -> bytes:
     """A picture (H, W, 3) in the format of its suffix."""
     file = io.BytesIO()
-    Image.fromarray(pixels).save(file, **FORMATS[suffix.lower()])  # type: ignore[arg-type]  # mixed options
+    Image.fromarray(pixels).save(file, **FORMATS[suffix.lower()])
     return file.getvalue()
 
 

@@ -21,7 +21,7 @@ import operator
 from collections.abc import Iterable, Iterator, Sequence
 from dataclasses import replace
 from itertools import pairwise
-from typing import Any
+from typing import Any, cast
 
 import torch
 from torch import Tensor, nn
@@ -65,7 +65,8 @@ class Generator(nn.Module):
         if self.config.genres:
             embedded = self.embed(_labels_or_zeros(labels, self.config, z))
             z = torch.cat([z, embedded[:, :, None, None]], 1)
-        return self.layers(z)  # type: ignore[no-any-return]  # nn.Module.__call__ returns Any
+        images: Tensor = self.layers(z)
+        return images
 
     @torch.no_grad()
     def with_genres(self, labels: Sequence[float]) -> Generator:
@@ -82,7 +83,7 @@ class Generator(nn.Module):
         plain = copy.deepcopy(self)
         plain.config = replace(self.config, genres=(), conditioned=True)
         del plain.embed
-        first: nn.ConvTranspose2d = self.layers[0]  # type: ignore[assignment]  # as _generator_layers has it
+        first = cast(nn.ConvTranspose2d, self.layers[0])
         noise, condition = first.weight[: self.config.latent], first.weight[self.config.latent :]
         folded = ConditionedConvTranspose2d(self.config.latent, first.out_channels, self.config.base).to(noise)
         folded.weight.copy_(noise)
@@ -107,20 +108,21 @@ class Discriminator(nn.Module):
         self.apply(_initialise if config.norm_d else _initialise_without_norm)
 
     def forward(self, images: Tensor, labels: Tensor | None = None) -> Tensor:
-        return self.layers[-1:](self.logit(images, labels))  # type: ignore[no-any-return]  # as above
+        probability: Tensor = self.layers[-1:](self.logit(images, labels))
+        return probability
 
     @property
     def last(self) -> nn.Conv2d:
         """The convolution whose output is the logit."""
-        return self.layers[-2]  # type: ignore[return-value]  # as _discriminator_layers has it
+        return cast(nn.Conv2d, self.layers[-2])
 
     def logit(self, images: Tensor, labels: Tensor | None = None) -> Tensor:
         """Log-odds (N,) of "real" for images (N, 3, H, W): the output before the Sigmoid, which saturates."""
         maps = self.layers[:-2](images)
-        logit = self.layers[-2:-1](maps).flatten(1).squeeze(1)
+        logit: Tensor = self.layers[-2:-1](maps).flatten(1).squeeze(1)
         if self.config.genres:
             logit = logit + (self.embed(_labels_or_zeros(labels, self.config, images)) * maps.mean((2, 3))).sum(1)
-        return logit  # type: ignore[no-any-return]  # nn.Module.__call__ returns Any
+        return logit
 
     @torch.no_grad()
     def with_genres(self, labels: Sequence[float]) -> Discriminator:

@@ -6,6 +6,7 @@ import shutil
 import sys
 from pathlib import Path
 
+import numpy as np
 import pytest
 
 import gan
@@ -14,7 +15,9 @@ from dashboard.cached.networks import silent
 from dashboard.settings import settings
 from gan.evaluation.estimates import Estimate
 from tests.dashboard.reading import OpenApp, charts, texts
+from xai.collection import detected
 from xai.collection import study as module
+from xai.collection.detected import Detected
 from xai.collection.similarity.rsa import Depth, LayerProfile
 from xai.collection.study import FILE, PARTS, CollectionStudy
 
@@ -72,6 +75,26 @@ def test_some_posters_are_searched_until_all_of_them_are_indexed(open_app: OpenA
     assert not app.exception
     assert "These are some of the real posters." not in texts(app)
     assert "most similar of 40 posters" in texts(app)
+
+
+def test_faces_and_text_have_a_row_once_they_have_been_looked_for(
+    open_app: OpenApp, poster_folder: Path, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    """Also where that is done while the app runs; of a generated poster nothing is known."""
+    missing = "By faces and text there is no row"
+    query = {"among": "real posters", "source": "Poster", "poster": "3"}
+    app = open_app("collection", query, "--posters", str(poster_folder))
+    assert missing in texts(app)
+    assert "**faces and text**" not in texts(app)
+    faces = np.arange(40) % 3
+    found = Detected(faces, faces / 10, np.linspace(0, 0.5, 40))
+    monkeypatch.setattr(detected, "open_detected", lambda posters: found)
+    app.run()
+    assert missing not in texts(app)
+    assert "**faces and text**" in texts(app)
+    assert f"This poster: {found.text(3)}." in texts(app)
+    app.radio(key="source").set_value("Seed").run()
+    assert missing in texts(app)
 
 
 @pytest.fixture

@@ -42,6 +42,10 @@ STUDIES: dict[str, Callable[[Path, str], Any]] = {
 }
 
 
+def test_the_textbooks_result_and_what_opens_first_are_studied() -> None:
+    assert {"dcgan-64", "frechet-64"} <= set(STUDIED)
+
+
 @pytest.mark.parametrize("study", STUDIES)
 @pytest.mark.parametrize("name", STUDIED)
 def test_every_study_ships_with_the_weights_that_it_was_made_of(name: str, study: str) -> None:

@@ -10,7 +10,7 @@ A poster's copies are not among those that are like it.
 from __future__ import annotations
 
 from collections.abc import Mapping, Sequence
-from dataclasses import dataclass
+from dataclasses import dataclass, replace
 from functools import cached_property
 
 import numpy as np
@@ -120,15 +120,11 @@ class Row:
 
 @dataclass(frozen=True, eq=False)
 class Searched:
-    """N posters that can be searched in every space.
-
-    numbers : (N,), what each is called. radii : by the name of the space. detected : faces and text on each.
-    """
+    """N posters that can be searched in every space. numbers : (N,), what each is called."""
 
     spaces: tuple[Space, ...]
     numbers: NDArray[np.int64]
     radii: dict[str, Rows]
-    detected: Detected | None = None
 
     @classmethod
     def of(
@@ -150,7 +146,7 @@ class Searched:
             spaces.append(genre_space(posters))
         if detected is not None:
             spaces.append(detected_space(detected))
-        return cls(tuple(spaces), numbers, dict(radii or {}), detected)
+        return cls(tuple(spaces), numbers, dict(radii or {}))
 
     @cached_property
     def tables(self) -> dict[str, Table]:
@@ -183,11 +179,10 @@ class Searched:
             found[name] = self.tables[name].search(place, max(COMPARED, count), [same], radii)
         nearest = {name: one.indices[0, :COMPARED] for name, one in found.items()}
         others = np.setdiff1d(np.arange(len(self.numbers)), same)
-        known = poster.detected.text(0) if poster.detected is not None else ""
+        rows = [self._row(space, places, nearest, others, count) for space in self.spaces if space.name in found]
         return tuple(
-            self._row(space, places, nearest, others, count, known if space.name == "detected" else "")
-            for space in self.spaces
-            if space.name in found
+            replace(row, own=poster.detected.text(0)) if row.name == "detected" and poster.detected else row
+            for row in rows
         )
 
     def _row(
@@ -197,7 +192,6 @@ class Searched:
         nearest: Mapping[str, NDArray[np.int64]],
         others: NDArray[np.intp],
         count: int,
-        known: str,
     ) -> Row:
         own = nearest[space.name]
         rows = own[:count]
@@ -209,7 +203,7 @@ class Searched:
         return Row(
             space.name, space.title, space.kind, rows, self.numbers[rows],
             np.linalg.norm(space.rows[rows] - places[space.name], axis=1), shared, len(own), len(others),
-            self._genres(places, own, others), known,
+            self._genres(places, own, others),
         )  # fmt: skip
 
     def _genres(self, places: Description, own: NDArray[np.int64], others: NDArray[np.intp]) -> Genres | None:
@@ -220,10 +214,11 @@ class Searched:
         return Genres(float(related[own].mean()), float(related[others].mean()), int(same[others].sum()))
 
     def _places(self, poster: Described) -> Description:
+        known = {
+            "layer": poster.responses, "visual": poster.looks, "genres": poster.posters, "detected": poster.detected,
+        }  # fmt: skip
         places = {}
         for space in self.spaces:
-            measured = {"layer": poster.responses, "visual": poster.looks}
-            known = {"genres": poster.posters, "detected": poster.detected} | measured
             found = known[space.name if space.kind == "semantic" else space.kind]
             if space.place is not None and found is not None:
                 place = space.place(found)
