@@ -15,13 +15,13 @@ from dashboard import ui
 from dashboard.cached import filters, networks
 from dashboard.text import plain
 from gan.errors import counted
-from xai.generator.painting import Edit, from_json, to_json
+from xai.generator.painting import Edit, Word, from_json, to_json
 from xai.render import ORANGE_HEX, data_uri, enlarge
 
 if TYPE_CHECKING:
     from dashboard.subject import Noise
 
-VALUES = {"off": "off", "mean": "at its mean", "strong": "at its maximum"}
+VALUES: dict[Word | float, str] = {"off": "off", "mean": "at its mean", "strong": "at its maximum"}
 POINTS = 16  # a side, that a box can select
 
 
@@ -98,7 +98,7 @@ def _choose_edit(edits: list[Edit], layer: str, unit: int, pixels: Any) -> None:
     )  # fmt: skip
     with st.container(horizontal=True):
         if st.button("Paint", type="primary", icon=":material/brush:"):
-            _set_edits([*edits, Edit(layer, unit, box, value)])  # type: ignore[arg-type]  # one of VALUES
+            _set_edits([*edits, Edit(layer, unit, box, value)])
         if st.button("Undo", disabled=not edits):
             _set_edits(edits[:-1])
         if st.button("Start again", disabled=not edits):
@@ -112,7 +112,7 @@ def _show_painted(checkpoint: gan.Checkpoint, noise: Noise, edits: list[Edit]) -
         st.caption(f"D's logit is {float(networks.score(checkpoint)(picture)):+.2f} with the edits.")
     for edit in edits:
         corners = " to ".join(f"({x:.0%}, {y:.0%})" for x, y in (edit.box[:2], edit.box[2:]))
-        st.caption(f"filter {edit.unit} of {plain(edit.layer)} {VALUES.get(str(edit.value), edit.value)}, {corners}")
+        st.caption(f"filter {edit.unit} of {plain(edit.layer)} {VALUES.get(edit.value, edit.value)}, {corners}")
     if edits:
         st.download_button("Edits as JSON", to_json(edits), "edits.json", "application/json", on_click="ignore")
         st.caption("They stand in the address, and `scripts/paint.py` replays them.")
