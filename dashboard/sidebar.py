@@ -237,14 +237,14 @@ def _from_upload(checkpoint: gan.Checkpoint) -> Subject | None:
     if file is None:
         st.info("Drop a poster here. It stays on this machine and is not part of the link.")
         return None
-    fit = checkpoint.dataset_options()[0]
+    fit, content = checkpoint.dataset_options()[0], file.getvalue()
     try:
-        image = gan.read_poster(file.getvalue(), checkpoint.config.size, fit)
-        whole = originals.of_upload(file.getvalue(), checkpoint.config.size) if fit == "crop" else None
+        image = gan.read_poster(content, checkpoint.config.size, fit)
+        whole = originals.of_upload(content, checkpoint.config.size) if fit == "crop" else None
     except gan.ImageError as error:
         st.error(plain(str(error).replace("the picture", file.name)))
         return None
-    return replace(_subject(checkpoint, UPLOAD, file.name, file.name, image), whole=whole)
+    return replace(_subject(checkpoint, UPLOAD, file.name, file.name, image), whole=whole, upload=content)
 
 
 def _show_whole(subject: Subject) -> None:

@@ -59,6 +59,7 @@ class Subject:
     kind : Seed, Poster, Upload or Found. name : file name or seed. caption : the name, and what else is known of it.
     image : (1, 3, H, W) in [-1, 1]. key : SHA-256 of its pixels. noise : where it was generated.
     logit, probability : D's verdict, None without a discriminator. whole : the poster that it was cut from, if it was.
+    upload : the file's content, of an uploaded one.
     """
 
     checkpoint: gan.Checkpoint
@@ -71,6 +72,7 @@ class Subject:
     logit: float | None
     probability: float | None
     whole: Whole | None = None
+    upload: bytes | None = None
 
     @property
     def pixels(self) -> Any:

@@ -13,7 +13,7 @@ import streamlit as st
 
 from dashboard.cached import collection, networks
 from dashboard.cached.keys import HASH_FUNCS
-from dashboard.subject import POSTER
+from dashboard.subject import POSTER, digest_of
 
 if TYPE_CHECKING:
     import gan
@@ -51,15 +51,44 @@ def _searched(checkpoint: gan.Checkpoint, real: bool, folder: str, has_detected:
 
 
 def described(subject: Subject) -> Described:
-    """What the chosen poster is compared by; its genres, faces and text, where it is one of the posters loaded."""
+    """What the chosen poster is compared by.
+
+    Genres where it is one of the posters loaded; faces and text there, and of an uploaded one by detectors.
+    """
     from xai.collection.similarity.alike import describe
 
     score, posters = networks.score(subject.checkpoint), networks.posters(subject.checkpoint)
+    detected = _detected(subject.checkpoint)
+    if subject.upload is not None and detected is not None:
+        return describe(score, subject.image, detected=_on_upload(subject.upload))
     if subject.kind != POSTER or posters is None or subject.name not in posters.names:
         return describe(score, subject.image)
     place = [posters.names.index(subject.name)]
-    detected = _detected(subject.checkpoint)
     return describe(score, subject.image, posters.select(place), None if detected is None else detected.select(place))
+
+
+def why_not_detected(subject: Subject) -> str:
+    """Why there is no row by faces and text, in a sentence."""
+    from xai.discriminator.concepts.detectors import missing
+
+    if _detected(subject.checkpoint) is None:
+        return "Nobody has looked for them on the real posters; `scripts/index_collection.py --detect` does."
+    if subject.upload is not None:
+        return missing()
+    return "They are looked for on real posters and uploaded ones."
+
+
+@st.cache_resource(max_entries=16, show_spinner="Looking for faces and text", hash_funcs={bytes: digest_of})
+def _on_upload(content: bytes) -> Detected | None:
+    """Faces and text on an uploaded poster, all of it; None where no detectors are installed."""
+    import gan
+    from xai.collection.detected import detect_pictures
+    from xai.discriminator.concepts.detectors import DetectorUnavailableError
+
+    try:
+        return detect_pictures([gan.open_image(content)])
+    except DetectorUnavailableError:
+        return None
 
 
 def _detected(checkpoint: gan.Checkpoint) -> Detected | None:

@@ -2,8 +2,10 @@
 
 from __future__ import annotations
 
+import io
 import shutil
 import sys
+from collections.abc import Callable
 from pathlib import Path
 
 import numpy as np
@@ -13,6 +15,7 @@ import gan
 from dashboard.cached import collection
 from dashboard.cached.networks import silent
 from dashboard.settings import settings
+from gan.data.synthetic import draw_poster
 from gan.evaluation.estimates import Estimate
 from tests.dashboard.reading import OpenApp, charts, texts
 from xai.collection import detected
@@ -20,6 +23,8 @@ from xai.collection import study as module
 from xai.collection.detected import Detected
 from xai.collection.similarity.rsa import Depth, LayerProfile
 from xai.collection.study import FILE, PARTS, CollectionStudy
+from xai.discriminator.concepts import detectors
+from xai.discriminator.concepts.detectors import DetectorUnavailableError
 
 REASON = "What layers compare posters by: What layers compare posters by needs real posters."
 
@@ -81,7 +86,7 @@ def test_faces_and_text_have_a_row_once_they_have_been_looked_for(
     open_app: OpenApp, poster_folder: Path, monkeypatch: pytest.MonkeyPatch
 ) -> None:
     """Also where that is done while the app runs; of a generated poster nothing is known."""
-    missing = "By faces and text there is no row"
+    missing = "No row by faces and text"
     query = {"among": "real posters", "source": "Poster", "poster": "3"}
     app = open_app("collection", query, "--posters", str(poster_folder))
     assert missing in texts(app)
@@ -95,6 +100,33 @@ def test_faces_and_text_have_a_row_once_they_have_been_looked_for(
     assert f"This poster: {found.text(3)}." in texts(app)
     app.radio(key="source").set_value("Seed").run()
     assert missing in texts(app)
+
+
+@pytest.mark.parametrize("installed", [True, False])
+def test_on_an_uploaded_poster_faces_and_text_are_looked_for(
+    open_app: OpenApp, poster_folder: Path, monkeypatch: pytest.MonkeyPatch, installed: bool
+) -> None:
+    """On the whole picture, which the network sees a square of; without detectors the page says what to install."""
+    seen: list[tuple[int, int]] = []
+
+    def detector(what: str, text_at: int = 0) -> Callable[[np.ndarray], np.ndarray]:
+        if not installed:
+            raise DetectorUnavailableError(what)
+        return lambda pixels: (seen.append(pixels.shape[:2]), np.array([[0, 0, 0.5, 0.5]]))[1]
+
+    monkeypatch.setattr(detected, "detector", detector)
+    monkeypatch.setattr(detectors, "detector", detector)
+    found = Detected(np.arange(40) % 3, np.arange(40) % 3 / 10, np.linspace(0, 0.5, 40))
+    monkeypatch.setattr(detected, "open_detected", lambda posters: found)
+    query = {"among": "real posters", "source": "Upload"}
+    app = open_app("collection", query, "--posters", str(poster_folder))
+    buffer = io.BytesIO()
+    draw_poster(3).image.resize((64, 96)).save(buffer, "PNG")
+    app.file_uploader(key="upload").upload("mine.png", buffer.getvalue(), "image/png").run()
+    assert not app.exception
+    assert ("This poster: one face, on 25% of it; text on 25%." in texts(app)) == installed
+    assert ("No row by faces and text. Without the extra concepts" in texts(app)) != installed
+    assert seen == [(96, 64), (96, 64)] * installed
 
 
 @pytest.fixture

@@ -20,6 +20,7 @@ FILES = {  # options that name a file; {out} is where it is
     "benchmark": ["--json {out}"],
     "benchmark_attribution": ["--json {out}"],
     "benchmark_search": [],
+    "benchmark_step": [],  # as benchmark_training
     "benchmark_training": [],  # --write replaces only what stands between two marks
     "benchmark_verdicts": ["--json {out}"],
     "evaluate": ["--out {out}"],

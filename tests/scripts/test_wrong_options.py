@@ -20,6 +20,7 @@ NEEDED = {  # of each script; {here} is a folder that only a test writes into
     "benchmark": "--checkpoint {checkpoint} --data {data} --only lime",
     "benchmark_attribution": "--checkpoint {checkpoint} --data {data} --cases 2",
     "benchmark_search": "--rows 10000 --dimensions 16 --queries 10 --only clustered",
+    "benchmark_step": "--preset dcgan --seconds 0.01",
     "benchmark_training": "--device cpu --seconds 0.01",
     "benchmark_verdicts": "--checkpoint {checkpoint} --other {checkpoint} --data {data} --maps 2",
     "evaluate": "--checkpoint {checkpoint} --data {data} --device cpu --quiet",

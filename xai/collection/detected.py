@@ -2,6 +2,7 @@
 
     found = detect(posters, "posters.zip", progress)    # kept in the cache; a job that was stopped goes on
     open_detected(posters)                              # None where they have not been looked for
+    detect_pictures([picture])                          # on whole pictures that are in no collection
     found.faces, found.text_area                        # (N,): how many, and which proportion of the poster
     found.labels["several faces"]                       # int8 (N,): 1 has it, -1 has it not
 
@@ -13,7 +14,7 @@ from __future__ import annotations
 
 import hashlib
 import json
-from collections.abc import Sequence
+from collections.abc import Callable, Iterable, Sequence
 from dataclasses import dataclass
 from functools import cached_property
 from pathlib import Path
@@ -21,6 +22,7 @@ from typing import Any
 
 import numpy as np
 from numpy.typing import NDArray
+from PIL.Image import Image
 
 from gan.data.archives import open_source
 from gan.data.images import open_image
@@ -115,17 +117,11 @@ def detect(
         progress(1.0)
         return found
     group = rows.Group(_folder(posters), GROUP, rows.Plan(COLUMNS, len(posters), BLOCK))
-    find_text, find_face = detector("text", TEXT_AT), detector("face")
+    measure = _measure()
     with open_source(source) as files:
 
         def compute(some: slice) -> rows.Arrays:
-            texts, faces = [], []
-            for name in posters.names[some]:
-                pixels = np.asarray(open_image(files.read(name), name))
-                texts.append(find_text(pixels))
-                faces.append(find_face(pixels))
-            counts = np.array([len(boxes) for boxes in faces])
-            return {"faces": counts, "face_area": _areas(faces), "text_area": _areas(texts)}
+            return measure(open_image(files.read(name), name) for name in posters.names[some])
 
         rows.fill(group, compute, {}, progress, rank, world)
     found = open_detected(posters)
@@ -133,10 +129,37 @@ def detect(
     return found
 
 
+def detect_pictures(pictures: Iterable[Image]) -> Detected:
+    """Look for faces and text on whole RGB pictures that are in no collection, such as an uploaded one.
+
+    Raises
+    ------
+    DetectorUnavailableError
+        If a detector is not installed.
+    """
+    return Detected(**_measure()(pictures))
+
+
 def open_detected(posters: PosterSet) -> Detected | None:
     """What was found on these posters; None where they have not been looked at."""
     stored = rows.read(_folder(posters), GROUP) if posters.stamps else None
     return None if stored is None else Detected(**stored.arrays)
+
+
+def _measure() -> Callable[[Iterable[Image]], rows.Arrays]:
+    """A function from whole pictures to the columns of their rows; opening the detectors takes a while."""
+    find_text, find_face = detector("text", TEXT_AT), detector("face")
+
+    def measure(pictures: Iterable[Image]) -> rows.Arrays:
+        texts, faces = [], []
+        for picture in pictures:
+            pixels = np.asarray(picture)
+            texts.append(find_text(pixels))
+            faces.append(find_face(pixels))
+        counts = np.array([len(boxes) for boxes in faces])
+        return {"faces": counts, "face_area": _areas(faces), "text_area": _areas(texts)}
+
+    return measure
 
 
 def _areas(found: Sequence[Boxes]) -> Values:

@@ -24,6 +24,7 @@ from numpy.typing import NDArray
 from gan.data.posters import PosterSet
 from gan.errors import MetricsUnavailableError
 from gan.files import make_directory
+from gan.memory import give_back
 from gan.progress import Progress, StageProgress, as_one
 from xai.collection.copies import Copies, find_copies
 from xai.collection.detected import open_detected
@@ -165,6 +166,7 @@ def _kept(material: Material, name: str, part: Part, progress: StageProgress) ->
                 return found
     result = part.compute(material, lambda done: progress(part.title, done))
     _write(result, path, kind)
+    give_back()
     return result
 
 

@@ -55,7 +55,7 @@ def show(subject: Subject, layers: Sequence[str] | None = None, hubs: Sequence[H
     if layers is None:
         _show_hubs([by_name[row.name] for row in rows if row.name in by_name])
         if real and networks.posters(checkpoint) is not None:
-            _say_what_is_missing({row.name for row in rows})
+            _say_what_is_missing(subject, {row.name for row in rows})
     whole.offer(checkpoint, real)
 
 
@@ -69,15 +69,11 @@ def _show_row(checkpoint: gan.Checkpoint, row: Row, real: bool) -> None:
         st.caption(row.text)
 
 
-def _say_what_is_missing(shown: set[str]) -> None:
-    missing = {
-        "genres": "By genres there is no row: none is known of this poster.",
-        "detected": "By faces and text there is no row: nobody has looked for them on this poster; "
-        "`scripts/index_collection.py --detect` does on all real posters.",
-    }
-    for name, why in missing.items():
-        if name not in shown:
-            st.caption(why)
+def _say_what_is_missing(subject: Subject, shown: set[str]) -> None:
+    if "genres" not in shown:
+        st.caption("No row by genres: none is known of this poster.")
+    if "detected" not in shown:
+        st.caption(f"No row by faces and text. {neighbours.why_not_detected(subject)}")
 
 
 def _show_hubs(hubs: Sequence[Hubness]) -> None:
