@@ -6,7 +6,6 @@ not safe in threads.
 
 from __future__ import annotations
 
-import base64
 import io
 import math
 from collections.abc import Collection, Mapping, Sequence
@@ -16,6 +15,9 @@ from typing import TypeVar
 import numpy as np
 from numpy.typing import ArrayLike, NDArray
 from PIL import Image
+
+from gan.display import data_uri as data_uri  # named here as well: every format of a picture comes from this file
+from gan.display import png as png
 
 Float = TypeVar("Float", np.float32, np.float64)
 Pixels = NDArray[np.uint8]
@@ -228,18 +230,6 @@ def map_colours(maps: NDArray[np.float32], shared: bool) -> Pixels:
     largest = np.abs(maps).max((1, 2), initial=0.0, keepdims=True).astype(np.float64)
     ends = limit(maps) if shared else np.where(largest > 0, largest, 1.0)
     return response(maps / ends, 1.0)
-
-
-def png(picture: Pixels) -> bytes:
-    """PNG bytes of an RGB picture (H, W, 3)."""
-    buffer = io.BytesIO()
-    Image.fromarray(picture).save(buffer, "PNG", compress_level=1)  # enlarged pixels shrink well anyway
-    return buffer.getvalue()
-
-
-def data_uri(picture: Pixels) -> str:
-    """A picture (H, W, 3) as a data: address for the browser."""
-    return "data:image/png;base64," + base64.b64encode(png(picture)).decode()
 
 
 def webp(picture: Pixels) -> bytes:

@@ -9,6 +9,7 @@ from __future__ import annotations
 
 from collections.abc import Mapping, Sequence
 from dataclasses import dataclass, field
+from html import escape
 from typing import Any, TypeVar
 
 import torch
@@ -16,10 +17,13 @@ from torch import Tensor
 
 from gan.checkpoints.tensors import checked
 from gan.checkpoints.untrusted import NAMED, printable
-from gan.data.images import Fit
+from gan.data.images import Fit, to_uint8
+from gan.display import picture_row, table
 from gan.errors import CheckpointError
 from gan.networks.config import ModelConfig
-from gan.networks.dcgan import Discriminator, Generator
+from gan.networks.dcgan import Discriminator, Generator, latents
+
+SHOWN = 8  # posters in a notebook
 
 Weights = dict[str, Tensor]
 Network = TypeVar("Network", Generator, Discriminator)
@@ -42,6 +46,24 @@ class Checkpoint:
     info: Mapping[str, Any] = field(default_factory=dict)
     name: str = ""
     digest: str = ""
+
+    @torch.inference_mode()
+    def _repr_html_(self) -> str:
+        """What it is, in a notebook, and what its generator draws for the first seeds."""
+        height, width = self.config.size
+        networks = {"generator": self.generator, "discriminator": self.discriminator}
+        rows: list[tuple[str, str]] = [("pictures, width x height", f"{width} x {height}")]
+        for name, network in networks.items():
+            weights = 0 if network is None else sum(one.numel() for one in network.parameters())
+            rows.append((name, f"{weights:,} weights" if network else "none"))
+        rows += [("thousands of posters shown", f"{self.info['kimg']:g}")] if "kimg" in self.info else []
+        rows += [("genres", ", ".join(self.config.genres))] if self.config.genres else []
+        drawn = "" if self.generator is None else self._first_seeds(self.generator)
+        return f"<div><strong>{escape(self.name)}</strong>{table((), rows)}{drawn}</div>"
+
+    def _first_seeds(self, generator: Generator) -> str:
+        shown = to_uint8(generator(latents(range(SHOWN), self.config)))
+        return picture_row((pixels, f"seed {seed}") for seed, pixels in enumerate(shown))
 
     def need_generator(self) -> Generator:
         """The generator; CheckpointError where there is none."""

@@ -22,6 +22,8 @@ from dataclasses import dataclass
 import torch
 from torch import Tensor
 
+from gan.data.images import to_uint8
+from gan.display import picture_row
 from gan.networks.config import ModelConfig
 from gan.networks.dcgan import Generator, latents
 from gan.networks.seeds import reserved
@@ -32,6 +34,7 @@ from xai.networks.chain import Trace
 from xai.networks.hooks import activations, edit, private_copy
 from xai.networks.layers import unit_means
 from xai.networks.score import Score
+from xai.render import CHANGE, diverging, limit, map_colours
 
 WAYS = ("mean", "zero", "resample")
 
@@ -102,6 +105,18 @@ class AblatedPicture:
     def difference_map(self) -> Tensor:
         """(H, W), mean of ``difference`` over colours, signed: above 0 where the unit makes the picture brighter."""
         return self.difference[0].mean(0)
+
+    def _repr_html_(self) -> str:
+        """The filter in a notebook: the poster with it and without, what it adds, and where it responds."""
+        brightness, response = self.difference_map.cpu().numpy(), self.unit_map.cpu().numpy()
+        change = "" if self.score_change is None else f", D's logit {self.score_change:+.2f}"
+        shown = [
+            (to_uint8(self.before)[0], "the poster"),
+            (to_uint8(self.after)[0], f"without the filter{change}"),
+            (diverging(brightness, limit(brightness), CHANGE), "what it makes brighter (orange) or darker (purple)"),
+            (map_colours(response[None], shared=False)[0], "where it responds"),
+        ]
+        return picture_row(shown)
 
     @property
     def score_change(self) -> float | None:

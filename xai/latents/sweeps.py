@@ -25,6 +25,7 @@ from torch import Tensor
 from torch.nn.functional import avg_pool2d
 
 from gan.data.images import to_uint8
+from gan.display import picture_row
 from gan.networks.dcgan import Generator
 from gan.progress import Progress
 from xai.errors import ExplanationError
@@ -35,6 +36,7 @@ from xai.networks.steps import Convolution
 from xai.render import Sprite, sprite
 
 AT_ONCE = 32  # pictures generated together, in layers of large maps fewer; more is not faster, and keeps below 100 MB
+SHOWN = 8  # dimensions in a notebook
 MOST_ACROSS = 64  # pixels of a cell
 STEPS = tuple(float(step) for step in np.linspace(-3, 3, 11))
 
@@ -64,6 +66,14 @@ class LatentSweeps:
         """(latent,), each dimension's largest ``change``, relative to the largest, 0 to 1; all 0 if none is."""
         largest = self.change.max(1)
         return np.asarray(largest / (largest.max() or 1.0))
+
+    def _repr_html_(self) -> str:
+        """The dimensions that change the poster most in a notebook, a row each."""
+        strongest = np.argsort(-self.reach, kind="stable")[:SHOWN]
+        across = len(self.steps) * self.poster.shape[1]
+        shown = [(np.hstack(list(self.pixels[row])), f"dimension {row}") for row in strongest]
+        steps = f"from {self.steps[0]:+g} to {self.steps[-1]:+g}"
+        return picture_row(shown, f"The {len(shown)} dimensions that change the poster most, each {steps}", across)
 
     def sheet(self) -> Sprite:
         """One picture of all: row k is dimension k, column j is step j."""

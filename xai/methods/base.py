@@ -12,6 +12,7 @@ in METHODS, by its name.
 from __future__ import annotations
 
 import json
+import math
 import time
 from abc import ABC, abstractmethod
 from collections.abc import Mapping
@@ -24,19 +25,27 @@ import torch
 from numpy.typing import NDArray
 from torch import Tensor
 
+from gan.display import picture_row
 from gan.errors import counted
 from gan.files import write_directory
 from gan.progress import Progress
 from gan.settings import Setting, describe, setting, validate
 from xai.errors import ExplanationError
 from xai.methods.references import Reference, reference
-from xai.networks.score import OUTPUT, Meaning, Score
+from xai.networks.score import LOGIT, OUTPUT, Meaning, Score
+from xai.render import CHANGE, VERDICT, Scale, diverging, limit
 
 SLACK = 1.25  # pictures are in [-1, 1]; noise and resampling may go a little beyond
 STANDARDISED = 16.0  # a network of one's own may take standardised pictures, and none takes 0 to 255
+SHOWN = 8  # maps in a notebook
 Claim = Literal["score", "gradient", "response"]
 ENGINE = "who computes: our own code, or a library that it is checked against"  # help of the setting
 Method = TypeVar("Method", bound="Attribution")
+
+
+def scale(meaning: Meaning, claims: Claim = "score") -> Scale:
+    """Red and blue where a map speaks for real and for fake; other colours for any other score, and for responses."""
+    return VERDICT if meaning == LOGIT and claims != "response" else CHANGE
 
 
 @dataclass(frozen=True, eq=False)
@@ -91,6 +100,21 @@ class Explanation:
     def heat(self, row: int = 0) -> NDArray[np.float32]:
         """The map (H, W) of one picture: its channels added up."""
         return np.asarray(self.values[row].sum(0).numpy())
+
+    def _repr_html_(self) -> str:
+        """Its maps in a notebook, a few of them, with one end of the colours, and the sums that they promise."""
+        maps = [self.heat(row) for row in range(min(len(self.values), SHOWN))]
+        end, colours = limit(np.stack(maps)), scale(self.meaning, self.claims)
+        shown = [(diverging(map_, end, colours), self._sums(row)) for row, map_ in enumerate(maps)]
+        more = f", {SHOWN} of {len(self.values)} maps" if len(self.values) > SHOWN else ""
+        return picture_row(shown, f"{self.title}{more}: {colours.above_name} above 0, {colours.below_name} below")
+
+    def _sums(self, row: int) -> str:
+        """One picture's score and, where the map divides it up, the reference's and the gap."""
+        text = f"{self.meaning.unit} {float(self.score[row]):+.2f}"
+        if self.in_logits and not math.isnan(float(self.base_score[row])):
+            text += f", reference {float(self.base_score[row]):+.2f}"
+        return text if math.isnan(float(self.gap[row])) else f"{text}, completeness gap {float(self.gap[row]):+.1g}"
 
     def save(self, directory: str | Path) -> None:
         """Write ``values.npz`` and ``explanation.json`` to a new folder, complete or not at all.

@@ -34,11 +34,10 @@ from gan.checkpoints.record import Checkpoint
 from gan.data.images import to_uint8
 from gan.files import write_directory
 from xai.errors import ExplanationError
-from xai.methods.base import Attribution
+from xai.methods.base import Attribution, scale
 from xai.networks.score import digest
 from xai.render import enlarge, full_colours, overlay, png, pool
 from xai.report import page as report_page
-from xai.report import words
 from xai.report.findings import Finding
 from xai.trust.verdict import Trust
 
@@ -132,7 +131,7 @@ def write_chunk(
                 ends = full_colours(maps, [name for name, found in finding.explanations.items() if found.in_logits])
                 pixels = to_uint8(finding.image)[0]
                 pictures = {
-                    name: overlay(pixels, values, ends[name], STRENGTH, words.scale(found.meaning, found.claims))
+                    name: overlay(pixels, values, ends[name], STRENGTH, scale(found.meaning, found.claims))
                     for (name, values), found in zip(maps.items(), finding.explanations.values(), strict=True)
                 }
                 for name, picture in pictures.items():

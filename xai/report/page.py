@@ -18,7 +18,7 @@ from jinja2 import Environment
 from markupsafe import Markup
 
 from gan.errors import counted
-from xai.methods.base import Attribution
+from xai.methods.base import Attribution, scale
 from xai.methods.references import REFERENCES
 from xai.networks.score import LOGIT, Meaning
 from xai.render import Pixels, data_uri
@@ -68,7 +68,7 @@ HEAD = """<!DOCTYPE html>
 <body>
 <header>
 <h1>{{ title }}</h1>
-{%- set colours = words.scale(meaning) %}
+{%- set colours = scale(meaning) %}
 <p><span class="{{ colours.above_name }}">{{ words.sentence(colours.above_name) }}</span> speaks for {{ meaning.high }},
 <span class="{{ colours.below_name }}">{{ colours.below_name }}</span> for
 {{ meaning.low }}; grey: little
@@ -118,8 +118,8 @@ D finds it <span class="{{ "red" if finding.score > 0 else "blue" }}">{{ kind }}
 {%- for name, trust in finding.trust.items() %}
 <details><summary>{{ finding.explanations[name].title }}: {{ badge(trust) }} {{ trust.reason }}</summary><ul>
 {%- for result in trust.checks %}
-{%- set passes, fails = words.limits(result.check) %}
-<li>{{ words.starred(result.check) }}: <strong>{{ words.measured(result) }}</strong>,
+{%- set passes, fails = result.check.limits %}
+<li>{{ result.check.starred }}: <strong>{{ result.text }}</strong>,
 <span class="{{ result.level }}">{{ result.level }}</span>
 <span class="soft">(passes {{ passes }}, fails {{ fails }}). {{ result.check.meaning }}</span></li>
 {%- endfor %}
@@ -138,7 +138,7 @@ def printable(value: Any) -> Any:
 
 
 TEMPLATES = Environment(autoescape=True, finalize=printable, keep_trailing_newline=True)
-TEMPLATES.globals |= {"words": words, "LOGIT": LOGIT}
+TEMPLATES.globals |= {"words": words, "scale": scale, "LOGIT": LOGIT}
 HEAD_TEMPLATE, ARTICLE_TEMPLATE = (TEMPLATES.from_string(text) for text in (HEAD, ARTICLE))
 
 

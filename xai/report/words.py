@@ -2,10 +2,8 @@
 
     facts(explanation, end)            # ["completeness gap +0.01", "R² 0.93 on 41 segments", ...]
     legend(explanation.meaning)        # "Red speaks for real, blue for fake; grey: little influence."
-    scale(explanation.meaning)         # render.VERDICT: red and blue
     promise(method, meaning)           # "How much each pixel adds to or takes from D's logit, ..."
     verdict(1.2)                       # ("real", "+1.20", "76.9%")
-    measured(result), limits(check)    # "0.91 (0.84 to 0.98)", ("≥ 0.9", "< 0.7")
 
 One place for the formats of numbers, so that a page and an archive never differ. What a score is called, and what high
 and low mean, is said by its meaning: nothing here says "real" of the response of a filter.
@@ -16,10 +14,9 @@ from __future__ import annotations
 import math
 
 from gan.errors import counted
-from xai.methods.base import Attribution, Claim, Explanation
-from xai.networks.score import LOGIT, Meaning
-from xai.render import CHANGE, VERDICT, Scale
-from xai.trust.checks import Check, CheckResult
+from xai.methods.base import Attribution, Explanation, scale
+from xai.networks.score import Meaning
+from xai.render import Scale
 
 
 def promise(method: Attribution | type[Attribution], meaning: Meaning) -> str:
@@ -36,11 +33,6 @@ def _about(text: str, meaning: Meaning, colours: Scale) -> str:
     for mark, word in (("score", meaning.name), ("above", colours.above_name), ("below", colours.below_name)):
         text = text.replace(f"{{{mark}}}", word)
     return sentence(text)
-
-
-def scale(meaning: Meaning, claims: Claim = "score") -> Scale:
-    """Red and blue where a map speaks for real and for fake; other colours for any other score, and for responses."""
-    return VERDICT if meaning == LOGIT and claims != "response" else CHANGE
 
 
 def legend(meaning: Meaning) -> str:
@@ -106,22 +98,3 @@ def verdict(logit: float) -> tuple[str, str, str]:
     """D's verdict: "real" or "fake", its logit, and the probability of real that it stands for."""
     probability = 1 / (1 + math.exp(-max(-700.0, logit)))
     return "real" if logit > 0 else "fake", f"{logit:+.2f}", f"{probability:.1%}"
-
-
-def measured(result: CheckResult) -> str:
-    """The value of a check, with its interval where there is one."""
-    if math.isnan(result.value):
-        return "not measured"
-    interval = "" if math.isnan(result.low) else f" ({result.low:.2g} to {result.high:.2g})"
-    return f"{result.value:.2g}{interval}"
-
-
-def limits(check: Check) -> tuple[str, str]:
-    """From which values on a check passes, and fails."""
-    better, worse = ("≥", "<") if check.higher else ("≤", ">")
-    return f"{better} {check.passes:g}", f"{worse} {check.fails:g}"
-
-
-def starred(check: Check) -> str:
-    """Title of a check, with a star where it is essential (see xai.trust.verdict.RULE)."""
-    return check.title + (" *" if check.essential else "")

@@ -16,6 +16,7 @@ from typing import Protocol
 import numpy as np
 from numpy.typing import NDArray
 
+from gan.display import paragraph, table
 from gan.evaluation.estimates import average_ranks
 from xai.errors import ExplanationError
 from xai.methods.base import Attribution, Explanation
@@ -63,6 +64,11 @@ class Agreement:
     ssim: Map
     consensus: Map
     disagreement: Map
+
+    def _repr_html_(self) -> str:
+        """In a notebook: how far every two maps put the cells in the same order."""
+        rows = [(name, *(f"{value:.2f}" for value in row)) for name, row in zip(self.names, self.rank, strict=True)]
+        return paragraph("Rank correlation of every two maps") + table(("", *self.names), rows)
 
 
 def compare(maps: Mapping[str, NDArray[np.float32]], cells: int = CELLS) -> Agreement:

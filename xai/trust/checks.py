@@ -139,6 +139,17 @@ class Check:
         """Whether higher values are better."""
         return self.passes > self.fails
 
+    @property
+    def starred(self) -> str:
+        """The title, with a star where the check is essential (see xai.trust.verdict.RULE)."""
+        return self.title + (" *" if self.essential else "")
+
+    @property
+    def limits(self) -> tuple[str, str]:
+        """From which values on it passes, and fails: "≥ 0.9", "< 0.7"."""
+        better, worse = ("≥", "<") if self.higher else ("≤", ">")
+        return f"{better} {self.passes:g}", f"{worse} {self.fails:g}"
+
     def says_something_of(self, subject: Subject) -> bool:
         """Whether the check judges what the subject's map claims, and applies to it."""
         return subject.explanation.claims in self.judges and self.applies(subject)
@@ -170,6 +181,14 @@ class CheckResult:
             return None
         height, width = (math.ceil(side / self.cells) for side in size)
         return height, width
+
+    @property
+    def text(self) -> str:
+        """The value, with its interval where there is one: "0.91 (0.84 to 0.98)"."""
+        if math.isnan(self.value):
+            return "not measured"
+        interval = "" if math.isnan(self.low) else f" ({self.low:.2g} to {self.high:.2g})"
+        return f"{self.value:.2g}{interval}"
 
     @property
     def level(self) -> Level:

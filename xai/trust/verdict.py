@@ -18,6 +18,7 @@ from typing import Literal, get_args
 
 from torch import Tensor
 
+from gan.display import paragraph, table
 from gan.errors import counted
 from gan.progress import Progress
 from xai.errors import ExplanationError
@@ -115,6 +116,13 @@ class Trust:
             )
         said = [f"{words}: {'; '.join(_lower(check.title) for check in found)}" for words, found in parts if found]
         return ". ".join(said) or "every check is passed"
+
+    def _repr_html_(self) -> str:
+        """The verdict in a notebook, and every check with its thresholds."""
+        rows = [(one.check.starred, one.text, one.level, *one.check.limits, one.check.meaning) for one in self.checks]
+        head = ("check", "value", "", "passes", "fails", "what it says")
+        words = f"{self.badge}: {self.reason}." if self.claims == "score" else f"{self.badge}."
+        return f"<div>{paragraph(words)}{table(head, rows)}{paragraph(RULE)}</div>"
 
     def _at(self, level: Level) -> list[Check]:
         return [result.check for result in self.checks if result.level == level]

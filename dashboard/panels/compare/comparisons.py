@@ -16,6 +16,7 @@ from dashboard import charts, ui
 from dashboard.cached import explanations
 from dashboard.subject import require
 from xai import METHODS, REFERENCES, compare
+from xai.methods.base import scale
 from xai.render import CHANGE, VERDICT, Scale, enlarge_map, limit, overlay, pool
 from xai.report import words
 from xai.trust.agreement import in_consensus
@@ -61,7 +62,7 @@ def show_agreement(shown: Shown) -> None:
             charts.show(figure, title, f"{title}_matrix", height=130 + 42 * len(titles))
             st.caption(meaning)
     left, right, text = st.columns(3)
-    colours = words.scale(shown.request.question.meaning)
+    colours = scale(shown.request.question.meaning)
     with left:
         _show_over(agreement.consensus, shown.subject.pixels, colours, f"consensus: the mean of {_listed(titles)}")
     with right:
@@ -111,7 +112,7 @@ def show_references(shown: Shown) -> None:
         chosen = request.references.index(request.question.reference)
         alike = compare({kind: one.heat() for kind, one in answers.items()}).rank[chosen]
         maps = {kind: pool(one.heat(), shown.view.block) for kind, one in answers.items()}
-        end, colours = limit(np.stack(list(maps.values()))), words.scale(request.question.meaning, METHODS[name].claims)
+        end, colours = limit(np.stack(list(maps.values()))), scale(request.question.meaning, METHODS[name].claims)
         columns = [column for _ in range(0, len(answers), 4) for column in st.columns(4)]
         for column, (kind, answer), like in zip(columns, answers.items(), alike, strict=False):
             with column:

@@ -19,6 +19,7 @@ from dashboard.panels.compare import trust
 from dashboard.panels.compare.methods import choose_settings
 from xai import METHODS
 from xai.methods import FIRST
+from xai.methods.base import scale
 from xai.render import full_colours, overlay, pool
 from xai.report import words
 from xai.trust.badges import badge, standing_sentence
@@ -164,7 +165,7 @@ def show_maps(
     maps = {name: pool(one.heat(), view.block) for name, one in explained.items()}
     ends = full_colours(maps, [name for name, one in explained.items() if one.in_logits] if view.shared else [])
     for name, explanation in explained.items():
-        card, colours = cards[name], words.scale(explanation.meaning, explanation.claims)
+        card, colours = cards[name], scale(explanation.meaning, explanation.claims)
         with card.picture.container():
             ui.picture(
                 overlay(pixels, maps[name], ends[name], view.strength, colours),

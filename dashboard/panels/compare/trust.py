@@ -14,7 +14,6 @@ from dashboard import charts
 from dashboard.text import plain
 from gan.errors import counted
 from xai.render import GREY_HEX, ORANGE_HEX, VIOLET_HEX
-from xai.report import words
 from xai.trust.badges import Badge, badge
 from xai.trust.verdict import RULE, VERDICTS
 
@@ -100,9 +99,9 @@ def show_evidence(explanation: Explanation, trust: Trust) -> None:
 
 def _line(result: CheckResult) -> str:
     colour, word = LEVELS[result.level]
-    title = words.starred(result.check).replace("*", r"\*")
+    title = result.check.starred.replace("*", r"\*")
     badge = f":{colour}-badge[{word}]"
-    cells = (title, words.measured(result), badge, *words.limits(result.check), result.check.meaning)
+    cells = (title, result.text, badge, *result.check.limits, result.check.meaning)
     return f"| {' | '.join(cells)} |"
 
 

@@ -23,7 +23,8 @@ from gan.evaluation.samples.neighbourhoods import distances
 
 CLOSEST = 20
 QUANTILE = 0.01  # of held-out posters' distances to the training posters: nearer than this is a near copy
-CHUNK = 512  # rows whose distances to all training posters are in memory at once
+CHUNK = 512  # rows whose distances are in memory at once,
+AMONG = 4096  # to so many others, which are copied for it
 SHUFFLES = 2000
 
 
@@ -148,5 +149,11 @@ def nearest(rows: Features, among: Features) -> tuple[Floats, NDArray[np.int64]]
     Found in single precision; the distance, which may be 0, is then computed in double.
     """
     parts = torch.split(torch.from_numpy(rows), CHUNK)
-    index: NDArray[np.int64] = torch.cat([distances(part, torch.from_numpy(among)).argmin(1) for part in parts]).numpy()
+    smallest, places = torch.full((len(rows),), torch.inf), torch.zeros(len(rows), dtype=torch.int64)
+    for start in range(0, len(among), AMONG):
+        some = torch.from_numpy(among[start : start + AMONG])
+        distance, place = map(torch.cat, zip(*(distances(part, some).min(1) for part in parts), strict=True))
+        nearer = distance < smallest
+        smallest[nearer], places[nearer] = distance[nearer], place[nearer] + start
+    index: NDArray[np.int64] = places.numpy()
     return np.linalg.norm(rows.astype(float) - among[index], axis=1), index

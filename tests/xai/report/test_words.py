@@ -33,13 +33,13 @@ def check(higher: bool = True, essential: bool = False) -> Check:
 
 
 def test_a_check_says_its_value_interval_and_limits() -> None:
-    assert words.measured(CheckResult(check(), 0.5)) == "0.5"
-    assert words.measured(CheckResult(check(), 0.912, 0.5, 1.0)) == "0.91 (0.5 to 1)"
-    assert words.measured(CheckResult(check(), math.nan)) == "not measured"
-    assert words.limits(check()) == ("≥ 0.8", "< 0.4")
-    assert words.limits(check(higher=False)) == ("≤ 0.4", "> 0.8")
-    assert words.starred(check()) == "Title"
-    assert words.starred(check(essential=True)) == "Title *"
+    assert CheckResult(check(), 0.5).text == "0.5"
+    assert CheckResult(check(), 0.912, 0.5, 1.0).text == "0.91 (0.5 to 1)"
+    assert CheckResult(check(), math.nan).text == "not measured"
+    assert check().limits == ("≥ 0.8", "< 0.4")
+    assert check(higher=False).limits == ("≤ 0.4", "> 0.8")
+    assert check().starred == "Title"
+    assert check(essential=True).starred == "Title *"
 
 
 def test_facts_are_those_that_the_method_reports() -> None:

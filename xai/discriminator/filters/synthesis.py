@@ -19,6 +19,7 @@ import torch
 from numpy.typing import NDArray
 from torch import Tensor
 
+from gan.display import picture_row
 from gan.networks.dcgan import Discriminator
 from xai.discriminator.receptive_field import Box, receptive_fields
 from xai.networks.hooks import activations
@@ -46,6 +47,10 @@ class Synthesis:
     picture: NDArray[np.uint8]
     response: float
     box: Box
+
+    def _repr_html_(self) -> str:
+        """The picture in a notebook."""
+        return picture_row([(self.picture, f"response {self.response:.2f}")])
 
     @property
     def patch(self) -> NDArray[np.uint8]:

@@ -110,3 +110,15 @@ def test_the_interval_of_the_wins_holds_1_where_nothing_is_copied(
         found = memorization_of(training, held_out, scale * made, names(150), 0)[0]["held_out_nearest"]
         held += found.low <= 1 <= found.high
     assert held >= 52  # 57 are expected
+
+
+@pytest.mark.parametrize("among", [1, 7, 40, 4096])
+def test_the_nearest_is_the_same_however_the_others_are_divided_up(among: int, monkeypatch: pytest.MonkeyPatch) -> None:
+    monkeypatch.setattr(memorization, "CHUNK", 5)
+    monkeypatch.setattr(memorization, "AMONG", among)
+    random = np.random.default_rng(0)
+    rows, others = (random.normal(size=(count, 6)).astype(np.float32) for count in (23, 40))
+    brute = np.linalg.norm(rows[:, None].astype(float) - others[None], axis=2)
+    distance, index = nearest(rows, others)
+    assert index.tolist() == brute.argmin(1).tolist()
+    assert distance == pytest.approx(brute.min(1))
