@@ -10,8 +10,8 @@
     part.text                                           # what it is, in plain words
 
 A layer is shown by one of its filters, in both networks by the same rule: the one whose contribution to D's logit of
-this poster is the largest, for real or for fake. Where no contribution is known (there is no discriminator, or a network
-holds modules that DeepLIFT does not pass) it is the one that responds most strongly, and the text says so.
+this poster is the largest, for real or for fake. Where no contribution is known (there is no discriminator, or a
+network holds modules that DeepLIFT does not pass) it is the one that responds most strongly, and the text says so.
 """
 
 from __future__ import annotations

@@ -1,4 +1,4 @@
-"""Start: what is loaded, how good it is, twelve posters to click, what to try first."""
+"""Start: below the machine and the twelve posters (app.py): what to try first, what is loaded, how good it is."""
 
 import streamlit as st
 
@@ -30,16 +30,16 @@ if upscaler and able and st.toggle("The chosen poster, enlarged 4 times", key="e
             with column:
                 ui.picture(gan.to_uint8(picture)[0], caption)
 
+st.header("What to try first")
+for page in PAGES.values():
+    if page.file != "start":
+        st.page_link(page.path, label=f"**{page.title}**: {page.question}", icon=f":material/{page.icon}:")
+
 real = networks.posters(checkpoint)
 if real is not None:
     st.header("Real posters")
     with ui.error_boundary("The gallery"):
         gallery.show(real, subject)
-
-st.header("What to try first")
-for page in PAGES.values():
-    if page.file != "start":
-        st.page_link(page.path, label=f"**{page.title}**: {page.question}", icon=f":material/{page.icon}:")
 
 st.header("What is loaded")
 info, config = checkpoint.info, checkpoint.config
