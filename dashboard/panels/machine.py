@@ -17,7 +17,6 @@ from dashboard.cached.explanations import Question
 from dashboard.components.machine import POSTER, Group, Link, machine
 from dashboard.glossary import explanation
 from dashboard.pages import PAGES
-from dashboard.panels import baseline
 
 if TYPE_CHECKING:
     from collections.abc import Callable, Sequence
@@ -27,7 +26,10 @@ if TYPE_CHECKING:
     from xai.render import Sprite
 
 T = TypeVar("T")
-HINT = "Point at a part to read what it is; click it to open its page."
+HINT = (
+    "Point at a part to read what it is; click it to open its page. Of each layer one filter's map is shown: the one "
+    "that matters most to D's verdict on this poster."
+)
 WIDTHS = {"noise": 4.0, "poster": 16.0, "verdict": 9.0}  # of a group, beside each other
 SMALLEST, LARGEST = 5.0, 8.0  # of a layer's tile
 LATENT_END = 3.0  # standard deviations; where the colours of the noise end
@@ -72,7 +74,7 @@ def show(subject: Subject) -> None:
     )  # fmt: skip
     if chosen is not None:
         to = [one for _, destinations in drawn for one in destinations][chosen]
-        st.switch_page(PAGES[to.page].path, query_params=links.subject_query() | to.query)
+        st.switch_page(PAGES[to.page].path, query_params=to.query)  # the sidebar keeps its own
 
 
 def _machine(subject: Subject) -> Machine:
@@ -87,7 +89,7 @@ def _machine(subject: Subject) -> Machine:
         if checkpoint.discriminator is not None:
             added = _traced(lambda: discriminator.contributions(question))
         if both and noise is not None:
-            blamed = _traced(lambda: explanations.blame(checkpoint, noise, baseline.COUNT))
+            blamed = _traced(lambda: explanations.blame(checkpoint, noise, question.count))
         return machine(checkpoint, subject.image, None if noise is None else noise.z, added, blamed)
 
     key = ("machine", question.key, None if noise is None else noise.key)
@@ -107,20 +109,26 @@ def _traced(compute: Callable[[], T]) -> T | None:
 
 def _question(subject: Subject) -> Question:
     """D's logit against the baseline that pages begin with."""
+    from dashboard.panels import baseline  # it needs torch, and this module is imported before the first paint
+
     kind = explanations.usual_reference(explanations.references(subject.checkpoint))
     seed = None if subject.noise is None else subject.noise.seed
     return Question(subject.checkpoint, subject.image, subject.key, kind, baseline.COUNT, None, None, seed)
 
 
 def _sheet(found: Machine, size: Sequence[int]) -> Sprite:
-    """All maps in a row, each enlarged to the poster's shape without smoothing."""
+    """All maps in a row, in the colours of their pages, each enlarged to the poster's shape without smoothing."""
     import numpy as np
 
     from xai.render import enlarge_map, map_colours, shrink, sprite
 
     height, width = size
-    maps = [enlarge_map(part.map, (height, width)) for part in (*found.generator, *found.discriminator)]
-    cells = shrink(map_colours(np.stack(maps), shared=False))
+    enlarged = [
+        map_colours(np.stack([enlarge_map(part.map, (height, width)) for part in parts]), shared=False)
+        for parts in (found.generator, found.discriminator)
+        if parts
+    ]
+    cells = shrink(np.concatenate(enlarged))
     return sprite(cells, columns=len(cells))
 
 
@@ -185,7 +193,7 @@ def _verdict(subject: Subject, found: Machine) -> Drawn:
     to, (word, logit, probability) = Destination("compare", {}), verdict(found.logit)
     text = f"D finds it {word}: its logit is {logit}, which is a probability of {probability} that it is real."
     link = Link(
-        f"D finds it {word}", text, "", to.href, WIDTHS["verdict"], words=(word, f"logit {logit}", probability), mood=word
+        f"D finds it {word}", text, "", to.href, WIDTHS["verdict"], words=(word, f"logit {logit}", f"{probability} real"), mood=word
     )
     return Group("verdict", (link,)), [to]
 
