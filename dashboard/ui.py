@@ -241,7 +241,7 @@ def keep_choice(key: str, options: Sequence[str]) -> None:
         st.session_state[key] = options[0]
 
 
-def choose_number(title: str, most: int, usual: int, key: str) -> int:
+def choose_number(title: str, most: int, usual: int, key: str, about: str | None = None) -> int:
     """A box for a number from 0 to ``most``. The address always holds it: another poster may begin with another number.
 
     As in ``choose``, what is in use is the box's default, and not a value put into the session before it is drawn.
@@ -252,7 +252,7 @@ def choose_number(title: str, most: int, usual: int, key: str) -> int:
     chosen = (held, link, st.session_state.get(last))  # the last: the page was left meanwhile
     current = next((number for number in chosen if number is not None and 0 <= number <= most), usual)
     set_by_code = held == current and held != st.session_state.get(last)  # then it reaches the box without a default
-    number = int(st.number_input(title, 0, most, "min" if set_by_code else current, key=key))
+    number = int(st.number_input(title, 0, most, "min" if set_by_code else current, key=key, help=about))
     st.session_state[last] = number
     if asked != str(number):
         st.query_params[key] = str(number)
@@ -269,7 +269,7 @@ def choose_unit(maps: Any, key: str, order: Sequence[int], shared: bool, effects
 
     last = len(maps) - 1
     clamp(key, last)
-    unit = choose_number(f"Filter (0 to {last})", last, usual, key)
+    unit = choose_number(f"Filter (0 to {last})", last, usual, key, explanation("filter", "activation map"))
     sheet = sprite(shrink(map_colours(maps[order], shared)))
     means = mean_responses(maps)
 

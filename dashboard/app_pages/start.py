@@ -5,6 +5,7 @@ import streamlit as st
 import gan
 from dashboard import ui
 from dashboard.cached import networks
+from dashboard.glossary import explanation
 from dashboard.pages import PAGES
 from dashboard.panels import gallery, posters, quality
 from dashboard.subject import selected, unconditioned
@@ -44,7 +45,7 @@ if real is not None:
 st.header("What is loaded")
 info, config = checkpoint.info, checkpoint.config
 columns = st.columns(4)
-columns[0].metric("Checkpoint", plain(checkpoint.name))
+columns[0].metric("Checkpoint", plain(checkpoint.name), help=explanation("checkpoint"))
 columns[1].metric("Pictures, width × height", f"{config.size[1]} × {config.size[0]}")
 columns[2].metric("Posters shown in training", ui.posters_shown(info["kimg"]) if "kimg" in info else "unknown")
 if "kimg" in info and info["kimg"] < info.get("train", {}).get("kimg", 0) - 0.5:
