@@ -134,7 +134,8 @@ _ALL = (
     Term(
         "convolution",
         "The step of which both networks are made: a small grid of weights slides over the maps of the layer before, "
-        "and computes the same sum at every place. So what is learned at one corner of a poster is known at all others.",
+        "and computes the same sum at every place. So what is learned at one corner of a poster is known at all "
+        "others.",
         (), "discriminator",
     ),
     Term(
@@ -157,8 +158,8 @@ _ALL = (
     ),
     Term(
         "activation map",
-        "All responses of one filter to one poster, laid out as a picture. It shows where the filter fires, not whether "
-        "anything follows from it.",
+        "All responses of one filter to one poster, laid out as a picture. It shows where the filter fires, not "
+        "whether anything follows from it.",
         ("response map",), "generator",
     ),
     Term(
@@ -175,9 +176,9 @@ _ALL = (
     ),
     Term(
         "contribution",
-        "What one filter or one latent dimension adds to a result, such as the logit, compared with a reference or with "
-        "its absence. Contributions to the logit are above 0 where they speak for real, and those of all filters of a "
-        "layer add up to its difference from the reference's.",
+        "What one filter or one latent dimension adds to a result, such as the logit, compared with a reference or "
+        "with its absence. Contributions to the logit are above 0 where they speak for real, and those of all filters "
+        "of a layer add up to its difference from the reference's.",
         (), "discriminator",
     ),
     Term(
@@ -224,14 +225,14 @@ _ALL = (
     ),
     Term(
         "sweep",
-        "One latent dimension moved through its whole range, from -3 to 3, while all others stay. The posters on the way "
-        "show what it controls.",
+        "One latent dimension moved through its whole range, from -3 to 3, while all others stay. The posters on the "
+        "way show what it controls.",
         (), "latent",
     ),
     Term(
         "direction",
-        "A move that changes many latent dimensions at once, chosen so that one property of the poster changes, such as "
-        "its brightness. Single dimensions seldom have a meaning; directions sometimes do.",
+        "A move that changes many latent dimensions at once, chosen so that one property of the poster changes, such "
+        "as its brightness. Single dimensions seldom have a meaning; directions sometimes do.",
         (), "latent",
     ),
     Term(
@@ -248,8 +249,8 @@ _ALL = (
     ),
     Term(
         "concept",
-        "Something that people have a word for, such as a title or a face. A filter is said to stand for one only where "
-        "two separate tests agree; most filters have none.",
+        "Something that people have a word for, such as a title or a face. A filter is said to stand for one only "
+        "where two separate tests agree; most filters have none.",
         (), "discriminator",
     ),
     Term(
@@ -260,8 +261,8 @@ _ALL = (
     ),
     Term(
         "checkpoint",
-        "The weights of both networks as they stood at one moment of the training, stored as files. Everything on these "
-        "pages is about one checkpoint, chosen in the sidebar.",
+        "The weights of both networks as they stood at one moment of the training, stored as files. Everything on "
+        "these pages is about one checkpoint, chosen in the sidebar.",
         (), "start",
     ),
     Term(
@@ -285,14 +286,14 @@ _ALL = (
     ),
     Term(
         "features",
-        "What an image network, trained on something else, says about a picture, as a long list of numbers. Two pictures "
-        "with similar features look alike to it.",
+        "What an image network, trained on something else, says about a picture, as a long list of numbers. Two "
+        "pictures with similar features look alike to it.",
         ("feature", "feature extractor"), "start",
     ),
     Term(
         "precision",
-        "The proportion of generated posters that lie among real ones: do they look like posters? A generator that draws "
-        "one good poster again and again has a high precision.",
+        "The proportion of generated posters that lie among real ones: do they look like posters? A generator that "
+        "draws one good poster again and again has a high precision.",
         (), "start",
     ),
     Term(
@@ -315,8 +316,8 @@ _ALL = (
     ),
     Term(
         "ROC AUC",
-        "Of a real and a generated poster, how often the real one has the higher logit. 100% is perfect, 50% is guessing; "
-        "a good generator pushes it down.",
+        "Of a real and a generated poster, how often the real one has the higher logit. 100% is perfect, 50% is "
+        "guessing; a good generator pushes it down.",
         ("AUC",), "discriminator",
     ),
     Term(
@@ -327,8 +328,8 @@ _ALL = (
     ),
     Term(
         "memorization",
-        "A network that has learned its training posters by heart: a generator that copies them, or a discriminator that "
-        "knows them again. It shows in how differently training posters and held-out ones are treated.",
+        "A network that has learned its training posters by heart: a generator that copies them, or a discriminator "
+        "that knows them again. It shows in how differently training posters and held-out ones are treated.",
         ("memorized",), "collection",
     ),
     Term(

@@ -2,9 +2,9 @@
 
     chosen = machine(groups, sheet, poster, key="machine")      # the place of the part that was clicked, or None
 
-Pointing at a part, or reaching it by the keyboard, says in a line below what it is. The parts are links, so that one can
-be opened in a window of its own; a plain click stays in the session, and tells the page which part it was. In a narrow
-window the groups stand below each other. Where the poster has changed, a pulse runs from the noise to the verdict.
+Pointing at a part, or reaching it by the keyboard, says in a line below what it is. The parts are links, so that one
+can be opened in a window of its own; a plain click stays in the session, and tells the page which part it was. In a
+narrow window the groups stand below each other. Where the poster has changed, a pulse runs from noise to verdict.
 """
 
 from __future__ import annotations
@@ -41,7 +41,8 @@ CSS = """
 .words.real b { color: var(--st-red-text-color, inherit); }
 .words.fake b { color: var(--st-blue-text-color, inherit); }
 .asleep .words { border-style: dashed; }
-a.part:hover > :first-child, a.part:focus-visible > :first-child { outline: 3px solid var(--st-primary-color, #5b3fa8); }
+a.part:hover > :first-child, a.part:focus-visible > :first-child {
+  outline: 3px solid var(--st-primary-color, #5b3fa8); }
 a.part:focus-visible { outline: none; }
 .note { min-height: 2.8em; padding-top: 8px; }
 @container (max-width: 640px) {

@@ -193,7 +193,13 @@ def _verdict(subject: Subject, found: Machine) -> Drawn:
     to, (word, logit, probability) = Destination("compare", {}), verdict(found.logit)
     text = f"D finds it {word}: its logit is {logit}, which is a probability of {probability} that it is real."
     link = Link(
-        f"D finds it {word}", text, "", to.href, WIDTHS["verdict"], words=(word, f"logit {logit}", f"{probability} real"), mood=word
+        f"D finds it {word}",
+        text,
+        "",
+        to.href,
+        WIDTHS["verdict"],
+        words=(word, f"logit {logit}", f"{probability} real"),
+        mood=word,
     )
     return Group("verdict", (link,)), [to]
 
