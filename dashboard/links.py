@@ -96,7 +96,7 @@ def subject_query() -> dict[str, list[str]]:
 def address(page: str, query: Mapping[str, str]) -> str:
     """Where a page opens about the same poster, with these choices, in a window of its own."""
     base = str(st.get_option("server.baseUrlPath") or "").strip("/")
-    return f"{'/' + base if base else ''}/{page}?{urlencode(subject_query() | query, doseq=True)}"
+    return f"{'/' + base if base else ''}/{page}?{urlencode({**subject_query(), **query}, doseq=True)}"
 
 
 METHODS = "methods"  # the control whose values have a title each

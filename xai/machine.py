@@ -103,12 +103,14 @@ def machine(
     """
     generator, discriminator = checkpoint.generator, checkpoint.discriminator
     drawn: tuple[Part, ...] = ()
+    judged: tuple[Part, ...] = ()
+    logit = None
     if generator is not None and z is not None:
         drawn = _parts("generator", generator, z, {} if blamed is None else blamed.units)
-    judged, logit = (), None
     if discriminator is not None:
         known = {} if added is None else {one.layer.name: one.values for one in added.layers}
-        judged, logit = _parts("discriminator", discriminator, image, known), float(Score(discriminator)(image))
+        judged = _parts("discriminator", discriminator, image, known)
+        logit = float(Score(discriminator)(image))
     return Machine(None if z is None else z.flatten().numpy(), drawn, judged, logit)
 
 

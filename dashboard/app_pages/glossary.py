@@ -11,9 +11,10 @@ words = st.text_input(
 found = glossary.search(words)
 if not found:
     st.caption("No term has all of these words in it.")
-with st.container(key="glossary"):
+with st.container(key="glossary", horizontal=True, gap="large"):
     for term in found:
-        st.header(term.name, anchor=term.anchor)
-        st.markdown(term.sentences)
-        if term.page:
-            st.page_link(PAGES[term.page].path, label=f"Seen on the page {PAGES[term.page].title}")
+        with st.container(width=410):
+            st.header(term.name, anchor=term.anchor)
+            st.markdown(term.sentences)
+            if term.page:
+                st.page_link(PAGES[term.page].path, label=f"Seen on the page {PAGES[term.page].title}")

@@ -69,7 +69,7 @@ def show(subject: Subject) -> None:
     found = _machine(subject)
     drawn = groups(subject, found)
     chosen = machine(
-        [group for group, _ in drawn], _sheet(found, subject.image.shape[2:]), png(subject.pixels), HINT,
+        [group for group, _ in drawn], _sheet(subject, found), png(subject.pixels), HINT,
         key="machine_row",
     )  # fmt: skip
     if chosen is not None:
@@ -116,19 +116,22 @@ def _question(subject: Subject) -> Question:
     return Question(subject.checkpoint, subject.image, subject.key, kind, baseline.COUNT, None, None, seed)
 
 
-def _sheet(found: Machine, size: Sequence[int]) -> Sprite:
-    """All maps in a row, in the colours of their pages, each enlarged to the poster's shape without smoothing."""
+def _sheet(subject: Subject, found: Machine) -> Sprite:
+    """All maps in a row, in the colours of their pages, each enlarged to the poster's shape without smoothing.
+
+    The poster itself where there is none: a generator alone, and an uploaded poster.
+    """
     import numpy as np
 
     from xai.render import enlarge_map, map_colours, shrink, sprite
 
-    height, width = size
+    height, width = subject.image.shape[2:]
     enlarged = [
         map_colours(np.stack([enlarge_map(part.map, (height, width)) for part in parts]), shared=False)
         for parts in (found.generator, found.discriminator)
         if parts
     ]
-    cells = shrink(np.concatenate(enlarged))
+    cells = shrink(np.concatenate(enlarged or [subject.pixels[None]]))
     return sprite(cells, columns=len(cells))
 
 

@@ -110,6 +110,11 @@ def test_without_a_discriminator_the_picture_ends_at_the_poster(
     data = drawn(app)
     assert asleep(data) == ["discriminator", "verdict"]
     assert all("responds most strongly" in part["text"] for part in groups(data)["generator"])
+    app.radio(key="source").set_value("Upload").run()
+    app.file_uploader(key="upload").upload("mine.png", png(), "image/png").run()
+    assert not app.exception
+    assert not app.error
+    assert asleep(drawn(app)) == ["noise", "generator", "discriminator", "verdict"]  # the poster alone
 
 
 def test_a_discriminator_alone_has_its_half_only(open_app: OpenApp, tmp_path: Path, tiny: gan.ModelConfig) -> None:
