@@ -51,7 +51,7 @@ STYLE = """<style>
 @media (min-width: 641px) { .st-key-machine { min-height: 20rem; } }
 .st-key-glossary h2 { font-size: 1.2rem !important; }
 @media (max-width: 640px) { [data-testid="stMainBlockContainer"] { padding: 3rem 1rem; }
-  .st-key-strip { gap: 0; flex-wrap: nowrap; } 
+  .st-key-strip { gap: 0; flex-wrap: nowrap; }
   .st-key-strip a > :has([data-testid="stIconMaterial"]) { display: none; }
   .st-key-strip [data-testid="stPageLink"] a { padding: 0.1rem 0.25rem; }
   .st-key-strip [data-testid="stPageLink"] p { font-size: 0.8rem; } }
