@@ -4,6 +4,7 @@ import streamlit as st
 
 from dashboard import glossary
 from dashboard.pages import PAGES
+from dashboard.text import plain
 
 words = st.text_input(
     "Search the words and what is said of them", key="word", bind="query-params", placeholder="logit", width=420
@@ -14,7 +15,7 @@ if not found:
 with st.container(key="glossary", horizontal=True, gap="large"):
     for term in found:
         with st.container(width=410):
-            st.header(term.name, anchor=term.anchor)
+            st.header(plain(term.name), anchor=term.anchor)
             st.markdown(term.sentences)
             if term.page:
                 st.page_link(PAGES[term.page].path, label=f"Seen on the page {PAGES[term.page].title}")

@@ -34,7 +34,8 @@ WIDTHS = {"noise": 4.0, "poster": 16.0, "verdict": 9.0}  # of a group, beside ea
 SMALLEST, LARGEST = 5.0, 8.0  # of a layer's tile
 LATENT_END = 3.0  # standard deviations; where the colours of the noise end
 FIND = "Find this poster"  # the section of the Latent page that looks for a real poster's noise
-NO_LATENT = "This poster was not generated, so it has no latent; the Latent page looks for the one that comes nearest."
+NOT_GENERATED = "This poster was not generated, so it did not pass through the left half."
+NO_LATENT = "Only a generated poster has a latent; for any other, the Latent page looks for the one that comes nearest."
 NO_GENERATOR = "The generator did not draw this poster, so its layers have nothing to show of it."
 NO_DISCRIMINATOR = "This checkpoint has no discriminator, so nobody judges the poster."
 
@@ -69,7 +70,8 @@ def show(subject: Subject) -> None:
     found = _machine(subject)
     drawn = groups(subject, found)
     chosen = machine(
-        [group for group, _ in drawn], _sheet(subject, found), png(subject.pixels), HINT,
+        [group for group, _ in drawn], _sheet(subject, found), png(subject.pixels),
+        HINT if subject.noise is not None else f"{NOT_GENERATED} {HINT}",
         key="machine_row",
     )  # fmt: skip
     if chosen is not None:

@@ -89,7 +89,9 @@ def test_a_real_poster_has_a_verdict_but_no_noise(open_app: OpenApp, poster_fold
     data = drawn(app)
     assert asleep(data) == ["noise", "generator"]
     (noise,) = groups(data)["noise"]
-    assert "was not generated" in noise["text"]
+    assert "Only a generated poster has a latent" in noise["text"]
+    assert data["hint"].startswith("This poster was not generated")
+    assert "not generated" not in drawn(open_app("start"))["hint"]
     page, query = led_to(noise)
     assert (page, query["poster"]) == ("latent", "2")
     opened = open_app(page, query, "--posters", str(poster_folder))
