@@ -31,15 +31,14 @@ st.html(ui.STYLE)
 # What needs no network is drawn at once; all that is heavy is imported behind it.
 current = PAGES[page.url_path or "start"]
 ui.head(current)
-place = st.container()
+place = machine.reserve() if current.file == "start" else st.container()
 if current.file == "start":
-    place = machine.reserve()
     posters.show_shipped()
 with place, st.spinner("Waking up the networks"):
     networks.warm_up()
 selection = sidebar.choose()
 hand_over(selection)
-if current.file == "start" and selection.subject is not None:
+if current.file == "start":
     with place, ui.error_boundary("The picture of the machine"):
         machine.show(selection.subject)
 brushed.show(selection.subject)

@@ -63,8 +63,11 @@ def reserve() -> Any:
     return place
 
 
-def show(subject: Subject) -> None:
+def show(subject: Subject | None) -> None:
     """What the poster passed through; a click on a part opens its page."""
+    if subject is None:
+        st.caption("Here stands what a poster passes through, once one is chosen in the sidebar.")
+        return
     from xai.render import png
 
     found = _machine(subject)
