@@ -11,7 +11,7 @@ import streamlit as st
 from dashboard import links, sidebar, ui
 from dashboard.cached import networks
 from dashboard.pages import PAGES
-from dashboard.panels import brushed, posters
+from dashboard.panels import brushed, machine, posters
 from dashboard.settings import HOUSE, settings
 from dashboard.subject import hand_over
 from dashboard.text import plain
@@ -31,12 +31,16 @@ st.html(ui.STYLE)
 # What needs no network is drawn at once; all that is heavy is imported behind it.
 current = PAGES[page.url_path or "start"]
 ui.head(current)
+place = machine.reserve() if current.file == "start" else st.container()
 if current.file == "start":
     posters.show_shipped()
-with st.spinner("Waking up the networks"):
+with place, st.spinner("Waking up the networks"):
     networks.warm_up()
 selection = sidebar.choose()
 hand_over(selection)
+if current.file == "start":
+    with place, ui.error_boundary("The picture of the machine"):
+        machine.show(selection.subject)
 brushed.show(selection.subject)
 if selection.subject is None and not networks.checkpoint_names():
     st.info(

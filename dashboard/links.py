@@ -10,6 +10,7 @@ from __future__ import annotations
 
 from collections.abc import Mapping, Sequence
 from typing import TYPE_CHECKING, Any
+from urllib.parse import urlencode
 
 import streamlit as st
 
@@ -82,6 +83,20 @@ def follow_old(page: StreamlitPage) -> None:
     new = renewed(query)
     if new != query:
         st.switch_page(page, query_params=new)
+
+
+SUBJECT = ("checkpoint", "genres", "source", "seed", "poster")  # what the sidebar chooses, as the address calls it
+
+
+def subject_query() -> dict[str, list[str]]:
+    """What of the address says which poster the pages are about."""
+    return {name: st.query_params.get_all(name) for name in SUBJECT if name in st.query_params}
+
+
+def address(page: str, query: Mapping[str, str]) -> str:
+    """Where a page opens about the same poster, with these choices, in a window of its own."""
+    base = str(st.get_option("server.baseUrlPath") or "").strip("/")
+    return f"{'/' + base if base else ''}/{page}?{urlencode({**subject_query(), **query}, doseq=True)}"
 
 
 METHODS = "methods"  # the control whose values have a title each

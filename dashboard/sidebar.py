@@ -14,6 +14,7 @@ import streamlit as st
 
 from dashboard import ui
 from dashboard.cached import networks, originals
+from dashboard.glossary import explanation
 from dashboard.settings import settings
 from dashboard.subject import FOUND, GENERATED, POSTER, UPLOAD, Noise, Selection, Subject, Uploaded, digest_of
 from dashboard.text import plain
@@ -127,7 +128,8 @@ def _choose_checkpoint() -> gan.Checkpoint | None:
     if not names:
         return None
     ui.keep_choice("checkpoint", names)
-    return networks.checkpoint(st.selectbox("Checkpoint", names, key="checkpoint", bind="query-params"))
+    about = explanation("checkpoint")
+    return networks.checkpoint(st.selectbox("Checkpoint", names, key="checkpoint", bind="query-params", help=about))
 
 
 def _choose_genres(checkpoint: gan.Checkpoint) -> gan.Checkpoint:
@@ -185,7 +187,7 @@ def _choose_poster(checkpoint: gan.Checkpoint) -> Subject | None:
         st.caption("Found on the Latent page; it is not part of the link.")
         return _from_noise(checkpoint, FOUND, found)
     if source == GENERATED and checkpoint.generator is not None:
-        seed = _number_with_dice("Seed", "seed", MOST_SEED, "The same seed always gives the same poster.")
+        seed = _number_with_dice("Seed", "seed", MOST_SEED, explanation("seed", "latent"))
         return _from_noise(checkpoint, GENERATED, Noise.of_seed(seed, checkpoint.config))
     return _from_upload(checkpoint)
 

@@ -8,13 +8,15 @@ from __future__ import annotations
 
 import logging
 import time
-from collections.abc import Callable, Iterator, Sequence
+from collections.abc import Callable, Collection, Iterator, Sequence
 from contextlib import contextmanager
 from typing import TYPE_CHECKING, Any
 
 import streamlit as st
 
 from dashboard.components.sprite_grid import sprite_grid
+from dashboard.glossary import explained, explanation
+from dashboard.pages import PAGES, PARTS
 from dashboard.text import plain
 from gan.progress import Progress
 
@@ -42,14 +44,38 @@ STYLE = """<style>
   color: light-dark(#fff, #000) !important; }
 [data-testid="stPageLink"] p { white-space: normal; }
 [data-testid="stMainBlockContainer"] { padding: 3rem 3rem 4rem; max-width: 1500px; }
-@media (max-width: 640px) { [data-testid="stMainBlockContainer"] { padding: 3rem 1rem; } }
+.st-key-strip [data-testid="stPageLink"] a { padding: 0.1rem 0.4rem; gap: 0.25rem; }
+.st-key-strip [data-testid="stPageLink"] p { font-size: 0.85rem; }
+[class*="st-key-strip_"][class*="_lit"] { border-radius: 0.5rem;
+  box-shadow: inset 0 -3px var(--st-primary-color, #5b3fa8); font-weight: 600; }
+@media (min-width: 641px) { .st-key-machine { min-height: 20rem; } }
+.st-key-glossary h2 { font-size: 1.2rem !important; }
+@media (max-width: 640px) { [data-testid="stMainBlockContainer"] { padding: 3rem 1rem; }
+  .st-key-strip { gap: 0; flex-wrap: nowrap; }
+  .st-key-strip a > :has([data-testid="stIconMaterial"]) { display: none; }
+  .st-key-strip [data-testid="stPageLink"] a { padding: 0.1rem 0.25rem; }
+  .st-key-strip [data-testid="stPageLink"] p { font-size: 0.8rem; } }
 </style>"""
 
 
 def head(page: Page) -> None:
-    """Title of a page, and the question that it answers."""
-    st.title(page.heading or page.title)
-    st.caption(page.question)
+    """Title of a page, the parts of the machine with those lit that it is about, and the question that it answers."""
+    with st.container(key="head", horizontal=True, horizontal_alignment="distribute", vertical_alignment="center"):
+        st.title(page.heading or page.title, width="content")
+        if page.about != tuple(PARTS):  # else the page shows the machine itself
+            _machine_strip(page.about)
+    st.caption(page.question, help=explained(page.question))
+
+
+def _machine_strip(about: Collection[str]) -> None:
+    """From noise to verdict in a line of links, each of which says at a touch what it is."""
+    with st.container(key="strip", horizontal=True, width="content", gap="xxsmall"):
+        for part in PARTS.values():
+            with st.container(key=f"strip_{part.name}_{'lit' if part.name in about else 'unlit'}", width="content"):
+                st.page_link(
+                    PAGES[part.page].path, label=part.name, icon=f":material/{part.icon}:",
+                    help=explanation(*part.terms),
+                )  # fmt: skip
 
 
 def picture(pixels: Any, caption: str | None = None, alt: str = "the poster") -> None:
@@ -71,7 +97,10 @@ def verdict(logit: float | None, probability: float | None) -> None:
 
     word, number, percent = verdict(logit)
     colour = {"real": "red", "fake": "blue"}[word]
-    st.markdown(f"D finds it :{colour}[**{word}**]: logit **{number}**, probability **{percent}**")
+    st.markdown(
+        f"D finds it :{colour}[**{word}**]: logit **{number}**, probability **{percent}**",
+        help=explanation("discriminator", "verdict", "logit", "probability"),
+    )
 
 
 def number(value: float) -> str:
@@ -196,6 +225,7 @@ def choose_layer(
         return ("★ " if name in starred else "") + by_name[name].label.replace(" x ", " × ")
 
     usual = default if default in by_name else (starred or list(by_name))[:2][-1]
+    looks = {"help": explanation("layer", "activation function")} | looks
     return by_name[choose(title, list(by_name), usual, label, key, keep=True, **looks)]
 
 
@@ -214,7 +244,7 @@ def keep_choice(key: str, options: Sequence[str]) -> None:
         st.session_state[key] = options[0]
 
 
-def choose_number(title: str, most: int, usual: int, key: str) -> int:
+def choose_number(title: str, most: int, usual: int, key: str, about: str | None = None) -> int:
     """A box for a number from 0 to ``most``. The address always holds it: another poster may begin with another number.
 
     As in ``choose``, what is in use is the box's default, and not a value put into the session before it is drawn.
@@ -225,7 +255,7 @@ def choose_number(title: str, most: int, usual: int, key: str) -> int:
     chosen = (held, link, st.session_state.get(last))  # the last: the page was left meanwhile
     current = next((number for number in chosen if number is not None and 0 <= number <= most), usual)
     set_by_code = held == current and held != st.session_state.get(last)  # then it reaches the box without a default
-    number = int(st.number_input(title, 0, most, "min" if set_by_code else current, key=key))
+    number = int(st.number_input(title, 0, most, "min" if set_by_code else current, key=key, help=about))
     st.session_state[last] = number
     if asked != str(number):
         st.query_params[key] = str(number)
@@ -242,7 +272,7 @@ def choose_unit(maps: Any, key: str, order: Sequence[int], shared: bool, effects
 
     last = len(maps) - 1
     clamp(key, last)
-    unit = choose_number(f"Filter (0 to {last})", last, usual, key)
+    unit = choose_number(f"Filter (0 to {last})", last, usual, key, explanation("filter", "activation map"))
     sheet = sprite(shrink(map_colours(maps[order], shared)))
     means = mean_responses(maps)
 

@@ -7,6 +7,7 @@ from dashboard import sidebar, ui
 from dashboard.cached import latents, networks
 from dashboard.components import media
 from dashboard.components.scrubber import scrubber
+from dashboard.glossary import explanation
 from dashboard.panels.generator import contributions
 from dashboard.panels.latent import directions, genres, inversion
 from dashboard.panels.latent import latents as panel
@@ -32,7 +33,10 @@ sensitivity = latents.sensitivity(checkpoint, noise)
 if "latent" not in st.session_state and "latent" not in st.query_params:
     st.session_state["latent"] = int(sensitivity.rms.argmax())
     st.query_params["latent"] = str(st.session_state["latent"])  # a link shows the same one
-index = controls.slider("Latent dimension", 0, checkpoint.config.latent - 1, key="latent", bind="query-params")
+index = controls.slider(
+    "Latent dimension", 0, checkpoint.config.latent - 1, key="latent", bind="query-params",
+    help=explanation("latent dimension", "sweep"),
+)  # fmt: skip
 
 left, right = st.columns([5, 2], gap="medium")
 with left:

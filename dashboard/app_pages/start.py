@@ -1,10 +1,11 @@
-"""Start: what is loaded, how good it is, twelve posters to click, what to try first."""
+"""Start: below the machine and the twelve posters (app.py): what to try first, what is loaded, how good it is."""
 
 import streamlit as st
 
 import gan
 from dashboard import ui
 from dashboard.cached import networks
+from dashboard.glossary import explanation
 from dashboard.pages import PAGES
 from dashboard.panels import gallery, posters, quality
 from dashboard.subject import selected, unconditioned
@@ -30,21 +31,21 @@ if upscaler and able and st.toggle("The chosen poster, enlarged 4 times", key="e
             with column:
                 ui.picture(gan.to_uint8(picture)[0], caption)
 
+st.header("What to try first")
+for page in PAGES.values():
+    if page.file != "start":
+        st.page_link(page.path, label=f"**{page.title}**: {page.question}", icon=f":material/{page.icon}:")
+
 real = networks.posters(checkpoint)
 if real is not None:
     st.header("Real posters")
     with ui.error_boundary("The gallery"):
         gallery.show(real, subject)
 
-st.header("What to try first")
-for page in PAGES.values():
-    if page.file != "start":
-        st.page_link(page.path, label=f"**{page.title}**: {page.question}", icon=f":material/{page.icon}:")
-
 st.header("What is loaded")
 info, config = checkpoint.info, checkpoint.config
 columns = st.columns(4)
-columns[0].metric("Checkpoint", plain(checkpoint.name))
+columns[0].metric("Checkpoint", plain(checkpoint.name), help=explanation("checkpoint"))
 columns[1].metric("Pictures, width × height", f"{config.size[1]} × {config.size[0]}")
 columns[2].metric("Posters shown in training", ui.posters_shown(info["kimg"]) if "kimg" in info else "unknown")
 if "kimg" in info and info["kimg"] < info.get("train", {}).get("kimg", 0) - 0.5:

@@ -7,6 +7,7 @@ from typing import TYPE_CHECKING
 import streamlit as st
 
 from dashboard.cached import networks
+from dashboard.glossary import explained
 from gan.errors import counted
 from gan.evaluation.samples.support import support
 
@@ -55,11 +56,14 @@ def _show_metrics(group: Group, estimates: Estimates, floor: Estimates | None = 
         estimate = estimates[metric.name]
         with column:
             if floor is None:
-                st.metric(metric.title, metric.format(estimate.value, 0))
+                st.metric(metric.title, metric.format(estimate.value, 0), help=explained(metric.title))
                 st.caption(metric.plain)
             else:
                 beside = f"real posters: {metric.format(floor[metric.name].value, 0)}"
-                st.metric(metric.title, metric.format(estimate.value, 0), beside, "off", delta_arrow="off")
+                st.metric(
+                    metric.title, metric.format(estimate.value, 0), beside, "off", delta_arrow="off",
+                    help=explained(metric.title),
+                )  # fmt: skip
                 low, high = metric.format(estimate.low, 0), metric.format(estimate.high, 0)
                 st.caption(f"{metric.plain} 95% interval {low} to {high}.")
 
@@ -94,7 +98,9 @@ def _show_training_metrics(checkpoint: gan.Checkpoint) -> None:
     if isinstance(value, int | float):
         floor = checkpoint.info.get("floor_fd")
         beside = f"real posters: {metric.format(floor, 0)}" if isinstance(floor, int | float) else None
-        st.metric(metric.title, metric.format(value, 0), beside, "off", delta_arrow="off")
+        st.metric(
+            metric.title, metric.format(value, 0), beside, "off", delta_arrow="off", help=explained(metric.title)
+        )  # fmt: skip
         st.caption(metric.plain)
     st.caption(
         f"{'The rest' if measured else 'It'} has not been measured: `python scripts/evaluate.py --checkpoint DIR "

@@ -47,6 +47,6 @@ def test_a_click_on_one_of_512_filters_sends_less_than_12_kilobytes(monkeypatch:
 
 def test_the_start_pages_sheet_is_fetched_by_its_address(open_app: OpenApp) -> None:
     app = open_app("start")
-    data = [json.loads(grid.proto.json) for grid in app.get("bidi_component") if "uri" in grid.proto.json]
+    data = [json.loads(grid.proto.json) for grid in app.get("bidi_component") if '"uri"' in grid.proto.json]
     assert len(data) == 1
     assert "/media/" in data[0]["uri"]

@@ -624,7 +624,7 @@ def test_real_posters_are_searched_by_name_and_genre_and_chosen_by_click(
 ) -> None:
     def sheet(app: AppTest) -> list[str]:
         data = [json.loads(grid.proto.json) for grid in app.get("bidi_component") if grid.proto.json]
-        return unfolded(next(one["labels"] for one in data if one["title"] == "real posters"))
+        return unfolded(next(one["labels"] for one in data if one.get("title") == "real posters"))
 
     app = open_app("start", None, "--posters", str(poster_folder))
     assert not app.exception

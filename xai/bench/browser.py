@@ -117,7 +117,7 @@ def caption(text: str) -> Callable[[Page], Locator]:
 INTERACTIONS = (
     Interaction("Compare, first heat map", open_page("Compare"), lambda page: pictures(page).nth(1), 60, 1200, 3.0),
     Interaction("Start, back again", open_page("Start"), cell("seed 4"), 30, 150, 1.0),
-    Interaction("Start, another seed", lambda page: cell("seed 4")(page).click(), caption("seed 4"), 25, 50, 0.5),
+    Interaction("Start, another seed", lambda page: cell("seed 4")(page).click(), caption("seed 4"), 40, 50, 0.5),
     Interaction(
         "Discriminator", open_page("Discriminator"), heading(re.compile(r"Filter \d+ of layers\.4")), 48, 5400, 1.0,
     ),

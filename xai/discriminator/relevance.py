@@ -159,7 +159,7 @@ def waterfall(contributions: FilterContributions, layer: str, count: int = SHOWN
     at = contributions.base_logit
     bars = [Bar("reference", None, at, 0.0, at, f"{_capital(meaning.name)} of the reference: {at:+.3f}")]
     for label, unit, value in changes:
-        bars.append(Bar(label, unit, value, at, at + value, f"{_capital(label)}: {_says(value, meaning)}"))
+        bars.append(Bar(label, unit, value, at, at + value, f"{_capital(label)}: {says(value, meaning)}"))
         at += value
     logit = contributions.logit
     bars.append(Bar("this poster", None, logit, 0.0, logit, f"{_capital(meaning.name)} of this poster: {logit:+.3f}"))
@@ -197,7 +197,7 @@ def conditional_maps(
         values = compared.pixels(place, at_layer, part).numpy()
         for unit, one in zip(part.tolist(), values, strict=True):
             contribution = float(contributions[unit])
-            text = f"Filter {unit} of {layer}: {_says(contribution, score.meaning)}; this is where it came from."
+            text = f"Filter {unit} of {layer}: {says(contribution, score.meaning)}; this is where it came from."
             gap = contribution - float(one.sum(dtype=np.float64))
             maps.append(ConditionalMap(layer, unit, one, contribution, gap, text, image.shape[2] // place.height))
     return tuple(maps)
@@ -245,7 +245,7 @@ def _index_of(name: str, layers: Sequence[FilterLayer]) -> int:
     return names.index(name)
 
 
-def _says(value: float, meaning: Meaning) -> str:
+def says(value: float, meaning: Meaning) -> str:
     """A contribution in words, such as: +0.412, speaks for real."""
     if value == 0:
         return "+0.000, says nothing"
