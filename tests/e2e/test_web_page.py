@@ -19,7 +19,7 @@ from torch import Tensor
 import gan
 from gan.checkpoints.conditioning import with_genres
 from gan.networks.dcgan import latents
-from tests.e2e.conftest import HOUSE, PATIENCE
+from tests.e2e.conftest import HOUSE
 from tests.e2e.test_accessibility import violations
 from tests.xai import built
 from xai.generator.ablation import Ablation, ablate
@@ -28,6 +28,7 @@ from xai.latents.paths import slerp
 from xai.web.export import write_page
 
 pytestmark = pytest.mark.browser
+PATIENCE = 60_000  # milliseconds: nothing here is computed by a server
 LAYER, NUMBER, CELLS = "layers.8", 2, 16  # of dcgan-64, with 128 filters of 16 x 16
 
 
@@ -186,7 +187,7 @@ def test_ablating_a_filter_is_xais_ablation(site: Site, checkpoint: gan.Checkpoi
     site.open(f"seed=7&layer={NUMBER}")
     site.page.get_by_role("tab", name="Filters").click()
     site.page.get_by_role("option", name="Filter 21", exact=True).click()
-    site.page.get_by_label("by", exact=True).select_option(label)
+    site.page.locator("#ablate-by").select_option(label)
     site.page.get_by_role("button", name="Ablate", exact=True).click()
     site.settle()
     z = latents([7], checkpoint.config)
@@ -205,7 +206,7 @@ def test_painting_with_a_brush_is_xais_painting_and_a_link_brings_it_back(
 ) -> None:
     site.open(f"seed=7&layer={NUMBER}&unit=40&tab=filters")
     site.page.get_by_role("button", name="Paint with it").click()
-    site.page.get_by_label("Brush").fill("0.1")
+    site.page.get_by_role("slider", name="Brush").fill("0.1")
     poster = site.page.locator("#poster")
     box = poster.bounding_box()
     assert box is not None
