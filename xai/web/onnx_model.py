@@ -19,7 +19,8 @@ from __future__ import annotations
 
 from collections.abc import Iterator, Mapping, Sequence
 from dataclasses import dataclass
-from typing import TYPE_CHECKING, Any
+from types import ModuleType
+from typing import Any
 
 import numpy as np
 import torch
@@ -30,9 +31,6 @@ from gan.errors import PosterLensError
 from gan.networks.dcgan import ConditionedConvTranspose2d, Discriminator, Generator
 from xai.errors import ExplanationError
 from xai.networks.hooks import check_given
-
-if TYPE_CHECKING:
-    import onnx
 
 OPSET, IR_VERSION = 17, 8  # old enough for every runtime of the last years
 LARGEST = 32767  # of a signed whole number of 16 bits
@@ -237,9 +235,10 @@ def _attributes(module: nn.Conv2d | nn.ConvTranspose2d) -> dict[str, Any]:
     return attributes | {"pads": [*padding, *padding], "dilations": list(module.dilation), "group": module.groups}
 
 
-def _onnx() -> onnx:
+def _onnx() -> ModuleType:
     try:
         import onnx
     except ImportError:
         raise OnnxUnavailableError('Writing ONNX needs the package onnx: pip install -e ".[web]".') from None
-    return onnx
+    module: ModuleType = onnx
+    return module
