@@ -3,7 +3,7 @@
     metrics = step(state, real, labels, config)
     {name: value.item() for name, value in metrics.items()}     # {"loss_d": 1.3, "loss_g": 0.9, "r1": ...}
 
-:func:`updates` takes the steps of gan/training/tutorial.py, D's and then G's; what is added to the textbook's two losses
+:func:`updates` takes the steps of gan/training/tutorial.py, D's and then G's; what is added to the textbook's losses
 (regularisers, the projected critic, genres) is a function each. Whatever is added to a loss is a term with a name
 (:class:`Terms`), which is logged without further ado. All randomness of step n is drawn from (seed, n): a resumed run
 is the uninterrupted one.
