@@ -47,5 +47,9 @@ _ALL = (
     Page("latent", "Latent", "tune", "What does each latent dimension control?"),
     Page("prune", "Prune", "content_cut", "Which filters of the generator can go, and when does it show?"),
     Page("training", "Training", "monitoring", "How did the two networks learn, from noise to posters?"),
+    Page(
+        "slow_motion", "Slow motion", "slow_motion_video",
+        "What does one update change: what does D see, whom does it believe, and what does it ask G to change?",
+    ),
 )  # fmt: skip
 PAGES = {page.file: page for page in _ALL}

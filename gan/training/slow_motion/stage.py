@@ -17,6 +17,8 @@ run: a run that was looked at is the run that was not, bit for bit. Guard rails 
 from __future__ import annotations
 
 import copy
+import math
+import time
 from collections.abc import Iterable
 from dataclasses import dataclass
 
@@ -49,6 +51,7 @@ from gan.training.step import (
 )
 
 EVERY = 25  # steps from one state that is saved unasked to the next
+SEEDS = range(8)  # whose posters are drawn at every saved state
 
 
 @dataclass(frozen=True)
@@ -125,6 +128,7 @@ class Stage:
 
     history : metrics of each whole step made so far, by its number and by the names of STEP_METRICS. What was seen once
         stays true: a run that goes back makes the same steps again.
+    previews : posters (8, 3, H, W) of the same eight seeds at each saved state, by its number of steps.
     every : steps from one saved state to the next. most : states that are kept (gan.training.slow_motion.saved).
 
     Raises
@@ -141,7 +145,17 @@ class Stage:
         self.d_step: DStep | None = None
         self.g_step: GStep | None = None
         self._half: _Half | None = None
+        self.previews: dict[int, Tensor] = {}
+        self.save()
         self._rewind()
+
+    @property
+    def nbytes(self) -> int:
+        """What weights, their gradients, Adam's two moments and the average take in memory."""
+        state = self.state
+        trained = [state.generator, state.discriminator, *filter(None, [state.critic])]
+        weights = [parameter for network in trained for parameter in network.parameters()] * 4
+        return sum(weight.numel() * weight.element_size() for weight in [*weights, *state.ema.parameters()])
 
     @property
     def between(self) -> bool:
@@ -149,9 +163,14 @@ class Stage:
         return self._half is not None
 
     @property
+    def length(self) -> int:
+        """The step with which the run ends."""
+        return last_step(self.config)
+
+    @property
     def finished(self) -> bool:
         """Whether the run has reached its length."""
-        return self.state.steps >= last_step(self.config)
+        return self.state.steps >= self.length
 
     # ---- Steps ---------------------------------------------------------------------------------------------
 
@@ -180,14 +199,25 @@ class Stage:
         self._count(metrics_of(half.after_d, half.loss_g))
         return self.g_step
 
-    def run(self, steps: int) -> None:
-        """Make whole steps without looking, as far as the run goes; TrainingError within a step."""
+    def run(self, steps: int, seconds: float = math.inf) -> None:
+        """Make whole steps without looking, until the time is over or the run ends; TrainingError within a step."""
         if self.between:
             raise TrainingError("D was updated in this step; G comes next.")
         self.d_step = self.g_step = None
-        for _ in range(min(steps, last_step(self.config) - self.state.steps)):
+        end = time.monotonic() + seconds
+        for _ in range(min(steps, self.length - self.state.steps)):
+            if time.monotonic() > end:
+                break
             real, labels = self._next_batch()
             self._count(step(self.state, real, labels, self.config))
+
+    def save(self) -> None:
+        """Save the state to go back to; TrainingError within a step, or where it cannot be written."""
+        if self.between:
+            raise TrainingError("A state is saved between steps, and G comes next.")
+        self.saved.save(self.state)
+        self.previews[self.state.steps] = self.draw(SEEDS)
+        self.previews = {step: self.previews[step] for step in self.saved.steps}
 
     def restore(self, step: int) -> None:
         """Go back, or forward again, to a saved state; TrainingError where that step is not saved."""
@@ -205,8 +235,7 @@ class Stage:
     # ---- Its parts -----------------------------------------------------------------------------------------
 
     def _rewind(self) -> None:
-        """Save where the run is now, and feed it the batches that follow."""
-        self.saved.save(self.state)
+        """Feed the batches that follow the state."""
         self._indices = batch_indices(len(self.loader.posters), self.config, self.state.steps)
 
     def _next_batch(self) -> tuple[Tensor, Tensor | None]:
@@ -218,7 +247,7 @@ class Stage:
         """Log a whole step, and save the state where that is due."""
         self.history[self.state.steps] = {name: value.item() for name, value in metrics.items()}
         if self.state.steps % self.every == 0:
-            self.saved.save(self.state)
+            self.save()
 
     def _d_step(self, real: Tensor, after_d: AfterD, loss_g: LossOfG) -> DStep:
         shown = after_d.shown
