@@ -16,13 +16,16 @@ if seat.stage is None:
     st.info("Others needed the memory of this stage: it was put away.", icon=":material/info:")
     st.button("Begin again", on_click=panel.begin_again)
     st.stop()
-stage = seat.stage
-panel.show_notes(seat, stage)
-panel.show_controls(stage)
+panel.act(seat.stage)
+panel.show_notes(seat, seat.stage)
+panel.show_controls(seat.stage)
 
 
 @st.fragment(run_every=panel.interval())
 def show() -> None:
+    stage = seat.stage  # others may have needed its memory meanwhile
+    if stage is None:
+        st.rerun()
     with ui.error_boundary("The step"):
         if st.session_state[panel.PLAYING]:
             panel.play(stage)

@@ -1,6 +1,7 @@
 """The stages of slow motion: each session has its own, and all together a bounded memory.
 
     seat = slow_motion.open_seat(Wish("nothing", "", 16, 0))
+    slow_motion.use(seat)                    # in every run of the page
     seat.stage                               # None once others needed the room
 
 A session holds its seat; when the session ends, the stage and its saved states go.
@@ -26,6 +27,7 @@ if TYPE_CHECKING:
 NOTHING, CHECKPOINT, RUN = "nothing", "checkpoint", "run"
 MEMORY = 2**30  # bytes of all stages together
 DISK = 2**29  # bytes of the saved states of one stage
+STATES = 8  # at most, of a stage
 DRAWN = 512  # posters
 
 
@@ -56,19 +58,21 @@ def _seats() -> tuple[threading.Lock, weakref.WeakSet[Seat]]:
 
 def use(seat: Seat) -> None:
     """Note that a stage is in use; those that were not for longest are put away where all take too much memory."""
+    from gan.training.slow_motion.stage import nbytes
+
     lock, seats = _seats()
     with lock:
         seat.used = time.monotonic()
         seats.add(seat)
         others = sorted((one for one in seats if one is not seat and one.stage), key=lambda one: one.used)
-        while others and sum(one.stage.nbytes for one in [seat, *others] if one.stage) > MEMORY:
+        while others and sum(nbytes(one.stage.state) for one in [seat, *others] if one.stage) > MEMORY:
             others.pop(0).stage = None
 
 
 def open_seat(wish: Wish, checkpoint: gan.Checkpoint | None) -> Seat:
     """A stage that has not begun to move. TrainingError or CheckpointError where it cannot begin there."""
     from gan.training.slow_motion import starts
-    from gan.training.slow_motion.stage import Stage
+    from gan.training.slow_motion.stage import Stage, nbytes
 
     if wish.start == NOTHING:
         start, known = starts.from_nothing(wish.batch, wish.seed), None
@@ -80,9 +84,8 @@ def open_seat(wish: Wish, checkpoint: gan.Checkpoint | None) -> Seat:
     found = None if known is None else networks.checkpoint_posters(known)
     posters = drawn(model.size) if found is None else found.training
     words = "posters drawn by a program" if found is None else f"real posters: {found.source}"
-    stage = Stage(start, posters)
-    stage.saved.most = int(min(max(DISK // stage.nbytes, 3), 12))
-    return Seat(wish, stage, words)
+    most = min(max(DISK // nbytes(start.state), 3), STATES)
+    return Seat(wish, Stage(start, posters, most=most), words)
 
 
 def runs_with_state() -> list[str]:

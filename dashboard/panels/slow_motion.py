@@ -8,7 +8,7 @@ show_curves(stage)
 from __future__ import annotations
 
 from collections.abc import Callable
-from typing import TYPE_CHECKING, Literal
+from typing import TYPE_CHECKING, Any, Literal
 
 import plotly.graph_objects as go
 import streamlit as st
@@ -27,11 +27,12 @@ from xai.render import GREY_HEX, ORANGE_HEX, VIOLET_HEX, shrink, sprite
 if TYPE_CHECKING:
     from gan.training.slow_motion.stage import DStep, GStep, Stage, Verdicts
 
-SEAT, PLAYING = "stage_seat", "stage_playing"  # in the session
+SEAT, PLAYING, TODO = "stage_seat", "stage_playing", "stage_todo"  # in the session
 BATCHES, SHOWN = (8, 16, 32), (4, 8, 16)
-SPEEDS = {  # seconds between two ticks, whole steps before the one that is shown (None: as many as fit in a second)
-    "half a step": (2.5, 0), "1 step": (2.0, 0), "10 steps": (2.0, 9), "all it can": (1.5, None),
+SPEEDS = {  # seconds between two ticks, whole steps before the one that is shown (None: as many as there is time for)
+    "half a step": (2.5, 0), "1 step": (2.0, 0), "10 steps": (1.5, 9), "all it can": (1.2, None),
 }  # fmt: skip
+LONGEST = 1.0  # seconds of steps in one tick, before the one that is shown
 POINTS = 400  # of a curve
 
 
@@ -63,13 +64,14 @@ def choose_start() -> Wish:
 
 
 def open_stage(wish: Wish) -> Seat:
-    """The session's stage where it was left, or a new one where another one is wished for."""
+    """The session's stage where it was left, or a new one where another one is wished for. Who comes back finds it paused."""
     seat: Seat | None = st.session_state.get(SEAT)
     if seat is None or seat.wish != wish:
-        st.session_state.pop(SEAT, None)  # before another one needs its memory
-        st.session_state[PLAYING] = False
+        begin_again()  # before another one needs its memory
         seat = slow_motion.open_seat(wish, selected().unconditioned)
         st.session_state[SEAT] = seat
+    if "stage_step_d" not in st.session_state:  # the button's, which goes when the page is left
+        st.session_state[PLAYING] = False
     slow_motion.use(seat)
     return seat
 
@@ -77,10 +79,25 @@ def open_stage(wish: Wish) -> Seat:
 def begin_again() -> None:
     """Put the stage away (for callbacks); the page opens a new one."""
     st.session_state.pop(SEAT, None)
+    st.session_state.pop(TODO, None)
     st.session_state[PLAYING] = False
 
 
 # ---- Moving --------------------------------------------------------------------------------------------------
+
+
+def act(stage: Stage) -> None:
+    """Do what a button asked for. A second click on the way may ask for what cannot be done any more."""
+    todo = st.session_state.pop(TODO, None)
+    if todo is None:
+        return
+    name, *arguments = todo
+    with ui.error_boundary("The step"):
+        {"d": stage.step_d, "g": stage.step_g, "back": stage.restore, "save": stage.save}[name](*arguments)
+
+
+def _ask(*todo: object) -> None:
+    st.session_state[TODO] = todo
 
 
 def show_controls(stage: Stage) -> None:
@@ -88,43 +105,40 @@ def show_controls(stage: Stage) -> None:
     playing = st.session_state[PLAYING]
     done = stage.finished and not stage.between
     with st.container(horizontal=True, vertical_alignment="bottom"):
-        _half_button("Step D", "policy", stage.step_d, not (playing or done or stage.between))
-        _half_button("Step G", "brush", stage.step_g, not playing and stage.between)
-        icon = ":material/pause:" if playing else ":material/play_arrow:"
-        st.button(
-            "Pause" if playing else "Play", icon=icon, key="stage_play", on_click=_set_playing, args=(not playing,),
-            disabled=done,
-        )  # fmt: skip
-        names = list(SPEEDS)
-        speed = _speed()
-        for word, by, icon in (("Slower", -1, "fast_rewind"), ("Faster", 1, "fast_forward")):
-            place = names.index(speed) + by
-            st.button(
-                word, icon=f":material/{icon}:", key=f"stage_{word.lower()}", disabled=not 0 <= place < len(names),
-                on_click=_set_speed, args=(names[place % len(names)],),
-            )  # fmt: skip
+        _button("Step D", "policy", not (playing or done or stage.between), _ask, "d", leads=True)
+        _button("Step G", "brush", not playing and stage.between, _ask, "g", leads=True)
+        if playing:
+            _button("Pause", "pause", True, _set_playing, False)
+        else:
+            _button("Play", "play_arrow", not done, _set_playing, True)
+        place, names = list(SPEEDS).index(_speed()), list(SPEEDS)
+        _button("Slower", "fast_rewind", place > 0, _set_speed, names[place - 1])
+        _button("Faster", "fast_forward", place < len(names) - 1, _set_speed, names[(place + 1) % len(names)])
     with st.container(horizontal=True, vertical_alignment="bottom"):
+        default: dict[str, Any] = {} if "stage_speed" in st.session_state else {"default": names[1]}
         st.segmented_control(
-            "Each tick of Play makes", names, default=names[1], required=True, key="stage_speed", bind="query-params"
+            "Each tick of Play makes", names, required=True, key="stage_speed", bind="query-params", **default
         )
-        steps = stage.saved.steps
-        step = st.selectbox(
-            "Saved states", steps, len(steps) - 1, format_func=lambda step: f"step {step}", width=150, disabled=playing
-        )
-        st.button(
-            "Go back", icon=":material/history:", key="stage_back", on_click=stage.restore, args=(step,),
-            disabled=playing or (step == stage.state.steps and not stage.between),
-        )  # fmt: skip
-        st.button(
-            "Save this state", icon=":material/bookmark_add:", key="stage_save", on_click=stage.save,
-            disabled=playing or stage.between or stage.state.steps in steps,
-        )  # fmt: skip
+        _show_saved(stage, playing)
 
 
-def _half_button(word: str, icon: str, make: Callable[[], object], ready: bool) -> None:
-    """The half of a step that comes next stands out."""
-    kind: Literal["primary", "secondary"] = "primary" if ready else "secondary"
-    st.button(word, icon=f":material/{icon}:", key=f"stage_{word[-1]}", type=kind, disabled=not ready, on_click=make)
+def _show_saved(stage: Stage, playing: bool) -> None:
+    steps = stage.saved.steps
+    step = st.selectbox(
+        "Saved states", steps, len(steps) - 1, format_func=lambda step: f"step {step}", width=150, disabled=playing
+    )
+    _button("Go back", "history", not playing and (step != stage.state.steps or stage.between), _ask, "back", step)
+    unsaved = stage.state.steps not in steps and not stage.between
+    _button("Save this state", "bookmark_add", not playing and unsaved, _ask, "save")
+
+
+def _button(
+    word: str, icon: str, ready: bool, do: Callable[..., None], *arguments: object, leads: bool = False
+) -> None:
+    """A button that can be pressed where it is ``ready``; one that ``leads`` stands out then."""
+    kind: Literal["primary", "secondary"] = "primary" if ready and leads else "secondary"
+    key = f"stage_{word.lower().replace(' ', '_')}"
+    st.button(word, key, icon=f":material/{icon}:", type=kind, disabled=not ready, on_click=do, args=arguments)
 
 
 def _set_playing(playing: bool) -> None:
@@ -153,7 +167,7 @@ def play(stage: Stage) -> None:
         stage.step_d()
     else:
         unseen = SPEEDS[_speed()][1]
-        stage.run(10**9 if unseen is None else unseen, 1.0 if unseen is None else 60.0)
+        stage.run(10**9 if unseen is None else unseen, LONGEST)
         if not stage.finished:
             stage.step_d()
             stage.step_g()
@@ -284,7 +298,7 @@ def show_previews(stage: Stage) -> None:
     sprite_grid(
         sprite(shrink(np.concatenate(cells)), columns=seeds), labels, "stage_previews",
         title="posters of the same seeds at every saved state", heads=[f"step {step}" for step in steps],
-        smallest=36, largest=92, most="none",
+        smallest=32, largest=64, most="none",
     )  # fmt: skip
     st.caption(
         f"A state is saved every {stage.every} steps; of more than {stage.saved.most} those go that lie close together. "

@@ -123,6 +123,13 @@ class _Half:
     shown: DStep
 
 
+def nbytes(state: State) -> int:
+    """What weights, their gradients, Adam's two moments and the average take in memory."""
+    trained = [state.generator, state.discriminator, *filter(None, [state.critic])]
+    weights = [parameter for network in trained for parameter in network.parameters()] * 4
+    return sum(weight.numel() * weight.element_size() for weight in [*weights, *state.ema.parameters()])
+
+
 class Stage:
     """A run that can stop within a step.
 
@@ -148,14 +155,6 @@ class Stage:
         self.previews: dict[int, Tensor] = {}
         self.save()
         self._rewind()
-
-    @property
-    def nbytes(self) -> int:
-        """What weights, their gradients, Adam's two moments and the average take in memory."""
-        state = self.state
-        trained = [state.generator, state.discriminator, *filter(None, [state.critic])]
-        weights = [parameter for network in trained for parameter in network.parameters()] * 4
-        return sum(weight.numel() * weight.element_size() for weight in [*weights, *state.ema.parameters()])
 
     @property
     def between(self) -> bool:
