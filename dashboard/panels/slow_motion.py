@@ -64,7 +64,7 @@ def choose_start() -> Wish:
 
 
 def open_stage(wish: Wish) -> Seat:
-    """The session's stage where it was left, or a new one where another one is wished for. Who comes back finds it paused."""
+    """The session's stage where it was left, paused, or a new one where another one is wished for."""
     seat: Seat | None = st.session_state.get(SEAT)
     if seat is None or seat.wish != wish:
         begin_again()  # before another one needs its memory
@@ -189,7 +189,9 @@ def show_step(stage: Stage, count: int) -> None:
     st.caption(_about_fakes(d, g))
     _show_fakes(d, g, count)
     st.header("Real posters")
-    st.caption("The other half of what D sees in this step. D does not know which batch is which: it has to learn that.")
+    st.caption(
+        "The other half of what D sees in this step. D does not know which batch is which: it has to learn that."
+    )
     _show_real(d, count)
 
 
@@ -242,7 +244,9 @@ def _show_fakes(d: DStep, g: GStep | None, count: int) -> None:
     shown = len(fakes)
     frames = [
         [
-            Frame(place * shown + index, text, f"{what} of generated poster {index}: {text} {mark}".strip(), mark, wrong)
+            Frame(
+                place * shown + index, text, f"{what} of generated poster {index}: {text} {mark}".strip(), mark, wrong
+            )
             for place, (what, text, mark, wrong) in enumerate(_fake_words(d, g, index, factor))
         ]
         for index in range(shown)
@@ -345,12 +349,12 @@ def _figure(stage: Stage, curves: dict[str, str]) -> go.Figure:
 def show_notes(seat: Seat, stage: Stage) -> None:
     """What this stage is, in one line."""
     config, size = stage.config, stage.state.generator.config.size
-    seen = " D sees posters as in training, changed at random by DiffAugment." if config.augment else ""
-    order = " D only compares: a pair is right where the real poster has the larger logit." if config.loss != "bce" else ""
-    st.caption(
-        plain(
-            f"{counted(len(stage.loader.posters), 'poster')} of {size[1]} × {size[0]} pixels, {seat.posters}; batch "
-            f"{config.batch}, learning rate {config.lr_g:g}; at most {stage.length:,} steps."
-        )
-        + plain(seen + order + "".join(f" {note}" for note in stage.notes))
-    )
+    sentences = [
+        f"{counted(len(stage.loader.posters), 'poster')} of {size[1]} × {size[0]} pixels, {seat.posters}; batch "
+        f"{config.batch}, learning rate {config.lr_g:g}; at most {stage.length:,} steps."
+    ]
+    if config.augment:
+        sentences.append("D sees posters as in training, changed at random by DiffAugment.")
+    if config.loss != "bce":
+        sentences.append("D only compares: a pair is right where the real poster has the larger logit.")
+    st.caption(plain(" ".join([*sentences, *stage.notes])))

@@ -1,8 +1,8 @@
 """Pictures of one update of a GAN: the noise, what D's gradient asks G to change, what G changed.
 
-    pixels = request_rgb(d.asked, d.fake)            # (n, H, W, 3); purple: darker, orange: lighter
-    factor = amplification(g.changed)                # 16
-    change_rgb(g.changed, factor)                    # grey is no change
+pixels = request_rgb(d.asked, d.fake)            # (n, H, W, 3); purple: darker, orange: lighter
+factor = amplification(g.changed)                # 16
+change_rgb(g.changed, factor)                    # grey is no change
 """
 
 from __future__ import annotations
