@@ -2,7 +2,8 @@
 
     strips(sheet, [[Frame(0, "noise"), Frame(1, "logit -1.2", "✗ fools D", wrong=True)], ...], "stage", "generated")
 
-Nothing is chosen here. New pictures take the old ones' place when they have arrived: a stage that plays does not flicker.
+Nothing is chosen here. New pictures take the old ones' place when they have arrived: a stage that plays does not
+flicker.
 """
 
 from __future__ import annotations

@@ -205,13 +205,13 @@ def _headline(stage: Stage) -> str:
     if g is None:
         does = "D was right too often to be updated" if d.skipped else f"after its update about {now}"
         return (
-            f"**Step {d.number}, D's half.** D's loss was {d.loss:.2f}: it was wrong about {wrong} of {posters} posters, "
-            f"{does}. *Step G* follows the gradient below."
+            f"**Step {d.number}, D's half.** D's loss was {d.loss:.2f}: it was wrong about {wrong} of {posters} "
+            f"posters, {does}. *Step G* follows the gradient below."
         )
     before, after = d.after.logit_fake.mean().item(), g.verdicts.logit_fake.mean().item()
     return (
-        f"**Step {d.number}, both halves.** G's loss was {g.loss:.2f}. With G's update D's mean logit of the same noise "
-        f"went from {before:+.2f} to {after:+.2f}, and its {len(d.fake)} posters fool D "
+        f"**Step {d.number}, both halves.** G's loss was {g.loss:.2f}. With G's update D's mean logit of the same "
+        f"noise went from {before:+.2f} to {after:+.2f}, and its {len(d.fake)} posters fool D "
         f"{int(d.after.wrong_fake.sum())} times before, {int(g.verdicts.wrong_fake.sum())} times after it."
     )
 
@@ -305,8 +305,8 @@ def show_previews(stage: Stage) -> None:
         smallest=32, largest=64, most="none",
     )  # fmt: skip
     st.caption(
-        f"A state is saved every {stage.every} steps; of more than {stage.saved.most} those go that lie close together. "
-        "*Go back* takes one up again exactly: what follows is what followed before, bit for bit."
+        f"A state is saved every {stage.every} steps; of more than {stage.saved.most} those go that lie close "
+        "together. *Go back* takes one up again exactly: what follows is what followed before, bit for bit."
     )
 
 
