@@ -25,13 +25,19 @@ from gan.errors import counted
 from xai.render import GREY_HEX, ORANGE_HEX, VIOLET_HEX, shrink, sprite
 
 if TYPE_CHECKING:
+    from torch import Tensor
+
     from gan.training.slow_motion.stage import DStep, GStep, Stage, Verdicts
 
 SEAT, PLAYING, TODO = "stage_seat", "stage_playing", "stage_todo"  # in the session
 BATCHES, SHOWN = (8, 16, 32), (4, 8, 16)
-SPEEDS = {  # seconds between two ticks, whole steps before the one that is shown (None: as many as there is time for)
-    "half a step": (2.5, 0), "1 step": (2.0, 0), "10 steps": (1.5, 9), "all it can": (1.2, None),
-}  # fmt: skip
+# Seconds between two ticks, and whole steps before the one that is shown (None: as many as there is time for).
+SPEEDS: dict[str, tuple[float, int | None]] = {
+    "half a step": (2.5, 0),
+    "1 step": (2.0, 0),
+    "10 steps": (1.5, 9),
+    "all it can": (1.2, None),
+}
 LONGEST = 1.0  # seconds of steps in one tick, before the one that is shown
 POINTS = 400  # of a curve
 
@@ -236,7 +242,11 @@ def _show_fakes(d: DStep, g: GStep | None, count: int) -> None:
     from xai.discriminator.training_step import amplification, change_rgb, noise_rgb, request_rgb
 
     fakes = d.fake[:count]
-    rows = [noise_rgb(d.z[:count], tuple(fakes.shape[2:])), gan.to_uint8(fakes), request_rgb(d.asked[:count], fakes)]
+    rows = [
+        noise_rgb(d.z[:count], (fakes.shape[2], fakes.shape[3])),
+        gan.to_uint8(fakes),
+        request_rgb(d.asked[:count], fakes),
+    ]
     factor = 1
     if g is not None:
         factor = amplification(g.changed[:count])
@@ -274,8 +284,8 @@ def _fake_mark(fooled: bool) -> str:
     return "✗ fools D" if fooled else "✓ D says fake"
 
 
-def _logits(before: object, after: object, index: int) -> str:
-    return f"{before[index].item():+.2f} → {after[index].item():+.2f}"  # type: ignore[index]
+def _logits(before: Tensor, after: Tensor, index: int) -> str:
+    return f"{before[index].item():+.2f} → {after[index].item():+.2f}"
 
 
 def _show_real(d: DStep, count: int) -> None:
