@@ -61,6 +61,11 @@ _ALL = (
         "training", "Training", "monitoring", "How did the two networks learn, from noise to posters?",
         about=("generator", "discriminator"),
     ),
+    Page(
+        "slow_motion", "Slow motion", "slow_motion_video",
+        "What does one update change: what does D see, whom does it believe, and what does it ask G to change?",
+        about=("noise", "generator", "poster", "discriminator", "verdict"),
+    ),
     Page("glossary", "Glossary", "dictionary", "What do the words on these pages mean?"),
 )  # fmt: skip
 PAGES = {page.file: page for page in _ALL}

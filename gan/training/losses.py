@@ -42,6 +42,11 @@ def accuracy(real: Tensor, fake: Tensor) -> Tensor:
     return 0.5 * ((real > 0).float().mean() + (fake <= 0).float().mean())
 
 
+def errors(real: Tensor, fake: Tensor) -> tuple[Tensor, Tensor]:
+    """Which logits (N,) are on the wrong side of 0, bool (N,) each: real posters not above it, generated ones above."""
+    return real <= 0, fake > 0
+
+
 def relativistic_discriminator(real: Tensor, fake: Tensor, real_label: float = 1.0) -> Tensor:
     """Scalar loss of D from logits (N,): each real poster above the generated one beside it; no label to smooth."""
     return softplus(fake - real).mean()
@@ -57,6 +62,12 @@ def pairwise_accuracy(real: Tensor, fake: Tensor) -> Tensor:
     return (real[:, None] > fake[None]).float().mean()
 
 
+def pairwise_errors(real: Tensor, fake: Tensor) -> tuple[Tensor, Tensor]:
+    """Which pairs of a real and the generated poster beside it are in the wrong order, bool (N,), for both alike."""
+    wrong = fake >= real
+    return wrong, wrong
+
+
 @dataclass(frozen=True)
 class Loss:
     """An adversarial loss. Its functions take logits (N,) of real and of generated posters and give a scalar.
@@ -64,6 +75,7 @@ class Loss:
     about : what it is, a phrase. source : the papers.
     discriminator : of (real, fake, real_label). generator : of (real, fake).
     accuracy : of (real, fake), how often D is right in the sense of this loss, 0 to 1.
+    errors : of (real, fake), on which real and on which generated posters D is wrong in that sense, bool (N,) each.
     """
 
     about: str
@@ -71,6 +83,7 @@ class Loss:
     discriminator: Callable[[Tensor, Tensor, float], Tensor]
     generator: Callable[[Tensor, Tensor], Tensor]
     accuracy: Callable[[Tensor, Tensor], Tensor] = accuracy
+    errors: Callable[[Tensor, Tensor], tuple[Tensor, Tensor]] = errors
 
 
 LOSSES: dict[str, Loss] = {
@@ -86,6 +99,7 @@ LOSSES: dict[str, Loss] = {
         relativistic_discriminator,
         relativistic_generator,
         pairwise_accuracy,
+        pairwise_errors,
     ),
 }
 

@@ -3,9 +3,10 @@
     metrics = step(state, real, labels, config)
     {name: value.item() for name, value in metrics.items()}     # {"loss_d": 1.3, "loss_g": 0.9, "r1": ...}
 
-:func:`updates` has the lines of gan/training/tutorial.py; what is added to the textbook's two losses (regularisers, the
-projected critic, genres) is a function each. Whatever is added to a loss is a term with a name (:class:`Terms`), which
-is logged without further ado. All randomness of step n is drawn from (seed, n): a resumed run is the uninterrupted one.
+:func:`updates` takes the steps of gan/training/tutorial.py, D's and then G's; what is added to the textbook's losses
+(regularisers, the projected critic, genres) is a function each. Whatever is added to a loss is a term with a name
+(:class:`Terms`), which is logged without further ado. All randomness of step n is drawn from (seed, n): a resumed run
+is the uninterrupted one.
 """
 
 from __future__ import annotations
@@ -17,6 +18,7 @@ from dataclasses import dataclass
 import torch
 from torch import Tensor, nn
 
+from gan.networks.dcgan import Generator
 from gan.networks.projected import ProjectedCritic
 from gan.training.augment import augment
 from gan.training.batches import drop_labels
@@ -104,65 +106,162 @@ class Terms(dict[str, Tensor]):
         self[name] = value.detach()
 
 
+@dataclass(frozen=True)
+class Shown:
+    """The posters of a step. z : noise (n, latent, 1, 1). generated : posters (n, 3, H, W) as G drew them.
+
+    real, fake : both kinds as D sees them, augmented (gradients flow from ``fake`` to G). labels : not dropped, scaled.
+    """
+
+    z: Tensor
+    generated: Tensor
+    real: Tensor
+    fake: Tensor
+    labels: Tensor | None
+
+
+@dataclass(frozen=True)
+class AfterD:
+    """What D's update leaves to G's.
+
+    shown : the posters. logit_real, logit_fake : D's logits (n,) of them before its update. terms : of D's loss.
+    correct : proportion of posters on which D was right. skipped : whether D was not updated for that.
+    view, terms_critic : the critic's view of the posters and the terms of its loss, None and empty without a critic.
+    """
+
+    shown: Shown
+    logit_real: Tensor
+    logit_fake: Tensor
+    terms: Terms
+    correct: Tensor
+    skipped: bool
+    view: CriticView | None
+    terms_critic: Terms
+
+
+@dataclass(frozen=True)
+class LossOfG:
+    """G's loss before its update. terms : all of it. by_d : D's part, before its weight, with its graph.
+
+    logit_fake : logits (n,) of the generated posters by the D of after its update.
+    """
+
+    terms: Terms
+    by_d: Tensor
+    logit_fake: Tensor
+
+
 def step(state: State, real: Tensor, labels: Tensor | None, config: TrainConfig, world: World = ALONE) -> StepMetrics:
     """Update D from real posters (n, 3, H, W) with labels (n, genres) or None, then G; returns scalars by name."""
-    seed, start, rows = noise_seed(config, state), noise_start(state), world.rows(config.batch)
-    rng = BatchRandom.of_batch(config.batch, seed, real.device, rows, start)
+    batch = batch_of_step(state, real, labels, config, world)
     refresh_moments(state, config)
-    metrics = updates(state, Batch(real, labels, rng), config, schedule(state, config), world)
+    metrics = updates(state, batch, config, schedule(state, config), world)
     state.steps += 1
     return metrics
+
+
+def batch_of_step(
+    state: State, real: Tensor, labels: Tensor | None, config: TrainConfig, world: World = ALONE
+) -> Batch:
+    """These posters and labels with the random numbers of the step that comes next."""
+    seed, start, rows = noise_seed(config, state), noise_start(state), world.rows(config.batch)
+    return Batch(real, labels, BatchRandom.of_batch(config.batch, seed, real.device, rows, start))
 
 
 def updates(state: State, batch: Batch, config: TrainConfig, now: Schedule, world: World = ALONE) -> StepMetrics:
     """The two updates of a step. Nothing here waits for the device or counts, so that a graph can hold it.
 
-    G's update reuses the generated batch of D's update and, where the loss compares, D's logits of the real one.
+    A stage may stop in between (gan.training.slow_motion): D has moved, and G's loss is known.
     """
-    generator, discriminator, critic, loss = state.generator, state.discriminator, state.critic, LOSSES[config.loss]
-    device = batch.real.device.type
-    autocast = torch.autocast(device, torch.bfloat16, enabled=uses_bfloat16(config, device))
-    set_learning_rates(state, now)
-    labels, terms_d, terms_critic, terms_g = batch.labels, Terms(), Terms(), Terms()
-    if labels is not None:
-        labels = drop_labels(labels, config.label_dropout, batch.rng) * now.label_scale
+    after_d = update_d(state, batch, config, now, world)
+    loss_g = loss_of_g(state, after_d, config, world)
+    update_g(state, loss_g, config, now, world)
+    return metrics_of(after_d, loss_g)
 
-    # (1) Update D. Real and generated posters go through it apart: each batch has BatchNorm statistics of its own.
-    z = batch.rng.normal(generator.config.latent, 1, 1)
-    with autocast:
-        fake = generator(z, labels)
-        real, fake = augment(batch.real, config.augment, batch.rng), augment(fake, config.augment, batch.rng)
+
+def update_d(state: State, batch: Batch, config: TrainConfig, now: Schedule, world: World = ALONE) -> AfterD:
+    """(1) Update D, and the critic where there is one, from real and from generated posters.
+
+    Both kinds go through it apart: each batch has BatchNorm statistics of its own.
+    """
+    discriminator, loss, terms = state.discriminator, LOSSES[config.loss], Terms()
+    set_learning_rates(state, now)
+    with autocast(config, batch.real.device):
+        shown = draw(state.generator, batch, config, now)
+        real, fake, labels = shown.real, shown.fake, shown.labels
         logit_real = discriminator.logit(real, labels).float()
         logit_fake = discriminator.logit(fake.detach(), labels).float()
-        terms_d.add("loss_d", loss.discriminator(logit_real, logit_fake, config.real_label))
-        regularise(terms_d, state, Seen(real, fake.detach(), labels, logit_real, logit_fake), config, world)
+        terms.add("loss_d", loss.discriminator(logit_real, logit_fake, config.real_label))
+        regularise(terms, state, Seen(real, fake.detach(), labels, logit_real, logit_fake), config, world)
     correct = world.mean(loss.accuracy(logit_real, logit_fake).detach())
-    skip_d = config.skip_d_above < 1 and correct.item() > config.skip_d_above
-    if not skip_d:
-        update(state.optimizer_d, terms_d.total, world)
-    if critic is not None and state.optimizer_critic is not None:
-        with autocast:
-            maps_real, maps_fake = critic.features(real), critic.features(fake)  # the latter for G's update as well
-            view = CriticView(critic, maps_real, maps_fake, critic.logits(maps_real))
-            # All labels that are known: the critic's classifier learns genres, it is not conditioned on them.
-            add_critic_d(terms_critic, view, batch.labels, config)
-        update(state.optimizer_critic, terms_critic.total, world)
+    skipped = config.skip_d_above < 1 and correct.item() > config.skip_d_above
+    if not skipped:
+        update(state.optimizer_d, terms.total, world)
+    view, terms_critic = update_critic(state, shown, batch.labels, config, world)
+    return AfterD(shown, logit_real.detach(), logit_fake.detach(), terms, correct, skipped, view, terms_critic)
 
-    # (2) Update G. It needs the gradients of D and of the critic, not those of their weights.
-    with frozen(discriminator), frozen(critic), autocast:
-        logit_g = discriminator.logit(fake, labels).float()
-        terms_g.add("loss_g", loss.generator(logit_real.detach(), logit_g), config.adversarial)
-        if critic is not None:
-            add_critic_g(terms_g, view, labels, config)
-            add_distances(terms_g, state, view, config, world)
-        update(state.optimizer_g, terms_g.total, world)
 
+def draw(generator: Generator, batch: Batch, config: TrainConfig, now: Schedule) -> Shown:
+    """The step's generated posters, and both kinds as D sees them: augmented, with labels that were not dropped."""
+    labels = batch.labels
+    if labels is not None:
+        labels = drop_labels(labels, config.label_dropout, batch.rng) * now.label_scale
+    z = batch.rng.normal(generator.config.latent, 1, 1)
+    generated = generator(z, labels)
+    real, fake = augment(batch.real, config.augment, batch.rng), augment(generated, config.augment, batch.rng)
+    return Shown(z, generated, real, fake, labels)
+
+
+def update_critic(
+    state: State, shown: Shown, labels: Tensor | None, config: TrainConfig, world: World
+) -> tuple[CriticView | None, Terms]:
+    """Update the critic, if there is one; its maps of both kinds of posters serve G's loss as well.
+
+    ``labels`` are all that are known: the critic's classifier learns genres, it is not conditioned on them.
+    """
+    critic, terms = state.critic, Terms()
+    if critic is None or state.optimizer_critic is None:
+        return None, terms
+    with autocast(config, shown.real.device):
+        maps_real, maps_fake = critic.features(shown.real), critic.features(shown.fake)
+        view = CriticView(critic, maps_real, maps_fake, critic.logits(maps_real))
+        add_critic_d(terms, view, labels, config)
+    update(state.optimizer_critic, terms.total, world)
+    return view, terms
+
+
+def loss_of_g(state: State, after_d: AfterD, config: TrainConfig, world: World = ALONE) -> LossOfG:
+    """G's loss on the generated batch of D's update, by the D and the critic of after it.
+
+    Where the loss compares, D's logits of the real posters are those of its update. Gradients flow through D and the
+    critic, not into their weights.
+    """
+    shown, view, terms = after_d.shown, after_d.view, Terms()
+    discriminator, critic = state.discriminator, state.critic
+    with frozen(discriminator), frozen(critic), autocast(config, shown.fake.device):
+        logit_fake = discriminator.logit(shown.fake, shown.labels).float()
+        by_d = LOSSES[config.loss].generator(after_d.logit_real, logit_fake)
+        terms.add("loss_g", by_d, config.adversarial)
+        if view is not None:
+            add_critic_g(terms, view, shown.labels, config)
+            add_distances(terms, state, view, config, world)
+    return LossOfG(terms, by_d, logit_fake.detach())
+
+
+def update_g(state: State, loss: LossOfG, config: TrainConfig, now: Schedule, world: World = ALONE) -> None:
+    """(2) Update G, and its moving average."""
+    with autocast(config, state.averages.device):
+        update(state.optimizer_g, loss.terms.total, world)
     update_ema(state, now.ema_weight)
-    mean_real, mean_fake = logit_real.detach().mean(), logit_fake.detach().mean()
+
+
+def metrics_of(after_d: AfterD, loss_g: LossOfG) -> StepMetrics:
+    """What a step returns: scalars by the names of :data:`STEP_METRICS`."""
+    mean_real, mean_fake = after_d.logit_real.mean(), after_d.logit_fake.mean()
     return {
-        "loss_d": terms_d["loss_d"], "loss_g": terms_g["loss_g"], "accuracy_d": correct,
-        "skipped_d": torch.full_like(correct, float(skip_d)), "logit_gap": mean_real - mean_fake,
-        "logit_real": mean_real, "logit_fake": mean_fake, **terms_d, **terms_critic, **terms_g,
+        "loss_d": after_d.terms["loss_d"], "loss_g": loss_g.terms["loss_g"], "accuracy_d": after_d.correct,
+        "skipped_d": torch.full_like(after_d.correct, float(after_d.skipped)), "logit_gap": mean_real - mean_fake,
+        "logit_real": mean_real, "logit_fake": mean_fake, **after_d.terms, **after_d.terms_critic, **loss_g.terms,
     }  # fmt: skip
 
 
@@ -227,6 +326,11 @@ def add_distances(terms: Terms, state: State, view: CriticView, config: TrainCon
         state.moments.add(real, fake.detach(), world)
         if frechet_due(state, config):
             terms.add("frechet", state.moments.loss(fake), config.frechet)
+
+
+def autocast(config: TrainConfig, device: torch.device) -> torch.autocast:
+    """The precision of forward passes on this device."""
+    return torch.autocast(device.type, torch.bfloat16, enabled=uses_bfloat16(config, device.type))
 
 
 def uses_bfloat16(config: TrainConfig, device: str) -> bool:
