@@ -64,7 +64,7 @@ _ALL = (
     Page(
         "slow_motion", "Slow motion", "slow_motion_video",
         "What does one update change: what does D see, whom does it believe, and what does it ask G to change?",
-        about=("noise", "generator", "poster", "discriminator", "verdict"),
+        about=("generator", "poster", "discriminator"),
     ),
     Page("glossary", "Glossary", "dictionary", "What do the words on these pages mean?"),
 )  # fmt: skip

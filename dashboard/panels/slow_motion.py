@@ -98,8 +98,11 @@ def act(stage: Stage) -> None:
     if todo is None:
         return
     name, *arguments = todo
+    moves: dict[str, Callable[..., object]] = {
+        "d": stage.step_d, "g": stage.step_g, "back": stage.restore, "save": stage.save,
+    }  # fmt: skip
     with ui.error_boundary("The step"):
-        {"d": stage.step_d, "g": stage.step_g, "back": stage.restore, "save": stage.save}[name](*arguments)
+        moves[name](*arguments)
 
 
 def _ask(*todo: object) -> None:

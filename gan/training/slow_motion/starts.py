@@ -24,14 +24,15 @@ from gan.training.slow_motion.stage import Start
 from gan.training.state import State, kimg, load_state, new_state
 
 # Networks and settings with which drawn posters have titles and figures after a minute of one core.
-SMALL, QUICK = ModelConfig(resolution=32, width=16), {"lr_g": 1e-3, "lr_d": 1e-3, "real_label": 0.9}
+SMALL = ModelConfig(resolution=32, width=16)
+QUICK = replace(PRESETS["dcgan"].train, lr_g=1e-3, lr_d=1e-3, real_label=0.9)
 STEPS = 10_000  # of a stage that starts from nothing, or from weights
 ALONE = {name: getattr(TrainConfig, name) for name in ("critic", "adversarial", "imle", "frechet", "critic_penalty")}
 
 
 def from_nothing(batch: int = 16, seed: int = 0) -> Start:
     """Small networks with their first weights, for posters of 32 x 32 pixels."""
-    config = replace(PRESETS["dcgan"].train, batch=batch, seed=seed, kimg=STEPS * batch / 1000, **QUICK)
+    config = replace(QUICK, batch=batch, seed=seed, kimg=STEPS * batch / 1000)
     return Start(new_state(SMALL, config, CPU), config)
 
 
