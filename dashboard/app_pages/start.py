@@ -5,8 +5,7 @@ import streamlit as st
 import gan
 from dashboard import ui
 from dashboard.cached import networks
-from dashboard.pages import PAGES
-from dashboard.panels import gallery, posters, quality
+from dashboard.panels import gallery, lessons, posters, quality
 from dashboard.subject import selected, unconditioned
 from dashboard.text import plain
 from gan.errors import counted
@@ -37,9 +36,7 @@ if real is not None:
         gallery.show(real, subject)
 
 st.header("What to try first")
-for page in PAGES.values():
-    if page.file != "start":
-        st.page_link(page.path, label=f"**{page.title}**: {page.question}", icon=f":material/{page.icon}:")
+lessons.show_list()
 
 st.header("What is loaded")
 info, config = checkpoint.info, checkpoint.config
