@@ -54,7 +54,7 @@ class Shown:
 
     def number(self, name: str, default: int = 0) -> int:
         try:
-            return int(self.state.get(name, (str(default),))[-1])
+            return int(self.state.get(name, (str(default),))[-1].removesuffix(" px"))
         except ValueError:
             raise LessonError(f"The step's {name} is no whole number, so the answer cannot be computed.") from None
 
@@ -165,7 +165,10 @@ def strongest_filter(shown: Shown) -> Answer:
     layer = shown.text("d_layer")
     found = discriminator.contributions(shown.question).of(layer)
     unit = found.strongest[0]
-    return Answer(float(unit), f"Filter {unit} contributes {found.values[unit]:+.3f}, more than any other of {layer}.")
+    return Answer(
+        float(unit),
+        f"Filter {unit} contributes {found.values[unit]:+.3f}; no other of {layer} moves the logit as much.",
+    )
 
 
 def filter_says(shown: Shown) -> Answer:
@@ -174,7 +177,8 @@ def filter_says(shown: Shown) -> Answer:
 
 
 def fewest_filters(shown: Shown) -> Answer:
-    found = discriminator.turned(shown.question, "mean", shown.text("d_layer"), silent)
+    by = shown.state.get("d_by", ("mean",))[-1]
+    found = discriminator.turned(shown.question, by, shown.text("d_layer"), silent)
     return Answer(float(len(found.steps)), found.text)
 
 

@@ -11,7 +11,7 @@ page changes, so they are written again in each run. Steps count from 1.
 from __future__ import annotations
 
 import re
-from collections.abc import Mapping
+from collections.abc import Mapping, Sequence
 from dataclasses import dataclass, field, replace
 
 import streamlit as st
@@ -145,8 +145,16 @@ def open_one() -> Step | None:
 def is_at(step: Step, page: str) -> bool:
     """Whether this page shows the step's state, as far as its controls have been drawn."""
     return page == step.page and all(
-        links.is_same(asked, st.session_state[name]) for name, asked in step.state.items() if name in st.session_state
+        shows(asked, st.session_state[name]) for name, asked in step.state.items() if name in st.session_state
     )
+
+
+def shows(asked: Sequence[str], value: object) -> bool:
+    """Whether a control's value is what a state asks for; methods have titles in an address."""
+    if links.is_same(asked, value):
+        return True
+    titles = [links.method_title(str(one)) for one in value] if isinstance(value, list) else ""
+    return links.is_same(asked, titles)
 
 
 def _networks() -> dict[str, list[str]]:

@@ -24,12 +24,12 @@ PANEL = "lesson_panel"
 # Beside the page where there is room, and below it, over its lower part, where there is none.
 STYLE = """<style>
 .st-key-lesson_panel {
-  position: fixed; z-index: 90; right: 0; top: 3.75rem; bottom: 0; width: 23rem; overflow-y: auto;
+  position: fixed; z-index: 90; right: 0; top: 3.75rem; bottom: 0; width: 20rem; overflow-y: auto;
   padding: 1rem 1.25rem 2rem; gap: 0.75rem; border-left: 1px solid color-mix(in srgb, currentColor 25%, transparent);
   background: light-dark(#fff, #0f1116); }
 .st-key-lesson_panel h2 { font-size: 1.25rem; padding: 0; }
 .st-key-lesson_panel h3 { font-size: 1.05rem; padding: 0; }
-[data-testid="stMainBlockContainer"]:has(.st-key-lesson_panel) { padding-right: 25rem; }
+[data-testid="stMainBlockContainer"]:has(.st-key-lesson_panel) { padding-right: 22rem; }
 [data-testid="stMainBlockContainer"]:has(.st-key-lesson_folded) { padding-right: 3rem; }
 .st-key-lesson_panel:has(.st-key-lesson_folded) { bottom: auto; padding-bottom: 1rem; box-shadow: 0 2px 8px #0003; }
 @media (max-width: 1000px) {
