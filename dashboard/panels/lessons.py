@@ -112,8 +112,8 @@ def _panel(lesson: Lesson, page: str) -> None:
 
 
 def _show_head(lesson: Lesson, so_far: progress.Progress) -> None:
-    with st.container(horizontal=True, vertical_alignment="center", gap="small"):
-        st.markdown(f"## {plain(lesson.title)}", width="stretch")
+    st.markdown(f"## {plain(lesson.title)}")
+    with st.container(horizontal=True, gap="medium"):
         label, icon = ("Unfold", "unfold_more") if so_far.folded else ("Fold", "unfold_less")
         with st.container(key="lesson_folded" if so_far.folded else "lesson_open", width="content"):
             if st.button(label, key="lesson_fold", icon=f":material/{icon}:", type="tertiary"):

@@ -1,4 +1,4 @@
-"""Lessons: every shipped step opens its page in its state, progress stands in the link, broken files cost themselves."""
+"""Lessons: every shipped step opens its page in its state, the link holds the progress, broken files are named."""
 
 from __future__ import annotations
 
@@ -8,7 +8,7 @@ import pytest
 from streamlit.testing.v1 import AppTest
 
 from dashboard.lessons import files
-from dashboard.lessons.lesson import Lesson, Step
+from dashboard.lessons.lesson import Step
 from dashboard.lessons.progress import KEY, Progress, read_done, shows, written_done
 from dashboard.pages import PAGES
 from tests.dashboard.reading import OpenApp, errors, shown, texts
