@@ -81,8 +81,8 @@ def test_a_good_file_is_read(tmp_path: Path) -> None:
         (', fake = "Look again."', "", 10, 'no feedback for "fake"'),
         ('compute = "verdict"', 'right = "maybe"', 11, "none of the choices"),
         ("right = 100", 'right = "many"', 19, "a number"),
-        ("right = 100\ntolerance = 0.5", 'compute = "logit"', 17, "tolerance must be above 0"),
-        ("## The noise", "The noise", 28, "a heading"),
+        ("right = 100\ntolerance = 0.5", 'compute = "logit"', 14, "tolerance must be above 0"),
+        ("## The noise", "The noise", 29, "a heading"),
         ("Count.", "", 27, "no text"),
     ],
 )
