@@ -109,26 +109,26 @@ def _evaluation(name: str) -> Evaluation:
 # ---- the verdict ---------------------------------------------------------------------------------------------
 
 
-def _logit(checkpoint: gan.Checkpoint, seed: int) -> float:
-    noise = Noise.of_seed(seed, checkpoint.config)
+def _logit(checkpoint: gan.Checkpoint, noise: Noise) -> float:
     return float(networks.score(checkpoint)(networks.generated(checkpoint, noise)))
 
 
 def verdict(shown: Shown) -> Answer:
     from xai.report import words
 
-    word, number, percent = words.verdict(_logit(shown.checkpoint, shown.seed))
+    word, number, percent = words.verdict(_logit(shown.checkpoint, shown.noise))
     side = "above" if word == "real" else "not above"
     return Answer(word, f"D's logit is {number}, {side} 0: a probability of {percent} that it is real.")
 
 
 def logit(shown: Shown) -> Answer:
-    value = _logit(shown.checkpoint, shown.seed)
+    value = _logit(shown.checkpoint, shown.noise)
     return Answer(value, f"D's logit of seed {shown.seed} is {value:+.2f}.")
 
 
 def more_real(shown: Shown) -> Answer:
-    logits = {seed: _logit(shown.checkpoint, int(seed)) for seed in shown.given["seeds"]}
+    checkpoint = shown.checkpoint
+    logits = {seed: _logit(checkpoint, Noise.of_seed(int(seed), checkpoint.config)) for seed in shown.given["seeds"]}
     said = " and ".join(f"{value:+.2f} for seed {seed}" for seed, value in logits.items())
     return Answer(f"seed {max(logits, key=logits.__getitem__)}", f"D's logits are {said}.")
 
@@ -154,7 +154,7 @@ def baseline_agreement(shown: Shown) -> Answer:
 
     other, question = shown.given["other"][-1], shown.question
     answers = explanations.by_reference(question, "deeplift", {}, [question.reference, other])
-    value = float(compare({kind: one.heat() for kind, one in answers.items()}).rank[0][1])
+    value = float(compare({kind: one.heat() for kind, one in answers.items()}).rank[0][-1])  # 1 with itself
     return Answer(value, f"The rank correlation of the two maps is {value:.2f}; 1 would be the same order of cells.")
 
 

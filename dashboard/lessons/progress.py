@@ -143,10 +143,14 @@ def open_one() -> Step | None:
 
 
 def is_at(step: Step, page: str) -> bool:
-    """Whether this page shows the step's state, as far as its controls have been drawn."""
-    return page == step.page and all(
-        shows(asked, st.session_state[name]) for name, asked in step.state.items() if name in st.session_state
-    )
+    """Whether this page shows the step's state, as far as its controls have been drawn or the link names them."""
+    return page == step.page and all(_is_as(name, asked) for name, asked in step.state.items())
+
+
+def _is_as(name: str, asked: Sequence[str]) -> bool:
+    if name in st.session_state:
+        return shows(asked, st.session_state[name])
+    return name not in st.query_params or st.query_params.get_all(name) == list(asked)
 
 
 def shows(asked: Sequence[str], value: object) -> bool:

@@ -3,10 +3,13 @@
 from __future__ import annotations
 
 from pathlib import Path
+from types import SimpleNamespace
 
+import numpy as np
 import pytest
 
 import gan
+from dashboard.cached import latents
 from dashboard.lessons.answers import ANSWERS, Answer, is_right, right_answer
 from dashboard.lessons.lesson import Question
 from dashboard.lessons.tables import LessonError
@@ -48,7 +51,6 @@ CASES: dict[str, tuple[Case, Case]] = {
     "latent_rank": ((NEW, {"seed": 0, "latent": 6}, {}), (NEW, {"seed": 0, "latent": 72}, {})),
     "latent_strongest": ((NEW, {"seed": 0}, {}), (NEW, {"seed": 3}, {})),
     "latent_third": ((NEW, {"seed": 3, "latent": 6}, {}), (OLD, {"seed": 3, "latent": 6}, {})),
-    "most_important": ((NEW, {}, {}), (OLD, {}, {})),
     "best_validation": ((NEW, {"run": OLD}, {}), (NEW, {"run": NEW}, {})),
     "closer_checkpoint": ((NEW, {}, {"checkpoints": [OLD, NEW]}), (NEW, {}, {"checkpoints": [OLD, "dcgan-128"]})),
     "metric": ((NEW, {}, {"name": "recall"}), (OLD, {}, {"name": "recall"})),
@@ -69,7 +71,22 @@ def answer(name: str, case: Case) -> Answer:
     return right_answer(question, written(state), gan.load(CHECKPOINTS / checkpoint))
 
 
-@pytest.mark.parametrize("name", ANSWERS)
+def test_every_answer_has_its_cases() -> None:
+    assert {*CASES, "most_important"} == set(ANSWERS)
+
+
+@pytest.mark.parametrize("largest", [0, 2])
+def test_the_most_important_dimension_is_that_of_the_largest_index(
+    monkeypatch: pytest.MonkeyPatch, largest: int
+) -> None:
+    values = np.full(3, 0.1)
+    values[largest] = 0.7
+    importance = SimpleNamespace(of=lambda what: SimpleNamespace(value=values))
+    monkeypatch.setattr(latents, "latent_study", lambda checkpoint: SimpleNamespace(importance=importance))
+    assert answer("most_important", (NEW, {}, {})).value == largest
+
+
+@pytest.mark.parametrize("name", CASES)
 def test_an_answer_comes_out_in_more_than_one_way(name: str) -> None:
     first, second = (answer(name, case) for case in CASES[name])
     assert first.value != second.value, (first, second)
