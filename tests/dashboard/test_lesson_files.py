@@ -8,6 +8,7 @@ from pathlib import Path
 import pytest
 
 from dashboard.lessons import files
+from dashboard.lessons.answers import ANSWERS
 from dashboard.lessons.lesson import Question
 from dashboard.lessons.tables import LessonError
 from tests.dashboard.reading import OpenApp, shown, texts
@@ -126,3 +127,13 @@ def test_a_folder_that_is_not_there_is_said(open_app: OpenApp, tmp_path: Path) -
     app = open_app("start", {}, "--lessons", str(tmp_path / "nowhere"))
     assert not app.exception
     assert any("nowhere" in shown(one.value) for one in app.warning)
+
+
+def test_the_example_of_the_documentation_is_a_lesson_and_its_table_is_complete(tmp_path: Path) -> None:
+    text = (Path(__file__).parents[2] / "docs/teaching.md").read_text("utf-8")
+    lesson = files.read(write(tmp_path, text.split("```text\n")[1].split("```")[0]))
+    assert [step.page for step in lesson.steps] == ["compare", "latent"]
+    for computed in ANSWERS.values():
+        assert f"| `{computed.name}`: {computed.about} |" in text
+    for path in files.SHIPPED.glob("*.md"):
+        assert f"| `{files.read(path).name}` | {files.read(path).title} |" in text
