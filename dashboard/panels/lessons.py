@@ -175,7 +175,7 @@ def _show_ways(lesson: Lesson, step: Step, number: int) -> None:
             if not last:
                 _go(lesson, number + 1)
             progress.close()
-            st.switch_page(PAGES["start"].path)
+            st.switch_page(PAGES["start"].path, query_params={})  # without, a seed in the address is an error
 
 
 def _go(lesson: Lesson, step: int) -> None:

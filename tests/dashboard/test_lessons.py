@@ -42,6 +42,8 @@ def test_every_step_of_a_shipped_lesson_opens_its_page_in_its_state(open_app: Op
         assert_shows(app, step)
         app.button(key="lesson_next").click().run()
     assert at(app).lesson == ""
+    assert not app.exception
+    assert app.title[0].value == "PosterLens"
 
 
 def test_an_answer_is_checked_and_the_link_holds_what_is_done(open_app: OpenApp) -> None:
