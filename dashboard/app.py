@@ -10,8 +10,9 @@ import streamlit as st
 
 from dashboard import links, sidebar, ui
 from dashboard.cached import networks
+from dashboard.lessons import progress
 from dashboard.pages import PAGES
-from dashboard.panels import brushed, machine, posters
+from dashboard.panels import brushed, lessons, machine, posters
 from dashboard.settings import HOUSE, settings
 from dashboard.subject import hand_over
 from dashboard.text import plain
@@ -26,11 +27,13 @@ page = st.navigation(
     ]
 )
 links.follow_old(page)
+progress.open_step(page.url_path or "start")
 links.remember()
 st.html(ui.STYLE)
 # What needs no network is drawn at once; all that is heavy is imported behind it.
 current = PAGES[page.url_path or "start"]
 ui.head(current)
+lessons.show(current.file)
 place = machine.reserve() if current.file == "start" else st.container()
 if current.file == "start":
     posters.show_shipped()

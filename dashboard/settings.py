@@ -1,6 +1,6 @@
 """The options of the command line.
 
-streamlit run dashboard/app.py -- --posters PATH --checkpoints DIR
+streamlit run dashboard/app.py -- --posters PATH --checkpoints DIR --lessons DIR
 """
 
 from __future__ import annotations
@@ -16,11 +16,12 @@ HOUSE = Path(__file__).resolve().parent.parent
 
 @dataclass(frozen=True)
 class Settings:
-    """posters : folder or zip, or None. checkpoints, runs : folders that are listed."""
+    """posters : folder or zip, or None. checkpoints, runs : folders that are listed. lessons : of more, or None."""
 
     posters: Path | None
     checkpoints: Path
     runs: Path
+    lessons: Path | None
 
 
 @cache
@@ -30,5 +31,6 @@ def settings() -> Settings:
     parser.add_argument("--posters", type=Path)
     parser.add_argument("--checkpoints", type=Path, default=HOUSE / "checkpoints")
     parser.add_argument("--runs", type=Path, default=HOUSE / "runs")
+    parser.add_argument("--lessons", type=Path)
     known, _ = parser.parse_known_args(sys.argv[1:])
-    return Settings(known.posters, known.checkpoints, known.runs)
+    return Settings(known.posters, known.checkpoints, known.runs, known.lessons)

@@ -6,8 +6,7 @@ import gan
 from dashboard import ui
 from dashboard.cached import networks
 from dashboard.glossary import explanation
-from dashboard.pages import PAGES
-from dashboard.panels import gallery, posters, quality
+from dashboard.panels import gallery, lessons, posters, quality
 from dashboard.subject import selected, unconditioned
 from dashboard.text import plain
 from gan.errors import counted
@@ -32,9 +31,7 @@ if upscaler and able and st.toggle("The chosen poster, enlarged 4 times", key="e
                 ui.picture(gan.to_uint8(picture)[0], caption)
 
 st.header("What to try first")
-for page in PAGES.values():
-    if page.file != "start":
-        st.page_link(page.path, label=f"**{page.title}**: {page.question}", icon=f":material/{page.icon}:")
+lessons.show_list()
 
 real = networks.posters(checkpoint)
 if real is not None:

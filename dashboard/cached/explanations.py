@@ -31,6 +31,8 @@ if TYPE_CHECKING:
     from xai.networks.score import Meaning
     from xai.trust.verdict import Trust
 
+COUNT = 16  # pictures in a reference, unless another number is chosen
+
 
 def references(checkpoint: gan.Checkpoint, own: bool = False) -> list[str]:
     """Kinds of reference that can be had with what is loaded, and uploaded (``own``)."""

@@ -9,13 +9,12 @@ from typing import TYPE_CHECKING
 
 from dashboard import sidebar, ui
 from dashboard.cached import explanations
+from dashboard.cached.explanations import COUNT as COUNT
 from xai import REFERENCES
 
 if TYPE_CHECKING:
     import gan
     from dashboard.subject import Uploaded
-
-COUNT = 16  # pictures in a reference, unless another number is chosen
 
 
 def choose(checkpoint: gan.Checkpoint) -> tuple[str, Uploaded | None]:
