@@ -65,7 +65,7 @@ class Table:
             value = float(value)
         if type(value) is not kind:
             self.wrong(name, f"{name} is {WORDS[kind]}, not {printable(repr(value), 60)}.")
-        return value  # type: ignore[no-any-return]
+        return value
 
     def has(self, name: str) -> bool:
         return name in self.values
