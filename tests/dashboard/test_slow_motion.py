@@ -79,8 +79,10 @@ def test_the_page_steps_as_the_training_does(open_app: OpenApp, checkpoints: Pat
     app = click(open_app("slow_motion", SMALL), "step_d", "step_g", "step_d", "step_g")
     unstepped = Stage(from_checkpoint(gan.load(checkpoints / "tiny"), batch=8), drawn_posters((8, 8), 24))
     unstepped.run(2)
+    # Each run of a page is a thread of its own, whose first sums may be in another order: not the same bits as here.
+    assert stage_of(app).state.steps == 2
     for name, part in unstepped.state.parts().items():
-        assert equal(stage_of(app).state.parts()[name].state_dict(), part.state_dict()), name
+        torch.testing.assert_close(stage_of(app).state.parts()[name].state_dict(), part.state_dict())
 
 
 def test_each_poster_has_its_logit_and_whether_it_fools_d(open_app: OpenApp) -> None:
