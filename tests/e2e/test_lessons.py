@@ -46,7 +46,7 @@ def check(page: Page, question: Question, choice: str) -> Locator:
     """Choose, check, and return what the panel says to it."""
     panel(page).get_by_text(choice, exact=True).click()
     panel(page).get_by_role("button", name="Check").click()
-    return panel(page).get_by_role("alert")
+    return panel(page).get_by_test_id("stAlert")
 
 
 def answer_wrong_and_right(page: Page, question: Question) -> None:
