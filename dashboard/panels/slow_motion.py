@@ -23,6 +23,7 @@ from dashboard.subject import selected
 from dashboard.text import plain
 from gan.errors import counted
 from xai.render import GREY_HEX, ORANGE_HEX, VIOLET_HEX, shrink, sprite
+from xai.report.words import sentence
 
 if TYPE_CHECKING:
     from torch import Tensor
@@ -206,7 +207,7 @@ def show_step(stage: Stage, count: int) -> None:
 
 def _headline(stage: Stage) -> str:
     d, g = stage.d_step, stage.g_step
-    made = f"**{counted(stage.state.steps, 'step')} made.**"
+    made = f"**{sentence(counted(stage.state.steps, 'step'))} made.**"
     if d is None:
         return f"{made} *Step D* shows D a batch of real and of generated posters, and updates it."
     wrong, now = (int(one.wrong_real.sum() + one.wrong_fake.sum()) for one in (d.before, d.after))

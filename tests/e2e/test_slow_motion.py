@@ -23,4 +23,4 @@ def test_a_person_steps_plays_and_goes_back(page: Page) -> None:
     main.get_by_role("button", name="Pause").click()
     settle(page)
     main.get_by_role("button", name="Go back").click()
-    expect(main.get_by_text("0 steps made.")).to_be_visible()
+    expect(main.get_by_text("No steps made.")).to_be_visible()
