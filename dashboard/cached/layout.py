@@ -129,8 +129,12 @@ def space_title(found: Collected, name: str) -> str:
 
 
 def is_ready(found: Collected, space: str, method: Method) -> bool:
-    """Whether a map can be had at once."""
-    return method == "pca" or (*found.key, space, method) in _kept()
+    """Whether a map can be had at once: a first one by t-SNE takes a minute or two, and is then on the disk."""
+    from xai.collection.maps.layout import is_tsne_kept
+    from xai.collection.similarity.spaces import layer_space
+
+    key = (*found.key, space, method)
+    return method == "pca" or key in _kept() or is_tsne_kept(layer_space(found.responses[0], space).rows)
 
 
 def mapped(found: Collected, space: str, method: Method, progress: Progress = silent) -> Mapped:

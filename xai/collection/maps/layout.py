@@ -4,7 +4,7 @@
     plane = principal_components(space.rows)            # a second for 20,000 posters
     plane.points, plane.explained                       # (N, 2), and what proportion of the variance each axis has
     plane.place(space.place(responses(score, upload)))  # (1, 2); nothing else moves
-    plane = tsne(space.rows, progress)                  # a minute or two; the extra ``maps``
+    plane = tsne(space.rows, progress)                  # a minute or two, once; the extra ``maps``
     kept = neighbourhoods(space.rows, plane.points)     # how far the plane can be believed
     aligned(plane.points, onto=other.points)            # turned, mirrored and scaled, for two maps of the same posters
 
@@ -14,6 +14,7 @@ the principal components, with a learning rate of N / 12, and new rows go to the
 
 from __future__ import annotations
 
+import hashlib
 from dataclasses import dataclass
 from typing import Any, Literal
 
@@ -23,6 +24,7 @@ from numpy.typing import NDArray
 from gan.data.posters import evenly_spaced
 from gan.errors import counted
 from gan.evaluation.estimates import Estimate, mean_t
+from gan.files import cache_directory, cached_array
 from gan.progress import Progress
 from xai.collection.similarity.neighbours import Table
 from xai.errors import ExplanationError
@@ -30,6 +32,7 @@ from xai.errors import ExplanationError
 Rows = NDArray[np.float32]
 Method = Literal["pca", "tsne"]
 
+VERSION = 1  # of t-SNE's points in the cache; to be counted up when they are computed otherwise
 AXES = 2
 REDUCED = 50  # principal components that t-SNE begins with
 BLOCK = 4096  # rows in double precision at once
@@ -113,23 +116,41 @@ def principal_components(rows: Rows, count: int = AXES) -> Layout:
 
 
 def tsne(rows: Rows, progress: Progress = lambda done: None, seed: int = 0) -> Layout:
-    """t-SNE (van der Maaten, Hinton 2008) of rows (N, D), by their first 50 principal components.
+    """t-SNE (van der Maaten, Hinton 2008) of rows (N, D), by their first 50 principal components; kept in the cache.
 
     progress : what it raises ends the work.
 
     Raises
     ------
     ExplanationError
-        If openTSNE is not installed, there are fewer than a dozen rows, or they are all the same.
+        If openTSNE is not installed and the cache has no such map; if there are fewer than a dozen rows, or they are
+        all the same.
     """
+    if len(rows) < 12:
+        raise ExplanationError(f"t-SNE needs at least 12 posters; there are {counted(len(rows), 'poster')}.")
+    plane = principal_components(rows, REDUCED)
+    points = cached_array(_tsne_name(rows, seed), len(rows), lambda: _tsne_points(plane, progress, seed))
+    progress(1.0)
+    return Layout("tsne", points, plane.centre, plane.axes, plane.explained, plane.reduced)
+
+
+def is_tsne_kept(rows: Rows, seed: int = 0) -> bool:
+    """Whether t-SNE of these rows (N, D) is in the cache."""
+    return (cache_directory() / f"{_tsne_name(rows, seed)}.npz").is_file()
+
+
+def _tsne_name(rows: Rows, seed: int) -> str:
+    digest = hashlib.sha256(np.ascontiguousarray(rows).tobytes())
+    return f"tsne-v{VERSION}-{digest.hexdigest()[:24]}-{seed}"
+
+
+def _tsne_points(plane: Layout, progress: Progress, seed: int) -> Rows:
+    """Points (N, 2) by the rows' principal components."""
     try:
         import openTSNE
     except ImportError:
         raise ExplanationError("t-SNE needs the extra maps: pip install 'posterlens[maps]'.") from None
-    if len(rows) < 12:
-        raise ExplanationError(f"t-SNE needs at least 12 posters; there are {counted(len(rows), 'poster')}.")
-    plane = principal_components(rows, REDUCED)
-    done = 0
+    count, done = len(plane.reduced), 0
 
     def report(*_: Any) -> bool:
         nonlocal done
@@ -137,10 +158,10 @@ def tsne(rows: Rows, progress: Progress = lambda done: None, seed: int = 0) -> L
         progress(0.1 + 0.9 * done / (STEPS_EARLY + STEPS))
         return False
 
-    exaggeration = EXAGGERATION if len(rows) >= LARGE else None
+    exaggeration = EXAGGERATION if count >= LARGE else None
     progress(0.0)
     affinities = openTSNE.affinity.PerplexityBasedNN(
-        plane.reduced, min(PERPLEXITY, (len(rows) - 1) / 3), random_state=seed, n_jobs=1
+        plane.reduced, min(PERPLEXITY, (count - 1) / 3), random_state=seed, n_jobs=1
     )
     progress(0.1)
     begin = plane.points / plane.points[:, 0].std() * 1e-4
@@ -148,9 +169,8 @@ def tsne(rows: Rows, progress: Progress = lambda done: None, seed: int = 0) -> L
         initialization=np.asarray(begin, np.float64), early_exaggeration_iter=STEPS_EARLY, n_iter=STEPS,
         exaggeration=exaggeration, random_state=seed, n_jobs=1, callbacks=report, callbacks_every_iters=STEP,
     ).fit(affinities=affinities)  # fmt: skip
-    progress(1.0)
     points = np.asarray(found, np.float32)
-    return Layout("tsne", points - points.mean(0), plane.centre, plane.axes, plane.explained, plane.reduced)
+    return points - points.mean(0)
 
 
 def can_tsne() -> bool:

@@ -4,6 +4,7 @@ from __future__ import annotations
 
 import sys
 from dataclasses import replace
+from pathlib import Path
 
 import numpy as np
 import pytest
@@ -12,7 +13,15 @@ from hypothesis import strategies as st
 from numpy.typing import NDArray
 
 from gan.evaluation.estimates import Estimate
-from xai.collection.maps.layout import Neighbourhoods, aligned, middle_first, neighbourhoods, principal_components, tsne
+from xai.collection.maps.layout import (
+    Neighbourhoods,
+    aligned,
+    is_tsne_kept,
+    middle_first,
+    neighbourhoods,
+    principal_components,
+    tsne,
+)
 from xai.errors import ExplanationError
 
 Rows = NDArray[np.float32]
@@ -80,7 +89,9 @@ def test_a_single_column_makes_a_line() -> None:
     assert not plane.points[:, 1].any()
 
 
-def test_tsne_keeps_islands_apart_is_the_same_each_time_and_places_new_rows_on_their_island() -> None:
+def test_tsne_keeps_islands_apart_is_the_same_each_time_and_places_new_rows_on_their_island(
+    private_cache: Path,
+) -> None:
     pytest.importorskip("openTSNE")
     rows, own = islands()
     done: list[float] = []
@@ -88,12 +99,33 @@ def test_tsne_keeps_islands_apart_is_the_same_each_time_and_places_new_rows_on_t
     assert done == sorted(done)
     assert done[-1] == 1.0
     assert np.isfinite(plane.points).all()
+    for kept in private_cache.glob("tsne-*"):
+        kept.unlink()
     np.testing.assert_array_equal(plane.points, tsne(rows).points)
     np.testing.assert_array_equal(plane.place(rows[:9]), plane.points[:9])
     more, islands_of_more = islands(30, seed=1)
     placed = plane.place(more)
     nearest = np.linalg.norm(placed[:, None] - plane.points[None], axis=2).argmin(1)
     assert (own[nearest] == islands_of_more).all()
+
+
+def test_tsne_is_kept_by_what_is_laid_out_and_read_without_being_computed(
+    private_cache: Path, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    """Also where the extra has gone meanwhile; a file that is damaged is no map."""
+    pytest.importorskip("openTSNE")
+    rows, _ = islands()
+    assert not is_tsne_kept(rows)
+    plane = tsne(rows)
+    assert is_tsne_kept(rows)
+    assert not is_tsne_kept(rows + np.eye(*rows.shape, dtype=np.float32))
+    assert not is_tsne_kept(rows, seed=1)
+    monkeypatch.setitem(sys.modules, "openTSNE", None)
+    np.testing.assert_array_equal(tsne(rows).points, plane.points)
+    [kept] = private_cache.glob("tsne-*")
+    kept.write_bytes(kept.read_bytes()[:200])
+    with pytest.raises(ExplanationError, match="extra maps"):
+        tsne(rows)
 
 
 def test_tsne_ends_when_its_progress_says_so() -> None:
