@@ -26,6 +26,7 @@ from numpy.typing import ArrayLike, NDArray
 from torch import Tensor, nn
 
 from gan.checkpoints.record import Checkpoint
+from gan.errors import counted
 from xai.discriminator.relevance import FilterContributions, says
 from xai.generator.blame import Blame
 from xai.networks.hooks import activations
@@ -61,7 +62,8 @@ class Part:
         """What the layer is, which filter is shown, and why this one."""
         one = self.layer
         about = (
-            f"Layer {self.place} of {self.count} of the {self.network}: {one.units} filters, each a map of {self.size}."
+            f"Layer {self.place} of {self.count} of the {self.network}: {counted(one.units, 'filter')}, each a map of "
+            f"{self.size}."
         )
         if self.contribution is None:
             return f"{about} Shown is filter {self.unit}, which responds most strongly to this poster."

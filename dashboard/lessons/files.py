@@ -29,7 +29,7 @@ SHIPPED = Path(__file__).parent
 NAME = re.compile(r"(?:\d+-)?([a-z0-9]+(?:-[a-z0-9]+)*)\.md")
 FENCE = "+++"
 RESERVED = ("lesson", "step", "done")  # of the address: where in a lesson one is
-BIGGEST = 200_000  # bytes
+BIGGEST = 200 * 1024  # bytes
 
 
 @dataclass(frozen=True)

@@ -17,6 +17,7 @@ from dashboard.cached.explanations import Question
 from dashboard.components.machine import POSTER, Group, Link, machine
 from dashboard.glossary import explanation
 from dashboard.pages import PAGES
+from gan.errors import counted
 
 if TYPE_CHECKING:
     from collections.abc import Callable, Sequence
@@ -161,11 +162,11 @@ def _noise(subject: Subject, found: Machine) -> Drawn:
 
     to = Destination("latent", {})
     text = (
-        f"The latent: {len(found.latent)} random numbers, from which the generator draws this poster. Purple is below "
-        "0, orange above."
+        f"The latent: {counted(len(found.latent), 'random number')}, from which the generator draws this poster. "
+        "Purple is below 0, orange above."
     )
     colours = diverging(found.latent, LATENT_END, CHANGE).tobytes().hex()
-    small = f"{len(found.latent)} values"
+    small = counted(len(found.latent), "value")
     link = Link("the latent", text, small, to.href, WIDTHS["noise"], values=colours)
     return Group("noise", (link,)), [to]
 

@@ -211,18 +211,18 @@ def _headline(stage: Stage) -> str:
     if d is None:
         return f"{made} *Step D* shows D a batch of real and of generated posters, and updates it."
     wrong, now = (int(one.wrong_real.sum() + one.wrong_fake.sum()) for one in (d.before, d.after))
-    posters = 2 * len(d.fake)
+    posters = counted(2 * len(d.fake), "poster")
     if g is None:
         does = "D was right too often to be updated" if d.skipped else f"after its update about {now}"
         return (
-            f"**Step {d.number}, D's half.** D's loss was {d.loss:.2f}: it was wrong about {wrong} of {posters} "
-            f"posters, {does}. *Step G* follows the gradient below."
+            f"**Step {d.number}, D's half.** D's loss was {d.loss:.2f}: it was wrong about {wrong} of {posters}, "
+            f"{does}. *Step G* follows the gradient below."
         )
     before, after = d.after.logit_fake.mean().item(), g.verdicts.logit_fake.mean().item()
     return (
         f"**Step {d.number}, both halves.** G's loss was {g.loss:.2f}. With G's update D's mean logit of the same "
-        f"noise went from {before:+.2f} to {after:+.2f}, and its {len(d.fake)} posters fool D "
-        f"{int(d.after.wrong_fake.sum())} times before, {int(g.verdicts.wrong_fake.sum())} times after it."
+        f"noise went from {before:+.2f} to {after:+.2f}, and of its {counted(len(d.fake), 'poster')} "
+        f"{int(d.after.wrong_fake.sum())} fooled D before, {int(g.verdicts.wrong_fake.sum())} after it."
     )
 
 
@@ -319,8 +319,8 @@ def show_previews(stage: Stage) -> None:
         smallest=32, largest=64, most="none",
     )  # fmt: skip
     st.caption(
-        f"A state is saved every {stage.every} steps; of more than {stage.saved.most} those go that lie close "
-        "together. *Go back* takes one up again exactly: what follows is what followed before, bit for bit."
+        f"A state is saved every {counted(stage.every, 'step')}; of more than {stage.saved.most} those go that lie "
+        "close together. *Go back* takes one up again exactly: what follows is what followed before, bit for bit."
     )
 
 
@@ -365,7 +365,7 @@ def show_notes(seat: Seat, stage: Stage) -> None:
     config, size = stage.config, stage.state.generator.config.size
     sentences = [
         f"{counted(len(stage.loader.posters), 'poster')} of {size[1]} × {size[0]} pixels, {seat.posters}; batch "
-        f"{config.batch}, learning rate {config.lr_g:g}; at most {stage.length:,} steps."
+        f"{config.batch}, learning rate {config.lr_g:g}; at most {counted(stage.length, 'step')}."
     ]
     if config.augment:
         sentences.append("D sees posters as in training, changed at random by DiffAugment.")

@@ -14,6 +14,7 @@ from dashboard.pages import PAGES
 from tests.e2e.conftest import PATIENCE, settle
 
 pytestmark = pytest.mark.browser
+PANEL = ".st-key-lesson_panel"
 LESSONS = [files.read(path) for path in sorted(files.SHIPPED.glob("*.md"))]
 
 
@@ -29,7 +30,7 @@ def window(address: str, browser: Browser, request: pytest.FixtureRequest) -> It
 
 
 def panel(page: Page) -> Locator:
-    return page.locator(".st-key-lesson_panel")
+    return page.locator(PANEL)
 
 
 def assert_at(page: Page, lesson: Lesson, number: int) -> None:
@@ -89,9 +90,9 @@ def test_on_a_phone_the_panel_is_a_sheet_that_folds_and_comes_back(address: str,
     window.goto(f"{address}/?lesson={lesson.name}")
     for number in range(1, len(lesson.steps) + 1):
         assert_at(window, lesson, number)
+        window.wait_for_function(f"document.querySelector('{PANEL}')?.getBoundingClientRect().x === 0")
         box = panel(window).bounding_box()
         assert box is not None
-        assert box["x"] == 0
         assert box["width"] == 390
         assert box["y"] >= 844 / 2 - 1
         if number < len(lesson.steps):

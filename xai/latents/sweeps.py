@@ -26,6 +26,7 @@ from torch.nn.functional import avg_pool2d
 
 from gan.data.images import to_uint8
 from gan.display import picture_row
+from gan.errors import counted
 from gan.networks.dcgan import Generator
 from gan.progress import Progress
 from xai.errors import ExplanationError
@@ -72,8 +73,8 @@ class LatentSweeps:
         strongest = np.argsort(-self.reach, kind="stable")[:SHOWN]
         across = len(self.steps) * self.poster.shape[1]
         shown = [(np.hstack(list(self.pixels[row])), f"dimension {row}") for row in strongest]
-        steps = f"from {self.steps[0]:+g} to {self.steps[-1]:+g}"
-        return picture_row(shown, f"The {len(shown)} dimensions that change the poster most, each {steps}", across)
+        span = f"from {self.steps[0]:+g} to {self.steps[-1]:+g}"
+        return picture_row(shown, f"What changes the poster most: {counted(len(shown), 'dimension')} {span}", across)
 
     def sheet(self) -> Sprite:
         """One picture of all: row k is dimension k, column j is step j."""

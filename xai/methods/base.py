@@ -106,7 +106,7 @@ class Explanation:
         maps = [self.heat(row) for row in range(min(len(self.values), SHOWN))]
         end, colours = limit(np.stack(maps)), scale(self.meaning, self.claims)
         shown = [(diverging(map_, end, colours), self._sums(row)) for row, map_ in enumerate(maps)]
-        more = f", {SHOWN} of {len(self.values)} maps" if len(self.values) > SHOWN else ""
+        more = f", {SHOWN} of {counted(len(self.values), 'map')}" if len(self.values) > SHOWN else ""
         return picture_row(shown, f"{self.title}{more}: {colours.above_name} above 0, {colours.below_name} below")
 
     def _sums(self, row: int) -> str:
