@@ -169,8 +169,8 @@ def _tsne_points(plane: Layout, progress: Progress, seed: int) -> Rows:
         initialization=np.asarray(begin, np.float64), early_exaggeration_iter=STEPS_EARLY, n_iter=STEPS,
         exaggeration=exaggeration, random_state=seed, n_jobs=1, callbacks=report, callbacks_every_iters=STEP,
     ).fit(affinities=affinities)  # fmt: skip
-    points = np.asarray(found, np.float32)
-    return points - points.mean(0)
+    points: Rows = np.asarray(found, np.float32)
+    return np.asarray(points - points.mean(0), np.float32)
 
 
 def can_tsne() -> bool:
