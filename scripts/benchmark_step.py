@@ -24,9 +24,9 @@ import gan
 from gan import cli
 from gan.errors import counted
 from gan.training.config import Preset
-from gan.training.profiling import Part, networks_of, profile
 from gan.training.state import new_state
 from gan.training.step import StepMetrics, step
+from xai.bench.profiling import Part, networks_of, profile
 
 BEGIN, END = "<!-- step -->", "<!-- /step -->"
 PRECISIONS = ("float32", "bfloat16")

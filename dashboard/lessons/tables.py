@@ -59,7 +59,7 @@ class Table:
         if name not in self.values:
             if default is REQUIRED:
                 self.lines.wrong(f"{name} is missing.")
-            return default  # type: ignore[no-any-return]
+            return default  # type: ignore[no-any-return]  # of the kind that is asked for, as each caller gives it
         value = self.values[name]
         if kind is float and type(value) is int:
             value = float(value)

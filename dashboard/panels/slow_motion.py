@@ -30,7 +30,7 @@ if TYPE_CHECKING:
 
     from gan.training.slow_motion.stage import DStep, GStep, Stage, Verdicts
 
-SEAT, PLAYING, TODO = "stage_seat", "stage_playing", "stage_todo"  # in the session
+SEAT, PLAYING, MOVE = "stage_seat", "stage_playing", "stage_move"  # in the session
 BATCHES, SHOWN = (8, 16, 32), (4, 8, 16)
 # Seconds between two ticks, and whole steps before the one that is shown (None: as many as there is time for).
 SPEEDS: dict[str, tuple[float, int | None]] = {
@@ -86,7 +86,7 @@ def open_stage(wish: Wish) -> Seat:
 def begin_again() -> None:
     """Put the stage away (for callbacks); the page opens a new one."""
     st.session_state.pop(SEAT, None)
-    st.session_state.pop(TODO, None)
+    st.session_state.pop(MOVE, None)
     st.session_state[PLAYING] = False
 
 
@@ -95,10 +95,10 @@ def begin_again() -> None:
 
 def act(stage: Stage) -> None:
     """Do what a button asked for. A second click on the way may ask for what cannot be done any more."""
-    todo = st.session_state.pop(TODO, None)
-    if todo is None:
+    move = st.session_state.pop(MOVE, None)
+    if move is None:
         return
-    name, *arguments = todo
+    name, *arguments = move
     moves: dict[str, Callable[..., object]] = {
         "d": stage.step_d, "g": stage.step_g, "back": stage.restore, "save": stage.save,
     }  # fmt: skip
@@ -106,8 +106,8 @@ def act(stage: Stage) -> None:
         moves[name](*arguments)
 
 
-def _ask(*todo: object) -> None:
-    st.session_state[TODO] = todo
+def _ask(*move: object) -> None:
+    st.session_state[MOVE] = move
 
 
 def show_controls(stage: Stage) -> None:

@@ -159,7 +159,7 @@ def test_a_run_that_ends_stops_playing(open_app: OpenApp, monkeypatch: pytest.Mo
 
 def test_a_second_click_on_the_way_is_one_sentence(open_app: OpenApp) -> None:
     app = click(open_app("slow_motion", SMALL), "step_d")
-    app.session_state["stage_todo"] = ("d",)
+    app.session_state["stage_move"] = ("d",)
     app.run()
     assert not app.exception
     assert any("G comes next" in warning.value for warning in app.warning)

@@ -9,8 +9,8 @@ import pytest
 
 import gan
 from gan.training.config import Preset
-from gan.training.profiling import Part
 from scripts import benchmark_step as script
+from xai.bench.profiling import Part
 
 
 def test_a_small_preset_is_measured_in_both_precisions_and_written(

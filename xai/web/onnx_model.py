@@ -195,8 +195,8 @@ class _Graph:
             convolved = self.node("Add", [convolved, added], f"{name}_conditioned")
         if block.activation is None:
             return convolved
-        slope = {"alpha": block.activation.negative_slope} if isinstance(block.activation, nn.LeakyReLU) else {}
-        return self.node(ACTIVATIONS[type(block.activation)], [convolved], name, **slope)
+        options = {"alpha": block.activation.negative_slope} if isinstance(block.activation, nn.LeakyReLU) else {}
+        return self.node(ACTIVATIONS[type(block.activation)], [convolved], name, **options)
 
     def edited(self, response: str, number: int) -> str:
         """The maps of layer ``number`` times its ``keep`` plus its ``add``, which become inputs of the graph."""

@@ -23,8 +23,8 @@ from gan.evaluation.samples.neighbourhoods import distances
 
 CLOSEST = 20
 QUANTILE = 0.01  # of held-out posters' distances to the training posters: nearer than this is a near copy
-CHUNK = 512  # rows whose distances are in memory at once,
-AMONG = 4096  # to so many others, which are copied for it
+CHUNK = 512  # rows whose distances are in memory at once
+CANDIDATES = 4096  # rows that they are measured to at once: torch.cdist copies them
 SHUFFLES = 2000
 
 
@@ -150,8 +150,8 @@ def nearest(rows: Features, among: Features) -> tuple[Floats, NDArray[np.int64]]
     """
     parts = torch.split(torch.from_numpy(rows), CHUNK)
     smallest, places = torch.full((len(rows),), torch.inf), torch.zeros(len(rows), dtype=torch.int64)
-    for start in range(0, len(among), AMONG):
-        some = torch.from_numpy(among[start : start + AMONG])
+    for start in range(0, len(among), CANDIDATES):
+        some = torch.from_numpy(among[start : start + CANDIDATES])
         distance, place = map(torch.cat, zip(*(distances(part, some).min(1) for part in parts), strict=True))
         nearer = distance < smallest
         smallest[nearer], places[nearer] = distance[nearer], place[nearer] + start

@@ -115,7 +115,7 @@ def test_the_interval_of_the_wins_holds_1_where_nothing_is_copied(
 @pytest.mark.parametrize("among", [1, 7, 40, 4096])
 def test_the_nearest_is_the_same_however_the_others_are_divided_up(among: int, monkeypatch: pytest.MonkeyPatch) -> None:
     monkeypatch.setattr(memorization, "CHUNK", 5)
-    monkeypatch.setattr(memorization, "AMONG", among)
+    monkeypatch.setattr(memorization, "CANDIDATES", among)
     random = np.random.default_rng(0)
     rows, others = (random.normal(size=(count, 6)).astype(np.float32) for count in (23, 40))
     brute = np.linalg.norm(rows[:, None].astype(float) - others[None], axis=2)

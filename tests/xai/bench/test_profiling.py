@@ -10,9 +10,9 @@ import torch
 from torch import Tensor, nn
 
 import gan
-from gan.training.profiling import Part, networks_of, profile
 from gan.training.state import new_state
 from gan.training.step import step
+from xai.bench.profiling import Part, networks_of, profile
 
 WAIT = 0.05
 
