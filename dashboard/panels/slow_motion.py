@@ -210,7 +210,7 @@ def _headline(stage: Stage) -> str:
     made = f"**{sentence(counted(stage.state.steps, 'step'))} made.**"
     if d is None:
         return f"{made} *Step D* shows D a batch of real and of generated posters, and updates it."
-    wrong, now = (int(one.wrong_real.sum() + one.wrong_fake.sum()) for one in (d.before, d.after))
+    wrong, now = d.before.wrong, d.after.wrong
     posters = counted(2 * len(d.fake), "poster")
     if g is None:
         does = "D was right too often to be updated" if d.skipped else f"after its update about {now}"
@@ -218,11 +218,11 @@ def _headline(stage: Stage) -> str:
             f"**Step {d.number}, D's half.** D's loss was {d.loss:.2f}: it was wrong about {wrong} of {posters}, "
             f"{does}. *Step G* follows the gradient below."
         )
-    before, after = d.after.logit_fake.mean().item(), g.verdicts.logit_fake.mean().item()
+    before, after, fakes = d.after, g.verdicts, counted(len(d.fake), "poster")
     return (
         f"**Step {d.number}, both halves.** G's loss was {g.loss:.2f}. With G's update D's mean logit of the same "
-        f"noise went from {before:+.2f} to {after:+.2f}, and of its {counted(len(d.fake), 'poster')} "
-        f"{int(d.after.wrong_fake.sum())} fooled D before, {int(g.verdicts.wrong_fake.sum())} after it."
+        f"noise went from {before.mean_fake:+.2f} to {after.mean_fake:+.2f}, and of its {fakes} {before.fooled} fooled "
+        f"D before, {after.fooled} after it."
     )
 
 
@@ -305,7 +305,7 @@ def _show_real(d: DStep, count: int) -> None:
 
 
 def show_previews(stage: Stage) -> None:
-    """The same seeds at every saved state; a click goes back there."""
+    """The same seeds at every saved state."""
     import numpy as np
 
     st.header("The same noise at every saved state")

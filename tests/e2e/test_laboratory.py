@@ -133,13 +133,13 @@ def test_a_step_of_a_path_goes_to_all_pages(page: Page) -> None:
 
 
 def test_an_uploaded_posters_noise_is_found_and_goes_to_the_other_pages(page: Page, tmp_path: Path) -> None:
-    checkpoint = gan.load(HOUSE / "checkpoints/dcgan-64")
+    checkpoint = gan.load(HOUSE / "checkpoints/dcgan-128")  # whose search takes long enough to be cancelled
     assert checkpoint.generator is not None
     with torch.no_grad():
         drawn = gan.to_uint8(checkpoint.generator(gan.latents([4321], checkpoint.config)))[0]
     poster = tmp_path / "drawn.png"
     poster.write_bytes(png(drawn))
-    page.goto(f"{page.url}?seed=7")
+    page.goto(f"{page.url}?seed=7&checkpoint=dcgan-128")
     upload(page, poster)
     go_to(page, "Latent")
     main = page.get_by_test_id("stMain")
@@ -154,7 +154,7 @@ def test_an_uploaded_posters_noise_is_found_and_goes_to_the_other_pages(page: Pa
     look.click()
     expect(main.get_by_text("the nearest that it can draw")).to_be_visible()
     said = main.get_by_text(re.compile(r"\d+% of the poster's variance is reproduced")).inner_text()
-    assert int(said.split("%")[0]) > 80  # it was drawn by this generator, so it can be drawn
+    assert int(said.split("%")[0]) > 70  # it was drawn by this generator, so it can be drawn
 
     main.get_by_role("button", name="Take the found poster to all pages").click()
     sidebar = page.get_by_test_id("stSidebar")

@@ -72,6 +72,21 @@ class Verdicts:
     wrong_real: Tensor
     wrong_fake: Tensor
 
+    @property
+    def fooled(self) -> int:
+        """Generated posters on which D is wrong."""
+        return int(self.wrong_fake.sum())
+
+    @property
+    def wrong(self) -> int:
+        """Posters of both kinds on which D is wrong."""
+        return self.fooled + int(self.wrong_real.sum())
+
+    @property
+    def mean_fake(self) -> float:
+        """D's mean logit of generated posters."""
+        return float(self.logit_fake.mean())
+
 
 @dataclass(frozen=True, eq=False)
 class DStep:

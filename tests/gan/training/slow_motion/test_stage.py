@@ -237,6 +237,8 @@ def test_who_fooled_whom(training: PosterSet, tiny: ModelConfig) -> None:
     real, fake = [2.0, -1.0, 0.0, 0.5], [-3.0, 1.0, 0.0, -0.5]
     stage = stage_of(tiny, config_like("dcgan", 1, {}), training)
     assert shown_with(stage, real, fake) == ([False, True, True, False], [False, True, False, False])
+    verdicts = stage._verdicts(torch.tensor(real), torch.tensor(fake))
+    assert (verdicts.fooled, verdicts.wrong, verdicts.mean_fake) == (1, 3, -0.625)
     stage = stage_of(replace(tiny, norm_d=False), config_like("dcgan-128", 1, {}), training)
     assert shown_with(stage, real, fake) == ([False, True, True, False],) * 2
 
