@@ -85,7 +85,7 @@ def test_pages_ask_nobody_but_their_server(watched: tuple[Page, list[str]]) -> N
 
 def test_a_foreign_host_is_named(browser: Browser) -> None:
     page = browser.new_page()
-    page.route("**/*", Route.abort)
+    page.route("**/*", lambda route: route.abort())
     page.set_content("<a href='http://own.test/?a=http://evil.test'>ours</a><img src='http://evil.test/a.png'>")
     assert hosts_elsewhere(page) == ["evil.test"]
     page.close()
