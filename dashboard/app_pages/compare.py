@@ -6,10 +6,10 @@ from dashboard.panels.compare import comparisons, maps, trust
 from dashboard.subject import require
 
 subject = require("discriminator")
-first, row = st.container(), st.container(horizontal=True, vertical_alignment="center")
-with first:
-    request = maps.choose_question(subject, row)
-view = maps.choose_view(subject.checkpoint.config.resolution, row)
+with st.container(horizontal=True, vertical_alignment="center"):
+    request = maps.choose_question(subject)
+    view = maps.choose_view(subject.checkpoint.config.resolution)
+    maps.show_choices(request, view)
 if not request.options:
     st.info("Choose at least one method.")
     st.stop()

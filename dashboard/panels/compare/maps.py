@@ -1,6 +1,6 @@
 """The Compare page's controls and cards: one map of the poster for each method, with its numbers and its verdict.
 
-request = choose_question(subject, st.container())
+request = choose_question(subject)
 cards = draw_cards(subject, request, list(request.options))
 explained = explain(request, cards)
 """
@@ -17,7 +17,8 @@ from dashboard.cached import explanations, networks
 from dashboard.panels import baseline
 from dashboard.panels.compare import trust
 from dashboard.panels.compare.methods import choose_settings
-from xai import METHODS
+from gan.errors import counted
+from xai import METHODS, REFERENCES
 from xai.methods import FIRST
 from xai.methods.base import scale
 from xai.render import full_colours, overlay, pool
@@ -63,19 +64,19 @@ class Card:
     badge: Any
 
 
-def choose_question(subject: Subject, row: Any) -> Request:
-    """Controls for what is explained, by which methods, against which baseline; their settings stand in ``row``."""
+def choose_question(subject: Subject) -> Request:
+    """Controls for what is explained, by which methods, against which baseline; each kind closed until it is wanted."""
     checkpoint = subject.checkpoint
-    with st.container(horizontal=True, vertical_alignment="bottom"):
+    with st.popover("Methods", icon=":material/layers:"):
         methods = st.multiselect(
             "Methods", list(METHODS), FIRST, format_func=lambda name: METHODS[name].title, key="methods",
             bind="query-params", width=540,
         )  # fmt: skip
         reference, own = baseline.choose(checkpoint)
-    with row.popover("Settings", icon=":material/settings:"):
-        unit = _choose_unit(subject)
         count = st.slider("Number of reference posters", 1, 32, baseline.COUNT, key="references", bind="query-params")
         sidebar.upload_references()
+    with st.popover("Settings", icon=":material/settings:"):
+        unit = _choose_unit(subject)
         options = choose_settings(methods, _reached(checkpoint, unit), networks.score(checkpoint, unit))
     seed = None if subject.noise is None else subject.noise.seed
     question = explanations.Question(checkpoint, subject.image, subject.key, reference, count, unit, own, seed)
@@ -101,29 +102,37 @@ def _reached(checkpoint: gan.Checkpoint, unit: tuple[str, int] | None) -> list[L
     return layers if unit is None else layers[: names.index(unit[0]) + 1]
 
 
-def choose_view(resolution: int, row: Any) -> View:
-    """Controls for how the maps are shown, in ``row``."""
-    with row:
-        with st.popover("View", icon=":material/visibility:"):
-            strength = st.slider("Overlay strength", 0.0, 1.0, 0.9, 0.05, key="strength", bind="query-params")
-            scale = st.segmented_control(
-                "Colour scale", ["shared", "own"], default="shared", required=True, key="scale", bind="query-params",
-                help="Shared: the same colour means the same contribution in all maps that divide up the score.",
-            )  # fmt: skip
-            sort = st.segmented_control(
-                "Sort by", ["choice", "trust"], default="choice", required=True, key="sort", bind="query-params",
-                help="Trust: the maps with the best verdicts first.",
-            )  # fmt: skip
+def choose_view(resolution: int) -> View:
+    """Controls for how the maps are shown, closed until they are wanted."""
+    with st.popover("View", icon=":material/visibility:"):
         block = st.select_slider(
             "Detail", [1, 2, 4, 8, 16, 32], max(8, resolution // 8), format_func=lambda size: f"{size} px",
-            key="detail", bind="query-params", width=170,
+            key="detail", bind="query-params",
             help="Attributions are averaged over blocks of this size: single pixels cancel out, regions do not.",
+        )  # fmt: skip
+        strength = st.slider("Overlay strength", 0.0, 1.0, 0.9, 0.05, key="strength", bind="query-params")
+        scale = st.segmented_control(
+            "Colour scale", ["shared", "own"], default="shared", required=True, key="scale", bind="query-params",
+            help="Shared: the same colour means the same contribution in all maps that divide up the score.",
+        )  # fmt: skip
+        sort = st.segmented_control(
+            "Sort by", ["choice", "trust"], default="choice", required=True, key="sort", bind="query-params",
+            help="Trust: the maps with the best verdicts first.",
         )  # fmt: skip
         check = st.toggle(
             "Check the maps", True, key="check", bind="query-params",
             help="Measures whether each map can be trusted: seconds, or a minute at 256 × 256; done after the maps.",
         )  # fmt: skip
     return View(strength, block, scale == "shared", sort == "trust" and check, check)
+
+
+def show_choices(request: Request, view: View) -> None:
+    """What the closed controls are set to, in a line."""
+    baseline_words = REFERENCES[request.question.reference].words
+    checked = "checked" if view.check else "not checked"
+    st.caption(
+        f"{counted(len(request.options), 'map')} in blocks of {view.block} px, {checked}; baseline: {baseline_words}"
+    )
 
 
 def draw_cards(subject: Subject, request: Request, order: list[str]) -> dict[str, Card]:
