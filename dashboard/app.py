@@ -12,7 +12,7 @@ from dashboard import links, sidebar, ui
 from dashboard.cached import networks
 from dashboard.lessons import progress
 from dashboard.pages import PAGES
-from dashboard.panels import brushed, lessons, machine, posters
+from dashboard.panels import brushed, lessons, machine, needs, posters
 from dashboard.settings import HOUSE, settings
 from dashboard.subject import hand_over
 from dashboard.text import plain
@@ -55,6 +55,7 @@ missing = st.empty()
 with missing.container():  # what the sidebar could not take: the page may end early
     links.show_missing()
 with ui.error_boundary("This page"):
-    page.run()
+    if needs.met(current, selection.subject):
+        page.run()
 with missing.container():
     links.show_missing()

@@ -6,7 +6,8 @@ PARTS["verdict"].page       # what every page is about a part of: noise, generat
 
 from __future__ import annotations
 
-from dataclasses import dataclass
+from collections.abc import Mapping
+from dataclasses import dataclass, field
 
 
 @dataclass(frozen=True)
@@ -14,6 +15,8 @@ class Page:
     """file : its script in app_pages/, and its address. icon : of Material Symbols. question : what it answers.
 
     heading : above the page, where that is not the title. about : the parts of the machine (``PARTS``) it is about.
+    needs : of a checkpoint's networks (``xai.capabilities``); such a page is about a poster. sections : what parts of
+    it need besides, by their names.
     """
 
     file: str
@@ -22,6 +25,8 @@ class Page:
     question: str
     heading: str = ""
     about: tuple[str, ...] = ()
+    needs: tuple[str, ...] = ()
+    sections: Mapping[str, tuple[str, ...]] = field(default_factory=dict)
 
     @property
     def path(self) -> str:
@@ -36,26 +41,28 @@ _ALL = (
     Page(
         "compare", "Compare", "compare",
         "Which parts of this poster does D's answer come from, and can the maps be trusted?",
-        about=("poster", "verdict"),
+        about=("poster", "verdict"), needs=("score",), sections={"What gave this fake away": ("both_chains",)},
     ),
     Page(
         "discriminator", "Discriminator", "policy",
         "Which filters carried the verdict on this poster, and what does each of them look for?",
-        about=("discriminator",),
+        about=("discriminator",), needs=("discriminator", "discriminator_chain"),
     ),
     Page(
         "collection", "Collection", "grid_view",
         "Which posters look alike to D, in which ways does it say fake, and what does G never draw?",
-        about=("discriminator",),
+        about=("discriminator",), needs=("discriminator", "discriminator_chain"),
     ),
     Page(
         "generator", "Generator", "brush", "What does each filter draw, and what is the poster without it?",
-        about=("generator",),
+        about=("generator",), needs=("generator", "generator_chain"),
     ),
-    Page("latent", "Latent", "tune", "What does each latent dimension control?", about=("noise",)),
+    Page(
+        "latent", "Latent", "tune", "What does each latent dimension control?", about=("noise",), needs=("generator",),
+    ),
     Page(
         "prune", "Prune", "content_cut", "Which filters of the generator can go, and when does it show?",
-        about=("generator",),
+        about=("generator",), needs=("generator", "dcgan_generator"),
     ),
     Page(
         "training", "Training", "monitoring", "How did the two networks learn, from noise to posters?",

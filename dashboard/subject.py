@@ -1,6 +1,6 @@
 """The poster that every page is about, and the noise from which a generated one was drawn.
 
-    subject = require("discriminator")        # on a page; without one: a sentence, and the page ends
+    subject = require()                       # on a page that says in pages.py what it needs
     subject.pixels, subject.noise             # what the sidebar chose
 
 The sidebar makes a :class:`Selection` in each run, and app.py hands it to the pages.
@@ -113,15 +113,10 @@ def selected() -> Selection:
     return selection
 
 
-def require(network: str) -> Subject:
-    """The subject, if its checkpoint has this network; else say what is missing and end the page."""
+def require() -> Subject:
+    """The subject, on a page that needs one (``Page.needs``): app.py does not run it without."""
     subject = selected().subject
-    if subject is None or getattr(subject.checkpoint, network) is None:
-        missing = (
-            "Choose or upload a poster in the sidebar." if subject is None else f"This checkpoint has no {network}."
-        )
-        st.info(missing, icon=":material/info:")
-        st.stop()
+    assert subject is not None
     return subject
 
 

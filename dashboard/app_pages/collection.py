@@ -21,7 +21,7 @@ PARTS_OF = {
     "Copies": ("copies",),
 }
 
-subject = require("discriminator")
+subject = require()
 checkpoint = subject.checkpoint
 section = st.segmented_control(
     "Sections", list(SECTIONS), default="Alike", required=True, key="c_lab", bind="query-params",

@@ -5,7 +5,7 @@ import streamlit as st
 from dashboard.panels.compare import comparisons, maps, trust
 from dashboard.subject import require
 
-subject = require("discriminator")
+subject = require()
 with st.container(horizontal=True, vertical_alignment="center"):
     request = maps.choose_question(subject)
     view = maps.choose_view(subject.checkpoint.config.resolution)

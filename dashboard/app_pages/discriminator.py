@@ -16,7 +16,7 @@ SECTIONS = {
     "All filters": "What does each filter say, measured over thousands of posters?",
 }
 
-subject = require("discriminator")
+subject = require()
 checkpoint = subject.checkpoint
 with st.container(horizontal=True, vertical_alignment="bottom"):
     layers = networks.layers(checkpoint, "discriminator")[:-2]

@@ -20,7 +20,7 @@ SECTIONS = {
 }
 ONLY_ACTIVATIONS = "Choose a layer with a star: filters are measured after their activation function."
 
-subject = require("generator")
+subject = require()
 checkpoint = subject.checkpoint
 noise = sidebar.noise_of(subject)
 

@@ -14,7 +14,7 @@ from dashboard.panels.latent import latents as panel
 from dashboard.subject import require, unconditioned
 from xai.render import grey, limit
 
-subject = require("generator")
+subject = require()
 checkpoint = subject.checkpoint
 noise = sidebar.noise_of(subject, "below")
 

@@ -6,7 +6,7 @@ from dashboard.cached import filters
 from dashboard.panels import pruning
 from dashboard.subject import require
 
-subject = require("generator")
+subject = require()
 checkpoint = subject.checkpoint
 ranking, percent = pruning.choose_share(filters.filters_table(checkpoint))
 time = pruning.show_costs(checkpoint, ranking, percent)

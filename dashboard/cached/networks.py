@@ -275,6 +275,14 @@ def score(checkpoint: gan.Checkpoint, unit: tuple[str, int] | None = None) -> An
     return xai.Score(checkpoint.need_discriminator(), layer, index)
 
 
+@st.cache_resource(max_entries=64, show_spinner=False, hash_funcs=HASH_FUNCS)
+def lacking(checkpoint: gan.Checkpoint, what: str, needs: tuple[str, ...]) -> str | None:
+    """A sentence about the first capability that its networks lack for ``what``; None where nothing is missing."""
+    from xai.capabilities import lacking
+
+    return lacking(checkpoint, what, needs)
+
+
 def score_or_none(checkpoint: gan.Checkpoint) -> Any:
     """D's logit, or None where the checkpoint has no discriminator."""
     return None if checkpoint.discriminator is None else score(checkpoint)

@@ -82,6 +82,11 @@ class ModelConfig(Settings):
         return super().from_dict({"conditioned": values.get("given", False)} | dict(values))
 
     @property
+    def classes(self) -> tuple[str, ...]:
+        """Names of a classifier's outputs, which networks of your own may have; a discriminator has none."""
+        return ()
+
+    @property
     def channels(self) -> tuple[int, ...]:
         """Channels from the layer next to the picture to the 4 x 4 layer: (64, 128, 256, 512)."""
         octaves = self.resolution.bit_length() - 3  # 64 -> 4 strided layers, down to 4 x 4

@@ -186,6 +186,17 @@ def _leaves(module: nn.Module, name: str) -> Iterator[tuple[str, nn.Module | Non
         yield name, None if hooked else module
 
 
+def not_a_step(network: nn.Module, name: str = "") -> str:
+    """The first module that keeps a network from being a chain, as "a ResidualBlock (layers.4)"; "" where none does."""
+    for path, module in _leaves(network, name):
+        if module is None:
+            return f"a hook ({path})"
+        if _step(module) is None:
+            kind = type(module).__name__
+            return f"{'an' if kind[:1] in 'AEIOU' else 'a'} {kind} ({path})"
+    return ""
+
+
 def _step(module: nn.Module) -> Step | None:
     """The module as a step; None for an unknown kind. Subclasses may compute something else: exact types only."""
     kind = type(module)

@@ -14,7 +14,8 @@ import streamlit as st
 
 from dashboard import charts, ui
 from dashboard.cached import explanations
-from dashboard.subject import require
+from dashboard.pages import PAGES
+from dashboard.panels import needs
 from xai import METHODS, REFERENCES, compare
 from xai.methods.base import scale
 from xai.render import CHANGE, VERDICT, Scale, enlarge_map, limit, overlay, pool
@@ -140,9 +141,8 @@ def show_export(shown: Shown) -> None:
 
 def show_blame(shown: Shown) -> None:
     """Signed contributions of the latent dimensions, and of one layer's filters, to a generated poster's logit."""
-    require("generator")
     subject = shown.subject
-    if subject.noise is None:
+    if subject.noise is None or not needs.met(PAGES["compare"], subject, BLAME):
         return
     with ui.error_boundary("The way back to the noise"):
         blame = explanations.blame(subject.checkpoint, subject.noise, 16)
