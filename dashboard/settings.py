@@ -11,6 +11,8 @@ from dataclasses import dataclass
 from functools import cache
 from pathlib import Path
 
+from gan.shipped import is_checkout, shipped
+
 HOUSE = Path(__file__).resolve().parent.parent
 
 
@@ -24,13 +26,21 @@ class Settings:
     lessons: Path | None
 
 
+def add_options(parser: argparse.ArgumentParser) -> None:
+    """The dashboard's own options; Streamlit's stand before them."""
+    parser.add_argument("--posters", type=Path, help="folder or zip of posters to look at")
+    own = HOUSE if is_checkout() else Path.cwd()
+    found = own / "checkpoints"
+    checkpoints = found if found.is_dir() else shipped()
+    parser.add_argument("--checkpoints", type=Path, default=checkpoints, help="folder of checkpoints")
+    parser.add_argument("--runs", type=Path, default=own / "runs", help="folder of training runs")
+    parser.add_argument("--lessons", type=Path, help="folder of more lessons, Markdown files")
+
+
 @cache
 def settings() -> Settings:
     """Parsed once; unknown arguments are left to Streamlit."""
     parser = argparse.ArgumentParser(add_help=False)
-    parser.add_argument("--posters", type=Path)
-    parser.add_argument("--checkpoints", type=Path, default=HOUSE / "checkpoints")
-    parser.add_argument("--runs", type=Path, default=HOUSE / "runs")
-    parser.add_argument("--lessons", type=Path)
+    add_options(parser)
     known, _ = parser.parse_known_args(sys.argv[1:])
     return Settings(known.posters, known.checkpoints, known.runs, known.lessons)

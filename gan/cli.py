@@ -13,7 +13,7 @@ import os
 import re
 import signal
 import sys
-from collections.abc import Callable, Collection, Iterator, Sequence
+from collections.abc import Callable, Collection, Iterator, Mapping, Sequence
 from contextlib import contextmanager
 from itertools import chain
 from pathlib import Path
@@ -115,13 +115,39 @@ def split_section(page: Path, begin: str, end: str) -> tuple[str, str]:
 T = TypeVar("T")
 
 
+_program: str | None = None  # as which the script was called, where that is not its own file
+_names: Mapping[str, str] = {}
+
+
+@contextmanager
+def called_as(program: str, names: Mapping[str, str]) -> Iterator[None]:
+    """Within it, parsers call themselves ``program``, and their pages call scripts by these ``names``.
+
+    names : of each script's file, such as {"scripts/train.py": "posterlens train"}.
+    """
+    global _program, _names
+    before = _program, _names
+    _program, _names = program, names
+    try:
+        yield
+    finally:
+        _program, _names = before
+
+
+def _in_words_of_caller(page: str | None) -> str | None:
+    for file, name in _names.items():
+        page = page and page.replace(f"python {file}", name).replace(file, name)
+    return page
+
+
 class Parser(argparse.ArgumentParser):
     """A parser whose page is a module's docstring, and whose errors are one sentence, as those of :func:`exit_code`."""
 
     def __init__(self, page: str | None = None, **others: Any) -> None:
-        super().__init__(
-            **{"description": page, "formatter_class": argparse.RawDescriptionHelpFormatter} | others,
-        )
+        own = {"description": _in_words_of_caller(page), "formatter_class": argparse.RawDescriptionHelpFormatter}
+        if _program is not None and "prog" not in others:
+            own["prog"] = _program
+        super().__init__(**own | others)
 
     def error(self, message: str) -> NoReturn:
         self.exit(2, f"error: {message.removesuffix('.')}.\n")

@@ -20,7 +20,7 @@ from typing import TYPE_CHECKING, Any
 import streamlit as st
 
 from dashboard.cached.keys import HASH_FUNCS
-from dashboard.settings import HOUSE, settings
+from dashboard.settings import settings
 
 CANDIDATES = 512
 LARGE = 128 * 192  # pixels; twenty thousand posters above this take minutes to read, and gigabytes on the disk
@@ -177,9 +177,10 @@ def genre_adherence(checkpoint: gan.Checkpoint) -> dict[str, float]:
 
 def upscaler_folder() -> Path | None:
     """Where a network that enlarges posters is: among the checkpoints, or shipped; None where there is none."""
+    from gan.shipped import shipped
     from gan.upscaling.network import CONFIG
 
-    places = (settings().checkpoints, HOUSE / "checkpoints")
+    places = (settings().checkpoints, shipped())
     return next((place / "upscaler" for place in places if (place / "upscaler" / CONFIG).is_file()), None)
 
 

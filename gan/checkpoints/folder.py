@@ -30,6 +30,7 @@ from gan.errors import CheckpointError
 from gan.files import json_bytes, keep_others, settled, write_directory
 from gan.networks.config import ModelConfig
 from gan.networks.dcgan import Discriminator, Generator
+from gan.shipped import shipped
 
 CARD = "README.md"
 NETWORKS = ("generator", "discriminator")
@@ -159,13 +160,15 @@ def to_bytes(network: nn.Module, half: bool = False) -> bytes:
 def load(path: str | Path) -> Checkpoint:
     """Load a checkpoint folder, or weights that another program wrote: a file, two that belong together, their folder.
 
+    A name without a folder is looked for here, then among the checkpoints that come with PosterLens.
+
     Raises
     ------
     CheckpointError
         With one sentence that says whether the file is missing, damaged, holds code, or is of another
         architecture; in the last case it names the keys or shapes.
     """
-    path = Path(path)
+    path = _place(Path(path))
     folder = settled(path)
     if path.is_symlink() and not path.exists():
         raise CheckpointError(f"{path} is a link to {path.readlink()}, which does not exist.")
@@ -177,6 +180,12 @@ def load(path: str | Path) -> Checkpoint:
         return _load_folder(path)
     except OSError as error:
         raise CheckpointError(f"{error.filename or path} cannot be read: {error.strerror or error}.") from error
+
+
+def _place(path: Path) -> Path:
+    named = shipped() / path
+    is_name = len(path.parts) == 1 and not os.path.lexists(path)
+    return named if is_name and (named / RECORD).is_file() else path
 
 
 def _load_folder(path: Path) -> Checkpoint:

@@ -9,7 +9,7 @@ import subprocess
 import sys
 import time
 import urllib.request
-from collections.abc import Iterator
+from collections.abc import Iterator, Sequence
 from contextlib import contextmanager, suppress
 from pathlib import Path
 
@@ -63,8 +63,17 @@ def address(request: pytest.FixtureRequest, tmp_path_factory: pytest.TempPathFac
 
 
 @contextmanager
-def started(arguments: list[str], folder: Path, place: Path = HOUSE, script: str = "dashboard/app.py") -> Iterator[str]:
-    """The app's address, started in ``place``; its log and its cache are kept in ``folder``."""
+def started(
+    arguments: list[str],
+    folder: Path,
+    place: Path = HOUSE,
+    script: str = "dashboard/app.py",
+    command: Sequence[str] = (),
+) -> Iterator[str]:
+    """The app's address, started in ``place``; its log and its cache are kept in ``folder``.
+
+    command : that opens the dashboard, in place of ``streamlit run SCRIPT``.
+    """
     with socket.socket() as probe:
         probe.bind(("127.0.0.1", 0))
         port = int(probe.getsockname()[1])
@@ -77,8 +86,8 @@ def started(arguments: list[str], folder: Path, place: Path = HOUSE, script: str
     }
     log = folder / "log"
     with log.open("w") as output:
-        command = ["streamlit", "run", script, *arguments]
-        app = subprocess.Popen(command, cwd=place, env=environment, stdout=output, stderr=subprocess.STDOUT)
+        line = [*(command or ("streamlit", "run", script)), *arguments]
+        app = subprocess.Popen(line, cwd=place, env=environment, stdout=output, stderr=subprocess.STDOUT)
         try:
             wait_for(f"http://127.0.0.1:{port}/_stcore/health", app, log)
             yield f"http://127.0.0.1:{port}"

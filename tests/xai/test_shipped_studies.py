@@ -2,44 +2,17 @@
 
 from __future__ import annotations
 
-import json
-from collections.abc import Callable
 from pathlib import Path
-from typing import Any
 
 import pytest
 
 import gan
 from gan.checkpoints import preview
-from xai.collection.study import CollectionStudy
-from xai.discriminator.concepts.table import GENERATOR_FILE, ConceptTable
-from xai.discriminator.filters.table import DiscriminatorTable
-from xai.generator.filter_table import FilterTable
-from xai.latents.encoder import load_encoder
-from xai.latents.study import LatentStudy
-from xai.trust.kept import KeptVerdicts
+from xai.studies import STUDIES, is_there
 
 SHIPPED = Path(__file__).parents[2] / "checkpoints"
 STUDIED = sorted(path.parent.name for path in SHIPPED.glob("*/filters.npz"))
 MOST_MEGABYTES = 120  # of all checkpoints in the repository's tree
-
-
-def pruning(folder: Path, digest: str) -> bool:
-    return bool(json.loads((folder / "pruning.json").read_text())["digest"] == digest)
-
-
-STUDIES: dict[str, Callable[[Path, str], Any]] = {
-    "filters of G": FilterTable.beside,
-    "filters of D": DiscriminatorTable.beside,
-    "latents": LatentStudy.beside,
-    "encoder": lambda folder, digest: load_encoder(folder / "encoder.safetensors", digest),
-    "pruning": pruning,
-    "concepts of D": ConceptTable.beside,
-    "concepts of G": lambda folder, digest: ConceptTable.beside(folder, digest, GENERATOR_FILE),
-    "verdicts": KeptVerdicts.beside,
-    "collection": CollectionStudy.beside,
-    "posters of the Start page": lambda folder, digest: preview.read(folder),
-}
 
 
 def test_the_textbooks_result_and_what_opens_first_are_studied() -> None:
@@ -50,7 +23,18 @@ def test_the_textbooks_result_and_what_opens_first_are_studied() -> None:
 @pytest.mark.parametrize("name", STUDIED)
 def test_every_study_ships_with_the_weights_that_it_was_made_of(name: str, study: str) -> None:
     folder = SHIPPED / name
-    assert STUDIES[study](folder, gan.load(folder).digest)
+    assert is_there(study, folder, gan.load(folder).digest)
+
+
+@pytest.mark.parametrize("name", STUDIED)
+def test_what_is_studied_ships_the_posters_of_the_start_page(name: str) -> None:
+    assert preview.read(SHIPPED / name)
+
+
+@pytest.mark.parametrize("study", STUDIES)
+def test_a_study_of_other_weights_or_none_at_all_is_missing(tmp_path: Path, study: str) -> None:
+    assert not is_there(study, SHIPPED / "dcgan-64", "0" * 64)
+    assert not is_there(study, tmp_path, gan.load(SHIPPED / "dcgan-64").digest)
 
 
 def test_all_checkpoints_together_are_small_enough_for_a_repository() -> None:

@@ -1,0 +1,1 @@
+"""The commands of PosterLens: installed as the package ``posterlens``, and scripts of their own in a checkout."""

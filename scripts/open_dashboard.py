@@ -1,0 +1,44 @@
+"""Open the dashboard, which shows what the networks of a checkpoint have learned.
+
+    posterlens dashboard
+    posterlens dashboard --posters posters.zip --checkpoints checkpoints --server.port 8600
+
+Options that are not listed here go to Streamlit; "streamlit run --help" lists them. In a checkout,
+"streamlit run dashboard/app.py -- --posters posters.zip" is the same.
+"""
+
+from __future__ import annotations
+
+import argparse
+import sys
+from pathlib import Path
+
+import dashboard
+from dashboard.settings import add_options
+from gan import cli
+
+APP = Path(dashboard.__file__).parent / "app.py"
+
+
+def parse(arguments: list[str] | None = None) -> tuple[argparse.Namespace, list[str]]:
+    """The dashboard's options, and what is left for Streamlit."""
+    parser = cli.Parser(__doc__)
+    add_options(parser)
+    return parser.parse_known_args(arguments)
+
+
+def command(chosen: argparse.Namespace, streamlits: list[str]) -> list[str]:
+    """What Streamlit's own command line is given."""
+    ours = [part for name, value in vars(chosen).items() if value is not None for part in (f"--{name}", str(value))]
+    return ["streamlit", "run", str(APP), *streamlits, "--", *ours]
+
+
+def main(arguments: list[str] | None = None) -> int:
+    from streamlit.web.cli import main as streamlit
+
+    sys.argv = command(*parse(arguments))
+    return int(streamlit(standalone_mode=False) or 0)
+
+
+if __name__ == "__main__":
+    sys.exit(main())

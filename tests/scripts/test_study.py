@@ -1,0 +1,77 @@
+"""Studies one after another: those that are missing and no others; what fails is named, and the others go on."""
+
+from __future__ import annotations
+
+import subprocess
+from pathlib import Path
+
+import pytest
+
+import gan
+from scripts import study as script
+from tests.xai.nets import discriminator, generator
+from xai.studies import STUDIES, missing
+
+
+@pytest.fixture
+def folder(tmp_path: Path) -> Path:
+    gan.save(tmp_path / "tiny", generator(8), discriminator(8))
+    return tmp_path / "tiny"
+
+
+@pytest.fixture
+def called(monkeypatch: pytest.MonkeyPatch) -> list[list[str]]:
+    """The commands that would have been run; those with "filters" fail."""
+    commands: list[list[str]] = []
+
+    def call(command: list[str]) -> int:
+        commands.append(command)
+        return 1 if "study_filters.py" in command[1] else 0
+
+    monkeypatch.setattr(subprocess, "call", call)
+    return commands
+
+
+def test_a_study_is_made_once(folder: Path, capsys: pytest.CaptureFixture[str]) -> None:
+    assert missing(folder) == list(STUDIES)
+    arguments = ["--checkpoint", str(folder), "--only", "filters"]
+    assert script.main(arguments) == 0
+    assert "filters" not in missing(folder)
+    capsys.readouterr()
+    assert script.main(arguments) == 0
+    assert capsys.readouterr().out == ""
+
+
+def test_all_are_made_but_those_that_need_posters_where_there_are_none(
+    folder: Path, called: list[list[str]], capsys: pytest.CaptureFixture[str]
+) -> None:
+    assert script.main(["--checkpoint", str(folder)]) == 2
+    said = capsys.readouterr()
+    assert len(called) == len(STUDIES) - sum(study.needs_posters for study in STUDIES.values())
+    assert "pruning: left out, it needs --data" in said.out
+    assert "latents: made after" in said.out
+    assert said.err == "error: 1 study could not be made: filters.\n"
+
+
+def test_those_that_need_posters_are_given_them(folder: Path, called: list[list[str]]) -> None:
+    script.main(["--checkpoint", str(folder), "--data", "p.zip", "--only", "collection,encoder"])
+    assert [Path(command[1]).name for command in called] == ["train_encoder.py", "study_collection.py"]
+    assert called[0][2:] == ["--checkpoint", str(folder), "--out", f"{folder}/encoder.safetensors"]
+    assert called[1][2:] == ["--checkpoint", str(folder), "--data", "p.zip"]
+
+
+def test_the_list_makes_nothing(folder: Path, called: list[list[str]], capsys: pytest.CaptureFixture[str]) -> None:
+    assert script.main(["--checkpoint", str(folder), "--list"]) == 0
+    assert capsys.readouterr().out.count("missing ") == len(STUDIES)
+    assert not called
+
+
+def test_a_checkpoint_that_is_no_folder_is_one_sentence(capsys: pytest.CaptureFixture[str]) -> None:
+    assert script.main(["--checkpoint", "nowhere"]) == 2
+    assert capsys.readouterr().err == "error: nowhere is not a folder; studies are kept beside the weights.\n"
+
+
+def test_an_unknown_study_is_one_sentence(capsys: pytest.CaptureFixture[str]) -> None:
+    with pytest.raises(SystemExit, match="2"):
+        script.main(["--checkpoint", "nowhere", "--only", "fliters"])
+    assert "there is no study 'fliters'; there are verdicts, latents" in capsys.readouterr().err
