@@ -8,6 +8,7 @@ show_curves(stage)
 from __future__ import annotations
 
 from collections.abc import Callable
+from dataclasses import dataclass
 from typing import TYPE_CHECKING, Any, Literal
 
 import plotly.graph_objects as go
@@ -196,13 +197,30 @@ def show_step(stage: Stage, count: int) -> None:
     if d is None:
         return
     st.header("Generated posters")
-    st.caption(_about_fakes(d, g))
-    _show_fakes(d, g, count)
+    marks = MARKS.get(stage.config.loss, COMPARING)
+    st.caption(_about_fakes(g, marks))
+    _show_fakes(d, g, count, marks)
     st.header("Real posters")
     st.caption(
         "The other half of what D sees in this step. D does not know which batch is which: it has to learn that."
     )
-    _show_real(d, count)
+    _show_real(d, count, marks)
+
+
+@dataclass(frozen=True)
+class Marks:
+    """What stands below a poster, by whether D is wrong about it. rule : what a logit says."""
+
+    rule: str
+    fake: tuple[str, str]
+    real: tuple[str, str]
+
+
+MARKS = {"bce": Marks("above 0 is real", ("✓ D says fake", "✗ fools D"), ("✓ D says real", "✗ D says fake"))}
+COMPARING = Marks(  # of losses that compare a real and a generated poster
+    "what counts is how far it is below that of the real poster at its place",
+    ("✓ below its real poster", "✗ above its real poster"), ("✓ above its generated one", "✗ below its generated one"),
+)  # fmt: skip
 
 
 def _headline(stage: Stage) -> str:
@@ -226,13 +244,13 @@ def _headline(stage: Stage) -> str:
     )
 
 
-def _about_fakes(d: DStep, g: GStep | None) -> str:
+def _about_fakes(g: GStep | None, marks: Marks) -> str:
     asks = (
         "*D asks*: minus the gradient of G's loss at each pixel, through D: orange to become lighter, purple darker; "
         "one scale for all."
     )
     if g is None:
-        return f"From noise G draws a poster, and D gives it a logit: above 0 is real. → is D's own update. {asks}"
+        return f"From noise G draws a poster, and D gives it a logit: {marks.rule}. → is D's own update. {asks}"
     return (
         f"From noise G draws a poster, and D gives it a logit. {asks} *After*: the same noise after G's update, and "
         f"*change*: what that added, times the factor, on grey. G does not move pixels but weights, which all posters "
@@ -240,7 +258,7 @@ def _about_fakes(d: DStep, g: GStep | None) -> str:
     )
 
 
-def _show_fakes(d: DStep, g: GStep | None, count: int) -> None:
+def _show_fakes(d: DStep, g: GStep | None, count: int, marks: Marks) -> None:
     import numpy as np
 
     from xai.discriminator.training_step import amplification, change_rgb, noise_rgb, request_rgb
@@ -261,44 +279,40 @@ def _show_fakes(d: DStep, g: GStep | None, count: int) -> None:
             Frame(
                 place * shown + index, text, f"{what} of generated poster {index}: {text} {mark}".strip(), mark, wrong
             )
-            for place, (what, text, mark, wrong) in enumerate(_fake_words(d, g, index, factor))
+            for place, (what, text, mark, wrong) in enumerate(_fake_words(d, g, index, factor, marks))
         ]
         for index in range(shown)
     ]
     strips(sprite(shrink(np.concatenate(rows)), columns=shown), frames, "stage_fakes", "generated posters of this step")
 
 
-def _fake_words(d: DStep, g: GStep | None, index: int, factor: int) -> list[tuple[str, str, str, bool]]:
+def _fake_words(d: DStep, g: GStep | None, index: int, factor: int, marks: Marks) -> list[tuple[str, str, str, bool]]:
     """What stands below the pictures of a fake: what it is, words, D's mark, whether D is wrong."""
     fooled = bool(d.before.wrong_fake[index])
     words = [
         ("noise", "noise", "", False),
-        ("drawing", _logits(d.before.logit_fake, d.after.logit_fake, index), _fake_mark(fooled), fooled),
+        ("drawing", _logits(d.before.logit_fake, d.after.logit_fake, index), marks.fake[fooled], fooled),
         ("request", "D asks", "", False),
     ]
     if g is not None:
         fooled = bool(g.verdicts.wrong_fake[index])
         after = f"after {g.verdicts.logit_fake[index].item():+.2f}"
-        words += [("drawing after the step", after, _fake_mark(fooled), fooled)]
+        words += [("drawing after the step", after, marks.fake[fooled], fooled)]
         words += [("change", f"change × {factor}, cosine {g.alignment[index].item():.2f}", "", False)]
     return words
-
-
-def _fake_mark(fooled: bool) -> str:
-    return "✗ fools D" if fooled else "✓ D says fake"
 
 
 def _logits(before: Tensor, after: Tensor, index: int) -> str:
     return f"{before[index].item():+.2f} → {after[index].item():+.2f}"
 
 
-def _show_real(d: DStep, count: int) -> None:
+def _show_real(d: DStep, count: int, marks: Marks) -> None:
     verdicts: Verdicts = d.before
     real = gan.to_uint8(d.real[:count])
     frames = []
     for index in range(len(real)):
         wrong = bool(verdicts.wrong_real[index])
-        mark = "✗ D says fake" if wrong else "✓ D says real"
+        mark = marks.real[wrong]
         text = _logits(verdicts.logit_real, d.after.logit_real, index)
         frames.append([Frame(index, text, f"real poster {index}: {text} {mark}", mark, wrong)])
     strips(sprite(shrink(real), columns=len(real)), frames, "stage_real", "real posters of this step")

@@ -4,6 +4,7 @@ from __future__ import annotations
 
 import gc
 import json
+from dataclasses import replace
 from pathlib import Path
 from typing import Any
 
@@ -105,6 +106,22 @@ def test_each_poster_has_its_logit_and_whether_it_fools_d(open_app: OpenApp) -> 
     for index, (frame,) in enumerate(real):
         wrong = stage.d_step.before.logit_real[index].item() <= 0
         assert frame["mark"] == ("✗ D says fake" if wrong else "✓ D says real")
+
+
+def test_a_d_that_compares_is_wrong_where_a_real_poster_is_below_its_generated_one(
+    open_app: OpenApp, tmp_path: Path, posters: gan.PosterSet, tiny: gan.ModelConfig
+) -> None:
+    """Such logits have no zero: none is called real or fake."""
+    plan = Plan(tmp_path / "runs/first", replace(tiny, norm_d=False), config_of(3, loss="relativistic"), progress=False)
+    train(posters, plan)
+    app = click(open_app("slow_motion", {"stage": "run runs/first", "stage_shown": "4"}), "step_d")
+    before = stage_of(app).d_step.before
+    fakes, real = (shown_strips(app, f"{kind} posters of this step") for kind in ("generated", "real"))
+    for index, (fake, (shown,)) in enumerate(zip(fakes, real, strict=True)):
+        wrong = bool(before.logit_real[index] <= before.logit_fake[index])
+        assert fake[1]["mark"] == ("✗ above its real poster" if wrong else "✓ below its real poster")
+        assert shown["mark"] == ("✗ below its generated one" if wrong else "✓ above its generated one")
+    assert "above 0 is real" not in texts(app)
 
 
 @pytest.mark.parametrize(("speed", "steps"), [("half a step", 2), ("1 step", 4), ("10 steps", 40)])
