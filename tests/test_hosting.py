@@ -1,0 +1,72 @@
+"""What docs and SECURITY.md promise to who hosts the dashboard."""
+
+from __future__ import annotations
+
+import io
+import re
+import shlex
+import tomllib
+from pathlib import Path
+
+import pytest
+from PIL import Image
+from streamlit import config
+
+import gan
+from dashboard.sidebar import UPLOAD_MB
+from scripts.open_dashboard import parse
+
+HOUSE = Path(__file__).parents[1]
+SERVED = tomllib.loads((HOUSE / "dashboard/.streamlit/config.toml").read_text())
+
+
+def dockerfile() -> dict[str, list[str]]:
+    """Arguments of each kind of instruction."""
+    text = (HOUSE / "Dockerfile").read_text().replace("\\\n", " ")
+    found: dict[str, list[str]] = {}
+    for word, rest in re.findall(r"^([A-Z]+) (.*)$", text, re.MULTILINE):
+        found.setdefault(word, []).append(rest)
+    return found
+
+
+def test_the_image_copies_all_that_is_installed_and_nothing_that_is_not_there() -> None:
+    copied = {part for line in dockerfile()["COPY"] for part in shlex.split(line)[:-1]}
+    assert all((HOUSE / name).exists() for name in copied)
+    packages = tomllib.loads((HOUSE / "pyproject.toml").read_text())["tool"]["setuptools"]
+    renamed = packages["package-dir"]
+    assert {renamed.get(name, name.partition(".")[0]) for name in packages["packages"]} <= copied
+
+
+def test_the_image_starts_the_dashboard_with_options_that_there_are_as_a_user_without_rights() -> None:
+    program, command, *options = eval(dockerfile()["ENTRYPOINT"][0])
+    assert (program, command) == ("posterlens", "dashboard")
+    _, streamlits = parse(options)
+    assert [name for name in streamlits if name.startswith("--")] == [name for name in options if name[:2] == "--"]
+    assert all(config.get_option(name.removeprefix("--")) is not ... for name in options if name[:2] == "--")
+    assert dockerfile()["USER"] == ["viewer"]
+    assert "/_stcore/health" in dockerfile()["HEALTHCHECK"][0]
+
+
+def test_uploads_are_limited_by_the_server_and_by_the_page() -> None:
+    assert SERVED["server"]["maxUploadSize"] == UPLOAD_MB <= 20
+
+
+def test_a_fault_shows_no_path() -> None:
+    assert SERVED["client"]["showErrorDetails"] == "none"
+
+
+@pytest.mark.parametrize("kind", ["EPS", "TGA", "PCX", "ICO", "SGI", "PPM"])
+def test_formats_with_a_history_are_not_opened(kind: str) -> None:
+    file = io.BytesIO()
+    Image.new("RGB", (64, 96)).save(file, kind)
+    with pytest.raises(gan.ImageError):
+        gan.read_poster(file.getvalue(), 64)
+
+
+def test_every_threat_names_a_test_that_there_is() -> None:
+    rows = [line for line in (HOUSE / "SECURITY.md").read_text().splitlines() if line.startswith("| ")][2:]
+    assert len(rows) > 10
+    for row in rows:
+        (named,) = re.findall(r"`(tests/[\w/]+\.py)::(test_\w+)` \|$", row)
+        path, name = named
+        assert f"def {name}(" in (HOUSE / path).read_text(), row
