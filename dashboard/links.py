@@ -34,6 +34,7 @@ VALUES: dict[str, dict[str, str | None]] = {  # by the parameter's new name; Non
         "What a value drives": "What a dimension drives",
         "Who made this region": "What contributes to this region",
         "Paint with it": "Paint with this filter",
+        "Strongest and weakest": None,  # in the filter's card
     },
     "removal": {"another's": "resample"},
     "brush_value": {"its mean": "at its mean", "as strong as it gets": "at its maximum"},

@@ -23,6 +23,8 @@ Float = TypeVar("Float", np.float32, np.float64)
 Pixels = NDArray[np.uint8]
 MOST_CELL = 96  # pixels across a cell of a sprite sheet: a sheet of large ones is more than a browser bears
 FRAME = 2  # pixels
+WORD = 2**16 - 1  # the largest number of two bytes
+MOST_DIGITS = 12  # after the point
 BLUE, RED = np.array([0.13, 0.36, 0.75]), np.array([0.80, 0.10, 0.14])
 PURPLE, ORANGE = np.array([0.37, 0.24, 0.60]), np.array([0.85, 0.47, 0.02])
 PALE_HEX = "#f4f4f4"  # zero, in charts
@@ -230,6 +232,28 @@ def map_colours(maps: NDArray[np.float32], shared: bool) -> Pixels:
     largest = np.abs(maps).max((1, 2), initial=0.0, keepdims=True).astype(np.float64)
     ends = limit(maps) if shared else np.where(largest > 0, largest, 1.0)
     return response(maps / ends, 1.0)
+
+
+@dataclass(frozen=True)
+class Packed:
+    """Values as little-endian numbers of 16 bits, row by row: 0 is ``low``, 65,535 is ``high``.
+
+    digits : after the point, beyond which they say nothing.
+    """
+
+    content: bytes
+    low: float
+    high: float
+    digits: int
+
+
+def pack(values: ArrayLike) -> Packed:
+    """Values of any shape for a browser to read, to half of a 65,535th of their range."""
+    exact = np.asarray(values, np.float64)
+    low, high = float(exact.min(initial=np.inf)), float(exact.max(initial=-np.inf))
+    width = high - low or abs(high) or 1.0
+    steps = np.round((exact - low) / width * WORD).astype("<u2")
+    return Packed(steps.tobytes(), low, low + width, min(max(3 - math.floor(math.log10(width)), 0), MOST_DIGITS))
 
 
 def webp(picture: Pixels) -> bytes:

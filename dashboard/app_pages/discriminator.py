@@ -5,6 +5,7 @@ import streamlit as st
 from dashboard import ui
 from dashboard.cached import discriminator, networks
 from dashboard.pages import PAGES
+from dashboard.panels import unit_card
 from dashboard.panels.collection import alike
 from dashboard.panels.discriminator import counterfactual, filter_card, inside, judgement, table, verdict
 from dashboard.subject import require
@@ -24,7 +25,7 @@ with st.container(horizontal=True, vertical_alignment="bottom"):
     question = verdict.ask(subject)
 measurable = layer.kind in ui.ACTIVATIONS
 poster, waterfall = st.columns([2, 3], gap="large")
-sheet, card = st.columns([11, 9], gap="large")
+sheet, card = unit_card.beside()
 
 with sheet:
     maps = networks.maps_of_poster(subject, layer.name)
@@ -43,14 +44,25 @@ with waterfall, ui.error_boundary("The waterfall"):
 
 measured = named = None
 with card:
-    st.header(f"Filter {unit} of {layer.name}")
-    filter_card.show_response(subject, layer, maps[unit])
+    unit_card.title(layer.name, unit)
+    response, told = st.columns(2)
+    with response:
+        filter_card.show_response(
+            subject, layer, maps[unit], **verdict.leading(question, layer.name, maps[unit], measurable)
+        )
     if measurable:
-        st.markdown(f"In this poster it adds **{verdict.contribution(question, layer.name, unit):+.3f}** to D's logit.")
-        with ui.error_boundary("What was measured of this filter"):
-            measured = discriminator.filter_table(checkpoint)
-            if measured is not None:
-                filter_card.show_evidence(measured, layer.name, unit)
+        with told:
+            st.markdown(
+                f"In this poster it adds **{verdict.contribution(question, layer.name, unit):+.3f}** to D's logit."
+            )
+            with ui.error_boundary("What was measured of this filter"):
+                measured = discriminator.filter_table(checkpoint)
+                if measured is not None:
+                    filter_card.show_evidence(measured, layer.name, unit)
+        if measured is not None:
+            with ui.error_boundary("The exemplars"):
+                filter_card.show_exemplars(checkpoint, measured, layer.name, unit)
+            filter_card.show_study(measured, layer.name, unit)
         with ui.error_boundary("The concepts"):
             named = discriminator.concepts(checkpoint)
             if named is not None:
@@ -58,11 +70,8 @@ with card:
         if measured is not None:
             filter_card.show_distribution(measured, layer.name, unit)
         inside.show(checkpoint, measured, layers, layer.name, unit)
-if measured is not None:
-    with ui.error_boundary("The exemplars"):
-        filter_card.show_exemplars(checkpoint, measured, layer.name, unit)
-if measurable and checkpoint.generator is not None and discriminator.can_measure_more(checkpoint, measured):
-    filter_card.measure_button(checkpoint, measured)
+        if checkpoint.generator is not None and discriminator.can_measure_more(checkpoint, measured):
+            filter_card.measure_button(checkpoint, measured)
 
 st.header("Analyses")
 section = st.segmented_control(

@@ -5,16 +5,16 @@ import streamlit as st
 import gan
 from dashboard import sidebar, ui
 from dashboard.cached import filters, networks
+from dashboard.panels import unit_card
 from dashboard.panels.generator import ablation, contributions, painting
 from dashboard.panels.generator import filters as panel
 from dashboard.subject import require
 from xai.networks.layers import order_units
 
 SECTIONS = {
-    "Strongest and weakest": "On which generated posters does it respond most, and least?",
     "Inputs to this filter": "Which latent dimensions drive this filter, and which pixels does it contribute to?",
     contributions.DRIVEN: "Which filters does a latent dimension drive, and which pixels does it change?",
-    "What contributes to this region": "Which filters and latent dimensions contribute to a part of the poster?",
+    contributions.REGION: "Which filters and latent dimensions contribute to a part of the poster?",
     "Paint with this filter": "Set this filter to a value inside a box, and see the poster change.",
     "All filters": "What is each filter worth, measured over hundreds of posters?",
 }
@@ -24,22 +24,29 @@ subject = require()
 checkpoint = subject.checkpoint
 noise = sidebar.noise_of(subject)
 
-left, right = st.columns([11, 9], gap="large")
-with left:
-    layer = ui.choose_layer(networks.layers(checkpoint, "generator")[:-1], "g_layer")
+with st.container(horizontal=True, vertical_alignment="bottom"):
+    layer = ui.choose_layer(networks.layers(checkpoint, "generator")[:-1], "g_layer", width=340)
     table = filters.filters_table(checkpoint)
     effects = None if table is None or layer.name not in table.layer else table.effect[table.layer == layer.name]
-    sort, shared = ui.map_controls("g", ["index", "activation"] + ["effect"] * (effects is not None))
+    sort, shared = ui.map_controls("g", ["effect"] * (effects is not None) + ["activation", "index"])
+sheet, card = unit_card.beside()
+with sheet:
     maps = networks.maps_of_noise(checkpoint, noise, layer.name)
-    unit = ui.choose_unit(maps, "g_unit", order_units(maps, sort, effects), shared, effects)
+    first = order_units(maps, "activation" if effects is None else "effect", effects)[0]
+    unit = ui.choose_unit(maps, "g_unit", order_units(maps, sort, effects), shared, effects, first)
     st.caption(
         "★ marks the activation layers. After a ReLU, white is a strong response; before it, orange is positive, "
         "purple negative."
     )
-with right:
-    st.header(f"Filter {unit} of {layer.name}")
+with card:
+    unit_card.title(layer.name, unit)
     panel.show_verdict(table, layer.name, unit)
     ablation.show_ablation(checkpoint, noise, layer, unit)
+    if table is None:
+        panel.measure_button(checkpoint)
+    elif effects is not None:
+        panel.show_posters(checkpoint, table, layer.name, unit)
+        panel.show_study(table, layer.name, unit)
 
 st.header("Analyses")
 section = st.segmented_control("Analyses", list(SECTIONS), key="lab", bind="query-params", label_visibility="collapsed")
@@ -48,15 +55,10 @@ if section:
     pixels = gan.to_uint8(networks.generated(checkpoint, noise))[0]
     measurable = layer.name in filters.folded(checkpoint).layers
 with ui.error_boundary("This analysis"):
-    if section in ("Strongest and weakest", "All filters"):
-        if table is None:
-            panel.measure_button(checkpoint)
-        elif section == "All filters":
-            panel.show_table(table, checkpoint)
-        elif effects is not None:
-            panel.show_posters(checkpoint, table, layer.name, unit)
-        else:
-            st.info(ONLY_ACTIVATIONS)
+    if section == "All filters" and table is not None:
+        panel.show_table(table, checkpoint)
+    elif section == "All filters":
+        st.info("The filters have not been measured: the button in the card does it.")
     elif section == "Paint with this filter":
         painting.show_painting(checkpoint, noise, layer.name, unit, pixels)
     elif section and not measurable:
@@ -65,5 +67,5 @@ with ui.error_boundary("This analysis"):
         contributions.show_inputs(checkpoint, noise, layer.name, unit, pixels)
     elif section == contributions.DRIVEN:
         contributions.show_driven(checkpoint, noise, layer.name, pixels)
-    elif section == "What contributes to this region":
+    elif section == contributions.REGION:
         contributions.show_region(checkpoint, noise, layer.name, pixels)

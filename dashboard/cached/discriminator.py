@@ -33,6 +33,7 @@ if TYPE_CHECKING:
     from xai.discriminator.filters.table import DiscriminatorTable
     from xai.discriminator.receptive_field import ReceptiveFields
     from xai.discriminator.relevance import ConditionalMap, FilterContributions
+    from xai.generator.regions import Box
 
 
 def contributions(question: Question) -> FilterContributions:
@@ -56,6 +57,15 @@ def conditional_map(question: Question, layer: str, unit: int) -> ConditionalMap
         lambda: conditional_map(score, image, question.baseline.single(image), layer, unit),
     )
     return answer
+
+
+def strongest_in(question: Question, layer: str, box: Box) -> int:
+    """The filter of a layer that contributed most in a box of the poster, to either side."""
+    from xai.discriminator.relevance import strongest_in as compute
+
+    return compute(
+        networks.score(question.checkpoint), question.image, question.baseline.single(question.image), layer, box
+    )  # fmt: skip
 
 
 def turned(question: Question, by: str, layer: str | None, progress: Progress) -> FilterCounterfactual:

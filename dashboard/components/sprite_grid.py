@@ -21,8 +21,10 @@ PLACE = "\0"  # of a number in a pattern; no text holds it
 
 CSS = """
 .sheet { display: flex; flex-direction: column; gap: 3px; max-height: var(--most); overflow-y: auto; padding: 3px; }
+@media (max-width: 640px) { .sheet { max-height: var(--most-narrow); } }
 .row { display: flex; gap: 3px; }
-.blocks { flex-flow: row wrap; column-gap: 24px; }
+.blocks { flex-flow: row wrap; align-items: end; column-gap: 24px; }
+.blocks .block { width: min-content; }
 .block { display: flex; flex-direction: column; gap: 3px; }
 .cell {
   flex: 0 0 var(--side); height: var(--tall); cursor: pointer; border-radius: 2px;
@@ -77,6 +79,7 @@ function build(data, parentElement) {
   sheet.setAttribute('aria-label', data.title);
   sheet.style.setProperty('--sprite', `url("${uri}")`);
   sheet.style.setProperty('--most', most);
+  sheet.style.setProperty('--most-narrow', most === 'none' ? most : '13.5rem');  // on a phone, what follows is near
   parentElement.append(sheet, note);
 
   const say = (index) => { note.textContent = index >= 0 ? notes[index] : ''; };

@@ -9,12 +9,13 @@ import pytest
 import torch
 
 import gan
+import xai
 from dashboard.cached import filters as filter_cache
 from dashboard.panels.discriminator import table as discriminator_table
 from dashboard.panels.generator import filters as laboratory
 from dashboard.panels.unit_table import Column
 from dashboard.subject import Noise
-from tests.dashboard.reading import OpenApp, captions, subject_of, texts
+from tests.dashboard.reading import OpenApp, captions, headings, subject_of, texts
 from xai.generator.painting import Edit, to_json
 
 LAB = ("Inputs to this filter", "What a dimension drives", "What contributes to this region", "Paint with this filter")
@@ -46,11 +47,26 @@ def test_filters_are_measured_when_asked_for_and_kept(open_app: OpenApp, monkeyp
     assert "strongest" not in table
     assert table["confidence"].between(0, 100).all()
     assert table["confidence"].max() > 1
-    app = open_app("generator", {"lab": "Strongest and weakest"})
+    app = open_app("generator", {"g_layer": "layers.2"})
     assert not app.exception
     assert not app.error
-    assert "**Strongest** of a thousand seeds" in texts(app)
-    assert "effect" in app.segmented_control(key="g_sort").options
+    assert app.segmented_control(key="g_sort").options == ["effect", "activation", "index"]
+    assert any("Strongest of a thousand seeds" in sheet.proto.json for sheet in app.get("bidi_component"))
+    found = filter_cache.filters_table(subject_of(app).checkpoint)
+    assert found is not None
+    most = int(found.effect[found.layer == "layers.2"].argmax())
+    assert f"Filter {most} of layers.2" in headings(app)  # of the largest effect, where a link names none
+    assert f"Filter {3 - most} of layers.2" in headings(
+        open_app("generator", {"g_layer": "layers.2", "g_unit": str(3 - most)})
+    )
+
+
+def test_without_a_study_it_begins_with_the_filter_that_responds_most(open_app: OpenApp) -> None:
+    app = open_app("generator", {"g_layer": "layers.2", "seed": "5"})
+    subject = subject_of(app)
+    assert subject.noise is not None
+    maps = xai.activations(subject.checkpoint.need_generator(), subject.noise.z, ["layers.2"])["layers.2"][0]
+    assert f"Filter {int(maps.abs().mean((1, 2)).argmax())} of layers.2" in headings(app)
 
 
 def test_edits_in_the_address_are_painted_and_undone(open_app: OpenApp) -> None:

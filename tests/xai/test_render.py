@@ -312,3 +312,19 @@ def test_a_patch_becomes_a_square_of_its_own_pixels() -> None:
     assert square.shape == (15, 15, 3)
     assert (square[::5, ::3] == patch).all()
     assert (render.resized(picture(40, 40), 10) == picture(40, 40)[::4, ::4]).all()
+
+
+@given(arrays(np.float32, st.tuples(st.integers(1, 6), st.integers(1, 6)), elements=FINITE))
+def test_packed_values_come_back_to_half_a_step(values: NDArray[np.float32]) -> None:
+    packed = render.pack(values)
+    steps = np.frombuffer(packed.content, "<u2").reshape(values.shape)
+    found = packed.low + steps / 65535 * (packed.high - packed.low)
+    assert np.abs(found - values).max() <= (packed.high - packed.low) / 65535 / 2 * 1.001 + 1e-9
+    assert packed.content == render.pack(values.copy()).content
+
+
+def test_digits_of_packed_values_say_what_can_be_told_apart() -> None:
+    assert render.pack([0.0, 3.6]).digits == 3
+    assert render.pack([-0.0004, 0.0]).digits == 7
+    assert render.pack([0.0, 5000.0]).digits == 0
+    assert render.pack([5.0, 5.0]).low == 5.0

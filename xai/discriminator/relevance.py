@@ -26,6 +26,7 @@ from torch import Tensor
 from gan.errors import counted
 from xai.discriminator.responses import FilterLayer, filter_layers
 from xai.errors import ExplanationError
+from xai.generator.regions import Box, cells
 from xai.networks.batches import at_once
 from xai.networks.chain import Chain, Trace
 from xai.networks.score import Meaning, Score
@@ -143,6 +144,18 @@ def filter_contributions(score: Score, image: Tensor, reference: Tensor) -> Filt
         values = compared.products(layer, multipliers[layer.after])[0].double().sum((1, 2)).numpy()
         found.append(LayerContributions(layer, values, logit - base_logit - float(values.sum())))
     return FilterContributions(tuple(found), logit, base_logit, score.meaning)
+
+
+def strongest_in(score: Score, image: Tensor, reference: Tensor, layer: str, box: Box) -> int:
+    """The filter of a layer that adds most to the logit, or takes most from it, at the places of a box of its map.
+
+    ``box`` is (left, top, right, bottom), 0 to 1 across and down; errors as :func:`conditional_map`.
+    """
+    compared = _Compared.of(score, image, reference)
+    place = compared.layers[_index_of(layer, compared.layers)]
+    products = compared.products(place, compared.multipliers([place.after])[place.after])[0].double()
+    rows, columns = cells(box, place.height, place.width)
+    return int(products[:, rows, columns].sum((1, 2)).abs().argmax())
 
 
 def waterfall(contributions: FilterContributions, layer: str, count: int = SHOWN) -> Waterfall:

@@ -37,6 +37,11 @@ from xai.networks.score import Score
 from xai.render import CHANGE, diverging, limit, map_colours
 
 WAYS = ("mean", "zero", "resample")
+GREY_LEVELS = 255 / 2  # in 1 of a picture, whose range is 2
+PLACES = (
+    "at the top left", "at the top", "at the top right", "at the left", "in the middle", "at the right",
+    "at the bottom left", "at the bottom", "at the bottom right",
+)  # fmt: skip
 
 DONOR_SEED = reserved("ablation donor").start  # whose map takes a unit's place by "resample"
 
@@ -105,6 +110,26 @@ class AblatedPicture:
     def difference_map(self) -> Tensor:
         """(H, W), mean of ``difference`` over colours, signed: above 0 where the unit makes the picture brighter."""
         return self.difference[0].mean(0)
+
+    @property
+    def grey_levels(self) -> Tensor:
+        """``difference_map`` in grey levels, of 255."""
+        return GREY_LEVELS * self.difference_map
+
+    @property
+    def text(self) -> str:
+        """What changed, in a sentence: by how much, in which ninth of the picture most, and which way there."""
+        size = GREY_LEVELS * float(self.difference.square().mean().sqrt())
+        if size == 0:
+            return "Without it this poster is the same, pixel by pixel."
+        ninths = torch.nn.functional.adaptive_avg_pool2d(self.difference_map.abs()[None, None], 3)[0, 0]
+        signed = torch.nn.functional.adaptive_avg_pool2d(self.difference_map[None, None], 3)[0, 0]
+        most = int(ninths.argmax())
+        way = "darker" if float(signed.flatten()[most]) > 0 else "brighter"
+        return (
+            f"Without it this poster changes by {size:.2g} grey levels (root mean square), most {PLACES[most]}, which "
+            f"gets {way}."
+        )
 
     def _repr_html_(self) -> str:
         """The filter in a notebook: the poster with it and without, what it adds, and where it responds."""

@@ -31,6 +31,19 @@ def cells(box: Box, height: int, width: int) -> tuple[slice, slice]:
     return _touched(top, bottom, height), _touched(left, right, width)
 
 
+def box_of(row: int, column: int, height: int, width: int, least: float = 0.0) -> Box:
+    """The box that one place of a map of ``height`` x ``width`` covers, its sides made at least ``least`` long."""
+    left, right = _widened(column, width, least)
+    top, bottom = _widened(row, height, least)
+    return left, top, right, bottom
+
+
+def _widened(place: int, places: int, least: float) -> tuple[float, float]:
+    side = max(1 / places, least)
+    start = min(max((place + 0.5) / places - side / 2, 0.0), 1 - side)
+    return start, min(start + side, 1.0)
+
+
 def no_box(box: Any) -> str | None:
     if not isinstance(box, tuple) or len(box) != 4 or not all(is_number(side) for side in box):
         return "A box is four numbers: left, top, right and bottom."

@@ -16,12 +16,13 @@ import gan
 from dashboard import charts, sidebar, ui
 from dashboard.cached import discriminator
 from dashboard.components.sprite_grid import sprite_grid
+from dashboard.components.value_map import value_map
 from dashboard.text import plain
 from gan.errors import counted
 from xai.discriminator.filters.evidence import DEPENDS, FOR_FAKE, FOR_REAL, SAYS_RULE, SILENT, UNUSED_RULE
 from xai.discriminator.filters.exemplars import KINDS, SHOWN
 from xai.networks.layers import active_fraction, order_units
-from xai.render import CHANGE, VERDICT, diverging, enlarge_map, limit, outline, overlay, resized, sprite
+from xai.render import CHANGE, VERDICT, enlarge_map, limit, outline, overlay, resized, sprite
 
 if TYPE_CHECKING:
     from collections.abc import Sequence
@@ -55,16 +56,14 @@ def choose(maps: Any, strongest: list[int] | None) -> int:
     return ui.choose_unit(maps, "d_unit", order, shared, usual=0 if strongest is None else strongest[0])
 
 
-def show_response(subject: Subject, layer: Layer, unit_map: Any) -> None:
-    """Where a filter responds in this poster, and how strongly."""
-    left, right = st.columns([3, 2])
-    with left:
-        large = enlarge_map(unit_map, subject.pixels.shape[:2])
-        ui.picture(overlay(subject.pixels, large, limit(unit_map, 1.0), 0.85, CHANGE), "its response over the poster")
-    with right:
-        ui.picture(diverging(unit_map, limit(unit_map, 1.0), CHANGE), f"{layer.height} × {layer.width} values")
-        st.metric("Largest response", f"{unit_map.max():+.2f}")
-        st.metric("Active positions", f"{active_fraction(unit_map):.0%}")
+def show_response(subject: Subject, layer: Layer, unit_map: Any, **leading: Any) -> None:
+    """Where a filter responds in this poster, and how strongly; ``leading``, as ``value_map`` takes it, on a click."""
+    large = enlarge_map(unit_map, subject.pixels.shape[:2])
+    value_map(
+        overlay(subject.pixels, large, limit(unit_map, 1.0), 0.85, CHANGE), unit_map, "d_response", unit="activation",
+        caption=f"its response over the poster, {layer.height} × {layer.width} values", **leading,
+    )  # fmt: skip
+    st.caption(f"At most {unit_map.max():+.2f}, above 0 at {active_fraction(unit_map):.0%} of the places.")
 
 
 def show_evidence(table: DiscriminatorTable, layer: str, unit: int) -> None:
@@ -73,11 +72,15 @@ def show_evidence(table: DiscriminatorTable, layer: str, unit: int) -> None:
     badges = f":{BADGES[row['says']]}-badge[{row['says']}]"
     badges += " :orange-badge[fires, is not used]" * bool(row["unused"])
     st.markdown(f"{badges} {SENTENCES[row['says']]}", help=f"{SAYS_RULE} {UNUSED_RULE}")
-    units = int((table.layer == layer).sum())
     with st.container(horizontal=True):
         _metric("Adds when it fires", row, "logit_effect", "+.3f", "Logits, more than where it does not fire.")
         _metric("AUC alone", row, "auc", ".2f", "How often its largest response is higher on a real poster.")
         _metric("Part of all verdicts", row, "proportion", ".1%", f"Of what all filters of {layer} contribute.")
+
+
+def show_study(table: DiscriminatorTable, layer: str, unit: int) -> None:
+    """What its evidence rests on, and where it stands in its layer."""
+    row, units = table.find(layer, unit), int((table.layer == layer).sum())
     st.caption(
         f"Over {counted(table.held_out or table.real, _kind(table))} "
         f"and {counted(table.generated, 'generated poster')}, compared with {plain(table.reference)}. In "
@@ -173,7 +176,7 @@ def _show_picks(checkpoint: gan.Checkpoint, picks: Sequence[Exemplar | None], ge
         sprite(np.stack([empty if cell is None else cell for cell in drawn]), columns=3), on_pick=choose,
         labels=["no other" if one is None else f"{what} {one.row}, {one.value:+.2f}" for one in picks],
         heads=[f"Posters that {TITLES[kind]}" for kind in KINDS], block=3, key="exemplars_grid",
-        title="exemplars", smallest=70, most="none",
+        title="exemplars", smallest=52, most="none",
     )  # fmt: skip
 
 

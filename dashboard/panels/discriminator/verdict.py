@@ -14,8 +14,10 @@ import streamlit as st
 from dashboard import charts, ui
 from dashboard.cached import discriminator, explanations
 from dashboard.cached.networks import silent
+from dashboard.components.value_map import value_map
 from dashboard.panels import baseline
 from xai.discriminator.relevance import waterfall
+from xai.generator.regions import box_of
 from xai.render import VERDICT, limit, overlay, pool
 
 if TYPE_CHECKING:
@@ -64,15 +66,28 @@ def show_map(subject: Subject, question: Question, layer: Layer, unit: int, meas
     if shown == ALL:
         explanation = explanations.explanation(question, "deeplift", {}, silent)
         block = max(DETAIL, subject.checkpoint.config.resolution // DETAIL)
-        _overlay(subject, pool(explanation.heat(), block), "DeepLIFT's map: what all filters contributed")
-        return
-    found = discriminator.conditional_map(question, layer.name, unit)
-    _overlay(subject, found.cells, f"what filter {unit} of {layer.name} contributed, {found.contribution:+.3f}")
-
-
-def _overlay(subject: Subject, values: Any, caption: str) -> None:
-    ui.picture(overlay(subject.pixels, values, limit(values), 0.9, VERDICT), caption)
+        values, caption = pool(explanation.heat(), block), "DeepLIFT's map: what all filters contributed"
+    else:
+        found = discriminator.conditional_map(question, layer.name, unit)
+        values, block = found.cells, found.block
+        caption = f"what filter {unit} of {layer.name} contributed, {found.contribution:+.3f}"
+    places = values[::block, ::block]
+    value_map(
+        overlay(subject.pixels, values, limit(values), 0.9, VERDICT), places, "d_verdict_map", caption=caption,
+        unit="logit a pixel", **leading(question, layer.name, places, measurable),
+    )  # fmt: skip
     st.caption("Red speaks for real, blue for fake; grey: little influence.")
+
+
+def leading(question: Question, layer: str, places: Any, measurable: bool) -> dict[str, Any]:
+    """A click on a place of a map (h, w) leads to the filter that contributed most there, as far as that is known."""
+    if not measurable:
+        return {}
+
+    def go_to(row: int, column: int) -> None:
+        st.session_state[KEY] = discriminator.strongest_in(question, layer, box_of(row, column, *places.shape))
+
+    return {"on_pick": go_to, "action": "go to the filter that contributed most there"}
 
 
 def show_waterfall(question: Question, layer: str) -> None:

@@ -11,8 +11,9 @@ import streamlit as st
 
 from dashboard import charts, ui
 from dashboard.cached import filters
-from dashboard.panels.generator.painting import choose_region
+from dashboard.panels.generator.painting import choose_region, set_region
 from xai.generator.contributions import LATENT, correlation
+from xai.generator.regions import box_of
 from xai.render import CHANGE, limit, overlay
 
 if TYPE_CHECKING:
@@ -20,6 +21,8 @@ if TYPE_CHECKING:
     from dashboard.subject import Noise
 
 DRIVEN = "What a dimension drives"  # the section that a bar of a latent dimension leads to
+REGION = "What contributes to this region"
+LEAST_REGION = 1 / 8  # of the picture's sides, around a pixel that was clicked
 PER_UNIT = "change of the mean response per unit of latent value"
 
 
@@ -80,6 +83,12 @@ def show_region(checkpoint: gan.Checkpoint, noise: Noise, layer: str, pixels: An
             f"{correlation(units, ablated[0], box):.3f} with actual ablation of filters, and "
             f"{correlation(latent, ablated[1], box):.3f} with actually setting values to 0."
         )
+
+
+def go_to_region(row: int, column: int, height: int, width: int) -> None:
+    """Ask what contributes to a place of a map of ``height`` x ``width``, and around a small one (for callbacks)."""
+    st.session_state["lab"] = REGION
+    set_region("region", box_of(row, column, height, width, LEAST_REGION))
 
 
 def _show_pixels(pixel_map: Any, pixels: Any, caption: str) -> None:

@@ -9,19 +9,15 @@ from typing import TYPE_CHECKING
 
 import streamlit as st
 
-import gan
-from dashboard import sidebar, ui
+from dashboard import ui
 from dashboard.cached import filters
-from dashboard.components.sprite_grid import sprite_grid
-from dashboard.panels import unit_table
+from dashboard.panels import unit_card, unit_table
 from dashboard.panels.unit_table import Column
 from gan.errors import counted
 from xai.generator.filter_verdicts import RULE, VERDICTS
-from xai.render import sprite
 
 if TYPE_CHECKING:
-    from collections.abc import Sequence
-
+    import gan
     from xai.generator.filter_table import FilterTable
 
 COLOURS = {
@@ -70,6 +66,11 @@ def show_verdict(table: FilterTable | None, layer: str, unit: int) -> None:
     verdict = row["verdict"]
     badge = f":{COLOURS[verdict]}-badge[{verdict}]"
     st.markdown(f"{badge} {MEANINGS[verdict]} Confidence {row['confidence']:.0%}.", help=RULE)
+
+
+def show_study(table: FilterTable, layer: str, unit: int) -> None:
+    """The numbers behind the verdict on one filter."""
+    row = table.find(layer, unit)
     st.caption(
         f"Over {counted(table.latents, 'poster')}: without it the picture changes by {row['effect']:.1f} "
         "grey levels, D's logit "
@@ -94,18 +95,8 @@ def measure_button(checkpoint: gan.Checkpoint) -> None:
 def show_posters(checkpoint: gan.Checkpoint, table: FilterTable, layer: str, unit: int) -> None:
     """The seeds on which a filter is strongest and weakest."""
     row = table.find(layer, unit)
-    for kind in ("strongest", "weakest"):
-        st.markdown(f"**{kind.capitalize()}** of a thousand seeds")
-        _show_seeds(checkpoint, row[kind], kind)
-
-
-def _show_seeds(checkpoint: gan.Checkpoint, seeds: Sequence[int], kind: str) -> None:
-    posters = filters.seed_posters(checkpoint, tuple(seeds))
-    sprite_grid(
-        sprite(gan.to_uint8(posters), columns=8), labels=[f"seed {seed}" for seed in seeds], per_row=8,
-        on_pick=lambda place: sidebar.show_seed(int(seeds[place])), key=f"{kind}_grid",
-        title=f"posters on which it is {kind}", smallest=60, most="none",
-    )  # fmt: skip
+    rows = {f"{kind.capitalize()} of a thousand seeds": row[kind] for kind in ("strongest", "weakest")}
+    unit_card.show_seeds(checkpoint, rows, "g_exemplars")
 
 
 def show_table(table: FilterTable, checkpoint: gan.Checkpoint) -> None:

@@ -16,6 +16,7 @@ from dashboard.cached import filters, networks
 from dashboard.text import plain
 from gan.errors import counted
 from xai.generator.painting import Edit, Word, from_json, to_json
+from xai.generator.regions import Box
 from xai.render import ORANGE_HEX, data_uri, enlarge
 
 if TYPE_CHECKING:
@@ -51,6 +52,13 @@ def choose_region(pixels: Any, key: str) -> tuple[float, float, float, float]:
     )  # fmt: skip
     st.caption("Drag a box over the poster, or move the sliders.")
     return across[0] / 100, down[0] / 100, across[1] / 100, down[1] / 100
+
+
+def set_region(key: str, box: Box) -> None:
+    """What ``choose_region`` of this key begins with in the next run (for callbacks)."""
+    for name, low, high in ((f"{key}_across", box[0], box[2]), (f"{key}_down", box[1], box[3])):
+        st.session_state[name] = percents(low, high)
+        st.query_params.pop(name, None)  # of a slider that is not on the page, the address would come first
 
 
 def percents(one: float, other: float) -> tuple[int, int]:

@@ -11,8 +11,15 @@ import gan
 import xai
 from tests.xai.discriminator import built
 from tests.xai.nets import discriminator, given_discriminator, noise, one_sentence, pictures, tall_pictures
-from xai.discriminator.relevance import conditional_map, conditional_maps, filter_contributions, waterfall
+from xai.discriminator.relevance import (
+    conditional_map,
+    conditional_maps,
+    filter_contributions,
+    strongest_in,
+    waterfall,
+)
 from xai.discriminator.responses import filter_layers, responses
+from xai.generator.regions import box_of
 
 pytestmark = pytest.mark.filterwarnings("ignore::UserWarning")
 
@@ -217,3 +224,20 @@ def test_below_each_place_the_cells_of_a_conditional_map_keep_its_sum(case: Case
         assert found.block == image.shape[2] // layer.height
         assert found.cells.sum() == pytest.approx(found.map.sum(), abs=1e-5)
         assert len(np.unique(found.cells)) <= layer.height * layer.width
+
+
+def test_the_strongest_filter_of_a_box_is_the_layers_strongest_where_the_box_is_the_poster(case: Case) -> None:
+    score, image, reference = case
+    for layer in filter_contributions(score, image, reference).layers:
+        found = strongest_in(score, image, reference, layer.layer.name, (0.0, 0.0, 1.0, 1.0))
+        assert found == layer.strongest[0]
+
+
+def test_different_places_have_different_strongest_filters() -> None:
+    score, image, reference = xai.Score(discriminator(64, 64)), pictures(1, 64), pictures(1, 64, 7)
+    layer = filter_layers(score)[0]
+    multiplied = [
+        strongest_in(score, image, reference, layer.name, box_of(row, 3, layer.height, layer.width)) for row in range(4)
+    ]
+    assert all(0 <= unit < layer.units for unit in multiplied)
+    assert len(set(multiplied)) > 1  # and not one answer for all places

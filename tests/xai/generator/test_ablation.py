@@ -10,7 +10,7 @@ import gan
 import xai
 from tests.xai import built, nets
 from tests.xai.nets import in_threads, one_sentence, snapshot
-from xai.generator.ablation import MEAN, Ablation, ablate, ablate_all
+from xai.generator.ablation import MEAN, AblatedPicture, Ablation, ablate, ablate_all
 from xai.generator.folded import BLOCK, FoldedGenerator
 
 
@@ -113,3 +113,24 @@ def test_an_ablation_that_does_not_exist_is_refused(given: tuple[Any, ...], says
     with pytest.raises(xai.ExplanationError) as caught:
         Ablation(*given)
     assert says in one_sentence(caught.value)
+
+
+def picture_with_a_darker_corner(row: int, column: int, change: float) -> AblatedPicture:
+    before = torch.zeros(1, 3, 12, 12)
+    after = before.clone()
+    after[..., row, column] += change
+    return AblatedPicture(before, after, torch.zeros(2, 2), 0.0, None, None)
+
+
+@pytest.mark.parametrize(
+    ("row", "column", "change", "said"),
+    [(0, 0, -0.5, "at the top left, which gets darker"), (11, 6, 0.5, "at the bottom, which gets brighter")],
+)
+def test_the_sentence_says_where_most_changes_and_which_way(row: int, column: int, change: float, said: str) -> None:
+    text = picture_with_a_darker_corner(row, column, change).text
+    assert said in text
+    assert "5.3 grey levels" in text  # 127.5 * 0.5 / sqrt(144)
+
+
+def test_a_filter_that_changes_nothing_is_said_to() -> None:
+    assert "the same" in picture_with_a_darker_corner(0, 0, 0.0).text
