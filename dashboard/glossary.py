@@ -230,6 +230,13 @@ _ALL = (
         (), "latent",
     ),
     Term(
+        "influence",
+        "How much a small step of a latent dimension changes this poster: the root mean square of the gradient of all "
+        "pixels. The Latent page ranks dimensions by it; over their whole range, or over all posters, another "
+        "dimension may come first.",
+        (), "latent",
+    ),
+    Term(
         "direction",
         "A move that changes many latent dimensions at once, chosen so that one property of the poster changes, such "
         "as its brightness. Single dimensions seldom have a meaning; directions sometimes do.",

@@ -38,8 +38,10 @@ from gan.files import write_file
 from xai.bench import browser
 from xai.bench.collection_map import collection_map
 from xai.bench.library_timings import PEERS
+from xai.bench.live_latents import live_latents
 from xai.bench.own_timings import OWN
 from xai.bench.timing import REFERENCES, Bench, Row, elapsed, table
+from xai.web.export import write_page
 
 HOUSE = Path(__file__).resolve().parent.parent
 NUMBERS = {"machine", "rows"}  # keys of a file that --json wrote
@@ -158,7 +160,14 @@ def planes(bench: Bench) -> Iterator[Row]:
     yield from collection_map()
 
 
-ALL = (*PEERS, page, folder, card, *OWN, pages, planes)
+def sliders(bench: Bench) -> Iterator[Row]:
+    """Latent dimensions turned in a Chromium, on the Latent page and on the page without Python."""
+    with tempfile.TemporaryDirectory() as folder:
+        write_page(bench.checkpoint, Path(folder) / "site", bench.path)
+        yield from live_latents(bench.path.name, Path(folder) / "site")
+
+
+ALL = (*PEERS, page, folder, card, *OWN, pages, planes, sliders)
 JOBS: dict[str, Callable[[Bench], Iterator[Row]]] = {job.__name__: job for job in ALL}
 
 

@@ -11,6 +11,7 @@ from dashboard.glossary import explanation
 from dashboard.panels.generator import contributions
 from dashboard.panels.latent import directions, genres, inversion
 from dashboard.panels.latent import latents as panel
+from dashboard.panels.latent.turning import show_turning
 from dashboard.subject import require, unconditioned
 from xai.render import grey, limit
 
@@ -18,9 +19,10 @@ subject = require()
 checkpoint = subject.checkpoint
 noise = sidebar.noise_of(subject, "below")
 
+live = st.container()
 place = st.container()  # the sweeps take some seconds: the poster first, then everything else
 with place:
-    st.header("Scrub through all of them")
+    st.header("Scrub through them, one at a time")
     controls = st.container()
     known = latents.has_atlas(checkpoint, noise)
     # An empty place would take the scrubber from the page, and let its sheet be fetched again.
@@ -38,10 +40,14 @@ index = controls.slider(
     help=explanation("latent dimension", "sweep"),
 )  # fmt: skip
 
+with live, ui.error_boundary("Turning several dimensions"):
+    st.header("Turn several at once")
+    show_turning(checkpoint, noise, sensitivity.rms, index)
+
 left, right = st.columns([5, 2], gap="medium")
 with left:
     st.header("Which dimensions change this poster most")
-    panel.show_table(sensitivity, noise)
+    panel.show_table(checkpoint, sensitivity, noise)
 with right:
     st.header(f"Where dimension {index} acts")
     pixel_map = latents.where(checkpoint, noise, index).numpy()
@@ -86,12 +92,12 @@ with place, ui.error_boundary("The sweeps"):
     with view if known else view.container():
         scrubber(
             media.address(sheet.content, "image/webp", "atlas"), sheet.columns, sheet.cell, sheet.steps, sheet.now,
-            sheet.heat, index, choose_dimension, key="atlas",
+            sensitivity.influence.tolist(), index, choose_dimension, key="atlas",
         )  # fmt: skip
     width = checkpoint.config.size[1]
     reduced = f" The sweeps are shown at {sheet.cell[1]} of {width} pixels across." if sheet.cell[1] < width else ""
     st.caption(
-        "Move over the picture to change the value from -3 to 3; click a square to take another dimension. The "
-        "stronger a square's colour, the more its dimension can change this poster over the whole range; the table "
-        f"below goes by the gradient at the value that it has now. Everything else stays as it is.{reduced}"
+        "Move over the picture to change the value from -3 to 3; click a square, or press Enter on it, to take another "
+        "dimension on the whole page. The stronger a square's colour, the larger its influence on this poster, by "
+        f"which the table is sorted, too. All other dimensions stay as they are.{reduced}"
     )

@@ -156,7 +156,7 @@ def _atlases() -> Cache:
 class Sheet:
     """A sprite as a WebP file, ``columns`` cells (height, width) a row, and what the scrubber needs beside it.
 
-    steps : the latent values of each row. now : those of this poster. heat : 0 to 1, each dimension's largest change.
+    steps : the latent values of each row. now : those of this poster. reach : 0 to 1, each dimension's largest change.
     """
 
     content: bytes
@@ -164,12 +164,23 @@ class Sheet:
     cell: tuple[int, int]
     steps: tuple[float, ...]
     now: list[float]
-    heat: list[float]
+    reach: list[float]
 
 
 def has_atlas(checkpoint: gan.Checkpoint, noise: Noise) -> bool:
     """Whether ``atlas`` would answer at once."""
     return (checkpoint.digest, noise.key) in _atlases()
+
+
+def reach(checkpoint: gan.Checkpoint, noise: Noise) -> list[float] | None:
+    """0 to 1: the largest change of each dimension over its whole range; None until the atlas is there."""
+    return atlas(checkpoint, noise, networks.silent).reach if has_atlas(checkpoint, noise) else None
+
+
+def total_indices(checkpoint: gan.Checkpoint) -> list[float] | None:
+    """Sobol's total index of each dimension for the whole picture; None where the study has not been made."""
+    study = latent_study(checkpoint)
+    return None if study is None else [float(value) for value in study.importance.of(None).value]
 
 
 def atlas(checkpoint: gan.Checkpoint, noise: Noise, progress: Progress) -> Sheet:
@@ -184,8 +195,8 @@ def atlas(checkpoint: gan.Checkpoint, noise: Noise, progress: Progress) -> Sheet
         sweeps = latent_sweeps(checkpoint.need_generator(), noise.z, progress=progress)
         cells = np.concatenate([sweeps.pixels.reshape(-1, *sweeps.pixels.shape[2:]), sweeps.poster[None]])
         sheet = render.sprite(render.shrink(cells))  # nearly square: browsers do not take pictures of any height
-        content, now, heat = render.webp(sheet.pixels), sweeps.now.tolist(), sweeps.reach.tolist()
-        return Sheet(content, sheet.columns, sheet.cell, sweeps.steps, now, heat)
+        content, now, reach = render.webp(sheet.pixels), sweeps.now.tolist(), sweeps.reach.tolist()
+        return Sheet(content, sheet.columns, sheet.cell, sweeps.steps, now, reach)
 
     sheet: Sheet = _atlases().get((checkpoint.digest, noise.key), compute)
     return sheet

@@ -1,7 +1,7 @@
 """Scrub through every latent dimension of one poster: one sprite, and nothing is sent to the server on the way.
 
 Drag over the picture, or move the slider, to set the value; click a square, or use the arrow keys, to choose another
-dimension. Only "Show this dimension below" reports to the page.
+dimension. Only a click on a square, or Enter, reports to the page.
 """
 
 from __future__ import annotations
@@ -59,7 +59,7 @@ function build(data, chosen, parentElement) {
   root.innerHTML = `
     <div class="left">
       <canvas class="picture" role="slider" tabindex="0" width="${width}" height="${height}"
-        aria-label="the poster; arrow keys change the latent value"></canvas>
+        aria-label="the poster; arrow keys change the latent value, Enter takes the dimension"></canvas>
       <input type="range" min="0" max="${steps.length - 1}" step="any" aria-label="the latent value">
       <div class="ticks"><span>${steps[0]}</span><span>0</span><span>+${steps[steps.length - 1]}</span></div>
     </div>
@@ -67,7 +67,6 @@ function build(data, chosen, parentElement) {
       <div class="values" role="radiogroup" aria-label="latent dimensions"></div>
       <div class="say" aria-live="polite"></div>
       <button class="plain" data-do="reset">Reset</button>
-      <button class="plain" data-do="keep">Show this dimension below</button>
     </div>`;
   parentElement.append(root);
   const picture = root.querySelector('.picture'), slider = root.querySelector('input');
@@ -84,7 +83,7 @@ function build(data, chosen, parentElement) {
     cell.setAttribute('aria-label', `dimension ${index}`);
     cell.style.setProperty('--heat', `${Math.round(100 * heat[index])}%`);
     cell.onfocus = () => choose(index);
-    cell.onclick = () => choose(index);
+    cell.onclick = () => { choose(index); parentElement.scrubber.keep(index); };
     return cell;
   });
   root.querySelector('.values').append(...cells);
@@ -120,6 +119,7 @@ function build(data, chosen, parentElement) {
   const keys = (event) => {
     const moves = {
       ArrowRight: () => by(1), ArrowLeft: () => by(-1), Home: reset,
+      Enter: () => parentElement.scrubber.keep(value),
       ArrowDown: () => choose(Math.min(now.length - 1, value + 1)), ArrowUp: () => choose(Math.max(0, value - 1)),
     };
     if (!(event.key in moves)) return;
@@ -135,7 +135,6 @@ function build(data, chosen, parentElement) {
     if (next) next.focus();
   };
   root.querySelector('[data-do=reset]').onclick = reset;
-  root.querySelector('[data-do=keep]').onclick = () => parentElement.scrubber.keep(value);
   sheet.addEventListener('load', draw);
   sheet.addEventListener('error', () => { delete globalThis.posterlensSweeps; });
   if (!sheet.src) sheet.src = uri;
@@ -166,7 +165,7 @@ def scrubber(  # noqa: PLR0913 - a component's properties, all by keyword
     Cells are ``cell`` (height, width) pixels, ``columns`` in a row.
 
     ``now`` are the poster's own values, ``heat`` (0 to 1) colours the squares, ``chosen`` is looked at first;
-    ``on_keep`` is called with the dimension that the person wants to look at closer, before the page runs again.
+    ``on_keep`` is called with the dimension that was clicked, before the page runs again.
     """
 
     def kept() -> None:

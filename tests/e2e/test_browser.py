@@ -108,19 +108,21 @@ def test_scrubbing_through_the_noise_asks_the_server_nothing(page: Page) -> None
     for share in (0.02, 0.3, 0.6, 0.98):
         page.mouse.move(box["x"] + share * box["width"], box["y"] + box["height"] / 2)
         drawn.add(picture.evaluate("canvas => canvas.toDataURL()"))
-    page.get_by_role("radio", name="dimension 99", exact=True).click()
+    page.get_by_role("radio", name="dimension 99", exact=True).focus()
     assert picture.evaluate("canvas => canvas.toDataURL()") == own
     picture.press("ArrowLeft")
     drawn.add(picture.evaluate("canvas => canvas.toDataURL()"))
     assert len(drawn) >= 4
-    page.get_by_role("button", name="Reset").click()
+    page.locator(".scrubber").get_by_role("button", name="Reset").click()
     assert picture.evaluate("canvas => canvas.toDataURL()") == own
-    page.get_by_role("radio", name="dimension 59", exact=True).hover()  # on the way to the button
+    page.get_by_role("radio", name="dimension 59", exact=True).hover()
     expect(page.get_by_text("dimension 99 at")).to_be_visible()
     assert len(sent) == before
 
-    page.get_by_role("button", name="Show this dimension below").click()
-    expect(page.get_by_role("heading", name="Where dimension 99 acts")).to_be_visible()
+    page.get_by_role("radio", name="dimension 59", exact=True).click()
+    expect(page.get_by_role("heading", name="Where dimension 59 acts")).to_be_visible()
+    page.get_by_role("radio", name="dimension 98", exact=True).press("Enter")
+    expect(page.get_by_role("heading", name="Where dimension 98 acts")).to_be_visible()
 
 
 def test_a_box_dragged_over_the_poster_asks_what_contributes_to_it(page: Page) -> None:

@@ -131,15 +131,15 @@ INTERACTIONS = (
         25, 60, 0.3,
     ),
     Interaction(
-        "Latent, first picture", open_page("Latent"), lambda page: pictures(page).first, 35, 3300, 1.0,
+        "Latent, first picture", open_page("Latent"), lambda page: pictures(page).first, 42, 19_200, 1.0,
     ),
     Interaction(
-        "Latent, another dimension", next_dimension, chosen_dimension, 20, 30, 0.3,
+        "Latent, another dimension", next_dimension, chosen_dimension, 26, 30, 0.3,
     ),
-    Interaction("Latent, another seed: its poster", next_seed, poster_alone, 35, 2600, 0.5),
+    Interaction("Latent, another seed: its poster", next_seed, poster_alone, 42, 2600, 0.5),
     Interaction(
         "Latent, another seed: its sweeps", next_seed_at_once,
-        lambda page: page.locator(".scrubber"), 35, 2600, 4.0,
+        lambda page: page.locator(".scrubber"), 42, 2600, 4.0,
     ),
 )  # fmt: skip
 

@@ -41,6 +41,11 @@ class LatentSensitivity:
     bottom: Tensor
     score: Tensor | None
 
+    @property
+    def influence(self) -> Tensor:
+        """(latent,), ``rms`` relative to the largest, 0 to 1: the one ranking of dimensions on the Latent page."""
+        return self.rms / self.rms.max().clamp_min(1e-20)
+
 
 def pixel_map(generator: Generator, z: Tensor, index: int) -> Tensor:
     """Which pixels a latent dimension changes: (H, W), root mean square over colours of dG/dz_k at ``z``.

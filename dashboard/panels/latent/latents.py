@@ -1,6 +1,6 @@
 """The Latent page's table of dimensions, and their importance over many posters.
 
-show_table(latents.sensitivity(checkpoint, noise), noise)
+show_table(checkpoint, latents.sensitivity(checkpoint, noise), noise)
 """
 
 from __future__ import annotations
@@ -51,8 +51,8 @@ def measure_button(checkpoint: gan.Checkpoint) -> None:
     )
 
 
-def show_table(sensitivity: LatentSensitivity, noise: Noise) -> None:
-    """What each dimension changes in this poster; a click on a row chooses it."""
+def show_table(checkpoint: gan.Checkpoint, sensitivity: LatentSensitivity, noise: Noise) -> None:
+    """Each dimension's influence on this poster, by which they are sorted, and other measures; a click chooses one."""
     columns = {
         "dimension": range(len(sensitivity.rms)), "now": noise.z.flatten().tolist(),
         "change": sensitivity.rms.tolist(), "brightness": sensitivity.brightness.tolist(),
@@ -61,6 +61,8 @@ def show_table(sensitivity: LatentSensitivity, noise: Noise) -> None:
     }  # fmt: skip
     if sensitivity.score is not None:
         columns["logit"] = sensitivity.score.tolist()
+    others = {"reach": latents.reach(checkpoint, noise), "importance": latents.total_indices(checkpoint)}
+    columns |= {name: values for name, values in others.items() if values is not None}
     table = pd.DataFrame(columns).sort_values("change", ascending=False)
 
     def follow() -> None:
@@ -75,14 +77,23 @@ def show_table(sensitivity: LatentSensitivity, noise: Noise) -> None:
             "dimension": number("Dimension", help="Index of the latent dimension; click a row to sweep it."),
             "now": number("Value", format="%+.2f", help="This poster's latent value."),
             "change": st.column_config.ProgressColumn(
-                "Change", format="%.3f", min_value=0.0, max_value=float(sensitivity.rms.max()),
-                help="Root mean square of the picture's gradient, per unit of latent value; black to white is 2.",
+                "Influence", format="%.3f", min_value=0.0, max_value=float(sensitivity.rms.max()),
+                help="How much a small step changes this poster: root mean square of the picture's gradient, per unit "
+                "of latent value; black to white is 2. Squares, sliders and this table go by it.",
             ),
             "brightness": number("Brighter", format="%+.3f", help="Mean luminance per unit of latent value."),
             "top": number("Top", format="%.0f%%", help="Proportion of the change in the top third."),
             "middle": number("Middle", format="%.0f%%"),
             "bottom": number("Bottom", format="%.0f%%"),
             "logit": number("D's logit", format="%+.2f", help="D's logit per unit of latent value."),
+            "reach": number(
+                "Whole range", format="%.2f",
+                help="Another measure: how much this poster changes at most between -3 and 3; the largest is 1.",
+            ),
+            "importance": number(
+                "All posters", format="%.2f",
+                help="Another measure: Sobol's total index over many posters, as under Importance.",
+            ),
         },
     )  # fmt: skip
 

@@ -34,6 +34,16 @@ export function tensorsOf(number, edits, layer) {
   return { keep: { data: keep, dims }, add: { data: add, dims } };
 }
 
+// All that goes into the generator.
+export function feedsOf(latent, edits, layers) {
+  const feeds = { z: { data: latent, dims: [1, latent.length, 1, 1] } };
+  layers.forEach((layer, number) => {
+    const { keep, add } = tensorsOf(number, edits, layer);
+    Object.assign(feeds, { [`keep_${number}`]: keep, [`add_${number}`]: add });
+  });
+  return feeds;
+}
+
 // The cells of a map that a round brush covers; x, y and radius as parts of the picture's width.
 export function cellsUnder(x, y, radius, layer) {
   const cell = 1 / layer.width, cells = [];

@@ -1,8 +1,9 @@
-// What goes into the generator: the latent of a seed, on the way to that of another one, with dimensions that were set.
+// What goes into the generator: the latent of a seed, on the way to that of another one, with what was changed of it.
 //
-//     latentFor({ seed: 7, to: 12, walk: 0.5, set: new Map([[17, 1.25]]) }, 100)
+//     latentFor({ seed: 7, to: 12, walk: 0.5, length: 1, set: new Map([[17, 1.25]]) }, 100)
 
 import { latentOf } from './seeds.js';
+import { turn } from './turned.js';
 
 const PARALLEL = 1e-6;  // radians; below, a great circle is a straight line
 
@@ -22,14 +23,10 @@ export function slerp(a, b, t) {
   return Float32Array.from(from, (x, i) => (left * x + right * to[i]) * length);
 }
 
-// Before single dimensions are set.
+// Before it is changed.
 export function walked({ seed, to, walk }, count) {
   const start = latentOf(seed, count);
   return walk ? slerp(start, latentOf(to, count), walk) : start;
 }
 
-export function latentFor(state, count) {
-  const values = walked(state, count);
-  for (const [index, value] of state.set) values[index] = value;
-  return values;
-}
+export const latentFor = (state, count) => turn(walked(state, count), state);

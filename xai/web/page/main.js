@@ -1,14 +1,13 @@
 // The page: state in, poster and verdict out. Every change of the state goes through app.change, which shows it in the
 // controls, draws the poster as soon as the networks are free, and writes the link.
 
-import { tensorsOf } from './edits.js';
+import { feedsOf } from './edits.js';
 import { filtersTab } from './filters_tab.js';
 import { latentFor } from './latents.js';
 import { latentTab } from './latent_tab.js';
-import { load, newestOnly } from './networks.js';
-import { drawDifference, drawPicture } from './pictures.js';
+import { load } from './networks.js';
+import { stage } from './stage.js';
 import { fromHash, initial, MOST_SEED, TABS, toHash, whole } from './state.js';
-import { showVerdict } from './verdict.js';
 
 const LINK_PAUSE = 250;  // milliseconds: browsers refuse to change the address at every frame
 const MOST_DICE = 1_000_000;
@@ -17,53 +16,31 @@ const by = (id) => document.getElementById(id);
 
 // ---- the networks ------------------------------------------------------------------------------------
 
-function feedsOf(state, facts) {
-  const feeds = { z: { data: latentFor(state, facts.latent), dims: [1, facts.latent, 1, 1] } };
-  facts.layers.forEach((layer, number) => {
-    const { keep, add } = tensorsOf(number, state.edits, layer);
-    Object.assign(feeds, { [`keep_${number}`]: keep, [`add_${number}`]: add });
-  });
-  return feeds;
-}
-
-const dims = (size) => [1, 3, ...size];
-
-async function logitOf(discriminator, picture, size) {
-  const { logit } = await discriminator.run({ picture: { data: picture, dims: dims(size) } }, ['logit']);
-  return logit.data[0];
-}
+const feeds = (state, facts) => feedsOf(latentFor(state, facts.latent), state.edits, facts.layers);
 
 // ---- the page ----------------------------------------------------------------------------------------
 
-function stage(app, generator, discriminator) {
-  const { facts } = app, { size } = facts;
-  let start = { seed: -1 }, latest;
-
-  const judge = newestOnly(async () => {
-    const shown = latest, from = start;
-    const logit = await logitOf(discriminator, shown, size);
-    showVerdict(logit, from.logit);
-    window.dispatchEvent(new CustomEvent('judged', { detail: { logit, settled: shown === latest } }));
-  });
-
-  const beginAt = async (seed) => {
-    const { picture } = await generator.run(feedsOf({ ...initial(facts), seed }, facts), ['picture']);
-    start = { seed, picture: picture.data, logit: await logitOf(discriminator, picture.data, size) };
-    drawPicture(by('start'), start.picture, size);
-    by('start-name').textContent = `seed ${seed}, logit ${start.logit.toFixed(2).replace('-', '−')}`;
-  };
-
-  return newestOnly(async () => {
-    const { state, filters } = app, { layer } = state, responses = state.tab === 'filters' ? [`response_${layer}`] : [];
-    if (start.seed !== state.seed) await beginAt(state.seed);
-    const outputs = await generator.run(feedsOf(state, facts), ['picture', ...responses]);
-    latest = outputs.picture.data;
-    drawPicture(by('poster'), latest, size);
-    const end = drawDifference(by('difference'), latest, start.picture, size);
-    by('difference-end').textContent = end ? `full colour is ${(end * 50).toFixed(0)} % of black to white` : 'none yet';
-    if (state.layer === layer) for (const name of responses) filters.draw(outputs[name].data);
-    judge();
-    window.dispatchEvent(new CustomEvent('drawn'));
+function stageOf(app, networks) {
+  const { facts } = app;
+  let layer;  // whose responses were asked for
+  return stage({
+    networks,
+    size: facts.size,
+    by,
+    ask: () => {
+      const { state } = app;
+      layer = state.layer;
+      return {
+        start: `seed ${state.seed}`,
+        before: () => feeds({ ...initial(facts), seed: state.seed }, facts),
+        feeds: feeds(state, facts),
+        fetches: state.tab === 'filters' ? [`response_${layer}`] : [],
+      };
+    },
+    drawn: (outputs) => {
+      const response = outputs[`response_${layer}`];
+      if (response && app.state.layer === layer) app.filters.draw(response.data);
+    },
   });
 }
 
@@ -117,7 +94,7 @@ async function main() {
   by('name').textContent = facts.name;
   by('genres').textContent = facts.genres ? `They are conditioned on genres: ${facts.genres}.` : '';
   document.title = `PosterLens: ${facts.name}`;
-  const [generator, discriminator] = await load(['generator.onnx', 'discriminator.onnx'], progress);
+  const networks = await load(['generator.onnx', 'discriminator.onnx'], progress);
 
   let timer;
   const app = {
@@ -135,7 +112,7 @@ async function main() {
   };
   app.latent = latentTab(app);
   app.filters = filtersTab(app);
-  const draw = stage(app, generator, discriminator);
+  const draw = stageOf(app, networks);
   connect(app);
   by('status').hidden = true;
   by('app').hidden = false;

@@ -27,9 +27,14 @@ class Network {
     this.before = answer;
     return answer;
   }
+
+  close() {
+    this.worker.terminate();
+  }
 }
 
-export async function load(files, progress) {
+// options: those of fetch, such as { cache: 'force-cache' } where a file's address changes with its content.
+export async function load(files, progress, options = {}) {
   const received = new Map(), sizes = new Map();
   const tell = (file, part, whole) => {
     received.set(file, part);
@@ -37,17 +42,16 @@ export async function load(files, progress) {
     const sum = (numbers) => [...numbers.values()].reduce((a, b) => a + b, 0);
     progress(sum(received), sum(sizes));
   };
-  const [wasm, ...models] = await Promise.all([RUNTIME, ...files].map((file) => bytesOf(file, tell)));
-  const runtime = await unzipped(wasm);
+  const [wasm, ...models] = await Promise.all([RUNTIME, ...files].map((file) => bytesOf(file, tell, options)));
   return Promise.all(models.map(async (model) => {
     const network = new Network();
-    await network.ask({ wasm: runtime, model });
+    await network.ask({ wasm, model });
     return network;
   }));
 }
 
-async function bytesOf(file, tell) {
-  const response = await fetch(new URL(file, import.meta.url));
+async function bytesOf(file, tell, options) {
+  const response = await fetch(new URL(file, import.meta.url), options);
   if (!response.ok) throw new Error(`${file} is not there (${response.status}).`);
   const whole = Number(response.headers.get('Content-Length')) || 0;
   const parts = [];
@@ -59,7 +63,7 @@ async function bytesOf(file, tell) {
     part += value.length;
     tell(file, part, Math.max(whole, part));
   }
-  return new Uint8Array(await new Blob(parts).arrayBuffer());
+  return unzipped(new Uint8Array(await new Blob(parts).arrayBuffer()));
 }
 
 // Some servers say of .gz that it is a compressed transfer: the browser has unpacked it then.

@@ -4,9 +4,9 @@
 //     history.replaceState(null, '', toHash(state, facts));
 
 import { parse, serialise } from './edits.js';
+import * as turned from './turned.js';
 
 export const MOST_SEED = 2 ** 32 - 1;
-export const LARGEST = 4;  // of a latent value that a slider gives: one normal value of 16,000 is farther from 0
 export const TABS = ['latent', 'filters'];
 
 export function initial(facts) {
@@ -14,7 +14,7 @@ export function initial(facts) {
     seed: facts.seed,
     to: facts.seed + 1,
     walk: 0,               // 0 at the seed, 1 at the one walked to
-    set: new Map(),        // latent values that were set, by dimension
+    ...turned.unturned(),  // what was changed of the latent
     edits: [],             // see edits.js
     tab: 'latent',
     layer: Math.max(0, facts.layers.length - 2),
@@ -27,7 +27,7 @@ export function toHash(state, facts) {
   for (const name of ['seed', 'to', 'walk', 'tab', 'layer', 'unit']) {
     if (state[name] !== usual[name]) query.set(name, state[name]);
   }
-  if (state.set.size) query.set('z', [...state.set].map(([index, value]) => `${index}.${hundredths(value)}`).join('_'));
+  if (turned.isTurned(state)) query.set('turned', turned.serialise(state));
   if (state.edits.length) query.set('edits', serialise(state.edits, facts));
   return `#${query}`;
 }
@@ -42,15 +42,10 @@ export function fromHash(hash, facts) {
   if (TABS.includes(query.get('tab'))) state.tab = query.get('tab');
   state.layer = whole(query.get('layer'), facts.layers.length - 1) ?? state.layer;
   state.unit = whole(query.get('unit'), facts.layers[state.layer].units - 1) ?? 0;
-  for (const part of query.get('z')?.split('_') ?? []) {
-    const [index, value] = part.split('.').map((text) => (/^-?\d+$/.test(text) ? Number(text) : NaN));
-    if (index >= 0 && index < facts.latent && Math.abs(value) <= 100 * LARGEST) state.set.set(index, value / 100);
-  }
+  Object.assign(state, turned.parse(query.get('turned'), facts.latent));
   state.edits = parse(query.get('edits') ?? '', facts);
   return state;
 }
-
-const hundredths = (value) => Math.round(100 * value);
 
 export function whole(text, most) {
   const number = /^\d{1,10}$/.test(text ?? '') ? Number(text) : NaN;
