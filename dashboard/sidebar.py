@@ -110,6 +110,11 @@ def show_poster(number: int) -> None:
     _show(POSTER, "poster", number)
 
 
+def roll(key: str, most: int) -> None:
+    """Put a random number into the box of seeds or of posters (for callbacks)."""
+    st.session_state[key] = random.randint(0, most if key == "poster" else DICE)  # noqa: S311 - no secret
+
+
 def show_latent(checkpoint: gan.Checkpoint, name: str, z: Tensor) -> None:
     """Make the poster of this latent the subject (for callbacks); it can be chosen until the browser is closed."""
     st.session_state[FOUND_LATENT] = {checkpoint.digest: Noise.of_latent(z, name)}
@@ -279,12 +284,17 @@ def _subject(
 
 
 def _number_with_dice(label: str, key: str, most: int, note: str) -> int:
-    def roll() -> None:
-        st.session_state[key] = random.randint(0, most if key == "poster" else DICE)  # noqa: S311 - no secret
-
     ui.clamp(key, most)
     number, dice = st.columns([3, 1], vertical_alignment="bottom")
     value = number.number_input(label, 0, most, key=key, bind="query-params", help=note)
     another = "Another one"  # not drawn (ui.STYLE): the name of the button is otherwise that of its icon
-    dice.button(another, key=f"{key}_dice", on_click=roll, icon=":material/casino:", help=another, width="stretch")
+    dice.button(
+        another,
+        key=f"{key}_dice",
+        on_click=roll,
+        args=(key, most),
+        icon=":material/casino:",
+        help=another,
+        width="stretch",
+    )
     return int(value)

@@ -49,6 +49,7 @@ STYLE = """<style>
 [class*="st-key-strip_"][class*="_lit"] { border-radius: 0.5rem;
   box-shadow: inset 0 -3px var(--st-primary-color, #5b3fa8); font-weight: 600; }
 @media (min-width: 641px) { .st-key-machine { min-height: 20rem; } }
+@media (max-width: 640px) { .st-key-machine { min-height: 58rem; } }
 .st-key-glossary h2 { font-size: 1.2rem !important; }
 @media (max-width: 640px) { [data-testid="stMainBlockContainer"] { padding: 3rem 1rem; }
   .st-key-strip { gap: 0; flex-wrap: nowrap; }
