@@ -17,6 +17,7 @@ from gan.lazy import imported_on_use
 if TYPE_CHECKING:
     from gan.checkpoints.folder import load, save
     from gan.checkpoints.listing import list_checkpoints
+    from gan.checkpoints.own import adapt
     from gan.checkpoints.record import Checkpoint
     from gan.data.images import FITS, fit_image, from_uint8, image_grid, open_image, read_poster, to_uint8
     from gan.data.posters import PosterSet, load_posters
@@ -30,10 +31,12 @@ if TYPE_CHECKING:
     )
     from gan.networks.config import ModelConfig
     from gan.networks.dcgan import Discriminator, Generator, latents
+    from gan.networks.own import IMAGENET
     from gan.training.config import PRESETS, TrainConfig
 
 __all__ = [
     "FITS",
+    "IMAGENET",
     "PRESETS",
     "Checkpoint",
     "CheckpointError",
@@ -47,6 +50,7 @@ __all__ = [
     "PosterSet",
     "TrainConfig",
     "TrainingError",
+    "adapt",
     "fit_image",
     "from_uint8",
     "image_grid",
@@ -63,6 +67,7 @@ __all__ = [
 _HOMES = {
     "gan.checkpoints.folder": ("load", "save"),
     "gan.checkpoints.listing": ("list_checkpoints",),
+    "gan.checkpoints.own": ("adapt",),
     "gan.checkpoints.record": ("Checkpoint",),
     "gan.data.images": ("FITS", "fit_image", "from_uint8", "image_grid", "open_image", "read_poster", "to_uint8"),
     "gan.data.posters": ("PosterSet", "load_posters"),
@@ -76,6 +81,7 @@ _HOMES = {
     ),
     "gan.networks.config": ("ModelConfig",),
     "gan.networks.dcgan": ("Discriminator", "Generator", "latents"),
+    "gan.networks.own": ("IMAGENET",),
     "gan.training.config": ("PRESETS", "TrainConfig"),
 }
 

@@ -119,7 +119,7 @@ def _filter_layers(score: Score) -> tuple[FilterLayer, ...]:
         raise ExplanationError("Contributions of filters need a discriminator made of convolutions and activations.")
     with torch.no_grad():
         shapes = [x.shape for x in chain.trace(torch.zeros(1, 3, *size)).before]
-    places = [index for index in range(len(chain.steps)) if chain.is_nonlinearity(index)]
+    places = [i for i in range(len(chain.steps)) if chain.is_nonlinearity(i) and len(shapes[i + 1]) == 4]
     return tuple(FilterLayer(chain.names[index], *_sides(shapes[index + 1]), index + 1) for index in places)
 
 

@@ -26,7 +26,8 @@ from torch import Tensor, nn
 from torch.nn import functional
 
 from gan.networks.dcgan import ConditionedConvTranspose2d
-from xai.networks.steps import Convolution, Flatten, Linear, Matrix, Nonlinearity, Scale, Step
+from gan.networks.own import Rescale
+from xai.networks.steps import Convolution, Flatten, Linear, Matrix, Nonlinearity, Scale, Step, Unflatten
 
 MANY = 16  # rows from which channels_last is the faster format for every step
 
@@ -208,6 +209,10 @@ def _step(module: nn.Module) -> Step | None:
         return _scale(module)  # type: ignore[arg-type]  # checked in the line above
     if isinstance(module, nn.Flatten) and (module.start_dim, module.end_dim) == (1, -1):
         return Flatten()
+    if kind is nn.Unflatten and isinstance(module, nn.Unflatten) and module.dim == 1:
+        return Unflatten(tuple(module.unflattened_size)) if isinstance(module.unflattened_size[0], int) else None
+    if kind is Rescale and isinstance(module, Rescale):
+        return Scale(module.factor, module.offset)
     if kind in (nn.Identity, nn.Dropout, nn.Dropout2d):
         return _Identity()
     return _nonlinearity(module)

@@ -53,7 +53,8 @@ def layers(network: nn.Module, example: Tensor) -> list[Layer]:
     with torch.no_grad():
         for name, module in zip(names, private, strict=True):
             h = module(h)
-            entries.append(Layer(name, type(module).__name__, h.shape[1], h.shape[2], h.shape[3]))
+            height, width = h.shape[2:] if h.ndim == 4 else (1, 1)
+            entries.append(Layer(name, type(module).__name__, h.shape[1], height, width))
     return entries
 
 

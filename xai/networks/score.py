@@ -3,6 +3,7 @@
     score = Score(discriminator)                              # (N,), D's logit: above 0 means "real"
     score = Score(discriminator, layer="layers.4", unit=7)    # the mean of one channel's map
     score = Score(discriminator, layer="layers.4", unit=7, place=(3, 5))    # one neuron
+    score = Score(classifier, output="Horror")                # the logit of one of several classes
     score = Score.of_latents(generator, discriminator)        # D's logit of the poster that a latent becomes
     score(images)                                             # (N,)
     score.meaning.high                                        # "real"
@@ -23,6 +24,7 @@ import torch
 from torch import Tensor, nn
 
 from gan.networks.dcgan import Discriminator, Generator
+from gan.networks.own import OwnDiscriminator
 from xai.errors import ExplanationError
 from xai.networks.batches import at_once
 from xai.networks.cache import Cache, one
@@ -56,7 +58,8 @@ class Score:
     Of a Discriminator the logit is explained, not the probability: the Sigmoid saturates, and a
     confident D then has gradients and DeepLIFT attributions of exactly 0. With ``layer`` it is the mean of a
     ``unit``'s map, or the neuron at ``place`` (row, column) of that map. Any other module with one output
-    for each input, (N,), (N, 1) or (N, 1, 1, 1), is explained as it is.
+    for each input, (N,), (N, 1) or (N, 1, 1, 1), is explained as it is; of several outputs one is chosen by its number,
+    ``output``, or by the name of its class where ``gan.adapt`` was told the names.
 
     ``chain`` is the network as a chain of steps, None where it is none; ``size`` is (height, width) of a
     discriminator's pictures, None of other networks'; ``layer``, ``unit`` and ``place`` are those given, and
@@ -65,7 +68,7 @@ class Score:
     Raises
     ------
     ExplanationError
-        If the layer, unit or place does not exist, or the network waits for genres.
+        If the layer, unit, place or output does not exist, or the network waits for genres.
     """
 
     def __init__(
@@ -74,14 +77,16 @@ class Score:
         layer: str | None = None,
         unit: int = 0,
         place: tuple[int, int] | None = None,
+        output: str | int | None = None,
     ) -> None:
         check_given(network)
+        network = _of_output(network, output)
         parts: dict[str, nn.Module] = {"layers": network}
         self.meaning = OUTPUT
         self._shape: tuple[int, ...] | None = None
         self.size: tuple[int, int] | None = None  # of pictures, also where inputs are noise
         if isinstance(network, Discriminator):
-            self.size, self.meaning = network.config.size, LOGIT
+            self.size, self.meaning = network.config.size, _meaning_of(network)
             parts, self._shape = {"layers": network.layers[:-1]}, (3, *self.size)
         if layer is not None:
             if not isinstance(network, Discriminator):
@@ -238,6 +243,42 @@ class OneNumber(nn.Flatten):
         return answer.flatten()[:, None] if answer.ndim < 2 else answer.flatten(1)  # squeeze() leaves () of one picture
 
 
+class Pick(nn.Module):
+    """One of several outputs (N, K), as (N, 1)."""
+
+    def __init__(self, index: int) -> None:
+        super().__init__()
+        self.index = index
+
+    def forward(self, outputs: Tensor) -> Tensor:
+        if outputs.ndim < 2 or not 0 <= self.index < outputs.flatten(1).shape[1]:
+            raise ExplanationError(f"The network gives {tuple(outputs.shape)}; there is no output {self.index} in it.")
+        return outputs.flatten(1)[:, [self.index]]
+
+
+def _of_output(network: nn.Module, output: str | int | None) -> nn.Module:
+    """The network with one output of several, by its number, or its name in ``gan.adapt``."""
+    classes = network.config.classes if isinstance(network, OwnDiscriminator) and not network.output else ()
+    if isinstance(network, OwnDiscriminator) and classes:
+        if isinstance(output, int) and 0 <= output < len(classes):
+            output = classes[output]
+        if output not in classes:
+            named = f"there is no {output!r} among" if output is not None else "choose the output by one of"
+            raise ExplanationError(f"This network has several classes; {named} {', '.join(classes)}.")
+        return network.with_class(str(output))
+    if output is None:
+        return network
+    if isinstance(output, str) or isinstance(network, Discriminator):
+        raise ExplanationError("This network has no named outputs; gan.adapt(..., classes=...) names them.")
+    return nn.Sequential(network, Pick(output))
+
+
+def _meaning_of(network: Discriminator) -> Meaning:
+    if isinstance(network, OwnDiscriminator) and network.output:
+        return Meaning(f"the logit of {network.output}", f"more {network.output}", f"less {network.output}", "logit")
+    return LOGIT
+
+
 def _joined(parts: dict[str, nn.Module]) -> nn.Module:
     return private_copy(nn.Sequential(OrderedDict(**parts, flat=OneNumber())))
 
@@ -249,6 +290,8 @@ def _up_to_unit(network: Discriminator, layer: str, unit: int, place: tuple[int,
     if layer not in names:
         raise ExplanationError(f"{layer} is no layer of maps; there are {', '.join(names)}.")
     maps = activations(network, torch.zeros(1, 3, *network.config.size), [layer])[layer]
+    if maps.ndim != 4:
+        raise ExplanationError(f"{layer} is no layer of maps.")
     _, count, height, width = maps.shape
     if not 0 <= unit < count:
         raise ExplanationError(f"{layer} has units 0 to {count - 1}; {unit} is none of them.")

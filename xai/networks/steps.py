@@ -130,6 +130,19 @@ class Flatten(Linear):
 
 
 @dataclass(frozen=True, eq=False)
+class Unflatten(Linear):
+    """Vectors (N, C * H * W) as maps of ``shape`` (C, H, W)."""
+
+    shape: tuple[int, ...]
+
+    def forward(self, x: Tensor, many: bool) -> Tensor:
+        return x.reshape(len(x), *self.shape)
+
+    def backward(self, m: Tensor, shape: torch.Size) -> Tensor:
+        return m.reshape(len(m), *shape)
+
+
+@dataclass(frozen=True, eq=False)
 class Nonlinearity(Step):
     """An activation function, its local gradient d function(x) / dx, and the function in place."""
 

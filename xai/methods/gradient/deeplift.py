@@ -7,6 +7,7 @@ Shrikumar, Greenside, Kundaje 2017, rescale rule.
 
 from __future__ import annotations
 
+import math
 from dataclasses import dataclass
 
 import torch
@@ -14,11 +15,14 @@ from torch import Tensor
 
 from gan.progress import Progress
 from gan.settings import setting
+from xai.errors import ExplanationError
 from xai.methods.base import ENGINE, Attribution, Result, register
 from xai.methods.quiet import quiet
 from xai.networks.batches import at_once
 from xai.networks.chain import Trace
+from xai.networks.separate import separated, unsupported
 
+LARGEST_GAP, ROUNDING = 0.05, 1e-3  # of the scores' difference, and of the sum of all absolute values
 ROWS = 32  # pictures at once, fewer of large ones: enough for the fast formats, little enough for the caches
 
 
@@ -28,7 +32,8 @@ class DeepLift(Attribution):
     """Multipliers along the network between the picture and one reference (several are averaged).
 
     ``engine`` "chain" runs the network backwards by transposed convolutions, without hooks; "captum" uses
-    captum, and is what answers for a network that is no chain (``config`` says who did).
+    captum, and is what answers for a network that is no chain (``config`` says who did), of which each call of an
+    activation function becomes a module first; where the sums are wrong nevertheless, it is an error.
     """
 
     name = "deeplift"
@@ -71,6 +76,27 @@ class DeepLift(Attribution):
         quiet()
         from captum.attr import DeepLift as CaptumDeepLift
 
-        base = self.reference.single(image)
-        values = CaptumDeepLift(self.score.module()).attribute(image, base)
-        return Result(values, float(self.score(base)))
+        base, network = self.reference.single(image), separated(self.score.module(), image)
+        values: Tensor = CaptumDeepLift(network).attribute(image, base).detach()
+        return Result(checked_sum(self, image, values, float(self.score(base))), float(self.score(base)))
+
+
+def checked_sum(method: Attribution, image: Tensor, values: Tensor, base_score: float) -> Tensor:
+    """A library's values, if they add up to the difference of the scores.
+
+    Raises
+    ------
+    ExplanationError
+        If they do not, because the network holds what the rules do not know; it names that.
+    """
+    difference = float(method.score(image)) - base_score
+    gap = abs(difference - float(values.sum()))
+    if not math.isfinite(gap) or gap <= max(LARGEST_GAP * abs(difference), ROUNDING * float(values.abs().sum())):
+        return values
+    unknown = unsupported(method.score.module())
+    because = f"its rules do not know {', '.join(unknown)}" if unknown else "it cannot see all that is computed"
+    raise ExplanationError(
+        f"{method.title} gives wrong sums for this network, {gap:.2g} off the difference of {difference:+.2g}: "
+        f"{because}. "
+        f"Integrated gradients and the perturbation methods work for any network."
+    )

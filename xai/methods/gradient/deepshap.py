@@ -15,8 +15,10 @@ from torch import Tensor
 from gan.progress import Progress
 from gan.settings import setting
 from xai.methods.base import ENGINE, Attribution, Result, register
+from xai.methods.gradient.deeplift import checked_sum
 from xai.methods.quiet import quiet
 from xai.networks.batches import at_once
+from xai.networks.separate import separated
 
 ROWS = 64  # references at once, fewer of large ones
 
@@ -48,7 +50,9 @@ class DeepShap(Attribution):
             return self._by_chain(image, references)
         quiet()
         library = _by_shap if self.used_engine == "shap" else _by_captum
-        return Result(library(self.score.module(), image, references), float(self.score(references).mean()))
+        base_score = float(self.score(references).mean())
+        values = library(separated(self.score.module(), image), image, references)
+        return Result(checked_sum(self, image, values, base_score), base_score)
 
     def _by_chain(self, image: Tensor, references: Tensor) -> Result:
         chain = self.score.chain
@@ -75,4 +79,4 @@ def _by_captum(network: torch.nn.Module, image: Tensor, references: Tensor) -> T
     if len(references) == 1:  # captum wants two at least
         references = references.expand(2, *references.shape[1:])
     values: Tensor = DeepLiftShap(network).attribute(image, references)
-    return values
+    return values.detach()
