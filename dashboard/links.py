@@ -86,7 +86,14 @@ def follow_old(page: StreamlitPage) -> None:
         st.switch_page(page, query_params=new)
 
 
-SUBJECT = ("checkpoint", "genres", "source", "seed", "poster")  # what the sidebar chooses, as the address calls it
+SUBJECT = (
+    "checkpoint",
+    "class",
+    "genres",
+    "source",
+    "seed",
+    "poster",
+)  # what the sidebar chooses, as the address calls it
 
 
 def subject_query() -> dict[str, list[str]]:

@@ -55,7 +55,14 @@ _ALL = (
     ),
     Page(
         "generator", "Generator", "brush", "What does each filter draw, and what is the poster without it?",
-        about=("generator",), needs=("generator", "generator_chain"),
+        about=("generator",), needs=("generator", "generator_layers"),
+        sections=dict.fromkeys(
+            (
+                "Strongest and weakest", "All filters", "Inputs to this filter", "What a dimension drives",
+                "What contributes to this region",
+            ),
+            ("generator_chain",),
+        ),
     ),
     Page(
         "latent", "Latent", "tune", "What does each latent dimension control?", about=("noise",), needs=("generator",),

@@ -1,6 +1,6 @@
 """The options of the command line.
 
-streamlit run dashboard/app.py -- --posters PATH --checkpoints DIR --lessons DIR
+streamlit run dashboard/app.py -- --posters PATH --checkpoints DIR --lessons DIR --networks FILE.py
 """
 
 from __future__ import annotations
@@ -18,12 +18,16 @@ HOUSE = Path(__file__).resolve().parent.parent
 
 @dataclass(frozen=True)
 class Settings:
-    """posters : folder or zip, or None. checkpoints, runs : folders that are listed. lessons : of more, or None."""
+    """posters : folder or zip, or None. checkpoints, runs : folders that are listed. lessons : of more, or None.
+
+    networks : Python files of networks of one's own. They are run, so they are named here and nowhere else.
+    """
 
     posters: Path | None
     checkpoints: Path
     runs: Path
     lessons: Path | None
+    networks: tuple[Path, ...] = ()
 
 
 def add_options(parser: argparse.ArgumentParser) -> None:
@@ -35,6 +39,8 @@ def add_options(parser: argparse.ArgumentParser) -> None:
     parser.add_argument("--checkpoints", type=Path, default=checkpoints, help="folder of checkpoints")
     parser.add_argument("--runs", type=Path, default=own / "runs", help="folder of training runs")
     parser.add_argument("--lessons", type=Path, help="folder of more lessons, Markdown files")
+    about = "Python file of networks of your own, which is run (docs/own_networks.md); may be given several times"
+    parser.add_argument("--networks", type=Path, action="append", default=[], metavar="FILE.py", help=about)
 
 
 @cache
@@ -43,4 +49,4 @@ def settings() -> Settings:
     parser = argparse.ArgumentParser(add_help=False)
     add_options(parser)
     known, _ = parser.parse_known_args(sys.argv[1:])
-    return Settings(known.posters, known.checkpoints, known.runs, known.lessons)
+    return Settings(known.posters, known.checkpoints, known.runs, known.lessons, tuple(known.networks))

@@ -43,15 +43,25 @@ def choose() -> Selection:
             unconditioned = _choose_checkpoint()
             if unconditioned is not None:
                 checkpoint = _choose_genres(unconditioned) if unconditioned.config.genres else unconditioned
+                checkpoint = _choose_class(checkpoint) if checkpoint.config.classes else checkpoint
                 subject = _choose_poster(checkpoint)
         except gan.PosterLensError as error:
             st.error(plain(error))
         if subject is not None:
             ui.picture(subject.pixels, subject.caption)
-            ui.verdict(subject.logit, subject.probability)
+            show_verdict(subject)
             _show_whole(subject)
             _explain_verdict(subject)
     return Selection(unconditioned, checkpoint, subject)
+
+
+def show_verdict(subject: Subject) -> None:
+    """What D thinks of the poster, or which classes a classifier finds."""
+    if subject.classes and subject.logit is not None:
+        name = networks.score(subject.checkpoint).meaning.name
+        ui.classified(name, subject.logit, subject.classes)
+    else:
+        ui.verdict(subject.logit, subject.probability)
 
 
 def request_genres(genres: list[str]) -> None:
@@ -154,9 +164,20 @@ def _choose_genres(checkpoint: gan.Checkpoint) -> gan.Checkpoint:
     return networks.conditioned(checkpoint, genres)
 
 
+def _choose_class(checkpoint: gan.Checkpoint) -> gan.Checkpoint:
+    """Let a person choose which class of a classifier is explained; returns the network of its logit."""
+    classes = list(checkpoint.config.classes)
+    ui.keep_choice("class", classes)
+    name = st.selectbox(
+        "Class", classes, format_func=plain, key="class", bind="query-params",
+        help="The pages explain the logit of this class: what speaks for it in the poster, and what against it.",
+    )  # fmt: skip
+    return networks.of_class(checkpoint, name)
+
+
 def _explain_verdict(subject: Subject) -> None:
     """What D was asked, where that is not only "real or fake?", and what a logit of 0 means."""
-    if subject.logit is None:
+    if subject.logit is None or subject.classes:
         return
     checkpoint = subject.checkpoint
     requested = " and ".join(checkpoint.info.get("requested_genres", ()))
@@ -276,11 +297,13 @@ def _subject(
     import gan
 
     logit = probability = None
+    classes: dict[str, float] = {}
     if checkpoint.discriminator is not None:
         verdict = networks.score(checkpoint)(image)
         logit, probability = float(verdict), float(verdict.sigmoid())
+        classes = networks.class_probabilities(checkpoint, image)
     key = digest_of(gan.to_uint8(image).tobytes())
-    return Subject(checkpoint, kind, name, caption, image, key, noise, logit, probability)
+    return Subject(checkpoint, kind, name, caption, image, key, noise, logit, probability, classes=classes)
 
 
 def _number_with_dice(label: str, key: str, most: int, note: str) -> int:

@@ -9,7 +9,8 @@ The sidebar makes a :class:`Selection` in each run, and app.py hands it to the p
 from __future__ import annotations
 
 import hashlib
-from dataclasses import dataclass
+from collections.abc import Mapping
+from dataclasses import dataclass, field
 from typing import TYPE_CHECKING, Any, Literal
 
 import streamlit as st
@@ -58,7 +59,8 @@ class Subject:
 
     kind : Seed, Poster, Upload or Found. name : file name or seed. caption : the name, and what else is known of it.
     image : (1, 3, H, W) in [-1, 1]. key : SHA-256 of its pixels. noise : where it was generated.
-    logit, probability : D's verdict, None without a discriminator. whole : the poster that it was cut from, if it was.
+    logit, probability : D's verdict, None without a discriminator. classes : of a classifier, its probabilities, the
+    largest first. whole : the poster that it was cut from, if it was.
     upload : the file's content, of an uploaded one.
     """
 
@@ -73,6 +75,7 @@ class Subject:
     probability: float | None
     whole: Whole | None = None
     upload: bytes | None = None
+    classes: Mapping[str, float] = field(default_factory=dict)
 
     @property
     def pixels(self) -> Any:

@@ -8,7 +8,7 @@ from __future__ import annotations
 
 import logging
 import time
-from collections.abc import Callable, Collection, Iterator, Sequence
+from collections.abc import Callable, Collection, Iterator, Mapping, Sequence
 from contextlib import contextmanager
 from typing import TYPE_CHECKING, Any
 
@@ -29,6 +29,7 @@ PATIENCE = 3.0  # seconds before a bar says how much longer it will take
 GONE = "gone"  # in the session: what links and earlier choices asked for and is not here, by the control's key
 INTERVAL = 0.2  # seconds between two messages of a bar: each one goes to the browser
 PICTURE_SIDE = 256  # the browser enlarges on, without smoothing
+LIKELY = 3  # classes of a classifier
 ACTIVATIONS = ("LeakyReLU", "ReLU")
 STYLE = """<style>
 [data-testid="stImageContainer"] img { image-rendering: pixelated; }
@@ -102,6 +103,13 @@ def verdict(logit: float | None, probability: float | None) -> None:
         f"D finds it :{colour}[**{word}**]: logit **{number}**, probability **{percent}**",
         help=explanation("discriminator", "verdict", "logit", "probability"),
     )
+
+
+def classified(name: str, logit: float, classes: Mapping[str, float]) -> None:
+    """What a classifier finds in a poster: its likeliest classes, and the logit that is explained."""
+    likely = ", ".join(f"{plain(one)} **{part:.0%}**" for one, part in list(classes.items())[:LIKELY])
+    st.markdown(f"The classifier finds {likely}", help=explanation("logit", "probability"))
+    st.markdown(f"Explained: {plain(name)}, **{logit:+.2f}**")
 
 
 def number(value: float) -> str:

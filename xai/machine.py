@@ -31,7 +31,7 @@ from xai.discriminator.relevance import FilterContributions, says
 from xai.generator.blame import Blame
 from xai.networks.hooks import activations
 from xai.networks.layers import Layer, layers, order_units
-from xai.networks.score import ACTIVATIONS, LOGIT, Score
+from xai.networks.score import ACTIVATIONS, LOGIT, Meaning, Score
 
 Network = Literal["generator", "discriminator"]
 
@@ -42,6 +42,7 @@ class Part:
 
     network : whose layer it is. place, count : it is number ``place`` of ``count``, from 1.
     unit : the filter. map : float32 (h, w), its response. contribution : what it adds to D's logit; None if unknown.
+    meaning : of that logit, which may be a class's.
     """
 
     network: Network
@@ -51,6 +52,7 @@ class Part:
     unit: int
     map: NDArray[np.float32]
     contribution: float | None
+    meaning: Meaning = LOGIT
 
     @property
     def size(self) -> str:
@@ -68,9 +70,13 @@ class Part:
         if self.contribution is None:
             return f"{about} Shown is filter {self.unit}, which responds most strongly to this poster."
         return (
-            f"{about} Shown is filter {self.unit}, which matters most to D's verdict on this poster: "
-            f"{says(self.contribution, LOGIT)}."
+            f"{about} Shown is filter {self.unit}, which matters most to {self._verdict} on this poster: "
+            f"{says(self.contribution, self.meaning)}."
         )
+
+    @property
+    def _verdict(self) -> str:
+        return "D's verdict" if self.meaning == LOGIT else self.meaning.name
 
 
 @dataclass(frozen=True, eq=False)
@@ -106,21 +112,29 @@ def machine(
     generator, discriminator = checkpoint.generator, checkpoint.discriminator
     drawn: tuple[Part, ...] = ()
     judged: tuple[Part, ...] = ()
-    logit = None
+    logit, meaning = None, LOGIT
+    if discriminator is not None:
+        score = Score(discriminator)
+        logit, meaning = float(score(image)), score.meaning
     if generator is not None and z is not None:
-        drawn = _parts("generator", generator, z, {} if blamed is None else blamed.units)
+        drawn = _parts("generator", generator, z, {} if blamed is None else blamed.units, meaning)
     if discriminator is not None:
         known = {} if added is None else {one.layer.name: one.values for one in added.layers}
-        judged = _parts("discriminator", discriminator, image, known)
-        logit = float(Score(discriminator)(image))
+        judged = _parts("discriminator", discriminator, image, known, meaning)
     return Machine(None if z is None else z.flatten().numpy(), drawn, judged, logit)
 
 
 def _parts(
-    name: Network, network: nn.Module, inputs: Tensor, contributions: Mapping[str, ArrayLike]
+    name: Network, network: nn.Module, inputs: Tensor, contributions: Mapping[str, ArrayLike], meaning: Meaning
 ) -> tuple[Part, ...]:
-    """One for each activation layer but the last entry, which only brings the output into its range."""
-    shown = [layer for layer in layers(network, torch.zeros_like(inputs))[:-1] if layer.kind in _KINDS]
+    """One for each activation layer but the last entry, which only brings the output into its range.
+
+    Of a network of blocks, one for each place where its maps change their size.
+    """
+    entries = [layer for layer in layers(network, torch.zeros_like(inputs))[:-1] if layer.height * layer.width > 1]
+    shown = [layer for layer in entries if layer.kind in _KINDS]
+    if len(shown) < FEW:
+        shown = list({(layer.height, layer.width): layer for layer in entries}.values())
     maps = activations(network, inputs, [layer.name for layer in shown])
     found = []
     for place, layer in enumerate(shown, 1):
@@ -131,8 +145,9 @@ def _parts(
             contribution: float | None = float(known[unit])
         else:  # none is known, or the poster is its own reference
             unit, contribution = order_units(of_layer, "activation")[0], None
-        found.append(Part(name, layer, place, len(shown), unit, of_layer[unit], contribution))
+        found.append(Part(name, layer, place, len(shown), unit, of_layer[unit], contribution, meaning))
     return tuple(found)
 
 
+FEW = 2  # activation layers, below which a network is shown by its blocks
 _KINDS = {kind.__name__ for kind in ACTIVATIONS}

@@ -5,17 +5,19 @@ import streamlit as st
 import gan
 from dashboard import sidebar, ui
 from dashboard.cached import filters, networks
-from dashboard.panels import unit_card
+from dashboard.pages import PAGES
+from dashboard.panels import needs, unit_card
 from dashboard.panels.generator import ablation, contributions, painting
 from dashboard.panels.generator import filters as panel
 from dashboard.subject import require
 from xai.networks.layers import order_units
 
+PAINT = "Paint with this filter"
 SECTIONS = {
     "Inputs to this filter": "Which latent dimensions drive this filter, and which pixels does it contribute to?",
     contributions.DRIVEN: "Which filters does a latent dimension drive, and which pixels does it change?",
     contributions.REGION: "Which filters and latent dimensions contribute to a part of the poster?",
-    "Paint with this filter": "Set this filter to a value inside a box, and see the poster change.",
+    PAINT: "Set this filter to a value inside a box, and see the poster change.",
     "All filters": "What is each filter worth, measured over hundreds of posters?",
 }
 ONLY_ACTIVATIONS = "Choose a layer with a star: filters are measured after their activation function."
@@ -53,13 +55,14 @@ section = st.segmented_control("Analyses", list(SECTIONS), key="lab", bind="quer
 if section:
     st.caption(SECTIONS[section])
     pixels = gan.to_uint8(networks.generated(checkpoint, noise))[0]
-    measurable = layer.name in filters.folded(checkpoint).layers
+    section = section if needs.met(PAGES["generator"], subject, section) else None
+    measurable = section not in (None, PAINT) and layer.name in filters.folded(checkpoint).layers
 with ui.error_boundary("This analysis"):
     if section == "All filters" and table is not None:
         panel.show_table(table, checkpoint)
     elif section == "All filters":
         st.info("The filters have not been measured: the button in the card does it.")
-    elif section == "Paint with this filter":
+    elif section == PAINT:
         painting.show_painting(checkpoint, noise, layer.name, unit, pixels)
     elif section and not measurable:
         st.info(ONLY_ACTIVATIONS)

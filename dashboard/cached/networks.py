@@ -72,13 +72,22 @@ def checkpoint_folders() -> list[str]:
 def checkpoint_names() -> list[str]:
     """Checkpoints that can be chosen, in their order; the first one opens first.
 
-    That is one whose filters have been studied, so that every page opens at once, and of these the closest to real
-    posters.
+    That is the first of ``--networks``, or one whose filters have been studied, so that every page opens at once, and
+    of these the closest to real posters.
     """
     import gan
 
     names = gan.list_checkpoints(settings().checkpoints)
-    return sorted(filter(is_studied, names), key=excess_distance) + [name for name in names if not is_studied(name)]
+    return (
+        list(_own_files())
+        + sorted(filter(is_studied, names), key=excess_distance)
+        + [name for name in names if not is_studied(name)]
+    )
+
+
+def _own_files() -> dict[str, Path]:
+    """Python files of networks of one's own, by the names that are shown."""
+    return {path.name: path for path in settings().networks}
 
 
 def excess_distance(name: str) -> float:
@@ -105,11 +114,29 @@ def _checkpoint(name: str, changed: float) -> gan.Checkpoint:
     return gan.load(settings().checkpoints / name)
 
 
+@st.cache_resource(max_entries=4, show_spinner="Running your file")
+def _own(path: Path, changed: float) -> gan.Checkpoint:
+    from gan.checkpoints.own import load_own
+
+    return load_own(path)
+
+
+@st.cache_resource(max_entries=64, show_spinner=False, hash_funcs=HASH_FUNCS)
+def of_class(checkpoint: gan.Checkpoint, name: str) -> gan.Checkpoint:
+    """The same networks, of whose classifier the logit of one class is explained."""
+    from gan.checkpoints.own import of_class
+
+    return of_class(checkpoint, name)
+
+
 def checkpoint(name: str) -> gan.Checkpoint:
     """Load a checkpoint from the listing; reloaded when it changes on disk."""
     import gan
     from gan.checkpoints.listing import last_modified
 
+    own = _own_files().get(name)
+    if own is not None:
+        return _own(own, own.stat().st_mtime if own.exists() else 0.0)
     if name not in checkpoint_names():  # looked up, never joined to a path unseen
         raise gan.CheckpointError(f"There is no checkpoint {name!r}.")
     return _checkpoint(name, last_modified(folder(name)))
@@ -284,6 +311,17 @@ def lacking(checkpoint: gan.Checkpoint, what: str, needs: tuple[str, ...]) -> st
     return lacking(checkpoint, what, needs)
 
 
+def class_probabilities(checkpoint: gan.Checkpoint, image: Tensor) -> dict[str, float]:
+    """A classifier's probabilities for a poster, the largest first; {} of a discriminator."""
+    from gan.networks.own import OwnDiscriminator
+
+    network = checkpoint.discriminator
+    if not isinstance(network, OwnDiscriminator) or not checkpoint.config.classes:
+        return {}
+    found = dict(zip(checkpoint.config.classes, network.probabilities(image)[0].tolist(), strict=True))
+    return dict(sorted(found.items(), key=lambda pair: -pair[1]))
+
+
 def score_or_none(checkpoint: gan.Checkpoint) -> Any:
     """D's logit, or None where the checkpoint has no discriminator."""
     return None if checkpoint.discriminator is None else score(checkpoint)
@@ -329,6 +367,21 @@ def layers(checkpoint: gan.Checkpoint, network: str) -> list[Layer]:
     config = checkpoint.config
     shape = (1, config.latent, 1, 1) if network == "generator" else (1, 3, *config.size)
     return units.layers(getattr(checkpoint, network), torch.zeros(shape))
+
+
+def score_layers(checkpoint: gan.Checkpoint) -> list[Layer]:
+    """Layers of D, or of a classifier, that give maps: all but the last convolution, or what stands for it."""
+    return layers(checkpoint, "discriminator")[:-2]
+
+
+@st.cache_resource(max_entries=8, show_spinner=False, hash_funcs=HASH_FUNCS)
+def modules_of_maps(checkpoint: gan.Checkpoint) -> list[Layer]:
+    """Modules that give maps, of a network whose layers do not run one after the other."""
+    import torch
+
+    from xai.networks.layers import modules_of_maps
+
+    return modules_of_maps(checkpoint.need_discriminator(), torch.zeros(1, 3, *checkpoint.config.size))
 
 
 @st.cache_resource(max_entries=32, show_spinner=False, hash_funcs=HASH_FUNCS)

@@ -38,6 +38,7 @@ FIND = "Find this poster"  # the section of the Latent page that looks for a rea
 NOT_GENERATED = "This poster was not generated, so it did not pass through the left half."
 NO_LATENT = "Only a generated poster has a latent; for any other, the Latent page looks for the one that comes nearest."
 NO_GENERATOR = "The generator did not draw this poster, so its layers have nothing to show of it."
+ONE_LAYER = "Its modules do not run one after the other, so there are no layers to show."
 NO_DISCRIMINATOR = "This checkpoint has no discriminator, so nobody judges the poster."
 
 
@@ -145,14 +146,21 @@ def groups(subject: Subject, found: Machine) -> list[Drawn]:
     """Each part of the machine as it is drawn, and where its links lead."""
     drawn, judged = len(found.generator), len(found.discriminator)
     of_generator = (
-        _layers("generator", found.generator, 0) if drawn else _asleep("generator", subject, "no map", NO_GENERATOR)
+        _layers("generator", found.generator, 0)
+        if drawn
+        else _asleep("generator", subject, "no map", NO_GENERATOR if subject.noise is None else ONE_LAYER)
     )
     of_discriminator = (
         _layers("discriminator", found.discriminator, drawn)
         if judged
-        else _asleep("discriminator", subject, "none", NO_DISCRIMINATOR)
+        else _asleep("discriminator", subject, *_nothing_of(subject))
     )
     return [_noise(subject, found), of_generator, _poster(subject), of_discriminator, _verdict(subject, found)]
+
+
+def _nothing_of(subject: Subject) -> tuple[str, str]:
+    """Why there are no layers of a discriminator to show, in a word and in a sentence."""
+    return ("none", NO_DISCRIMINATOR) if subject.checkpoint.discriminator is None else ("one layer", ONE_LAYER)
 
 
 def _noise(subject: Subject, found: Machine) -> Drawn:
@@ -199,7 +207,10 @@ def _verdict(subject: Subject, found: Machine) -> Drawn:
 
     if found.logit is None:
         return _asleep("verdict", subject, "none", NO_DISCRIMINATOR)
-    to, (word, logit, probability) = Destination("compare", {}), verdict(found.logit)
+    to = Destination("compare", {})
+    if subject.classes:
+        return _class(subject, found.logit, to)
+    word, logit, probability = verdict(found.logit)
     text = f"D finds it {word}: its logit is {logit}, which is a probability of {probability} that it is real."
     link = Link(
         f"D finds it {word}",
@@ -211,6 +222,16 @@ def _verdict(subject: Subject, found: Machine) -> Drawn:
         mood=word,
     )
     return Group("verdict", (link,)), [to]
+
+
+def _class(subject: Subject, logit: float, to: Destination) -> Drawn:
+    """The class that a classifier finds, in place of a verdict."""
+    name, probability = next(iter(subject.classes.items()))
+    explained = networks.score(subject.checkpoint).meaning.name
+    text = f"The classifier finds {name}, with a probability of {probability:.0%}; {explained} is {logit:+.2f}."
+    words = (name, f"{probability:.0%}", f"{explained} {logit:+.2f}")
+    link = Link(f"the classifier finds {name}", text, "", to.href, WIDTHS["verdict"], words=words)
+    return Group("classes", (link,)), [to]
 
 
 def _asleep(name: str, subject: Subject, word: str, why: str) -> Drawn:

@@ -27,7 +27,7 @@ def met(page: Page, subject: Subject | None, section: str | None = None) -> bool
     if subject is None:
         missing: str | None = "Choose or upload a poster in the sidebar."
     else:
-        missing = networks.lacking(subject.checkpoint, section or page.title, needs)
+        missing = networks.lacking(subject.checkpoint, f"“{section}”" if section else f"The page {page.title}", needs)
     if missing is not None:
         st.info(plain(missing), icon=":material/info:")
     return missing is None

@@ -41,8 +41,9 @@ def show_drawn(checkpoint: gan.Checkpoint) -> None:
 def _chosen() -> str | None:
     """The checkpoint that the sidebar will choose, found without importing what can load it; None if that is open."""
     asked = st.session_state.get("checkpoint") or st.query_params.get("checkpoint")
-    known = networks.checkpoint_folders()
-    return next((name for name in known if name == asked or (asked not in known and networks.is_studied(name))), None)
+    names = networks.checkpoint_names()
+    chosen = asked if asked in names else next(iter(names), None)
+    return chosen if chosen in networks.checkpoint_folders() else None
 
 
 def _seed() -> int:

@@ -42,7 +42,8 @@ def adapt(
     ----------
     generator : takes noise (N, latent) or (N, latent, 1, 1), gives pictures (N, 3, H, W).
     discriminator : takes pictures, gives one number for each, more for "real"; a Sigmoid at its end is left out, for
-        the logit is explained. Or a classifier, which gives one number a class.
+        the logit is explained. Or a classifier, which gives one number a class: of classes that exclude each other, or
+        with a Sigmoid at its end of such that do not.
     size : (height, width) of the pictures in pixels, or one number for squares.
     latent : number of latent dimensions.
     normalisation : (mean, standard deviation) as torchvision's ``Normalize`` has them, of pictures in 0 to 1: what the
@@ -73,6 +74,21 @@ def adapt(
         "your networks",
         digest.hexdigest(),
     )
+
+
+def of_class(checkpoint: Checkpoint, name: str) -> Checkpoint:
+    """The same networks, of whose classifier the logit of one class is explained.
+
+    Raises
+    ------
+    CheckpointError
+        If there is no such class.
+    """
+    network = checkpoint.need_discriminator()
+    if not isinstance(network, OwnDiscriminator):
+        raise CheckpointError(f"{checkpoint.name} has no classes.")
+    digest = hashlib.sha256(f"{checkpoint.digest} {name}".encode()).hexdigest()
+    return replace(checkpoint, discriminator=network.with_class(name), digest=digest)
 
 
 def load_own(path: Path) -> Checkpoint:
@@ -124,5 +140,5 @@ def _line(error: BaseException, path: Path) -> str:
 
 def _reason(error: BaseException) -> str:
     text = error.msg if isinstance(error, SyntaxError) else str(error)
-    first = printable((text.splitlines() or [""])[0]).rstrip(".")
-    return f"{type(error).__name__}{': ' if first else ''}{first}"
+    words = printable(" ".join(text.split())).rstrip(".")
+    return f"{type(error).__name__}{': ' if words else ''}{words}"

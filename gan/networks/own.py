@@ -116,7 +116,7 @@ class OwnDiscriminator(Discriminator):
         network, scale = prepared(network), [] if normalisation == OURS else [Rescale(normalisation)]
         given = run(scale, pictures)
         _check_answers(_tried(network, given, self._what), config)
-        network = without_end(network, given)
+        network, end_function = without_end(network, given)
         if is_bounded(network, given):
             raise CheckpointError(
                 f"The {self._what}'s answers stay between 0 and 1, as after a sigmoid, whose gradient vanishes; "
@@ -126,14 +126,16 @@ class OwnDiscriminator(Discriminator):
         layers = [*scale, *modules]
         end = _index(layers, pictures, lambda h: not _are_maps(h) or h.shape[2:].numel() == 1) if modules[1:] else 0
         head = layers[end] if len(layers) == end + 1 else nn.Sequential(*layers[end:])
-        self.layers = nn.Sequential(*layers[:end], head, nn.Sigmoid())
+        exclusive = bool(config.classes) and not isinstance(end_function, nn.Sigmoid)
+        self.layers = nn.Sequential(*layers[:end], head, nn.Softmax(1) if exclusive else nn.Sigmoid())
 
     @property
     def _what(self) -> str:
         return "classifier" if self.config.classes else "discriminator"
 
     def forward(self, images: Tensor, labels: Tensor | None = None) -> Tensor:
-        return self.logit(images).sigmoid()
+        probabilities: Tensor = self.layers[-1](self.logit(images))
+        return probabilities
 
     def logit(self, images: Tensor, labels: Tensor | None = None) -> Tensor:
         """Logits (N,), or (N, classes) of a classifier of which no class was chosen."""
@@ -160,9 +162,10 @@ class OwnDiscriminator(Discriminator):
 
     @torch.no_grad()
     def probabilities(self, images: Tensor) -> Tensor:
-        """A classifier's softmax over its classes (N, classes)."""
+        """Of a classifier's classes (N, classes): by softmax, or each by itself where it ends in a Sigmoid."""
         maps: Tensor = self.layers[:-2](images)
-        return torch.softmax(self._head()(maps).flatten(1), 1)
+        found: Tensor = self.layers[-1](self._head()(maps).flatten(1))
+        return found
 
     def _head(self) -> nn.Module:
         """What gives all logits, whether a class was chosen or not."""

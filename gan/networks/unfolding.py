@@ -2,7 +2,7 @@
 
     prepared(network)                       # a copy to work with: eval mode, CPU, normalisation of weights built in
     unfolded(network, example)              # [Conv2d, LeakyReLU, ResidualBlock, ...]
-    without_end(network, example)           # the same network without its last Sigmoid or Softmax
+    without_end(network, example)           # the same network without its last Sigmoid or Softmax, and that
 
 What runs after what is found by running it: the children of a module take its place where they, one after the other,
 give what it gives. A residual block, or one that calls a function between its children, stays whole.
@@ -67,9 +67,12 @@ def run(modules: Iterable[nn.Module], x: Tensor) -> Tensor:
 def _parts(module: nn.Module, x: Tensor, flat: bool = False) -> list[nn.Module]:
     """The same of any module. flat : whether the answer may have another shape, with the same numbers."""
     children = [child for child in module._modules.values() if child is not None]
-    steps = _steps(children, x)
-    if not steps or not _same(run(steps, x), module(x.clone()), flat):
-        return [module]
+    if type(module) is nn.Sequential:
+        steps = children
+    else:
+        steps = _steps(children, x)
+        if not steps or not _same(run(steps, x), module(x.clone()), flat):
+            return [module]
     parts = []
     for step in steps:
         parts += _parts(step, x)
@@ -101,8 +104,8 @@ def _same(one: Tensor, other: Any, flat: bool) -> bool:
 
 
 @torch.no_grad()
-def without_end(network: nn.Module, example: Tensor) -> nn.Module:
-    """The network (changed in place) without the Sigmoid or Softmax that gives its answer; as it is without one."""
+def without_end(network: nn.Module, example: Tensor) -> tuple[nn.Module, nn.Module | None]:
+    """The network (changed in place) without the Sigmoid or Softmax that gives its answer, and that; None for none."""
     calls: list[tuple[nn.Module, Tensor]] = []
     ends = [module for module in network.modules() if isinstance(module, ENDS)]
     handles = [one.register_forward_hook(lambda module, _, output: calls.append((module, output))) for one in ends]
@@ -113,10 +116,9 @@ def without_end(network: nn.Module, example: Tensor) -> nn.Module:
             handle.remove()
     for end, output in calls:
         if _same(output, answer, flat=True) and [module for module, _ in calls].count(end) == 1:
-            if end is network:
-                return nn.Identity()
             _replace(network, end)
-    return network
+            return network, end
+    return network, None
 
 
 def _replace(network: nn.Module, old: nn.Module) -> None:

@@ -188,13 +188,13 @@ def _leaves(module: nn.Module, name: str) -> Iterator[tuple[str, nn.Module | Non
 
 
 def not_a_step(network: nn.Module, name: str = "") -> str:
-    """The first module that keeps a network from being a chain, as "a ResidualBlock (layers.4)"; "" where none does."""
+    """The first module that keeps a network from being a chain: "layers.4 is a ResidualBlock"; "" where none does."""
     for path, module in _leaves(network, name):
         if module is None:
-            return f"a hook ({path})"
+            return f"{path} carries a hook"
         if _step(module) is None:
             kind = type(module).__name__
-            return f"{'an' if kind[:1] in 'AEIOU' else 'a'} {kind} ({path})"
+            return f"{path} is {'an' if kind[:1] in 'AEIOU' else 'a'} {kind}"
     return ""
 
 

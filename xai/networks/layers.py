@@ -54,8 +54,29 @@ def layers(network: nn.Module, example: Tensor) -> list[Layer]:
         for name, module in zip(names, private, strict=True):
             h = module(h)
             height, width = h.shape[2:] if h.ndim == 4 else (1, 1)
-            entries.append(Layer(name, type(module).__name__, h.shape[1], height, width))
+            entries.append(Layer(name, type(module).__name__, h[0].numel() // (height * width), height, width))
     return entries
+
+
+@torch.no_grad()
+def modules_of_maps(network: nn.Module, example: Tensor) -> list[Layer]:
+    """Modules at any depth whose output is maps (1, U, h, w), and that run once, in the order in which they end."""
+    private, found = private_copy(network), []
+
+    def note(name: str, output: object) -> None:
+        if isinstance(output, Tensor) and output.ndim == 4 and output.shape[2:].numel() > 1:
+            found.append((name, tuple(output.shape)))
+
+    for name, module in private.named_modules():
+        if name:
+            module.register_forward_hook(lambda module, _, output, name=name: note(name, output))
+    private(example)
+    runs = [name for name, _ in found]
+    return [
+        Layer(name, type(private.get_submodule(name)).__name__, *shape[1:])
+        for name, shape in found
+        if runs.count(name) == 1
+    ]
 
 
 def mean_responses(maps: NDArray[np.float32]) -> NDArray[np.float32]:

@@ -62,8 +62,8 @@ class Score:
     ``output``, or by the name of its class where ``gan.adapt`` was told the names.
 
     ``chain`` is the network as a chain of steps, None where it is none; ``size`` is (height, width) of a
-    discriminator's pictures, None of other networks'; ``layer``, ``unit`` and ``place`` are those given, and
-    ``meaning`` says what high and low mean.
+    discriminator's pictures, None of other networks'; ``layer``, ``unit``, ``place`` and ``output`` are those given,
+    and ``meaning`` says what high and low mean.
 
     Raises
     ------
@@ -93,6 +93,7 @@ class Score:
                 raise ExplanationError("Only units of a discriminator can be explained.")
             parts, self.meaning = _up_to_unit(network, layer, unit, place), _meaning_of_unit(layer, unit, place)
         self.layer, self.unit, self.place = layer, unit if layer is not None else None, place
+        self.output = network.output or None if isinstance(network, OwnDiscriminator) else output
         self._use(_joined(parts))
 
     @classmethod

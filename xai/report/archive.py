@@ -64,7 +64,7 @@ def settings(checkpoint: Checkpoint, methods: Sequence[Attribution], trust: bool
     """All that the numbers follow from, as plain values. The methods share their score and reference."""
     first = methods[0]
     score = first.score
-    target: dict[str, Any] = {"kind": "logit"}
+    target: dict[str, Any] = {"kind": "logit"} | ({} if score.output is None else {"output": score.output})
     if score.layer is not None:
         target = {"kind": "unit", "layer": score.layer, "unit": score.unit, "place": score.place}
     reference: dict[str, Any] = {"kind": first.reference.name}

@@ -33,6 +33,7 @@ if TYPE_CHECKING:
     from xai.networks.layers import Layer
 
 COLUMNS = 3
+DETAILS = [1, 2, 4, 8, 16, 32]  # pixels
 
 
 @dataclass(frozen=True)
@@ -85,11 +86,16 @@ def choose_question(subject: Subject) -> Request:
 
 def _choose_unit(subject: Subject) -> tuple[str, int] | None:
     """The filter of D to explain in place of the verdict, or None."""
+    layers = networks.score_layers(subject.checkpoint)
+    if not layers:
+        st.caption("This network has no layers of maps, so its answer is explained, and no filter.")
+        return None
+    answer = "the class" if subject.classes else "D's verdict"
     explained = st.radio(
-        "Explain", ["D's verdict", "one filter"], horizontal=True, key="explain", bind="query-params",
-        help="The maps can also say which parts of the poster drive the mean response of one filter of D.",
+        "Explain", [answer, "one filter"], horizontal=True, key="explain", bind="query-params",
+        help="The maps can also say which parts of the poster drive the mean response of one filter of the network.",
     )  # fmt: skip
-    layer = ui.choose_layer(networks.layers(subject.checkpoint, "discriminator")[:-2], "target_layer", "Its layer")
+    layer = ui.choose_layer(layers, "target_layer", "Its layer")
     ui.clamp("target_unit", layer.units - 1)
     unit = st.number_input("The filter", 0, layer.units - 1, key="target_unit", bind="query-params")
     return (layer.name, int(unit)) if explained == "one filter" else None
@@ -97,16 +103,17 @@ def _choose_unit(subject: Subject) -> tuple[str, int] | None:
 
 def _reached(checkpoint: gan.Checkpoint, unit: tuple[str, int] | None) -> list[Layer]:
     """Layers of D that what is explained depends on: of a filter, those up to its own."""
-    layers = networks.layers(checkpoint, "discriminator")[:-2]
+    layers = networks.score_layers(checkpoint)
     names = [layer.name for layer in layers]
-    return layers if unit is None else layers[: names.index(unit[0]) + 1]
+    return (layers or networks.modules_of_maps(checkpoint)) if unit is None else layers[: names.index(unit[0]) + 1]
 
 
 def choose_view(resolution: int) -> View:
     """Controls for how the maps are shown, closed until they are wanted."""
+    eighth = max(size for size in DETAILS if size <= max(8, resolution // 8))
     with st.popover("View", icon=":material/visibility:"):
         block = st.select_slider(
-            "Detail", [1, 2, 4, 8, 16, 32], max(8, resolution // 8), format_func=lambda size: f"{size} px",
+            "Detail", DETAILS, eighth, format_func=lambda size: f"{size} px",
             key="detail", bind="query-params",
             help="Attributions are averaged over blocks of this size: single pixels cancel out, regions do not.",
         )  # fmt: skip
@@ -145,7 +152,7 @@ def draw_cards(subject: Subject, request: Request, order: list[str]) -> dict[str
         st.markdown("## The poster")
         ui.picture(subject.pixels)
         if question.unit is None:
-            ui.verdict(subject.logit, subject.probability)
+            sidebar.show_verdict(subject)
         else:
             st.markdown(f"{words.sentence(question.meaning.name)}: **{question.score:+.2f}**. This is explained.")
         st.markdown(words.legend(question.meaning))
