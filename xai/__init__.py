@@ -19,6 +19,8 @@ from gan.lazy import imported_on_use
 
 if TYPE_CHECKING:
     from xai.errors import ExplanationError
+    from xai.figures.figure import Figure, Source
+    from xai.figures.formats import save
     from xai.generator.blame import Blame, blame
     from xai.methods import METHODS, attribution, register
     from xai.methods.base import Attribution, Explanation
@@ -36,8 +38,10 @@ __all__ = [
     "Blame",
     "Explanation",
     "ExplanationError",
+    "Figure",
     "Reference",
     "Score",
+    "Source",
     "Trust",
     "activations",
     "attribution",
@@ -50,10 +54,13 @@ __all__ = [
     "reference",
     "register",
     "run_from",
+    "save",
 ]
 
 _HOMES = {
     "xai.errors": ("ExplanationError",),
+    "xai.figures.figure": ("Figure", "Source"),
+    "xai.figures.formats": ("save",),
     "xai.generator.blame": ("Blame", "blame"),
     "xai.methods": ("METHODS", "attribution", "register"),
     "xai.methods.base": ("Attribution", "Explanation"),

@@ -4,7 +4,7 @@ import streamlit as st
 
 from dashboard import ui
 from dashboard.cached import collection
-from dashboard.panels.collection import alike, copies, depth, filters, map, omissions, strategies
+from dashboard.panels.collection import alike, copies, depth, exports, filters, map, omissions, strategies
 from dashboard.subject import require
 from dashboard.text import plain
 
@@ -47,6 +47,7 @@ if section == "Alike":
         st.header("Filter by filter")
         with ui.error_boundary("The filters"):
             filters.show(study.filters, checkpoint.name)
+            exports.show_filters(checkpoint, study.filters)
 elif section == "Map":
     with ui.error_boundary("The map"):
         map.show(subject, study)

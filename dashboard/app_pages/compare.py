@@ -2,7 +2,7 @@
 
 import streamlit as st
 
-from dashboard.panels.compare import comparisons, maps, trust
+from dashboard.panels.compare import comparisons, exports, maps, trust
 from dashboard.subject import require
 
 subject = require()
@@ -22,8 +22,12 @@ explained = maps.explain(request, cards)
 maps.show_maps(request, explained, cards, subject.pixels, view)
 trusted = maps.check(request, explained, cards, view, bar) if view.check else {}
 trust.rank(trusted, order, view.by_trust)
+shown = comparisons.Shown(request, explained, trusted, subject, view)
+exports.show(shown, cards)
 
 names = [name for name in comparisons.SECTIONS if name != comparisons.BLAME or subject.noise is not None]
 section = st.segmented_control("More", names, key="more", bind="query-params", label_visibility="collapsed")
 if section:
-    comparisons.SECTIONS[section](comparisons.Shown(request, explained, trusted, subject, view))
+    comparisons.SECTIONS[section](shown)
+if section == "Export":
+    exports.show_all(shown)

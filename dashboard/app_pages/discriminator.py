@@ -7,7 +7,7 @@ from dashboard.cached import discriminator, networks
 from dashboard.pages import PAGES
 from dashboard.panels import unit_card
 from dashboard.panels.collection import alike
-from dashboard.panels.discriminator import counterfactual, filter_card, inside, judgement, table, verdict
+from dashboard.panels.discriminator import counterfactual, exports, filter_card, inside, judgement, table, verdict
 from dashboard.subject import require
 
 SECTIONS = {
@@ -50,6 +50,7 @@ with card:
         filter_card.show_response(
             subject, layer, maps[unit], **verdict.leading(question, layer.name, maps[unit], measurable)
         )
+        exports.show_response(subject, layer.name, unit, maps[unit])
     if measurable:
         with told:
             st.markdown(
@@ -94,3 +95,4 @@ with ui.error_boundary("This analysis"):
         judgement.show(checkpoint)
     elif section == "All filters" and measured is not None:
         table.show(measured, named, checkpoint.name)
+        exports.show_table(checkpoint, measured, named)

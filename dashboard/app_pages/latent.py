@@ -9,7 +9,7 @@ from dashboard.components import media
 from dashboard.components.scrubber import scrubber
 from dashboard.glossary import explanation
 from dashboard.panels.generator import contributions
-from dashboard.panels.latent import directions, genres, inversion
+from dashboard.panels.latent import directions, exports, genres, inversion
 from dashboard.panels.latent import latents as panel
 from dashboard.panels.latent.turning import show_turning
 from dashboard.subject import require, unconditioned
@@ -48,6 +48,7 @@ left, right = st.columns([5, 2], gap="medium")
 with left:
     st.header("Which dimensions change this poster most")
     panel.show_table(checkpoint, sensitivity, noise)
+    exports.show_table(checkpoint, noise)
 with right:
     st.header(f"Where dimension {index} acts")
     pixel_map = latents.where(checkpoint, noise, index).numpy()
@@ -101,3 +102,4 @@ with place, ui.error_boundary("The sweeps"):
         "dimension on the whole page. The stronger a square's colour, the larger its influence on this poster, by "
         f"which the table is sorted, too. All other dimensions stay as they are.{reduced}"
     )
+    exports.show_sweep(checkpoint, noise, index)

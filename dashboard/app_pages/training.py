@@ -4,7 +4,7 @@ import streamlit as st
 
 from dashboard import ui
 from dashboard.cached import networks
-from dashboard.panels import training
+from dashboard.panels import run_export, training
 from dashboard.subject import selected
 from dashboard.text import plain
 
@@ -42,6 +42,8 @@ def show() -> None:
 
 
 show()
+for one in chosen:
+    run_export.show(one, found[one])
 for one in chosen:
     with ui.error_boundary("The nearest training posters"):
         training.show_closest(one, found[one])

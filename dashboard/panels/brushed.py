@@ -107,8 +107,14 @@ def pictures(checkpoint: gan.Checkpoint, some: Sequence[Member]) -> Sprite:
     """One sheet of them, in their order."""
     import numpy as np
 
-    import gan
     from xai.render import sprite
+
+    return sprite(np.stack(pixels(checkpoint, some)))
+
+
+def pixels(checkpoint: gan.Checkpoint, some: Sequence[Member]) -> list[Any]:
+    """Each of them as uint8 RGB (h, w, 3), in their order."""
+    import gan
 
     found: dict[Member, Any] = {}
     for kind in ("poster", "seed"):
@@ -116,7 +122,7 @@ def pictures(checkpoint: gan.Checkpoint, some: Sequence[Member]) -> Sprite:
         if own:
             images = discriminator.pictures(checkpoint, [number for _, number in own], kind == "seed")
             found |= dict(zip(own, gan.to_uint8(images), strict=True))
-    return sprite(np.stack([found[member] for member in some]))
+    return [found[member] for member in some]
 
 
 def _show_strip(checkpoint: gan.Checkpoint, some: Sequence[Member], here: int) -> None:

@@ -16,12 +16,14 @@ import gan
 from dashboard import charts, sidebar, ui
 from dashboard.cached import networks, pruning
 from dashboard.components.sprite_grid import sprite_grid
+from dashboard.panels import export
 from dashboard.text import plain
 from gan.errors import counted
 from xai.render import GREEN_HEX, GREY_HEX, ORANGE_HEX, VIOLET_HEX, sprite
 
 if TYPE_CHECKING:
     from dashboard.subject import Subject
+    from xai import Figure
     from xai.generator.filter_table import FilterTable
 
 RANKINGS = {
@@ -131,6 +133,7 @@ def show_posters(subject: Subject, ranking: str, percent: int) -> None:
                 selected=seed if seed is not None and seed < SEEDS else -1,
                 on_pick=sidebar.show_seed, key=f"{title[:3]}_grid", title=title, smallest=90, most="none",
             )  # fmt: skip
+    export.show("pruned", lambda: _figure(subject, ranking, percent))
     with st.expander("Which layers they are pruned from"):
         st.dataframe(
             [
@@ -139,6 +142,15 @@ def show_posters(subject: Subject, ranking: str, percent: int) -> None:
             ],
             hide_index=True, width="content",
         )  # fmt: skip
+
+
+def _figure(subject: Subject, ranking: str, percent: int) -> Figure:
+    from xai.report.filter_figures import of_posters
+
+    both = [gan.to_uint8(pruning.posters_of_seeds(subject.checkpoint, ranking, one, SEEDS)) for one in (0, percent)]
+    captions = [f"seed {seed}, {how}" for how in ("whole", f"{percent}% pruned") for seed in range(SEEDS)]
+    source = export.source_of(subject.checkpoint, pruned_by=ranking, percent=percent)
+    return of_posters([*both[0], *both[1]], captions, "Posters of the whole and of the pruned generator", source)
 
 
 def show_study(checkpoint: gan.Checkpoint, ranking: str, percent: int) -> None:
@@ -154,6 +166,7 @@ def show_study(checkpoint: gan.Checkpoint, ranking: str, percent: int) -> None:
     for column, curve in zip(st.columns(2), CURVES, strict=True):
         with column:
             _show_curve(study, curve, percent)
+    export.show("pruning", lambda: _table(checkpoint, study))
     if ranking in study.get("unnoticed", {}):
         st.markdown(
             f"Pruned in this order, up to **{study['unnoticed'][ranking]:.0%}** of the filters go unnoticed.",
@@ -165,6 +178,12 @@ def show_study(checkpoint: gan.Checkpoint, ranking: str, percent: int) -> None:
         "Bars are 95% intervals. With fewer posters "
         "fd_lite1 is higher: compare points of these curves with each other, not with the Start page's figure."
     )
+
+
+def _table(checkpoint: gan.Checkpoint, study: dict[str, Any]) -> Figure:
+    from xai.report.filter_figures import of_curves
+
+    return of_curves(study["rankings"], "What pruning costs", export.source_of(checkpoint, posters=study["samples"]))
 
 
 def _show_curve(study: dict[str, Any], curve: tuple[str, str, str, str], percent: int) -> None:

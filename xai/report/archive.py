@@ -36,7 +36,7 @@ from gan.files import write_directory
 from xai.errors import ExplanationError
 from xai.methods.base import Attribution, scale
 from xai.networks.score import digest
-from xai.render import enlarge, full_colours, overlay, png, pool
+from xai.render import Pixels, enlarge, full_colours, overlay, png, pool
 from xai.report import page as report_page
 from xai.report.findings import Finding
 from xai.trust.verdict import Trust
@@ -126,20 +126,26 @@ def write_chunk(
         records = []
         with (chunk / "posters.html").open("w", encoding="utf-8") as page:
             for row, finding in enumerate(findings):
-                block = max(1, finding.image.shape[-1] // CELLS)
-                maps = {name: pool(found.heat(), block) for name, found in finding.explanations.items()}
-                ends = full_colours(maps, [name for name, found in finding.explanations.items() if found.in_logits])
-                pixels = to_uint8(finding.image)[0]
-                pictures = {
-                    name: overlay(pixels, values, ends[name], STRENGTH, scale(found.meaning, found.claims))
-                    for (name, values), found in zip(maps.items(), finding.explanations.values(), strict=True)
-                }
+                ends, pixels, pictures = drawn(finding)
                 for name, picture in pictures.items():
                     factor = max(1, OVERLAY_SIDE // picture.shape[1])
                     (chunk / "overlays" / f"{finding.stem}-{name}.png").write_bytes(png(enlarge(picture, factor)))
                 records.append(_record(finding, ends, index, row))
                 page.write(report_page.article(finding, ends, pixels, pictures))
         (chunk / "posters.json").write_text(_json({"posters": records, "skipped": skipped}))
+
+
+def drawn(finding: Finding) -> tuple[dict[str, float], Pixels, dict[str, Pixels]]:
+    """Where each map's colours end, the poster, and each map over it, by method: what ``page.article`` takes."""
+    block = max(1, finding.image.shape[-1] // CELLS)
+    maps = {name: pool(found.heat(), block) for name, found in finding.explanations.items()}
+    ends = full_colours(maps, [name for name, found in finding.explanations.items() if found.in_logits])
+    pixels = to_uint8(finding.image)[0]
+    pictures = {
+        name: overlay(pixels, values, ends[name], STRENGTH, scale(found.meaning, found.claims))
+        for (name, values), found in zip(maps.items(), finding.explanations.values(), strict=True)
+    }
+    return ends, pixels, pictures
 
 
 def _write_values(path: Path, method: Attribution, findings: Sequence[Finding]) -> None:

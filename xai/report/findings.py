@@ -10,8 +10,6 @@ The methods share one score and one reference.
 from __future__ import annotations
 
 import os
-import re
-import unicodedata
 from collections.abc import Iterable, Iterator, Mapping, Sequence
 from dataclasses import dataclass, field, replace
 
@@ -19,11 +17,10 @@ from torch import Tensor
 
 from gan.data.images import SUFFIXES
 from gan.progress import Progress
+from xai.figures.figure import slug
 from xai.methods.base import Attribution, Explanation
 from xai.networks.score import Meaning
 from xai.trust.verdict import Trust, examine
-
-NAME_BYTES = 120  # of a poster's name in file names, which may have 255
 
 
 @dataclass(frozen=True, eq=False)
@@ -125,5 +122,4 @@ def stems(names: Iterable[str]) -> list[str]:
 def _safe(name: str) -> str:
     path, suffix = os.path.splitext(name)  # noqa: PTH122  # a Path would make something else of "a/..", or of ""
     path = path if suffix.lower() in SUFFIXES else name
-    words = re.sub(r"[^\w]+", "-", unicodedata.normalize("NFKC", path)).strip("-")
-    return words.encode()[:NAME_BYTES].decode(errors="ignore") or "poster"
+    return slug(path) or "poster"

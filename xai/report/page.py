@@ -68,24 +68,14 @@ HEAD = """<!DOCTYPE html>
 <body>
 <header>
 <h1>{{ title }}</h1>
-{%- set colours = scale(meaning) %}
-<p><span class="{{ colours.above_name }}">{{ words.sentence(colours.above_name) }}</span> speaks for {{ meaning.high }},
-<span class="{{ colours.below_name }}">{{ colours.below_name }}</span> for
-{{ meaning.low }}; grey: little
-influence. Within a poster, maps in the score's units share one colour scale; the others have their own.</p>
+{{ legend }}
 <dl class="card">
 {%- for key, value in facts %}
 <dt>{{ key }}</dt><dd>{{ value }}</dd>
 {%- endfor %}
 </dl>
 <h2>What the methods show</h2>
-<div class="methods">
-{%- for method, compared, settings in methods %}
-<section class="card"><h3>{{ method.title }}</h3><p>{{ words.promise(method, meaning) }}</p>
-<p><strong>But:</strong> {{ words.caveat(method, meaning) }}</p><p class="soft">{{ compared }}</p>
-<p class="soft">{{ settings }}</p></section>
-{%- endfor %}
-</div>
+{{ methods }}
 {%- if skipped %}
 <details><summary>{{ skipped | length }} skipped</summary><ul>
 {%- for name, reason in skipped %}<li>{{ name }}: {{ reason }}</li>{% endfor -%}
@@ -94,6 +84,18 @@ influence. Within a poster, maps in the score's units share one colour scale; th
 </header>
 <main>
 """
+LEGEND = """{% set colours = scale(meaning) -%}
+<p><span class="{{ colours.above_name }}">{{ words.sentence(colours.above_name) }}</span> speaks for {{ meaning.high }},
+<span class="{{ colours.below_name }}">{{ colours.below_name }}</span> for
+{{ meaning.low }}; grey: little
+influence. Within a poster, maps in the score's units share one colour scale; the others have their own.</p>"""
+METHODS = """<div class="methods">
+{%- for method, compared, settings in methods %}
+<section class="card"><h3>{{ method.title }}</h3><p>{{ words.promise(method, meaning) }}</p>
+<p><strong>But:</strong> {{ words.caveat(method, meaning) }}</p><p class="soft">{{ compared }}</p>
+<p class="soft">{{ settings }}</p></section>
+{%- endfor %}
+</div>"""
 ARTICLE = """{% macro badge(trust) -%}
 <span class="badge {{ trust.verdict | replace(" ", "-") }}">{{ trust.badge }}</span>
 {%- endmacro -%}
@@ -139,7 +141,9 @@ def printable(value: Any) -> Any:
 
 TEMPLATES = Environment(autoescape=True, finalize=printable, keep_trailing_newline=True)
 TEMPLATES.globals |= {"words": words, "scale": scale, "LOGIT": LOGIT}
-HEAD_TEMPLATE, ARTICLE_TEMPLATE = (TEMPLATES.from_string(text) for text in (HEAD, ARTICLE))
+HEAD_TEMPLATE, LEGEND_TEMPLATE, METHODS_TEMPLATE, ARTICLE_TEMPLATE = (
+    TEMPLATES.from_string(text) for text in (HEAD, LEGEND, METHODS, ARTICLE)
+)
 
 
 def head(
@@ -155,11 +159,23 @@ def head(
     return HEAD_TEMPLATE.render(
         title=f"{number}, explained",
         style=Markup(STYLE),  # noqa: S704 - our own
-        meaning=meaning,
-        facts=_facts(made_by, meaning, versions),
-        methods=[(method, _compared(method), _settings(made_by["methods"][method.name])) for method in methods],
+        legend=legend(meaning),
+        facts=facts(made_by, meaning, versions),
+        methods=introductions(methods, made_by),
         skipped=skipped,
     )
+
+
+def legend(meaning: Meaning) -> Markup:
+    """What the colours of the maps say."""
+    return Markup(LEGEND_TEMPLATE.render(meaning=meaning))  # noqa: S704 - escaped by the template
+
+
+def introductions(methods: Sequence[Attribution], made_by: Mapping[str, Any]) -> Markup:
+    """What each method shows and does not show, what it compares with, and its settings."""
+    described = [(method, _compared(method), _settings(made_by["methods"][method.name])) for method in methods]
+    text = METHODS_TEMPLATE.render(meaning=methods[0].score.meaning, methods=described)
+    return Markup(text)  # noqa: S704 - escaped by the template
 
 
 def article(finding: Finding, ends: Mapping[str, float], pixels: Pixels, pictures: Mapping[str, Pixels]) -> str:
@@ -167,8 +183,8 @@ def article(finding: Finding, ends: Mapping[str, float], pixels: Pixels, picture
     kind, score, probability = words.verdict(finding.score)
     maps = []
     for name, explanation in finding.explanations.items():
-        sums, facts = words.sums(explanation), words.facts(explanation, ends[name])
-        maps.append((name, explanation, data_uri(pictures[name]), " · ".join([sums, *facts] if sums else facts)))
+        sums, known = words.sums(explanation), words.facts(explanation, ends[name])
+        maps.append((name, explanation, data_uri(pictures[name]), " · ".join([sums, *known] if sums else known)))
     return ARTICLE_TEMPLATE.render(
         finding=finding,
         poster=data_uri(pixels),
@@ -179,7 +195,8 @@ def article(finding: Finding, ends: Mapping[str, float], pixels: Pixels, picture
     )
 
 
-def _facts(made_by: Mapping[str, Any], meaning: Meaning, versions: Mapping[str, str]) -> Iterator[tuple[str, str]]:
+def facts(made_by: Mapping[str, Any], meaning: Meaning, versions: Mapping[str, str]) -> Iterator[tuple[str, str]]:
+    """What the numbers follow from, by heading."""
     checkpoint, reference = made_by["checkpoint"], made_by["reference"]
     yield "Checkpoint", f"{checkpoint['name']} (SHA-256 {checkpoint['digest'][:12]}…)"
     if "genres" in checkpoint:

@@ -12,7 +12,7 @@ import streamlit as st
 
 from dashboard.cached import neighbours, networks
 from dashboard.panels import poster_sheet
-from dashboard.panels.collection import whole
+from dashboard.panels.collection import exports, whole
 from xai.collection.similarity.approximate import search_words
 
 if TYPE_CHECKING:
@@ -43,9 +43,10 @@ def show(subject: Subject, layers: Sequence[str] | None = None, hubs: Sequence[H
         scaled = st.toggle("Local scaling", True, key="scaling", bind="query-params", help=SCALING)
     searched = neighbours.searched(checkpoint, real)
     rows = searched.alike(neighbours.described(subject), SHOWN, scaled)
-    for row in rows:
-        if layers is None or row.name in layers:
-            _show_row(checkpoint, row, real)
+    shown = [row for row in rows if layers is None or row.name in layers]
+    for row in shown:
+        _show_row(checkpoint, row, real)
+    exports.show_alike(subject, shown, real)
     by_name = {one.space: one for one in hubs}
     st.caption(
         f"Each row has the {SHOWN} most similar of {search_words(len(searched.numbers))}; the poster itself and "

@@ -16,7 +16,7 @@ from dashboard.cached.layout import Collected, Mapped
 from dashboard.components.collection_map import collection_map
 from dashboard.components.sprite_grid import sprite_grid
 from dashboard.panels import brushed
-from dashboard.panels.collection import whole
+from dashboard.panels.collection import exports, whole
 from dashboard.text import plain
 from gan.errors import counted
 
@@ -153,6 +153,7 @@ def _show_list(found: Collected) -> None:
         on_pick=lambda place: brushed.go_to(shown[place]), key="map_list", title="brushed posters", smallest=44,
         largest=72,
     )  # fmt: skip
+    exports.show_brushed(found.checkpoint, shown)
 
 
 def _show_other(found: Collected, mapped: Mapped, name: str, method: Method, by: str) -> None:

@@ -12,6 +12,7 @@ import streamlit as st
 from dashboard import ui
 from dashboard.pages import PAGES
 from dashboard.panels import poster_sheet
+from dashboard.panels.collection import exports
 from gan.errors import counted
 from xai.collection.strategies.study import comparison
 from xai.render import VERDICT, diverging, limit
@@ -47,6 +48,7 @@ def show(checkpoint: gan.Checkpoint, found: Sequence[Strategies], loaded: bool) 
             st.markdown(comparison(chosen, other))
     if not chosen.strategies:
         return
+    exports.show_strategies(checkpoint, chosen)
     end = limit([(one.map, one.against) for one in chosen.strategies], 1.0)
     for start in range(0, len(chosen.strategies), ROWS):
         for column, place in zip(st.columns(ROWS, gap="medium"), range(start, start + ROWS), strict=True):

@@ -15,7 +15,7 @@ import streamlit as st
 from dashboard import charts, ui
 from dashboard.cached import explanations
 from dashboard.pages import PAGES
-from dashboard.panels import needs
+from dashboard.panels import export, needs
 from xai import METHODS, REFERENCES, compare
 from xai.methods.base import scale
 from xai.render import CHANGE, VERDICT, Scale, enlarge_map, limit, overlay, pool
@@ -25,7 +25,7 @@ from xai.trust.agreement import in_consensus
 if TYPE_CHECKING:
     from dashboard.panels.compare.maps import Request, View
     from dashboard.subject import Subject
-    from xai import Blame, Explanation, Trust
+    from xai import Blame, Explanation, Figure, Trust
 
 
 @dataclass(frozen=True)
@@ -62,6 +62,7 @@ def show_agreement(shown: Shown) -> None:
             figure = charts.matrix(values, titles, [[ui.number(value) for value in row] for row in values])
             charts.show(figure, title, f"{title}_matrix", height=130 + 42 * len(titles))
             st.caption(meaning)
+    export.show("agreement", lambda: _agreement_table(shown, agreement.rank, titles))
     left, right, text = st.columns(3)
     colours = scale(shown.request.question.meaning)
     with left:
@@ -77,6 +78,12 @@ def show_agreement(shown: Shown) -> None:
         text.markdown(f"Not among them: {_listed(left_out)}. {WHO}")
     if not shown.trusted:
         text.caption("The maps are not checked, so none of them is left out for its verdict.")
+
+
+def _agreement_table(shown: Shown, ranks: Any, titles: list[str]) -> Figure:
+    from xai.report.filter_figures import of_matrix
+
+    return of_matrix(ranks, titles, "Rank correlation of the maps", export.source(shown.subject))
 
 
 WHO = "Only maps that divide up the score are compared, and those that are not to be trusted only if asked for."

@@ -13,11 +13,13 @@ import gan
 from dashboard import ui
 from dashboard.cached import filters
 from dashboard.components.value_map import value_map
+from dashboard.panels import export
 from dashboard.panels.generator import contributions
 from xai.render import CHANGE, diverging, enlarge_map, limit, overlay
 
 if TYPE_CHECKING:
     from dashboard.subject import Noise
+    from xai import Figure
     from xai.generator.ablation import AblatedPicture
     from xai.networks.layers import Layer
 
@@ -34,6 +36,7 @@ def show_ablation(checkpoint: gan.Checkpoint, noise: Noise, layer: Layer, unit: 
     with ui.error_boundary("The ablation"):
         ablated = filters.effect(checkpoint, noise, layer.name, unit, str(by))
         _show_pictures(ablated, layer.kind in ui.ACTIVATIONS)
+        export.show("ablation", lambda: _figure(checkpoint, noise, layer, unit, str(by), ablated))
         words, logit = st.columns([3, 2])
         words.markdown(ablated.text)
         if ablated.score_change is not None:
@@ -41,6 +44,16 @@ def show_ablation(checkpoint: gan.Checkpoint, noise: Noise, layer: Layer, unit: 
                 "D's logit without it", f"{ablated.score_after:+.2f}", f"{ablated.score_change:+.2f}", "off",
                 help="Above 0: the poster looks more real without this filter.",
             )  # fmt: skip
+
+
+def _figure(
+    checkpoint: gan.Checkpoint, noise: Noise, layer: Layer, unit: int, by: str, found: AblatedPicture
+) -> Figure:
+    from xai.figures.figure import Source
+    from xai.report.filter_figures import of_ablation
+
+    source = Source.of(checkpoint, noise.name, layer=layer.name, filter=unit, ablated_by=by)
+    return of_ablation(found, source, f"The poster without filter {unit} of {layer.name} of the generator")
 
 
 def _show_pictures(ablated: AblatedPicture, measurable: bool) -> None:

@@ -11,13 +11,14 @@ import streamlit as st
 
 from dashboard import ui
 from dashboard.cached import filters
-from dashboard.panels import unit_card, unit_table
+from dashboard.panels import export, unit_card, unit_table
 from dashboard.panels.unit_table import Column
 from gan.errors import counted
 from xai.generator.filter_verdicts import RULE, VERDICTS
 
 if TYPE_CHECKING:
     import gan
+    from xai import Figure
     from xai.generator.filter_table import FilterTable
 
 COLOURS = {
@@ -106,3 +107,10 @@ def show_table(table: FilterTable, checkpoint: gan.Checkpoint) -> None:
     rows = [row | ({"concept": named.get((row["layer"], row["unit"]), "")} if named else {}) for row in table.rows()]
     unit_table.show(rows, COLUMNS, "filters_table", "generator", "g", checkpoint.name)
     st.caption(f"{unit_table.HOW} {RULE} {table.multiplicity}")
+    export.show("g_table", lambda: _figure(table, checkpoint, named))
+
+
+def _figure(table: FilterTable, checkpoint: gan.Checkpoint, named: dict[tuple[str, int], str]) -> Figure:
+    from xai.report.figures import of_units
+
+    return of_units(table, "Filters of the generator", export.source_of(checkpoint, posters=table.latents), named)

@@ -13,6 +13,7 @@ import gan
 from dashboard import sidebar, ui
 from dashboard.cached import latents
 from dashboard.components.sprite_grid import sprite_grid
+from dashboard.panels.latent import exports
 from dashboard.text import plain
 from gan.errors import counted
 from xai.latents.paths import norm_of
@@ -49,6 +50,7 @@ def show_directions(checkpoint: gan.Checkpoint, study: LatentStudy, noise: Noise
         sheet, labels=[f"{step:+.0f}" for step in DISTANCES], per_row=len(DISTANCES), selected=DISTANCES.index(0.0),
         key="direction_strip", title="walk along the direction", smallest=44, most="none",
     )  # fmt: skip
+    exports.show_direction(checkpoint, noise, direction, DISTANCES)
     _show_changes(direction)
     st.caption(
         "Above: seven steps from -3 to +3 along the direction, this poster in the middle. Below: changes in standard "
@@ -119,6 +121,7 @@ def show_path(checkpoint: gan.Checkpoint, noise: Noise) -> None:
         sheet, labels=[f"step {step}" for step in range(len(walk.pixels))], per_row=6, on_pick=take, key="path_strip",
         title="a walk between two posters", smallest=50, most="none",
     )  # fmt: skip
+    exports.show_walk(checkpoint, noise, other)
     norm = norm_of(noise.z)
     st.caption(
         f"Even steps on the sphere between two latents that are {walk.angle_degrees:.0f} degrees apart; click one to "

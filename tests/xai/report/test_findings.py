@@ -6,6 +6,7 @@ from hypothesis import given
 from hypothesis import strategies as st
 
 import xai
+from xai.figures.figure import NAME_BYTES
 from xai.report import findings
 
 
@@ -28,7 +29,7 @@ def test_any_names_can_be_files(names: list[str]) -> None:
     found = findings.stems([*names, *names])
     assert len({stem.casefold() for stem in found}) == len(found) == 2 * len(names)
     for stem in found:
-        assert 0 < len(stem.encode()) <= findings.NAME_BYTES + 4
+        assert 0 < len(stem.encode()) <= NAME_BYTES + 4
         assert not set(stem) & set("/\\.:<>|?*\"'\x00\n ")
 
 
