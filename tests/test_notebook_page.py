@@ -1,4 +1,4 @@
-"""What the README tells people to type in a notebook runs, and answers what it says."""
+"""What docs/notebook.md tells people to type in a notebook runs, and answers what it says."""
 
 from __future__ import annotations
 
@@ -13,12 +13,12 @@ HOUSE = Path(__file__).parents[1]
 
 @pytest.fixture(scope="module")
 def notebook(tmp_path_factory: pytest.TempPathFactory) -> dict[str, Any]:
-    """The names that all Python of the README defines, run from top to bottom beside the shipped checkpoints."""
+    """The names that all Python of the page defines, run from top to bottom beside the shipped checkpoints."""
     folder, names = tmp_path_factory.mktemp("notebook"), {}
     (folder / "checkpoints").symlink_to(HOUSE / "checkpoints")
     with pytest.MonkeyPatch.context() as patch:
         patch.chdir(folder)
-        for block in re.findall(r"```python\n(.*?)```", (HOUSE / "README.md").read_text(), re.DOTALL):
+        for block in re.findall(r"```python\n(.*?)```", (HOUSE / "docs/notebook.md").read_text(), re.DOTALL):
             exec(block, names)
     names["folder"] = folder
     return names
@@ -32,4 +32,4 @@ def test_the_shapes_and_files_are_those_that_it_says(notebook: dict[str, Any]) -
 
 def test_the_verdict_is_the_one_that_it_shows(notebook: dict[str, Any]) -> None:
     trust = notebook["trust"]
-    assert f'trust.badge, trust.reason  # "{trust.badge}", "{trust.reason}"' in (HOUSE / "README.md").read_text()
+    assert f'trust.badge, trust.reason  # "{trust.badge}", "{trust.reason}"' in (HOUSE / "docs/notebook.md").read_text()
