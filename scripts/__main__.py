@@ -25,6 +25,7 @@ COMMANDS = {  # in the order of the list that --help prints
     "evaluate": "evaluate",
     "sample": "sample",
     "explain": "explain",
+    "report": "report",
     "export": "export",
     "fetch": "fetch_posters",
     "pack": "pack_posters",

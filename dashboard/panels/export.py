@@ -18,6 +18,7 @@ from dashboard import ui
 from dashboard.pages import PAGES
 from dashboard.panels.report import items
 from dashboard.text import plain
+from gan.errors import counted
 
 if TYPE_CHECKING:
     import gan
@@ -69,8 +70,11 @@ def _show_files(figure: Figure, key: str) -> None:
         if formats := [name for name in names if name in able]:
             _show_group(figure, title, formats, f"{key}_{title.lower()}")
     with st.container(horizontal=True, vertical_alignment="center"):
-        st.button("Add to report", on_click=_add, args=(figure,), key=f"{key}_add", icon=":material/note_add:")
+        add = st.button("Add to report", key=f"{key}_add", icon=":material/note_add:")
         st.page_link(PAGES["report"].path, label="Open the report")
+    if add:  # said here: a toast from a fragment takes the place of the page's styles
+        full = "" if items.add(figure) else f"A report holds at most {counted(items.MOST, 'figure')}. "
+        st.caption(f"{full}The report has {counted(len(items.entries()), 'figure')}.")
 
 
 def _show_group(figure: Figure, title: str, formats: Sequence[str], key: str) -> None:
@@ -118,10 +122,3 @@ def _animation_options(figure: Figure, formats: Sequence[str], key: str) -> tupl
     )
     back = st.checkbox("There and back", key=f"{key}_back")
     return Options(width, seconds=seconds, there_and_back=back), list(formats)
-
-
-def _add(figure: Figure) -> None:
-    if items.add(figure):
-        st.toast("Added to the report.", icon=":material/check:")
-    else:
-        st.toast(f"A report holds at most {items.MOST} figures.", icon=":material/error:")
