@@ -16,7 +16,7 @@ COPY dashboard dashboard
 COPY scripts scripts
 COPY checkpoints checkpoints
 # --torch-backend cpu: without the gigabytes of CUDA.
-RUN uv pip install --system --no-cache --torch-backend cpu --editable .
+RUN uv pip install --system --no-cache --torch-backend cpu --editable ".[web]"
 
 USER viewer
 ENV POSTERLENS_CACHE=/tmp/posterlens HOME=/tmp PYTHONDONTWRITEBYTECODE=1

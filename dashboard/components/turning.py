@@ -118,7 +118,7 @@ MARKUP = """
 JS = (
     f"const MARKUP = `{MARKUP}`;"
     + """
-const PAUSE = 300;  // milliseconds of rest after which the page is told
+const PAUSE = 300, AGAIN = 10_000;  // milliseconds of rest after which the page is told, and until it is told again
 
 export default function ({ data, parentElement, setTriggerValue }) {
   const turning = parentElement.turning ??= build(parentElement);
@@ -151,7 +151,7 @@ function build(parentElement) {
   root.innerHTML = MARKUP;
   parentElement.append(root);
   const by = (id) => root.querySelector(`#${id}`), length = by('length').closest('li');
-  let data, page, draw, sliders, shown = '', state = null, known = '', drawn = '', unanswered = false, timer;
+  let data, page, draw, sliders, shown = '', state = null, known = '', unanswered = false, timer;
   const turning = { tell() {} };
 
   const usual = () => page.turned.turn(data.start, { length: state.length, set: new Map() });
@@ -183,7 +183,12 @@ function build(parentElement) {
     by('app').hidden = true;
     by('status').hidden = false;
     by('status').textContent = `The networks cannot run in this browser: ${error.message}`;
-    turning.tell('failed', String(error.message));
+    const report = () => {  // again, for what is sent while a component mounts may be lost
+      if (!root.isConnected) return;
+      turning.tell('failed', String(error.message));
+      setTimeout(report, AGAIN);
+    };
+    setTimeout(report, PAUSE);
   };
 
   const list = () => {
@@ -232,18 +237,18 @@ function build(parentElement) {
   };
   // What the page says: another poster, other values by a link or by going back, a dimension that it shows.
   const take = () => {
-    const poster = JSON.stringify([data.name, data.start, data.ranking]), other = poster !== shown;
-    if (!state || (!unanswered && data.turned !== known)) {
+    const poster = JSON.stringify([data.name, data.start, data.ranking]);
+    const otherPoster = poster !== shown, otherWord = !state || (!unanswered && data.turned !== known);
+    if (otherWord) {
       state = page.turned.parse(data.turned, data.start.length);
       known = data.turned;
     }
-    if (data.turned === known) unanswered = false;
-    if (other) list();
+    if (data.turned === known) unanswered = false;  // else it is an answer to an older word
+    if (otherPoster) list();
     shown = poster;
     sliders.add([data.chosen]);
     show();
-    if (other || page.turned.serialise(state) !== drawn) draw().catch(fail);
-    drawn = page.turned.serialise(state);
+    if (otherPoster || otherWord) draw().catch(fail);
   };
 
   turning.show = (given) => {
