@@ -25,7 +25,7 @@ CSS = """
   color: var(--st-text-color, #222); }
 [hidden] { display: none !important; }
 .both { display: grid; grid-template-columns: minmax(0, 6fr) minmax(0, 5fr); gap: 1rem 2rem; align-items: start; }
-.stage { display: grid; grid-template-columns: 2fr 1fr; gap: .5rem .75rem; }
+.stage { display: grid; grid-template-columns: 5fr 2fr; gap: .5rem .75rem; }
 .stage .now { grid-row: span 2; }
 .verdict { grid-column: 1 / -1; }
 figure { margin: 0; }
@@ -67,7 +67,7 @@ button:disabled { opacity: .5; cursor: default; }
 .unseen { position: absolute; width: 1px; height: 1px; overflow: hidden; clip-path: inset(50%); white-space: nowrap; }
 @container (max-width: 760px) {
   .both { grid-template-columns: minmax(0, 1fr); }
-  .stage { position: sticky; top: 3.5rem; z-index: 1; padding-bottom: .4rem;
+  .stage { position: sticky; top: 3.75rem; z-index: 1; padding-bottom: .4rem;
     background: var(--st-background-color, #fff); border-bottom: 1px solid var(--st-border-color, #8885); }
 }
 @container (max-width: 480px) {

@@ -55,15 +55,15 @@ def show_table(checkpoint: gan.Checkpoint, sensitivity: LatentSensitivity, noise
     """Each dimension's influence on this poster, by which they are sorted, and other measures; a click chooses one."""
     columns = {
         "dimension": range(len(sensitivity.rms)), "now": noise.z.flatten().tolist(),
-        "change": sensitivity.rms.tolist(), "brightness": sensitivity.brightness.tolist(),
+        "change": sensitivity.rms.tolist(),
+        "importance": latents.total_indices(checkpoint), "reach": latents.reach(checkpoint, noise),
+        "logit": None if sensitivity.score is None else sensitivity.score.tolist(),
+        "brightness": sensitivity.brightness.tolist(),
         "top": (100 * sensitivity.top).tolist(), "middle": (100 * sensitivity.middle).tolist(),
         "bottom": (100 * sensitivity.bottom).tolist(),
     }  # fmt: skip
-    if sensitivity.score is not None:
-        columns["logit"] = sensitivity.score.tolist()
-    others = {"reach": latents.reach(checkpoint, noise), "importance": latents.total_indices(checkpoint)}
-    columns |= {name: values for name, values in others.items() if values is not None}
-    table = pd.DataFrame(columns).sort_values("change", ascending=False)
+    known = {name: values for name, values in columns.items() if values is not None}
+    table = pd.DataFrame(known).sort_values("change", ascending=False)
 
     def follow() -> None:
         rows = st.session_state["latent_table"].selection.rows
