@@ -4,8 +4,9 @@
 
 edits.json is a list of edits, applied in order, such as the one that the dashboard saves:
     [["layers.5",7,[0,0,1,0.3],"off"],["layers.8",40,[0.2,0.5,0.6,0.9],"strong"]]
-Each is a layer, a filter, a box (left, top, right, bottom, 0 to 1), and off, mean, strong or a number. --scale 4
-enlarges each pixel to 4 x 4. An existing file is replaced only with --overwrite.
+Each is a layer, a filter, a box (left, top, right, bottom, 0 to 1) or a mask as the brush leaves it ("8x8.c.2"), and
+off, mean, strong or a number. --scale 4 enlarges each pixel to 4 x 4. An existing file is replaced only with
+--overwrite.
 """
 
 from __future__ import annotations

@@ -17,7 +17,7 @@ SECTIONS = {
     "Inputs to this filter": "Which latent dimensions drive this filter, and which pixels does it contribute to?",
     contributions.DRIVEN: "Which filters does a latent dimension drive, and which pixels does it change?",
     contributions.REGION: "Which filters and latent dimensions contribute to a part of the poster?",
-    PAINT: "Set this filter to a value inside a box, and see the poster change.",
+    PAINT: "Set this filter to a value where you paint, and see the poster change.",
     "All filters": "What is each filter worth, measured over hundreds of posters?",
 }
 ONLY_ACTIVATIONS = "Choose a layer with a star: filters are measured after their activation function."
@@ -63,7 +63,7 @@ with ui.error_boundary("This analysis"):
     elif section == "All filters":
         st.info("The filters have not been measured: the button in the card does it.")
     elif section == PAINT:
-        painting.show_painting(checkpoint, noise, layer.name, unit, pixels)
+        painting.show_painting(checkpoint, noise, layer, unit, pixels)
     elif section and not measurable:
         st.info(ONLY_ACTIVATIONS)
     elif section == "Inputs to this filter":

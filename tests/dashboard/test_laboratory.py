@@ -4,9 +4,11 @@ from __future__ import annotations
 
 import re
 from pathlib import Path
+from typing import Any
 
 import pytest
 import torch
+from streamlit.testing.v1 import AppTest
 
 import gan
 import xai
@@ -16,7 +18,16 @@ from dashboard.panels.generator import filters as laboratory
 from dashboard.panels.unit_table import Column
 from dashboard.subject import Noise
 from tests.dashboard.reading import OpenApp, captions, headings, subject_of, texts
-from xai.generator.painting import Edit, to_json
+from xai.generator.painting import Edit, from_json, to_json
+from xai.generator.regions import Mask
+
+
+def maps_of(app: AppTest, layer: str) -> torch.Tensor:
+    """(U, h, w) of the generated poster that a page is about."""
+    subject = subject_of(app)
+    assert subject.noise is not None
+    return xai.activations(subject.checkpoint.need_generator(), subject.noise.z, [layer])[layer][0]
+
 
 LAB = ("Inputs to this filter", "What a dimension drives", "What contributes to this region", "Paint with this filter")
 
@@ -63,15 +74,13 @@ def test_filters_are_measured_when_asked_for_and_kept(open_app: OpenApp, monkeyp
 
 def test_without_a_study_it_begins_with_the_filter_that_responds_most(open_app: OpenApp) -> None:
     app = open_app("generator", {"g_layer": "layers.2", "seed": "5"})
-    subject = subject_of(app)
-    assert subject.noise is not None
-    maps = xai.activations(subject.checkpoint.need_generator(), subject.noise.z, ["layers.2"])["layers.2"][0]
+    maps = maps_of(app, "layers.2")
     assert f"Filter {int(maps.abs().mean((1, 2)).argmax())} of layers.2" in headings(app)
 
 
 def test_edits_in_the_address_are_painted_and_undone(open_app: OpenApp) -> None:
     edits = [Edit("layers.2", 0, (0.0, 0.0, 1.0, 0.5), "off"), Edit("layers.2", 1, (0.0, 0.0, 0.5, 1.0), "strong")]
-    app = open_app("generator", {"lab": "Paint with this filter", "edits": to_json(edits)})
+    app = open_app("generator", {"lab": "Paint with this filter", "paint_with": "a box", "edits": to_json(edits)})
     assert not app.exception
     assert not app.error
     assert "with 2 edits" in captions(app)
@@ -80,6 +89,33 @@ def test_edits_in_the_address_are_painted_and_undone(open_app: OpenApp) -> None:
     assert "with 1 edit" in captions(app)
     next(button for button in app.button if button.label == "Paint").click().run()
     assert "with 2 edits" in captions(app)
+
+
+def paint_button(app: AppTest) -> Any:
+    return next(button for button in app.button if button.label == "Paint")
+
+
+def test_a_brushed_mask_comes_back_from_its_link_is_previewed_and_then_painted(open_app: OpenApp) -> None:
+    query = {"lab": "Paint with this filter", "g_layer": "layers.2", "g_unit": "1", "paint_with": "a brush"}
+    height, width = maps_of(open_app("generator", query), "layers.2").shape[1:]
+    mask = Mask(height, width, (1, 2))
+    app = open_app("generator", query | {"mask": mask.text})
+    assert not app.exception
+    assert {"preview: not painted yet", "with no edits"} <= set(captions(app))
+    paint_button(app).click().run()
+    assert "with 1 edit" in captions(app)
+    assert from_json("".join(app.query_params["edits"])) == [Edit("layers.2", 1, mask, "strong")]
+    assert "mask" not in app.query_params
+
+
+@pytest.mark.parametrize("mask", ["", "nonsense", "3x3.0.1", "99x99.0.1"])
+def test_before_anything_is_brushed_there_is_nothing_to_paint(open_app: OpenApp, mask: str) -> None:
+    query = {"lab": "Paint with this filter", "g_layer": "layers.2"} | ({"mask": mask} if mask else {})
+    app = open_app("generator", query)
+    assert not app.exception
+    assert not app.error
+    assert paint_button(app).disabled
+    assert len(app.warning) == (mask == "nonsense")
 
 
 def test_the_same_edits_on_another_seed_are_another_picture(checkpoints: Path) -> None:

@@ -71,7 +71,9 @@ def test_pointing_at_a_filter_tells_its_numbers(page: Page) -> None:
 
 
 def test_painted_edits_stack_are_undone_and_come_back_from_the_address(page: Page) -> None:
-    main = open_page(page, "generator", seed="7", lab="Paint with this filter", g_layer="layers.8", g_unit="5")
+    main = open_page(
+        page, "generator", seed="7", lab="Paint with this filter", paint_with="a box", g_layer="layers.8", g_unit="5"
+    )
     plain = picture(main, "with no edits")
     main.get_by_role("button", name="Paint", exact=True).click()
     once = picture(main, "with 1 edit")

@@ -1,4 +1,4 @@
-"""Paint with filters: set a unit to a value inside a box of the picture, and draw the poster again.
+"""Paint with filters: set a unit to a value inside a box or a mask, and draw the poster again.
 
     edits = [Edit("layers.5", 7, (0.0, 0.0, 1.0, 0.3), "off"), Edit("layers.8", 40, (0.2, 0.5, 0.6, 0.9), "strong")]
     paint(generator, z, edits)                         # (1, 3, H, W)
@@ -20,7 +20,7 @@ from torch import Tensor
 
 from gan.networks.dcgan import Generator
 from xai.errors import ExplanationError
-from xai.generator.regions import MOST_VALUE, Box, cells, is_number, no_box
+from xai.generator.regions import MOST_VALUE, Box, Mask, cells, is_number, no_box
 from xai.networks.hooks import check_given, private_copy
 from xai.networks.layers import usual_maps
 
@@ -32,17 +32,17 @@ MOST_CHARACTERS = 100_000
 
 @dataclass(frozen=True)
 class Edit:
-    """One unit's map set to one value inside a box.
+    """One unit's map set to one value inside a box or a mask.
 
     layer : an entry of the generator's ``layers``. unit : channel, from 0.
     box : (left, top, right, bottom), 0 to 1 across and down the picture; every cell of the map that it touches is
-        set.
+        set. Or a mask of the layer's own maps, as a brush leaves it.
     value : a number, or "off" (0), "mean" (over 64 posters), "strong" (its largest value in 64 posters).
     """
 
     layer: str
     unit: int
-    box: Box
+    box: Box | Mask
     value: Word | float
 
     def __post_init__(self) -> None:
@@ -50,9 +50,16 @@ class Edit:
         if problem:
             raise ExplanationError(problem)
 
-    def cells(self, height: int, width: int) -> tuple[slice, slice]:
-        """Rows and columns of a map that the box touches, at least one each."""
-        return cells(self.box, height, width)
+    def inside(self, height: int, width: int) -> Tensor:
+        """Which places of a map (height, width) are set; ExplanationError for a mask of another size."""
+        if isinstance(self.box, Mask):
+            if (self.box.height, self.box.width) != (height, width):
+                sides = f"{self.box.height} x {self.box.width}"
+                raise ExplanationError(f"The mask is one of {sides} places; {self.layer} has {height} x {width}.")
+            return torch.from_numpy(self.box.inside)
+        chosen = torch.zeros(height, width, dtype=torch.bool)
+        chosen[cells(self.box, height, width)] = True
+        return chosen
 
 
 @dataclass(frozen=True, eq=False)
@@ -104,7 +111,7 @@ def paint(
 
 def to_json(edits: Sequence[Edit]) -> str:
     """Edits as compact JSON, for a link or a file; numbers keep all their digits."""
-    rows = [[edit.layer, edit.unit, [_short(side) for side in edit.box], _short(edit.value)] for edit in edits]
+    rows = [[edit.layer, edit.unit, _written(edit.box), _short(edit.value)] for edit in edits]
     return json.dumps(rows, separators=(",", ":"))
 
 
@@ -129,12 +136,22 @@ def from_json(text: str) -> list[Edit]:
     return [_edit(number, row) for number, row in enumerate(rows, 1)]
 
 
+def _written(box: Box | Mask) -> str | list[float]:
+    return box.text if isinstance(box, Mask) else [_short(side) for side in box]
+
+
+def _read(box: Any) -> Any:
+    if isinstance(box, str) and box[:1].isdecimal():
+        return Mask.parsed(box)
+    return tuple(box) if isinstance(box, list) else box
+
+
 def _edit(number: int, row: Any) -> Edit:
     if not isinstance(row, list) or len(row) != 4:
         raise ExplanationError(f"Edit {number} is not a list of layer, unit, box and value.")
     layer, unit, box, value = row
     try:
-        return Edit(layer, unit, tuple(box) if isinstance(box, list) else box, value)
+        return Edit(layer, unit, _read(box), value)
     except ExplanationError as error:
         raise ExplanationError(f"Edit {number}: {error}") from None
 
@@ -145,7 +162,7 @@ def _problem(edit: Edit) -> str | None:
         return "A layer is a name such as layers.5."
     if not isinstance(edit.unit, int) or isinstance(edit.unit, bool) or edit.unit < 0:
         return "A unit is a whole number from 0."
-    if no_box(edit.box):
+    if not isinstance(edit.box, Mask) and no_box(edit.box):
         return no_box(edit.box)
     fits = edit.value in get_args(Word) if isinstance(edit.value, str) else is_number(edit.value)
     return None if fits else f"A value is off, mean, strong, or a number of at most {MOST_VALUE:g} in size."
@@ -159,9 +176,9 @@ def _short(value: Any) -> Any:
 def _applied(h: Tensor, edit: Edit, measured: Levels | None) -> Tensor:
     if edit.unit >= h.shape[1]:
         raise ExplanationError(f"{edit.layer} has units 0 to {h.shape[1] - 1}; {edit.unit} is none of them.")
-    rows, columns = edit.cells(h.shape[2], h.shape[3])
+    inside = edit.inside(h.shape[2], h.shape[3])
     changed = h.clone()
-    changed[:, edit.unit, rows, columns] = _number(edit, measured)
+    changed[:, edit.unit, inside] = _number(edit, measured)
     return changed
 
 

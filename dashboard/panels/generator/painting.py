@@ -1,6 +1,6 @@
-"""Painting with a filter: set it to a value inside a box, stack such edits, undo them, keep them in the address.
+"""Painting with a filter: set it to a value under a brush or in a box, stack such edits, undo them, keep them in links.
 
-show_painting(checkpoint, noise, "layers.5", unit=7, pixels=pixels)
+show_painting(checkpoint, noise, layer, unit=7, pixels=pixels)
 """
 
 from __future__ import annotations
@@ -13,16 +13,20 @@ import streamlit as st
 import gan
 from dashboard import ui
 from dashboard.cached import filters, networks
+from dashboard.components.brush import brush
 from dashboard.text import plain
 from gan.errors import counted
 from xai.generator.painting import Edit, Word, from_json, to_json
-from xai.generator.regions import Box
+from xai.generator.regions import Box, Mask
 from xai.render import ORANGE_HEX, data_uri, enlarge
 
 if TYPE_CHECKING:
     from dashboard.subject import Noise
+    from xai.networks.layers import Layer
 
 VALUES: dict[Word | float, str] = {"off": "off", "mean": "at its mean", "strong": "at its maximum"}
+BRUSH, BOX = "a brush", "a box"
+MASK = "mask"  # what was brushed and not painted yet, in the address
 POINTS = 16  # a side, that a box can select
 
 
@@ -88,42 +92,80 @@ def _picture_with_box(pixels: Any, across: tuple[int, int], down: tuple[int, int
     return figure
 
 
-def show_painting(checkpoint: gan.Checkpoint, noise: Noise, layer: str, unit: int, pixels: Any) -> None:
-    """The chosen filter's next edit at the left, the poster with all edits at the right."""
+def show_painting(checkpoint: gan.Checkpoint, noise: Noise, layer: Layer, unit: int, pixels: Any) -> None:
+    """The chosen filter's next edit at the left, the poster with all edits, and with the next one, at the right."""
     edits = _edits()
     left, right = st.columns(2, gap="large")
     with left:
-        _choose_edit(edits, layer, unit, pixels)
+        coming = _choose_edit(edits, layer, unit, pixels)
     with right:
-        _show_painted(checkpoint, noise, edits)
+        _show_painted(checkpoint, noise, edits, coming)
 
 
-def _choose_edit(edits: list[Edit], layer: str, unit: int, pixels: Any) -> None:
-    box = choose_region(pixels, "brush")
+def _choose_edit(edits: list[Edit], layer: Layer, unit: int, pixels: Any) -> Edit | None:
+    """The edit that would come next; None before anything is painted over."""
+    tool = st.segmented_control(
+        "Paint with", [BRUSH, BOX], default=BRUSH, required=True, key="paint_with", bind="query-params"
+    )
+    region = choose_region(pixels, "brush") if tool == BOX else _choose_mask(layer, pixels)
     value = st.segmented_control(
-        f"Inside the box, filter {unit} of {layer} is", list(VALUES), default="strong", required=True,
+        f"There, filter {unit} of {layer.name} is", list(VALUES), default="strong", required=True,
         format_func=lambda word: VALUES[word], key="brush_value", bind="query-params",
     )  # fmt: skip
+    coming = None if region is None else Edit(layer.name, unit, region, value)
     with st.container(horizontal=True):
-        if st.button("Paint", type="primary", icon=":material/brush:"):
-            _set_edits([*edits, Edit(layer, unit, box, value)])
+        if st.button("Paint", type="primary", icon=":material/brush:", disabled=coming is None) and coming:
+            st.query_params.pop(MASK, None)
+            _set_edits([*edits, coming])
         if st.button("Undo", disabled=not edits):
             _set_edits(edits[:-1])
         if st.button("Start again", disabled=not edits):
             _set_edits([])
+    return coming
 
 
-def _show_painted(checkpoint: gan.Checkpoint, noise: Noise, edits: list[Edit]) -> None:
+def _choose_mask(layer: Layer, pixels: Any) -> Mask | None:
+    """What was brushed over the poster, at the resolution of the layer's maps; it stands in the address."""
+    places = (layer.height, layer.width)
+    try:
+        mask = Mask.parsed(text) if (text := st.query_params.get(MASK, "")) else None
+    except gan.PosterLensError as error:
+        st.warning(plain(error))
+        mask = None
+    if mask is not None and (mask.height, mask.width) != places:
+        mask = None  # of another layer
+
+    def keep(text: str) -> None:
+        if text:
+            st.query_params[MASK] = text
+        else:
+            st.query_params.pop(MASK, None)
+
+    brush(pixels, places, "" if mask is None else mask.text, "brush_stage", keep)
+    return mask
+
+
+def _show_painted(checkpoint: gan.Checkpoint, noise: Noise, edits: list[Edit], coming: Edit | None) -> None:
+    if coming is not None:
+        preview = filters.painted(checkpoint, noise, to_json([*edits, coming]))
+        ui.picture(gan.to_uint8(preview)[0], "preview: not painted yet")
+        if checkpoint.discriminator is not None:
+            st.caption(f"D's logit would be {float(networks.score(checkpoint)(preview)):+.2f}.")
     picture = filters.painted(checkpoint, noise, to_json(edits))
     ui.picture(gan.to_uint8(picture)[0], f"with {counted(len(edits), 'edit')}")
     if checkpoint.discriminator is not None and edits:
         st.caption(f"D's logit is {float(networks.score(checkpoint)(picture)):+.2f} with the edits.")
     for edit in edits:
-        corners = " to ".join(f"({x:.0%}, {y:.0%})" for x, y in (edit.box[:2], edit.box[2:]))
-        st.caption(f"filter {edit.unit} of {plain(edit.layer)} {VALUES.get(edit.value, edit.value)}, {corners}")
+        st.caption(f"filter {edit.unit} of {plain(edit.layer)} {VALUES.get(edit.value, edit.value)}, {_where(edit)}")
     if edits:
         st.download_button("Edits as JSON", to_json(edits), "edits.json", "application/json", on_click="ignore")
         st.caption("They stand in the address, and `scripts/paint.py` replays them.")
+
+
+def _where(edit: Edit) -> str:
+    if isinstance(edit.box, Mask):
+        return f"in {counted(int(edit.box.inside.sum()), 'place')} of {edit.box.height} × {edit.box.width}"
+    return " to ".join(f"({x:.0%}, {y:.0%})" for x, y in (edit.box[:2], edit.box[2:]))
 
 
 def _edits() -> list[Edit]:

@@ -3,8 +3,13 @@ from __future__ import annotations
 import json
 from typing import Any
 
+import numpy as np
 import pytest
 import torch
+from hypothesis import given
+from hypothesis import strategies as st
+from hypothesis.extra import numpy as hnp
+from numpy.typing import NDArray
 from torch import Tensor
 
 import gan
@@ -13,6 +18,7 @@ from tests.xai import built, nets
 from tests.xai.nets import in_threads, one_sentence, snapshot
 from xai.generator.ablation import Ablation, ablate
 from xai.generator.painting import Edit, from_json, levels, paint, to_json
+from xai.generator.regions import Mask
 from xai.networks import layers
 
 WHOLE = (0.0, 0.0, 1.0, 1.0)
@@ -88,7 +94,9 @@ def test_edits_of_several_layers_are_those_of_nested_hooks() -> None:
     ],
 )
 def test_a_box_takes_the_cells_that_it_touches(box: Any, rows: tuple[int, int], columns: tuple[int, int]) -> None:
-    assert Edit("layers.2", 0, box, 1.0).cells(10, 10) == (slice(*rows), slice(*columns))
+    expected = torch.zeros(10, 10, dtype=torch.bool)
+    expected[slice(*rows), slice(*columns)] = True
+    assert torch.equal(Edit("layers.2", 0, box, 1.0).inside(10, 10), expected)
 
 
 def test_painting_leaves_the_network_alone_and_is_safe_in_threads() -> None:
@@ -116,7 +124,7 @@ def test_edits_survive_their_way_through_json() -> None:
 
 def test_a_thin_box_survives_its_way_through_json() -> None:
     edit = Edit("layers.5", 7, (0.50001, 0.99999, 0.50002, 1.0), "off")
-    assert from_json(to_json([edit]))[0].cells(8, 8) == edit.cells(8, 8)
+    assert torch.equal(from_json(to_json([edit]))[0].inside(8, 8), edit.inside(8, 8))
 
 
 @pytest.mark.parametrize(
@@ -168,3 +176,44 @@ def test_a_latent_of_another_shape_cannot_be_painted(z: Tensor) -> None:
     with pytest.raises(xai.ExplanationError) as caught:
         paint(built.generator(), z, [])
     assert "(N, 5, 1, 1)" in one_sentence(caught.value)
+
+
+def test_painting_with_a_mask_sets_its_places_and_no_others(random_generator: gan.Generator) -> None:
+    z = gan.latents([7], random_generator.config)
+    usual = xai.activations(random_generator, z, ["layers.2"])["layers.2"]
+    inside = np.zeros(usual.shape[2:], bool)
+    inside[0, 1:3] = inside[-1, -1] = True
+    mask = Mask.of(inside)
+    expected = usual.clone()
+    expected[:, 3][:, torch.from_numpy(inside)] = 0.7
+    painted = paint(random_generator, z, [Edit("layers.2", 3, mask, 0.7)])
+    with torch.no_grad():
+        assert torch.equal(painted, xai.run_from(random_generator, "layers.2", expected))
+
+
+def test_a_mask_of_a_box_paints_what_the_box_does(random_generator: gan.Generator) -> None:
+    z, box = gan.latents([7], random_generator.config), (0.25, 0.0, 0.75, 0.5)
+    height, width = xai.activations(random_generator, z, ["layers.2"])["layers.2"].shape[2:]
+    by_box = Edit("layers.2", 3, box, "strong")
+    by_mask = Edit("layers.2", 3, Mask.of(by_box.inside(height, width).numpy()), "strong")
+    assert torch.equal(paint(random_generator, z, [by_box]), paint(random_generator, z, [by_mask]))
+    assert from_json(to_json([by_box, by_mask])) == [by_box, by_mask]
+
+
+def test_a_mask_of_another_layers_size_is_refused_in_a_sentence(random_generator: gan.Generator) -> None:
+    z = gan.latents([7], random_generator.config)
+    with pytest.raises(xai.ExplanationError, match="3 x 3"):
+        paint(random_generator, z, [Edit("layers.2", 3, Mask(3, 3, (0, 9)), "off")])
+
+
+@pytest.mark.parametrize("text", ["", "4x4", "4x4.-1", "4x4.0.zz", "0x4.0.1", "4x4.3", "4x4.0.1.", "9999x9999.0.1"])
+def test_what_is_no_mask_is_refused_in_a_sentence(text: str) -> None:
+    with pytest.raises(xai.ExplanationError, match="mask"):
+        Mask.parsed(text)
+
+
+@given(hnp.arrays(bool, st.tuples(st.integers(1, 9), st.integers(1, 9))).filter(np.any))
+def test_a_masks_text_leads_back_to_it(inside: NDArray[np.bool_]) -> None:
+    mask = Mask.of(inside)
+    assert Mask.parsed(mask.text) == mask
+    assert np.array_equal(mask.inside, inside)

@@ -177,8 +177,8 @@ def test_painting_with_a_filter_is_xais_painting() -> None:
     edit = Edit(layer, 3, (0.0, 0.5, 0.5, 1.0), 2.5)
     maps = activations(network, z, [layer])[layer]
     keep, add = np.ones(tuple(maps.shape), np.float32), np.zeros(tuple(maps.shape), np.float32)
-    rows, columns = edit.cells(*maps.shape[2:])
-    keep[0, 3, rows, columns], add[0, 3, rows, columns] = 0, 2.5
+    inside = edit.inside(*maps.shape[2:]).numpy()
+    keep[0, 3, inside], add[0, 3, inside] = 0, 2.5
     expected = paint(network, z, [edit]).numpy()
     assert np.abs(drawn(network, z, {"keep_0": keep, "add_0": add}) - expected).max() < CLOSE
 

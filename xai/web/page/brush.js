@@ -1,6 +1,6 @@
 // Painting on the poster with a pointer, or with the arrow keys and the space bar.
 //
-//     const brush = posterBrush({ layerOf, begin, add, end });
+//     const brush = posterBrush({ layerOf, begin, add, end });          root: where its elements are, the document
 //     brush.enable(true);
 //
 // begin() starts a stroke, add(cells) is called with the cells under the brush while it moves, end() ends it.
@@ -9,9 +9,8 @@ import { cellsUnder } from './edits.js';
 
 const STEP = 1 / 32;  // of the poster's width, a press of an arrow key
 
-const by = (id) => document.getElementById(id);
-
-export function posterBrush({ layerOf, begin, add, end }) {
+export function posterBrush({ root = document, layerOf, begin, add, end }) {
+  const by = (id) => root.querySelector(`#${id}`);
   const canvas = by('poster'), ring = by('brush'), size = by('brush-size');
   let enabled = false, painting = false, x = 0.5, y = 0.5;
 
@@ -50,7 +49,7 @@ export function posterBrush({ layerOf, begin, add, end }) {
   };
   canvas.onpointerup = stop;
   canvas.onpointercancel = stop;
-  canvas.onpointerleave = () => showRing(painting || document.activeElement === canvas);
+  canvas.onpointerleave = () => showRing(painting || canvas.getRootNode().activeElement === canvas);
   canvas.onfocus = () => showRing(true);
   canvas.onblur = () => showRing(false);
   canvas.onkeydown = (event) => {
