@@ -31,9 +31,13 @@ napoleon_google_docstring = False
 html_theme = "pydata_sphinx_theme"
 html_title = project
 html_show_sourcelink = False
+html_static_path = ["_static"]
+html_css_files = ["site.css"]
+templates_path = ["_templates"]
+html_sidebars = {"**": ["parts.html"]}  # all pages, in the four parts of index.md
 html_theme_options = {
+    "navbar_center": [],
     "navbar_end": ["theme-switcher"],
-    "show_nav_level": 1,
     "secondary_sidebar_items": ["page-toc"],
     "footer_start": ["copyright"],
     "footer_end": [],

@@ -15,6 +15,7 @@ import os
 import re
 from contextlib import redirect_stdout
 from importlib import import_module
+from itertools import groupby
 from pathlib import Path
 from typing import Any
 
@@ -22,7 +23,9 @@ DOCS = Path(__file__).parent
 FOLDER = DOCS / "reference"
 WIDTH = "100"  # columns of a command's page
 LINK = re.compile(r"\]\(([^()\s:#]+)(#[^()\s]*)?\)")  # of this project: no scheme, and not within the page
-FIELD = re.compile(r"^(?P<names>\w+(?:, \w+)*) : (?P<text>.*)$")
+NAMED = re.compile(r"\[[\w/]+\.md\]\((?=[\w./-]+\.md)")  # a link that shows the file's name: in the site, its title
+FIELD = re.compile(r"(?P<names>\w+(?:, \w+)*) : (?P<text>.*)")
+FIELD_BEGINS = re.compile(r"(?:\n|(?<=\.) )(?=\w+(?:, \w+)* : )")
 
 
 def connect(app: Any) -> None:
@@ -134,7 +137,7 @@ def inward(text: str, page: Path, place: Path | None = None) -> str:
         target = own_page(target) if target in elsewhere else target
         return f"]({os.path.relpath(target, place)}{match[2] or ''})"
 
-    return LINK.sub(lead, text)
+    return NAMED.sub("[](", LINK.sub(lead, text))
 
 
 # ---- docstrings of this project, as reStructuredText ------------------------------------------------------------
@@ -172,15 +175,17 @@ def _paragraph_before(lines: list[str]) -> list[str]:
 
 def _fields(lines: list[str]) -> list[str]:
     result: list[str] = []
-    inside = False
-    for line in lines:
-        if match := FIELD.match(line):
-            names = ", ".join(f"``{name}``" for name in match["names"].split(", "))
-            result += ([] if inside else [""]) + [f"* {names}: {match['text']}"]
-            inside = True
-        elif inside and line.startswith(" "):
-            result.append(f"  {line.strip()}")
-        else:
-            inside = False
-            result.append(line)
+    for _, group in groupby(lines, lambda line: bool(line.strip())):
+        paragraph = list(group)
+        if FIELD.match(paragraph[0]):
+            items = filter(None, FIELD_BEGINS.split("\n".join(line.strip() for line in paragraph)))
+            paragraph = ["", *(_item(" ".join(item.split())) for item in items), ""]
+        result += paragraph
     return result
+
+
+def _item(field: str) -> str:
+    match = FIELD.match(field)
+    assert match is not None  # noqa: S101 - the text was split there
+    names = ", ".join(f"``{name}``" for name in match["names"].split(", "))
+    return f"* {names}: {match['text']}"

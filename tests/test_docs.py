@@ -15,6 +15,8 @@ from urllib.parse import unquote
 
 import pytest
 
+from dashboard.pages import PAGES as PAGES_OF_DASHBOARD
+from dashboard.pages import Page
 from dashboard.settings import add_options
 from gan import cli
 from scripts.__main__ import COMMANDS, split
@@ -205,6 +207,11 @@ def test_a_method_is_described_as_it_describes_itself(name: str) -> None:
     complete, random, compares = (cell.strip() for cell in row.split("|")[4:7])
     assert (complete, random) == ("yes" if method.complete else "no", "by seed" if method.stochastic else "no")
     assert compares == ("several" if method.averages_references else "yes" if method.needs_reference else "no")
+
+
+@pytest.mark.parametrize("page", PAGES_OF_DASHBOARD.values(), ids=lambda page: page.title)
+def test_a_page_of_the_dashboard_is_listed(page: Page) -> None:
+    assert f"\n| {page.title} | " in (HOUSE / "docs/pages.md").read_text("utf-8")
 
 
 def test_pictures_are_small_and_used() -> None:
