@@ -80,7 +80,7 @@ _ALL = (
         "What does one update change: what does D see, whom does it believe, and what does it ask G to change?",
         about=("generator", "poster", "discriminator"),
     ),
-    Page("report", "Report", "description", "What have you found, and what do you make of it?"),
+    Page("report", "Report", "description", "What have you found out about the generator and the discriminator?"),
     Page("glossary", "Glossary", "dictionary", "What do the words on these pages mean?"),
 )  # fmt: skip
 PAGES = {page.file: page for page in _ALL}

@@ -159,8 +159,8 @@ def _choose_posters(checkpoint: gan.Checkpoint, subject: Subject | None) -> tupl
         st.session_state[POSTERS] = ()
 
     shown = added or (() if subject is None else (subject,))
-    names = ", ".join(plain(one.name) for one in shown) or "none"
-    st.markdown(f"Posters: {names}")
+    names = ", ".join(one.name for one in shown) or "none"
+    st.markdown(f"Posters: {plain(names)}")
     is_in = subject is None or any(one.key == subject.key for one in added)
     with st.container(horizontal=True):
         st.button(
