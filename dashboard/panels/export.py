@@ -16,6 +16,7 @@ import streamlit as st
 
 from dashboard import ui
 from dashboard.pages import PAGES
+from dashboard.panels import pins
 from dashboard.panels.report import items
 from dashboard.text import plain
 from gan.errors import counted
@@ -47,11 +48,14 @@ def source_of(checkpoint: gan.Checkpoint, **settings: Any) -> Source:
 @st.fragment
 def show(key: str, make: Callable[[], Figure], label: str = "Export") -> None:
     """The button. ``make`` is called when it is opened."""
+    pins.offer(key, make)
     name = f"export_{key}"
     box = st.popover(label, icon=":material/download:", key=name, on_change="rerun", type="tertiary")
     if box.open:
         with box, ui.error_boundary("The export"):
-            _show_files(make().linked(link()), name)
+            figure = make().linked(link())
+            _show_files(figure, name)
+            _show_pin(figure, key)
 
 
 def link() -> str:
@@ -75,6 +79,14 @@ def _show_files(figure: Figure, key: str) -> None:
     if add:  # said here: a toast from a fragment takes the place of the page's styles
         full = "" if items.add(figure) else f"A report holds at most {counted(items.MOST, 'figure')}. "
         st.caption(f"{full}The report has {counted(len(items.entries()), 'figure')}.")
+
+
+def _show_pin(figure: Figure, key: str) -> None:
+    """The button that keeps it in sight, beside what the page shows later."""
+    about = "Keeps this in sight: choose another poster, method or filter, and both are shown with their difference."
+    if pins.can_pin(figure) and st.button("Pin", key=f"pin_{key}", icon=":material/keep:", help=about):
+        pins.pin(key, figure)
+        st.rerun()
 
 
 def _show_group(figure: Figure, title: str, formats: Sequence[str], key: str) -> None:

@@ -1,0 +1,120 @@
+"""Pins: a figure stays in sight while all else changes, beside what the page shows now, with the difference.
+
+pins.begin()                    # app.py, before the page
+pins.offer("map", make)         # a page, for each figure that it can export
+pins.show()                     # app.py, after the page, in a place above it
+
+One figure is pinned at a time, until the browser is closed; its link opens the state that it shows.
+"""
+
+from __future__ import annotations
+
+from collections.abc import Callable
+from dataclasses import dataclass
+from typing import TYPE_CHECKING
+from urllib.parse import parse_qs
+
+import streamlit as st
+
+from dashboard import ui
+from dashboard.pages import PAGES
+from dashboard.text import plain
+
+if TYPE_CHECKING:
+    from xai.figures.figure import Figure, Panel
+
+PINNED, OFFERED = "pinned", "pin_offers"  # in the session
+MOST_PANELS = 4  # in a row; of figures with more, such as a walk, none is pinned
+
+
+@dataclass(frozen=True, eq=False)
+class Pin:
+    """key : of the place on a page whose figure it was."""
+
+    key: str
+    figure: Figure
+
+
+def begin() -> None:
+    """Forget what the page before offered."""
+    st.session_state[OFFERED] = {}
+
+
+def offer(key: str, make: Callable[[], Figure]) -> None:
+    """A figure that the page shows now, to be laid beside the pinned one of the same place."""
+    st.session_state.setdefault(OFFERED, {})[key] = make
+
+
+def can_pin(figure: Figure) -> bool:
+    """Whether it has pictures, and few enough."""
+    return 0 < len(figure.panels) <= MOST_PANELS
+
+
+def pin(key: str, figure: Figure) -> None:
+    """Pin it, in place of the one that was pinned."""
+    st.session_state[PINNED] = Pin(key, figure)
+
+
+def pinned() -> Pin | None:
+    """What is pinned."""
+    found: Pin | None = st.session_state.get(PINNED)
+    return found
+
+
+def remove() -> None:
+    """Pin nothing."""
+    st.session_state.pop(PINNED, None)
+
+
+def show() -> None:
+    """The pinned figure, and where this page has one of the same kind, that one and the difference."""
+    found = pinned()
+    if found is None:
+        return
+    make = st.session_state.get(OFFERED, {}).get(found.key)
+    with st.container(border=True, key="pin"):
+        _show_head(found.figure)
+        now = None if make is None else make()
+        _show_row("Pinned", found.figure)
+        if now is not None:
+            _show_now(found.figure, now)
+
+
+def _show_head(figure: Figure) -> None:
+    page, _, query = figure.source.link.partition("?")
+    with st.container(horizontal=True, vertical_alignment="center", horizontal_alignment="distribute"):
+        st.markdown(f"**{plain(figure.title)}**", width="content")
+        with st.container(horizontal=True, width="content"):
+            st.page_link(
+                PAGES[page or "start"].path, label="Open", icon=":material/open_in_new:", query_params=parse_qs(query)
+            )
+            st.button("Unpin", on_click=remove, key="unpin", icon=":material/keep_off:", type="tertiary")
+
+
+def _show_now(before: Figure, now: Figure) -> None:
+    from xai.figures.comparison import compare
+
+    found = compare(before, now)
+    _show_row("Now", now, () if found.difference is None else (found.difference,))
+    st.caption(plain(f"Pinned, then now: {found.sentence}."))
+
+
+def _show_row(name: str, figure: Figure, more: tuple[Panel, ...] = ()) -> None:
+    """The figure's pictures, and ``more`` behind them, with what they were made from."""
+    panels = (*figure.panels, *more)
+    for column, panel in zip(st.columns(MOST_PANELS + 1), panels, strict=False):
+        with column:
+            ui.picture(panel.pixels, _caption(panel))
+    st.caption(f"**{name}:** {plain(figure.source.line)}")
+
+
+def _caption(panel: Panel) -> str:
+    """What is below a picture: what it is, and what the ends of its colours are."""
+    from xai.figures.picture import number
+
+    bar = panel.bar
+    if bar is None:
+        return panel.caption
+    ends = f"{number(bar.low)} to {number(bar.high)} {bar.label}"
+    means = f" ({bar.low_means} to {bar.high_means})" if bar.low_means else ""
+    return f"{panel.caption}: {ends}{means}" if panel.caption else f"{ends}{means}"
