@@ -12,7 +12,7 @@ from dashboard import links, sidebar, ui
 from dashboard.cached import networks
 from dashboard.lessons import progress
 from dashboard.pages import PAGES
-from dashboard.panels import brushed, lessons, machine, needs, poster_strip, posters
+from dashboard.panels import brushed, lessons, machine, needs, pins, poster_strip, posters
 from dashboard.settings import HOUSE, settings
 from dashboard.subject import hand_over
 from dashboard.text import plain
@@ -54,10 +54,14 @@ if selection.subject is None and not networks.checkpoint_names():
 missing = st.empty()
 with missing.container():  # what the sidebar could not take: the page may end early
     links.show_missing()
+pinned = st.container()
+pins.begin()
 with ui.error_boundary("This page"):
     if needs.met(current, selection.subject):
         if current.needs and selection.subject is not None:
             poster_strip.show(selection.subject)
         page.run()
+with pinned, ui.error_boundary("The pinned figure"):
+    pins.show()
 with missing.container():
     links.show_missing()

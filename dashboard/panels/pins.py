@@ -71,13 +71,20 @@ def show() -> None:
     found = pinned()
     if found is None:
         return
-    make = st.session_state.get(OFFERED, {}).get(found.key)
+    make = _counterpart(found.key)
     with st.container(border=True, key="pin"):
         _show_head(found.figure)
         now = None if make is None else make()
         _show_row("Pinned", found.figure)
-        if now is not None:
+        if now is not None and can_pin(now):
             _show_now(found.figure, now)
+
+
+def _counterpart(key: str) -> Callable[[], Figure] | None:
+    """What the page has of the same place, or of the same kind, such as another method's map."""
+    offers: dict[str, Callable[[], Figure]] = st.session_state.get(OFFERED, {})
+    alike = (make for other, make in offers.items() if other.partition("_")[0] == key.partition("_")[0])
+    return offers.get(key) or next(alike, None)
 
 
 def _show_head(figure: Figure) -> None:

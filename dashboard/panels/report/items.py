@@ -13,9 +13,8 @@ from typing import TYPE_CHECKING
 import streamlit as st
 
 if TYPE_CHECKING:
-    from xai.report.study_report import Entry
-
     from xai.figures.figure import Figure
+    from xai.report.study_report import Entry
 
 KEY = "report_items"  # in the session
 MOST = 60  # a report of more is no report, and the session holds their pictures

@@ -1,0 +1,71 @@
+"""A pinned figure: it stays while everything else changes, beside what the page has of the same kind."""
+
+from __future__ import annotations
+
+import pytest
+from streamlit.testing.v1 import AppTest
+
+from tests.dashboard.reading import OpenApp, texts
+
+QUICK = {"methods": "DeepLIFT", "check": "false", "seed": "0"}
+
+
+def pin(app: AppTest, key: str) -> AppTest:
+    """Open the export beside a picture, and pin what it holds."""
+    app.session_state[f"export_{key}"] = True
+    app.run()
+    app.button(key=f"pin_{key}").click().run()
+    assert not app.exception
+    return app
+
+
+def said(app: AppTest) -> str:
+    """Captions and texts of the pinned place: it stands above the page."""
+    return texts(app).partition("Explained")[0]
+
+
+@pytest.fixture
+def pinned(open_app: OpenApp) -> AppTest:
+    return pin(open_app("compare", QUICK), "map_deeplift")
+
+
+def test_the_same_state_is_no_different(pinned: AppTest) -> None:
+    assert "the two maps are the same" in said(pinned)
+
+
+def test_another_seed_stands_beside_it_with_the_difference(pinned: AppTest) -> None:
+    pinned.number_input(key="seed").set_value(1).run()
+    assert not pinned.exception
+    words = said(pinned)
+    assert "**Pinned:**" in words
+    assert "seed 0" in words.partition("**Now:**")[0]
+    assert "seed 1" in words.partition("**Now:**")[2]
+    assert "Pinned, then now: score " in words
+    assert "the two maps are the same" not in words
+
+
+def test_another_methods_map_is_its_counterpart_and_one_in_another_unit_says_so(pinned: AppTest) -> None:
+    pinned.multiselect(key="methods").set_value(["gradient_input"]).run()
+    assert "**Now:**" in said(pinned)
+    assert "no difference of the maps" not in said(pinned)
+    pinned.multiselect(key="methods").set_value(["activation"]).run()
+    assert "no difference of the maps: one is in logit a pixel, the other in activation" in said(pinned)
+
+
+def test_a_page_that_has_nothing_of_the_kind_shows_what_is_pinned_alone(pinned: AppTest) -> None:
+    pinned.switch_page("app_pages/generator.py").run()
+    assert not pinned.exception
+    assert "**Pinned:**" in texts(pinned)
+    assert "**Now:**" not in texts(pinned)
+
+
+def test_unpinned_it_is_gone(pinned: AppTest) -> None:
+    pinned.button(key="unpin").click().run()
+    assert "**Pinned:**" not in texts(pinned)
+
+
+def test_a_filter_that_is_pinned_on_the_generator_page_is_compared_with_the_next(open_app: OpenApp) -> None:
+    app = pin(open_app("generator", {"seed": "0"}), "ablation")
+    app.number_input(key="g_unit").set_value(1).run()
+    assert not app.exception
+    assert "**Now:**" in texts(app)
