@@ -57,7 +57,7 @@ with missing.container():  # what the sidebar could not take: the page may end e
 pinned = st.container()
 pins.begin()
 with ui.error_boundary("This page"):
-    if needs.met(current, selection.subject):
+    if needs.met(current):
         if current.needs and selection.subject is not None:
             poster_strip.show(selection.subject)
         page.run()

@@ -55,7 +55,7 @@ section = st.segmented_control("Analyses", list(SECTIONS), key="lab", bind="quer
 if section:
     st.caption(SECTIONS[section])
     pixels = gan.to_uint8(networks.generated(checkpoint, noise))[0]
-    section = section if needs.met(PAGES["generator"], subject, section) else None
+    section = section if needs.met(PAGES["generator"], section) else None
     measurable = section not in (None, PAINT) and layer.name in filters.folded(checkpoint).layers
 with ui.error_boundary("This analysis"):
     if section == "All filters" and table is not None:

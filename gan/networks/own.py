@@ -115,7 +115,8 @@ class OwnDiscriminator(Discriminator):
         pictures = _noise((3, *config.size)).tanh()
         network, scale = prepared(network), [] if normalisation == OURS else [Rescale(normalisation)]
         given = run(scale, pictures)
-        _check_answers(_tried(network, given, self._what), config)
+        answers = _tried(network, given, self._what)
+        _check_answers(answers, config)
         network, end_function = without_end(network, given)
         if is_bounded(network, given):
             raise CheckpointError(
@@ -125,7 +126,9 @@ class OwnDiscriminator(Discriminator):
         modules = unfolded(network, given)
         layers = [*scale, *modules]
         end = _index(layers, pictures, lambda h: not _are_maps(h) or h.shape[2:].numel() == 1) if modules[1:] else 0
-        head = layers[end] if len(layers) == end + 1 else nn.Sequential(*layers[end:])
+        column = [nn.Unflatten(0, (-1, 1))] if answers.ndim == 1 and modules == [network] else []
+        rest = [*layers[end:], *column]
+        head = nn.Sequential(*rest) if rest[1:] else rest[0]
         exclusive = bool(config.classes) and not isinstance(end_function, nn.Sigmoid)
         self.layers = nn.Sequential(*layers[:end], head, nn.Softmax(1) if exclusive else nn.Sigmoid())
 

@@ -4,8 +4,9 @@
     unsupported(network)                    # ["GELU"]: what DeepLIFT's rules do not know
 
 captum and shap hook modules. What a forward computes by a function (``torch.relu``) they do not see, a module that is
-called twice (the ``relu`` of ResNet's blocks) they cannot tell apart, and in a MaxPool2d whose windows overlap they
-lose what one pixel gives to two windows: each gives wrong sums without a word.
+called twice (the ``relu`` of ResNet's blocks) they cannot tell apart, where a block's input goes into a function and
+past it they lose what goes past, and in a MaxPool2d whose windows overlap what one pixel gives to two windows: each
+gives wrong sums without a word.
 """
 
 from __future__ import annotations
@@ -95,14 +96,14 @@ def separated(network: nn.Module, image: Tensor) -> nn.Module:
     traced = _traced(network)
     if traced is None:
         return network
-    seen: set[str] = set()
     for node in list(traced.graph.nodes):
-        module = _own_module(traced, node, seen)
+        module = _own_module(traced, node)
         if module is not None:
             name = f"separate_{node.name}"
             traced.add_module(name, module)
-            with traced.graph.inserting_after(node):
-                new = traced.graph.call_module(name, (node.args[0] if node.args else node.kwargs["input"],))
+            with traced.graph.inserting_before(node):
+                given = traced.graph.call_method("clone", (node.args[0] if node.args else node.kwargs["input"],))
+                new = traced.graph.call_module(name, (given,))
             node.replace_all_uses_with(new)
             traced.graph.erase_node(node)
     traced.recompile()
@@ -119,8 +120,8 @@ def _traced(network: nn.Module) -> fx.GraphModule | None:
         return None
 
 
-def _own_module(traced: fx.GraphModule, node: fx.Node, seen: set[str]) -> nn.Module | None:
-    """What takes a node's place, if anything does: a module for a function, a copy for a second call."""
+def _own_module(traced: fx.GraphModule, node: fx.Node) -> nn.Module | None:
+    """What takes a node's place, if anything does: a module for a function, a copy for each call of one."""
     if node.op in ("call_function", "call_method") and node.target in FUNCTIONS:
         make: Any = FUNCTIONS[node.target]
         settings = {key: value for key, value in node.kwargs.items() if key != "input"}
@@ -128,11 +129,10 @@ def _own_module(traced: fx.GraphModule, node: fx.Node, seen: set[str]) -> nn.Mod
         return SeparateWindows(module) if isinstance(module, nn.MaxPool2d) and _overlaps(module) else module
     if node.op != "call_module":
         return None
-    module, again = traced.get_submodule(str(node.target)), str(node.target) in seen
-    seen.add(str(node.target))
+    module = traced.get_submodule(str(node.target))
     if isinstance(module, nn.MaxPool2d) and _overlaps(module):
         return SeparateWindows(module)
-    return copy.deepcopy(module) if again and isinstance(module, SHARED) else None
+    return copy.deepcopy(module) if isinstance(module, SHARED) else None
 
 
 def _overlaps(pool: nn.MaxPool2d) -> bool:

@@ -149,7 +149,7 @@ def show_export(shown: Shown) -> None:
 def show_blame(shown: Shown) -> None:
     """Signed contributions of the latent dimensions, and of one layer's filters, to a generated poster's logit."""
     subject = shown.subject
-    if subject.noise is None or not needs.met(PAGES["compare"], subject, BLAME):
+    if subject.noise is None or not needs.met(PAGES["compare"], BLAME):
         return
     with ui.error_boundary("The way back to the noise"):
         blame = explanations.blame(subject.checkpoint, subject.noise, 16)
