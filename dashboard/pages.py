@@ -57,10 +57,7 @@ _ALL = (
         "generator", "Generator", "brush", "What does each filter draw, and what is the poster without it?",
         about=("generator",), needs=("generator", "generator_layers"),
         sections=dict.fromkeys(
-            (
-                "Strongest and weakest", "All filters", "Inputs to this filter", "What a dimension drives",
-                "What contributes to this region",
-            ),
+            ("All filters", "Inputs to this filter", "What a dimension drives", "What contributes to this region"),
             ("generator_chain",),
         ),
     ),

@@ -27,6 +27,7 @@ from torch import Tensor, nn
 
 from gan.checkpoints.record import Checkpoint
 from gan.errors import counted
+from gan.networks.own import OwnDiscriminator, OwnGenerator
 from xai.discriminator.relevance import FilterContributions, says
 from xai.generator.blame import Blame
 from xai.networks.hooks import activations
@@ -133,7 +134,7 @@ def _parts(
     """
     entries = [layer for layer in layers(network, torch.zeros_like(inputs))[:-1] if layer.height * layer.width > 1]
     shown = [layer for layer in entries if layer.kind in _KINDS]
-    if len(shown) < FEW:
+    if len(shown) < FEW and isinstance(network, OwnGenerator | OwnDiscriminator):
         shown = list({(layer.height, layer.width): layer for layer in entries}.values())
     maps = activations(network, inputs, [layer.name for layer in shown])
     found = []

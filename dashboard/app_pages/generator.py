@@ -45,7 +45,8 @@ with card:
     panel.show_verdict(table, layer.name, unit)
     ablation.show_ablation(checkpoint, noise, layer, unit)
     if table is None:
-        panel.measure_button(checkpoint)
+        if needs.are_met(PAGES["generator"], "All filters"):
+            panel.measure_button(checkpoint)
     elif effects is not None:
         panel.show_posters(checkpoint, table, layer.name, unit)
         panel.show_study(table, layer.name, unit)

@@ -21,14 +21,20 @@ if TYPE_CHECKING:
 
 def met(page: Page, section: str | None = None) -> bool:
     """Whether the page, or a section of it, can be shown; a sentence says what it needs and what is missing."""
-    needs = page.needs if section is None else page.sections.get(section, ())
-    if not needs:
-        return True
-    checkpoint, subject = selected().checkpoint, selected().subject
-    what = f"“{section}”" if section else f"The page {page.title}"
-    missing = None if checkpoint is None else networks.lacking(checkpoint, what, needs)
-    if missing is None and subject is None:
-        missing = "Choose or upload a poster in the sidebar."
+    missing = _missing(page, section)
     if missing is not None:
         st.info(plain(missing), icon=":material/info:")
     return missing is None
+
+
+def are_met(page: Page, section: str) -> bool:
+    """The same of a section, without a word."""
+    return _missing(page, section) is None
+
+
+def _missing(page: Page, section: str | None) -> str | None:
+    needs = page.needs if section is None else page.sections.get(section, ())
+    checkpoint, subject = selected().checkpoint, selected().subject
+    what = f"“{section}”" if section else f"The page {page.title}"
+    missing = None if checkpoint is None else networks.lacking(checkpoint, what, needs)
+    return "Choose or upload a poster in the sidebar." if needs and not missing and subject is None else missing
