@@ -56,6 +56,9 @@ def show(subject: Subject) -> None:
 def _verdict(subject: Subject) -> str:
     if subject.logit is None:
         return "no verdict"
+    if subject.classes:
+        name, probability = next(iter(subject.classes.items()))
+        return f"**{plain(name)}** {probability:.0%}"
     from xai.report.words import verdict
 
     word, number, _ = verdict(subject.logit)

@@ -137,6 +137,9 @@ class OwnDiscriminator(Discriminator):
         return "classifier" if self.config.classes else "discriminator"
 
     def forward(self, images: Tensor, labels: Tensor | None = None) -> Tensor:
+        """Probabilities in the shape of the logits."""
+        if self.output:
+            return self.probabilities(images)[:, self.config.classes.index(self.output)]
         probabilities: Tensor = self.layers[-1](self.logit(images))
         return probabilities
 
@@ -163,7 +166,6 @@ class OwnDiscriminator(Discriminator):
         chosen.layers[-2] = nn.Sequential(self._head(), nn.Flatten(), pick)
         return chosen
 
-    @torch.no_grad()
     def probabilities(self, images: Tensor) -> Tensor:
         """Of a classifier's classes (N, classes): by softmax, or each by itself where it ends in a Sigmoid."""
         maps: Tensor = self.layers[:-2](images)

@@ -32,16 +32,25 @@ def prepared(network: nn.Module) -> nn.Module:
     computed = [value for module in network.modules() for value in vars(module).values() if isinstance(value, Tensor)]
     tensors = itertools.chain(network.parameters(), network.buffers(), computed)
     copied = copy.deepcopy(network, {id(one): _copied(one) for one in tensors}).cpu().float().eval()
-    for module in copied.modules():
+    for module in list(copied.modules()):
         if parametrize.is_parametrized(module):
-            for name in list(module.parametrizations):  # type: ignore[arg-type]  # a ModuleDict, checked above
-                parametrize.remove_parametrizations(module, name)
+            _build_in(module)
         for hook in list(module._forward_pre_hooks.values()):
             if isinstance(hook, SpectralNorm):
                 remove_spectral_norm(module, hook.name)
             elif isinstance(hook, WeightNorm):
                 remove_weight_norm(module, hook.name)
     return copied.requires_grad_(False)
+
+
+@torch.no_grad()
+def _build_in(module: nn.Module) -> None:
+    """Parametrized tensors as parameters; torch's own removal changes the class, which is the original's as well."""
+    found = {name: getattr(module, name).clone() for name in module._modules["parametrizations"]._modules}  # type: ignore[union-attr]
+    del module._modules["parametrizations"]
+    module.__class__ = type(module).__bases__[0]
+    for name, tensor in found.items():
+        module.register_parameter(name, nn.Parameter(tensor))
 
 
 def _copied(tensor: Tensor) -> Tensor:

@@ -30,6 +30,7 @@ from xai.latents.sensitivity import LatentSensitivity
 from xai.latents.sweeps import AT_ONCE
 from xai.methods.base import Explanation, scale
 from xai.networks.fast_generator import check_dimension, fast_generator
+from xai.networks.score import LOGIT
 from xai.networks.unit_table import UnitTable
 from xai.render import Pixels, full_colours, overlay, pool
 from xai.report import words
@@ -120,7 +121,7 @@ def map_unit(explanation: Explanation) -> str:
 
 def _poster_words(explanation: Explanation) -> str:
     score = float(explanation.score)
-    if explanation.meaning.unit != "logit":
+    if explanation.meaning != LOGIT:
         return f"the poster: {explanation.meaning.name} {score:+.2f}"
     word, number, percent = words.verdict(score)
     return f"the poster: {word}, logit {number} ({percent})"

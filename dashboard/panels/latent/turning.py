@@ -14,6 +14,7 @@ import streamlit as st
 
 import gan
 from dashboard import sidebar, ui
+from dashboard.cached import networks
 from dashboard.cached import turning as cached
 from dashboard.components.turning import SHOWN, Start, turning
 from dashboard.text import plain
@@ -174,5 +175,8 @@ def _show_pictures(checkpoint: gan.Checkpoint, noise: Noise, turned: Turning) ->
         with column:
             ui.picture(pixels, caption)
     if now.logit is not None and start.logit is not None:
-        ui.verdict(now.logit, now.probability)
+        if checkpoint.config.classes:
+            st.markdown(f"Explained: {plain(networks.score(checkpoint).meaning.name)}, **{now.logit:+.2f}**")
+        else:
+            ui.verdict(now.logit, now.probability)
         st.caption(f"At the start the logit was {start.logit:+.2f}.")
