@@ -106,13 +106,13 @@ def _show_now(before: Figure, now: Figure) -> None:
     st.caption(plain(f"Pinned, then now: {found.sentence}."))
 
 
-def _show_row(name: str, figure: Figure, more: tuple[Panel, ...] = ()) -> None:
+def _show_row(word: str, figure: Figure, more: tuple[Panel, ...] = ()) -> None:
     """The figure's pictures, and ``more`` behind them, with what they were made from."""
     panels = (*figure.panels, *more)
     for column, panel in zip(st.columns(MOST_PANELS + 1), panels, strict=False):
         with column:
             ui.picture(panel.pixels, _caption(panel))
-    st.caption(f"**{name}:** {plain(figure.source.line)}")
+    st.caption(f"**{word}:** {plain(figure.source.line)}")
 
 
 def _caption(panel: Panel) -> str:

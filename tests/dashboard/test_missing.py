@@ -43,7 +43,7 @@ GONE: list[tuple[str, dict[str, str], str, str, str]] = [
     ("discriminator", {}, "d_lab", "Astrology", "none"),
     ("discriminator", {}, "reference", "void", "generated"),
     ("generator", {}, "g_layer", "layers.99", "layers"),
-    ("generator", {}, "g_unit", "900", "0"),
+    ("generator", {}, "g_unit", "900", "3"),
     ("generator", {}, "removal", "fire", "mean"),
     ("generator", {}, "lab", "Astrology", "none"),
     ("generator", {"lab": "What a dimension drives"}, "dimension", "900", "0"),

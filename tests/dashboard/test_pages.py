@@ -448,7 +448,7 @@ def test_posters_that_look_alike_do_not_begin_with_the_poster_itself(
     assert not app.exception
     sheets = [json.loads(grid.proto.json) for grid in app.get("bidi_component") if grid.proto.json]
     found = unfolded(
-        next(sheet["labels"] for sheet in sheets if sheet["title"].startswith("posters alike by layers.1"))
+        next(sheet["labels"] for sheet in sheets if sheet.get("title", "").startswith("posters alike by layers.1"))
     )
     assert len(found) == 6
     kind = {"Seed": "seed", "Poster": "poster"}[source]

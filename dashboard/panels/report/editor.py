@@ -56,24 +56,33 @@ class Contents:
         return [one.key for one in self.posters], self.methods, self.checked, self.parts
 
 
-def _kept(key: str, usual: Any, draw: Callable[..., Any]) -> Any:
-    """The value of a control that keeps it while other pages are open; what was typed is too long for an address."""
+def _kept(key: str, usual: Any, draw: Callable[[Any], Any]) -> Any:
+    """The value of a control that keeps it while other pages are open; what was typed is too long for an address.
+
+    ``draw`` is given what is in use, as the control's default: a value put into the session before it is drawn is not
+    known to a browser that draws it later.
+    """
     store = f"{key}_kept"
-    if key not in st.session_state:
-        st.session_state[key] = st.session_state.get(store, usual)
-    st.session_state[store] = draw(key=key)
+    st.session_state[store] = draw(st.session_state.get(key, st.session_state.get(store, usual)))
     return st.session_state[store]
 
 
 def write_words() -> Words:
     """Title, name, date and notes."""
     row = st.container(horizontal=True)
-    title = _kept("report_title", "What I found", lambda key: row.text_input("Title", key=key, max_chars=200))
-    author = _kept("report_author", "", lambda key: row.text_input("Your name", key=key, max_chars=200))
-    day = _kept("report_day", date.today(), lambda key: row.date_input("Date", key=key, width=160))
+    title = _kept(
+        "report_title", "What I found",
+        lambda now: row.text_input("Title", now, key="report_title", max_chars=200),
+    )  # fmt: skip
+    author = _kept(
+        "report_author", "", lambda now: row.text_input("Your name", now, key="report_author", max_chars=200)
+    )
+    day = _kept("report_day", date.today(), lambda now: row.date_input("Date", now, key="report_day", width=160))
     notes = _kept(
         "report_notes", "",
-        lambda key: st.text_area("Notes", key=key, height=200, max_chars=LENGTH, help=MARKDOWN),
+        lambda now: st.text_area(
+            "Notes", now, key="report_notes", height=200, max_chars=LENGTH, help=MARKDOWN
+        ),
     )  # fmt: skip
     return Words(title or "What I found", author, day if isinstance(day, date) else date.today(), notes)
 
@@ -133,16 +142,27 @@ def choose_contents(checkpoint: gan.Checkpoint, subject: Subject | None) -> Cont
         usual = [name for name in USUAL_METHODS if name in names]
         methods = _kept(
             "report_methods", usual,
-            lambda key: st.multiselect("Methods", names, format_func=lambda one: METHODS[one].title, key=key),
+            lambda now: st.multiselect(
+                "Methods", names, [name for name in now if name in names],
+                format_func=lambda one: METHODS[one].title, key="report_methods",
+            ),
         )  # fmt: skip
         checked = _kept(
             "report_checked", True,
-            lambda key: st.toggle("Check the maps", key=key, help="Adds a verdict to each map; slow for many posters."),
+            lambda now: st.toggle(
+                "Check the maps", now, key="report_checked",
+                help="Adds a verdict to each map; slow for many posters.",
+            ),
         )  # fmt: skip
     known = report.measured(checkpoint).parts
     parts: Sequence[str] = ()
     if known:
-        parts = _kept("report_parts", known, lambda key: st.multiselect("What was measured", known, key=key))
+        parts = _kept(
+            "report_parts", known,
+            lambda now: st.multiselect(
+                "What was measured", known, [part for part in now if part in known], key="report_parts"
+            ),
+        )  # fmt: skip
     return Contents(tuple(posters), tuple(methods), checked, tuple(parts))
 
 
