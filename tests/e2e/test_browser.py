@@ -29,7 +29,7 @@ def test_a_person_uploads_a_poster_compares_four_methods_and_picks_a_filter(page
     for title in ("DeepLIFT", "DeepSHAP", "LIME", "Activation map"):
         expect(page.get_by_role("heading", name=title)).to_be_visible()
     main = page.get_by_test_id("stMain")
-    expect(main.get_by_test_id("stImage")).to_have_count(5)
+    expect(main.get_by_test_id("stImage").filter(visible=True)).to_have_count(5)
     expect(main.get_by_text("completeness gap")).to_have_count(2)
     expect(main.get_by_text("segments", exact=False).first).to_be_visible()
 
@@ -67,7 +67,7 @@ def test_a_person_finds_out_whom_to_believe_and_takes_it_home(page: Page) -> Non
 
 def more(page: Page, name: str) -> None:
     settle(page)
-    page.get_by_test_id("stMain").get_by_text(name, exact=True).click()
+    page.get_by_test_id("stMain").get_by_role("radio", name=name, exact=True).click()
 
 
 def test_a_poster_is_chosen_by_click_and_kept_across_pages(page: Page) -> None:
