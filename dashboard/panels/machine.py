@@ -29,7 +29,7 @@ if TYPE_CHECKING:
 T = TypeVar("T")
 HINT = (
     "Point at a part to read what it is; click it to open its page. Of each layer one filter's map is shown: the one "
-    "that matters most to D's verdict on this poster."
+    "that {why}."
 )
 WIDTHS = {"noise": 4.0, "poster": 16.0, "verdict": 9.0}  # of a group, beside each other
 SMALLEST, LARGEST = 5.0, 8.0  # of a layer's tile
@@ -74,9 +74,12 @@ def show(subject: Subject | None) -> None:
 
     found = _machine(subject)
     drawn = groups(subject, found)
+    known = any(part.contribution is not None for part in (*found.generator, *found.discriminator))
+    why = "matters most to D's verdict on this poster" if known and not subject.classes else "responds most strongly"
+    hint = HINT.format(why=why)
     chosen = machine(
         [group for group, _ in drawn], _sheet(subject, found), png(subject.pixels),
-        HINT if subject.noise is not None else f"{NOT_GENERATED} {HINT}",
+        hint if subject.noise is not None else f"{NOT_GENERATED} {hint}",
         key="machine_row",
     )  # fmt: skip
     if chosen is not None:
