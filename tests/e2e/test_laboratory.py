@@ -43,7 +43,7 @@ def picture(main: Locator, caption: str) -> str:
 
 
 def test_a_filter_is_chosen_by_click_and_by_arrows_and_its_card_follows(page: Page) -> None:
-    main = open_page(page, "generator", seed="7", g_layer="layers.8")
+    main = open_page(page, "generator", seed="7", g_layer="layers.8", g_sort="index")
     settle(page)
     before = picture(main, "without it")
     main.get_by_role("gridcell", name="filter 5", exact=True).click()
@@ -121,7 +121,7 @@ def test_importance_says_who_matters_and_who_owns_a_place(page: Page) -> None:
     expect(main.get_by_text("What the whole picture depends on")).to_be_visible()
     expect(main.get_by_test_id("stPlotlyChart")).to_have_count(2)
     settle(page)
-    choose(page, main.get_by_role("combobox"), "brightness")
+    choose(page, main.get_by_role("combobox", name="Importance for"), "brightness")
     expect(main.get_by_text("What brightness depends on")).to_be_visible()
 
 
