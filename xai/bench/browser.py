@@ -119,16 +119,16 @@ INTERACTIONS = (
     Interaction("Start, back again", open_page("Start"), cell("seed 4"), 30, 150, 1.0),
     Interaction("Start, another seed", lambda page: cell("seed 4")(page).click(), caption("seed 4"), 40, 50, 0.5),
     Interaction(
-        "Discriminator", open_page("Discriminator"), heading(re.compile(r"Filter \d+ of layers\.4")), 48, 5400, 1.0,
+        "Discriminator", open_page("Discriminator"), heading(re.compile(r"Filter \d+ of layers\.4")), 72, 5400, 1.0,
     ),
     Interaction(
         "Discriminator, another filter", lambda page: cell("filter 5")(page).click(), heading("Filter 5 of layers.4"),
-        42, 400, 0.3,
+        62, 400, 0.3,
     ),
-    Interaction("Generator", open_page("Generator"), heading(re.compile(r"Filter \d+ of layers\.5")), 30, 150, 1.0),
+    Interaction("Generator", open_page("Generator"), heading(re.compile(r"Filter \d+ of layers\.5")), 58, 215, 1.0),
     Interaction(
         "Generator, another filter", lambda page: cell("filter 5")(page).click(), heading("Filter 5 of layers.5"),
-        25, 60, 0.3,
+        57, 170, 0.3,
     ),
     Interaction(
         "Latent, first picture", open_page("Latent"), lambda page: pictures(page).first, 42, 19_200, 1.0,
@@ -145,7 +145,8 @@ INTERACTIONS = (
 
 
 def pictures(page: Page) -> Locator:
-    return page.get_by_test_id("stMain").get_by_test_id("stImage")
+    """Those in sight: the strip of the poster is there for phones only."""
+    return page.get_by_test_id("stMain").get_by_test_id("stImage").filter(visible=True)
 
 
 class Traffic:
