@@ -75,7 +75,7 @@ def _discriminator_chain(checkpoint: Checkpoint) -> str:
     network = checkpoint.discriminator
     if network is None or type(network) is Discriminator:
         return NONE if network is None else ""
-    stopper = not_a_step(private_copy(network.layers), "layers")
+    stopper = not_a_step(private_copy(network.layers[:-1]), "layers")  # up to the logits
     return f"in {{name}}, {stopper}" if stopper else ""
 
 

@@ -18,10 +18,11 @@ from dataclasses import replace
 from pathlib import Path
 from types import ModuleType
 
+import torch
 from torch import nn
 
 from gan.checkpoints.record import Checkpoint
-from gan.errors import CheckpointError, PosterLensError, printable
+from gan.errors import CheckpointError, PosterLensError, SettingError, printable
 from gan.networks.own import OURS, Normalisation, OwnConfig, OwnDiscriminator, OwnGenerator
 
 FUNCTION = "networks"  # of the file, which returns a checkpoint
@@ -59,13 +60,18 @@ def adapt(
     """
     if generator is None and discriminator is None:
         raise CheckpointError("There is neither a generator nor a discriminator.")
+    for name, network in (("generator", generator), ("discriminator", discriminator)):
+        if not isinstance(network, nn.Module | None):
+            raise CheckpointError(f"The {name} is a {type(network).__name__}, not a network.")
+    if not isinstance(size, int) and not (isinstance(size, tuple | list) and len(size) == 2):
+        raise SettingError(f"size must be a number of pixels or (height, width), not {size!r}")
     height, width = (size, size) if isinstance(size, int) else size
     config = OwnConfig(resolution=width, height=height, latent=latent, classes=tuple(classes))
     digest = hashlib.sha256(repr((config, normalisation)).encode())
     for network in (generator, discriminator):
         digest.update(repr(network).encode())
         for name, tensor in ({} if network is None else network.state_dict()).items():
-            digest.update(name.encode() + tensor.detach().cpu().contiguous().numpy().tobytes())
+            digest.update(name.encode() + tensor.detach().cpu().reshape(-1).view(torch.uint8).numpy().tobytes())
     return Checkpoint(
         None if generator is None else OwnGenerator(generator, config, normalisation),
         None if discriminator is None else OwnDiscriminator(discriminator, config, normalisation),
@@ -106,7 +112,10 @@ def load_own(path: Path) -> Checkpoint:
         raise CheckpointError(f"{path} cannot be read: {error.strerror or error}.") from error
     sys.path.insert(0, str(path.resolve().parent))
     try:
-        checkpoint = getattr(_run(path), FUNCTION)()
+        make = getattr(_run(path), FUNCTION, None)
+        if not callable(make):
+            raise CheckpointError(f"there is no function {FUNCTION}() in it.")
+        checkpoint = make()
     except PosterLensError as error:
         raise CheckpointError(f"{name}: {error}") from error
     except (Exception, SystemExit) as error:  # the file may do anything
@@ -132,10 +141,14 @@ def _run(path: Path) -> ModuleType:
 
 def _line(error: BaseException, path: Path) -> str:
     """Where in the file the error arose, as ", line 7"; "" where nothing of it was run."""
-    if isinstance(error, SyntaxError) and error.lineno:
+    if isinstance(error, SyntaxError) and error.lineno and error.filename and _is(error.filename, path):
         return f", line {error.lineno}"
-    lines = [one.lineno for one in traceback.extract_tb(error.__traceback__) if Path(one.filename) == path]
+    lines = [one.lineno for one in traceback.extract_tb(error.__traceback__) if _is(one.filename, path)]
     return f", line {lines[-1]}" if lines else ""
+
+
+def _is(filename: str, path: Path) -> bool:
+    return Path(filename).resolve() == path.resolve()
 
 
 def _reason(error: BaseException) -> str:

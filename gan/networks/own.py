@@ -21,12 +21,14 @@ from torch import Tensor, nn
 from gan.errors import CheckpointError, SettingError, counted
 from gan.networks.config import ModelConfig
 from gan.networks.dcgan import Discriminator, Generator
-from gan.networks.unfolding import is_bounded, prepared, run, unfolded, without_end
+from gan.networks.unfolding import gives_probabilities, prepared, run, unfolded, without_end
 from gan.settings import Settings, any_of, setting
 
 Normalisation = tuple[float | tuple[float, ...], float | tuple[float, ...]]  # mean and standard deviation of 0 to 1
 OURS: Normalisation = (0.5, 0.5)  # pictures in [-1, 1]
 IMAGENET: Normalisation = ((0.485, 0.456, 0.406), (0.229, 0.224, 0.225))
+PAIR = "a mean and a deviation above 0, each of them a number or one for each of three colours"
+FAR = 10.0  # from 0; pictures of a generator that has no Tanh pass 1, but not by so much
 EXAMPLES = 2  # pictures or latents with which a network is tried
 LARGEST = 1024  # pixels across
 
@@ -63,7 +65,12 @@ class Rescale(nn.Module):
 
     def __init__(self, normalisation: Normalisation, back: bool = False) -> None:
         super().__init__()
-        mean, deviation = (torch.as_tensor(one, dtype=torch.float32).expand(3) for one in normalisation)
+        try:
+            mean, deviation = (torch.as_tensor(one, dtype=torch.float32).expand(3) for one in normalisation)
+        except (TypeError, ValueError, RuntimeError) as error:
+            raise SettingError(f"normalisation must be {PAIR}, not {normalisation}") from error
+        if not bool((mean.isfinite() & deviation.isfinite() & (deviation > 0)).all()):
+            raise SettingError(f"normalisation must be {PAIR}, not {normalisation}")
         factor, offset = 0.5 / deviation, (0.5 - mean) / deviation
         if back:
             factor, offset = 1 / factor, -offset / factor
@@ -93,10 +100,11 @@ class OwnGenerator(Generator):
         pictures = _tried(network, taken, "generator")
         if pictures.shape[1:] != (3, *config.size):
             raise CheckpointError(f"The generator gives {_shape(pictures)}, not pictures (N, 3, {_sides(config)}).")
+        back = _rescaling(normalisation, back=True)
+        _check_range(pictures, run(back, pictures))
         modules = [*stem, *unfolded(network, taken)]
         first = _index(modules, z, _are_maps, len(stem))
         whole = [nn.Sequential(*modules[: first + 1])] if first else modules[:1]
-        back = [] if normalisation == OURS else [Rescale(normalisation, back=True)]
         self.layers = nn.Sequential(*whole, *modules[first + 1 :], *back)
 
 
@@ -113,15 +121,15 @@ class OwnDiscriminator(Discriminator):
         nn.Module.__init__(self)
         self.config, self.output = config, ""
         pictures = _noise((3, *config.size)).tanh()
-        network, scale = prepared(network), [] if normalisation == OURS else [Rescale(normalisation)]
+        network, scale = prepared(network), _rescaling(normalisation)
         given = run(scale, pictures)
         answers = _tried(network, given, self._what)
         _check_answers(answers, config)
         network, end_function = without_end(network, given)
-        if is_bounded(network, given):
+        if gives_probabilities(network, given):
             raise CheckpointError(
-                f"The {self._what}'s answers stay between 0 and 1, as after a sigmoid, whose gradient vanishes; "
-                f"let its forward return what comes before."
+                f"The {self._what} gives probabilities, or their logarithms, by a function, whose gradient vanishes "
+                f"where it is sure; let its forward return what comes before."
             )
         modules = unfolded(network, given)
         layers = [*scale, *modules]
@@ -129,7 +137,7 @@ class OwnDiscriminator(Discriminator):
         column = [nn.Unflatten(0, (-1, 1))] if answers.ndim == 1 and modules == [network] else []
         rest = [*layers[end:], *column]
         head = nn.Sequential(*rest) if rest[1:] else rest[0]
-        exclusive = bool(config.classes) and not isinstance(end_function, nn.Sigmoid)
+        exclusive = len(config.classes) > 1 and not isinstance(end_function, nn.Sigmoid)
         self.layers = nn.Sequential(*layers[:end], head, nn.Softmax(1) if exclusive else nn.Sigmoid())
 
     @property
@@ -182,9 +190,30 @@ def _stem(network: nn.Module, z: Tensor) -> tuple[list[nn.Module], Tensor]:
     """What noise passes first, and what the network is given: some take vectors (N, latent)."""
     try:
         _tried(network, z, "generator")
-    except CheckpointError:
+    except CheckpointError as error:
+        try:
+            _tried(network, z.flatten(1), "generator")
+        except CheckpointError as other:
+            if error.__cause__ is None:  # it runs on the first, and gives what is no picture
+                raise error from other
+            raise
         return [nn.Flatten()], z.flatten(1)
     return [], z
+
+
+def _rescaling(normalisation: Normalisation, back: bool = False) -> list[nn.Module]:
+    """What brings pictures in [-1, 1] to a network's own range, or ``back``; nothing where that is the same."""
+    rescale = Rescale(normalisation, back)
+    return [rescale] if bool((rescale.factor != 1).any() or (rescale.offset != 0).any()) else []
+
+
+def _check_range(pictures: Tensor, ours: Tensor) -> None:
+    if float(ours.abs().max()) > FAR or (float(ours.min()) >= 0 and float(ours.max()) > 0):
+        raise CheckpointError(
+            f"The generator's pictures have values from {float(pictures.min()):.3g} to {float(pictures.max()):.3g}, "
+            f"another range than its normalisation has: (0.5, 0.5) is for -1 to 1, (0, 1) for 0 to 1, (0, 1 / 255) "
+            f"for 0 to 255."
+        )
 
 
 def _noise(shape: tuple[int, ...]) -> Tensor:
