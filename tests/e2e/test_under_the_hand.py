@@ -33,8 +33,8 @@ def test_values_are_read_by_pointer_and_keyboard_and_a_click_asks_who_drew_the_p
     settle(page)
     for name in ("Across, percent", "Down, percent"):
         ends = page.get_by_test_id("stSlider").filter(has_text=name).get_by_role("slider")
-        expect(ends.nth(0)).to_have_attribute("aria-valuenow", "3")
-        expect(ends.nth(1)).to_have_attribute("aria-valuenow", "16")
+        expect(ends.nth(0)).to_have_value("3")
+        expect(ends.nth(1)).to_have_value("16")
 
 
 def test_a_stroke_is_previewed_painted_and_undone(page: Page) -> None:

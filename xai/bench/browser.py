@@ -131,15 +131,15 @@ INTERACTIONS = (
         57, 170, 0.3,
     ),
     Interaction(
-        "Latent, first picture", open_page("Latent"), lambda page: pictures(page).first, 42, 19_200, 1.0,
+        "Latent, first picture", open_page("Latent"), lambda page: pictures(page).first, 70, 21_000, 1.0,
     ),
     Interaction(
-        "Latent, another dimension", next_dimension, chosen_dimension, 26, 30, 0.3,
+        "Latent, another dimension", next_dimension, chosen_dimension, 62, 30, 0.3,
     ),
-    Interaction("Latent, another seed: its poster", next_seed, poster_alone, 42, 2600, 0.5),
+    Interaction("Latent, another seed: its poster", next_seed, poster_alone, 75, 2600, 0.5),
     Interaction(
         "Latent, another seed: its sweeps", next_seed_at_once,
-        lambda page: page.locator(".scrubber"), 42, 2600, 4.0,
+        lambda page: page.locator(".scrubber"), 75, 2600, 4.0,
     ),
 )  # fmt: skip
 
