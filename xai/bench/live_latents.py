@@ -50,7 +50,7 @@ def live_latents(name: str, site: Path) -> Iterator[Row]:
 
 def _row(page: str, name: str, rates: tuple[float, float, float]) -> Row:
     posters, verdicts, frames = rates
-    note = f"{posters:.0f} posters and {verdicts:.0f} verdicts a second; the browser showed {frames:.0f} frames"
+    note = f"a second: posters {posters:.0f}, verdicts {verdicts:.0f}, frames of the browser {frames:.0f}"
     goal = f"under {1000 / GOAL:.0f} ms"
     return Row(f"A latent of {name} turned on the {page}: a poster", 1000 / posters, "", None, goal, note)
 

@@ -34,8 +34,7 @@ def of_response(unit_map: NDArray[np.float32], pixels: Pixels, source: Source, t
         Panel(overlay(pixels, large, end, OVER, CHANGE), "its response over the poster"),
         Panel(response(unit_map, end), "its response", Bar.response(unit_map, end, "response")),
     )
-    height, width = unit_map.shape
-    arrays = {"response": Array(unit_map, "", f"{height} rows, {width} columns")}
+    arrays = {"response": Array(unit_map, "", "row, column")}
     return Figure(title, source, panels, "Orange: positive response; purple: negative.", arrays=arrays)
 
 

@@ -18,7 +18,7 @@ from dashboard.cached import networks
 from dashboard.cached import turning as cached
 from dashboard.components.turning import SHOWN, Start, turning
 from dashboard.text import plain
-from gan.errors import PosterLensError
+from gan.errors import PosterLensError, counted
 from xai.latents.turning import LARGEST, LONGEST, Turning
 from xai.render import CHANGE, diverging, limit
 
@@ -76,7 +76,8 @@ def _turned(checkpoint: gan.Checkpoint) -> Turning:
     asked, count = st.query_params.get(KEY, ""), checkpoint.config.latent
     turned = Turning.parse(asked, count)
     if len(asked.split(",")) > len(str(turned).split(",")) or (asked and not turned):
-        st.warning(plain(f"Not all of turned={asked} is for a latent of {count} dimensions; this page shows the rest."))
+        words = f"Not all of turned={asked} is for a latent of {counted(count, 'dimension')}; this page shows the rest."
+        st.warning(plain(words))
     return turned
 
 

@@ -27,6 +27,7 @@ SHARED = {  # the pairs that overlap, each with the reason why that does no harm
 }
 NOT_SEEDS = {  # names that large whole numbers have which are no seeds: sizes, counts, masks of bits
     "MAX_SEEDS, MAX_COUNT", "ENTRIES", "MEGABYTE", "RECENT", "MAX_PIXELS", "LARGE", "MAX_FILE_BYTES", "MAX_LITERAL",
+    "MOST_WEIGHTS", "MOST_WIDTH, MOST_AREA", "MOST_WIDTH, MOST_PIXELS", "WIDTH, MOST",
     "MOST_BYTES", "MOST_CHARACTERS", "MOST_PIXELS", "PATIENCE", "STUDY_FILE", "noise_seed", "_embedded",
 }  # fmt: skip
 
