@@ -37,7 +37,7 @@ DEFAULT_METHODS = "deeplift,gradcam"
 def parse(arguments: list[str] | None = None) -> argparse.Namespace:
     parser = checkpoint_parser(__doc__)
     parser.add_argument("--images", type=Path, nargs="+", default=[], help="pictures, folders and zips of posters")
-    parser.add_argument("--seeds", default="", help="generated posters: numbers and ranges, such as 1,5,10-20")
+    parser.add_argument("--seeds", help="generated posters: numbers and ranges, such as 1,5,10-20")
     parser.add_argument("--methods", default=DEFAULT_METHODS, help="joined by commas; default %(default)s")
     parser.add_argument("--trust", action="store_true", help="examine each map, and give a verdict (slow)")
     parser.add_argument("--title", default="What I found", help="of the report")
@@ -55,14 +55,14 @@ def run(chosen: argparse.Namespace) -> None:
     cli.new_file(chosen.out, chosen.overwrite)
     notes = cli.read_text(chosen.notes) if chosen.notes else ""
     checkpoint = with_genres(load(chosen.checkpoint), chosen.genres)
-    seeds = parse_seeds(chosen.seeds) if chosen.seeds else []
+    seeds = [] if chosen.seeds is None else parse_seeds(chosen.seeds)
     with ExitStack() as open_files, progress_bar("Explaining") as progress:
         posters: list[Poster] = generated(seeds, checkpoint.need_generator()) if seeds else []
         for path in chosen.images:
             posters += in_files(path, checkpoint.config.size, open_files, fit=checkpoint.dataset_options(None)[0])
         names = [name.strip() for name in chosen.methods.split(",")] if posters else []
         if unknown := sorted(set(names) - set(xai.METHODS)):
-            raise UsageError(f"There is no method {unknown[0]}; there are {', '.join(xai.METHODS)}.")
+            raise UsageError(f"There is no method {unknown[0]!r} for --methods; there are {', '.join(xai.METHODS)}.")
         methods = [xai.attribution(name, xai.Score(checkpoint.need_discriminator())) for name in names]
         images = torch.cat([poster.read() for poster in posters]) if posters else None
         titles = [poster.name for poster in posters]

@@ -14,6 +14,7 @@ import argparse
 import subprocess
 import sys
 import time
+import zipfile
 from pathlib import Path
 
 from gan import cli
@@ -71,6 +72,8 @@ def run(chosen: argparse.Namespace) -> None:
     """Make what is missing."""
     if not chosen.checkpoint.is_dir():
         raise UsageError(f"{chosen.checkpoint} is not a folder; studies are kept beside the weights.")
+    if chosen.data is not None and not (chosen.data.is_dir() or zipfile.is_zipfile(chosen.data)):
+        raise UsageError(f"{chosen.data} is neither a folder nor a zip of posters.")
     gone = missing(chosen.checkpoint)
     if chosen.list:
         show(chosen.checkpoint, gone)

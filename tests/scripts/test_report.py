@@ -33,5 +33,5 @@ def test_a_method_that_does_not_exist_is_named_and_nothing_is_written(
     out = tmp_path / "report.html"
     arguments = ["--checkpoint", str(checkpoints / "tiny"), "--seeds=3", "--methods=astrology", f"--out={out}"]
     assert script("report").main(arguments) != 0
-    assert "There is no method astrology" in capsys.readouterr().err
+    assert "There is no method 'astrology'" in capsys.readouterr().err
     assert not out.exists()

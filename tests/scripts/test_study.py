@@ -53,11 +53,13 @@ def test_all_are_made_but_those_that_need_posters_where_there_are_none(
     assert said.err == "error: 1 study could not be made: filters.\n"
 
 
-def test_those_that_need_posters_are_given_them(folder: Path, called: list[list[str]]) -> None:
-    script.main(["--checkpoint", str(folder), "--data", "p.zip", "--only", "collection,encoder"])
+def test_those_that_need_posters_are_given_them(folder: Path, called: list[list[str]], tmp_path: Path) -> None:
+    data = tmp_path / "posters"
+    data.mkdir()
+    script.main(["--checkpoint", str(folder), "--data", str(data), "--only", "collection,encoder"])
     assert [Path(command[1]).name for command in called] == ["train_encoder.py", "study_collection.py"]
     assert called[0][2:] == ["--checkpoint", str(folder), "--out", f"{folder}/encoder.safetensors"]
-    assert called[1][2:] == ["--checkpoint", str(folder), "--data", "p.zip"]
+    assert called[1][2:] == ["--checkpoint", str(folder), "--data", str(data)]
 
 
 def test_the_list_makes_nothing(folder: Path, called: list[list[str]], capsys: pytest.CaptureFixture[str]) -> None:
