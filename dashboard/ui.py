@@ -30,6 +30,10 @@ GONE = "gone"  # in the session: what links and earlier choices asked for and is
 INTERVAL = 0.2  # seconds between two messages of a bar: each one goes to the browser
 PICTURE_SIDE = 256  # the browser enlarges on, without smoothing
 LIKELY = 3  # classes of a classifier
+OF_CLASSES = (
+    "The probabilities that the classifier gives its classes. The pages explain the logit of one class, which is the "
+    "number before it is turned into a probability."
+)
 ACTIVATIONS = ("LeakyReLU", "ReLU")
 STYLE = """<style>
 [data-testid="stImageContainer"] img { image-rendering: pixelated; }
@@ -108,7 +112,7 @@ def verdict(logit: float | None, probability: float | None) -> None:
 def classified(name: str, logit: float, classes: Mapping[str, float]) -> None:
     """What a classifier finds in a poster: its likeliest classes, and the logit that is explained."""
     likely = ", ".join(f"{plain(one)} **{part:.0%}**" for one, part in list(classes.items())[:LIKELY])
-    st.markdown(f"The classifier finds {likely}", help=explanation("logit", "probability"))
+    st.markdown(f"The classifier finds {likely}", help=OF_CLASSES)
     st.markdown(f"Explained: {plain(name)}, **{logit:+.2f}**")
 
 

@@ -9,11 +9,13 @@ from typing import Any
 import pytest
 
 from dashboard.pages import PAGES
-from tests.dashboard.reading import OpenApp, errors, texts
+from dashboard.ui import OF_CLASSES
+from tests.dashboard.reading import OpenApp, errors, subject_of, texts
 from tests.xai.networks.test_own_networks import HAVE
 from xai.capabilities import CAPABILITIES
 
 QUICK = {"methods": ["DeepLIFT", "Gradient × input", "Grad-CAM"], "check": "false", "references": "2"}
+EXAMPLES = sorted(Path(__file__).parents[2].glob("examples/own_*.py"))
 FILE = "from tests import own_networks\n\ndef networks():\n    return own_networks.{}()\n"
 
 
@@ -63,6 +65,8 @@ def test_of_a_classifier_nothing_is_said_to_be_real_or_fake(open_own: Callable[.
         assert word not in said
     if page == "compare":
         assert "speaks for more Comedy" in said
+    [found] = [one for one in app.sidebar.markdown if "The classifier finds" in one.value]
+    assert found.help == OF_CLASSES
 
 
 def test_another_class_is_explained_and_a_link_can_ask_for_it(open_own: Callable[..., Any]) -> None:
@@ -73,14 +77,41 @@ def test_another_class_is_explained_and_a_link_can_ask_for_it(open_own: Callable
     assert "Explained: the logit of Comedy" in texts(open_own("classifier", "compare", **{"class": "Comedy"}))
 
 
-def test_an_error_in_the_file_is_one_sentence_and_checkpoints_can_still_be_chosen(
-    open_app: OpenApp, tmp_path: Path
-) -> None:
-    (tmp_path / "own.py").write_text("def networks():\n    return missing\n")
-    app = open_app("compare", None, "--networks", str(tmp_path / "own.py"))
-    assert errors(app) == ["own.py, line 2: NameError: name 'missing' is not defined."]
-    app.selectbox(key="checkpoint").set_value("tiny").run()
+@pytest.mark.parametrize("page", ["start", "compare"])
+@pytest.mark.parametrize("example", EXAMPLES, ids=lambda path: path.stem)
+def test_an_example_opens_first(open_app: OpenApp, poster_folder: Path, example: Path, page: str) -> None:
+    query = QUICK | {"methods": ["Gradient × input"], "source": "Poster"}
+    app = open_app(page, query, "--networks", str(example), "--posters", str(poster_folder))
+    assert not app.exception
     assert not errors(app)
+    assert app.selectbox(key="checkpoint").value == example.name
+    assert "needs a" not in texts(app)
+
+
+@pytest.mark.parametrize(
+    ("text", "sentence"),
+    [
+        ("def networks():\n    return missing\n", "own.py, line 2: NameError: name 'missing' is not defined."),
+        ("raise ValueError('a\\nb')\n", "own.py, line 1: ValueError: a b."),
+        ("def networks(:\n", "own.py, line 1: SyntaxError: invalid syntax."),
+        ("network = 1\n", "own.py: there is no function networks() in it."),
+        ("def networks():\n    return 7\n", "own.py: networks() returns a int, not what gan.adapt(...) gives."),
+        (None, "{path} cannot be read: No such file or directory."),
+    ],
+)
+def test_what_is_wrong_with_the_file_is_one_sentence_and_checkpoints_can_still_be_chosen(
+    open_app: OpenApp, tmp_path: Path, text: str | None, sentence: str
+) -> None:
+    path = tmp_path / "own.py"
+    if text is not None:
+        path.write_text(text)
+    app = open_app("compare", QUICK | {"methods": ["Gradient × input"]}, "--networks", str(path))
+    assert not app.exception
+    assert errors(app) == [sentence.format(path=path)]
+    app.selectbox(key="checkpoint").set_value("tiny").run()
+    assert not app.exception
+    assert not errors(app)
+    assert subject_of(app).checkpoint.name == "tiny"
 
 
 def test_a_file_is_run_only_where_the_command_line_names_it(open_app: OpenApp, tmp_path: Path) -> None:
