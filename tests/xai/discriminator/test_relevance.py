@@ -58,7 +58,7 @@ def test_maps_of_all_filters_of_a_layer_add_up_to_deeplifts_map(case: Case) -> N
         assert np.abs(total - whole).max() < 1e-4 * np.abs(whole).max()
         for one in maps:
             assert one.values.sum(dtype=np.float64) == pytest.approx(one.contribution - one.gap, abs=1e-9)
-            assert abs(one.gap) < 1e-5
+            assert abs(one.gap) < 5e-5  # single precision, over up to 16,384 places
     assert np.abs(whole).max() > 1e-3
 
 
@@ -68,7 +68,7 @@ def test_contributions_of_a_layer_add_up_to_the_difference_of_the_logits(case: C
     assert found.logit == pytest.approx(float(score(image)), abs=1e-5)
     assert found.base_logit == pytest.approx(float(score(reference)), abs=1e-5)
     for one in found.layers:
-        assert abs(one.gap) < 1e-5
+        assert abs(one.gap) < 5e-5  # single precision, over up to 16,384 places
         assert found.base_logit + one.values.sum() + one.gap == pytest.approx(found.logit, abs=1e-12)
     assert abs(found.logit - found.base_logit) > 1e-2
 
