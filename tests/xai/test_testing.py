@@ -223,10 +223,11 @@ class Net(nn.Module):
 
 
 class Functional(nn.Module):
-    """A nonlinearity as a function: DeepLIFT does not see it."""
+    """A nonlinearity as a function, for which DeepLIFT has a rule; ``gated`` : a product of two, for which it has none."""
 
-    def __init__(self) -> None:
+    def __init__(self, gated: bool = False) -> None:
         super().__init__()
+        self.gated = gated
         self.first, self.second = nn.Linear(192, 16), nn.Linear(16, 1)
         random = torch.Generator().manual_seed(0)
         for layer in (self.first, self.second):
@@ -234,7 +235,8 @@ class Functional(nn.Module):
             nn.init.normal_(layer.bias, std=5.0, generator=random)
 
     def forward(self, images: Tensor) -> Tensor:
-        return self.second(torch.relu(self.first(images.flatten(1))))
+        hidden = self.first(images.flatten(1))
+        return self.second(hidden * torch.sigmoid(hidden) if self.gated else torch.relu(hidden))
 
 
 @pytest.mark.parametrize(
@@ -246,7 +248,7 @@ class Functional(nn.Module):
         (Net(lambda x: x - x.mean()), "depends on the others in its batch"),
         (Net(lambda x: 0 * x), "same score as a grey one"),
         (Net(lambda x: torch.sigmoid(100 * x).round() + 0 * x), "gradient of the score is 0 everywhere"),
-        (Functional(), "use nn modules for nonlinearities"),
+        (Functional(gated=True), "its rules do not know mul"),
     ],
     ids=["two outputs", "infinite", "random", "batch", "constant", "decision", "functional"],
 )
@@ -254,6 +256,10 @@ def test_what_is_wrong_with_a_network_is_said(network: nn.Module, sentence: str)
     with pytest.raises(AssertionError) as caught:
         check_network(network, noise(3, 3, 8, 8))
     assert sentence in str(caught.value)
+
+
+def test_a_nonlinearity_may_be_a_function() -> None:
+    check_network(Functional(), noise(3, 3, 8, 8))
 
 
 class Uncopyable(nn.Module):
