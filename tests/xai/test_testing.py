@@ -223,7 +223,7 @@ class Net(nn.Module):
 
 
 class Functional(nn.Module):
-    """A nonlinearity as a function, which DeepLIFT has a rule for; ``gated``: a product of two, which it has none for."""
+    """A nonlinearity as a function, for which DeepLIFT has a rule; ``gated``: a product of two, without a rule."""
 
     def __init__(self, gated: bool = False) -> None:
         super().__init__()
