@@ -29,7 +29,10 @@ def parse(arguments: list[str] | None = None) -> tuple[argparse.Namespace, list[
 
 def command(chosen: argparse.Namespace, streamlits: list[str]) -> list[str]:
     """What Streamlit's own command line is given."""
-    ours = [part for name, value in vars(chosen).items() if value is not None for part in (f"--{name}", str(value))]
+    given = [
+        (name, one) for name, value in vars(chosen).items() for one in (value if isinstance(value, list) else [value])
+    ]
+    ours = [part for name, one in given if one is not None for part in (f"--{name}", str(one))]
     return ["streamlit", "run", str(APP), *streamlits, "--", *ours]
 
 

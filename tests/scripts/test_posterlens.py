@@ -75,6 +75,13 @@ def test_the_dashboard_keeps_its_options_and_hands_streamlit_the_others(tmp_path
     assert ours[ours.index("--posters") + 1] == "p.zip"
     assert ours[ours.index("--checkpoints") + 1] == str(tmp_path)
     assert "--lessons" not in ours
+    assert "--networks" not in ours
+    assert command(*parse(["--networks", "a.py", "--networks", "b.py"]))[-4:] == [
+        "--networks",
+        "a.py",
+        "--networks",
+        "b.py",
+    ]
 
 
 def test_every_study_has_a_script_that_makes_it() -> None:
