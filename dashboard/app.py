@@ -12,7 +12,8 @@ from dashboard import links, sidebar, ui
 from dashboard.cached import networks
 from dashboard.lessons import progress
 from dashboard.pages import PAGES
-from dashboard.panels import brushed, lessons, machine, needs, pins, poster_strip, posters
+from dashboard.panels import brushed, lessons, machine, needs, poster_strip, posters
+from dashboard.panels.figures import pins
 from dashboard.settings import HOUSE, settings
 from dashboard.subject import hand_over
 from dashboard.text import plain

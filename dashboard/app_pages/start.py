@@ -4,7 +4,7 @@ import streamlit as st
 
 import gan
 from dashboard import ui
-from dashboard.cached import networks
+from dashboard.cached import networks, upscaling
 from dashboard.glossary import explanation
 from dashboard.panels import gallery, lessons, posters, quality
 from dashboard.subject import selected, unconditioned
@@ -20,11 +20,11 @@ if checkpoint is None or checkpoint.generator is None:
 
 posters.show_drawn(checkpoint)
 
-upscaler = networks.upscaler_folder()
+upscaler = upscaling.folder()
 able = subject if checkpoint.config.resolution == ENLARGED_FROM else None
 if upscaler and able and st.toggle("The chosen poster, enlarged 4 times", key="enlarged", bind="query-params"):
     with ui.error_boundary("Enlarging"), st.container(key="smooth"):
-        smooth, invented = networks.enlarged(upscaler, able)
+        smooth, invented = upscaling.enlarged(upscaler, able)
         shown = ((smooth, "by Lanczos: nothing is added"), (invented, LABEL))
         for column, (picture, caption) in zip(st.columns(2), shown, strict=True):
             with column:

@@ -4,7 +4,8 @@ import streamlit as st
 
 from dashboard import ui
 from dashboard.cached import networks
-from dashboard.panels import run_export, training
+from dashboard.panels import training
+from dashboard.panels.figures import run_export
 from dashboard.subject import selected
 from dashboard.text import plain
 

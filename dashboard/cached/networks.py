@@ -35,7 +35,6 @@ if TYPE_CHECKING:
     from gan.checkpoints.dataset import CheckpointPosters
     from gan.evaluation.report import Evaluation
     from gan.progress import Progress
-    from gan.upscaling.network import Upscaler
     from xai.networks.cache import Cache
     from xai.networks.layers import Layer
 
@@ -200,33 +199,6 @@ def genre_adherence(checkpoint: gan.Checkpoint) -> dict[str, float]:
     if found is None or found.digest != checkpoint.digest:
         return {}
     return {one.genre: one.adherence.value for one in found.genres}
-
-
-def upscaler_folder() -> Path | None:
-    """Where a network that enlarges posters is: among the checkpoints, or shipped; None where there is none."""
-    from gan.shipped import shipped
-    from gan.upscaling.network import CONFIG
-
-    places = (settings().checkpoints, shipped())
-    return next((place / "upscaler" for place in places if (place / "upscaler" / CONFIG).is_file()), None)
-
-
-@st.cache_resource(max_entries=2, show_spinner=False)
-def _upscaler(path: Path) -> Upscaler:
-    from gan.upscaling import network as upscale
-
-    return upscale.load(path)
-
-
-@st.cache_resource(max_entries=16, show_spinner="Enlarging", hash_funcs=HASH_FUNCS)
-def enlarged(path: Path, subject: Subject) -> tuple[Tensor, Tensor]:
-    """A poster four times as large: by Lanczos, and by the network in this folder."""
-    import torch
-
-    from gan.upscaling import resampling
-
-    with torch.no_grad():
-        return resampling.lanczos(subject.image), _upscaler(path)(subject.image)
 
 
 @st.cache_resource(show_spinner=False)

@@ -16,7 +16,7 @@ import gan
 from dashboard import charts, sidebar, ui
 from dashboard.cached import networks, pruning
 from dashboard.components.sprite_grid import sprite_grid
-from dashboard.panels import export
+from dashboard.panels.figures import export
 from dashboard.text import plain
 from gan.errors import counted
 from xai.render import GREEN_HEX, GREY_HEX, ORANGE_HEX, VIOLET_HEX, sprite

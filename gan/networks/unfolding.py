@@ -46,7 +46,8 @@ def prepared(network: nn.Module) -> nn.Module:
 @torch.no_grad()
 def _build_in(module: nn.Module) -> None:
     """Parametrized tensors as parameters; torch's own removal changes the class, which is the original's as well."""
-    found = {name: getattr(module, name).clone() for name in module._modules["parametrizations"]._modules}  # type: ignore[union-attr]
+    parametrized: Any = module._modules["parametrizations"]
+    found = {name: getattr(module, name).clone() for name in parametrized._modules}
     del module._modules["parametrizations"]
     module.__class__ = type(module).__bases__[0]
     for name, tensor in found.items():

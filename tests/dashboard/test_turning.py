@@ -22,7 +22,7 @@ from xai.web import live
 from xai.web.live import browser_file
 
 
-def told(app: AppTest) -> dict[str, Any]:
+def sent(app: AppTest) -> dict[str, Any]:
     """What the component that turns is told."""
     found = [json.loads(one.proto.json) for one in app.get("bidi_component") if '"ranking"' in one.proto.json]
     assert len(found) == 1
@@ -43,7 +43,7 @@ def without_onnx(monkeypatch: pytest.MonkeyPatch) -> None:
 def test_the_browser_is_told_the_start_the_ranking_and_where_everything_is(open_app: OpenApp) -> None:
     app = open_app("latent", {"seed": "3", "turned": "2:1.5", "latent": "4"})
     assert not app.exception
-    data = told(app)
+    data = sent(app)
     assert data["start"] == pytest.approx(gan.latents([3], subject_of(app).checkpoint.config).flatten().tolist())
     assert data["turned"] == "2:1.5"
     assert data["chosen"] == 4
@@ -59,7 +59,7 @@ def test_squares_sliders_and_table_go_by_one_ranking(open_app: OpenApp) -> None:
     data = [json.loads(one.proto.json) for one in app.get("bidi_component") if '"heat"' in one.proto.json]
     heat, table = data[0]["heat"], app.dataframe[0].value
     squares = sorted(range(len(heat)), key=lambda index: -heat[index])
-    assert squares == table["dimension"].tolist() == [index for index, _ in told(app)["ranking"]]
+    assert squares == table["dimension"].tolist() == [index for index, _ in sent(app)["ranking"]]
     app.slider(key="latent").set_value(1).run()  # by now the sweeps are there
     assert app.dataframe[0].value["reach"].max() == pytest.approx(1)
 
@@ -159,7 +159,7 @@ def test_what_a_link_asks_for_and_is_not_here_is_named(open_app: OpenApp, asked:
     assert not app.exception
     assert len(app.warning) == 1
     assert f"turned={asked}" in texts(app)
-    assert told(app)["turned"] == ("2:1.5" if asked.startswith("2:1.5") else "")
+    assert sent(app)["turned"] == ("2:1.5" if asked.startswith("2:1.5") else "")
 
 
 def test_a_checkpoint_without_a_discriminator_shows_pictures_alone(

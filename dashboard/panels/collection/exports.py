@@ -9,7 +9,8 @@ from __future__ import annotations
 from typing import TYPE_CHECKING
 
 from dashboard.cached import discriminator
-from dashboard.panels import brushed, export
+from dashboard.panels import brushed
+from dashboard.panels.figures import export
 
 if TYPE_CHECKING:
     from collections.abc import Sequence

@@ -15,7 +15,8 @@ import streamlit as st
 from dashboard import charts, ui
 from dashboard.cached import explanations
 from dashboard.pages import PAGES
-from dashboard.panels import export, needs
+from dashboard.panels import needs
+from dashboard.panels.figures import export
 from xai import METHODS, REFERENCES, compare
 from xai.methods.base import scale
 from xai.render import CHANGE, VERDICT, Scale, enlarge_map, limit, overlay, pool

@@ -10,7 +10,7 @@ from typing import TYPE_CHECKING
 
 import streamlit as st
 
-from dashboard.panels import export
+from dashboard.panels.figures import export
 from xai import REFERENCES
 from xai.trust.badges import badge
 

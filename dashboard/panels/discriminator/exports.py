@@ -8,7 +8,7 @@ from __future__ import annotations
 
 from typing import TYPE_CHECKING, Any
 
-from dashboard.panels import export
+from dashboard.panels.figures import export
 
 if TYPE_CHECKING:
     import gan

@@ -13,7 +13,7 @@ import gan
 from dashboard import ui
 from dashboard.cached import filters
 from dashboard.components.value_map import value_map
-from dashboard.panels import export
+from dashboard.panels.figures import export
 from dashboard.panels.generator import contributions
 from xai.render import CHANGE, diverging, enlarge_map, limit, overlay
 

@@ -11,7 +11,8 @@ import streamlit as st
 
 from dashboard import ui
 from dashboard.cached import filters
-from dashboard.panels import export, unit_card, unit_table
+from dashboard.panels import unit_card, unit_table
+from dashboard.panels.figures import export
 from dashboard.panels.unit_table import Column
 from gan.errors import counted
 from xai.generator.filter_verdicts import RULE, VERDICTS

@@ -16,7 +16,7 @@ import streamlit as st
 
 from dashboard import ui
 from dashboard.pages import PAGES
-from dashboard.panels import pins
+from dashboard.panels.figures import pins
 from dashboard.panels.report import items
 from dashboard.text import plain
 from gan.errors import counted

@@ -11,7 +11,7 @@ from typing import TYPE_CHECKING
 import streamlit as st
 
 from dashboard.cached import networks
-from dashboard.panels import export
+from dashboard.panels.figures import export
 from gan.training.runs.folder import read_grids, read_stats
 
 if TYPE_CHECKING:

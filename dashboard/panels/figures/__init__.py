@@ -1,0 +1,1 @@
+"""What a page shows as figures: exported, pinned, added to the report."""
