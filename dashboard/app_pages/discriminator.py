@@ -45,14 +45,14 @@ with waterfall, ui.error_boundary("The waterfall"):
 measured = named = None
 with card:
     unit_card.title(layer.name, unit)
-    response, told = st.columns(2)
+    response, facts = st.columns(2)
     with response:
         filter_card.show_response(
             subject, layer, maps[unit], **verdict.leading(question, layer.name, maps[unit], measurable)
         )
         exports.show_response(subject, layer.name, unit, maps[unit])
     if measurable:
-        with told:
+        with facts:
             st.markdown(
                 f"In this poster it adds **{verdict.contribution(question, layer.name, unit):+.3f}** to D's logit."
             )

@@ -126,13 +126,13 @@ def _show_on_server(
 def _show_sliders(noise: Noise, turned: Turning, order: Sequence[int], chosen: int) -> None:
     added = st.session_state.setdefault(ADDED, [])
     wanted = {*order[:SHOWN], chosen, *turned.values, *added}
+    z = turned.of(noise.z)
     _slider("Length of the latent", "turning_length", (0.0, LONGEST), turned.length, turned.with_length)
     for index in [index for index in order if index in wanted]:
-        own = turned.length * float(noise.z[0, index])
         slider, back = st.columns([6, 1], vertical_alignment="bottom")
         with slider:
             _slider(
-                f"Dimension {index}", f"turning_{index}", (-LARGEST, LARGEST), turned.values.get(index, own),
+                f"Dimension {index}", f"turning_{index}", (-LARGEST, LARGEST), float(z[0, index]),
                 partial(turned.with_value, index),
             )  # fmt: skip
         back.button(
