@@ -55,3 +55,5 @@ def test_a_notebook_runs(path: Path) -> None:
     shown = outputs_of(notebook)
     assert [one for one in shown if "data" in one and ({"text/html", "image/png"} & one["data"].keys())]
     assert not [one for one in shown if one.output_type == "stream" and one.name == "stderr"]
+    widgets = [one for one in shown if "application/vnd.jupyter.widget-view+json" in one.get("data", {})]
+    assert len(widgets) == "".join(one.source for one in notebook.cells).count("xai.scrubber(")

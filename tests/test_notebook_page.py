@@ -30,6 +30,12 @@ def test_the_shapes_and_files_are_those_that_it_says(notebook: dict[str, Any]) -
     assert {path.name for path in (notebook["folder"] / "explained").iterdir()} == {"values.npz", "explanation.json"}
 
 
+def test_the_scrubber_is_a_widget_whose_dimension_is_a_row_of_its_sweeps(notebook: dict[str, Any]) -> None:
+    shown = notebook["shown"]
+    assert shown.sweeps.pixels[shown.dimension, 0].shape == (64, 64, 3)
+    assert shown.sweeps.steps[0] == -3
+
+
 def test_the_verdict_is_the_one_that_it_shows(notebook: dict[str, Any]) -> None:
     trust = notebook["trust"]
     assert f'trust.badge, trust.reason  # "{trust.badge}", "{trust.reason}"' in (HOUSE / "docs/notebook.md").read_text()

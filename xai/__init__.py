@@ -29,6 +29,7 @@ if TYPE_CHECKING:
     from xai.networks.score import Score
     from xai.trust.agreement import Agreement, compare
     from xai.trust.verdict import Trust, examine
+    from xai.widgets.scrubber import scrubber
 
 __all__ = [
     "METHODS",
@@ -55,6 +56,7 @@ __all__ = [
     "register",
     "run_from",
     "save",
+    "scrubber",
 ]
 
 _HOMES = {
@@ -69,6 +71,7 @@ _HOMES = {
     "xai.networks.score": ("Score",),
     "xai.trust.agreement": ("Agreement", "compare"),
     "xai.trust.verdict": ("Trust", "examine"),
+    "xai.widgets.scrubber": ("scrubber",),
 }
 
 __getattr__ = imported_on_use(__name__, _HOMES)

@@ -5,7 +5,6 @@ import streamlit as st
 import gan
 from dashboard import sidebar, ui
 from dashboard.cached import latents, networks
-from dashboard.components import media
 from dashboard.components.scrubber import scrubber
 from dashboard.glossary import explanation
 from dashboard.panels.generator import contributions
@@ -91,10 +90,7 @@ with place, ui.error_boundary("The sweeps"):
     with ui.progress_bar("Painting every latent dimension at eleven values") as progress:
         sheet = latents.atlas(checkpoint, noise, progress)
     with view if known else view.container():
-        scrubber(
-            media.address(sheet.content, "image/webp", "atlas"), sheet.columns, sheet.cell, sheet.steps, sheet.now,
-            sensitivity.influence.tolist(), index, choose_dimension, key="atlas",
-        )  # fmt: skip
+        scrubber(sheet, sensitivity.influence.tolist(), index, choose_dimension, key="atlas")
     width = checkpoint.config.size[1]
     reduced = f" The sweeps are shown at {sheet.cell[1]} of {width} pixels across." if sheet.cell[1] < width else ""
     st.caption(

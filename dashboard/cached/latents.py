@@ -5,7 +5,6 @@ latents.sensitivity(checkpoint, noise).rms      # of each latent dimension
 
 from __future__ import annotations
 
-from dataclasses import dataclass
 from typing import TYPE_CHECKING, Any
 
 import streamlit as st
@@ -26,6 +25,7 @@ if TYPE_CHECKING:
     from xai.latents.sensitivity import LatentSensitivity
     from xai.latents.study import LatentStudy
     from xai.networks.cache import Cache
+    from xai.widgets.sheet import Sheet
 
 
 @st.cache_resource(max_entries=16, show_spinner="Measuring all latent dimensions", hash_funcs=HASH_FUNCS)
@@ -152,21 +152,6 @@ def _atlases() -> Cache:
     return Cache(2**25)
 
 
-@dataclass(frozen=True, eq=False)
-class Sheet:
-    """A sprite as a WebP file, ``columns`` cells (height, width) a row, and what the scrubber needs beside it.
-
-    steps : the latent values of each row. now : those of this poster. reach : 0 to 1, each dimension's largest change.
-    """
-
-    content: bytes
-    columns: int
-    cell: tuple[int, int]
-    steps: tuple[float, ...]
-    now: list[float]
-    reach: list[float]
-
-
 def has_atlas(checkpoint: gan.Checkpoint, noise: Noise) -> bool:
     """Whether ``atlas`` would answer at once."""
     return (checkpoint.digest, noise.key) in _atlases()
@@ -174,7 +159,7 @@ def has_atlas(checkpoint: gan.Checkpoint, noise: Noise) -> bool:
 
 def reach(checkpoint: gan.Checkpoint, noise: Noise) -> list[float] | None:
     """0 to 1: the largest change of each dimension over its whole range; None until the atlas is there."""
-    return atlas(checkpoint, noise, networks.silent).reach if has_atlas(checkpoint, noise) else None
+    return list(atlas(checkpoint, noise, networks.silent).reach) if has_atlas(checkpoint, noise) else None
 
 
 def total_indices(checkpoint: gan.Checkpoint) -> list[float] | None:
@@ -187,16 +172,10 @@ def atlas(checkpoint: gan.Checkpoint, noise: Noise, progress: Progress) -> Sheet
     """Every latent dimension of a poster at every step, and at last the poster itself, as one picture."""
 
     def compute() -> Sheet:
-        import numpy as np
-
-        from xai import render
         from xai.latents.sweeps import latent_sweeps
+        from xai.widgets.sheet import Sheet
 
-        sweeps = latent_sweeps(checkpoint.need_generator(), noise.z, progress=progress)
-        cells = np.concatenate([sweeps.pixels.reshape(-1, *sweeps.pixels.shape[2:]), sweeps.poster[None]])
-        sheet = render.sprite(render.shrink(cells))  # nearly square: browsers do not take pictures of any height
-        content, now, reach = render.webp(sheet.pixels), sweeps.now.tolist(), sweeps.reach.tolist()
-        return Sheet(content, sheet.columns, sheet.cell, sweeps.steps, now, reach)
+        return Sheet.of(latent_sweeps(checkpoint.need_generator(), noise.z, progress=progress))
 
     sheet: Sheet = _atlases().get((checkpoint.digest, noise.key), compute)
     return sheet

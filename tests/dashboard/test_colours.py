@@ -11,12 +11,14 @@ from pathlib import Path
 
 import pytest
 
-from dashboard.components import scrubber
 from dashboard.panels.compare import trust
 from dashboard.panels.generator import filters
 from xai import render
+from xai.widgets.browser import browser_text
+from xai.widgets.sheet import STRONGEST
 
 DASHBOARD = Path(__file__).parents[2] / "dashboard"
+IN_NOTEBOOKS = re.search(r"--accent: var\(--st-primary-color, (#[0-9a-f]{6})\)", browser_text("scrubber.css"))[1]  # type: ignore[index]
 THEME = tomllib.loads((DASHBOARD / ".streamlit/config.toml").read_text())["theme"]
 
 
@@ -66,15 +68,23 @@ def test_the_accent_is_neither_red_nor_blue_and_can_be_read(accent: str, backgro
     [
         (THEME["primaryColor"], THEME["light"]["backgroundColor"], "#31333f"),  # Streamlit's own text colours
         (THEME["dark"]["primaryColor"], THEME["dark"]["backgroundColor"], "#fafafa"),
+        (IN_NOTEBOOKS, "#ffffff", "#1f1f1f"),
+        (IN_NOTEBOOKS, "#111111", "#ffffff"),
     ],
 )
 @pytest.mark.parametrize("heat", [0.0, 0.5, 1.0])
 def test_the_number_in_a_square_can_be_read_however_strong_it_is(
     accent: str, background: str, text: str, heat: float
 ) -> None:
-    part = heat * scrubber.STRONGEST
+    part = heat * STRONGEST
     mixed = (part * above + (1 - part) * below for above, below in zip(rgb(accent), rgb(background), strict=True))
     assert contrast("#" + "".join(f"{round(255 * one):02x}" for one in mixed), text) >= 4.5
+
+
+@pytest.mark.parametrize("background", ["#ffffff", "#111111"])
+def test_the_accent_of_a_widget_can_be_seen_on_light_and_on_dark_notebooks(background: str) -> None:
+    assert not is_red_or_blue(IN_NOTEBOOKS)
+    assert contrast(IN_NOTEBOOKS, background) >= 3  # of a line; no text is written in it
 
 
 def test_no_verdict_on_a_filter_or_a_map_is_red_or_blue() -> None:
