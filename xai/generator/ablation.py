@@ -117,8 +117,24 @@ class AblatedPicture:
         return GREY_LEVELS * self.difference_map
 
     @property
+    def weaker_here(self) -> bool:
+        """Whether the unit responds less to this picture than what took its place.
+
+        Then the picture "without" it has more of what the unit draws, and the difference shows what is missing here.
+        """
+        return float(self.unit_map.mean()) < self.removed
+
+    @property
+    def difference_title(self) -> str:
+        """What ``difference`` shows: what the unit adds, unless it is weaker here than what took its place."""
+        return "with it, minus without it" if self.weaker_here else "what it adds"
+
+    @property
     def text(self) -> str:
-        """What changed, in a sentence: by how much, in which ninth of the picture most, and which way there."""
+        """What changed: by how much, in which ninth of the picture most, and which way there.
+
+        A second sentence warns where the unit is weaker here than what took its place.
+        """
         size = GREY_LEVELS * float(self.difference.square().mean().sqrt())
         if size == 0:
             return "Without it this poster is the same, pixel by pixel."
@@ -126,9 +142,16 @@ class AblatedPicture:
         signed = torch.nn.functional.adaptive_avg_pool2d(self.difference_map[None, None], 3)[0, 0]
         most = int(ninths.argmax())
         way = "darker" if float(signed.flatten()[most]) > 0 else "brighter"
-        return (
+        changed = (
             f"Without it this poster changes by {size:.2g} grey levels (root mean square), most {PLACES[most]}, which "
             f"gets {way}."
+        )
+        if not self.weaker_here:
+            return changed
+        here = round(float(self.unit_map.mean()), 2) + 0.0  # no -0.00
+        return (
+            f"{changed} Mind the direction: here the filter responds with {here:.2f} on average, less than the "
+            f"{self.removed:.2f} in its place, so the poster without it has more of what it draws."
         )
 
     def _repr_html_(self) -> str:

@@ -48,7 +48,7 @@ def of_ablation(found: AblatedPicture, source: Source, title: str) -> Figure:
         Panel(before, "with it", poster=True),
         Panel(after, f"without it (held at {found.removed:.2f})", poster=True),
         Panel(overlay(before, large, strongest, OVER, CHANGE), "its map over the poster"),
-        Panel(diverging(difference, end, CHANGE), "what it adds", Bar.signed(end, "brightness", CHANGE)),
+        Panel(diverging(difference, end, CHANGE), found.difference_title, Bar.signed(end, "brightness", CHANGE)),
     )
     note = "" if found.score_change is None else f"D's logit without it, minus with it: {found.score_change:+.3f}."
     arrays = {

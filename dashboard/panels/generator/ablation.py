@@ -75,7 +75,8 @@ def _show_pictures(ablated: AblatedPicture, measurable: bool) -> None:
     with added:
         value_map(
             diverging(difference, end, CHANGE), ablated.grey_levels.numpy(), "g_added", unit="grey levels",
-            caption="what it adds: orange brighter, purple darker", **_leading(difference.shape, measurable),
+            caption=f"{ablated.difference_title}: orange brighter, purple darker",
+            **_leading(difference.shape, measurable),
         )  # fmt: skip
 
 

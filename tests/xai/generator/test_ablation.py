@@ -1,5 +1,6 @@
 from __future__ import annotations
 
+from dataclasses import replace
 from typing import Any
 
 import pytest
@@ -134,3 +135,13 @@ def test_the_sentence_says_where_most_changes_and_which_way(row: int, column: in
 
 def test_a_filter_that_changes_nothing_is_said_to() -> None:
     assert "the same" in picture_with_a_darker_corner(0, 0, 0.0).text
+
+
+def test_a_filter_that_is_weaker_here_than_in_its_place_is_not_said_to_add_the_difference() -> None:
+    silent = replace(picture_with_a_darker_corner(0, 0, -0.5), removed=0.57)
+    assert silent.weaker_here
+    assert silent.difference_title == "with it, minus without it"
+    assert "responds with 0.00 on average, less than the 0.57 in its place" in silent.text
+    strong = replace(silent, unit_map=torch.ones(2, 2))
+    assert strong.difference_title == "what it adds"
+    assert "Mind the direction" not in strong.text
