@@ -43,6 +43,9 @@ with live, ui.error_boundary("Turning several dimensions"):
     st.header("Turn several at once")
     show_turning(checkpoint, noise, sensitivity.rms, index)
 
+st.header(f"What dimension {index} does")
+with ui.error_boundary("The dimension in words"):
+    panel.show_dimension(checkpoint, sensitivity, index)
 left, right = st.columns([5, 2], gap="medium")
 with left:
     st.header("Which dimensions change this poster most")
@@ -71,7 +74,7 @@ with ui.error_boundary("This part of the page"):
     if section in ("Importance", "Directions") and study is None:
         panel.measure_button(checkpoint)
     elif section == "Importance" and study:
-        panel.show_importance(study)
+        panel.show_importance(study, index)
     elif section == "Directions" and study:
         directions.show_directions(checkpoint, study, noise)
     elif section == "Paths":

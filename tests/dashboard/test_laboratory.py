@@ -151,6 +151,7 @@ def test_noise_is_measured_when_asked_for(open_app: OpenApp, monkeypatch: pytest
     assert not app.exception
     assert not app.error
     assert "total index" in texts(app)
+    assert "Over all posters it has place" in texts(app)
     app = open_app("latent", {"noise": "Directions"})
     assert not app.exception
     assert not app.error
@@ -158,6 +159,14 @@ def test_noise_is_measured_when_asked_for(open_app: OpenApp, monkeypatch: pytest
     app.segmented_control(key="family").set_value("pca").run()
     assert not app.exception
     assert not app.error
+
+
+def test_the_chosen_dimension_is_explained_in_words(open_app: OpenApp) -> None:
+    app = open_app("latent", {"latent": "3", "seed": "2"})
+    assert "In this poster dimension 3 has place" in texts(app)
+    assert "has not been measured for these weights" in texts(app)  # what it does over all of them
+    app.slider(key="latent").set_value(5).run()
+    assert "In this poster dimension 5 has place" in texts(app)
 
 
 def test_a_walk_leads_to_another_seed(open_app: OpenApp) -> None:

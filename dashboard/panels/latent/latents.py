@@ -98,17 +98,32 @@ def show_table(checkpoint: gan.Checkpoint, sensitivity: LatentSensitivity, noise
     )  # fmt: skip
 
 
-def show_importance(study: LatentStudy) -> None:
-    """Sobol's total indices: for the whole picture, for statistics, for regions."""
+def show_dimension(checkpoint: gan.Checkpoint, sensitivity: LatentSensitivity, index: int) -> None:
+    """What the chosen dimension does, in words: in this poster, and over all of them as far as that was measured."""
+    from xai.latents import in_words  # with torch: the page is painted first
+
+    study = latents.latent_study(checkpoint)
+    over_all = (
+        "What it does over all posters has not been measured for these weights: *Importance*, below, offers to."
+        if study is None
+        else in_words.over_all_posters(study.importance, index)
+    )
+    st.markdown(f"{in_words.in_this_poster(sensitivity, index)} {over_all}")
+
+
+def show_importance(study: LatentStudy, chosen: int) -> None:
+    """Sobol's total indices: for the whole picture, for statistics, for regions; ``chosen`` has a bar in any case."""
     importance = study.importance
     names = [PICTURE, *importance.names]
     what = st.selectbox("Importance for", names, format_func=ui.words, key="statistic", bind="query-params")
     index = importance.of(None if what == PICTURE else what)
-    order = index.value.argsort()[::-1][:SHOWN]
+    ranked = index.value.argsort()[::-1].tolist()
+    order = ranked[:SHOWN] + [chosen] * (chosen not in ranked[:SHOWN])
+    bars = [f"dimension {number}" + f" (place {ranked.index(number) + 1})" * (number == chosen) for number in order]
     value, low, high = (part[order] for part in (index.value, index.low, index.high))
     left, right = st.columns(2, gap="large")
     with left:
-        figure = charts.bars(value, [f"dimension {number}" for number in order], charts.intervals(value, low, high))
+        figure = charts.bars(value, bars, charts.intervals(value, low, high))
         title, x = f"What {ui.words(what)} depends on", "total index: proportion of the variance"
         charts.show(figure, title, "importance", height=380, xaxis_title=x)
     with right:
@@ -117,8 +132,9 @@ def show_importance(study: LatentStudy) -> None:
         f"Sobol's total index, from {counted(importance.samples * (len(index.value) + 5), 'poster')}: "
         "the proportion of the "
         "variance that this dimension has a part in, alone or with others, so they add up to more than 1; bars are 95% "
-        "intervals. On the right the poster is cut into regions: the colour is the largest index there, hovering shows "
-        "which dimension's it is, and a number stands where that dimension is the largest for certain."
+        "intervals; the chosen dimension has one, whatever its place. On the right the poster is cut into regions: the "
+        "colour is the largest index there, hovering shows which dimension's it is, and a number stands where that "
+        "dimension is the largest for certain."
     )
 
 
