@@ -23,13 +23,13 @@ from dashboard.pages import PAGES
 from dashboard.subject import GENERATED
 
 KEY = "lesson_progress"  # in the session
-OPENING = "lesson_opening"  # in the session: how far the opening of a step has come
-LEAVE, FORGET, ARRIVE = "leave", "forget", "arrive"
+OPENING = "lesson_opening"  # in the session, while a step is being opened
 NETWORKS = ("checkpoint", "genres")  # what a lesson is about is chosen by the person
 # In the session, and not part of a page's state: what could not be had again, or belongs to the lesson itself.
 KEPT = (*NETWORKS, "upload", "own_references", "found", "brushed")
 MINE = "lesson_"  # begins the names of all that belongs to lessons
 MOST_STEPS = 99
+MOST_TRIES = 5  # to open a step, each of which the browser may undo
 
 
 @dataclass(frozen=True)
@@ -46,6 +46,15 @@ class Progress:
         return replace(self, done={**self.done, self.lesson: self.done.get(self.lesson, frozenset()) | {step}})
 
 
+@dataclass(frozen=True)
+class Opening:
+    """How far the opening of a step has come: left for the page ``aside``, or ``arriving``. tries : so far."""
+
+    aside: str = ""
+    arriving: bool = False
+    tries: int = 1
+
+
 def current() -> Progress | None:
     """The session's, or what the link says; None where no lesson was ever opened, which costs two look-ups."""
     if KEY not in st.session_state:
@@ -57,7 +66,7 @@ def current() -> Progress | None:
             asked["lesson"], int(step) if re.fullmatch(r"[0-9]{1,2}", step) else 1, read_done(asked["done"])
         )
         if asked["lesson"] and set(st.query_params) <= {*files.RESERVED, *NETWORKS}:
-            st.session_state[OPENING] = LEAVE  # a link that names no state means the step's
+            st.session_state[OPENING] = Opening()  # a link that names no state means the step's
     found: Progress = st.session_state[KEY]
     return found
 
@@ -81,7 +90,7 @@ def _written(progress: Progress) -> dict[str, str]:
 def go(lesson: str, step: int) -> None:
     """Open a step, in the next run."""
     keep(replace(current() or Progress(), lesson=lesson, step=step, folded=False))
-    st.session_state[OPENING] = LEAVE
+    st.session_state[OPENING] = Opening()
 
 
 def close() -> None:
@@ -110,24 +119,32 @@ def open_step(page: str) -> None:
     page : the one that runs. It is left first, for another one than the step's: the browser keeps what controls show as
     long as they stand there, and a parameter cannot be set while a control holds it. Those of the sidebar stand on
     every page, so they are set.
+
+    Meanwhile the browser may ask for the page that it still shows, with the address that it still has: a component
+    sends what it measured, or somebody clicks. That undoes the way so far, and it is begun again.
     """
     so_far = current()
     if so_far is None or OPENING not in st.session_state:
         return
-    step, phase = open_one(), st.session_state.pop(OPENING)
+    step, opening = open_one(), st.session_state.pop(OPENING)
     if step is None:
         return
     own = {name: [value] for name, value in _written(so_far).items() if value}
-    if phase == LEAVE:
-        st.session_state[OPENING] = FORGET
-        aside = next(name for name in PAGES if name not in (page, step.page))
-        st.switch_page(PAGES[aside].path, query_params=own)
-    elif phase == FORGET:
-        _forget()
-        st.session_state[OPENING] = ARRIVE
-        st.switch_page(PAGES[step.page].path, query_params=own | _networks() | dict(step.state))
-    else:
+    if opening.arriving and page == step.page and _has_arrived(step):
         _set_sidebar(step)
+    elif opening.aside == page:
+        _forget()
+        st.session_state[OPENING] = Opening(arriving=True, tries=opening.tries)
+        st.switch_page(PAGES[step.page].path, query_params=own | _networks() | dict(step.state))
+    elif opening.tries <= MOST_TRIES:
+        aside = next(name for name in PAGES if name not in (page, step.page))
+        st.session_state[OPENING] = Opening(aside, tries=opening.tries + 1)
+        st.switch_page(PAGES[aside].path, query_params=own)
+
+
+def _has_arrived(step: Step) -> bool:
+    """Whether the address is the step's; no control has been drawn yet that would have changed it."""
+    return all(st.query_params.get_all(name) == list(asked) for name, asked in step.state.items())
 
 
 def open_one() -> Step | None:

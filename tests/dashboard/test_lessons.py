@@ -9,7 +9,7 @@ from streamlit.testing.v1 import AppTest
 
 from dashboard.lessons import files
 from dashboard.lessons.lesson import Step
-from dashboard.lessons.progress import KEY, Progress, read_done, shows, written_done
+from dashboard.lessons.progress import KEY, OPENING, Opening, Progress, read_done, shows, written_done
 from dashboard.pages import PAGES
 from tests.dashboard.reading import OpenApp, errors, shown, texts
 
@@ -44,6 +44,19 @@ def test_every_step_of_a_shipped_lesson_opens_its_page_in_its_state(open_app: Op
     assert at(app).lesson == ""
     assert not app.exception
     assert app.title[0].value == "PosterLens"
+
+
+@pytest.mark.parametrize("opening", [Opening(), Opening(aside="prune"), Opening(arriving=True)])
+@pytest.mark.parametrize("shows_now", [2, 6])  # on the step's page, and on another one
+def test_a_browser_that_asks_for_its_old_page_meanwhile_does_not_stop_the_way_to_a_step(
+    open_app: OpenApp, shows_now: int, opening: Opening
+) -> None:
+    name = "what-does-latent-6-do"
+    app = open_app("start", {"lesson": name, "step": str(shows_now)}, "--checkpoints", CHECKPOINTS)
+    app.session_state[KEY] = Progress(name, 4)
+    app.session_state[OPENING] = opening
+    app.run()
+    assert_shows(app, SHIPPED[name].steps[3])
 
 
 def test_an_answer_is_checked_and_the_link_holds_what_is_done(open_app: OpenApp) -> None:

@@ -83,6 +83,7 @@ def started(
         "STREAMLIT_SERVER_PORT": str(port),
         "STREAMLIT_SERVER_ADDRESS": "127.0.0.1",
         "STREAMLIT_SERVER_HEADLESS": "true",
+        "STREAMLIT_LOGGER_ENABLE_RICH": "false",
     }
     log = folder / "log"
     with log.open("w") as output:
@@ -94,6 +95,14 @@ def started(
         finally:
             app.terminate()
             app.wait(20)
+    assert_no_exception(log)
+
+
+def assert_no_exception(log: Path) -> None:
+    """The app has raised nothing, on no page, whoever looked: a page that failed and was left again counts, too."""
+    said = log.read_text()
+    first = said.find("Traceback")
+    assert first < 0, f"The app has raised:\n{said[max(0, first - 500) : first + 8000]}"
 
 
 def wait_for(url: str, app: subprocess.Popen[bytes], log: Path) -> None:

@@ -72,16 +72,18 @@ class Turner:
 
     @torch.no_grad()
     def assert_shows(self, word: str, seed: int = 7) -> None:
-        """The poster and the verdict of this word, as torch has them."""
-        start = gan.latents([seed], self.checkpoint.config)
+        """The poster and the verdict of this word, as torch has them.
+
+        The verdict comes last, and later than the address where one goes back: so it is waited for.
+        """
         generator, discriminator = self.checkpoint.need_both()
-        for canvas, z in (("poster", Turning.parse(word, start.shape[1]).of(start)), ("start", start)):
-            picture = generator(z)
+        start = gan.latents([seed], self.checkpoint.config)
+        poster = generator(Turning.parse(word, start.shape[1]).of(start))
+        logit = float(discriminator.logit(poster))
+        expect(self.part("#logit")).to_have_text(f"{logit:+.2f}".replace("-", "−"))
+        for canvas, picture in (("poster", poster), ("start", generator(start))):
             expected = gan.to_uint8(picture)[0].astype(int)
             assert np.abs(self.pixels(canvas).astype(int) - expected).max() <= 1
-            if canvas == "poster":
-                logit = float(discriminator.logit(picture))
-        expect(self.part("#logit")).to_have_text(f"{logit:+.2f}".replace("-", "−"))
 
 
 @pytest.fixture(scope="module")
