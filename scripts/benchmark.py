@@ -174,7 +174,7 @@ JOBS: dict[str, Callable[[Bench], Iterator[Row]]] = {job.__name__: job for job i
 def resident(pid: int) -> float:
     """Memory of a process in MB; 0 where the system does not say."""
     try:
-        zz_pages = int(Path(f"/proc/{pid}/statm").read_text().split()[1])
+        zz_pages = int(Path(f"/proc/{pid}/statm").read_text(encoding="utf-8").split()[1])
     except (OSError, IndexError):
         return 0.0
     return zz_pages * 4096 / 1e6

@@ -4,6 +4,7 @@ from __future__ import annotations
 
 import re
 import shlex
+import tomllib
 from collections import Counter
 from collections.abc import Iterator
 from importlib import import_module
@@ -221,3 +222,10 @@ def test_pictures_are_small_and_used() -> None:
     for picture in pictures:
         assert picture.stat().st_size <= MOST
         assert f"(pictures/{picture.name})" in pages
+
+
+def test_the_page_on_installing_has_every_extra() -> None:
+    table = (HOUSE / "docs/install.md").read_text("utf-8").split("## Extras")[1].split("##")[0]
+    named = {name for row in re.findall(r"^\| (`.+?) \|", table, re.M) for name in re.findall(r"`([a-z]+)`", row)}
+    project = tomllib.loads((HOUSE / "pyproject.toml").read_text("utf-8"))["project"]
+    assert named == set(project["optional-dependencies"])

@@ -94,7 +94,7 @@ def excess_distance(name: str) -> float:
     from gan.checkpoints.listing import EVALUATION
 
     try:
-        record = json.loads((folder(name) / EVALUATION).read_text())
+        record = json.loads((folder(name) / EVALUATION).read_text(encoding="utf-8"))
         distance = float(record["generated"]["fd_lite1"]["value"] - record["floor"]["fd_lite1"]["value"])
     except (OSError, ValueError, LookupError, TypeError):
         return math.inf

@@ -29,7 +29,7 @@ def pruning_study(checkpoint: gan.Checkpoint) -> dict[str, Any] | None:
     """What scripts/study_pruning.py measured of these weights, or None."""
     path = networks.folder(checkpoint.name) / "pruning.json"
     try:
-        study: dict[str, Any] = json.loads(path.read_text())
+        study: dict[str, Any] = json.loads(path.read_text(encoding="utf-8"))
     except (OSError, ValueError):
         return None
     return study if study.get("digest") == checkpoint.digest else None

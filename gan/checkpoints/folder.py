@@ -79,7 +79,7 @@ def ensure_replaceable(directory: str | Path, record: str = RECORD) -> None:
     if not os.path.lexists(path) or (path.is_dir() and not any(path.iterdir())):
         return
     try:
-        replaceable = isinstance(json.loads((path / record).read_text())["model"], dict)
+        replaceable = isinstance(json.loads((path / record).read_text(encoding="utf-8"))["model"], dict)
     except (OSError, ValueError, KeyError, TypeError):
         replaceable = False
     if not replaceable:
@@ -139,7 +139,7 @@ def update_files(
     folder: Path, info: Mapping[str, Any], calibrated: Discriminator | None = None, half: Collection[str] = ()
 ) -> None:
     """Change ``info`` of a checkpoint in an existing folder and, where one is given, its calibrated discriminator."""
-    record = json.loads((folder / RECORD).read_text())
+    record = json.loads((folder / RECORD).read_text(encoding="utf-8"))
     record["info"] = _renamed(record["info"]) | dict(info)
     if calibrated is not None:
         (folder / "discriminator.safetensors").write_bytes(to_bytes(calibrated, "discriminator" in half))

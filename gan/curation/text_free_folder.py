@@ -239,7 +239,7 @@ def _claim(out: Path, settings: RemovalSettings) -> None:
         raise DataError(f"{out} lies within the source, and would be read as part of it; name another folder.")
     record = out / RECORD
     if record.exists():
-        if json.loads(record.read_text()) != asdict(settings):
+        if json.loads(record.read_text(encoding="utf-8")) != asdict(settings):
             raise DataError(f"{out} was begun with other settings; use the same ones, or name another folder.")
         return
     if out.exists() and (not out.is_dir() or any(out.iterdir())):

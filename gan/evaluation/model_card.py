@@ -73,7 +73,7 @@ def write_card(folder: Path, path: Path | None = None, notes: str | None = None)
         raise CheckpointError(f"{folder} was not evaluated; run scripts/evaluate.py on it first.")
     notes = notes_of(folder / FILE) if notes is None else notes
     text = card(checkpoint, evaluation, path or folder) + f"{NOTES}\n\n{notes.strip()}\n"
-    (folder / FILE).write_text(text)
+    (folder / FILE).write_text(text, encoding="utf-8")
 
 
 def require_provenance(checkpoint: Checkpoint, path: Path) -> None:
@@ -85,7 +85,7 @@ def require_provenance(checkpoint: Checkpoint, path: Path) -> None:
 
 def notes_of(page: Path) -> str:
     """What a person wrote into a card: all after the mark or, in a card without one, from the first heading on."""
-    text = page.read_text() if page.exists() else ""
+    text = page.read_text(encoding="utf-8") if page.exists() else ""
     _, mark, notes = text.partition(NOTES)
     if not mark:
         _, mark, notes = text.partition("\n## ")

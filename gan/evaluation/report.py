@@ -127,7 +127,7 @@ def read(directory: str | Path) -> Evaluation | None:
     """
     path = Path(directory) / FILE
     try:
-        return Evaluation.from_json(json.loads(path.read_text()))
+        return Evaluation.from_json(json.loads(path.read_text(encoding="utf-8")))
     except (FileNotFoundError, NotADirectoryError):
         return None
     except (OSError, ValueError, KeyError, TypeError, AttributeError) as error:

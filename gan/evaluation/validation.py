@@ -93,7 +93,7 @@ def read(directory: Path) -> Validation | None:
     if not path.exists():
         path = directory / OLD_FILE
     try:
-        record = json.loads(path.read_text())
+        record = json.loads(path.read_text(encoding="utf-8"))
         record = {"metrics" if key == "figures" else key: value for key, value in record.items()}
         return Validation(**record | {"closest": tuple(ClosestPair(**pair) for pair in record["closest"])})
     except (FileNotFoundError, NotADirectoryError):

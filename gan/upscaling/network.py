@@ -142,7 +142,7 @@ def save(directory: str | Path, upscaler: Upscaler, info: Mapping[str, Any] | No
         (folder / WEIGHTS).write_bytes(to_bytes(upscaler, half=True))
         (folder / CONFIG).write_bytes(json_bytes(record))
         if card:
-            (folder / "README.md").write_text(card)
+            (folder / "README.md").write_text(card, encoding="utf-8")
 
 
 def load(directory: str | Path) -> Upscaler:
@@ -158,7 +158,7 @@ def load(directory: str | Path) -> Upscaler:
         if not path.exists():
             raise CheckpointError(f"{path} does not exist.")
     try:
-        model = json.loads((folder / CONFIG).read_text())["model"]
+        model = json.loads((folder / CONFIG).read_text(encoding="utf-8"))["model"]
         config = UpscalerConfig(int(model["factor"]), int(model["width"]), int(model["blocks"]))
     except (ValueError, KeyError, TypeError, OSError) as error:
         raise CheckpointError(f"{folder / CONFIG} is not a valid configuration.") from error

@@ -79,7 +79,7 @@ def milliseconds(upscaler: Upscaler) -> float:
 def ship(run: Path, checkpoint: Path, posters: PosterSet, progress: bool = True) -> str:
     """Measure a run's network, and write it as a checkpoint with its figures and card; the card's table."""
     upscaler = load(run / "latest")
-    info = json.loads((run / "latest" / CONFIG).read_text())["info"]
+    info = json.loads((run / "latest" / CONFIG).read_text(encoding="utf-8"))["info"]
     training, held_out = posters.split()
     rows = measure(upscaler, held_out, progress)
     side = posters.images.shape[2]

@@ -297,7 +297,7 @@ class _Run:
         row: dict[str, Any] = {"step": self.steps, "seconds": round(self.seconds, 1)} | figures
         log = self.folder / LOG
         with self._writing():
-            rows = [json.loads(line) for line in log.read_text().splitlines()] if log.exists() else []
+            rows = [json.loads(line) for line in log.read_text(encoding="utf-8").splitlines()] if log.exists() else []
             rows = [before for before in rows if before["step"] < self.steps] + [row]
             write_file(log, "".join(json.dumps(line) + "\n" for line in rows).encode())
             save(self.folder / LATEST, self.upscaler, {"train": self.options["train"], **row})

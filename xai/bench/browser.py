@@ -208,7 +208,7 @@ def rows(paints: int = 5) -> Iterator[Row]:
     titles, posters = [], []
     with tempfile.TemporaryDirectory() as folder:
         script = Path(folder) / "empty.py"
-        script.write_text(EMPTY)
+        script.write_text(EMPTY, encoding="utf-8")
         for _ in range(paints):
             empty += fresh_paint(script, "h1")
             title, poster = fresh_paint(ours, "h1", "[role=gridcell]")

@@ -64,7 +64,7 @@ def standing(folder: str | Path, method: str, detail: int, digest: str | None = 
 def _read(path: Path, changed: int) -> dict[str, Any]:
     if path.stat().st_size > MOST_BYTES:
         raise ValueError("too large")
-    record: dict[str, Any] = json.loads(path.read_text())
+    record: dict[str, Any] = json.loads(path.read_text(encoding="utf-8"))
     return record
 
 
@@ -103,7 +103,7 @@ def keep(study: str | Path | Mapping[str, Any], folder: str | Path) -> Path:
         If the file holds no such study.
     """
     try:
-        record = study if isinstance(study, Mapping) else json.loads(Path(study).read_text())
+        record = study if isinstance(study, Mapping) else json.loads(Path(study).read_text(encoding="utf-8"))
         text = json.dumps(against_control(record), indent=1) + "\n"
     except (OSError, ValueError, KeyError, TypeError) as error:
         raise ExplanationError(f"{study} holds no study of localisation.") from error

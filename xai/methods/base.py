@@ -140,7 +140,7 @@ class Explanation:
         }
         with write_directory(target) as folder:
             np.savez_compressed(folder / "values.npz", **{k: v.numpy() for k, v in arrays.items()})  # type: ignore[arg-type]
-            (folder / "explanation.json").write_text(json.dumps(record, indent=2) + "\n")
+            (folder / "explanation.json").write_text(json.dumps(record, indent=2) + "\n", encoding="utf-8")
 
 
 @dataclass(frozen=True, eq=False)

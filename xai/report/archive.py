@@ -132,7 +132,7 @@ def write_chunk(
                     (chunk / "overlays" / f"{finding.stem}-{name}.png").write_bytes(png(enlarge(picture, factor)))
                 records.append(_record(finding, ends, index, row))
                 page.write(report_page.article(finding, ends, pixels, pictures))
-        (chunk / "posters.json").write_text(_json({"posters": records, "skipped": skipped}))
+        (chunk / "posters.json").write_text(_json({"posters": records, "skipped": skipped}), encoding="utf-8")
 
 
 def drawn(finding: Finding) -> tuple[dict[str, float], Pixels, dict[str, Pixels]]:
@@ -309,7 +309,7 @@ def _write_json(file: IO[str], chunks: Sequence[Path], made_by: Mapping[str, Any
     count, skipped = 0, []
     file.write(f'{{\n"settings": {_json(made_by, 1)},\n"versions": {_json(versions(), 1)},\n"posters": [')
     for chunk in chunks:
-        record = json.loads((chunk / "posters.json").read_text())
+        record = json.loads((chunk / "posters.json").read_text(encoding="utf-8"))
         skipped += [(name, reason) for name, reason in record["skipped"]]
         for poster in record["posters"]:
             file.write(f"{',' if count else ''}\n{_json(poster)}")

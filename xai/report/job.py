@@ -154,7 +154,7 @@ def _ensure_own(work: Path) -> None:
 def _begin(job: Job) -> None:
     """Make the folder for chunks, or find it as the same job has left it."""
     record = job.work / RECORD
-    if not record.exists() or (job.overwrite and json.loads(record.read_text()) != job.order):
+    if not record.exists() or (job.overwrite and json.loads(record.read_text(encoding="utf-8")) != job.order):
         for path in job.work.iterdir():
             if path.is_dir():
                 shutil.rmtree(path)
@@ -166,7 +166,7 @@ def _begin(job: Job) -> None:
 
 def _agree(job: Job) -> None:
     """ExplanationError where the folder for chunks belongs to another job."""
-    found = json.loads((job.work / RECORD).read_text())
+    found = json.loads((job.work / RECORD).read_text(encoding="utf-8"))
     others = [key for key, value in job.order.items() if found.get(key) != value]
     if others:
         raise ExplanationError(

@@ -90,7 +90,7 @@ class KeptVerdicts:
 def _read(path: Path, changed: int, digest: str) -> KeptVerdicts | None:
     if path.stat().st_size > MOST_BYTES:
         return None
-    record = json.loads(path.read_text())
+    record = json.loads(path.read_text(encoding="utf-8"))
     if record.pop("checks") != version_of_checks() or record["digest"] != digest:
         return None
     return KeptVerdicts(**record)

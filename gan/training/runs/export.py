@@ -99,7 +99,9 @@ def export(run: Path, out: Path, options: ExportOptions) -> None:
             "held_out": len(posters.held_out),
         }
         write_files(folder, *checkpoint.need_both(), info, harmless_networks(checkpoint))
-        (folder / "stats.jsonl").write_text("".join(json.dumps(row) + "\n" for row in read_stats(run)))
+        (folder / "stats.jsonl").write_text(
+            "".join(json.dumps(row) + "\n" for row in read_stats(run)), encoding="utf-8"
+        )
         copy_grids(run, folder / "grids", options.grids, checkpoint.info["kimg"])
         write_evaluation(folder, out, posters, options.samples)
         write_card(folder, out, notes)
@@ -132,7 +134,7 @@ def read_options(run: Path) -> tuple[str, dict[str, Any]]:
     """Of a run's options: the name of the checkpoint that it started from, "" for none; the posters' fingerprint."""
     path = run / "options.json"
     try:
-        options = json.loads(path.read_text())
+        options = json.loads(path.read_text(encoding="utf-8"))
         data, start = dict(options["data"]), options.get("start") or {}
         data["posters"], name = int(data["posters"]), str(start.get("name", ""))
     except (OSError, ValueError, KeyError, TypeError, AttributeError):

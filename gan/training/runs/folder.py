@@ -51,7 +51,7 @@ class RunLog:
 
     def row(self, row: Mapping[str, Any], note: str = "") -> None:
         """Append one line, and the same numbers as TensorBoard scalars; a note on what happened, if any."""
-        with self.stats.open("a") as file:
+        with self.stats.open("a", encoding="utf-8") as file:
             file.write(json.dumps({**row, "note": note} if note else dict(row)) + "\n")
             file.flush()
             os.fsync(file.fileno())

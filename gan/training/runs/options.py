@@ -105,7 +105,7 @@ def hardware(device: torch.device, processes: int) -> str:
 def processor() -> str:
     """The name of the CPU."""
     try:
-        lines = Path("/proc/cpuinfo").read_text().splitlines()
+        lines = Path("/proc/cpuinfo").read_text(encoding="utf-8").splitlines()
     except OSError:
         lines = []
     names = [line.partition(":")[2].strip() for line in lines if line.startswith("model name")]
@@ -136,7 +136,7 @@ def read_options(run: Path) -> dict[str, Any]:
     """
     path = run / FILE
     try:
-        record = json.loads(path.read_text())
+        record = json.loads(path.read_text(encoding="utf-8"))
         ModelConfig.from_dict(record["model"]), TrainConfig.from_dict(record["train"])
         if not all(isinstance(record.get(part, {}), dict) for part in ("data", "source")):
             raise TypeError
@@ -162,7 +162,7 @@ def stored_source(run: Path) -> dict[str, Any]:
     if "source" in record:
         return dict(record["source"])
     try:
-        info = json.loads((run / STATES[1] / "config.json").read_text())["info"]
+        info = json.loads((run / STATES[1] / "config.json").read_text(encoding="utf-8"))["info"]
     except (OSError, ValueError, LookupError, TypeError):
         info = {}
     genres = [name for name in str(info.get("only_genres", "")).split(",") if name]

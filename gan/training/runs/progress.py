@@ -86,7 +86,7 @@ def train_options(run: Path) -> dict[str, Any]:
     """Settings of the training in a run's or a checkpoint's folder; {} where they cannot be read."""
     for name, keys in (("options.json", ("train",)), ("config.json", ("info", "train"))):
         try:
-            found: Any = json.loads((run / name).read_text())
+            found: Any = json.loads((run / name).read_text(encoding="utf-8"))
             for key in keys:
                 found = found[key]
         except (OSError, ValueError, LookupError, TypeError):

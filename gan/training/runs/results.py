@@ -90,7 +90,7 @@ def best_so_far(run: Run) -> float:
 
 
 def _info(path: Path) -> dict[str, float]:
-    return dict(json.loads((path / RECORD).read_text())["info"])
+    return dict(json.loads((path / RECORD).read_text(encoding="utf-8"))["info"])
 
 
 def draw_grid(generator: Generator, labels: Tensor | None = None) -> Image:
