@@ -43,6 +43,7 @@ if section == "Alike":
         st.header("Over depth")
         with ui.error_boundary("The layers"):
             depth.show(study.depth)
+            exports.show_depth(checkpoint, study.depth)
     if study is not None and study.filters is not None:
         st.header("Filter by filter")
         with ui.error_boundary("The filters"):

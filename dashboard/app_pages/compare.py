@@ -3,6 +3,7 @@
 import streamlit as st
 
 from dashboard.panels.compare import comparisons, exports, maps, trust
+from dashboard.panels.compare.shown import Shown
 from dashboard.subject import require
 
 subject = require()
@@ -22,7 +23,7 @@ explained = maps.explain(request, cards)
 maps.show_maps(request, explained, cards, subject.pixels, view)
 trusted = maps.check(request, explained, cards, view, bar) if view.check else {}
 trust.rank(trusted, order, view.by_trust)
-shown = comparisons.Shown(request, explained, trusted, subject, view)
+shown = Shown(request, explained, trusted, subject, view)
 exports.show(shown, cards)
 
 names = [name for name in comparisons.SECTIONS if name != comparisons.BLAME or subject.noise is not None]

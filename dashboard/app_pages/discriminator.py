@@ -38,7 +38,7 @@ with poster, ui.error_boundary("The map"):
     verdict.show_map(subject, question, layer, unit, measurable)
 with waterfall, ui.error_boundary("The waterfall"):
     if measurable:
-        verdict.show_waterfall(question, layer.name)
+        verdict.show_waterfall(subject, question, layer.name)
     else:
         st.info("Choose a layer with a star: what a filter contributes is measured after its activation function.")
 
@@ -70,6 +70,7 @@ with card:
                 filter_card.show_concept(named, layer.name, unit)
         if measured is not None:
             filter_card.show_distribution(measured, layer.name, unit)
+            exports.show_distribution(checkpoint, measured, layer.name, unit)
         inside.show(checkpoint, measured, layers, layer.name, unit)
         if checkpoint.generator is not None and discriminator.can_measure_more(checkpoint, measured):
             filter_card.measure_button(checkpoint, measured)
@@ -83,7 +84,7 @@ if section:
 with ui.error_boundary("This analysis"):
     if section == "Turn the verdict":
         if measurable:
-            counterfactual.show_filters(question, layer.name)
+            counterfactual.show_filters(subject, question, layer.name)
         counterfactual.show_latent(subject)
     elif section == "Posters that look alike":
         if measurable:

@@ -55,6 +55,7 @@ with right:
     st.header(f"Where dimension {index} acts")
     pixel_map = latents.where(checkpoint, noise, index).numpy()
     ui.picture(grey(pixel_map, limit(pixel_map, 1.0)), "white: changes most; black: no change")
+    exports.show_acting(checkpoint, noise, index, gan.to_uint8(networks.generated(checkpoint, noise))[0])
     st.markdown(
         "**Shows** the exact gradient of every pixel at this poster. **But** far from it, and for another seed, the "
         "same dimension may do something else: sweep it."
@@ -74,7 +75,7 @@ with ui.error_boundary("This part of the page"):
     if section in ("Importance", "Directions") and study is None:
         panel.measure_button(checkpoint)
     elif section == "Importance" and study:
-        panel.show_importance(study, index)
+        panel.show_importance(checkpoint, study, index)
     elif section == "Directions" and study:
         directions.show_directions(checkpoint, study, noise)
     elif section == "Paths":

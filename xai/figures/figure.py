@@ -14,15 +14,17 @@ import re
 import unicodedata
 from collections.abc import Mapping, Sequence
 from dataclasses import dataclass, field, replace
-from typing import TYPE_CHECKING, Any
+from typing import TYPE_CHECKING, Any, Protocol
 
 import numpy as np
 from numpy.typing import NDArray
+from PIL import Image
 
 from xai.render import CHANGE, VERDICT, Pixels, Scale, diverging, grey
 
 if TYPE_CHECKING:
     from gan.checkpoints.record import Checkpoint
+    from xai.figures.fonts import Font
 
 STEPS = 256  # of a colour bar
 NAME_BYTES = 120  # of a name in file names, which may have 255
@@ -91,17 +93,26 @@ class Bar:
         return cls(0.0, end, grey(np.linspace(0, 1, STEPS), 1.0), label)
 
 
+class Chart(Protocol):
+    """What is drawn anew at every size, as bars with their names are (xai.figures.bars)."""
+
+    def drawn(self, width: int, letters: Font) -> Image.Image:
+        """As many pixels wide."""
+
+
 @dataclass(frozen=True, eq=False)
 class Panel:
     """One picture (h, w, 3) of a figure, what is below it, and the scale of its colours.
 
-    poster : whether it is a poster, which may be smoothed where it is enlarged; a map never is.
+    poster : whether it is a poster, which may be smoothed where it is enlarged; a map never is. chart : what it was
+    drawn by, if it was; a file has it at its own width.
     """
 
     pixels: Pixels
     caption: str = ""
     bar: Bar | None = None
     poster: bool = False
+    chart: Chart | None = None
 
 
 @dataclass(frozen=True)

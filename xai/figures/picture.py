@@ -110,7 +110,10 @@ def _panel(panel: Panel, width: int, sheet: Sheet) -> Image.Image:
     height = max(1, round(width * panel.pixels.shape[0] / panel.pixels.shape[1]))
     if height * sheet.width > MOST_AREA:
         raise ExplanationError("The picture would be too large; choose a smaller width.")
-    parts = [enlarged(panel.pixels, (width, height), sheet.smooth and panel.poster)]
+    if panel.chart is not None:
+        parts = [panel.chart.drawn(width, sheet.letters())]
+    else:
+        parts = [enlarged(panel.pixels, (width, height), sheet.smooth and panel.poster)]
     if sheet.framed and panel.caption:
         parts.append(_text(panel.caption, sheet.letters(), width, INK))
     if sheet.framed and panel.bar is not None:

@@ -24,7 +24,9 @@ from gan.data.images import open_image, to_uint8
 from gan.networks.dcgan import Generator
 from gan.training.runs.folder import read_grids, read_stats
 from xai.errors import ExplanationError
+from xai.figures.bars import bars_panel, strongest_bars
 from xai.figures.figure import Array, Bar, Figure, Frames, Panel, Source, table
+from xai.generator.blame import Blame
 from xai.latents.paths import Path as Walk
 from xai.latents.sensitivity import LatentSensitivity
 from xai.latents.sweeps import AT_ONCE
@@ -32,8 +34,10 @@ from xai.methods.base import Explanation, scale
 from xai.networks.fast_generator import check_dimension, fast_generator
 from xai.networks.score import LOGIT
 from xai.networks.unit_table import UnitTable
-from xai.render import Pixels, full_colours, overlay, pool
+from xai.render import CHANGE, VERDICT, Pixels, enlarge_map, full_colours, limit, overlay, pool
 from xai.report import words
+from xai.trust.agreement import Agreement
+from xai.trust.verdict import Trust
 
 CELLS = 8  # places of a map across
 STRENGTH = 0.9  # of an overlay
@@ -146,6 +150,89 @@ def _arrays(explanations: Sequence[Explanation], pixels: Pixels) -> dict[str, Ar
         if one.segments is not None:
             arrays[f"{one.method}_segments"] = Array(one.segments[0].numpy(), "", "segment of each pixel")
     return arrays
+
+
+def of_references(
+    explanations: Mapping[str, Explanation],
+    names: Mapping[str, str],
+    pixels: Pixels,
+    source: Source,
+    look: Look = Look(),
+) -> Figure:
+    """One method's maps of one poster (h, w, 3) against several baselines, on one scale.
+
+    names : what each baseline is called.
+    """
+    first = next(iter(explanations.values()))
+    block = look.block or max(1, pixels.shape[1] // CELLS)
+    maps = {kind: pool(one.heat(), block) for kind, one in explanations.items()}
+    end, colours = limit(np.stack(list(maps.values()))), scale(first.meaning, first.claims)
+    bar = Bar.signed(end, map_unit(first), colours, (first.meaning.low, first.meaning.high))
+    panels = tuple(
+        Panel(overlay(pixels, values, end, STRENGTH, colours), names[kind], bar) for kind, values in maps.items()
+    )
+    arrays = {
+        kind: Array(one.values[0].numpy(), map_unit(one), f"{names[kind]}: channel, height, width")
+        for kind, one in explanations.items()
+    }
+    columns = {"baseline": [names[kind] for kind in maps]} | _numbers(list(explanations.values()), [""] * len(maps))
+    return Figure(
+        f"{first.title} against several baselines", source, panels, words.legend(first.meaning), columns=columns,
+        arrays=arrays,
+    )  # fmt: skip
+
+
+def of_agreement(found: Agreement, titles: Sequence[str], pixels: Pixels, source: Source) -> Figure:
+    """How far maps of one poster (h, w, 3) agree pair by pair, their consensus and their disagreement."""
+    size, ends = pixels.shape[:2], {"consensus": VERDICT, "disagreement": CHANGE}
+    panels = []
+    for name, colours in ends.items():
+        values = getattr(found, name)
+        end = limit(values, 1.0)
+        drawn = overlay(pixels, enlarge_map(values, size), end, STRENGTH, colours)
+        panels.append(Panel(drawn, name, Bar.signed(end, "maps at unit RMS", colours)))
+    measures = {"rank correlation": found.rank, "overlap": found.overlap, "structural similarity": found.ssim}
+    pairs = [(one, other) for one in range(len(titles)) for other in range(one + 1, len(titles))]
+    rows = [
+        {"one": titles[one], "other": titles[other]}
+        | {name: float(values[one, other]) for name, values in measures.items()}
+        for one, other in pairs
+    ]
+    arrays = {name: Array(getattr(found, name), "maps at unit RMS", "row, column of cells") for name in ends}
+    arrays |= {name.replace(" ", "_"): Array(values, "", "method, method") for name, values in measures.items()}
+    note = "Consensus: the mean of the maps at the same strength; disagreement: orange where they differ."
+    return table("Agreement of the maps", source, rows, panels=tuple(panels), note=note, arrays=arrays)
+
+
+def of_blame(found: Blame, layer: str, source: Source) -> Figure:
+    """What the latent dimensions and one layer's filters add to the logit of a generated poster."""
+    parts = {"dimension": found.latents.tolist(), "filter": found.units[layer].tolist()}
+    label = "contribution to the logit"
+    panels = tuple(bars_panel(strongest_bars(values, kind, label, VERDICT)) for kind, values in parts.items())
+    rows = [
+        {"kind": kind, "index": index, "contribution": value, "score": found.score}
+        for kind, values in parts.items()
+        for index, value in enumerate(values)
+    ]
+    note = f"From {found.base_score:+.2f}, the mean of other seeds, to {found.score:+.2f}, this poster's logit."
+    title = f"What gave this fake away: latent dimensions and filters of {layer}"
+    return table(title, source, rows, panels=panels, note=note, across=2, units={"contribution": "logit"})
+
+
+def of_trust(found: Trust, title: str, source: Source) -> Figure:
+    """A map's checks, and the scores while its strongest cells are inserted and deleted."""
+    rows = [
+        {"check": one.check.title, "essential": one.check.essential, "value": one.value, "low": one.low,
+         "high": one.high, "result": one.level, "passes": one.check.limits[0], "fails": one.check.limits[1]}
+        for one in found.checks
+    ]  # fmt: skip
+    arrays = {
+        f"{one.check.key}_{name}": Array(getattr(one.evidence, name), "score", "cells from none to all")
+        for one in found.checks
+        if one.check.key.startswith("curves_") and one.evidence is not None
+        for name in ("insertion", "deletion", "random")
+    }
+    return table(title, source, rows, note=f"Verdict: {found.verdict}.", arrays=arrays)
 
 
 # ---- pictures one after the other -----------------------------------------------------------------------

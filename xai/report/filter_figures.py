@@ -4,6 +4,7 @@
     of_ablation(ablated, source, "Filter 7 of layers.5")
     of_posters(pictures, ["seed 3", "seed 9"], "The most similar posters", source)
     of_curves(study["rankings"], "Cost of pruning", source)
+    of_driven(latent_gradients(folded, z), "layers.5", 17, source)      # what latent dimension 17 drives
 
 The figures of maps, walks, runs and tables are in figures.py.
 """
@@ -17,12 +18,17 @@ import numpy as np
 from numpy.typing import NDArray
 
 from gan.data.images import to_uint8
+from xai.figures.bars import bars_panel, strongest_bars
 from xai.figures.figure import Array, Bar, Figure, Panel, Source, table
 from xai.generator.ablation import AblatedPicture
-from xai.render import CHANGE, Pixels, diverging, enlarge_map, limit, overlay, response
+from xai.generator.contributions import Contributions, LatentGradients
+from xai.generator.regions import Box
+from xai.render import CHANGE, Pixels, diverging, enlarge_map, frame, limit, overlay, response
 
 OVER = 0.85  # strength of a response over a poster
 POSTERS_IN_A_ROW = 6
+DRIVES = "change of the mean response per unit of latent value"
+PIXELS = "RMS change per unit"
 
 
 def of_response(unit_map: NDArray[np.float32], pixels: Pixels, source: Source, title: str) -> Figure:
@@ -79,7 +85,53 @@ def of_curves(curves: Mapping[str, Sequence[Mapping[str, Any]]], title: str, sou
     return table(title, source, [{"curve": name} | dict(point) for name, points in curves.items() for point in points])
 
 
-def of_matrix(values: NDArray[Any], names: Sequence[str], title: str, source: Source) -> Figure:
-    """Values between pairs of names as a table."""
-    columns = dict(zip(names, np.asarray(values).T.tolist(), strict=True))
-    return Figure(title, source, columns={"": list(names)} | columns, arrays={"values": Array(np.asarray(values))})
+# ---- what drives what ----------------------------------------------------------------------------------
+
+
+def of_driven(found: LatentGradients, layer: str, dimension: int, source: Source) -> Figure:
+    """Which filters of a layer a latent dimension drives, and which pixels it changes."""
+    title = f"What latent dimension {dimension} drives in {layer} of the generator"
+    pixel_map = found.pixel_map(dimension).numpy()
+    return _of_influence(found.units[layer][dimension], "filter", to_uint8(found.picture)[0], pixel_map, title, source)
+
+
+def of_drivers(found: LatentGradients, contributions: Contributions, layer: str, unit: int, source: Source) -> Figure:
+    """Which latent dimensions drive a filter, and which pixels it contributes to."""
+    title = f"What drives filter {unit} of {layer} of the generator"
+    pixels, pixel_map = to_uint8(found.picture)[0], contributions.pixel_map(unit).numpy()
+    return _of_influence(found.units[layer][:, unit], "dimension", pixels, pixel_map, title, source)
+
+
+def _of_influence(
+    values: Any, kind: str, pixels: Pixels, pixel_map: NDArray[np.float32], title: str, source: Source
+) -> Figure:
+    end = limit(pixel_map, 1.0)
+    panels = (
+        Panel(pixels, "the poster", poster=True),
+        Panel(overlay(pixels, pixel_map, end, 0.9, CHANGE), "the pixels that change: orange"),
+        bars_panel(strongest_bars(values.tolist(), kind, DRIVES)),
+    )
+    arrays = {"pixels": Array(pixel_map, PIXELS, "row, column")}
+    return Figure(
+        title, source, panels, "By the exact Jacobian.", 2,
+        columns={kind: list(range(len(values))), "change": values.tolist()}, units={"change": DRIVES}, arrays=arrays,
+    )  # fmt: skip
+
+
+def of_region(units: Contributions, latent: Contributions, box: Box, pixels: Pixels, source: Source) -> Figure:
+    """Which filters of a layer and which latent dimensions contribute to a box of a poster (H, W, 3)."""
+    height, width = pixels.shape[:2]
+    corners = [round(end * side) for end, side in zip(box, (width, height, width, height), strict=True)]
+    label, panels = "proportion of the changes inside the box", []
+    columns: dict[str, list[Any]] = {"kind": [], "index": [], "proportion": []}
+    for kind, found in (("filter", units), ("dimension", latent)):
+        values = found.proportions(box).tolist()
+        panels.append(bars_panel(strongest_bars(values, kind, label)))
+        columns["kind"] += [kind] * len(values)
+        columns["index"] += list(range(len(values)))
+        columns["proportion"] += values
+    return Figure(
+        f"What contributes to a region: filters of {units.layer} and latent dimensions", source,
+        (Panel(frame(pixels, corners), "the region"), *panels), "By the exact Jacobian.", 2, columns=columns,
+        units={"proportion": "of the squared changes inside the box"},
+    )  # fmt: skip

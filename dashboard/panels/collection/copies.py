@@ -15,6 +15,7 @@ import gan
 from dashboard import charts, sidebar
 from dashboard.cached import discriminator
 from dashboard.components.sprite_grid import sprite_grid
+from dashboard.panels.collection import exports
 from xai.collection.copies import pair_words
 from xai.render import GREY_HEX, ORANGE_HEX, VIOLET_HEX, sprite
 
@@ -33,9 +34,12 @@ def show(checkpoint: gan.Checkpoint, found: Copies, loaded: bool) -> None:
     for column, (name, nearness) in zip(st.columns(len(found.ways), gap="large"), found.ways.items(), strict=True):
         with column:
             st.subheader(TITLES[name])
-            _show_pairs(checkpoint, [pair for pair in found.closest if pair.by == name], name, loaded)
+            pairs = [pair for pair in found.closest if pair.by == name]
+            _show_pairs(checkpoint, pairs, name, loaded)
+            exports.show_pairs(checkpoint, pairs, name, loaded)
             _show_distances(nearness, name)
     st.caption("The dashed line has 1% of the held-out posters to its left: what is nearer counts as a near copy.")
+    exports.show_distances(checkpoint, found)
     if "features" not in found.ways:
         st.caption('By features they were not compared: pip install -e ".[metrics]".')
     if not loaded:

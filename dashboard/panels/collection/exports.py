@@ -1,4 +1,4 @@
-"""Export on the Collection page: posters that look alike, a brushed set, the table of filters, the strategies' maps.
+"""Export on the Collection page: what is alike, the map, strategies, kinds, what is never drawn or lost, copies.
 
 exports.show_alike(subject, rows, real=True)
 exports.show_brushed(checkpoint, members)
@@ -6,7 +6,7 @@ exports.show_brushed(checkpoint, members)
 
 from __future__ import annotations
 
-from typing import TYPE_CHECKING
+from typing import TYPE_CHECKING, Any
 
 from dashboard.cached import discriminator
 from dashboard.panels import brushed
@@ -16,11 +16,18 @@ if TYPE_CHECKING:
     from collections.abc import Sequence
 
     import gan
+    from dashboard.cached.layout import Collected, Mapped
     from dashboard.subject import Member, Subject
     from xai import Figure
+    from xai.collection.copies import Copies, Pair
+    from xai.collection.omissions.far import Omissions
+    from xai.collection.omissions.kinds import Kinds
+    from xai.collection.omissions.lost import Lost
     from xai.collection.similarity.alike import Row
     from xai.collection.similarity.filter_agreement import FilterAgreement
+    from xai.collection.similarity.rsa import Depth
     from xai.collection.strategies.study import Strategies
+    from xai.latents.inversion import Inversion
 
 
 def show_alike(subject: Subject, rows: Sequence[Row], real: bool) -> None:
@@ -80,3 +87,102 @@ def show_strategies(checkpoint: gan.Checkpoint, found: Strategies) -> None:
         return of_maps(maps, title, export.source_of(checkpoint, method="DeepLIFT, mean"), "logit a cell")
 
     export.show("strategies", make)
+
+
+def show_depth(checkpoint: gan.Checkpoint, found: Depth) -> None:
+    """What each layer compares posters by."""
+
+    def make() -> Figure:
+        from xai.report.collection_figures import of_depth
+
+        return of_depth(found, export.source_of(checkpoint, posters=found.posters))
+
+    export.show("c_depth", make)
+
+
+def show_map(found: Collected, mapped: Mapped) -> None:
+    """Where each poster lies on the map."""
+
+    def make() -> Figure:
+        from xai.report.collection_figures import of_map
+
+        source = export.source_of(found.checkpoint, laid_out_by=mapped.space.title)
+        return of_map(mapped.points, found.members(range(len(found))), "Posters on a map", source)
+
+    export.show("c_map", make, "Export the places")
+
+
+def show_kinds(checkpoint: gan.Checkpoint, found: Kinds) -> None:
+    """How often each kind is drawn."""
+
+    def make() -> Figure:
+        from xai.report.collection_figures import of_kinds
+
+        return of_kinds(found, export.source_of(checkpoint))
+
+    export.show("kinds", make)
+
+
+def show_omitted(checkpoint: gan.Checkpoint, found: Omissions) -> None:
+    """The posters that are never drawn; only where those of the study are loaded."""
+
+    def make() -> Figure:
+        import gan
+        from xai.report.collection_figures import of_omitted
+
+        pictures = discriminator.pictures(checkpoint, [one.number for one in found.posters], False)
+        return of_omitted(found, list(gan.to_uint8(pictures)), export.source_of(checkpoint))
+
+    export.show("c_omitted", make)
+
+
+def show_strays(checkpoint: gan.Checkpoint, found: Omissions) -> None:
+    """The generated posters that are like no real one."""
+
+    def make() -> Figure:
+        import gan
+        from xai.report.collection_figures import of_strays
+
+        pictures = discriminator.pictures(checkpoint, [one.seed for one in found.strays], True)
+        return of_strays(found, list(gan.to_uint8(pictures)), export.source_of(checkpoint))
+
+    export.show("c_strays", make)
+
+
+def show_lost(subject: Subject, found: Lost, inversion: Inversion) -> None:
+    """What is lost of one poster."""
+
+    def make() -> Figure:
+        from xai.report.collection_figures import of_lost
+
+        return of_lost(found, inversion, subject.pixels, export.source(subject))
+
+    export.show("lost", make)
+
+
+def show_pairs(checkpoint: gan.Checkpoint, pairs: Sequence[Pair], by: str, loaded: bool) -> None:
+    """The nearest pairs; without the training posters where these are not loaded."""
+
+    def make() -> Figure:
+        import gan
+        from xai.report.collection_figures import of_pairs
+
+        def posters(numbers: list[int], generated: bool) -> list[Any]:
+            return list(gan.to_uint8(discriminator.pictures(checkpoint, numbers, generated)))
+
+        drawn = posters([pair.seed for pair in pairs], True)
+        known = posters([pair.poster for pair in pairs], False) if loaded else None
+        return of_pairs(pairs, drawn, known, f"Nearest pairs by {by}", export.source_of(checkpoint))
+
+    export.show(f"c_pairs_{by}", make)
+
+
+def show_distances(checkpoint: gan.Checkpoint, found: Copies) -> None:
+    """How far all are from the training posters."""
+
+    def make() -> Figure:
+        from xai.report.collection_figures import of_distances
+
+        return of_distances(found, export.source_of(checkpoint))
+
+    export.show("c_copies", make, "Export the distances")

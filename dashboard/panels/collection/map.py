@@ -69,6 +69,7 @@ def show(subject: Subject, study: CollectionStudy | None = None) -> None:
         return
     _show_map(found, mapped, subject, colouring)
     st.caption(f"{mapped.layout.text} {mapped.kept.text} {about}")
+    exports.show_map(found, mapped)
     _show_list(found)
     if other is not None:
         with ui.error_boundary("The map of the other checkpoint"):

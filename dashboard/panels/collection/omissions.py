@@ -14,6 +14,7 @@ import gan
 from dashboard import charts, ui
 from dashboard.cached import latents, omissions
 from dashboard.panels import poster_sheet
+from dashboard.panels.collection import exports
 from dashboard.text import plain, plain_label
 from xai.render import CHANGE, GREY_HEX, VIOLET_HEX, diverging, limit, outlines
 
@@ -68,6 +69,7 @@ def _show_kinds(checkpoint: gan.Checkpoint, kinds: Kinds, loaded: bool) -> None:
         "probe on the same features: how often a real poster that looks like a drawn one has them. Dark, grey and so "
         f"on: measured on {kinds.measured:,} drawn pictures, by the quarter of training posters that has most of it."
     )
+    exports.show_kinds(checkpoint, kinds)
     titles = {kind.name: plain_label(kind.title) for kind in estimable}
     name = ui.choose("Examples of", names, names[0], lambda one: titles[one], CHOSEN)
     _show_examples(checkpoint, estimable[names.index(name)], loaded)
@@ -125,12 +127,16 @@ def _show_posters(checkpoint: gan.Checkpoint, found: Omissions, loaded: bool) ->
                 "Held-out posters farthest from everything drawn, relative to training posters", "omitted",
                 [poster.words for poster in found.posters],
             )  # fmt: skip
+            if found.posters:
+                exports.show_omitted(checkpoint, found)
     with drawn:
         st.markdown(found.stray_text)
         _grid(
             checkpoint, [stray.seed for stray in found.strays], False, "Generated posters farthest from all real ones",
             "strays", [stray.words for stray in found.strays],
         )  # fmt: skip
+        if found.strays:
+            exports.show_strays(checkpoint, found)
 
 
 # ---- inside one poster ---------------------------------------------------------------------------------
@@ -163,6 +169,7 @@ def _show_lost(subject: Subject) -> None:
         with column:
             ui.picture(pixels, caption)
     st.markdown(f"{inversion.explained:.0%} of the poster's variance is reproduced. {found.text}")
+    exports.show_lost(subject, found, inversion)
 
 
 def _outlined(subject: Subject, found: Lost) -> object:

@@ -6,7 +6,6 @@ SECTIONS["Agreement"](Shown(request, explained, trusted, subject, view))
 from __future__ import annotations
 
 from collections.abc import Callable
-from dataclasses import dataclass
 from typing import TYPE_CHECKING, Any
 
 import numpy as np
@@ -16,7 +15,8 @@ from dashboard import charts, ui
 from dashboard.cached import explanations
 from dashboard.pages import PAGES
 from dashboard.panels import needs
-from dashboard.panels.figures import export
+from dashboard.panels.compare import exports
+from dashboard.panels.compare.shown import Shown
 from xai import METHODS, REFERENCES, compare
 from xai.methods.base import scale
 from xai.render import CHANGE, VERDICT, Scale, enlarge_map, limit, overlay, pool
@@ -24,20 +24,7 @@ from xai.report import words
 from xai.trust.agreement import in_consensus
 
 if TYPE_CHECKING:
-    from dashboard.panels.compare.maps import Request, View
-    from dashboard.subject import Subject
-    from xai import Blame, Explanation, Figure, Trust
-
-
-@dataclass(frozen=True)
-class Shown:
-    """What stands above: the question, the maps that could be made, their verdicts, the poster, and the view."""
-
-    request: Request
-    explained: dict[str, Explanation]
-    trusted: dict[str, Trust]
-    subject: Subject
-    view: View
+    from xai import Blame
 
 
 def show_agreement(shown: Shown) -> None:
@@ -63,7 +50,6 @@ def show_agreement(shown: Shown) -> None:
             figure = charts.matrix(values, titles, [[ui.number(value) for value in row] for row in values])
             charts.show(figure, title, f"{title}_matrix", height=130 + 42 * len(titles))
             st.caption(meaning)
-    export.show("agreement", lambda: _agreement_table(shown, agreement.rank, titles))
     left, right, text = st.columns(3)
     colours = scale(shown.request.question.meaning)
     with left:
@@ -75,16 +61,11 @@ def show_agreement(shown: Shown) -> None:
         "same strength before they are compared. Where the consensus is coloured and the disagreement is grey, the "
         "methods say the same. Methods that agree may still all be wrong: look at the verdicts."
     )
+    exports.show_agreement(shown, agreement, titles)
     if left_out:
         text.markdown(f"Not among them: {_listed(left_out)}. {WHO}")
     if not shown.trusted:
         text.caption("The maps are not checked, so none of them is left out for its verdict.")
-
-
-def _agreement_table(shown: Shown, ranks: Any, titles: list[str]) -> Figure:
-    from xai.report.filter_figures import of_matrix
-
-    return of_matrix(ranks, titles, "Rank correlation of the maps", export.source(shown.subject))
 
 
 WHO = "Only maps that divide up the score are compared, and those that are not to be trusted only if asked for."
@@ -130,6 +111,7 @@ def show_references(shown: Shown) -> None:
                     f"rank correlation with the chosen one **{ui.number(like)}** · this baseline's score "
                     f"{float(answer.base_score):+.2f}"
                 )
+        exports.show_references(shown, answers)
 
 
 def show_export(shown: Shown) -> None:
@@ -159,6 +141,7 @@ def show_blame(shown: Shown) -> None:
             "Layer of the generator", layers, min(1, len(layers) - 1), key="blame", bind="query-params"
         )
         _show_contributions(blame, layer)
+        exports.show_blame(shown, blame, layer)
         st.page_link("app_pages/latent.py", label="Change these values on the Latent page", icon=":material/tune:")
 
 

@@ -1,4 +1,4 @@
-"""Export on the Compare page: a button in each card, and one for all maps together.
+"""Export on the Compare page: a button in each card, one for all maps together, and one for each analysis.
 
 exports.show(Shown(request, explained, trusted, subject, view), cards)
 """
@@ -17,9 +17,10 @@ from xai.trust.badges import badge
 if TYPE_CHECKING:
     from collections.abc import Mapping
 
-    from dashboard.panels.compare.comparisons import Shown
     from dashboard.panels.compare.maps import Card
-    from xai import Figure, Source
+    from dashboard.panels.compare.shown import Shown
+    from xai import Blame, Explanation, Figure, Source
+    from xai.trust.agreement import Agreement
 
 
 def show(shown: Shown, cards: Mapping[str, Card]) -> None:
@@ -33,6 +34,42 @@ def show_all(shown: Shown) -> None:
     """The button for all of them beside the poster."""
     st.markdown("The same maps beside the poster as one picture, and their numbers:")
     export.show("maps", partial(_of_all, shown), "Export all maps")
+
+
+def show_agreement(shown: Shown, found: Agreement, titles: list[str]) -> None:
+    """How far the maps agree."""
+
+    def make() -> Figure:
+        from xai.report.figures import of_agreement
+
+        return of_agreement(found, titles, shown.subject.pixels, _source(shown))
+
+    export.show("agreement", make)
+
+
+def show_references(shown: Shown, answers: Mapping[str, Explanation]) -> None:
+    """One method's maps against several baselines."""
+
+    def make() -> Figure:
+        from xai.report.figures import Look, of_references
+
+        names = {kind: REFERENCES[kind].words for kind in answers}
+        look = Look(shown.view.block)
+        source = export.source(shown.subject, explained=shown.request.question.meaning.name)
+        return of_references(answers, names, shown.subject.pixels, source, look)
+
+    export.show("baselines", make)
+
+
+def show_blame(shown: Shown, found: Blame, layer: str) -> None:
+    """What gave a generated poster away."""
+
+    def make() -> Figure:
+        from xai.report.figures import of_blame
+
+        return of_blame(found, layer, export.source(shown.subject, layer=layer))
+
+    export.show("blame", make)
 
 
 def _of_one(shown: Shown, name: str) -> Figure:

@@ -11,6 +11,8 @@ import plotly.graph_objects as go
 import streamlit as st
 
 from dashboard import charts
+from dashboard.panels.figures import export
+from dashboard.subject import require
 from dashboard.text import plain
 from gan.errors import counted
 from xai.render import GREY_HEX, ORANGE_HEX, VIOLET_HEX
@@ -18,7 +20,7 @@ from xai.trust.badges import Badge, badge
 from xai.trust.verdict import RULE, VERDICTS
 
 if TYPE_CHECKING:
-    from xai import Explanation, Trust
+    from xai import Explanation, Figure, Trust
     from xai.trust.checks import CheckResult
 
 LOOKS = {
@@ -95,6 +97,14 @@ def show_evidence(explanation: Explanation, trust: Trust) -> None:
     with right:
         if "shapley" in trust:
             _tiles(trust, meaning.unit)
+    export.show(f"evidence_{explanation.method}_file", lambda: _figure(explanation, trust))
+
+
+def _figure(explanation: Explanation, trust: Trust) -> Figure:
+    from xai.report.figures import of_trust
+
+    source = export.source(require(), method=explanation.title)
+    return of_trust(trust, f"Whether the map of {explanation.title} can be trusted", source)
 
 
 def _line(result: CheckResult) -> str:

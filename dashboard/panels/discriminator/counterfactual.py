@@ -1,6 +1,6 @@
 """The smallest change that turns D's verdict: the fewest filters that are replaced, the shortest move of the latent.
 
-counterfactual.show_filters(question, "layers.7")
+counterfactual.show_filters(subject, question, "layers.7")
 counterfactual.show_latent(subject)
 """
 
@@ -14,13 +14,14 @@ import streamlit as st
 from dashboard import charts, sidebar, ui
 from dashboard.cached import discriminator
 from dashboard.components.sprite_grid import sprite_grid
+from dashboard.panels.discriminator import exports
 from xai.discriminator.counterfactuals.removal import ORDERS
 from xai.render import GREEN_HEX, GREY_HEX, ORANGE_HEX, VERDICT, VIOLET_HEX, sprite
 
 if TYPE_CHECKING:
     from dashboard.cached.explanations import Question
     from dashboard.subject import Subject
-    from xai.discriminator.counterfactuals.by_filters import ReplacedFilter
+    from xai.discriminator.counterfactuals.by_filters import FilterCounterfactual, ReplacedFilter
     from xai.discriminator.counterfactuals.removal import RemovalCurves
 
 THIS, ALL = "this layer", "all layers"
@@ -29,7 +30,7 @@ SHOWN = 3  # statistics of the picture
 WORDS = {"mean": "their mean over posters", "reference": "their maps of the baseline"}
 
 
-def show_filters(question: Question, layer: str) -> None:
+def show_filters(subject: Subject, question: Question, layer: str) -> None:
     """The fewest filters that turn the verdict, and the proof that contributions tell which filters carry it."""
     with st.container(horizontal=True, vertical_alignment="bottom"):
         scope = st.segmented_control(
@@ -37,16 +38,20 @@ def show_filters(question: Question, layer: str) -> None:
         )
         by = ui.choose("By", list(WORDS), "mean", WORDS.__getitem__, "d_by", width=260)
     among = None if scope == ALL else layer
-    _show_fewest(question, by, among)
-    _show_removal(discriminator.removal(question, by, among))
+    found = _show_fewest(question, by, among)
+    if found.steps:
+        exports.show_turned(subject, question, found, WORDS[by])
+    curves = discriminator.removal(question, by, among)
+    _show_removal(curves)
+    exports.show_removal(subject, question, curves, WORDS[by])
 
 
-def _show_fewest(question: Question, by: str, layer: str | None) -> None:
+def _show_fewest(question: Question, by: str, layer: str | None) -> FilterCounterfactual:
     with ui.progress_bar("Replacing filters") as progress:
         found = discriminator.turned(question, by, layer, progress)
     st.markdown(found.text)
     if not found.steps:
-        return
+        return found
     names = ["this poster", *map(_name, found.steps), "with all of them"]
     values = [found.logit, *(step.change for step in found.steps), found.end]
 
@@ -60,6 +65,7 @@ def _show_fewest(question: Question, by: str, layer: str | None) -> None:
         xaxis_title="D's logit", height=100 + charts.ROW * len(names),
     )  # fmt: skip
     st.caption("At each step the filter that moves the logit most, computed anew. Click a bar to go to its filter.")
+    return found
 
 
 def _show_removal(curves: RemovalCurves) -> None:
@@ -97,6 +103,7 @@ def show_latent(subject: Subject) -> None:
     st.markdown(found.text)
     changes = [change.text for change in found.statistics[:SHOWN]]
     st.caption(f"What changed most in the picture: {'; '.join(changes)}. Click a poster to go there.")
+    exports.show_moved(checkpoint, noise, found)
 
 
 def _name(step: ReplacedFilter) -> str:

@@ -17,6 +17,7 @@ from dashboard import charts, sidebar, ui
 from dashboard.cached import discriminator
 from dashboard.components.sprite_grid import sprite_grid
 from dashboard.components.value_map import value_map
+from dashboard.panels.discriminator import exports
 from dashboard.text import plain
 from gan.errors import counted
 from xai.discriminator.filters.evidence import DEPENDS, FOR_FAKE, FOR_REAL, SAYS_RULE, SILENT, UNUSED_RULE
@@ -145,8 +146,11 @@ def show_exemplars(checkpoint: gan.Checkpoint, table: DiscriminatorTable, layer:
         )  # fmt: skip
     fields = discriminator.receptive_fields(checkpoint, layer)
     index, generated = table.index(layer, unit), source == GENERATED
-    picks = [one for kind in KINDS for one in _nine(table.picks(kind, generated).of(index, fields))]
+    found = {kind: table.picks(kind, generated).of(index, fields) for kind in KINDS}
+    picks = [one for kind in KINDS for one in _nine(found[kind])]
     _show_picks(checkpoint, picks, generated, shown == PATCHES)
+    if named := [(kind, one) for kind in KINDS for one in found[kind]]:
+        exports.show_exemplars(checkpoint, layer, unit, named, generated)
     if REAL not in sources:
         st.caption("Real ones are shown where the posters of the study are loaded.")
 

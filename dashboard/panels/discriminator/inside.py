@@ -12,6 +12,7 @@ import streamlit as st
 
 from dashboard import charts, ui
 from dashboard.cached import discriminator
+from dashboard.panels.discriminator import exports
 
 if TYPE_CHECKING:
     import gan
@@ -63,6 +64,7 @@ def _show_inputs(checkpoint: gan.Checkpoint, layer: str, unit: int) -> None:
         "The size of the weights with which each of them enters, with the sign of their sum; BatchNorm is in it. Click "
         "a bar to go there."
     )
+    exports.show_inputs(checkpoint, found, layer, unit)
 
 
 def _show_synthesis(checkpoint: gan.Checkpoint, table: DiscriminatorTable | None, layer: str, unit: int) -> None:

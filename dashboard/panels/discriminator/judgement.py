@@ -13,6 +13,7 @@ import streamlit as st
 from dashboard import charts, ui
 from dashboard.cached import discriminator
 from dashboard.panels import poster_sheet
+from dashboard.panels.discriminator import exports
 from dashboard.text import plain
 from gan.errors import counted
 from xai.discriminator.decisions import accuracy_by_group, calibration_curve, memorising, most_wrong, sentence_on_groups
@@ -43,6 +44,7 @@ def show(checkpoint: gan.Checkpoint) -> None:
     if judged.real is not None and judged.training is not None:
         with right, ui.error_boundary("The comparison of training and held-out posters"):
             _show_memory(judged.training, judged.real)
+    exports.show_judged(checkpoint, judged)
     _show_wrong(checkpoint, judged)
 
 
@@ -110,3 +112,4 @@ def _show_errors(checkpoint: gan.Checkpoint, verdicts: Verdicts, numbers: Any) -
         checkpoint, numbers[rows].tolist(), verdicts.real, key, "D's worst errors", notes, per_row=3, smallest=70,
         largest=220,
     )  # fmt: skip
+    exports.show_wrong(checkpoint, verdicts, rows, numbers[rows].tolist())

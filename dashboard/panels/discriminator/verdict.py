@@ -2,7 +2,7 @@
 
 question = verdict.ask(subject)
 verdict.show_map(subject, question, layer, unit=12, measurable=True)
-verdict.show_waterfall(question, "layers.4")
+verdict.show_waterfall(subject, question, "layers.4")
 """
 
 from __future__ import annotations
@@ -16,6 +16,7 @@ from dashboard.cached import discriminator, explanations
 from dashboard.cached.networks import silent
 from dashboard.components.value_map import value_map
 from dashboard.panels import baseline
+from dashboard.panels.discriminator import exports
 from xai.discriminator.relevance import waterfall
 from xai.generator.regions import box_of
 from xai.render import VERDICT, limit, overlay, pool
@@ -67,9 +68,10 @@ def show_map(subject: Subject, question: Question, layer: Layer, unit: int, meas
         explanation = explanations.explanation(question, "deeplift", {}, silent)
         block = max(DETAIL, subject.checkpoint.config.resolution // DETAIL)
         values, caption = pool(explanation.heat(), block), "DeepLIFT's map: what all filters contributed"
+        settings: dict[str, Any] = {"filters": "all"}
     else:
         found = discriminator.conditional_map(question, layer.name, unit)
-        values, block = found.cells, found.block
+        values, block, settings = found.cells, found.block, {"layer": layer.name, "filter": unit}
         caption = f"what filter {unit} of {layer.name} contributed, {found.contribution:+.3f}"
     places = values[::block, ::block]
     value_map(
@@ -77,6 +79,7 @@ def show_map(subject: Subject, question: Question, layer: Layer, unit: int, meas
         unit="logit a pixel", **leading(question, layer.name, places, measurable),
     )  # fmt: skip
     st.caption("Red speaks for real, blue for fake; grey: little influence.")
+    exports.show_map(subject, question, values, block, caption, **settings)
 
 
 def leading(question: Question, layer: str, places: Any, measurable: bool) -> dict[str, Any]:
@@ -90,7 +93,7 @@ def leading(question: Question, layer: str, places: Any, measurable: bool) -> di
     return {"on_pick": go_to, "action": "go to the filter that contributed most there"}
 
 
-def show_waterfall(question: Question, layer: str) -> None:
+def show_waterfall(subject: Subject, question: Question, layer: str) -> None:
     """From the reference's logit to the poster's, by the filters that pushed most; a click on a bar chooses one."""
     found = waterfall(discriminator.contributions(question), layer)
     figure = charts.waterfall([bar.label for bar in found.bars], [bar.value for bar in found.bars], VERDICT)
@@ -104,3 +107,4 @@ def show_waterfall(question: Question, layer: str) -> None:
         xaxis_title="D's logit", height=100 + charts.ROW * len(found.bars),
     )  # fmt: skip
     st.caption(f"{found.text} Click a bar to see what its filter looks for.")
+    exports.show_waterfall(subject, question, found)

@@ -109,7 +109,9 @@ def _show_now(before: Figure, now: Figure) -> None:
 def _show_row(word: str, figure: Figure, more: tuple[Panel, ...] = ()) -> None:
     """The figure's pictures, and ``more`` behind them, with what they were made from."""
     panels = (*figure.panels, *more)
-    for column, panel in zip(st.columns(MOST_PANELS + 1), panels, strict=False):
+    widths = [1 + (panel.chart is not None) for panel in panels]  # names and numbers need room
+    free = max(0, MOST_PANELS + 1 - sum(widths))
+    for column, panel in zip(st.columns([*widths, *[1] * free]), panels, strict=False):
         with column:
             ui.picture(panel.pixels, _caption(panel))
     st.caption(f"**{word}:** {plain(figure.source.line)}")

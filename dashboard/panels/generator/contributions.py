@@ -11,6 +11,7 @@ import streamlit as st
 
 from dashboard import charts, ui
 from dashboard.cached import filters
+from dashboard.panels.generator import exports
 from dashboard.panels.generator.painting import choose_region, set_region
 from xai.generator.contributions import LATENT, correlation
 from xai.generator.regions import box_of
@@ -42,6 +43,7 @@ def show_inputs(checkpoint: gan.Checkpoint, noise: Noise, layer: str, unit: int,
             f"By the exact Jacobian. Over all filters of {layer}, first-order estimates correlate "
             f"{correlation(first_order, ablated):.3f} with actual ablation."
         )
+    exports.show_drivers(checkpoint, noise, (gradients, first_order), layer, unit)
 
 
 def show_driven(checkpoint: gan.Checkpoint, noise: Noise, layer: str, pixels: Any) -> None:
@@ -62,6 +64,7 @@ def show_driven(checkpoint: gan.Checkpoint, noise: Noise, layer: str, pixels: An
             "By the exact Jacobian. Over all latent dimensions, first-order estimates correlate "
             f"{correlation(first_order, ablated):.3f} with actually setting values to 0."
         )
+    exports.show_driven(checkpoint, noise, gradients, layer, index)
 
 
 def show_region(checkpoint: gan.Checkpoint, noise: Noise, layer: str, pixels: Any) -> None:
@@ -83,6 +86,7 @@ def show_region(checkpoint: gan.Checkpoint, noise: Noise, layer: str, pixels: An
             f"{correlation(units, ablated[0], box):.3f} with actual ablation of filters, and "
             f"{correlation(latent, ablated[1], box):.3f} with actually setting values to 0."
         )
+    exports.show_region(checkpoint, noise, (units, latent), box, pixels)
 
 
 def go_to_region(row: int, column: int, height: int, width: int) -> None:

@@ -13,6 +13,7 @@ from dashboard import ui
 from dashboard.cached import filters
 from dashboard.panels import unit_card, unit_table
 from dashboard.panels.figures import export
+from dashboard.panels.generator import exports
 from dashboard.panels.unit_table import Column
 from gan.errors import counted
 from xai.generator.filter_verdicts import RULE, VERDICTS
@@ -99,6 +100,7 @@ def show_posters(checkpoint: gan.Checkpoint, table: FilterTable, layer: str, uni
     row = table.find(layer, unit)
     rows = {f"{kind.capitalize()} of a thousand seeds": row[kind] for kind in ("strongest", "weakest")}
     unit_card.show_seeds(checkpoint, rows, "g_exemplars")
+    exports.show_posters(checkpoint, rows, layer, unit)
 
 
 def show_table(table: FilterTable, checkpoint: gan.Checkpoint) -> None:

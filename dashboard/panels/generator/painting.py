@@ -14,6 +14,7 @@ import gan
 from dashboard import ui
 from dashboard.cached import filters, networks
 from dashboard.components.brush import brush
+from dashboard.panels.generator import exports
 from dashboard.text import plain
 from gan.errors import counted
 from xai.generator.painting import Edit, Word, from_json, to_json
@@ -100,6 +101,9 @@ def show_painting(checkpoint: gan.Checkpoint, noise: Noise, layer: Layer, unit: 
         coming = _choose_edit(edits, layer, unit, pixels)
     with right:
         _show_painted(checkpoint, noise, edits, coming)
+        if edits:
+            after = gan.to_uint8(filters.painted(checkpoint, noise, to_json(edits)))[0]
+            exports.show_painted(checkpoint, noise, pixels, after, to_json(edits))
 
 
 def _choose_edit(edits: list[Edit], layer: Layer, unit: int, pixels: Any) -> Edit | None:

@@ -52,6 +52,7 @@ def show_directions(checkpoint: gan.Checkpoint, study: LatentStudy, noise: Noise
     )  # fmt: skip
     exports.show_direction(checkpoint, noise, direction, DISTANCES)
     _show_changes(direction)
+    exports.show_effects_of(checkpoint, direction)
     st.caption(
         "Above: seven steps from -3 to +3 along the direction, this poster in the middle. Below: changes in standard "
         "deviations over random posters, with intervals, walking from -2 to +2 on posters that were not used to "

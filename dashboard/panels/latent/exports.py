@@ -1,11 +1,11 @@
-"""Export on the Latent page: a dimension's sweep, the table of all, a walk along a direction or to another seed.
+"""Export on the Latent page: a dimension's sweep, the table of all, walks, importance, genres, a poster's noise.
 
 exports.show_sweep(checkpoint, noise, 6)
 """
 
 from __future__ import annotations
 
-from typing import TYPE_CHECKING
+from typing import TYPE_CHECKING, Any
 
 from dashboard.cached import latents
 from dashboard.panels.figures import export
@@ -14,9 +14,12 @@ if TYPE_CHECKING:
     from collections.abc import Sequence
 
     import gan
-    from dashboard.subject import Noise
+    from dashboard.subject import Noise, Subject
     from xai import Figure, Source
     from xai.latents.directions import Direction
+    from xai.latents.genres import GenreEffects, GenreSweep
+    from xai.latents.inversion import Inversion
+    from xai.latents.study import LatentStudy
 
 
 def _source(checkpoint: gan.Checkpoint, noise: Noise) -> Source:
@@ -73,3 +76,71 @@ def show_walk(checkpoint: gan.Checkpoint, noise: Noise, other: int) -> None:
         return of_path(latents.walk(checkpoint, noise, other), _source(checkpoint, noise), title)
 
     export.show("walk", make)
+
+
+def show_acting(checkpoint: gan.Checkpoint, noise: Noise, dimension: int, pixels: Any) -> None:
+    """Where a dimension acts in the poster (H, W, 3)."""
+
+    def make() -> Figure:
+        from xai.report.latent_figures import of_acting
+
+        found = latents.where(checkpoint, noise, dimension).numpy()
+        return of_acting(found, pixels, dimension, _source(checkpoint, noise))
+
+    export.show("acting", make)
+
+
+def show_effects_of(checkpoint: gan.Checkpoint, direction: Direction) -> None:
+    """What a direction changes."""
+
+    def make() -> Figure:
+        from xai.report.latent_figures import of_direction_effects
+
+        return of_direction_effects(direction, export.source_of(checkpoint, family=direction.family))
+
+    export.show("direction_effects", make)
+
+
+def show_importance(checkpoint: gan.Checkpoint, study: LatentStudy, statistic: str | None, chosen: int) -> None:
+    """Sobol's total indices."""
+
+    def make() -> Figure:
+        from xai.report.latent_figures import of_importance
+
+        found = study.importance
+        return of_importance(found, export.source_of(checkpoint, samples=found.samples), statistic, chosen)
+
+    export.show("importance", make)
+
+
+def show_genre_sweep(checkpoint: gan.Checkpoint, noise: Noise, sweep: GenreSweep) -> None:
+    """Each genre requested alone in one poster."""
+
+    def make() -> Figure:
+        from xai.report.latent_figures import of_genre_sweep
+
+        return of_genre_sweep(sweep, _source(checkpoint, noise))
+
+    export.show("genre_sweep", make)
+
+
+def show_genre_effects(checkpoint: gan.Checkpoint, effects: GenreEffects) -> None:
+    """What requesting a genre changes on average."""
+
+    def make() -> Figure:
+        from xai.report.latent_figures import of_genre_effects
+
+        return of_genre_effects(effects, export.source_of(checkpoint, posters=effects.posters))
+
+    export.show("genre_effects", make)
+
+
+def show_inversion(subject: Subject, inversion: Inversion) -> None:
+    """The nearest that the generator can draw to a poster."""
+
+    def make() -> Figure:
+        from xai.report.latent_figures import of_inversion
+
+        return of_inversion(inversion, subject.pixels, export.source(subject))
+
+    export.show("inversion", make)

@@ -12,6 +12,7 @@ import streamlit as st
 from dashboard import charts, sidebar, ui
 from dashboard.cached import latents, networks
 from dashboard.components.sprite_grid import sprite_grid
+from dashboard.panels.latent import exports
 from dashboard.subject import unconditioned
 from dashboard.text import plain
 from xai.render import shrink, sprite
@@ -29,7 +30,9 @@ def show_genres(noise: Noise) -> None:
     _show_adherence(checkpoint)
     st.markdown("**Over many posters**")
     if latents.has_genre_effects(checkpoint):
-        _show_effects(latents.genre_effects(checkpoint, networks.silent))
+        effects = latents.genre_effects(checkpoint, networks.silent)
+        _show_effects(effects)
+        exports.show_genre_effects(checkpoint, effects)
         return
     ui.measure_button(
         "What each genre changes in 64 posters has not been measured for these weights. It takes some seconds to a "
@@ -61,6 +64,7 @@ def _show_sweep(checkpoint: gan.Checkpoint, noise: Noise) -> None:
         "how far the picture changes, as root mean square, 100% being black to white. Click a picture to request its "
         "genre on all pages."
     )
+    exports.show_genre_sweep(checkpoint, noise, sweep)
 
 
 def _show_adherence(checkpoint: gan.Checkpoint) -> None:

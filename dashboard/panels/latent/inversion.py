@@ -12,6 +12,7 @@ import streamlit as st
 import gan
 from dashboard import sidebar, ui
 from dashboard.cached import latents
+from dashboard.panels.latent import exports
 from xai.render import CHANGE, diverging, limit
 
 if TYPE_CHECKING:
@@ -32,6 +33,7 @@ def show_inversion(subject: Subject) -> None:
     slot.empty()
     cancel.empty()
     _show_pictures(subject, inversion)
+    exports.show_inversion(subject, inversion)
     start = "the encoder's guess" if inversion.start == "encoder" else inversion.start
     st.caption(
         f"{inversion.explained:.0%} of the poster's variance is reproduced ({inversion.psnr:.1f} dB). The search began "

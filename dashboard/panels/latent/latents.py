@@ -13,6 +13,7 @@ import streamlit as st
 
 from dashboard import charts, ui
 from dashboard.cached import latents
+from dashboard.panels.latent import exports
 from gan.errors import counted
 from xai.render import SINGLE_HUE
 
@@ -111,12 +112,13 @@ def show_dimension(checkpoint: gan.Checkpoint, sensitivity: LatentSensitivity, i
     st.markdown(f"{in_words.in_this_poster(sensitivity, index)} {over_all}")
 
 
-def show_importance(study: LatentStudy, chosen: int) -> None:
+def show_importance(checkpoint: gan.Checkpoint, study: LatentStudy, chosen: int) -> None:
     """Sobol's total indices: for the whole picture, for statistics, for regions; ``chosen`` has a bar in any case."""
     importance = study.importance
     names = [PICTURE, *importance.names]
     what = st.selectbox("Importance for", names, format_func=ui.words, key="statistic", bind="query-params")
-    index = importance.of(None if what == PICTURE else what)
+    statistic = None if what == PICTURE else what
+    index = importance.of(statistic)
     ranked = index.value.argsort()[::-1].tolist()
     order = ranked[:SHOWN] + [chosen] * (chosen not in ranked[:SHOWN])
     bars = [f"dimension {number}" + f" (place {ranked.index(number) + 1})" * (number == chosen) for number in order]
@@ -136,6 +138,7 @@ def show_importance(study: LatentStudy, chosen: int) -> None:
         "colour is the largest index there, hovering shows which dimension's it is, and a number stands where that "
         "dimension is the largest for certain."
     )
+    exports.show_importance(checkpoint, study, statistic, chosen)
 
 
 def _regions(importance: Importance) -> go.Figure:
