@@ -141,8 +141,11 @@ class Check:
 
     @property
     def starred(self) -> str:
-        """The title, with a star where the check is essential (see xai.trust.verdict.RULE)."""
-        return self.title + (" *" if self.essential else "")
+        """The title, with a star where the check is essential, and two where it is one of faithfulness as well.
+
+        See xai.trust.verdict.RULE.
+        """
+        return self.title + (" **" if self.is_evidence else " *" if self.essential else "")
 
     @property
     def limits(self) -> tuple[str, str]:

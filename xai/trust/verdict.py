@@ -33,9 +33,9 @@ VERDICTS: tuple[Verdict, ...] = get_args(Verdict)  # the best first
 
 VERSION = 1  # of what the checks measure: raise it when a value changes, and kept verdicts are not shown any more
 RULE = (
-    "Do not trust: an essential check (marked *) fails, or two others do. "
-    "Trust: no check fails, every essential check of faithfulness is passed, every essential one was measured, and at "
-    "most one other is in doubt. Otherwise: caution. "
+    "Do not trust: an essential check (marked * or **) fails, or two others do. "
+    "Trust: no check fails, every essential check of faithfulness (marked **) is passed, every essential one was "
+    "measured, and at most one other is in doubt. Otherwise: caution. "
     "A map that is the same everywhere is not judged, and one that claims nothing about the score gets no verdict."
 )
 SHOWS = {"gradient": "shows a gradient, not a reason", "response": "shows a response, not a reason"}
@@ -108,13 +108,9 @@ class Trust:
         if self.empty:
             return "the map is the same everywhere"
         parts = [("failed", self._at("fail")), ("in doubt", self._at("doubt")), ("not measurable", self._at("silent"))]
-        if self.verdict == "trust":
-            return (
-                "every check is passed"
-                if not any(found for _, found in parts)
-                else "every essential check of faithfulness is passed"
-            )
         said = [f"{words}: {'; '.join(_lower(check.title) for check in found)}" for words, found in parts if found]
+        if self.verdict == "trust" and said:
+            return f"every essential check of faithfulness is passed; {'; '.join(said)}"
         return ". ".join(said) or "every check is passed"
 
     def _repr_html_(self) -> str:

@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import math
+from dataclasses import replace
 
 import pytest
 
@@ -40,6 +41,8 @@ def test_a_check_says_its_value_interval_and_limits() -> None:
     assert check(higher=False).limits == ("≤ 0.4", "> 0.8")
     assert check().starred == "Title"
     assert check(essential=True).starred == "Title *"
+    assert replace(check(essential=True), category="faithfulness").starred == "Title **"
+    assert replace(check(), category="faithfulness").starred == "Title"
 
 
 def test_facts_are_those_that_the_method_reports() -> None:
