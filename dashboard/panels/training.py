@@ -63,6 +63,7 @@ class Run:
 
     floor : what training posters get against held-out ones, by the metric's name; {} if unknown. samples : of these.
     validated : generated posters of each validation in the log, 0 if unknown. progress : how far it is.
+    options : of its training, such as ``tick_kimg``; {} if unknown.
     """
 
     name: str
@@ -72,6 +73,7 @@ class Run:
     samples: int
     validated: int
     progress: RunProgress | None
+    options: dict[str, Any]
 
     @property
     def notes(self) -> list[tuple[float, str]]:
@@ -86,8 +88,9 @@ def read(name: str, folder: Path) -> Run:
         floor, samples = _floor(folder)
     except gan.PosterLensError as error:
         st.warning(plain(error), icon=":material/error:")
-    validated = train_options(folder).get("eval_samples", 0)
-    return Run(name, read_stats(folder), read_grids(folder), floor, samples, validated, read_progress(folder))
+    options = train_options(folder)
+    validated, progress = options.get("eval_samples", 0), read_progress(folder)
+    return Run(name, read_stats(folder), read_grids(folder), floor, samples, validated, progress, options)
 
 
 def default_run(found: dict[str, Path], checkpoint: str | None) -> str:
@@ -142,8 +145,14 @@ def _looked_at(folder: Path) -> tuple[Path, Evaluation | Validation] | None:
 
 def show_state(run: Run) -> None:
     """How far a run is, whether it is going on, and what its best validation measured."""
-    if not run.rows or run.progress is None:
+    if run.progress is None:
         st.caption("The first line of its log is still to come.")
+        return
+    if not run.rows:
+        st.info(
+            f"It began {ui.duration(run.progress.silent)} ago. {_what_comes(run)} With *Live* on they appear here.",
+            icon=":material/hourglass_top:",
+        )
         return
     last, progress = run.rows[-1], run.progress
     validations = [(row["fd_lite1"], row["kimg"]) for row in run.rows if "fd_lite1" in row]
@@ -160,6 +169,18 @@ def show_state(run: Run) -> None:
             _metric("Best fd_lite1", "not measured", "")
     _show_progress(progress)
     _warn_of_collapse(run.rows)
+
+
+def _what_comes(run: Run) -> str:
+    """When the first figures and the first pictures are to be expected."""
+    tick, grid = (run.options.get(name) for name in ("tick_kimg", "grid_kimg"))
+    if not tick or not grid:
+        return "Figures and pictures come in a while."
+    return f"Figures come every {_posters(tick)}, pictures every {_posters(grid)} and at the end."
+
+
+def _posters(kimg: float) -> str:
+    return f"{ui.posters_shown(kimg)} posters"
 
 
 def _metric(label: str, value: str, beside: str) -> None:
@@ -200,8 +221,10 @@ def _warn_of_collapse(rows: list[Row]) -> None:
 
 
 def show_grids(run: Run) -> None:
-    """The same seeds over time."""
+    """The same seeds over time; before there are any, when they come."""
     if not run.grids:
+        if run.rows and run.progress is not None and run.progress.state == "running":
+            st.caption(f"No pictures yet. {_what_comes(run)}")
         return
     st.markdown("**The same 64 seeds over time**")
     times, key = list(run.grids), f"at_{run.name}"
@@ -246,6 +269,8 @@ def show_curves(read: list[Run]) -> None:
                 _figure(curves, read), title, title, height=340, showlegend=several, yaxis_rangemode="tozero",
                 legend={"orientation": "h", "y": -0.3, "yanchor": "top"}, xaxis_title="thousand posters shown",
             )  # fmt: skip
+    if not known:
+        return
     st.caption(
         "fd_lite1 and kid_lite1: distances of generated from held-out posters, in the features of EfficientNet-Lite1. "
         f"The Start page says what each figure means.{_about_counts(read)}"

@@ -25,6 +25,7 @@ from gan.evaluation.estimates import Estimate
 from gan.evaluation.report import Evaluation, write
 from gan.evaluation.samples.memorization import ClosestPair
 from gan.evaluation.validation import Validation
+from gan.files import in_use
 from gan.upscaling import network
 from tests.dashboard.reading import OpenApp, captions, charts, subject_of, texts
 
@@ -442,6 +443,24 @@ def test_a_run_that_is_going_is_opened_live_and_says_how_far_it_is(open_app: Ope
     app = open_app("training")
     assert app.selectbox(key="run").value == "runs/a"
     assert not app.toggle(key="live").value
+
+
+def test_a_run_that_has_just_begun_is_opened_live_and_says_when_something_comes(
+    open_app: OpenApp, tmp_path: Path
+) -> None:
+    write_run(tmp_path / "runs/earlier", [300, 250])
+    first = tmp_path / "runs/first"
+    first.mkdir()
+    (first / "stats.jsonl").touch()
+    (first / "options.json").write_text(json.dumps({"train": {"kimg": 20, "tick_kimg": 1.0, "grid_kimg": 10.0}}))
+    with in_use(first):
+        app = open_app("training")
+    assert app.selectbox(key="run").value == "runs/first"
+    assert app.toggle(key="live").value
+    said = " ".join(note.value for note in app.info)
+    assert "It began 5 seconds ago" in said
+    assert "Figures come every 1 thousand posters, pictures every 10 thousand posters and at the end." in said
+    assert "fd_lite1" not in texts(app)  # nothing is measured yet, so nothing is explained
 
 
 @pytest.mark.parametrize(

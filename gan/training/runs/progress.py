@@ -63,17 +63,27 @@ class RunProgress:
 
 
 def read_progress(run: Path, now: float | None = None) -> RunProgress | None:
-    """Progress of the run in this folder at the time ``now`` (seconds since the epoch); None before its first line."""
+    """Progress of the run in this folder at the time ``now`` (seconds since the epoch).
+
+    Before its first line a run that is going on is at 0, and silent since it began; of another one nothing is known.
+    """
     rows = read_stats(run)
+    locked = is_running(run) if (run / RUN_LOCK).exists() else None
     if not rows:
-        return None
-    silent = max((time.time() if now is None else now) - (run / "stats.jsonl").stat().st_mtime, 0.0)
+        return RunProgress(0.0, target(run), _age(run / "options.json", now), 0.0, 0.0, locked) if locked else None
+    silent = _age(run / "stats.jsonl", now)
     recent = [row for row in rows[-RECENT - 1 :] if "seconds" in row]
     gaps = [after["seconds"] - before["seconds"] for before, after in pairwise(recent)]
     spent = sum(gaps)
     speed = (recent[-1]["kimg"] - recent[0]["kimg"]) / spent if spent > 0 else 0.0
-    locked = is_running(run) if (run / RUN_LOCK).exists() else None
     return RunProgress(float(rows[-1]["kimg"]), target(run), silent, median(gaps) if gaps else 0.0, speed, locked)
+
+
+def _age(file: Path, now: float | None) -> float:
+    """Seconds since this file was written; 0 where it is not there yet."""
+    if not file.exists():
+        return 0.0
+    return max((time.time() if now is None else now) - file.stat().st_mtime, 0.0)
 
 
 def target(run: Path) -> float | None:

@@ -63,6 +63,16 @@ def test_without_a_target_nothing_is_claimed(tmp_path: Path, options: Any) -> No
     assert (found.state, found.share, found.seconds_left) == ("unknown", None, None)
 
 
+def test_a_run_that_has_begun_is_running_before_its_first_line(tmp_path: Path) -> None:
+    run(tmp_path, [], options=TO_EIGHT)
+    os.utime(tmp_path / "options.json", (WRITTEN, WRITTEN))
+    assert read_progress(tmp_path) is None
+    with in_use(tmp_path):
+        found = progress(tmp_path, 40)
+        assert (found.state, found.share, found.silent, found.seconds_left) == ("running", 0.0, 40.0, None)
+    assert read_progress(tmp_path) is None
+
+
 def test_one_line_says_no_speed_and_no_line_no_progress(tmp_path: Path) -> None:
     assert progress(run(tmp_path, [1], options=TO_EIGHT), 0).seconds_left is None
     assert read_progress(tmp_path / "nowhere") is None
