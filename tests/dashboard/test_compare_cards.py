@@ -92,6 +92,18 @@ def test_maps_that_are_not_to_be_trusted_are_in_the_consensus_only_if_asked_for(
     assert "Not among them" not in texts(app)
 
 
+def test_one_line_above_the_maps_says_which_are_to_be_trusted(
+    open_app: OpenApp, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    from tests.dashboard.test_pages import judge
+
+    judge(monkeypatch, {"deeplift": "do not trust", "gradient_input": "trust", "deepshap": "trust"})
+    query = {"methods": ["DeepLIFT", "DeepSHAP", "Gradient × input"]}
+    said = texts(open_app("compare", query))
+    assert "Not to be trusted: DeepLIFT. Not examined at this detail: DeepSHAP, Gradient × input." in said
+    assert "Not to be trusted:" not in texts(open_app("compare", query | {"check": "false"}))
+
+
 def test_fewer_than_two_maps_are_one_sentence(open_app: OpenApp) -> None:
     said = of_the_page(open_app, {"methods": ["DeepLIFT", "Activation map"], "check": "false", "more": "Agreement"})
     assert "only DeepLIFT is one. Left out: Activation map." in said

@@ -2,6 +2,7 @@
 
     badge(trust, detail=1).text                    # "not examined at 1 px"
     badge(trust, detail=8, standing=standing)      # Badge("trust", "trust, at 8 x 8 pixels", "every check is passed")
+    summary({"LIME": badge(trust)})                # "To be trusted: LIME."
     standing_sentence(standing)                    # "In the localisation benchmark at 8 px, maps of this ..."
 
 A verdict is about one map and has a resolution; the localisation benchmark is about a method, at each detail. Where
@@ -11,6 +12,7 @@ locates less than an edge detector does.
 
 from __future__ import annotations
 
+from collections.abc import Mapping
 from dataclasses import dataclass
 from typing import Literal, Protocol
 
@@ -54,6 +56,22 @@ def badge(trust: Trust, detail: int | None = None, standing: Standing | None = N
         text = trust.badge.replace("trust", "caution", 1)
         return Badge("caution", text, "its checks are passed, but see how this method locates planted evidence")
     return Badge(trust.verdict, trust.badge, trust.reason)
+
+
+SUMMARY: dict[Shown, str] = {
+    "trust": "To be trusted",
+    "caution": "With caution",
+    "do not trust": "Not to be trusted",
+    "not examined": "Not examined at this detail",
+    "nothing to judge": "Nothing to judge",
+    "no claim": "No verdict, for it names no reasons",
+}
+
+
+def summary(badges: Mapping[str, Badge]) -> str:
+    """What several maps' badges come to, by the maps' names: the best ones first, those of one kind together."""
+    named = {shown: [name for name, one in badges.items() if one.shown == shown] for shown in SUMMARY}
+    return " ".join(f"{SUMMARY[shown]}: {', '.join(names)}." for shown, names in named.items() if names)
 
 
 def standing_sentence(standing: Standing) -> str:

@@ -23,7 +23,7 @@ from xai.methods import FIRST
 from xai.methods.base import scale
 from xai.render import full_colours, overlay, pool
 from xai.report import words
-from xai.trust.badges import badge, standing_sentence
+from xai.trust.badges import Badge, badge, standing_sentence, summary
 
 if TYPE_CHECKING:
     import gan
@@ -213,14 +213,20 @@ def check(
             with card.box, ui.error_boundary(f"The check of {METHODS[name].title}", card.badge):
                 trusted[name] = explanations.trust(request.question, name, request.options[name], part)
                 with card.badge.container():
-                    _show_verdict(request, explained[name], trusted[name], view)
+                    _show_verdict(_badge(request, explained[name], trusted[name], view), explained[name], trusted[name])
+    if len(trusted) > 1:
+        found = {METHODS[name].title: _badge(request, explained[name], one, view) for name, one in trusted.items()}
+        bar.markdown(summary(found))
     return trusted
 
 
-def _show_verdict(request: Request, explanation: Explanation, verdict: Trust, view: View) -> None:
-    name = explanation.method
-    standing = explanations.standing(request.question, name, view.block)
-    own = explanation.segments is not None  # a map of segments has no places smaller than those, whatever is drawn
-    trust.show_badge(badge(verdict, None if own else view.block, standing))
-    if st.button("Evidence", key=f"evidence_{name}", icon=":material/fact_check:"):
+def _badge(request: Request, explanation: Explanation, verdict: Trust, view: View) -> Badge:
+    """The verdict at the detail that is shown; of a map of segments at theirs, for it has no smaller places."""
+    standing = explanations.standing(request.question, explanation.method, view.block)
+    return badge(verdict, view.block if explanation.segments is None else None, standing)
+
+
+def _show_verdict(shown: Badge, explanation: Explanation, verdict: Trust) -> None:
+    trust.show_badge(shown)
+    if st.button("Evidence", key=f"evidence_{explanation.method}", icon=":material/fact_check:"):
         trust.show_evidence(explanation, verdict)

@@ -8,7 +8,7 @@ import pytest
 
 import xai
 from xai.bench.standing import LocalisationStanding
-from xai.trust.badges import badge, standing_sentence
+from xai.trust.badges import badge, standing_sentence, summary
 from xai.trust.verdict import VERDICTS, Trust
 
 BETTER, WORSE, LEVEL = (LocalisationStanding(8, value, value - 0.02, value + 0.02) for value in (0.1, -0.1, 0.0))
@@ -60,3 +60,22 @@ def test_a_standing_says_what_was_measured() -> None:
     assert "better than an edge detector: +0.10 (+0.08 to +0.12)" in standing_sentence(BETTER)
     assert "less well than an edge detector: -0.10" in standing_sentence(WORSE)
     assert "neither better nor worse" in standing_sentence(LEVEL)
+
+
+def test_a_summary_names_each_map_once_the_trusted_ones_first() -> None:
+    maps = {
+        "LIME": judged("caution"),
+        "A": judged("no claim"),
+        "DeepLIFT": judged("trust"),
+        "DeepSHAP": judged("trust"),
+    }
+    assert summary({name: badge(trust, 8) for name, trust in maps.items()}) == (
+        "To be trusted: DeepLIFT, DeepSHAP. With caution: LIME. No verdict, for it names no reasons: A."
+    )
+    fine = {name: badge(trust, 1) for name, trust in maps.items()}
+    assert summary(fine).startswith("Not examined at this detail: LIME, DeepLIFT, DeepSHAP.")
+
+
+@pytest.mark.parametrize("verdict", VERDICTS)
+def test_no_kind_of_verdict_is_left_out_of_a_summary(verdict: str) -> None:
+    assert summary({"DeepLIFT": badge(judged(verdict), 8)}).endswith(": DeepLIFT.")
