@@ -275,10 +275,12 @@ def choose_number(title: str, most: int, usual: int, key: str, about: str | None
     return number
 
 
-def choose_unit(maps: Any, key: str, order: Sequence[int], shared: bool, effects: Any = None, usual: int = 0) -> int:
+def choose_unit(
+    maps: Any, key: str, order: Sequence[int], shared: bool, known: Callable[[int], str] | None = None, usual: int = 0
+) -> int:
     """All unit maps (U, h, w) in this order as one sprite to click, with a number box beside it; returns the unit.
 
-    Hovering shows a unit's mean response, and its effect (U,) in grey levels where that is known.
+    At the pointer and at the focus stand a unit's mean response, and what else is ``known`` of it, as "effect 0.12".
     """
     from xai.networks.layers import mean_responses
     from xai.render import map_colours, shrink, sprite
@@ -290,8 +292,8 @@ def choose_unit(maps: Any, key: str, order: Sequence[int], shared: bool, effects
     means = mean_responses(maps)
 
     def note(index: int) -> str:
-        effect = "" if effects is None else f", effect {effects[index]:.2f} grey levels"
-        return f"filter {index}: mean response {means[index]:+.3f}{effect}"
+        more = "" if known is None else f", {known(index)}"
+        return f"mean response {means[index]:+.3f}{more}"
 
     sprite_grid(
         sheet, labels=[f"filter {index}" for index in order], notes=[note(index) for index in order],

@@ -29,8 +29,8 @@ sheet, card = unit_card.beside()
 
 with sheet:
     maps = networks.maps_of_poster(subject, layer.name)
-    strongest = verdict.strongest(question, layer.name) if measurable else None
-    unit = filter_card.choose(maps, strongest)
+    contributed = verdict.contributions(question, layer.name) if measurable else None
+    unit = filter_card.choose(maps, contributed)
     if not checkpoint.config.norm_d:
         st.caption("This discriminator has no BatchNorm: convolutions with a bias, and right after each its LeakyReLU.")
     st.caption("★ marks the activation layers. Orange: positive response; purple: negative; white: none.")
@@ -51,11 +51,9 @@ with card:
             subject, layer, maps[unit], **verdict.leading(question, layer.name, maps[unit], measurable)
         )
         exports.show_response(subject, layer.name, unit, maps[unit])
-    if measurable:
+    if contributed is not None:
         with facts:
-            st.markdown(
-                f"In this poster it adds **{verdict.contribution(question, layer.name, unit):+.3f}** to D's logit."
-            )
+            st.markdown(f"In this poster it adds **{contributed.values[unit]:+.3f}** to D's logit.")
             with ui.error_boundary("What was measured of this filter"):
                 measured = discriminator.filter_table(checkpoint)
                 if measured is not None:

@@ -1,5 +1,7 @@
 """Generator: each layer's and filter's map for this noise, and the poster without a filter."""
 
+from functools import partial
+
 import streamlit as st
 
 import gan
@@ -35,7 +37,8 @@ sheet, card = unit_card.beside()
 with sheet:
     maps = networks.maps_of_noise(checkpoint, noise, layer.name)
     first = order_units(maps, "activation" if effects is None else "effect", effects)[0]
-    unit = ui.choose_unit(maps, "g_unit", order_units(maps, sort, effects), shared, effects, first)
+    known = None if effects is None else partial(panel.effect_words, effects)
+    unit = ui.choose_unit(maps, "g_unit", order_units(maps, sort, effects), shared, known, first)
     st.caption(
         "★ marks the activation layers. After a ReLU, white is a strong response; before it, orange is positive, "
         "purple negative."

@@ -36,8 +36,9 @@ CSS = """
 .cell[aria-selected="true"] { outline: 3px solid var(--st-primary-color, #5b3fa8); }
 .head { color: var(--st-text-color, #222); font: 0.85rem var(--st-font, sans-serif); padding-top: 0.5rem; }
 .note {
-  color: var(--st-text-color, #888); opacity: 0.75; font: 0.85rem var(--st-font, sans-serif);
-  min-height: 1.4em; padding: 2px 3px;
+  color: color-mix(in srgb, var(--st-text-color, #888) 75%, transparent); font: 0.85rem var(--st-font, sans-serif);
+  min-height: 1.4em; padding: 2px 3px; font-variant-numeric: tabular-nums;
+  position: sticky; bottom: 0; background: var(--st-background-color, #fff);  /* in sight of a sheet of any height */
 }
 """
 
@@ -68,7 +69,7 @@ export default function ({ data, parentElement, setTriggerValue }) {
 
 function build(data, parentElement) {
   const { uri, columns, ratio, smallest, most, heads } = data;
-  const labels = texts(data.labels), notes = texts(data.notes);
+  const labels = texts(data.labels), notes = data.notes && texts(data.notes);
   const rows = Math.ceil(labels.length / columns);
   const sheet = document.createElement('div');
   const note = document.createElement('div');
@@ -82,7 +83,8 @@ function build(data, parentElement) {
   sheet.style.setProperty('--most-narrow', most === 'none' ? most : '13.5rem');  // on a phone, what follows is near
   parentElement.append(sheet, note);
 
-  const say = (index) => { note.textContent = index >= 0 ? notes[index] : ''; };
+  const told = (index) => notes ? `${labels[index]}: ${notes[index]}` : labels[index];
+  const say = (index) => { note.textContent = index >= 0 ? told(index) : ''; };
   const pick = (index) => parentElement.grid.pick(index);
   const only = (index) => cells.forEach((cell, place) => { cell.tabIndex = place === index ? 0 : -1; });
 
@@ -92,6 +94,7 @@ function build(data, parentElement) {
     cell.className = 'cell';
     cell.setAttribute('role', 'gridcell');
     cell.setAttribute('aria-label', label);
+    if (notes) cell.setAttribute('aria-description', notes[index]);
     cell.style.backgroundSize = `${columns * 100}% ${rows * 100}%`;
     cell.style.backgroundPosition =
       `${columns > 1 ? (column / (columns - 1)) * 100 : 0}% ${rows > 1 ? (row / (rows - 1)) * 100 : 0}%`;
@@ -188,7 +191,8 @@ def sprite_grid(  # noqa: PLR0913 - a component's properties, all by keyword
     ``on_pick`` is called with the place of the cell that was chosen, before the page runs again; without it there is
     nothing to choose, and the cells do not look as if there were. ``selected`` is outlined, -1 for none;
     ``smallest`` and ``largest`` bound a cell's side on the screen in pixels; ``per_row`` is the most cells in a row.
-    ``notes`` are shown below the sheet for the cell that is pointed at, in place of its label. With ``heads``, one for
+    ``notes`` say more of each cell, such as its numbers: below the sheet, behind the label of the cell that is pointed
+    at or has the focus, and to a screen reader. With ``heads``, one for
     each row of the sprite, rows stay as they are and each stands below its head; or one for each ``block`` of rows, and
     the blocks stand beside each other where there is room.
     """
@@ -205,7 +209,7 @@ def sprite_grid(  # noqa: PLR0913 - a component's properties, all by keyword
         data={
             "uri": media.address(png(sheet.pixels), "image/png", key),
             "labels": compact(labels),
-            "notes": compact(notes or labels),
+            "notes": None if notes is None else compact(notes),
             "columns": sheet.columns,
             "ratio": height / width,
             "selected": selected,

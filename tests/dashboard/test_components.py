@@ -34,7 +34,7 @@ def mounted(monkeypatch: pytest.MonkeyPatch, count: int, selected: int) -> dict[
         "grid",
         lambda place: None,
         selected,
-        notes=[f"filter {index}: mean response {index / 7:+.3f}, effect 0.12 grey levels" for index in range(count)],
+        notes=[f"mean response {index / 7:+.3f}, effect 0.12 grey levels" for index in range(count)],
     )
     return dict(calls[0]["data"])
 
@@ -43,6 +43,12 @@ def test_a_click_on_one_of_512_filters_sends_less_than_12_kilobytes(monkeypatch:
     data = mounted(monkeypatch, 512, 3)
     assert len(json.dumps(data)) < 12_000
     assert {key for key, value in mounted(monkeypatch, 512, 4).items() if value != data[key]} == {"selected"}
+
+
+def test_a_filters_numbers_stand_behind_its_name_and_labels_are_sent_once(monkeypatch: pytest.MonkeyPatch) -> None:
+    data = mounted(monkeypatch, 12, 3)
+    assert unfolded(data["labels"])[7] == "filter 7"
+    assert unfolded(data["notes"])[7] == "mean response +1.000, effect 0.12 grey levels"
 
 
 def test_the_start_pages_sheet_is_fetched_by_its_address(open_app: OpenApp) -> None:

@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import json
 import shutil
 from dataclasses import replace
 from pathlib import Path
@@ -13,7 +14,7 @@ from streamlit.testing.v1 import AppTest
 import gan
 import xai
 from dashboard.panels.discriminator.filter_card import SENTENCES
-from tests.dashboard.reading import OpenApp, headings, metrics, subject_of, texts
+from tests.dashboard.reading import OpenApp, headings, metrics, subject_of, texts, unfolded
 from tests.dashboard.test_foreign_text import PICTURE, check
 from xai.discriminator.concepts.table import RULE, ConceptTable
 from xai.discriminator.filters.evidence import SAYS
@@ -271,3 +272,22 @@ def test_filter_and_layer_are_still_chosen_after_another_page(open_app: OpenApp)
     app.switch_page("app_pages/compare.py").run()
     app.switch_page("app_pages/discriminator.py").run()
     assert headings(app)[0] == "Filter 2 of layers.0"
+
+
+def test_a_small_map_says_its_response_and_what_it_contributes(open_app: OpenApp) -> None:
+    app = open_app("discriminator", {"d_layer": "layers.1", "reference": "grey", "d_sort": "index"})
+    subject = subject_of(app)
+    network = subject.checkpoint.need_discriminator()
+    found = filter_contributions(xai.Score(network), subject.image, xai.reference("grey").single(subject.image))
+    means = xai.activations(network, subject.image, ["layers.1"])["layers.1"][0].mean((1, 2))
+    sheets = [json.loads(grid.proto.json) for grid in app.get("bidi_component") if '"filters"' in grid.proto.json]
+    assert unfolded(sheets[0]["notes"]) == [
+        f"mean response {mean:+.3f}, contribution {value:+.3f}"
+        for mean, value in zip(means.tolist(), found.of("layers.1").values, strict=True)
+    ]
+
+
+def test_before_an_activation_it_says_its_response_alone(open_app: OpenApp) -> None:
+    app = open_app("discriminator", {"d_layer": "layers.0"})
+    sheets = [json.loads(grid.proto.json) for grid in app.get("bidi_component") if '"filters"' in grid.proto.json]
+    assert all("contribution" not in note for note in unfolded(sheets[0]["notes"]))

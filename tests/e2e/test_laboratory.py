@@ -68,6 +68,8 @@ def test_pointing_at_a_filter_tells_its_numbers(page: Page) -> None:
     main = open_page(page, "generator", seed="7")
     main.get_by_role("gridcell", name="filter 3", exact=True).hover()
     expect(main.get_by_text(re.compile(r"filter 3: mean response \+\d.*effect \d.* grey levels"))).to_be_visible()
+    described = re.compile(r"^mean response \+\d.*effect \d.* grey levels$")
+    expect(main.get_by_role("gridcell", name="filter 3", exact=True)).to_have_attribute("aria-description", described)
 
 
 def test_painted_edits_stack_are_undone_and_come_back_from_the_address(page: Page) -> None:

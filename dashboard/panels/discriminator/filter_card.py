@@ -32,6 +32,7 @@ if TYPE_CHECKING:
     from xai.discriminator.concepts.table import ConceptTable
     from xai.discriminator.filters.exemplars import Exemplar
     from xai.discriminator.filters.table import DiscriminatorTable
+    from xai.discriminator.relevance import LayerContributions
     from xai.networks.layers import Layer
 
 BADGES = {FOR_REAL: "red", FOR_FAKE: "blue", DEPENDS: "grey", SILENT: "grey"}
@@ -49,12 +50,14 @@ LARGE = 64  # pixels of a cell
 EMPTY = 128  # grey level of a place without a poster
 
 
-def choose(maps: Any, strongest: list[int] | None) -> int:
+def choose(maps: Any, contributed: LayerContributions | None) -> int:
     """All maps of a layer (U, h, w) as a sheet to choose from, those that contribute most to this verdict first."""
+    strongest = None if contributed is None else contributed.strongest
     by_contribution = [] if strongest is None else [CONTRIBUTION]
     sort, shared = ui.map_controls("d", [*by_contribution, "index", "activation"])
     order = strongest if strongest is not None and sort == CONTRIBUTION else order_units(maps, sort)
-    return ui.choose_unit(maps, "d_unit", order, shared, usual=0 if strongest is None else strongest[0])
+    known = None if contributed is None else lambda unit: f"contribution {contributed.values[unit]:+.3f}"
+    return ui.choose_unit(maps, "d_unit", order, shared, known, 0 if strongest is None else strongest[0])
 
 
 def show_response(subject: Subject, layer: Layer, unit_map: Any, **leading: Any) -> None:

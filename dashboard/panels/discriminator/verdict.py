@@ -24,6 +24,7 @@ from xai.render import VERDICT, limit, overlay, pool
 if TYPE_CHECKING:
     from dashboard.cached.explanations import Question
     from dashboard.subject import Subject
+    from xai.discriminator.relevance import LayerContributions
     from xai.networks.layers import Layer
 
 ONE, ALL, NONE = "this filter", "all filters", "poster"
@@ -40,14 +41,9 @@ def ask(subject: Subject) -> Question:
     )  # fmt: skip
 
 
-def strongest(question: Question, layer: str) -> list[int]:
-    """The filters of a layer, those that add most to the verdict or take most from it first."""
-    return discriminator.contributions(question).of(layer).strongest
-
-
-def contribution(question: Question, layer: str, unit: int) -> float:
-    """What one filter adds to the logit."""
-    return float(discriminator.contributions(question).of(layer).values[unit])
+def contributions(question: Question, layer: str) -> LayerContributions:
+    """What each filter of a layer adds to the logit."""
+    return discriminator.contributions(question).of(layer)
 
 
 def show_map(subject: Subject, question: Question, layer: Layer, unit: int, measurable: bool) -> None:

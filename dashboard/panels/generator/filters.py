@@ -5,7 +5,7 @@ show_verdict(filters.filters_table(checkpoint), "layers.5", unit=7)
 
 from __future__ import annotations
 
-from typing import TYPE_CHECKING
+from typing import TYPE_CHECKING, Any
 
 import streamlit as st
 
@@ -59,6 +59,11 @@ COLUMNS = {  # the first ones fit into a window of 1280 pixels, what tells a fil
     "spread": Column("Spread", 62, "%.3f", "Standard deviation of its response."),
     "largest": Column("Largest", 66, "%.2f", "Response."),
 }
+
+
+def effect_words(effects: Any, unit: int) -> str:
+    """What the picture changes by without a filter; effects (U,) are its layer's."""
+    return f"effect {effects[unit]:.2f} grey levels"
 
 
 def show_verdict(table: FilterTable | None, layer: str, unit: int) -> None:
