@@ -15,7 +15,8 @@ from typing import TYPE_CHECKING
 from gan.lazy import imported_on_use
 
 if TYPE_CHECKING:
-    from gan.checkpoints.folder import load, save
+    from gan.checkpoints.folder import save
+    from gan.checkpoints.hub.fetching import load
     from gan.checkpoints.listing import list_checkpoints
     from gan.checkpoints.own import adapt
     from gan.checkpoints.record import Checkpoint
@@ -65,7 +66,8 @@ __all__ = [
 ]
 
 _HOMES = {
-    "gan.checkpoints.folder": ("load", "save"),
+    "gan.checkpoints.folder": ("save",),
+    "gan.checkpoints.hub.fetching": ("load",),
     "gan.checkpoints.listing": ("list_checkpoints",),
     "gan.checkpoints.own": ("adapt",),
     "gan.checkpoints.record": ("Checkpoint",),

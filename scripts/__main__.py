@@ -27,6 +27,7 @@ COMMANDS = {  # in the order of the list that --help prints
     "explain": "explain",
     "report": "report",
     "export": "export",
+    "push": "push",
     "fetch": "fetch_posters",
     "pack": "pack_posters",
     "remove-text": "remove_text",

@@ -108,9 +108,9 @@ def is_studied(name: str) -> bool:
 
 @st.cache_resource(max_entries=4, show_spinner="Loading the networks")
 def _checkpoint(name: str, changed: float) -> gan.Checkpoint:
-    import gan
+    from gan.checkpoints.folder import load  # not gan.load, which would also fetch
 
-    return gan.load(settings().checkpoints / name)
+    return load(settings().checkpoints / name)
 
 
 @st.cache_resource(max_entries=4, show_spinner="Running your file")

@@ -95,11 +95,12 @@ def runs_with_state() -> list[str]:
 
 def _latest(name: str) -> gan.Checkpoint | None:
     """The checkpoint that a run wrote last, which says how its posters were cut; None before there is one."""
-    import gan
+    from gan.checkpoints.folder import load
+    from gan.errors import PosterLensError
 
     try:
-        return gan.load(networks.runs()[name] / "latest")
-    except gan.PosterLensError:
+        return load(networks.runs()[name] / "latest")
+    except PosterLensError:
         return None
 
 

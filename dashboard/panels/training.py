@@ -344,7 +344,9 @@ def show_closest(name: str, folder: Path) -> None:
 
 
 def _show_pairs(place: Path, evaluated: Evaluation | Validation) -> None:
-    checkpoint = gan.load(place)
+    from gan.checkpoints.folder import load
+
+    checkpoint = load(place)
     generator = checkpoint.need_generator()
     conditional = bool(generator.config.genres)
     with ui.progress_bar("Reading the posters, once") as progress:

@@ -29,6 +29,7 @@ FILES = {  # options that name a file; {out} is where it is
     "fetch_posters": ["--out {out}"],
     "pack_posters": ["--out {out}", "--duplicates {out}"],
     "paint": ["--out {out}"],
+    "push": [],  # it writes to the Hub
     "remove_text": ["--out {out}", "--contact-sheet {out}"],
     "sample": ["--out {out}"],
     "index_collection": [],  # it writes into the cache

@@ -29,6 +29,7 @@ NEEDED = {  # of each script; {here} is a folder that only a test writes into
     "fetch_posters": "csv {table} --out {here}/out",
     "pack_posters": "{data} --out {here}/out.zip --quiet",
     "paint": "--checkpoint {checkpoint} --seed 0 --edits {edits} --out {here}/out.png",
+    "push": "{checkpoint} someone/tiny",
     "remove_text": "{data} --out {here}/out --quiet",
     "sample": "--checkpoint {checkpoint} --seeds 0 --out {here}/out.png",
     "index_collection": "--checkpoint {checkpoint} --data {data} --seeds 2",
@@ -48,7 +49,7 @@ NEEDED = {  # of each script; {here} is a folder that only a test writes into
 }
 WRITTEN = {"--out", "--json", "--write", "--save", "--ship", "--duplicates", "--contact-sheet"}
 FREE = {"--preset", "--command", "--hardware", "--augment", "--url-column", "--id-column", "--genres-column",
-        "--title", "--name", "--app"}  # fmt: skip
+        "--title", "--name", "--app", "--message"}  # fmt: skip
 WRONG_TEXT = {
     "--genres": ["Horror,Nonsense", "Horror=x", "Horror=2"],
     "--condition": ["Horror,Nonsense", "Horror=x", "Horror=2"],
@@ -59,6 +60,7 @@ WRONG_TEXT = {
     "--layer": ["layers.99"],
     "--date": ["yesterday", "2026-13-01"],
     "--place": ["x", "1"],
+    "--license": ["", "my own", "MIT", "mit: true", "../mit", "-"],
     "--device": ["nonsense", "cuda:99", "meta"],
     "--size": ["0", "x", "64x", "64x64x64", "-8"],
 }
