@@ -104,7 +104,7 @@ def verdict(logit: float | None, probability: float | None) -> None:
     word, number, percent = verdict(logit)
     colour = {"real": "red", "fake": "blue"}[word]
     st.markdown(
-        f"D finds it :{colour}[**{word}**]: logit **{number}**, probability **{percent}**",
+        f"D finds it :{colour}[**{word}**]: logit **{number}**, real with probability **{percent}**",
         help=explanation("discriminator", "verdict", "logit", "probability"),
     )
 

@@ -104,8 +104,8 @@ ARTICLE = """{% macro badge(trust) -%}
 <div class="row">
 <figure><img src="{{ poster }}" alt="The poster {{ finding.name }}"><figcaption><h3>The poster</h3><p>
 {%- if finding.meaning == LOGIT -%}
-D finds it <span class="{{ "red" if finding.score > 0 else "blue" }}">{{ kind }}</span>: logit {{ score }}, probability
-{{ probability }}
+D finds it <span class="{{ "red" if finding.score > 0 else "blue" }}">{{ kind }}</span>: logit {{ score }}, real with
+probability {{ probability }}
 {%- else -%}
 {{ words.sentence(finding.meaning.name) }}: {{ "%+.3g" | format(finding.score) }}
 {%- endif -%}
