@@ -60,7 +60,8 @@ with right:
         "**Shows** the exact gradient of every pixel at this poster. **But** far from it, and for another seed, the "
         "same dimension may do something else: sweep it."
     )
-    if st.button("Which filters does it drive?", icon=":material/brush:"):
+    where_to = "On the page Generator, below the filter's card, under Analyses."
+    if st.button("Which filters does it drive?", icon=":material/brush:", help=where_to):
         query = {"lab": contributions.DRIVEN, "dimension": str(index)}
         st.switch_page("app_pages/generator.py", query_params=query)
 

@@ -16,6 +16,7 @@ import streamlit as st
 import gan
 from dashboard import charts, ui
 from dashboard.cached import networks
+from dashboard.glossary import explanation
 from dashboard.text import plain, plain_label
 from gan.errors import counted
 from gan.evaluation import validation
@@ -164,9 +165,9 @@ def show_state(run: Run) -> None:
         if validations:
             value, at = min(validations)
             count = f"{counted(run.validated, 'poster')}, " if run.validated else ""
-            _metric("Best fd_lite1", f"{value:.0f}", f"{count}after {ui.posters_shown(at)}")
+            _metric("Best fd_lite1", f"{value:.0f}", f"{count}after {ui.posters_shown(at)}", explanation("fd_lite1"))
         else:
-            _metric("Best fd_lite1", "not measured", "")
+            _metric("Best fd_lite1", "not measured", _first_validation(run), explanation("fd_lite1"))
     _show_progress(progress)
     _warn_of_collapse(run.rows)
 
@@ -179,12 +180,18 @@ def _what_comes(run: Run) -> str:
     return f"Figures come every {_posters(tick)}, pictures every {_posters(grid)} and at the end."
 
 
+def _first_validation(run: Run) -> str:
+    """When the figure that was not measured so far will be, while the run is going on."""
+    every, going = run.options.get("eval_kimg"), run.progress is not None and run.progress.state == "running"
+    return f"every {_posters(every)}" if every and going else ""
+
+
 def _posters(kimg: float) -> str:
     return f"{ui.posters_shown(kimg)} posters"
 
 
-def _metric(label: str, value: str, beside: str) -> None:
-    st.metric(label, value, beside or None, "off", delta_arrow="off")
+def _metric(label: str, value: str, beside: str, explained: str | None = None) -> None:
+    st.metric(label, value, beside or None, "off", delta_arrow="off", help=explained)
 
 
 def _show_progress(progress: RunProgress) -> None:

@@ -46,7 +46,7 @@ class Logits:
     "discriminator",
     "training posters classified as real",
     "proportion of training posters with a logit above 0 (the student project wanted above 85 %)",
-    title="Training posters classified as real",
+    title="Training posters found real",
     plain="If this is far above the next number, D has memorized the training posters.",
 )
 def accuracy_training(logits: Logits) -> Estimate:
@@ -58,7 +58,7 @@ def accuracy_training(logits: Logits) -> Estimate:
     "held-out posters classified as real",
     "proportion of held-out posters with a logit above 0",
     column="D accuracy (held-out)",
-    title="Held-out posters classified as real",
+    title="Held-out posters found real",
     plain="How reliable D's verdict on a new real poster is.",
 )
 def accuracy_held_out(logits: Logits) -> Estimate:
@@ -70,7 +70,7 @@ def accuracy_held_out(logits: Logits) -> Estimate:
     "generated posters classified as fake",
     "proportion of generated posters with a logit of 0 or below",
     column="D accuracy (generated)",
-    title="Generated posters classified as fake",
+    title="Generated posters found fake",
     plain="How reliable its verdict on a generated one is.",
 )
 def accuracy_generated(logits: Logits) -> Estimate:

@@ -318,7 +318,7 @@ def test_start_says_how_good_the_checkpoint_is(open_app: OpenApp, kinds: Path, t
     shown = {metric.label: (metric.value, metric.delta) for metric in app.metric}
     assert shown["fd_lite1"] == ("91", "real posters: 17")
     assert shown["Coverage"] == ("62%", "real posters: 62%")
-    assert shown["Generated posters classified as fake"][0] == "90%"
+    assert shown["Generated posters found fake"][0] == "90%"
     assert "best threshold is a logit of -2.5" in texts(app)
 
     write(replace(evaluation(checkpoint), digest="another"), copied / "asked")
@@ -328,7 +328,7 @@ def test_start_says_how_good_the_checkpoint_is(open_app: OpenApp, kinds: Path, t
 
     write(evaluation(gan.load(copied / "whole")), copied / "whole")
     app = open_app("start", {"checkpoint": "whole"}, "--checkpoints", str(copied))
-    assert "Generated posters classified as fake" in [metric.label for metric in app.metric]
+    assert "Generated posters found fake" in [metric.label for metric in app.metric]
     assert "best threshold is" not in texts(app)
 
 
@@ -436,6 +436,7 @@ def test_a_run_that_is_going_is_opened_live_and_says_how_far_it_is(open_app: Ope
     shown = {metric.label: (metric.value, metric.delta) for metric in app.metric}
     assert shown["Posters shown"] == ("2 thousand", "of 20 thousand")
     assert shown["Best fd_lite1"] == ("250", "500 posters, after 2 thousand")
+    assert all(metric.help for metric in app.metric if metric.label == "Best fd_lite1")
     bar = app.get("progress")[0].proto.text
     assert bar.startswith("Running: 10% done")
     assert "last line" in bar

@@ -86,8 +86,8 @@ def _show_calibration(bins: Sequence[CalibrationBin]) -> None:
 def _show_memory(training: Verdicts, held_out: Verdicts) -> None:
     st.markdown("**Did it memorise its training posters?**")
     with st.container(horizontal=True):
-        st.metric("Training posters classified as real", f"{training.accuracy.value:.0%}")
-        st.metric("Held-out posters classified as real", f"{held_out.accuracy.value:.0%}")
+        st.metric("Training posters found real", f"{training.accuracy.value:.0%}")
+        st.metric("Held-out posters found real", f"{held_out.accuracy.value:.0%}")
     st.markdown(memorising(training.logits, held_out.logits).text)
 
 
