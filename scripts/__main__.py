@@ -50,6 +50,7 @@ COMMANDS = {  # in the order of the list that --help prints
     "benchmark attribution": "benchmark_attribution",
     "benchmark verdicts": "benchmark_verdicts",
     "benchmark search": "benchmark_search",
+    "benchmark load": "benchmark_load",
 }
 SCRIPTS = {f"scripts/{file}.py": f"posterlens {name}" for name, file in COMMANDS.items()}
 

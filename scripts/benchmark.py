@@ -35,11 +35,11 @@ from gan.cli import exit_code
 from gan.data.synthetic import draw_posters
 from gan.errors import counted
 from gan.files import write_file
-from xai.bench import browser
-from xai.bench.collection_map import collection_map
 from xai.bench.library_timings import PEERS
-from xai.bench.live_latents import live_latents
 from xai.bench.own_timings import OWN
+from xai.bench.pages import browser
+from xai.bench.pages.collection_map import collection_map
+from xai.bench.pages.live_latents import live_latents
 from xai.bench.timing import REFERENCES, Bench, Row, elapsed, table
 from xai.web.export import write_page
 

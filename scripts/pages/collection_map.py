@@ -12,7 +12,7 @@ import streamlit as st
 
 from dashboard.components.collection_map import Plot, collection_map, packed
 from dashboard.components.sprite_grid import sprite_grid
-from xai.bench.collection_map import POINTS
+from xai.bench.pages.collection_map import POINTS
 from xai.collection.maps.colouring import by_number
 from xai.collection.maps.thumbnails import Thumbnails
 from xai.render import jpeg, sprite

@@ -8,7 +8,7 @@ import pytest
 from playwright.sync_api import Page, expect
 
 from tests.e2e.conftest import PATIENCE, browser_path
-from xai.bench import browser as bench
+from xai.bench.pages import browser as bench
 
 pytestmark = pytest.mark.browser
 

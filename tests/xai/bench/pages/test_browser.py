@@ -5,11 +5,11 @@ from pathlib import Path
 import pytest
 
 from xai import ExplanationError
-from xai.bench import browser
+from xai.bench.pages import browser
 
 
 def test_the_ceilings_in_the_documentation_are_those_of_the_test() -> None:
-    assert browser.ceilings() in (Path(__file__).parents[3] / "docs/benchmark.md").read_text()
+    assert browser.ceilings() in (Path(__file__).parents[4] / "docs/benchmark.md").read_text()
 
 
 def test_a_machine_without_a_browser_says_so(monkeypatch: pytest.MonkeyPatch) -> None:

@@ -13,7 +13,7 @@ import statistics
 from collections.abc import Iterator
 from typing import TYPE_CHECKING
 
-from xai.bench.browser import HOUSE, app, settle, window
+from xai.bench.pages.browser import HOUSE, app, settle, window
 from xai.bench.timing import Row
 
 if TYPE_CHECKING:

@@ -17,7 +17,7 @@ from http.server import SimpleHTTPRequestHandler, ThreadingHTTPServer
 from pathlib import Path
 from typing import TYPE_CHECKING
 
-from xai.bench.browser import HOUSE, app, settle, window
+from xai.bench.pages.browser import HOUSE, app, settle, window
 from xai.bench.timing import Row
 
 if TYPE_CHECKING:

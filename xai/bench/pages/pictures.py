@@ -1,7 +1,7 @@
 """Take the pictures of the tutorial from the running dashboard: generated posters only, light theme.
 
-    python -m xai.bench.pictures
-    python -m xai.bench.pictures --only compare latent --out pictures
+    python -m xai.bench.pages.pictures
+    python -m xai.bench.pages.pictures --only compare latent --out pictures
 
 A Chromium and playwright are needed. The dashboard is started for it, without real posters.
 """
@@ -16,7 +16,7 @@ from pathlib import Path
 from typing import TYPE_CHECKING
 
 from gan import cli
-from xai.bench import browser
+from xai.bench.pages import browser
 
 if TYPE_CHECKING:
     from playwright.sync_api import Page

@@ -20,7 +20,7 @@ import sys
 import tempfile
 import time
 import urllib.request
-from collections.abc import Callable, Iterator
+from collections.abc import Callable, Iterator, Sequence
 from contextlib import contextmanager
 from dataclasses import dataclass
 from pathlib import Path
@@ -32,7 +32,7 @@ from xai.errors import ExplanationError
 if TYPE_CHECKING:
     from playwright.sync_api import Locator, Page, Request, WebSocket
 
-HOUSE = Path(__file__).resolve().parents[2]
+HOUSE = Path(__file__).resolve().parents[3]
 PATIENCE = 240_000  # milliseconds
 EMPTY = 'import streamlit as st\nst.title("Nothing")\n'
 FLAGS = ("--no-sandbox", "--disable-gpu", "--no-first-run", "--disable-background-networking", "--disable-sync")
@@ -272,9 +272,17 @@ def window() -> Iterator[Page]:
         browser.close()
 
 
+@dataclass(frozen=True)
+class Server:
+    """A running app. pid : of its process."""
+
+    address: str
+    pid: int
+
+
 @contextmanager
-def app(script: Path) -> Iterator[str]:
-    """A Streamlit app on a free port, with an empty cache; its address."""
+def served(script: Path, arguments: Sequence[str] = ()) -> Iterator[Server]:
+    """A Streamlit app on a free port, with an empty cache. arguments : of the script."""
     with socket.socket() as probe:
         probe.bind(("127.0.0.1", 0))
         port = int(probe.getsockname()[1])
@@ -283,15 +291,23 @@ def app(script: Path) -> Iterator[str]:
         options = {"PORT": str(port), "ADDRESS": "127.0.0.1", "HEADLESS": "true"}
         environment = os.environ | {f"STREAMLIT_SERVER_{key}": value for key, value in options.items()}
         process = subprocess.Popen(  # noqa: S603 - our own
-            [sys.executable, "-m", "streamlit", "run", str(script)], cwd=HOUSE, stdout=subprocess.DEVNULL,
-            stderr=subprocess.DEVNULL, env=environment | {"POSTERLENS_CACHE": cache, "PYTHONPATH": str(HOUSE)},
+            [sys.executable, "-m", "streamlit", "run", str(script), "--", *arguments], cwd=HOUSE,
+            stdout=subprocess.DEVNULL, stderr=subprocess.DEVNULL,
+            env=environment | {"POSTERLENS_CACHE": cache, "PYTHONPATH": str(HOUSE)},
         )  # fmt: skip
         try:
             _wait_for(f"{address}/_stcore/health", process)
-            yield address
+            yield Server(address, process.pid)
         finally:
             process.terminate()
             process.wait(20)
+
+
+@contextmanager
+def app(script: Path) -> Iterator[str]:
+    """The address of a Streamlit app that is served as ``served`` does."""
+    with served(script) as server:
+        yield server.address
 
 
 def _wait_for(url: str, process: subprocess.Popen[bytes]) -> None:

@@ -1,0 +1,252 @@
+r"""Put a class before the dashboard: many clients at once, each with a session of its own, for some minutes.
+
+    python scripts/benchmark_load.py
+    python scripts/benchmark_load.py --clients 20 --seconds 120 --write docs/reliability.md
+
+One client alone opens every page with every seed first, on a server of its own. Then the clients do the same on a fresh
+server, in an order of their own, and each answer must have that one client's pictures, byte for byte. Clients speak the
+browser's protocol and draw nothing, so that the seconds are those of the server; they run on the same machine.
+"""
+
+from __future__ import annotations
+
+import argparse
+import random
+import statistics
+import sys
+import time
+from collections.abc import Iterator, Sequence
+from concurrent.futures import Future, ThreadPoolExecutor
+from contextlib import contextmanager
+from dataclasses import dataclass
+from pathlib import Path, PurePosixPath
+from typing import TYPE_CHECKING
+
+from gan import PosterLensError, cli, list_checkpoints
+from gan.cli import exit_code
+from gan.errors import UsageError, counted
+from scripts.benchmark import resident
+from xai.bench.pages.browser import HOUSE, served
+
+if TYPE_CHECKING:
+    from streamlit.proto.ClientState_pb2 import ClientState
+    from streamlit.proto.Element_pb2 import Element
+    from streamlit.proto.ForwardMsg_pb2 import ForwardMsg
+    from websockets.sync.client import ClientConnection
+
+PAGES = ("start", "compare", "discriminator", "generator", "latent", "prune")
+BEGIN, END = "<!-- load -->", "<!-- /load -->"
+PATIENCE = 300.0  # seconds for an answer
+MOST_BYTES = 256 * 2**20  # of a message
+SEED = "Seed"  # the label of its field in the sidebar
+PAUSE = 2.0  # seconds between two looks at the memory
+
+
+@dataclass(frozen=True)
+class Answer:
+    """What one click brought. pictures : names of the media files, which are digests of their content."""
+
+    page: str
+    seed: int
+    seconds: float
+    pictures: tuple[str, ...]
+    raised: tuple[str, ...]
+
+
+@dataclass(frozen=True)
+class Load:
+    """What the clients saw. alone : one client's answers. megabytes : the server's memory over time."""
+
+    alone: Sequence[Answer]
+    together: Sequence[Answer]
+    megabytes: Sequence[float]
+
+    @property
+    def different(self) -> list[Answer]:
+        """Answers of which a picture is not the one that a single user gets."""
+        expected = {(one.page, one.seed): one.pictures for one in self.alone}
+        return [one for one in self.together if one.pictures != expected[one.page, one.seed]]
+
+    @property
+    def raised(self) -> list[str]:
+        """All errors, of one client and of many."""
+        return [error for one in (*self.alone, *self.together) for error in one.raised]
+
+
+# ---- a client ----------------------------------------------------------------------------------------
+
+
+class Client:
+    """A session, as a browser has it.
+
+    pages : their hashes, by name. fields : the ids of number inputs, by their labels; both as the server says them.
+    """
+
+    def __init__(self, connection: ClientConnection) -> None:
+        self.connection = connection
+        self.pages: dict[str, str] = {}
+        self.fields: dict[str, str] = {}
+
+    def open(self, page: str, seed: int) -> Answer:
+        """By a link: the page with this seed, as in a new tab."""
+        from streamlit.proto.ClientState_pb2 import ClientState
+
+        state = ClientState(query_string=f"seed={seed}", page_name=page)
+        return self._ask(page, seed, state)
+
+    def go(self, page: str, seed: int) -> Answer:
+        """By the menu and the field in the sidebar."""
+        from streamlit.proto.ClientState_pb2 import ClientState
+
+        state = ClientState(page_script_hash=self.pages[page])
+        state.widget_states.widgets.add(id=self.fields[SEED], double_value=seed)
+        return self._ask(page, seed, state)
+
+    def _ask(self, page: str, seed: int, state: ClientState) -> Answer:
+        from streamlit.proto.BackMsg_pb2 import BackMsg
+
+        start = time.perf_counter()
+        self.connection.send(BackMsg(rerun_script=state).SerializeToString())
+        elements = list(self._elements())
+        seconds = time.perf_counter() - start
+        pictures = tuple(PurePosixPath(picture.url).name for one in elements for picture in one.imgs.imgs)
+        raised = tuple(f"{page}, seed {seed}: {one.exception.message}" for one in elements if one.HasField("exception"))
+        return Answer(page, seed, seconds, pictures, raised)
+
+    def _elements(self) -> Iterator[Element]:
+        """What stands on the page when the script has ended, in order."""
+        found: dict[tuple[int, ...], Element] = {}
+        for message in self._messages():
+            kind = message.WhichOneof("type")
+            if kind == "new_session":
+                found.clear()
+            elif kind == "navigation":
+                self.pages = {one.url_pathname or "start": one.page_script_hash for one in message.navigation.app_pages}
+            elif kind == "delta" and message.delta.HasField("new_element"):
+                found[tuple(message.metadata.delta_path)] = message.delta.new_element
+            elif kind == "script_finished" and message.script_finished == message.FINISHED_SUCCESSFULLY:
+                break  # before it, scripts that gave way to another page end, too
+        for one in found.values():
+            if one.HasField("number_input"):
+                self.fields[one.number_input.label] = one.number_input.id
+        for path in sorted(found):
+            yield found[path]
+
+    def _messages(self) -> Iterator[ForwardMsg]:
+        from streamlit.proto.ForwardMsg_pb2 import ForwardMsg
+
+        while True:
+            yield ForwardMsg.FromString(self.connection.recv(timeout=PATIENCE))
+
+
+@contextmanager
+def connected(address: str) -> Iterator[Client]:
+    from websockets.sync.client import connect
+    from websockets.typing import Subprotocol
+
+    socket = f"{address.replace('http', 'ws', 1)}/_stcore/stream"
+    protocols = [Subprotocol("streamlit")]
+    with connect(socket, subprotocols=protocols, max_size=MOST_BYTES, open_timeout=PATIENCE) as connection:
+        client = Client(connection)
+        client.open("start", 0)
+        yield client
+
+
+# ---- many of them ------------------------------------------------------------------------------------
+
+
+def measure(script: Path, clients: int, seconds: float, seeds: int, arguments: Sequence[str] = ()) -> Load:
+    """One client alone, then all of them on a fresh server."""
+    asked = [(page, seed) for page in PAGES for seed in range(1, seeds + 1)]
+    with served(script, arguments) as server, connected(server.address) as client:
+        alone = [client.go(*one) for one in asked]
+    with served(script, arguments) as server, ThreadPoolExecutor(clients) as pool:
+        jobs = [pool.submit(work, server.address, asked, seconds, number) for number in range(clients)]
+        megabytes = list(memory(server.pid, jobs))
+        together = [answer for job in jobs for answer in job.result()]
+        megabytes.append(resident(server.pid))
+    return Load(alone, together, megabytes)
+
+
+def work(address: str, asked: Sequence[tuple[str, int]], seconds: float, number: int) -> list[Answer]:
+    """What one client does for this time, once it is connected."""
+    order, answers = random.Random(number), []  # noqa: S311 - an order, no secret
+    with connected(address) as client:
+        end = time.monotonic() + seconds
+        while time.monotonic() < end:
+            answers.append(client.go(*order.choice(asked)))
+    return answers
+
+
+def memory(pid: int, jobs: Sequence[Future[list[Answer]]]) -> Iterator[float]:
+    """The server's memory in MB, now and then, as long as somebody works."""
+    while not all(job.done() for job in jobs):
+        time.sleep(PAUSE)
+        yield resident(pid)
+
+
+def percentile(values: Sequence[float], percent: int) -> float:
+    """Linear between the values; of a single one, that one."""
+    return statistics.quantiles(values, n=100, method="inclusive")[percent - 1] if len(values) > 1 else values[0]
+
+
+def report(load: Load, clients: int) -> str:
+    """A table by page, and what holds of all answers."""
+    lines = [
+        f"| page | one client: median s | answers | {clients} clients: median s | 95th percentile s |",
+        "| --- | ---: | ---: | ---: | ---: |",
+    ]
+    for page in PAGES:
+        alone = [one.seconds for one in load.alone if one.page == page]
+        together = [one.seconds for one in load.together if one.page == page]
+        if together:
+            figures = [statistics.median(alone), statistics.median(together), percentile(together, 95)]
+            single, median, high = (f"{seconds:.2f}" for seconds in figures)
+            lines.append(f"| {page} | {single} | {len(together)} | {median} | {high} |")
+    early, late = load.megabytes[len(load.megabytes) // 2], load.megabytes[-1]
+    return (
+        "\n".join(lines) + "\n\n"
+        f"{counted(len(load.together), 'answer')} to {counted(clients, 'client')}: {len(load.raised)} raised an "
+        f"exception, {len(load.different)} had another picture than a single user gets. Memory of the server: "
+        f"{early:.0f} MB after half of the time, {late:.0f} MB at the end, {max(load.megabytes):.0f} MB at most."
+    )
+
+
+def parse(arguments: list[str] | None = None) -> argparse.Namespace:
+    parser = cli.Parser(__doc__)
+    parser.add_argument("--clients", type=cli.count(1, 200), default=20, help="default %(default)s")
+    parser.add_argument("--seconds", type=cli.number(float, above=0), default=120.0, help="default %(default)s")
+    parser.add_argument(
+        "--seeds", type=cli.count(1, 1000), default=10, help="of posters on each page, default %(default)s"
+    )
+    parser.add_argument(
+        "--checkpoints", type=Path, help="folder of checkpoints; those that come with PosterLens without it"
+    )
+    parser.add_argument("--write", type=Path, help=f"put the table between {BEGIN} and {END} of this page")
+    return parser.parse_args(arguments)
+
+
+def run(options: argparse.Namespace) -> None:
+    if options.write:
+        cli.split_section(options.write, BEGIN, END)
+    if options.checkpoints is not None and not list_checkpoints(options.checkpoints):
+        raise UsageError(f"There is no checkpoint in {options.checkpoints}.")
+    given = [] if options.checkpoints is None else ["--checkpoints", str(options.checkpoints.resolve())]
+    load = measure(HOUSE / "dashboard/app.py", options.clients, options.seconds, options.seeds, given)
+    text = report(load, options.clients)
+    print(text)
+    if options.write:
+        cli.replace_section(options.write, BEGIN, END, text)
+    for error in sorted(set(load.raised)):
+        print(error, file=sys.stderr)
+    if load.raised or load.different:
+        raise PosterLensError("Not every client was answered as a single user is.")
+
+
+def main(arguments: list[str] | None = None) -> int:
+    options = parse(arguments)
+    return exit_code(lambda: run(options))
+
+
+if __name__ == "__main__":
+    sys.exit(main())
