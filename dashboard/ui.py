@@ -45,7 +45,7 @@ STYLE = """<style>
   position: absolute; width: 1px; height: 1px; overflow: hidden; clip-path: inset(50%); }
 [data-testid="stHeading"] h2 { font-size: 1.75rem; }
 [data-testid="stMarkdownContainer"] h2 { font-size: 1.4rem; }
-[data-testid="stBaseButton-primary"], [data-testid="stMultiSelectTagsContainer"] span span {
+[data-testid="stBaseButton-primary"]:enabled, [data-testid="stMultiSelectTagsContainer"] span span {
   color: light-dark(#fff, #000) !important; }
 [data-testid="stPageLink"] p { white-space: normal; }
 [data-testid="stMainBlockContainer"] { padding: 3rem 3rem 4rem; max-width: 1500px; }
@@ -55,6 +55,9 @@ STYLE = """<style>
   box-shadow: inset 0 -3px var(--st-primary-color, #5b3fa8); font-weight: 600; }
 @media (min-width: 641px) { .st-key-machine { min-height: 20rem; } }
 @media (max-width: 640px) { .st-key-machine { min-height: 58rem; } }
+.st-key-checks table { display: block; overflow-x: auto; }
+.st-key-checks td:nth-child(4), .st-key-checks td:nth-child(5) { white-space: nowrap; }
+.st-key-checks td:last-child { min-width: 15rem; }
 .st-key-glossary h2 { font-size: 1.2rem !important; }
 @media (max-width: 640px) { [data-testid="stMainBlockContainer"] { padding: 3rem 1rem; }
   .st-key-strip { gap: 0; flex-wrap: nowrap; }

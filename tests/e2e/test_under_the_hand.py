@@ -41,6 +41,10 @@ def test_a_stroke_is_previewed_painted_and_undone(page: Page) -> None:
     open_generator(page, "&lab=Paint+with+this+filter")
     poster = page.get_by_role("application", name="The poster, to paint on")
     poster.scroll_into_view_if_needed()
+    paint = page.get_by_role("button", name="Paint", exact=True)
+    expect(paint).to_be_disabled()
+    ink, paper = (paint.evaluate(f"(one) => getComputedStyle(one).{name}") for name in ("color", "backgroundColor"))
+    assert ink not in (paper, "rgb(255, 255, 255)")  # its word can be read, though nothing is to be painted yet
     place = poster.bounding_box()
     assert place is not None
     page.mouse.move(place["x"] + 60, place["y"] + 60)

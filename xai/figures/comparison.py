@@ -35,7 +35,8 @@ class Comparison:
 def compare(first: Figure, second: Figure) -> Comparison:
     """What changed from the first figure to the second."""
     panel, sentence = _of_maps(first, second) or _of_posters(first, second) or (None, "")
-    return Comparison(panel, "; ".join(filter(None, (_scores(first, second), sentence))) or "nothing to subtract")
+    nothing = "nothing to subtract" if panel is None else "their difference is shown"
+    return Comparison(panel, "; ".join(filter(None, (_scores(first, second), sentence))) or nothing)
 
 
 def map_of(figure: Figure) -> Array | None:

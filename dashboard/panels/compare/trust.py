@@ -69,7 +69,7 @@ def show_evidence(explanation: Explanation, trust: Trust) -> None:
     meaning = explanation.meaning
     st.markdown(f"### {explanation.title}")
     show_badge(badge(trust))
-    st.markdown(
+    st.container(key="checks").markdown(
         "\n".join(
             [
                 "| Check | Value | Result | Passes | Fails | What it means |",

@@ -71,6 +71,7 @@ def test_posters_are_compared_by_brightness_where_their_sizes_agree() -> None:
     assert found.difference.bar is not None
     assert (found.difference.bar.low_means, found.difference.bar.high_means) == ("darker", "brighter")
     assert (found.difference.pixels != 255).any(2).sum() == 1
+    assert found.sentence == "their difference is shown"  # and not that there is nothing to subtract
     assert compare(of_poster(GREY), of_poster(GREY)).sentence == "the two posters are the same"
     assert compare(of_poster(GREY), of_poster(GREY[:8])).sentence == (
         "no difference of the posters: they have different sizes"
