@@ -103,8 +103,17 @@ def subject_query() -> dict[str, list[str]]:
 
 def address(page: str, query: Mapping[str, str]) -> str:
     """Where a page opens about the same poster, with these choices, in a window of its own."""
+    return rooted(f"{page}?{urlencode({**subject_query(), **query}, doseq=True)}")
+
+
+def rooted(link: str) -> str:
+    """An address within the app, such as "compare?seed=3", from the server's root.
+
+    Only a window of its own shows all that it says: in the same one, what an address leaves out is not the default but
+    stays as it is.
+    """
     base = str(st.get_option("server.baseUrlPath") or "").strip("/")
-    return f"{'/' + base if base else ''}/{page}?{urlencode({**subject_query(), **query}, doseq=True)}"
+    return f"{'/' + base if base else ''}/{link}"
 
 
 METHODS = "methods"  # the control whose values have a title each

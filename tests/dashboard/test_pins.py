@@ -2,6 +2,8 @@
 
 from __future__ import annotations
 
+from urllib.parse import parse_qs
+
 import pytest
 from streamlit.testing.v1 import AppTest
 
@@ -69,3 +71,11 @@ def test_a_filter_that_is_pinned_on_the_generator_page_is_compared_with_the_next
     app.number_input(key="g_unit").set_value(1).run()
     assert not app.exception
     assert "**Now:**" in texts(app)
+
+
+def test_its_link_names_the_state_that_was_pinned_and_not_the_one_that_is_shown_now(pinned: AppTest) -> None:
+    pinned.number_input(key="seed").set_value(1).run()
+    [link] = [one.proto.url for one in pinned.get("link_button") if one.proto.label == "Open"]
+    page, _, query = link.partition("?")
+    assert page in ("/compare", "/")  # a test's page has no address of its own
+    assert parse_qs(query) == {"methods": ["DeepLIFT"], "check": ["false"]}  # seed 0 is the default

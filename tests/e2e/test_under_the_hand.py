@@ -76,3 +76,20 @@ def test_on_a_phone_the_poster_and_its_controls_stay_in_sight(page: Page) -> Non
     expect(page.get_by_role("img", name="the poster, seed 8")).to_be_in_viewport()
     page.set_viewport_size({"width": 1280, "height": 900})
     expect(following).to_be_hidden()
+
+
+def test_a_pins_link_opens_the_choices_that_it_was_pinned_from(page: Page) -> None:
+    page.goto(f"{page.url.split('?')[0].rstrip('/')}/generator?g_layer=layers.8&g_unit=5")
+    expect(page.get_by_role("application", name="its map over the poster")).to_be_visible()
+    settle(page)
+    page.get_by_role("button", name="Export").first.click()
+    page.get_by_role("button", name="Pin", exact=True).click()
+    expect(page.get_by_text("Pinned:")).to_be_visible()
+    settle(page)
+    page.get_by_text("zero", exact=True).first.click()
+    expect(page).to_have_url(re.compile("removal=zero"))
+    settle(page)
+    with page.context.expect_page() as opened:
+        page.get_by_role("link", name="Open", exact=False).filter(has_text="open_in_new").click()
+    expect(opened.value.get_by_role("radio", name="mean", exact=True)).to_be_checked()
+    expect(opened.value.get_by_text("Filter 5 of layers.8")).to_be_visible()

@@ -4,7 +4,8 @@ pins.begin()                    # app.py, before the page
 pins.offer("map", make)         # a page, for each figure that it can export
 pins.show()                     # app.py, after the page, in a place above it
 
-One figure is pinned at a time, until the browser is closed; its link opens the state that it shows.
+One figure is pinned at a time, until the browser is closed; its link opens the state that it shows, in a window
+of its own.
 """
 
 from __future__ import annotations
@@ -12,12 +13,10 @@ from __future__ import annotations
 from collections.abc import Callable
 from dataclasses import dataclass
 from typing import TYPE_CHECKING
-from urllib.parse import parse_qs
 
 import streamlit as st
 
-from dashboard import ui
-from dashboard.pages import PAGES
+from dashboard import links, ui
 from dashboard.text import plain
 
 if TYPE_CHECKING:
@@ -88,13 +87,13 @@ def _counterpart(key: str) -> Callable[[], Figure] | None:
 
 
 def _show_head(figure: Figure) -> None:
-    page, _, query = figure.source.link.partition("?")
     with st.container(horizontal=True, vertical_alignment="center", horizontal_alignment="distribute"):
         st.markdown(f"**{plain(figure.title)}**", width="content")
         with st.container(horizontal=True, width="content"):
-            st.page_link(
-                PAGES[page or "start"].path, label="Open", icon=":material/open_in_new:", query_params=parse_qs(query)
-            )
+            st.link_button(
+                "Open", links.rooted(figure.source.link), icon=":material/open_in_new:", type="tertiary",
+                help="The page and the choices that it was pinned from, in a window of its own.",
+            )  # fmt: skip
             st.button("Unpin", on_click=remove, key="unpin", icon=":material/keep_off:", type="tertiary")
 
 
