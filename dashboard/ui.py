@@ -37,7 +37,7 @@ OF_CLASSES = (
 ACTIVATIONS = ("LeakyReLU", "ReLU")
 STYLE = """<style>
 [data-testid="stImageContainer"] img { image-rendering: pixelated; }
-.st-key-smooth [data-testid="stImageContainer"] img { image-rendering: auto; }
+[class*="st-key-smooth"] [data-testid="stImageContainer"] img { image-rendering: auto; }
 [data-testid="stCaptionContainer"], [data-testid="stImageCaption"] {
   color: color-mix(in srgb, currentColor 80%, transparent) !important; opacity: 1 !important; }
 [data-testid="stImageCaption"] [data-testid="stCaptionContainer"], .stMarkdownBadge { color: inherit !important; }

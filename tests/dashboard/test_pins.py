@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import re
 from urllib.parse import parse_qs
 
 import pytest
@@ -79,3 +80,10 @@ def test_its_link_names_the_state_that_was_pinned_and_not_the_one_that_is_shown_
     page, _, query = link.partition("?")
     assert page in ("/compare", "/")  # a test's page has no address of its own
     assert parse_qs(query) == {"methods": ["DeepLIFT"], "check": ["false"]}  # seed 0 is the default
+
+
+def test_a_pinned_waterfall_stands_above_the_page_with_its_logit(open_app: OpenApp) -> None:
+    app = pin(open_app("discriminator", {"seed": "0", "d_layer": "layers.1"}), "d_waterfall")
+    app.number_input(key="seed").set_value(1).run()
+    assert not app.exception
+    assert re.search(r"Pinned, then now: score [+-]\d", texts(app))

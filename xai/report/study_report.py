@@ -36,6 +36,7 @@ body { max-width: 66rem; } article { content-visibility: visible; } a { color: i
 .panels { display: grid; grid-template-columns: repeat(var(--across), minmax(0, 1fr)); gap: .6rem; max-width: 62rem; }
 .panels figcaption { line-height: 1.3; padding-top: .2rem; }
 .panels img { max-width: none; }
+.panels img.chart { image-rendering: auto; }
 .entry { border-top: 1px solid var(--line); padding: .8rem 0; break-inside: avoid; }
 .entry h3 { margin-bottom: .3rem; }
 .bar { height: .5rem; border: 1px solid var(--line); max-width: 12rem; image-rendering: auto; width: 100%; }
@@ -61,7 +62,8 @@ PART = """{% macro part(section) %}
 {%- if entry.figure.panels %}
 <div class="panels" style="--across: {{ [entry.figure.across, entry.figure.panels | length] | min }}">
 {%- for panel in entry.figure.panels %}
-<figure><img src="{{ uri(panel.pixels) }}" alt="{{ panel.caption or entry.figure.title }}"><figcaption>
+<figure><img{% if panel.chart %} class="chart"{% endif %} src="{{ uri(panel.pixels) }}"
+ alt="{{ panel.caption or entry.figure.title }}"><figcaption>
 {{- panel.caption -}}
 {%- if panel.bar %}<br><img class="bar" src="{{ uri(panel.bar.colours[None]) }}" alt="colour scale">
 {{- scale_of(panel.bar) }}{% endif -%}

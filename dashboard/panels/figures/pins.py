@@ -89,7 +89,7 @@ def _counterpart(key: str) -> Callable[[], Figure] | None:
 def _show_head(figure: Figure) -> None:
     with st.container(horizontal=True, vertical_alignment="center", horizontal_alignment="distribute"):
         st.markdown(f"**{plain(figure.title)}**", width="content")
-        with st.container(horizontal=True, width="content"):
+        with st.container(horizontal=True, width="content", vertical_alignment="center"):
             st.link_button(
                 "Open", links.rooted(figure.source.link), icon=":material/open_in_new:", type="tertiary",
                 help="The page and the choices that it was pinned from, in a window of its own.",
@@ -110,8 +110,9 @@ def _show_row(word: str, figure: Figure, more: tuple[Panel, ...] = ()) -> None:
     panels = (*figure.panels, *more)
     widths = [1 + (panel.chart is not None) for panel in panels]  # names and numbers need room
     free = max(0, MOST_PANELS + 1 - sum(widths))
-    for column, panel in zip(st.columns([*widths, *[1] * free]), panels, strict=False):
-        with column:
+    for place, (column, panel) in enumerate(zip(st.columns([*widths, *[1] * free]), panels, strict=False)):
+        look = "map" if panel.chart is None else "smooth"  # letters that lose pixels cannot be read
+        with column, st.container(key=f"{look}_{word}_{place}"):
             ui.picture(panel.pixels, _caption(panel))
     st.caption(f"**{word}:** {plain(figure.source.line)}")
 

@@ -12,6 +12,7 @@ import torch
 
 import gan
 import xai
+from xai.figures.bars import Bars, bars_panel
 from xai.figures.figure import Figure, Frames, Panel, Source
 from xai.generator.filter_study import filters_table
 from xai.report.findings import explain
@@ -127,3 +128,10 @@ def test_what_was_measured_makes_sections_and_what_was_not_is_left_out(checkpoin
     strongest = int(table.effect.argmax())
     assert section.entries[0].figure.title.startswith(f"Filter {table.unit[strongest]} of {table.layer[strongest]}")
     assert re.search(rf"by {table.effect.max():.1f} grey levels", section.entries[0].figure.note)
+
+
+def test_letters_of_a_chart_are_not_drawn_as_squares(checkpoint: gan.Checkpoint) -> None:
+    bars = bars_panel(Bars(["a"], [1.0], "x", ["#d97805"]))
+    entries = tuple(Entry.of(Figure(name, Source(), (one,))) for name, one in (("c", bars), ("m", Panel(PIXELS))))
+    text = html(report(checkpoint, found=[Section("found", entries=entries)]))
+    assert re.findall(r'<img( class="chart")? src="[^"]*"\s+alt="(\w)"', text) == [(' class="chart"', "c"), ("", "m")]
