@@ -73,7 +73,7 @@ DISCRIMINATORS: dict[str, Callable[[], gan.Discriminator]] = {
     "calibrated": lambda: scramble(lambda: gan.Discriminator(replace(biased(), calibrated=True))).eval(),
     "built by hand": built.discriminator,
 }
-CHECKPOINTS = {"dcgan-64": "", "frechet-64": "", "genres-64": "Horror", "dcgan-128": "", "dcgan-256": ""}
+CHECKPOINTS = {"dcgan-64": "", "frechet-64": "", "whole-64": "", "genres-64": "Horror", "dcgan-128": "", "dcgan-256": ""}
 
 
 def session(model: bytes) -> onnxruntime.InferenceSession:
