@@ -23,6 +23,7 @@ from dashboard.cached.keys import HASH_FUNCS
 from dashboard.settings import settings
 
 CANDIDATES = 512
+STUDIES = ("filters.npz", "latents.npz", "pruning.json", "collection.npz")  # those that take minutes
 LARGE = 128 * 192  # pixels; twenty thousand posters above this take minutes to read, and gigabytes on the disk
 
 if TYPE_CHECKING:
@@ -71,15 +72,15 @@ def checkpoint_folders() -> list[str]:
 def checkpoint_names() -> list[str]:
     """Checkpoints that can be chosen, in their order; the first one opens first.
 
-    That is the first of ``--networks``, or one whose filters have been studied, so that every page opens at once, and
-    of these the closest to real posters.
+    That is the first of ``--networks``, or one whose filters have been studied: of these the one with most studies, so
+    that every page opens at once, and of equals the closest to real posters.
     """
     import gan
 
     names = gan.list_checkpoints(settings().checkpoints)
     return (
         list(_own_files())
-        + sorted(filter(is_studied, names), key=excess_distance)
+        + sorted(filter(is_studied, names), key=lambda name: (missing_studies(name), excess_distance(name)))
         + [name for name in names if not is_studied(name)]
     )
 
@@ -104,6 +105,11 @@ def excess_distance(name: str) -> float:
 def is_studied(name: str) -> bool:
     """Whether the filters of this checkpoint were studied."""
     return (folder(name) / "filters.npz").exists()
+
+
+def missing_studies(name: str) -> int:
+    """How many of the studies that pages would have to wait for are not beside these weights."""
+    return sum(not (folder(name) / file).exists() for file in STUDIES)
 
 
 @st.cache_resource(max_entries=4, show_spinner="Loading the networks")

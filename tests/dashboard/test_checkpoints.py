@@ -64,20 +64,21 @@ def kinds(tmp_path_factory: pytest.TempPathFactory) -> Path:
 
 
 def test_of_the_studied_checkpoints_the_closest_to_real_posters_opens_first(tmp_path: Path, open_app: OpenApp) -> None:
-    """By its distance above that of real posters, whatever its name; not one without studies, however close."""
+    """By its distance above that of real posters, whatever its name; not one with fewer studies, however close."""
     distances = {
         "a": (50.0, 20.0), "b": (45.0, 20.0), "c": (60.0, 40.0), "d": (None, None), "d2": (math.nan, 1.0),
-        "e": (21.0, 20.0),
+        "e": (21.0, 20.0), "f": (21.0, 20.0),
     }  # fmt: skip
     for name, (distance, floor) in distances.items():
         folder = make(tmp_path, name, KINDS["plain"])
         found = {"fd_lite1": {"value": distance}}, {"fd_lite1": {"value": floor}}
         (folder / EVALUATION).write_text(json.dumps(dict(zip(("generated", "floor"), found, strict=True))))
-        if name != "e":
-            (folder / "filters.npz").touch()
+        studies = {"e": [], "f": ["filters.npz"]}.get(name, ["filters.npz", "pruning.json"])
+        for study in studies:
+            (folder / study).touch()
     make(tmp_path, "0", KINDS["plain"])
     open_app("training", None, "--checkpoints", str(tmp_path))
-    assert networks.checkpoint_names() == ["c", "b", "a", "d", "d2", "0", "e"]
+    assert networks.checkpoint_names() == ["c", "b", "a", "d", "d2", "f", "0", "e"]
 
 
 def test_of_what_ships_the_closest_to_real_posters_opens_first(open_app: OpenApp) -> None:

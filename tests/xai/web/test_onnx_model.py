@@ -73,7 +73,8 @@ DISCRIMINATORS: dict[str, Callable[[], gan.Discriminator]] = {
     "calibrated": lambda: scramble(lambda: gan.Discriminator(replace(biased(), calibrated=True))).eval(),
     "built by hand": built.discriminator,
 }
-CHECKPOINTS = {"dcgan-64": "", "frechet-64": "", "whole-64": "", "genres-64": "Horror", "dcgan-128": "", "dcgan-256": ""}
+PLAIN = ("dcgan-64", "frechet-64", "whole-64", "dcgan-128", "dcgan-256")
+CHECKPOINTS = dict.fromkeys(PLAIN, "") | {"genres-64": "Horror"}
 
 
 def session(model: bytes) -> onnxruntime.InferenceSession:
