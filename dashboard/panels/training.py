@@ -187,7 +187,7 @@ def _first_validation(run: Run) -> str:
 
 
 def _posters(kimg: float) -> str:
-    return f"{ui.posters_shown(kimg)} posters"
+    return counted(round(1000 * kimg), "poster")
 
 
 def _metric(label: str, value: str, beside: str, explained: str | None = None) -> None:

@@ -461,7 +461,7 @@ def test_a_run_that_has_just_begun_is_opened_live_and_says_when_something_comes(
     assert app.toggle(key="live").value
     said = " ".join(note.value for note in app.info)
     assert "It began 5 seconds ago" in said
-    assert "Figures come every 1 thousand posters, pictures every 10 thousand posters and at the end." in said
+    assert "Figures come every 1,000 posters, pictures every 10,000 posters and at the end." in said
     assert "fd_lite1" not in texts(app)  # nothing is measured yet, so nothing is explained
 
 

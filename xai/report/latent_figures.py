@@ -16,6 +16,7 @@ import numpy as np
 from numpy.typing import NDArray
 
 from gan.data.images import to_uint8
+from gan.errors import counted
 from xai.figures.bars import Bars, bars_panel
 from xai.figures.figure import Array, Bar, Figure, Panel, Source
 from xai.render import CHANGE, VIOLET_HEX, Pixels, diverging, grey, limit
@@ -124,7 +125,8 @@ def of_genre_effects(found: GenreEffects, source: Source) -> Figure:
     units |= dict.fromkeys(found.names, "standard deviations")
     return Figure(
         "How much requesting a genre changes the picture", source, (bars_panel(drawn),),
-        f"Means over {found.posters} posters, with 95% intervals. {found.multiplicity}", columns=columns, units=units,
+        f"Means over {counted(found.posters, 'poster')}, with 95% intervals. {found.multiplicity}",
+        columns=columns, units=units,
     )  # fmt: skip
 
 
