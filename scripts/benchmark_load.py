@@ -1,4 +1,4 @@
-r"""Put a class before the dashboard: many clients at once, each with a session of its own, for some minutes.
+r"""Put a class before the dashboard: many clients at once, each opening page after page, for some minutes.
 
     python scripts/benchmark_load.py
     python scripts/benchmark_load.py --clients 20 --seconds 120 --write docs/reliability.md
@@ -17,7 +17,6 @@ import sys
 import time
 from collections.abc import Iterator, Sequence
 from concurrent.futures import Future, ThreadPoolExecutor
-from contextlib import contextmanager
 from dataclasses import dataclass
 from pathlib import Path, PurePosixPath
 from typing import TYPE_CHECKING
@@ -29,22 +28,19 @@ from scripts.benchmark import resident
 from xai.bench.pages.browser import HOUSE, served
 
 if TYPE_CHECKING:
-    from streamlit.proto.ClientState_pb2 import ClientState
     from streamlit.proto.Element_pb2 import Element
-    from streamlit.proto.ForwardMsg_pb2 import ForwardMsg
     from websockets.sync.client import ClientConnection
 
 PAGES = ("start", "compare", "discriminator", "generator", "latent", "prune")
 BEGIN, END = "<!-- load -->", "<!-- /load -->"
 PATIENCE = 300.0  # seconds for an answer
 MOST_BYTES = 256 * 2**20  # of a message
-SEED = "Seed"  # the label of its field in the sidebar
 PAUSE = 2.0  # seconds between two looks at the memory
 
 
 @dataclass(frozen=True)
 class Answer:
-    """What one click brought. pictures : names of the media files, which are digests of their content."""
+    """What one link brought. pictures : names of the media files, which are digests of their content."""
 
     page: str
     seed: int
@@ -76,80 +72,42 @@ class Load:
 # ---- a client ----------------------------------------------------------------------------------------
 
 
-class Client:
-    """A session, as a browser has it.
-
-    pages : their hashes, by name. fields : the ids of number inputs, by their labels; both as the server says them.
-    """
-
-    def __init__(self, connection: ClientConnection) -> None:
-        self.connection = connection
-        self.pages: dict[str, str] = {}
-        self.fields: dict[str, str] = {}
-
-    def open(self, page: str, seed: int) -> Answer:
-        """By a link: the page with this seed, as in a new tab."""
-        from streamlit.proto.ClientState_pb2 import ClientState
-
-        state = ClientState(query_string=f"seed={seed}", page_name=page)
-        return self._ask(page, seed, state)
-
-    def go(self, page: str, seed: int) -> Answer:
-        """By the menu and the field in the sidebar."""
-        from streamlit.proto.ClientState_pb2 import ClientState
-
-        state = ClientState(page_script_hash=self.pages[page])
-        state.widget_states.widgets.add(id=self.fields[SEED], double_value=seed)
-        return self._ask(page, seed, state)
-
-    def _ask(self, page: str, seed: int, state: ClientState) -> Answer:
-        from streamlit.proto.BackMsg_pb2 import BackMsg
-
-        start = time.perf_counter()
-        self.connection.send(BackMsg(rerun_script=state).SerializeToString())
-        elements = list(self._elements())
-        seconds = time.perf_counter() - start
-        pictures = tuple(PurePosixPath(picture.url).name for one in elements for picture in one.imgs.imgs)
-        raised = tuple(f"{page}, seed {seed}: {one.exception.message}" for one in elements if one.HasField("exception"))
-        return Answer(page, seed, seconds, pictures, raised)
-
-    def _elements(self) -> Iterator[Element]:
-        """What stands on the page when the script has ended, in order."""
-        found: dict[tuple[int, ...], Element] = {}
-        for message in self._messages():
-            kind = message.WhichOneof("type")
-            if kind == "new_session":
-                found.clear()
-            elif kind == "navigation":
-                self.pages = {one.url_pathname or "start": one.page_script_hash for one in message.navigation.app_pages}
-            elif kind == "delta" and message.delta.HasField("new_element"):
-                found[tuple(message.metadata.delta_path)] = message.delta.new_element
-            elif kind == "script_finished" and message.script_finished == message.FINISHED_SUCCESSFULLY:
-                break  # before it, scripts that gave way to another page end, too
-        for one in found.values():
-            if one.HasField("number_input"):
-                self.fields[one.number_input.label] = one.number_input.id
-        for path in sorted(found):
-            yield found[path]
-
-    def _messages(self) -> Iterator[ForwardMsg]:
-        from streamlit.proto.ForwardMsg_pb2 import ForwardMsg
-
-        while True:
-            yield ForwardMsg.FromString(self.connection.recv(timeout=PATIENCE))
-
-
-@contextmanager
-def connected(address: str) -> Iterator[Client]:
+def open_page(address: str, page: str, seed: int) -> Answer:
+    """Open a page by its link in a new tab, with a session of its own, and wait until all of it is there."""
+    from streamlit.proto.BackMsg_pb2 import BackMsg
+    from streamlit.proto.ClientState_pb2 import ClientState
     from websockets.sync.client import connect
     from websockets.typing import Subprotocol
 
     socket = f"{address.replace('http', 'ws', 1)}/_stcore/stream"
     protocols = [Subprotocol("streamlit")]
+    state = ClientState(query_string=f"seed={seed}", page_name="" if page == "start" else page)
+    start = time.perf_counter()
     with connect(socket, subprotocols=protocols, max_size=MOST_BYTES, open_timeout=PATIENCE) as connection:
-        client = Client(connection)
-        client.open("start", 0)
-        yield client
+        connection.send(BackMsg(rerun_script=state).SerializeToString())
+        elements = list(elements_of(connection))
+    seconds = time.perf_counter() - start
+    pictures = tuple(PurePosixPath(picture.url).name for one in elements for picture in one.imgs.imgs)
+    raised = tuple(f"{page}, seed {seed}: {one.exception.message}" for one in elements if one.HasField("exception"))
+    return Answer(page, seed, seconds, pictures, raised)
+
+
+def elements_of(connection: ClientConnection) -> Iterator[Element]:
+    """What stands on the page when the script has ended, in order."""
+    from streamlit.proto.ForwardMsg_pb2 import ForwardMsg
+
+    found: dict[tuple[int, ...], Element] = {}
+    while True:
+        message = ForwardMsg.FromString(connection.recv(timeout=PATIENCE))
+        kind = message.WhichOneof("type")
+        if kind == "new_session":
+            found.clear()
+        elif kind == "delta" and message.delta.HasField("new_element"):
+            found[tuple(message.metadata.delta_path)] = message.delta.new_element
+        elif kind == "script_finished" and message.script_finished == message.FINISHED_SUCCESSFULLY:
+            break  # before it, scripts that gave way to another page end, too
+    for path in sorted(found):
+        yield found[path]
 
 
 # ---- many of them ------------------------------------------------------------------------------------
@@ -158,8 +116,8 @@ def connected(address: str) -> Iterator[Client]:
 def measure(script: Path, clients: int, seconds: float, seeds: int, arguments: Sequence[str] = ()) -> Load:
     """One client alone, then all of them on a fresh server."""
     asked = [(page, seed) for page in PAGES for seed in range(1, seeds + 1)]
-    with served(script, arguments) as server, connected(server.address) as client:
-        alone = [client.go(*one) for one in asked]
+    with served(script, arguments) as server:
+        alone = [open_page(server.address, *one) for one in asked]
     with served(script, arguments) as server, ThreadPoolExecutor(clients) as pool:
         jobs = [pool.submit(work, server.address, asked, seconds, number) for number in range(clients)]
         megabytes = list(memory(server.pid, jobs))
@@ -169,12 +127,11 @@ def measure(script: Path, clients: int, seconds: float, seeds: int, arguments: S
 
 
 def work(address: str, asked: Sequence[tuple[str, int]], seconds: float, number: int) -> list[Answer]:
-    """What one client does for this time, once it is connected."""
+    """What one client does for this time."""
     order, answers = random.Random(number), []  # noqa: S311 - an order, no secret
-    with connected(address) as client:
-        end = time.monotonic() + seconds
-        while time.monotonic() < end:
-            answers.append(client.go(*order.choice(asked)))
+    end = time.monotonic() + seconds
+    while time.monotonic() < end:
+        answers.append(open_page(address, *order.choice(asked)))
     return answers
 
 

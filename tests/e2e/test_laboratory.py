@@ -151,8 +151,8 @@ def test_an_uploaded_posters_noise_is_found_and_goes_to_the_other_pages(page: Pa
 
     look = main.get_by_role("button", name="Look for its noise")
     look.click()
-    expect(main.get_by_text("Improving four starts side by side")).to_be_visible()
-    main.get_by_role("button", name="Cancel").dispatch_event("click")  # a click that waits may come after the search
+    # At once, and by no click that waits: a fast machine has found the noise within seconds.
+    main.get_by_role("button", name="Cancel").dispatch_event("click")
     expect(main.get_by_text("It can be cancelled")).to_be_visible()
     expect(main.get_by_text("the nearest that it can draw")).to_have_count(0)
     look.click()
