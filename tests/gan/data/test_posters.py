@@ -163,21 +163,35 @@ def test_another_metadata_table_does_not_decode_the_pictures_again(tmp_path: Pat
     assert decoded == []
 
 
+class Counted:
+    """A file that counts what is written; its own ``tell`` is wrong while another thread writes."""
+
+    def __init__(self, file: io.BufferedIOBase) -> None:
+        self.file, self.written = file, 0
+
+    def write(self, content: bytes) -> int:
+        self.written += len(content)
+        return self.file.write(content)
+
+    def __getattr__(self, name: str) -> object:
+        return getattr(self.file, name)
+
+
 def test_the_cache_is_written_as_it_is_decoded(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> None:
     """When the last of 100 pictures is decoded, most of the others are on the disk, not in memory."""
     folder = write(tmp_path, **{f"p{number:03d}_png": png(number) for number in range(100)})
-    writing: list[object] = []
+    writing: list[Counted] = []
     behind: list[int] = []
 
     def watched_write(path: Path, content: object) -> None:
         def spy(file: io.BufferedIOBase) -> None:
-            writing.append(file)
-            content(file)
+            writing.append(Counted(file))
+            content(writing[0])
 
         write_file(path, spy if callable(content) else content)
 
     def watched_open(source: bytes, name: str) -> Image.Image:
-        behind.append(int(name[1:4]) * 8 * 8 * 3 - writing[0].tell())
+        behind.append(int(name[1:4]) * 8 * 8 * 3 - writing[0].written)
         return open_image(source, name)
 
     monkeypatch.setattr(decoding, "write_file", watched_write)
