@@ -1,7 +1,7 @@
 r"""Put a class before the dashboard: many clients at once, each opening page after page, for some minutes.
 
     python scripts/benchmark_load.py
-    python scripts/benchmark_load.py --clients 20 --seconds 120 --write docs/reliability.md
+    python scripts/benchmark_load.py --clients 20 --seconds 120
 
 One client alone opens every page with every seed first, on a server of its own. Then the clients do the same on a fresh
 server, in an order of their own, and each answer must have that one client's pictures, byte for byte. Clients speak the
