@@ -19,6 +19,7 @@ from playwright.sync_api import Browser, Locator, Page, TimeoutError, expect, sy
 HOUSE = Path(__file__).parents[2]
 PATIENCE = 240_000  # milliseconds; a machine that is busy with training paints an atlas for minutes
 GLANCE = 5_000  # milliseconds after which a list that was opened must have closed again
+REST = 400  # milliseconds without a run: one begins a little after the click that asks for it
 QUIET = (
     "--no-sandbox", "--disable-gpu", "--disable-quic", "--no-first-run", "--disable-background-networking",
     "--disable-component-update", "--disable-sync",
@@ -130,7 +131,13 @@ def page(address: str, browser: Browser) -> Iterator[Page]:
 
 def settle(page: Page) -> None:
     """Wait until the app has answered: a click while an upload is on its way would be lost."""
-    expect(page.get_by_test_id("stApp")).to_have_attribute("data-test-script-state", "notRunning")
+    app, state = page.get_by_test_id("stApp"), "data-test-script-state"
+    for _ in range(PATIENCE // REST):
+        expect(app).to_have_attribute(state, "notRunning")
+        page.wait_for_timeout(REST)
+        if app.get_attribute(state) == "notRunning":
+            return
+    pytest.fail("the app does not come to rest")
 
 
 def choose(page: Page, drop_down: Locator, option: str) -> None:

@@ -82,6 +82,7 @@ def test_a_poster_is_chosen_by_click_and_kept_across_pages(page: Page) -> None:
 def test_arrows_and_enter_choose_a_filter(page: Page) -> None:
     go_to(page, "Discriminator")
     page.get_by_test_id("stMain").get_by_text("index", exact=True).click()
+    expect(page).to_have_url(re.compile("d_sort=index"))
     settle(page)
     first = page.get_by_role("gridcell", name="filter 0", exact=True)
     first.focus()
