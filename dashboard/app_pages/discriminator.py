@@ -66,6 +66,7 @@ with card:
             named = discriminator.concepts(checkpoint)
             if named is not None:
                 filter_card.show_concept(named, layer.name, unit)
+                exports.show_concepts_of(checkpoint, named, layer.name, unit)
         if measured is not None:
             filter_card.show_distribution(measured, layer.name, unit)
             exports.show_distribution(checkpoint, measured, layer.name, unit)

@@ -20,6 +20,7 @@ if TYPE_CHECKING:
     import gan
     from dashboard.subject import Noise
     from gan.progress import Progress
+    from xai.discriminator.concepts.table import ConceptTable
     from xai.generator.ablation import AblatedPicture
     from xai.generator.contributions import By, Contributions, LatentGradients
     from xai.generator.filter_table import FilterTable
@@ -64,12 +65,11 @@ def filters_table(checkpoint: gan.Checkpoint) -> FilterTable | None:
 
 
 @st.cache_resource(max_entries=8, show_spinner=False, hash_funcs=HASH_FUNCS)
-def concepts(checkpoint: gan.Checkpoint) -> dict[tuple[str, int], str]:
-    """The concept that each filter of the generator stands for, by layer and unit; {} where that was not studied."""
+def concepts(checkpoint: gan.Checkpoint) -> ConceptTable | None:
+    """Which concept each filter of the generator stands for, where that was studied."""
     from xai.discriminator.concepts.table import GENERATOR_FILE, ConceptTable
 
-    named = ConceptTable.beside(networks.folder(checkpoint.name), checkpoint.digest, GENERATOR_FILE)
-    return {} if named is None else named.by_filter()
+    return ConceptTable.beside(networks.folder(checkpoint.name), checkpoint.digest, GENERATOR_FILE)
 
 
 def measure_filters(checkpoint: gan.Checkpoint, progress: Progress) -> None:

@@ -5,6 +5,7 @@ from __future__ import annotations
 import sys
 from collections.abc import Callable, Iterator
 from pathlib import Path
+from typing import Any
 
 import pytest
 import streamlit as st
@@ -12,6 +13,7 @@ from streamlit.testing.v1 import AppTest
 
 from dashboard.pages import PAGES
 from dashboard.settings import settings
+from tests.dashboard.exporting import Downloads
 
 APP = Path(__file__).parents[2] / "dashboard/app.py"
 
@@ -21,6 +23,18 @@ def nothing_cached() -> Iterator[None]:
     yield
     st.cache_resource.clear()
     settings.cache_clear()
+
+
+@pytest.fixture
+def downloads(monkeypatch: pytest.MonkeyPatch) -> Downloads:
+    found, shown = Downloads(), st.download_button
+
+    def offer(label: str, data: Any, file_name: str = "", *rest: Any, key: str = "", **more: Any) -> bool:
+        found[key or label] = file_name, data
+        return shown(label, data, file_name, *rest, key=key or None, **more)
+
+    monkeypatch.setattr(st, "download_button", offer)
+    return found
 
 
 @pytest.fixture

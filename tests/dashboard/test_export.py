@@ -2,22 +2,19 @@
 
 from __future__ import annotations
 
-import base64
 import csv
 import io
 import json
 import shutil
-from collections.abc import Callable
 from pathlib import Path
 from typing import Any
 
-import numpy as np
 import pytest
-import streamlit as st
 from PIL import Image
 from streamlit.testing.v1 import AppTest
 
 import gan
+from tests.dashboard.exporting import Downloads, decoded, npz, opened, table_of
 from tests.dashboard.reading import OpenApp, charts, errors, shown, subject_of, texts
 from tests.dashboard.test_checkpoints import make as make_checkpoint
 from tests.dashboard.test_omissions import page as omissions_page
@@ -75,22 +72,6 @@ CASES = [
 ]
 
 
-class Downloads(dict[str, tuple[str, Callable[[], bytes]]]):
-    """What the page offers: by the widget's key, the file's name and what makes it."""
-
-
-@pytest.fixture
-def downloads(monkeypatch: pytest.MonkeyPatch) -> Downloads:
-    found, shown = Downloads(), st.download_button
-
-    def offer(label: str, data: Any, file_name: str = "", *rest: Any, key: str = "", **more: Any) -> bool:
-        found[key or label] = file_name, data
-        return shown(label, data, file_name, *rest, key=key or None, **more)
-
-    monkeypatch.setattr(st, "download_button", offer)
-    return found
-
-
 @pytest.fixture
 def runs(tmp_path: Path) -> Path:
     folder = tmp_path / "runs/first"
@@ -99,12 +80,6 @@ def runs(tmp_path: Path) -> Path:
         Image.new("RGB", (16, 16), (level,) * 3).save(folder / "grids" / f"{kimg:010.3f}.png")
     (folder / "stats.jsonl").write_text('{"kimg": 1.0, "step": 1, "seconds": 9, "loss_d": 0.5, "loss_g": 1}\n')
     return tmp_path / "runs"
-
-
-def opened(app: AppTest, key: str) -> AppTest:
-    """With the export beside a picture opened."""
-    app.session_state[f"export_{key}"] = True
-    return app.run()
 
 
 @pytest.mark.parametrize(("page", "query", "key", "formats", "name"), CASES, ids=[f"{c[0]}-{c[2]}" for c in CASES])
@@ -164,18 +139,6 @@ def test_a_map_in_a_file_is_the_map_on_the_page(open_app: OpenApp, downloads: Do
     assert about["settings"]["method"] == "DeepLIFT"
 
 
-def decoded(values: Any) -> list[float]:
-    """Numbers of a chart, which Plotly packs where they are an array."""
-    if isinstance(values, dict):
-        return [float(value) for value in np.frombuffer(base64.b64decode(values["bdata"]), values["dtype"])]
-    return [float(value) for value in values]
-
-
-def table_of(downloads: Downloads, key: str) -> list[dict[str, str]]:
-    """The rows of a CSV that the page offers."""
-    return list(csv.DictReader(io.StringIO(downloads[f"export_{key}_numbers_csv"][1]().decode())))
-
-
 def test_the_waterfalls_table_has_the_bars_of_its_chart(open_app: OpenApp, downloads: Downloads) -> None:
     app = opened(open_app("discriminator", {"d_layer": "layers.1"}), "d_waterfall")
     [chart] = charts(app)["How the filters of layers.1 lead to the verdict"]["data"]
@@ -205,10 +168,6 @@ def test_evidence_can_be_taken_along(open_app: OpenApp, downloads: Downloads) ->
     rows = table_of(downloads, "evidence_deeplift_file")
     assert {row["result"] for row in rows} <= {"pass", "doubt", "fail", "silent"}
     assert any("nsertion" in name for name in read_npz(io.BytesIO(npz(downloads, "evidence_deeplift_file")))[0])
-
-
-def npz(downloads: Downloads, key: str) -> bytes:
-    return downloads[f"export_{key}_numbers_npz"][1]()
 
 
 # ---- of studies ----------------------------------------------------------------------------------------

@@ -15,8 +15,8 @@ import numpy as np
 from numpy.typing import NDArray
 
 from xai.figures.bars import Bars, bars_panel
-from xai.figures.figure import Array, Figure, Panel, Source, table
-from xai.render import GREY_HEX, VIOLET_HEX, Pixels, outlines
+from xai.figures.figure import Array, Bar, Figure, Panel, Source, table
+from xai.render import GREY_HEX, VERDICT, VIOLET_HEX, Pixels, diverging, outlines
 from xai.report.filter_figures import of_posters
 from xai.report.latent_figures import of_inversion
 
@@ -25,7 +25,9 @@ if TYPE_CHECKING:
     from xai.collection.omissions.far import Omissions
     from xai.collection.omissions.kinds import Kinds
     from xai.collection.omissions.lost import Lost
+    from xai.collection.similarity.neighbours import Hubness
     from xai.collection.similarity.rsa import Depth
+    from xai.collection.strategies.study import Strategy
     from xai.latents.inversion import Inversion
 
 SIDE = 384  # pixels, of the poster with outlines
@@ -147,3 +149,50 @@ def of_map(points: NDArray[np.float32], members: Sequence[tuple[str, int]], titl
         "x": points[:, 0].tolist(), "y": points[:, 1].tolist(),
     }  # fmt: skip
     return Figure(title, source, columns=columns)
+
+
+def of_hubs(found: Sequence[Hubness], source: Source) -> Figure:
+    """How often posters are among the nearest of others in each space, without and with local scaling."""
+    rows = [
+        {"space": one.title, "neighbours": one.count, "local scaling": scaled, "skewness": seen.skewness,
+         "most often": seen.most, "whose row": seen.row, "nobody's neighbour": seen.never}
+        for one in found
+        for scaled, seen in ((False, one.plain), (True, one.scaled))
+    ]  # fmt: skip
+    note = "most often: how many posters have the most frequent one among their nearest; its row in the collection."
+    return table("Hubs: the same posters as everybody's neighbours", source, rows, note=note)
+
+
+# ---- strategies ----------------------------------------------------------------------------------------
+
+
+def of_strategy(found: Strategy, place: int, end: float, source: Source) -> Figure:
+    """One way of saying fake, or real: its mean map, that less the others', its numbers and the filters behind it.
+
+    place : its number, from 1. end : of the colours, in logits a cell.
+    """
+    bar = Bar.signed(end, "logit a cell", means=("fake", "real"))
+    maps = {"its mean map": found.map, "less that of the others": found.against}
+    panels = tuple(Panel(diverging(values, end, VERDICT), name, bar) for name, values in maps.items())
+    measured = {
+        "mean logit": found.logit, "comes back (Jaccard index)": found.jaccard,
+        "proportion of real posters": found.of_real, "proportion of generated posters": found.of_generated,
+    }  # fmt: skip
+    rows: list[dict[str, Any]] = [
+        {"what": name, "value": one.value, "low": one.low, "high": one.high, "p": ""} for name, one in measured.items()
+    ]
+    rows += [
+        {"what": f"filter {one.unit} of {one.layer}", "value": one.difference.value, "low": one.difference.low,
+         "high": one.difference.high, "p": one.p}
+        for one in found.filters
+    ]  # fmt: skip
+    arrays = {
+        "map": Array(found.map, "logit a cell", "row, column"),
+        "against": Array(found.against, "logit a cell", "less the mean map of the others: row, column"),
+        "seeds": Array(found.generated, "", "of the generated posters nearest to its centre"),
+        "posters": Array(found.real, "", "numbers of the real posters nearest to its centre"),
+    }
+    note = f"{found.text} Filters: what they add to the logit here, less what they add in the others."
+    return table(
+        f"Way {place} of saying {found.verdict}", source, rows, panels=panels, note=note, across=2, arrays=arrays
+    )  # fmt: skip

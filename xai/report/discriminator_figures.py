@@ -15,7 +15,7 @@ from typing import TYPE_CHECKING, Any
 import numpy as np
 from numpy.typing import NDArray
 
-from xai.discriminator.decisions import accuracy_by_group, calibration_curve
+from xai.discriminator.decisions import accuracy_by_group, calibration_curve, memorising
 from xai.figures.bars import Bars, bars_panel, signed_bars, waterfall_bars
 from xai.figures.figure import Array, Bar, Figure, Panel, Source, table
 from xai.render import CHANGE, GREY_HEX, VERDICT, VIOLET_HEX, Pixels, limit, outline, overlay
@@ -24,12 +24,14 @@ from xai.report.filter_figures import of_posters
 
 if TYPE_CHECKING:
     from gan.evaluation.estimates import Estimate
+    from xai.discriminator.concepts.table import ConceptTable
     from xai.discriminator.counterfactuals.by_filters import FilterCounterfactual
     from xai.discriminator.counterfactuals.by_latent import LatentCounterfactual
     from xai.discriminator.counterfactuals.removal import RemovalCurves
-    from xai.discriminator.decisions import Judged
+    from xai.discriminator.decisions import Judged, Verdicts
     from xai.discriminator.filters.exemplars import Exemplar
-    from xai.discriminator.filters.kernels import FilterInputs
+    from xai.discriminator.filters.kernels import ColourKernels, FilterInputs
+    from xai.discriminator.filters.synthesis import Synthesis
     from xai.discriminator.filters.table import Histogram
     from xai.discriminator.relevance import Waterfall
 
@@ -144,6 +146,41 @@ def of_inputs(found: FilterInputs, title: str, source: Source) -> Figure:
     return Figure(title, source, (bars_panel(drawn),), f"Filters of {found.layer}.", columns=columns)
 
 
+def of_kernel(kernels: ColourKernels, unit: int, source: Source) -> Figure:
+    """The weights of one of the filters that look at pixels, for red, green and blue."""
+    weights, largest = np.ascontiguousarray(kernels.weights[unit].transpose(2, 0, 1)), kernels.largest[unit]
+    picture = Panel(kernels.pictures()[unit], f"its weights for red, green and blue, at most {largest:.2f}")
+    places = zip(("row", "column"), np.indices(weights.shape[1:]), strict=True)
+    columns: dict[str, Sequence[Any]] = {name: place.ravel().tolist() for name, place in places}
+    columns |= {name: one.ravel().tolist() for name, one in zip(("red", "green", "blue"), weights, strict=True)}
+    return Figure(
+        f"Kernel of filter {unit} of {kernels.layer} of the discriminator", source, (picture,),
+        "Grey is a weight of 0; a colour's channel is above grey where the weight is positive.", columns=columns,
+        arrays={"kernel": Array(weights, "weight", "colour (red, green, blue), row, column")},
+    )  # fmt: skip
+
+
+def of_synthesis(found: Synthesis, title: str, source: Source, strongest: float | None = None) -> Figure:
+    """A picture that was made up for a filter. strongest : its strongest response to a poster, where that is known."""
+    box = found.box
+    columns: dict[str, Sequence[Any]] = {"response": [found.response]}
+    if strongest is not None:
+        columns["strongest response to a poster"] = [strongest]
+    columns["box"] = [(box.left, box.top, box.right, box.bottom)]
+    return Figure(
+        title, source, (Panel(found.patch, f"response {found.response:+.2f}", poster=True),),
+        "Found by gradient ascent; box: left, top, right, bottom of what the neuron sees.", columns=columns,
+        arrays={"picture": Array(found.picture, "RGB, 0 to 255", "height, width, channel")},
+    )  # fmt: skip
+
+
+def of_concepts(concepts: ConceptTable, layer: str, unit: int, title: str, source: Source) -> Figure:
+    """Both proofs of every concept for one filter, the nearest concept first."""
+    name = concepts.find(layer, unit)["concept"]
+    note = f"It stands for {name}" if name else "No concept is proved for it"
+    return table(title, source, concepts.evidence(layer, unit), note=f"{note}; a name needs {concepts.rule}.")
+
+
 # ---- all verdicts --------------------------------------------------------------------------------------
 
 
@@ -182,3 +219,25 @@ def of_calibration(judged: Judged, source: Source) -> Figure:
         for one in bins
     ]  # fmt: skip
     return table("Whether D's probability can be believed", source, rows)
+
+
+def of_memory(training: Verdicts, held_out: Verdicts, source: Source) -> Figure:
+    """Whether D finds the posters of its training real more often than those that it never saw."""
+    kinds = {"training posters": training, "held-out posters": held_out}
+    rows = [
+        {"posters": name, "count": len(one.logits)} | _interval("found real", one.accuracy)
+        for name, one in kinds.items()
+    ]  # fmt: skip
+    rights = [one.accuracy for one in kinds.values()]
+    bars = Bars(
+        list(kinds), [right.value for right in rights], "proportion found real", [VIOLET_HEX, GREY_HEX],
+        intervals=[(right.low, right.high) for right in rights],
+    )  # fmt: skip
+    arrays = {
+        name.replace(" ", "_").replace("-", "_"): Array(one.logits, "logit", "of each poster")
+        for name, one in kinds.items()
+    }
+    return table(
+        "Whether D memorised its training posters", source, rows, panels=(bars_panel(bars),), arrays=arrays,
+        note=memorising(training.logits, held_out.logits).text,
+    )  # fmt: skip

@@ -37,7 +37,6 @@ from xai.networks.unit_table import UnitTable
 from xai.render import CHANGE, VERDICT, Pixels, enlarge_map, full_colours, limit, overlay, pool
 from xai.report import words
 from xai.trust.agreement import Agreement
-from xai.trust.verdict import Trust
 
 CELLS = 8  # places of a map across
 STRENGTH = 0.9  # of an overlay
@@ -217,22 +216,6 @@ def of_blame(found: Blame, layer: str, source: Source) -> Figure:
     note = f"From {found.base_score:+.2f}, the mean of other seeds, to {found.score:+.2f}, this poster's logit."
     title = f"What gave this fake away: latent dimensions and filters of {layer}"
     return table(title, source, rows, panels=panels, note=note, across=2, units={"contribution": "logit"})
-
-
-def of_trust(found: Trust, title: str, source: Source) -> Figure:
-    """A map's checks, and the scores while its strongest cells are inserted and deleted."""
-    rows = [
-        {"check": one.check.title, "essential": one.check.essential, "value": one.value, "low": one.low,
-         "high": one.high, "result": one.level, "passes": one.check.limits[0], "fails": one.check.limits[1]}
-        for one in found.checks
-    ]  # fmt: skip
-    arrays = {
-        f"{one.check.key}_{name}": Array(getattr(one.evidence, name), "score", "cells from none to all")
-        for one in found.checks
-        if one.check.key.startswith("curves_") and one.evidence is not None
-        for name in ("insertion", "deletion", "random")
-    }
-    return table(title, source, rows, note=f"Verdict: {found.verdict}.", arrays=arrays)
 
 
 # ---- pictures one after the other -----------------------------------------------------------------------

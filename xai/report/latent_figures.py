@@ -14,14 +14,16 @@ from typing import TYPE_CHECKING, Any
 
 import numpy as np
 from numpy.typing import NDArray
+from torch import Tensor
 
 from gan.data.images import to_uint8
 from gan.errors import counted
 from xai.figures.bars import Bars, bars_panel
-from xai.figures.figure import Array, Bar, Figure, Panel, Source
+from xai.figures.figure import Array, Bar, Figure, Panel, Source, table
 from xai.render import CHANGE, VIOLET_HEX, Pixels, diverging, grey, limit
 
 if TYPE_CHECKING:
+    from xai.latents.direction_study import FamilyAgreement
     from xai.latents.directions import Direction
     from xai.latents.genres import GenreEffects, GenreSweep
     from xai.latents.inversion import Inversion
@@ -82,6 +84,56 @@ def of_direction_effects(direction: Direction, source: Source) -> Figure:
     units = dict.fromkeys(("change", "low", "high"), "standard deviations")
     title = f"What the direction {direction.name.replace('_', ' ')} changes"
     return Figure(title, source, columns=columns, units=units)
+
+
+def of_overlap(found: FamilyAgreement, names: Sequence[str], source: Source) -> Figure:
+    """How far each two ways of finding directions find the same. names : what the ways are called."""
+    rows = [
+        {"way": name} | dict(zip(names, row, strict=True))
+        for name, row in zip(names, found.overlap.tolist(), strict=True)
+    ]  # fmt: skip
+    note = f"Overlap of the first {counted(found.top, 'direction')}: 1 the same, {found.chance:.2f} by chance."
+    return table("Whether the ways find the same directions", source, rows, note=note)
+
+
+# ---- the same noise, changed ---------------------------------------------------------------------------
+
+
+def of_turned_poster(
+    pictures: tuple[Pixels, Pixels],
+    change: NDArray[np.float32],
+    latents: tuple[Tensor, Tensor],
+    source: Source,
+    logits: tuple[float | None, float | None] = (None, None),
+) -> Figure:
+    """A poster (H, W, 3) with several latent dimensions turned, beside its start.
+
+    pictures, latents, logits : of the start, and now; latents (1, latent, 1, 1), logits None without a discriminator.
+    change : (H, W), what became brighter.
+    """
+    before, now = pictures
+    end = limit(change, 1.0)
+    panels = (
+        Panel(now, "the poster now", poster=True),
+        Panel(before, "the start", poster=True),
+        Panel(diverging(change, end, CHANGE), "the difference", Bar.signed(end, "brightness", CHANGE)),
+    )
+    first, last = (z.flatten().tolist() for z in latents)
+    columns: dict[str, Sequence[Any]] = {"dimension": list(range(len(first))), "at the start": first, "now": last}
+    at_start, score = logits
+    note = ""
+    if at_start is not None and score is not None:
+        columns["score"] = [score] * len(first)
+        note = f"D's logit: {at_start:+.2f} at the start, {score:+.2f} now."
+    arrays = {"change": Array(change, "brightness", "now less the start: row, column")}
+    return Figure("A poster with latent dimensions turned", source, panels, note, 3, columns, arrays=arrays)
+
+
+def of_scaled(picture: Pixels, z: Tensor, factor: float, source: Source) -> Figure:
+    """The poster (H, W, 3) of a latent ``z`` (1, latent, 1, 1) at ``factor`` times its norm."""
+    columns = {"factor": [factor], "norm of the latent": [factor * float(z.norm())]}
+    title = f"The latent at {factor:.1f} times its norm"
+    return Figure(title, source, (Panel(picture, f"{factor:.1f} times", poster=True),), columns=columns)
 
 
 # ---- genres --------------------------------------------------------------------------------------------

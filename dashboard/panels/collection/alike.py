@@ -54,7 +54,7 @@ def show(subject: Subject, layers: Sequence[str] | None = None, hubs: Sequence[H
         "where. Click one to go there."
     )
     if layers is None:
-        _show_hubs([by_name[row.name] for row in rows if row.name in by_name])
+        _show_hubs(checkpoint, [by_name[row.name] for row in rows if row.name in by_name])
         if real and networks.posters(checkpoint) is not None:
             _say_what_is_missing(subject, {row.name for row in rows})
     whole.offer(checkpoint, real)
@@ -77,9 +77,10 @@ def _say_what_is_missing(subject: Subject, shown: set[str]) -> None:
         st.caption(f"No row by faces and text. {neighbours.why_not_detected(subject)}")
 
 
-def _show_hubs(hubs: Sequence[Hubness]) -> None:
+def _show_hubs(checkpoint: gan.Checkpoint, hubs: Sequence[Hubness]) -> None:
     if not hubs:
         return
     with st.expander("Hubs: the same posters as everybody's neighbours"):
         for one in hubs:
             st.markdown(f"**{one.title}**: {one.text}")
+        exports.show_hubs(checkpoint, hubs)

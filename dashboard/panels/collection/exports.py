@@ -25,8 +25,9 @@ if TYPE_CHECKING:
     from xai.collection.omissions.lost import Lost
     from xai.collection.similarity.alike import Row
     from xai.collection.similarity.filter_agreement import FilterAgreement
+    from xai.collection.similarity.neighbours import Hubness
     from xai.collection.similarity.rsa import Depth
-    from xai.collection.strategies.study import Strategies
+    from xai.collection.strategies.study import Strategies, Strategy
     from xai.latents.inversion import Inversion
 
 
@@ -87,6 +88,28 @@ def show_strategies(checkpoint: gan.Checkpoint, found: Strategies) -> None:
         return of_maps(maps, title, export.source_of(checkpoint, method="DeepLIFT, mean"), "logit a cell")
 
     export.show("strategies", make)
+
+
+def show_strategy(checkpoint: gan.Checkpoint, found: Strategy, place: int, end: float) -> None:
+    """One way of saying fake, or real; ``end`` of the colours of all of them."""
+
+    def make() -> Figure:
+        from xai.report.collection_figures import of_strategy
+
+        return of_strategy(found, place + 1, end, export.source_of(checkpoint, method="DeepLIFT, mean"))
+
+    export.show(f"strategy_{place}", make)
+
+
+def show_hubs(checkpoint: gan.Checkpoint, found: Sequence[Hubness]) -> None:
+    """How often posters are among the nearest of others."""
+
+    def make() -> Figure:
+        from xai.report.collection_figures import of_hubs
+
+        return of_hubs(found, export.source_of(checkpoint))
+
+    export.show("c_hubs", make)
 
 
 def show_depth(checkpoint: gan.Checkpoint, found: Depth) -> None:

@@ -86,6 +86,7 @@ def _show_card(checkpoint: gan.Checkpoint, one: Strategy, place: int, end: float
     if loaded:
         _show_posters(checkpoint, one.real.tolist(), True, f"strategy_{place}_real")
     _show_filters(one.filters[:FILTERS], place)
+    exports.show_strategy(checkpoint, one, place, end)
 
 
 def _show_posters(checkpoint: gan.Checkpoint, numbers: list[int], real: bool, key: str) -> None:

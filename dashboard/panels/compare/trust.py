@@ -101,7 +101,7 @@ def show_evidence(explanation: Explanation, trust: Trust) -> None:
 
 
 def _figure(explanation: Explanation, trust: Trust) -> Figure:
-    from xai.report.figures import of_trust
+    from xai.report.trust_figures import of_trust
 
     source = export.source(require(), method=explanation.title)
     return of_trust(trust, f"Whether the map of {explanation.title} can be trusted", source)

@@ -8,6 +8,8 @@ from __future__ import annotations
 
 from typing import TYPE_CHECKING, Any
 
+import streamlit as st
+
 from dashboard.cached import discriminator
 from dashboard.panels.figures import export
 
@@ -24,7 +26,8 @@ if TYPE_CHECKING:
     from xai.discriminator.counterfactuals.removal import RemovalCurves
     from xai.discriminator.decisions import Judged, Verdicts
     from xai.discriminator.filters.exemplars import Exemplar
-    from xai.discriminator.filters.kernels import FilterInputs
+    from xai.discriminator.filters.kernels import ColourKernels, FilterInputs
+    from xai.discriminator.filters.synthesis import Synthesis
     from xai.discriminator.filters.table import DiscriminatorTable
     from xai.discriminator.relevance import Waterfall
 
@@ -152,6 +155,44 @@ def show_inputs(checkpoint: gan.Checkpoint, found: FilterInputs, layer: str, uni
     export.show("d_inputs", make)
 
 
+def show_kernel(checkpoint: gan.Checkpoint, kernels: ColourKernels, unit: int) -> None:
+    """The weights of a filter that looks at pixels."""
+
+    def make() -> Figure:
+        from xai.report.discriminator_figures import of_kernel
+
+        return of_kernel(kernels, unit, export.source_of(checkpoint, layer=kernels.layer, filter=unit))
+
+    export.show("kernel", make)
+
+
+def show_synthesis(
+    checkpoint: gan.Checkpoint, found: Synthesis, layer: str, unit: int, strongest: float | None
+) -> None:
+    """The picture made up for a filter."""
+
+    def make() -> Figure:
+        from xai.report.discriminator_figures import of_synthesis
+
+        title = f"A picture made up for filter {unit} of {layer} of the discriminator"
+        return of_synthesis(found, title, export.source_of(checkpoint, layer=layer, filter=unit), strongest)
+
+    export.show("synthesis", make)
+
+
+def show_concepts_of(checkpoint: gan.Checkpoint, concepts: ConceptTable, layer: str, unit: int) -> None:
+    """Both proofs of every concept for one filter."""
+
+    def make() -> Figure:
+        from xai.report.discriminator_figures import of_concepts
+
+        title = f"Concepts of filter {unit} of {layer} of the discriminator"
+        source = export.source_of(checkpoint, layer=layer, filter=unit, over=f"{concepts.pictures} {concepts.kind}")
+        return of_concepts(concepts, layer, unit, title, source)
+
+    export.show("concepts", make, "Export the concepts")
+
+
 # ---- all filters, all verdicts -------------------------------------------------------------------------
 
 
@@ -165,7 +206,10 @@ def show_table(checkpoint: gan.Checkpoint, table: DiscriminatorTable, concepts: 
         source = export.source_of(checkpoint, reference=table.reference)
         return of_units(table, "Filters of the discriminator", source, names)
 
-    export.show("d_table", make)
+    with st.container(horizontal=True):
+        export.show("d_table", make)
+        if concepts is not None:
+            export.show_concepts(checkpoint, concepts, "discriminator")
 
 
 def show_judged(checkpoint: gan.Checkpoint, judged: Judged) -> None:
@@ -184,6 +228,17 @@ def show_judged(checkpoint: gan.Checkpoint, judged: Judged) -> None:
     export.show("d_groups", groups, "Export how often it is right")
     if judged.real is not None:
         export.show("d_calibration", calibration, "Export the calibration")
+
+
+def show_memory(checkpoint: gan.Checkpoint, training: Verdicts, held_out: Verdicts) -> None:
+    """Whether it memorised its training posters."""
+
+    def make() -> Figure:
+        from xai.report.discriminator_figures import of_memory
+
+        return of_memory(training, held_out, export.source_of(checkpoint))
+
+    export.show("d_memory", make)
 
 
 def show_wrong(checkpoint: gan.Checkpoint, verdicts: Verdicts, rows: Any, numbers: Sequence[int]) -> None:

@@ -46,6 +46,7 @@ def _show_kernel(checkpoint: gan.Checkpoint, unit: int) -> None:
         "Grey is a weight of 0; a colour's channel is above grey where the weight is positive. The filter responds "
         f"most to a patch that looks like this. Its largest weight is {kernels.largest[unit]:.2f}."
     )
+    exports.show_kernel(checkpoint, kernels, unit)
 
 
 def _show_inputs(checkpoint: gan.Checkpoint, layer: str, unit: int) -> None:
@@ -72,10 +73,11 @@ def _show_synthesis(checkpoint: gan.Checkpoint, table: DiscriminatorTable | None
     picture, _ = st.columns(2)
     with picture:
         ui.picture(made.patch, f"response {made.response:+.2f}")
-    if table is not None:
-        row = table.find(layer, unit)
-        st.caption(f"The strongest response to a poster of the study is {row['highest_real']:+.2f}.")
+    strongest = None if table is None else float(table.find(layer, unit)["highest_real"])
+    if strongest is not None:
+        st.caption(f"The strongest response to a poster of the study is {strongest:+.2f}.")
     st.caption(
         "Found by gradient ascent, for one neuron of the filter: what drives it, though no poster looks so. Believe "
         "the posters first."
     )
+    exports.show_synthesis(checkpoint, made, layer, unit, strongest)

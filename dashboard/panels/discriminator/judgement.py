@@ -44,6 +44,7 @@ def show(checkpoint: gan.Checkpoint) -> None:
     if judged.real is not None and judged.training is not None:
         with right, ui.error_boundary("The comparison of training and held-out posters"):
             _show_memory(judged.training, judged.real)
+            exports.show_memory(checkpoint, judged.training, judged.real)
     exports.show_judged(checkpoint, judged)
     _show_wrong(checkpoint, judged)
 

@@ -24,6 +24,7 @@ from gan.errors import counted
 if TYPE_CHECKING:
     import gan
     from dashboard.subject import Subject
+    from xai.discriminator.concepts.table import ConceptTable
     from xai.figures.figure import Figure, Source
     from xai.figures.formats import Options
 
@@ -56,6 +57,18 @@ def show(key: str, make: Callable[[], Figure], label: str = "Export") -> None:
             figure = make().linked(link())
             _show_files(figure, name)
             _show_pin(figure, key)
+
+
+def show_concepts(checkpoint: gan.Checkpoint, concepts: ConceptTable, network: str) -> None:
+    """The button for the concepts of all filters of a ``network``, with the proofs of each."""
+
+    def make() -> Figure:
+        from xai.report.figures import of_units
+
+        source = source_of(checkpoint, over=f"{concepts.pictures} {concepts.kind}", rule=concepts.rule)
+        return of_units(concepts, f"Concepts of the filters of the {network}", source)
+
+    show(f"all_concepts_{network}", make, "Export the concepts")
 
 
 def link() -> str:

@@ -82,8 +82,13 @@ def show() -> None:
 def _counterpart(key: str) -> Callable[[], Figure] | None:
     """What the page has of the same place, or of the same kind, such as another method's map."""
     offers: dict[str, Callable[[], Figure]] = st.session_state.get(OFFERED, {})
-    alike = (make for other, make in offers.items() if other.partition("_")[0] == key.partition("_")[0])
-    return offers.get(key) or next(alike, None)
+    return offers.get(key) or next((make for other, make in offers.items() if _kind(other) == _kind(key)), None)
+
+
+def _kind(key: str) -> str:
+    """What a figure is, such as a map; keys that begin with a page's letter, as "d_waterfall", name it in all."""
+    kind = key.partition("_")[0]
+    return key if len(kind) == 1 else kind
 
 
 def _show_head(figure: Figure) -> None:

@@ -110,12 +110,16 @@ def show_posters(checkpoint: gan.Checkpoint, table: FilterTable, layer: str, uni
 
 def show_table(table: FilterTable, checkpoint: gan.Checkpoint) -> None:
     """All filters with their verdicts and concepts; a click goes to one."""
-    counts, named = table.counts(), filters.concepts(checkpoint)
+    counts, concepts = table.counts(), filters.concepts(checkpoint)
+    named = {} if concepts is None else concepts.by_filter()
     st.markdown(" ".join(f":{COLOURS[name]}-badge[{name} {counts[name]}]" for name in VERDICTS))
     rows = [row | ({"concept": named.get((row["layer"], row["unit"]), "")} if named else {}) for row in table.rows()]
     unit_table.show(rows, COLUMNS, "filters_table", "generator", "g", checkpoint.name)
     st.caption(f"{unit_table.HOW} {RULE} {table.multiplicity}")
-    export.show("g_table", lambda: _figure(table, checkpoint, named))
+    with st.container(horizontal=True):
+        export.show("g_table", lambda: _figure(table, checkpoint, named))
+        if concepts is not None:
+            export.show_concepts(checkpoint, concepts, "generator")
 
 
 def _figure(table: FilterTable, checkpoint: gan.Checkpoint, named: dict[tuple[str, int], str]) -> Figure:

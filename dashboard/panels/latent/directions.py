@@ -59,7 +59,7 @@ def show_directions(checkpoint: gan.Checkpoint, study: LatentStudy, noise: Noise
         f"find it. A label needs {study.directions.threshold:.1f}, more than random directions reach. "
         f"{study.directions.multiplicity}"
     )
-    _show_overlap(study)
+    _show_overlap(checkpoint, study)
 
 
 def _show_changes(direction: Direction) -> None:
@@ -80,7 +80,7 @@ def _show_changes(direction: Direction) -> None:
     )  # fmt: skip
 
 
-def _show_overlap(study: LatentStudy) -> None:
+def _show_overlap(checkpoint: gan.Checkpoint, study: LatentStudy) -> None:
     agreement = study.directions.agreement
     names = [FAMILIES.get(family, family) for family in agreement.families]
     with st.expander("Do the four ways find the same?"):
@@ -94,6 +94,7 @@ def _show_overlap(study: LatentStudy) -> None:
         st.caption(
             f"Overlap of the first {counted(agreement.top, 'direction')}: 1 the same, {agreement.chance:.2f} by chance."
         )
+        exports.show_overlap(checkpoint, study, names)
 
 
 def _title(direction: Direction) -> str:
@@ -137,4 +138,6 @@ def show_path(checkpoint: gan.Checkpoint, noise: Noise) -> None:
     picture, text = st.columns([1, 2])
     with picture:
         ui.picture(gan.to_uint8(latents.scaled(checkpoint, noise, factor))[0], f"{factor:.1f} times")
-    text.markdown("**Shows** the same latent at another norm: shorter is more typical, longer more extreme.")
+    with text:
+        st.markdown("**Shows** the same latent at another norm: shorter is more typical, longer more extreme.")
+        exports.show_scaled(checkpoint, noise, factor)

@@ -7,7 +7,7 @@ from __future__ import annotations
 
 from typing import TYPE_CHECKING, Any
 
-from dashboard.cached import latents
+from dashboard.cached import latents, turning
 from dashboard.panels.figures import export
 
 if TYPE_CHECKING:
@@ -22,10 +22,10 @@ if TYPE_CHECKING:
     from xai.latents.study import LatentStudy
 
 
-def _source(checkpoint: gan.Checkpoint, noise: Noise) -> Source:
+def _source(checkpoint: gan.Checkpoint, noise: Noise, **settings: Any) -> Source:
     from xai.figures.figure import Source
 
-    return Source.of(checkpoint, noise.name)
+    return Source.of(checkpoint, noise.name, **settings)
 
 
 def show_sweep(checkpoint: gan.Checkpoint, noise: Noise, dimension: int) -> None:
@@ -64,6 +64,47 @@ def show_direction(checkpoint: gan.Checkpoint, noise: Noise, direction: Directio
         return of_steps(list(pictures), captions, f"Walk along the direction {name}", _source(checkpoint, noise))
 
     export.show("direction", make)
+
+
+def show_overlap(checkpoint: gan.Checkpoint, study: LatentStudy, names: Sequence[str]) -> None:
+    """Whether the ways of finding directions find the same."""
+
+    def make() -> Figure:
+        from xai.report.latent_figures import of_overlap
+
+        return of_overlap(study.directions.agreement, names, export.source_of(checkpoint))
+
+    export.show("direction_overlap", make)
+
+
+def show_turned(checkpoint: gan.Checkpoint, noise: Noise, word: str) -> None:
+    """The poster after the change that a link calls by this word."""
+
+    def make() -> Figure:
+        import gan
+        from xai.report.latent_figures import of_turned_poster
+
+        start, now = (turning.turned(checkpoint, noise, one) for one in ("", word))
+        before, after = (gan.to_uint8(one.poster)[0] for one in (start, now))
+        return of_turned_poster(
+            (before, after), now.change, (start.z, now.z), _source(checkpoint, noise, turned=word or "nothing"),
+            (start.logit, now.logit),
+        )  # fmt: skip
+
+    export.show("turned", make)
+
+
+def show_scaled(checkpoint: gan.Checkpoint, noise: Noise, factor: float) -> None:
+    """The same latent at another norm."""
+
+    def make() -> Figure:
+        import gan
+        from xai.report.latent_figures import of_scaled
+
+        picture = gan.to_uint8(latents.scaled(checkpoint, noise, factor))[0]
+        return of_scaled(picture, noise.z, factor, _source(checkpoint, noise))
+
+    export.show("scaled", make)
 
 
 def show_walk(checkpoint: gan.Checkpoint, noise: Noise, other: int) -> None:

@@ -17,6 +17,8 @@ from dashboard import sidebar, ui
 from dashboard.cached import networks
 from dashboard.cached import turning as cached
 from dashboard.components.turning import SHOWN, Start, turning
+from dashboard.panels.figures import pins
+from dashboard.panels.latent import exports
 from dashboard.text import plain
 from gan.errors import PosterLensError, counted
 from xai.latents.turning import LARGEST, LONGEST, Turning
@@ -32,6 +34,7 @@ if TYPE_CHECKING:
 
 KEY = "turned"  # in the address
 FAILED = "turning_failed"  # in the session: why the networks do not run in this browser
+PINNED_BESIDE = "turning_shown"  # in the session: what was turned in the last run
 ADDED = "turning_added"  # in the session: dimensions that were given a slider
 LONGEST_REASON = 200  # characters
 
@@ -61,6 +64,17 @@ def _show(checkpoint: gan.Checkpoint, noise: Noise, influence: Tensor, chosen: i
             [(index, float(influence[index])) for index in order], chosen, str(turned),
             lambda word: keep(Turning.parse(word, checkpoint.config.latent)), _fail, key="turning",
         )  # fmt: skip
+    exports.show_turned(checkpoint, noise, str(turned))
+    _follow_in_pin(str(turned))
+
+
+def _follow_in_pin(word: str) -> None:
+    """Where a turned poster is pinned, what is shown beside it follows: it stands outside of this part of the page."""
+    pinned = pins.pinned()
+    before = st.session_state.get(PINNED_BESIDE)
+    st.session_state[PINNED_BESIDE] = word
+    if pinned is not None and pinned.key == "turned" and before not in (None, word):
+        st.rerun()
 
 
 def keep(turned: Turning) -> None:
