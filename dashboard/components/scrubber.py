@@ -13,6 +13,7 @@ from typing import TYPE_CHECKING, Any
 import streamlit as st
 
 from dashboard.components import media
+from dashboard.components.told import told
 from xai.widgets.browser import browser_text
 
 if TYPE_CHECKING:
@@ -40,7 +41,7 @@ def scrubber(sheet: Sheet, influence: Sequence[float], chosen: int, on_keep: Cal
     from xai.widgets.sheet import MIMETYPE
 
     def kept() -> None:
-        value = st.session_state[key].kept
+        value = told(key, "kept")
         if value is not None and 0 <= int(value) < len(sheet.now):
             on_keep(int(value))
 

@@ -16,6 +16,7 @@ from typing import Any
 import streamlit as st
 
 from dashboard.components import media, modules
+from dashboard.components.told import told
 
 SHOWN = 6  # sliders at first: the most influential dimensions
 MODULES = ("stage.js", "networks.js", "sliders.js", "turned.js", "edits.js")
@@ -295,13 +296,13 @@ def turning(  # noqa: PLR0913 - a component's properties, all by keyword
     reason why the networks do not run in this browser; both before the page runs again.
     """
 
-    def told() -> None:
-        word = st.session_state[key].turned
+    def turned_to() -> None:
+        word = told(key, "turned")
         if word is not None:
             on_turn("" if word == "nothing" else str(word))
 
     def failed() -> None:
-        reason = st.session_state[key].failed
+        reason = told(key, "failed")
         if reason is not None:
             on_fail(str(reason))
 
@@ -321,6 +322,6 @@ def turning(  # noqa: PLR0913 - a component's properties, all by keyword
             "chosen": chosen,
             "turned": turned,
         },
-        on_turned_change=told,
+        on_turned_change=turned_to,
         on_failed_change=failed,
     )

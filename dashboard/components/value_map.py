@@ -20,6 +20,7 @@ from typing import Any
 import streamlit as st
 
 from dashboard.components import media
+from dashboard.components.told import told
 
 CSS = """
 figure { margin: 0; font: 0.85rem var(--st-font, sans-serif); color: var(--st-text-color, #222); }
@@ -159,7 +160,7 @@ def value_map(  # noqa: PLR0913 - a component's properties, all but three by key
     from xai.render import pack, png
 
     def picked() -> None:
-        place = st.session_state[key].picked
+        place = told(key, "picked")
         if on_pick is not None and isinstance(place, list) and len(place) == 2:
             row, column = (int(number) for number in place)
             if 0 <= row < rows and 0 <= column < columns:

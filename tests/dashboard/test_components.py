@@ -3,14 +3,17 @@
 from __future__ import annotations
 
 import json
+from collections.abc import Callable
 from typing import Any
 
 import numpy as np
 import pytest
+import streamlit
 from hypothesis import given
 from hypothesis import strategies as st
 
-from dashboard.components import media, sprite_grid
+from dashboard.components import brush, media, scrubber, sprite_grid, turning, value_map
+from dashboard.components.told import told
 from tests.dashboard.reading import OpenApp, unfolded
 from xai.render import sprite
 
@@ -56,3 +59,43 @@ def test_the_start_pages_sheet_is_fetched_by_its_address(open_app: OpenApp) -> N
     data = [json.loads(grid.proto.json) for grid in app.get("bidi_component") if '"uri"' in grid.proto.json]
     assert len(data) == 1
     assert "/media/" in data[0]["uri"]
+
+
+PAGES = {"start": {}, "discriminator": {}, "generator": {"lab": "Paint with this filter"}, "latent": {}}
+
+
+def recording(mount: Callable[..., Any], calls: list[dict[str, Any]]) -> Callable[..., Any]:
+    def mounted(**given: Any) -> Any:
+        calls.append(given)
+        return mount(**given)
+
+    return mounted
+
+
+def test_what_a_browser_tells_of_a_page_that_was_left_changes_nothing(
+    open_app: OpenApp, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    """A browser that is slower than the server still sends it, and Streamlit runs the callback without the state."""
+    calls: list[dict[str, Any]] = []
+    modules = (brush, scrubber, sprite_grid, turning, value_map)
+    for module in modules:
+        monkeypatch.setattr(module, "_mount", recording(module._mount, calls))
+    for page, query in PAGES.items():
+        open_app(page, query)
+    told_by = {(given["key"], name): given[name] for given in calls for name in given if name.startswith("on_")}
+    assert {"on_picked_change", "on_kept_change", "on_turned_change", "on_failed_change", "on_mask_change"} <= {
+        name for _, name in told_by
+    }
+    left: dict[str, Any] = {}
+    monkeypatch.setattr(streamlit, "session_state", left)
+    for callback in told_by.values():
+        callback()
+    assert not left
+
+
+def test_a_component_tells_the_value_of_its_trigger(monkeypatch: pytest.MonkeyPatch) -> None:
+    state = type("State", (), {"picked": 3})
+    monkeypatch.setattr(streamlit, "session_state", {"grid": state})
+    assert told("grid", "picked") == 3
+    assert told("grid", "brushed") is None
+    assert told("map", "picked") is None
