@@ -42,6 +42,7 @@ with place, st.spinner("Waking up the networks"):
     networks.warm_up()
 selection = sidebar.choose()
 hand_over(selection)
+pins.begin()
 if current.file == "start":
     with place, ui.error_boundary("The picture of the machine"):
         machine.show(selection.subject)
@@ -56,7 +57,6 @@ missing = st.empty()
 with missing.container():  # what the sidebar could not take: the page may end early
     links.show_missing()
 pinned = st.container()
-pins.begin()
 with ui.error_boundary("This page"):
     if needs.met(current):
         if current.needs and selection.subject is not None:

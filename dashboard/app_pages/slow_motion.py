@@ -4,6 +4,7 @@ import streamlit as st
 
 from dashboard import ui
 from dashboard.panels import slow_motion as panel
+from dashboard.panels.figures import step_export
 
 with st.container(horizontal=True, vertical_alignment="bottom"):
     wish = panel.choose_start()
@@ -30,8 +31,10 @@ def show() -> None:
         if st.session_state[panel.PLAYING]:
             panel.play(stage)
         panel.show_step(stage, int(count or 8))
+        step_export.show_step(stage, int(count or 8))
         panel.show_curves(stage)
         panel.show_previews(stage)
+        step_export.show_states(stage)
 
 
 show()

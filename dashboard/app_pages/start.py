@@ -7,6 +7,7 @@ from dashboard import ui
 from dashboard.cached import networks, upscaling
 from dashboard.glossary import explanation
 from dashboard.panels import gallery, lessons, posters, quality
+from dashboard.panels.figures import start_export
 from dashboard.subject import selected, unconditioned
 from dashboard.text import plain
 from gan.errors import counted
@@ -19,16 +20,18 @@ if checkpoint is None or checkpoint.generator is None:
     st.stop()
 
 posters.show_drawn(checkpoint)
+start_export.show_posters(checkpoint)
 
 upscaler = upscaling.folder()
 able = subject if checkpoint.config.resolution == ENLARGED_FROM else None
 if upscaler and able and st.toggle("The chosen poster, enlarged 4 times", key="enlarged", bind="query-params"):
     with ui.error_boundary("Enlarging"), st.container(key="smooth"):
         smooth, invented = upscaling.enlarged(upscaler, able)
-        shown = ((smooth, "by Lanczos: nothing is added"), (invented, LABEL))
-        for column, (picture, caption) in zip(st.columns(2), shown, strict=True):
+        pictures = {"by Lanczos: nothing is added": gan.to_uint8(smooth)[0], LABEL: gan.to_uint8(invented)[0]}
+        for column, (caption, picture) in zip(st.columns(2), pictures.items(), strict=True):
             with column:
-                ui.picture(gan.to_uint8(picture)[0], caption)
+                ui.picture(picture, caption)
+        start_export.show_enlarged(able, pictures)
 
 st.header("What to try first")
 lessons.show_list()

@@ -17,6 +17,7 @@ from dashboard.cached.explanations import Question
 from dashboard.components.machine import POSTER, Group, Link, machine
 from dashboard.glossary import explanation
 from dashboard.pages import PAGES
+from dashboard.panels.figures import start_export
 from gan.errors import counted
 
 if TYPE_CHECKING:
@@ -82,6 +83,7 @@ def show(subject: Subject | None) -> None:
         hint if subject.noise is not None else f"{NOT_GENERATED} {hint}",
         key="machine_row",
     )  # fmt: skip
+    start_export.show_machine(subject, found)
     if chosen is not None:
         to = [one for _, destinations in drawn for one in destinations][chosen]
         st.switch_page(PAGES[to.page].path, query_params=to.query)  # the sidebar keeps its own
@@ -231,8 +233,8 @@ def _class(subject: Subject, logit: float, to: Destination) -> Drawn:
     """The class that a classifier finds, in place of a verdict."""
     name, probability = next(iter(subject.classes.items()))
     explained = networks.score(subject.checkpoint).meaning.name
-    text = f"The classifier finds {name}, with a probability of {probability:.0%}; {explained} is {logit:+.2f}."
-    words = (name, f"{probability:.0%}", f"{explained} {logit:+.2f}")
+    text = f"The classifier finds {name}, with a probability of {probability:.0%}; {explained} is {logit:+z.2f}."
+    words = (name, f"{probability:.0%}", f"{explained} {logit:+z.2f}")
     link = Link(f"the classifier finds {name}", text, "", to.href, WIDTHS["verdict"], words=words)
     return Group("classes", (link,)), [to]
 

@@ -111,8 +111,8 @@ def show_time(place: Any, checkpoint: gan.Checkpoint, ranking: str, percent: int
     change = pruning.time_change(checkpoint, ranking, percent)
     measurable = change.high < 0 or change.low > 0
     place.metric(
-        "Time for a poster", f"{change.value:+.0%}" if measurable else "no measurable change",
-        f"{change.low:+.0%} to {change.high:+.0%}", "off", delta_arrow="off",
+        "Time for a poster", f"{change.value:+z.0%}" if measurable else "no measurable change",
+        f"{change.low:+z.0%} to {change.high:+z.0%}", "off", delta_arrow="off",
         help="Both generators draw a poster in turns, on this machine: the median of the pairs and its 95% interval.",
     )  # fmt: skip
 
@@ -142,6 +142,7 @@ def show_posters(subject: Subject, ranking: str, percent: int) -> None:
             ],
             hide_index=True, width="content",
         )  # fmt: skip
+        export.show("pruned_layers", lambda: _layers(checkpoint, ranking, percent))
 
 
 def _figure(subject: Subject, ranking: str, percent: int) -> Figure:
@@ -151,6 +152,21 @@ def _figure(subject: Subject, ranking: str, percent: int) -> Figure:
     captions = [f"seed {seed}, {how}" for how in ("whole", f"{percent}% pruned") for seed in range(SEEDS)]
     source = export.source_of(subject.checkpoint, pruned_by=ranking, percent=percent)
     return of_posters([*both[0], *both[1]], captions, "Posters of the whole and of the pruned generator", source)
+
+
+def _layers(checkpoint: gan.Checkpoint, ranking: str, percent: int) -> Figure:
+    """How many filters go from each layer, and what all of it saves."""
+    from xai.figures.figure import table
+
+    smaller = pruning.pruned(checkpoint, ranking, percent)
+    (weights, multiplied), (fewer, less) = pruning.costs(checkpoint, ranking, percent)
+    rows = [
+        {"layer": layer, "filters": count, "pruned": smaller.removed.get(layer, 0)}
+        for layer, count in smaller.layers.items()
+    ]
+    note = f"Weights: {fewer:,} of {weights:,}. Multiply-adds for a poster: {less:,} of {multiplied:,}."
+    source = export.source_of(checkpoint, pruned_by=ranking, percent=percent)
+    return table("Filters pruned from each layer", source, rows, note=note)
 
 
 def show_study(checkpoint: gan.Checkpoint, ranking: str, percent: int) -> None:

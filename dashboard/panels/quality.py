@@ -8,6 +8,7 @@ import streamlit as st
 
 from dashboard.cached import networks
 from dashboard.glossary import explained
+from dashboard.panels.figures import start_export
 from gan.errors import counted
 from gan.evaluation.samples.support import support
 
@@ -44,6 +45,7 @@ def show_quality(checkpoint: gan.Checkpoint) -> None:
             st.caption(threshold)
     if evaluation.genres:
         _show_genres(evaluation)
+    start_export.show_evaluation(checkpoint, evaluation)
 
 
 def _show_metrics(group: Group, estimates: Estimates, floor: Estimates | None = None) -> None:
@@ -113,7 +115,7 @@ def _threshold(checkpoint: gan.Checkpoint, evaluation: Evaluation) -> str:
         return ""
     accuracy = evaluation.discriminator["balanced_accuracy_held_out"].value
     return (
-        f"D is not calibrated; the best threshold is a logit of {evaluation.threshold:+.1f}, where its balanced "
+        f"D is not calibrated; the best threshold is a logit of {evaluation.threshold:+z.1f}, where its balanced "
         f"accuracy on held-out and generated posters is {_percent(accuracy)}."
     )
 

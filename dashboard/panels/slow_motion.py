@@ -20,6 +20,7 @@ from dashboard.cached import slow_motion
 from dashboard.cached.slow_motion import CHECKPOINT, NOTHING, RUN, Seat, Wish
 from dashboard.components.sprite_grid import sprite_grid
 from dashboard.components.strips import Frame, strips
+from dashboard.panels.figures import step_export
 from dashboard.subject import selected
 from dashboard.text import plain
 from gan.errors import counted
@@ -227,7 +228,8 @@ def _headline(stage: Stage) -> str:
     d, g = stage.d_step, stage.g_step
     made = f"**{sentence(counted(stage.state.steps, 'step'))} made.**"
     if d is None:
-        return f"{made} *Step D* shows D a batch of real and of generated posters, and updates it."
+        begins = "" if stage.state.steps else " Below: what G draws before its first update."
+        return f"{made} *Step D* shows D a batch of real and of generated posters, and updates it.{begins}"
     wrong, now = d.before.wrong, d.after.wrong
     posters = counted(2 * len(d.fake), "poster")
     if g is None:
@@ -239,8 +241,8 @@ def _headline(stage: Stage) -> str:
     before, after, fakes = d.after, g.verdicts, counted(len(d.fake), "poster")
     return (
         f"**Step {d.number}, both halves.** G's loss was {g.loss:.2f}. With G's update D's mean logit of the same "
-        f"noise went from {before.mean_fake:+.2f} to {after.mean_fake:+.2f}, and of its {fakes} {before.fooled} fooled "
-        f"D before, {after.fooled} after it."
+        f"noise went from {before.mean_fake:+z.2f} to {after.mean_fake:+z.2f}, and of its {fakes} {before.fooled} "
+        f"fooled D before, {after.fooled} after it."
     )
 
 
@@ -296,14 +298,14 @@ def _fake_words(d: DStep, g: GStep | None, index: int, factor: int, marks: Marks
     ]
     if g is not None:
         fooled = bool(g.verdicts.wrong_fake[index])
-        after = f"after {g.verdicts.logit_fake[index].item():+.2f}"
+        after = f"after {g.verdicts.logit_fake[index].item():+z.2f}"
         words += [("drawing after the step", after, marks.fake[fooled], fooled)]
         words += [("change", f"change × {factor}, cosine {g.alignment[index].item():.2f}", "", False)]
     return words
 
 
 def _logits(before: Tensor, after: Tensor, index: int) -> str:
-    return f"{before[index].item():+.2f} → {after[index].item():+.2f}"
+    return f"{before[index].item():+z.2f} → {after[index].item():+z.2f}"
 
 
 def _show_real(d: DStep, count: int, marks: Marks) -> None:
@@ -355,6 +357,7 @@ def show_curves(stage: Stage) -> None:
                 legend={"orientation": "h", "y": -0.3, "yanchor": "top"}, xaxis_title="step",
             )  # fmt: skip
     st.caption("Triangles: saved states. Dotted line: where the run is now.")
+    step_export.show_history(stage)
 
 
 def _figure(stage: Stage, curves: dict[str, str]) -> go.Figure:

@@ -6,6 +6,7 @@ show_state(run)
 
 from __future__ import annotations
 
+import re
 from dataclasses import dataclass
 from pathlib import Path
 from typing import TYPE_CHECKING, Any
@@ -17,6 +18,7 @@ import gan
 from dashboard import charts, ui
 from dashboard.cached import networks
 from dashboard.glossary import explanation
+from dashboard.panels.figures import run_export
 from dashboard.text import plain, plain_label
 from gan.errors import counted
 from gan.evaluation import validation
@@ -78,7 +80,12 @@ class Run:
 
     @property
     def notes(self) -> list[tuple[float, str]]:
-        return [(row["kimg"], str(row["note"])) for row in self.rows if row.get("note")]
+        return [(row["kimg"], in_posters(str(row["note"]))) for row in self.rows if row.get("note")]
+
+
+def in_posters(note: str) -> str:
+    """A note of the log, which counts in kimg, in the page's words: "at 9.00 kimg" is "after 9.00 thousand posters"."""
+    return re.sub(r"\bat ([\d.]+) kimg", r"after \1 thousand posters", note)
 
 
 def read(name: str, folder: Path) -> Run:
@@ -246,6 +253,8 @@ def show_grids(run: Run) -> None:
         at = st.select_slider("Thousand posters shown", times, key=key, format_func=captions.__getitem__)
     with st.container(width=660):
         st.image(run.grids[at].read_bytes(), f"after {captions[at]} thousand posters", width="stretch", alt=ALT)
+    if times[0] > 0:
+        st.caption(f"The first was drawn after {captions[times[0]]} thousand posters: of the start there is none.")
 
 
 def _thousands(times: list[float]) -> dict[float, str]:
@@ -379,6 +388,7 @@ def _show_pairs(place: Path, evaluated: Evaluation | Validation) -> None:
         "the features of EfficientNet-Lite1. A copy would look like its neighbour, and hardly a held-out poster would "
         "lie as near."
     )
+    run_export.show_closest(checkpoint, pairs, found)
 
 
 def _show_real(pair: ClosestPair, found: gan.PosterSet | None) -> None:

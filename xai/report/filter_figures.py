@@ -12,7 +12,7 @@ The figures of maps, walks, runs and tables are in figures.py.
 from __future__ import annotations
 
 from collections.abc import Iterable, Mapping, Sequence
-from typing import Any
+from typing import TYPE_CHECKING, Any
 
 import numpy as np
 from numpy.typing import NDArray
@@ -24,6 +24,9 @@ from xai.generator.ablation import AblatedPicture
 from xai.generator.contributions import Contributions, LatentGradients
 from xai.generator.regions import Box
 from xai.render import CHANGE, Pixels, diverging, enlarge_map, frame, limit, overlay, response
+
+if TYPE_CHECKING:
+    from xai.machine import Machine
 
 OVER = 0.85  # strength of a response over a poster
 POSTERS_IN_A_ROW = 6
@@ -56,7 +59,7 @@ def of_ablation(found: AblatedPicture, source: Source, title: str) -> Figure:
         Panel(overlay(before, large, strongest, OVER, CHANGE), "its map over the poster"),
         Panel(diverging(difference, end, CHANGE), found.difference_title, Bar.signed(end, "brightness", CHANGE)),
     )
-    note = "" if found.score_change is None else f"D's logit without it, minus with it: {found.score_change:+.3f}."
+    note = "" if found.score_change is None else f"D's logit without it, minus with it: {found.score_change:+z.3f}."
     arrays = {
         "map": Array(unit_map, "", "response of the filter"),
         "difference": Array(difference, "brightness, -1 to 1", "with it minus without it"),
@@ -83,6 +86,33 @@ def of_maps(maps: Mapping[str, NDArray[np.float32]], title: str, source: Source,
 def of_curves(curves: Mapping[str, Sequence[Mapping[str, Any]]], title: str, source: Source) -> Figure:
     """The points of several curves as one table."""
     return table(title, source, [{"curve": name} | dict(point) for name, points in curves.items() for point in points])
+
+
+def of_machine(found: Machine, pixels: Pixels, source: Source) -> Figure:
+    """What a poster (H, W, 3) passes through: a map of each layer of G, the poster, a map of each layer of D."""
+    parts = [*found.generator, *found.discriminator]
+    drawn = [
+        Panel(response(part.map, limit(part.map, 1.0)), f"{part.network}, {part.layer.name}, filter {part.unit}")
+        for part in parts
+    ]
+    first = len(found.generator)
+    poster = Panel(pixels, "the poster", poster=True)
+    rows = [
+        {"network": part.network, "layer": part.layer.name, "filters": part.layer.units, "maps": part.size,
+         "filter": part.unit, "contribution": "" if part.contribution is None else part.contribution}
+        for part in parts
+    ]  # fmt: skip
+    arrays = {
+        f"{part.network}_{part.layer.name}".replace(".", "_"): Array(part.map, "", "row, column") for part in parts
+    }
+    if found.latent is not None:
+        arrays["latent"] = Array(found.latent, "", "latent dimension")
+    note = "Of each layer one filter's map, in colours of its own; contribution: to D's logit of this poster."
+    return table(
+        "What the poster passes through", source, rows, panels=(*drawn[:first], poster, *drawn[first:]),
+        note=note if found.logit is None else f"{note} The logit: {found.logit:+z.3f}.", across=len(drawn) + 1,
+        arrays=arrays,
+    )  # fmt: skip
 
 
 # ---- what drives what ----------------------------------------------------------------------------------

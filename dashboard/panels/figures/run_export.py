@@ -15,6 +15,10 @@ from dashboard.panels.figures import export
 from gan.training.runs.folder import read_grids, read_stats
 
 if TYPE_CHECKING:
+    from collections.abc import Sequence
+
+    import gan
+    from gan.evaluation.samples.memorization import ClosestPair
     from xai import Figure, Source
 
 
@@ -36,6 +40,26 @@ def show(name: str, run: Path) -> None:
             export.show(f"grids_{name}", grids, "Export the grids over time")
         if read_stats(run):
             export.show(f"log_{name}", log, "Export the log")
+
+
+def show_closest(checkpoint: gan.Checkpoint, pairs: Sequence[ClosestPair], found: gan.PosterSet | None) -> None:
+    """The generated posters nearest to training posters; ``found`` are those of the training, where they are loaded."""
+
+    def make() -> Figure:
+        import gan
+        from xai.report.training_figures import of_closest
+
+        generator = checkpoint.need_generator()
+        seeds = [] if generator.config.genres else [pair.seed for pair in pairs]
+        drawn = list(gan.to_uint8(networks.generate(generator, seeds))) if seeds else []
+        names = [] if found is None else [pair.poster for pair in pairs if pair.poster in found.names]
+        known = {
+            name: gan.to_uint8(found.tensor([found.names.index(name)]))[0] for name in names if found is not None
+        }  # fmt: skip
+        title, source = "Generated posters nearest to training posters", export.source_of(checkpoint)
+        return of_closest(pairs, drawn, known, title, source)
+
+    export.show(f"closest_{checkpoint.name}", make)
 
 
 def _source(name: str, run: Path) -> Source:
