@@ -91,7 +91,7 @@ def waterfall(names: Sequence[str], values: Sequence[float], scale: Scale) -> go
         go.Waterfall(
             x=values, y=[plain_label(name) for name in names], orientation="h", decreasing=below, increasing=above,
             measure=["absolute", *["relative"] * (len(names) - 2), "total"], totals={"marker": {"color": GREY_HEX}},
-            connector={"line": {"color": GREY_HEX, "width": 1}}, hovertemplate="%{y}: %{delta:+.3f}<extra></extra>",
+            connector={"line": {"color": GREY_HEX, "width": 1}}, hovertemplate="%{y}: %{delta:+z.3f}<extra></extra>",
         )
     )  # fmt: skip
     figure.update_yaxes(autorange="reversed")

@@ -116,14 +116,14 @@ def classified(name: str, logit: float, classes: Mapping[str, float]) -> None:
     """What a classifier finds in a poster: its likeliest classes, and the logit that is explained."""
     likely = ", ".join(f"{plain(one)} **{part:.0%}**" for one, part in list(classes.items())[:LIKELY])
     st.markdown(f"The classifier finds {likely}", help=OF_CLASSES)
-    st.markdown(f"Explained: {plain(name)}, **{logit:+.2f}**")
+    st.markdown(f"Explained: {plain(name)}, **{logit:+z.2f}**")
 
 
 def number(value: float) -> str:
     """A few digits, or a dash for what could not be measured."""
     if value != value:
         return "–"
-    return f"{value:.1g}" if 0 < abs(value) < 0.01 else f"{value:.2f}" if abs(value) < 10 else f"{value:.0f}"
+    return f"{value:.1g}" if 0 < abs(value) < 0.01 else f"{value:z.2f}" if abs(value) < 10 else f"{value:.0f}"
 
 
 def words(name: str) -> str:
@@ -260,8 +260,10 @@ def keep_choice(key: str, options: Sequence[str]) -> None:
         st.session_state[key] = options[0]
 
 
-def choose_number(title: str, most: int, usual: int, key: str, about: str | None = None) -> int:
+def choose_number(title: str, most: int, usual: Callable[[], int], key: str, about: str | None = None) -> int:
     """A box for a number from 0 to ``most``. The address always holds it: another poster may begin with another number.
+
+    usual : asked for the number to begin with, where none was chosen yet.
 
     As in ``choose``, what is in use is the box's default, and not a value put into the session before it is drawn.
     """
@@ -269,7 +271,8 @@ def choose_number(title: str, most: int, usual: int, key: str, about: str | None
     asked = st.query_params.get(key, "")
     link = int(asked) if asked.isdecimal() else None
     chosen = (held, link, st.session_state.get(last))  # the last: the page was left meanwhile
-    current = next((number for number in chosen if number is not None and 0 <= number <= most), usual)
+    current = next((number for number in chosen if number is not None and 0 <= number <= most), None)
+    current = usual() if current is None else current
     set_by_code = held == current and held != st.session_state.get(last)  # then it reaches the box without a default
     number = int(st.number_input(title, 0, most, "min" if set_by_code else current, key=key, help=about))
     st.session_state[last] = number
@@ -279,7 +282,12 @@ def choose_number(title: str, most: int, usual: int, key: str, about: str | None
 
 
 def choose_unit(
-    maps: Any, key: str, order: Sequence[int], shared: bool, known: Callable[[int], str] | None = None, usual: int = 0
+    maps: Any,
+    key: str,
+    order: Sequence[int],
+    shared: bool,
+    known: Callable[[int], str] | None = None,
+    usual: Callable[[], int] = int,
 ) -> int:
     """All unit maps (U, h, w) in this order as one sprite to click, with a number box beside it; returns the unit.
 
@@ -296,7 +304,7 @@ def choose_unit(
 
     def note(index: int) -> str:
         more = "" if known is None else f", {known(index)}"
-        return f"mean response {means[index]:+.3f}{more}"
+        return f"mean response {means[index]:+z.3f}{more}"
 
     sprite_grid(
         sheet, labels=[f"filter {index}" for index in order], notes=[note(index) for index in order],

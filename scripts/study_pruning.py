@@ -104,7 +104,7 @@ def study(checkpoint: gan.Checkpoint, options: argparse.Namespace) -> dict[str, 
                 options.recalibrate, known, whole, tell,
             )  # fmt: skip
         rankings[name], limits[name] = [asdict(point) for point in points], unnoticed(points)
-        worse = " ".join(f"{point.share:.0%} {point.worse:+.1f} (from {point.worse_low:+.1f})" for point in points)
+        worse = " ".join(f"{point.share:.0%} {point.worse:+z.1f} (from {point.worse_low:+z.1f})" for point in points)
         print(f"{name}: {worse}; not noticed up to {limits[name]:.0%}", flush=True)
     return {
         "samples": options.samples, "held_out": len(posters.held_out), "origin": posters.origin,
@@ -126,7 +126,7 @@ def save(checkpoint: gan.Checkpoint, options: argparse.Namespace) -> None:
     before, after = (asdict(price) for price in costs(generator, smaller))
     print(f"{options.save}: {options.share:.0%} of the filters removed, by {options.ranking}")
     for name, value in after.items():
-        print(f"  {name.replace('_', '-')}: {before[name]:,.4g} -> {value:,.4g} ({value / before[name] - 1:+.1%})")
+        print(f"  {name.replace('_', '-')}: {before[name]:,.4g} -> {value:,.4g} ({value / before[name] - 1:+z.1%})")
 
 
 def run(options: argparse.Namespace) -> None:

@@ -2,6 +2,7 @@
 
 import streamlit as st
 
+from dashboard.components import arrival
 from dashboard.panels.compare import comparisons, exports, maps, trust
 from dashboard.panels.compare.shown import Shown
 from dashboard.subject import require
@@ -27,6 +28,7 @@ shown = Shown(request, explained, trusted, subject, view)
 exports.show(shown, cards)
 
 names = [name for name in comparisons.SECTIONS if name != comparisons.BLAME or subject.noise is not None]
+arrival.place("analyses", "more", by_link=True)
 section = st.segmented_control("More", names, key="more", bind="query-params", label_visibility="collapsed")
 if section:
     comparisons.SECTIONS[section](shown)

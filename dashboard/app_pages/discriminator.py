@@ -4,6 +4,7 @@ import streamlit as st
 
 from dashboard import ui
 from dashboard.cached import discriminator, networks
+from dashboard.components import arrival
 from dashboard.pages import PAGES
 from dashboard.panels import unit_card
 from dashboard.panels.collection import alike
@@ -25,7 +26,7 @@ with st.container(horizontal=True, vertical_alignment="bottom"):
     question = verdict.ask(subject)
 measurable = layer.kind in ui.ACTIVATIONS
 poster, waterfall = st.columns([2, 3], gap="large")
-sheet, card = unit_card.beside()
+sheet, card = unit_card.beside("d_unit")
 
 with sheet:
     maps = networks.maps_of_poster(subject, layer.name)
@@ -53,7 +54,7 @@ with card:
         exports.show_response(subject, layer.name, unit, maps[unit])
     if contributed is not None:
         with facts:
-            st.markdown(f"In this poster it adds **{contributed.values[unit]:+.3f}** to D's logit.")
+            st.markdown(f"In this poster it adds **{contributed.values[unit]:+z.3f}** to D's logit.")
             with ui.error_boundary("What was measured of this filter"):
                 measured = discriminator.filter_table(checkpoint)
                 if measured is not None:
@@ -74,7 +75,9 @@ with card:
         if checkpoint.generator is not None and discriminator.can_measure_more(checkpoint, measured):
             filter_card.measure_button(checkpoint, measured)
 
-st.header("Analyses")
+with st.container(gap=None):
+    arrival.place("analyses", "d_lab", by_link=True)
+    st.header("Analyses")
 section = st.segmented_control(
     "Analyses", list(SECTIONS), key="d_lab", bind="query-params", label_visibility="collapsed"
 )  # fmt: skip

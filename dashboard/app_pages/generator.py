@@ -7,6 +7,7 @@ import streamlit as st
 import gan
 from dashboard import sidebar, ui
 from dashboard.cached import filters, networks
+from dashboard.components import arrival
 from dashboard.pages import PAGES
 from dashboard.panels import needs, unit_card
 from dashboard.panels.generator import ablation, contributions, painting
@@ -33,10 +34,10 @@ with st.container(horizontal=True, vertical_alignment="bottom"):
     table = filters.filters_table(checkpoint)
     effects = None if table is None or layer.name not in table.layer else table.effect[table.layer == layer.name]
     sort, shared = ui.map_controls("g", ["effect"] * (effects is not None) + ["activation", "index"])
-sheet, card = unit_card.beside()
+sheet, card = unit_card.beside("g_unit")
 with sheet:
     maps = networks.maps_of_noise(checkpoint, noise, layer.name)
-    first = order_units(maps, "activation" if effects is None else "effect", effects)[0]
+    first = partial(panel.first_unit, checkpoint, noise, layer.name, maps, effects)
     known = None if effects is None else partial(panel.effect_words, effects)
     unit = ui.choose_unit(maps, "g_unit", order_units(maps, sort, effects), shared, known, first)
     st.caption(
@@ -54,7 +55,9 @@ with card:
         panel.show_posters(checkpoint, table, layer.name, unit)
         panel.show_study(table, layer.name, unit)
 
-st.header("Analyses")
+with st.container(gap=None):
+    arrival.place("analyses", "lab", by_link=True)
+    st.header("Analyses")
 section = st.segmented_control("Analyses", list(SECTIONS), key="lab", bind="query-params", label_visibility="collapsed")
 if section:
     st.caption(SECTIONS[section])

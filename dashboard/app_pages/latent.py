@@ -5,6 +5,7 @@ import streamlit as st
 import gan
 from dashboard import sidebar, ui
 from dashboard.cached import latents, networks
+from dashboard.components import arrival
 from dashboard.components.scrubber import scrubber
 from dashboard.glossary import explanation
 from dashboard.panels.generator import contributions
@@ -66,7 +67,9 @@ with right:
         st.switch_page("app_pages/generator.py", query_params=query)
 
 
-st.header("Analyses")
+with st.container(gap=None):
+    arrival.place("analyses", "noise", by_link=True)
+    st.header("Analyses")
 answers = panel.sections(subject.noise is None, bool(unconditioned().config.genres))
 section = st.segmented_control("More", list(answers), key="noise", bind="query-params", label_visibility="collapsed")
 if section:

@@ -120,6 +120,14 @@ def contributions(checkpoint: gan.Checkpoint, noise: Noise, layer: str, by: By) 
     return answer
 
 
+@st.cache_resource(max_entries=256, show_spinner="Looking for a filter that matters", hash_funcs=HASH_FUNCS)
+def strongest(checkpoint: gan.Checkpoint, noise: Noise, layer: str, among: tuple[int, ...]) -> int:
+    """Which of these filters changes this poster most when it is held at its mean."""
+    from xai.generator.ablation import strongest
+
+    return strongest(folded(checkpoint), noise.z, layer, among)
+
+
 @st.cache_resource(max_entries=64, show_spinner=False, hash_funcs=HASH_FUNCS)
 def painted(checkpoint: gan.Checkpoint, noise: Noise, edits: str) -> Tensor:
     """The poster of this noise with edits, given as JSON."""

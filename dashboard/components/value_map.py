@@ -62,7 +62,7 @@ function build(parentElement) {
     const { rows, columns, low, high, digits, unit } = data, where = `row ${row + 1}, column ${column + 1}`;
     const level = values && values.length === rows * columns ? values[row * columns + column] / 65535 : NaN;
     if (Number.isNaN(level)) return `${where} of ${rows} × ${columns}`;
-    const value = (low + level * (high - low)).toFixed(digits);
+    const value = (low + level * (high - low)).toFixed(digits).replace(/^-(?=[0.]+$)/, '');
     return `${value > 0 ? '+' : ''}${value}${unit ? ` ${unit}` : ''} · ${where} of ${rows} × ${columns}`;
   };
   const draw = () => {

@@ -123,20 +123,20 @@ def verdict(shown: Shown) -> Answer:
 
 def logit(shown: Shown) -> Answer:
     value = _logit(shown.checkpoint, shown.noise)
-    return Answer(value, f"D's logit of seed {shown.seed} is {value:+.2f}.")
+    return Answer(value, f"D's logit of seed {shown.seed} is {value:+z.2f}.")
 
 
 def more_real(shown: Shown) -> Answer:
     checkpoint = shown.checkpoint
     logits = {seed: _logit(checkpoint, Noise.of_seed(int(seed), checkpoint.config)) for seed in shown.given["seeds"]}
-    said = " and ".join(f"{value:+.2f} for seed {seed}" for seed, value in logits.items())
+    said = " and ".join(f"{value:+z.2f} for seed {seed}" for seed, value in logits.items())
     return Answer(f"seed {max(logits, key=logits.__getitem__)}", f"D's logits are {said}.")
 
 
 def map_sum(shown: Shown) -> Answer:
     found = explanations.explanation(shown.question, "deeplift", {}, silent)
     total, score, base = float(found.values.sum()), float(found.score), float(found.base_score)
-    return Answer(total, f"The poster has {score:+.2f}, the baseline {base:+.2f}; the map adds up to {total:+.2f}.")
+    return Answer(total, f"The poster has {score:+z.2f}, the baseline {base:+z.2f}; the map adds up to {total:+z.2f}.")
 
 
 def map_trust(shown: Shown) -> Answer:
@@ -167,13 +167,13 @@ def strongest_filter(shown: Shown) -> Answer:
     unit = found.strongest[0]
     return Answer(
         float(unit),
-        f"Filter {unit} contributes {found.values[unit]:+.3f}; no other of {layer} moves the logit as much.",
+        f"Filter {unit} contributes {found.values[unit]:+z.3f}; no other of {layer} moves the logit as much.",
     )
 
 
 def filter_says(shown: Shown) -> Answer:
     value = float(discriminator.contributions(shown.question).of(shown.text("d_layer")).values[shown.number("d_unit")])
-    return Answer("real" if value > 0 else "fake", f"It contributes {value:+.3f} to this poster's logit.")
+    return Answer("real" if value > 0 else "fake", f"It contributes {value:+z.3f} to this poster's logit.")
 
 
 def fewest_filters(shown: Shown) -> Answer:
@@ -191,7 +191,7 @@ def ablation_logit(shown: Shown) -> Answer:
     if found.score_change is None:
         raise LessonError("This checkpoint has no discriminator, so nothing can say which poster looks more real.")
     word = "more real" if found.score_change > 0 else "less real"
-    return Answer(word, f"Without it D's logit changes by {found.score_change:+.2f}.")
+    return Answer(word, f"Without it D's logit changes by {found.score_change:+z.2f}.")
 
 
 def filter_verdict(shown: Shown) -> Answer:

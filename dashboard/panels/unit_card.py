@@ -1,6 +1,6 @@
 """The card of one filter, beside the sheet that it is chosen from; the posters that excite it most stand in it.
 
-sheet, card = unit_card.beside()
+sheet, card = unit_card.beside("g_unit")
 with sheet:
 unit = ui.choose_unit(...)
 with card:
@@ -18,19 +18,28 @@ import streamlit as st
 import gan
 from dashboard import sidebar
 from dashboard.cached import filters
+from dashboard.components import arrival
 from dashboard.components.sprite_grid import sprite_grid
 from xai.render import sprite
 
 if TYPE_CHECKING:
     from collections.abc import Mapping, Sequence
 
+CARD = "card"
 WIDTHS = (1, 2)  # of the sheet, and of the card: its four pictures are large in a window of 1280 pixels
 
 
-def beside() -> tuple[Any, Any]:
-    """Places for the sheet and for the card."""
+def beside(chosen: str) -> tuple[Any, Any]:
+    """Places for the sheet and for the card. chosen : the key under which the filter is chosen."""
     sheet, card = st.columns(WIDTHS, gap="medium")
-    return sheet, card.container(border=True, key="unit_card")
+    with card.container(gap=None):
+        arrival.place(CARD, chosen)
+        return sheet, st.container(border=True, key="unit_card")
+
+
+def go_to() -> None:
+    """Scroll to the card, from what stands below it (for callbacks)."""
+    arrival.call(CARD)
 
 
 def title(layer: str, unit: int) -> None:

@@ -12,6 +12,9 @@ from urllib.parse import urlencode
 
 import streamlit as st
 
+from dashboard import links
+from dashboard.panels import unit_card
+
 LINK = "link"
 PINNED = ("layer", "unit")  # they stay where they are when the others are scrolled
 HOW = (
@@ -61,13 +64,17 @@ def show(
     shown = [name for name in columns if name == LINK or name in rows[0]]
     layer, unit = f"{prefix}_layer", f"{prefix}_unit"
 
+    subject = links.subject_query()  # a link opens a window of its own, about the same poster
+
     def link(row: Mapping[str, Any]) -> str:
-        return f"{page}?" + urlencode({"checkpoint": checkpoint, layer: row["layer"], unit: row["unit"]})
+        query = subject | {"checkpoint": checkpoint, layer: row["layer"], unit: row["unit"]}
+        return f"{page}?{urlencode(query, doseq=True)}"
 
     def follow() -> None:
         chosen = st.session_state[key].selection.rows
         if chosen:
             st.session_state[layer], st.session_state[unit] = rows[chosen[0]]["layer"], rows[chosen[0]]["unit"]
+            unit_card.go_to()
 
     st.dataframe(
         [{name: link(row) if name == LINK else columns[name].shown(row[name]) for name in shown} for row in rows],

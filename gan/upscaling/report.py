@@ -52,7 +52,7 @@ def table(rows: Sequence[Mapping[str, Any]], side: int) -> str:
         "| --- | --- | --- | --- | --- | --- | --- |",
     ]
     for row in rows:
-        gain = f"{row['gain']:+.2f} ± {row['gain_error']:.2f} dB" if "gain" in row else ""
+        gain = f"{row['gain']:+z.2f} ± {row['gain_error']:.2f} dB" if "gain" in row else ""
         worse = f"{row['worse']:.1%}" if "worse" in row else ""
         features = f"{row['features']:.3f}" if "features" in row else "not installed"
         lines.append(

@@ -492,7 +492,7 @@ def test_notes_of_the_guard_rails_are_listed_and_marked_on_every_curve(open_app:
     for spec in charts(app).values():
         (marks,) = [one for one in spec["data"] if one["mode"] == "markers"]  # type: ignore[attr-defined]
         assert marks["x"] == [2]
-        assert marks["text"] == ["D overpowers G (accuracy 0.99) at 2.00 kimg."]
+        assert marks["text"] == ["D overpowers G (accuracy 0.99) after 2.00 thousand posters."]
 
 
 def test_the_floor_and_the_nearest_training_posters_come_from_the_evaluation(

@@ -18,6 +18,8 @@ from dashboard.panels.generator import filters as laboratory
 from dashboard.panels.unit_table import Column
 from dashboard.subject import Noise
 from tests.dashboard.reading import OpenApp, captions, headings, subject_of, texts
+from xai.generator.ablation import ablate_all
+from xai.generator.folded import FoldedGenerator
 from xai.generator.painting import Edit, from_json, to_json
 from xai.generator.regions import Mask
 
@@ -63,10 +65,11 @@ def test_filters_are_measured_when_asked_for_and_kept(open_app: OpenApp, monkeyp
     assert not app.error
     assert app.segmented_control(key="g_sort").options == ["effect", "activation", "index"]
     assert any("Strongest of a thousand seeds" in sheet.proto.json for sheet in app.get("bidi_component"))
-    found = filter_cache.filters_table(subject_of(app).checkpoint)
-    assert found is not None
-    most = int(found.effect[found.layer == "layers.2"].argmax())
-    assert f"Filter {most} of layers.2" in headings(app)  # of the largest effect, where a link names none
+    folded = FoldedGenerator.of(subject_of(app).checkpoint.need_generator())
+    noise = subject_of(app).noise
+    assert noise is not None
+    most = int(ablate_all(folded, noise.z, "layers.2").effects.argmax())
+    assert f"Filter {most} of layers.2" in headings(app)  # that changes this poster most, where a link names none
     assert f"Filter {3 - most} of layers.2" in headings(
         open_app("generator", {"g_layer": "layers.2", "g_unit": str(3 - most)})
     )

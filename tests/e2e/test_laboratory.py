@@ -113,9 +113,10 @@ def test_a_noise_value_leads_to_the_filters_that_it_drives(page: Page) -> None:
     expect(main.get_by_text("with actually setting values to 0")).to_be_visible()
     assert asked(page, "seed") == "7"
     settle(page)
+    expect(main.get_by_role("heading", name="Analyses")).to_be_in_viewport()  # far below the filter's card
     main.locator(".points path").first.click(force=True)  # a bar: the drawing's upper layer takes the click
     heading = main.get_by_role("heading", name=re.compile(r"Filter [1-9]\d* of layers.5"))
-    expect(heading).to_be_visible()
+    expect(heading).to_be_in_viewport()
 
 
 def test_importance_says_who_matters_and_who_owns_a_place(page: Page) -> None:

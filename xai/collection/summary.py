@@ -65,7 +65,7 @@ def _strategies(found: Strategies) -> str:
     lines.append("| ---: |" + " --- |" * 6)
     for one in found.strategies:
         figures = map(_number, (one.of_real, one.of_generated, one.logit, one.jaccard))
-        filters = ", ".join(f"`{each.layer}` {each.unit}: {each.difference.value:+.2f}" for each in one.filters[:4])
+        filters = ", ".join(f"`{each.layer}` {each.unit}: {each.difference.value:+z.2f}" for each in one.filters[:4])
         lines.append(f"| {one.size:,} | {' | '.join(figures)} | {one.text} {one.colours} | {filters} |")
     table = lines * bool(found.strategies)
     return "\n".join([f"### Strategies behind {found.verdict}", "", *table, "", found.text])

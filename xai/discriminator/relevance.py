@@ -170,14 +170,14 @@ def waterfall(contributions: FilterContributions, layer: str, count: int = SHOWN
         left = float(np.delete(found.values, [*up, *down]).sum())
         changes.append((f"{counted(rest, 'other filter')}", None, left))
     at = contributions.base_logit
-    bars = [Bar("reference", None, at, 0.0, at, f"{_capital(meaning.name)} of the reference: {at:+.3f}")]
+    bars = [Bar("reference", None, at, 0.0, at, f"{_capital(meaning.name)} of the reference: {at:+z.3f}")]
     for label, unit, value in changes:
         bars.append(Bar(label, unit, value, at, at + value, f"{_capital(label)}: {says(value, meaning)}"))
         at += value
     logit = contributions.logit
-    bars.append(Bar("this poster", None, logit, 0.0, logit, f"{_capital(meaning.name)} of this poster: {logit:+.3f}"))
+    bars.append(Bar("this poster", None, logit, 0.0, logit, f"{_capital(meaning.name)} of this poster: {logit:+z.3f}"))
     text = (
-        f"From {contributions.base_logit:+.3f} for the reference to {logit:+.3f} for this poster, by the "
+        f"From {contributions.base_logit:+z.3f} for the reference to {logit:+z.3f} for this poster, by the "
         f"{counted(found.layer.units, 'filter')} of {layer}; the bars miss {abs(found.gap):.1g} of it."
     )
     return Waterfall(layer, tuple(bars), found.gap, text)
@@ -262,7 +262,7 @@ def says(value: float, meaning: Meaning) -> str:
     """A contribution in words, such as: +0.412, speaks for real."""
     if value == 0:
         return "+0.000, says nothing"
-    return f"{value:+.3f}, speaks for {meaning.high if value > 0 else meaning.low}"
+    return f"{value:+z.3f}, speaks for {meaning.high if value > 0 else meaning.low}"
 
 
 def _capital(text: str) -> str:

@@ -92,5 +92,5 @@ def _scores(first: Figure, second: Figure) -> str:
         return ""
     before, after = (each.pop() for each in scores)
     if before == after:
-        return f"score {after:+.2f} in both"
-    return f"score {before:+.2f}, then {after:+.2f}: {LESS[after > before]} by {abs(after - before):.2f}"
+        return f"score {after:+z.2f} in both"
+    return f"score {before:+z.2f}, then {after:+z.2f}: {LESS[after > before]} by {abs(after - before):.2f}"

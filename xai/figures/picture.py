@@ -146,7 +146,7 @@ def _bar(bar: Bar, width: int, sheet: Sheet) -> Image.Image:
 
 def number(value: float) -> str:
     """Two digits, with a sign where it is not 0."""
-    return f"{value:+.2g}".replace("-", "−") if value else "0"
+    return f"{value:+z.2g}".replace("-", "−") if value else "0"
 
 
 def _text(text: str, letters: Font, width: int, colour: tuple[int, int, int], centred: bool = False) -> Image.Image:

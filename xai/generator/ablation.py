@@ -17,6 +17,7 @@ only what follows an activation layer, many units at once, at a fraction of the 
 
 from __future__ import annotations
 
+from collections.abc import Sequence
 from dataclasses import dataclass
 
 import torch
@@ -157,7 +158,7 @@ class AblatedPicture:
     def _repr_html_(self) -> str:
         """The filter in a notebook: the poster with it and without, what it adds, and where it responds."""
         brightness, response = self.difference_map.cpu().numpy(), self.unit_map.cpu().numpy()
-        change = "" if self.score_change is None else f", D's logit {self.score_change:+.2f}"
+        change = "" if self.score_change is None else f", D's logit {self.score_change:+z.2f}"
         shown = [
             (to_uint8(self.before)[0], "the poster"),
             (to_uint8(self.after)[0], f"without the filter{change}"),
@@ -241,6 +242,24 @@ def ablate_all(
     """
     trace = one_trace(folded, z)
     return effects_of(folded, trace, layer, ablation.changes(folded, trace, layer), score, progress)
+
+
+@torch.no_grad()
+def strongest(folded: FoldedGenerator, z: Tensor, layer: str, among: Sequence[int], ablation: Ablation = MEAN) -> int:
+    """Which of these units of an activation layer changes the poster of ``z`` (1, latent, 1, 1) most when ablated.
+
+    Raises
+    ------
+    ExplanationError
+        If there is no such layer or unit, or ``z`` is not one latent.
+    """
+    trace = one_trace(folded, z)
+    changes = ablation.changes(folded, trace, layer)
+
+    def effect(unit: int) -> float:
+        return float((folded.redraw_without(trace, layer, changes, unit) - trace.output).square().mean())
+
+    return int(max(among, key=effect))
 
 
 def one_trace(folded: FoldedGenerator, z: Tensor) -> Trace:

@@ -112,6 +112,13 @@ class FoldedGenerator:
             yield units, self._finish(after, trace.before[after] + self._parts(layer, changes, units))
 
     @torch.no_grad()
+    def redraw_without(self, trace: Trace, layer: str, changes: Tensor, unit: int) -> Tensor:
+        """The picture (1, 3, H, W) of one trace with one unit's map changed alone, by its row of ``changes``."""
+        self.check(layer, unit)
+        after = self.places[layer] + 1
+        return self._finish(after, trace.before[after] + self._parts(layer, changes, slice(unit, unit + 1)))
+
+    @torch.no_grad()
     def derivatives(self, trace: Trace, layer: str, changes: Tensor) -> Iterator[tuple[slice, Tensor]]:
         """The picture's derivative along each unit's ``changes`` (U, h, w): what ``redraw`` adds, to first order."""
         after = self.places[self._checked(layer)] + 1

@@ -51,7 +51,7 @@ class LatentStudy:
             if one.family != CONTROL and one.label and one.effects:
                 besides = ", ".join(one.side_effects()) or "nothing"
                 change = one.effects[one.label].value
-                lines.append(f"{one.name}: {one.label} {change:+.1f} standard deviations; besides: {besides}")
+                lines.append(f"{one.name}: {one.label} {change:+z.1f} standard deviations; besides: {besides}")
         return "\n".join(lines)
 
     def save(self, path: str | Path) -> None:

@@ -111,10 +111,10 @@ class Explanation:
 
     def _sums(self, row: int) -> str:
         """One picture's score and, where the map divides it up, the reference's and the gap."""
-        text = f"{self.meaning.unit} {float(self.score[row]):+.2f}"
+        text = f"{self.meaning.unit} {float(self.score[row]):+z.2f}"
         if self.in_logits and not math.isnan(float(self.base_score[row])):
-            text += f", reference {float(self.base_score[row]):+.2f}"
-        return text if math.isnan(float(self.gap[row])) else f"{text}, completeness gap {float(self.gap[row]):+.1g}"
+            text += f", reference {float(self.base_score[row]):+z.2f}"
+        return text if math.isnan(float(self.gap[row])) else f"{text}, completeness gap {float(self.gap[row]):+z.1g}"
 
     def save(self, directory: str | Path) -> None:
         """Write ``values.npz`` and ``explanation.json`` to a new folder, complete or not at all.

@@ -91,7 +91,7 @@ def of_removal(curves: RemovalCurves, source: Source) -> Figure:
     """The logit as more and more filters are replaced, in each order."""
     columns: dict[str, Sequence[Any]] = {"filters replaced": list(curves.counts)}
     columns |= {f"logit, by {order}": values.tolist() for order, values in curves.logits.items()}
-    note = f"None replaced: {curves.logit:+.3f}; the reference: {curves.base_logit:+.3f}."
+    note = f"None replaced: {curves.logit:+z.3f}; the reference: {curves.base_logit:+z.3f}."
     return Figure(f"Proof by removal, {curves.layer}", source, note=note, columns=columns)
 
 
@@ -118,7 +118,7 @@ def of_exemplars(
         outline(pixels, _corners(one), max(1, LARGE // pixels.shape[1]))
         for (_, one), pixels in zip(picks, pictures, strict=True)
     ]
-    captions = [f"{name} {one.row}, {one.value:+.2f}" for _, one in picks]
+    captions = [f"{name} {one.row}, {one.value:+z.2f}" for _, one in picks]
     note = "value: response, or contribution to the logit; box: left, top, right, bottom of what the filter sees."
     found = of_posters(
         drawn, captions, title, source, kind=[NAMES[kind] for kind, _ in picks], number=[one.row for _, one in picks],
@@ -168,7 +168,7 @@ def of_synthesis(found: Synthesis, title: str, source: Source, strongest: float 
         columns["strongest response to a poster"] = [strongest]
     columns["box"] = [(box.left, box.top, box.right, box.bottom)]
     return Figure(
-        title, source, (Panel(found.patch, f"response {found.response:+.2f}", poster=True),),
+        title, source, (Panel(found.patch, f"response {found.response:+z.2f}", poster=True),),
         "Found by gradient ascent; box: left, top, right, bottom of what the neuron sees.", columns=columns,
         arrays={"picture": Array(found.picture, "RGB, 0 to 255", "height, width, channel")},
     )  # fmt: skip

@@ -125,7 +125,7 @@ def map_unit(explanation: Explanation) -> str:
 def _poster_words(explanation: Explanation) -> str:
     score = float(explanation.score)
     if explanation.meaning != LOGIT:
-        return f"the poster: {explanation.meaning.name} {score:+.2f}"
+        return f"the poster: {explanation.meaning.name} {score:+z.2f}"
     word, number, percent = words.verdict(score)
     return f"the poster: {word}, logit {number} ({percent})"
 
@@ -213,7 +213,7 @@ def of_blame(found: Blame, layer: str, source: Source) -> Figure:
         for kind, values in parts.items()
         for index, value in enumerate(values)
     ]
-    note = f"From {found.base_score:+.2f}, the mean of other seeds, to {found.score:+.2f}, this poster's logit."
+    note = f"From {found.base_score:+z.2f}, the mean of other seeds, to {found.score:+z.2f}, this poster's logit."
     title = f"What gave this fake away: latent dimensions and filters of {layer}"
     return table(title, source, rows, panels=panels, note=note, across=2, units={"contribution": "logit"})
 
@@ -252,9 +252,9 @@ def of_sweep(generator: Generator, z: Tensor, dimension: int, source: Source, st
     moved[:, dimension, 0, 0] = torch.tensor(list(steps)).to(z)
     pictures = to_uint8(torch.cat([fast_generator(generator)(part) for part in torch.split(moved, AT_ONCE)]))
     return of_steps(
-        list(pictures), [f"dimension {dimension} = {value:+.1f}" for value in steps],
+        list(pictures), [f"dimension {dimension} = {value:+z.1f}" for value in steps],
         f"Latent dimension {dimension} swept", source,
-        f"This poster has {float(z[0, dimension, 0, 0]):+.2f} there; all else is unchanged.",
+        f"This poster has {float(z[0, dimension, 0, 0]):+z.2f} there; all else is unchanged.",
         arrays={"values": Array(np.array(steps), "", "of the dimension")},
     )  # fmt: skip
 

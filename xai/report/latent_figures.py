@@ -124,7 +124,7 @@ def of_turned_poster(
     note = ""
     if at_start is not None and score is not None:
         columns["score"] = [score] * len(first)
-        note = f"D's logit: {at_start:+.2f} at the start, {score:+.2f} now."
+        note = f"D's logit: {at_start:+z.2f} at the start, {score:+z.2f} now."
     arrays = {"change": Array(change, "brightness", "now less the start: row, column")}
     return Figure("A poster with latent dimensions turned", source, panels, note, 3, columns, arrays=arrays)
 

@@ -107,7 +107,7 @@ ARTICLE = """{% macro badge(trust) -%}
 D finds it <span class="{{ "red" if finding.score > 0 else "blue" }}">{{ kind }}</span>: logit {{ score }}, real with
 probability {{ probability }}
 {%- else -%}
-{{ words.sentence(finding.meaning.name) }}: {{ "%+.3g" | format(finding.score) }}
+{{ words.sentence(finding.meaning.name) }}: {{ "{:+z.3g}".format(finding.score) }}
 {%- endif -%}
 </p></figcaption></figure>
 {%- for name, explanation, picture, facts in maps %}

@@ -133,8 +133,8 @@ def of_discriminator(checkpoint: Checkpoint, table: DiscriminatorTable) -> Secti
 def _discriminator_filter(checkpoint: Checkpoint, table: DiscriminatorTable, layer: str, unit: int) -> Entry:
     row = table.find(layer, unit)
     note = (
-        f"When it fires it adds {row['logit_effect']:+.3f} to D's logit ({row['logit_effect_low']:+.3f} to "
-        f"{row['logit_effect_high']:+.3f}); it makes {row['proportion']:.1%} of what its layer contributes. Alone it "
+        f"When it fires it adds {row['logit_effect']:+z.3f} to D's logit ({row['logit_effect_low']:+z.3f} to "
+        f"{row['logit_effect_high']:+z.3f}); it makes {row['proportion']:.1%} of what its layer contributes. Alone it "
         f"tells real from generated posters with an AUC of {row['auc']:.2f} ({row['auc_low']:.2f} to "
         f"{row['auc_high']:.2f})."
     )
@@ -145,7 +145,7 @@ def _discriminator_filter(checkpoint: Checkpoint, table: DiscriminatorTable, lay
         pictures = _drawn(checkpoint, latents([one.row for one in picks], checkpoint.config)) if picks else []
         panels = tuple(
             Panel(outline(picture, (one.box.left, one.box.top, one.box.right, one.box.bottom)),
-                  f"seed {one.row}: {one.value:+.2f}")
+                  f"seed {one.row}: {one.value:+z.2f}")
             for picture, one in zip(pictures, picks, strict=True)
         )  # fmt: skip
     link = f"discriminator?checkpoint={checkpoint.name}&d_layer={layer}&d_unit={unit}"
@@ -166,7 +166,7 @@ def of_generator(checkpoint: Checkpoint, table: FilterTable, z: Tensor) -> Secti
 def _generator_filter(checkpoint: Checkpoint, table: FilterTable, z: Tensor, layer: str, unit: int) -> Entry:
     row = table.find(layer, unit)
     found = ablate(checkpoint.need_generator(), z, layer, unit)
-    change = "" if np.isnan(row["logit_change"]) else f", D's logit by {row['logit_change']:+.3f}"
+    change = "" if np.isnan(row["logit_change"]) else f", D's logit by {row['logit_change']:+z.3f}"
     note = (
         f"Without it posters change by {row['effect']:.1f} grey levels on average{change}. Its verdict holds in "
         f"{row['confidence']:.0%} of resamples."

@@ -63,7 +63,7 @@ def facts(explanation: Explanation, end: float) -> list[str]:
     """What there is to know about one picture's map; its colours end at ``end``."""
     parts = []
     if not math.isnan(float(explanation.gap)):
-        parts.append(f"completeness gap {float(explanation.gap):+.1g}")
+        parts.append(f"completeness gap {float(explanation.gap):+z.1g}")
     if "r2" in explanation.diagnostics:
         segments = int(explanation.diagnostics["segment_count"])
         parts.append(f"R² {float(explanation.diagnostics['r2']):.2f} on {counted(segments, 'segment')}")
@@ -81,7 +81,7 @@ def sums(explanation: Explanation) -> str:
     """The reference's score and the sum of the attributions; "" where a map is not in the score's units."""
     if not explanation.in_logits or math.isnan(float(explanation.base_score)):
         return ""
-    return f"reference {float(explanation.base_score):+.2f}, attributions {float(explanation.values.sum()):+.2f}"
+    return f"reference {float(explanation.base_score):+z.2f}, attributions {float(explanation.values.sum()):+z.2f}"
 
 
 def comparison(explanation: Explanation, against: str) -> str:
@@ -89,12 +89,12 @@ def comparison(explanation: Explanation, against: str) -> str:
     base, score = float(explanation.base_score), float(explanation.score)
     if not against or math.isnan(base):
         return f"{sentence(against)}." if against else ""
-    theirs = f"score {base:+.2f} on average" if against.startswith("averaged") else f"scores {base:+.2f}"
-    added = f", and the attributions add up to {float(explanation.values.sum()):+.2f}" if explanation.in_logits else ""
-    return f"{sentence(against)}, which {theirs}; the poster scores {score:+.2f}{added}."
+    theirs = f"score {base:+z.2f} on average" if against.startswith("averaged") else f"scores {base:+z.2f}"
+    added = f", and the attributions add up to {float(explanation.values.sum()):+z.2f}" if explanation.in_logits else ""
+    return f"{sentence(against)}, which {theirs}; the poster scores {score:+z.2f}{added}."
 
 
 def verdict(logit: float) -> tuple[str, str, str]:
     """D's verdict: "real" or "fake", its logit, and the probability of real that it stands for."""
     probability = 1 / (1 + math.exp(-max(-700.0, logit)))
-    return "real" if logit > 0 else "fake", f"{logit:+.2f}", f"{probability:.1%}"
+    return "real" if logit > 0 else "fake", f"{logit:+z.2f}", f"{probability:.1%}"

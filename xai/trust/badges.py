@@ -83,5 +83,5 @@ def standing_sentence(standing: Standing) -> str:
     }[standing.compared]
     return (
         f"In the localisation benchmark at {standing.detail} px, maps of this method find planted evidence {than}: "
-        f"{standing.value:+.2f} ({standing.low:+.2f} to {standing.high:+.2f})."
+        f"{standing.value:+z.2f} ({standing.low:+z.2f} to {standing.high:+z.2f})."
     )

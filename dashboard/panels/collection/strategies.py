@@ -57,7 +57,7 @@ def show(checkpoint: gan.Checkpoint, found: Sequence[Strategies], loaded: bool) 
                     _show_card(checkpoint, chosen.strategies[place], place, end, loaded)
     st.caption(
         "A map is the mean of the posters' DeepLIFT maps in coarse cells: blue speaks for fake, red for real, all on "
-        f"one scale; it adds up to the mean logit, less the {chosen.base_logit:+.2f} of the reference."
+        f"one scale; it adds up to the mean logit, less the {chosen.base_logit:+z.2f} of the reference."
     )
     if not loaded:
         st.caption("Real posters are shown where those of the study are loaded.")
@@ -75,8 +75,8 @@ def _show_card(checkpoint: gan.Checkpoint, one: Strategy, place: int, end: float
     with st.container(horizontal=True):
         st.metric(
             "Mean logit",
-            f"{one.logit.value:+.2f}",
-            f"{one.logit.low:+.2f} to {one.logit.high:+.2f}",
+            f"{one.logit.value:+z.2f}",
+            f"{one.logit.low:+z.2f} to {one.logit.high:+z.2f}",
             "off",
             delta_arrow="off",
         )
@@ -105,8 +105,8 @@ def _show_filters(filters: Sequence[FilterBehind], place: int) -> None:
     st.caption("Filters that add more or less to D's logit here than in the others")
     with st.container(horizontal=True):
         for one in filters:
-            label = f"{one.layer}, filter {one.unit}: {one.difference.value:+.2f}"
-            about = f"{one.difference.low:+.2f} to {one.difference.high:+.2f} logits; p {one.p:.1g}, adjusted"
+            label = f"{one.layer}, filter {one.unit}: {one.difference.value:+z.2f}"
+            about = f"{one.difference.low:+z.2f} to {one.difference.high:+z.2f} logits; p {one.p:.1g}, adjusted"
             if st.button(label, key=f"strategy_{place}_{one.layer}_{one.unit}", help=about):
                 query = {"d_layer": one.layer, "d_unit": str(one.unit)}
                 st.switch_page(PAGES["discriminator"].path, query_params=query)

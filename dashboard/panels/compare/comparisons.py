@@ -109,7 +109,7 @@ def show_references(shown: Shown) -> None:
                 ui.picture(overlay(shown.subject.pixels, maps[kind], end, 0.9, colours), REFERENCES[kind].words)
                 st.caption(
                     f"rank correlation with the chosen one **{ui.number(like)}** · this baseline's score "
-                    f"{float(answer.base_score):+.2f}"
+                    f"{float(answer.base_score):+z.2f}"
                 )
         exports.show_references(shown, answers)
 
@@ -153,9 +153,9 @@ def _show_contributions(blame: Blame, layer: str) -> None:
     with right:
         charts.show_signed(blame.units[layer], "filter", f"The filters of {layer} that matter most", x, VERDICT)
     st.markdown(
-        f"This poster's logit is **{blame.score:+.2f}**, that of other seeds **{blame.base_score:+.2f}** on average. "
+        f"This poster's logit is **{blame.score:+z.2f}**, that of other seeds **{blame.base_score:+z.2f}** on average. "
         "Bars to the left pulled it towards fake, bars to the right towards real. All of them, the small ones too, add "
-        f"up to the difference of **{blame.score - blame.base_score:+.2f}**: the latent dimensions as well as the "
+        f"up to the difference of **{blame.score - blame.base_score:+z.2f}**: the latent dimensions as well as the "
         "filters."
     )
 

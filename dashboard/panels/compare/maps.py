@@ -14,6 +14,7 @@ import streamlit as st
 
 from dashboard import sidebar, ui
 from dashboard.cached import explanations, networks
+from dashboard.glossary import explained as explained_terms
 from dashboard.panels import baseline
 from dashboard.panels.compare import trust
 from dashboard.panels.compare.methods import choose_settings
@@ -154,7 +155,7 @@ def draw_cards(subject: Subject, request: Request, order: list[str]) -> dict[str
         if question.unit is None:
             sidebar.show_verdict(subject)
         else:
-            st.markdown(f"{words.sentence(question.meaning.name)}: **{question.score:+.2f}**. This is explained.")
+            st.markdown(f"{words.sentence(question.meaning.name)}: **{question.score:+z.2f}**. This is explained.")
         st.markdown(words.legend(question.meaning))
     cards = {}
     for name, box in zip(order, boxes[1:], strict=True):
@@ -189,7 +190,8 @@ def show_maps(
             )
         with card.box:
             milliseconds = f"{explanation.seconds * 1000:.0f} ms"
-            st.caption(" · ".join([milliseconds, *words.facts(explanation, ends[name])]))
+            facts = " · ".join([milliseconds, *words.facts(explanation, ends[name])])
+            st.caption(facts, help=explained_terms(facts))
             if compared := words.comparison(explanation, _comparison(request, name)):
                 st.caption(compared)
             if standing := explanations.standing(request.question, name, view.block):

@@ -146,7 +146,7 @@ def _tiles(trust: Trust, unit: str) -> None:
     figure.update_yaxes(autorange="reversed")
     _show(figure, f"{kind.capitalize()} Shapley values of nine tiles, and the map's sums", unit, "")
     of = f", as means over {counted(values.references, 'reference')} with their standard errors" if estimated else ""
-    st.caption(f"The Shapley values add up to {values.total:+.2f}{of}; the map's sums to {values.tiles.sum():+.2f}.")
+    st.caption(f"The Shapley values add up to {values.total:+z.2f}{of}; the map's sums to {values.tiles.sum():+z.2f}.")
 
 
 def _show(figure: go.Figure, title: str, x: str, y: str) -> None:

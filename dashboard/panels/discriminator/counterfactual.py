@@ -14,6 +14,7 @@ import streamlit as st
 from dashboard import charts, sidebar, ui
 from dashboard.cached import discriminator
 from dashboard.components.sprite_grid import sprite_grid
+from dashboard.panels import unit_card
 from dashboard.panels.discriminator import exports
 from xai.discriminator.counterfactuals.removal import ORDERS
 from xai.render import GREEN_HEX, GREY_HEX, ORANGE_HEX, VERDICT, VIOLET_HEX, sprite
@@ -59,6 +60,7 @@ def _show_fewest(question: Question, by: str, layer: str | None) -> FilterCounte
         if 0 < place <= len(found.steps):
             step = found.steps[place - 1]
             st.session_state["d_layer"], st.session_state["d_unit"] = step.layer, step.unit
+            unit_card.go_to()
 
     charts.show(
         charts.waterfall(names, values, VERDICT), "The logit as filters are replaced", "turned", on_pick=choose,

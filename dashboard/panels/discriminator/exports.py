@@ -250,7 +250,7 @@ def show_wrong(checkpoint: gan.Checkpoint, verdicts: Verdicts, rows: Any, number
 
         pictures = gan.to_uint8(discriminator.pictures(checkpoint, numbers, not verdicts.real))
         logits = verdicts.logits[rows].tolist()
-        captions = [f"{number}: logit {logit:+.2f}" for number, logit in zip(numbers, logits, strict=True)]
+        captions = [f"{number}: logit {logit:+z.2f}" for number, logit in zip(numbers, logits, strict=True)]
         title = "Real posters that D calls fake" if verdicts.real else "Generated posters that pass as real"
         return of_posters(pictures, captions, title, export.source_of(checkpoint), number=numbers, logit=logits)
 

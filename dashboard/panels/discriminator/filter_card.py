@@ -56,8 +56,8 @@ def choose(maps: Any, contributed: LayerContributions | None) -> int:
     by_contribution = [] if strongest is None else [CONTRIBUTION]
     sort, shared = ui.map_controls("d", [*by_contribution, "index", "activation"])
     order = strongest if strongest is not None and sort == CONTRIBUTION else order_units(maps, sort)
-    known = None if contributed is None else lambda unit: f"contribution {contributed.values[unit]:+.3f}"
-    return ui.choose_unit(maps, "d_unit", order, shared, known, 0 if strongest is None else strongest[0])
+    known = None if contributed is None else lambda unit: f"contribution {contributed.values[unit]:+z.3f}"
+    return ui.choose_unit(maps, "d_unit", order, shared, known, lambda: 0 if strongest is None else strongest[0])
 
 
 def show_response(subject: Subject, layer: Layer, unit_map: Any, **leading: Any) -> None:
@@ -67,7 +67,7 @@ def show_response(subject: Subject, layer: Layer, unit_map: Any, **leading: Any)
         overlay(subject.pixels, large, limit(unit_map, 1.0), 0.85, CHANGE), unit_map, "d_response", unit="activation",
         caption=f"its response over the poster, {layer.height} × {layer.width} values", **leading,
     )  # fmt: skip
-    st.caption(f"At most {unit_map.max():+.2f}, above 0 at {active_fraction(unit_map):.0%} of the places.")
+    st.caption(f"At most {unit_map.max():+z.2f}, above 0 at {active_fraction(unit_map):.0%} of the places.")
 
 
 def show_evidence(table: DiscriminatorTable, layer: str, unit: int) -> None:
@@ -77,7 +77,7 @@ def show_evidence(table: DiscriminatorTable, layer: str, unit: int) -> None:
     badges += " :orange-badge[fires, is not used]" * bool(row["unused"])
     st.markdown(f"{badges} {SENTENCES[row['says']]}", help=f"{SAYS_RULE} {UNUSED_RULE}")
     with st.container(horizontal=True):
-        _metric("Adds when it fires", row, "logit_effect", "+.3f", "Logits, more than where it does not fire.")
+        _metric("Adds when it fires", row, "logit_effect", "+z.3f", "Logits, more than where it does not fire.")
         _metric("AUC alone", row, "auc", ".2f", "How often its largest response is higher on a real poster.")
         _metric("Part of all verdicts", row, "proportion", ".1%", f"Of what all filters of {layer} contribute.")
 
@@ -181,7 +181,7 @@ def _show_picks(checkpoint: gan.Checkpoint, picks: Sequence[Exemplar | None], ge
 
     sprite_grid(
         sprite(np.stack([empty if cell is None else cell for cell in drawn]), columns=3), on_pick=choose,
-        labels=["no other" if one is None else f"{what} {one.row}, {one.value:+.2f}" for one in picks],
+        labels=["no other" if one is None else f"{what} {one.row}, {one.value:+z.2f}" for one in picks],
         heads=[f"Posters that {TITLES[kind]}" for kind in KINDS], block=3, key="exemplars_grid",
         title="exemplars", smallest=52, most="none",
     )  # fmt: skip

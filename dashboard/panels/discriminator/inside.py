@@ -12,6 +12,7 @@ import streamlit as st
 
 from dashboard import charts, ui
 from dashboard.cached import discriminator
+from dashboard.panels import unit_card
 from dashboard.panels.discriminator import exports
 
 if TYPE_CHECKING:
@@ -55,6 +56,7 @@ def _show_inputs(checkpoint: gan.Checkpoint, layer: str, unit: int) -> None:
 
     def choose(place: int) -> None:
         st.session_state["d_layer"], st.session_state["d_unit"] = found.layer, strongest[place]
+        unit_card.go_to()
 
     charts.show(
         charts.signed_bars(found.weights[:INPUTS].tolist(), [f"filter {unit}" for unit in strongest]),
@@ -72,10 +74,10 @@ def _show_synthesis(checkpoint: gan.Checkpoint, table: DiscriminatorTable | None
     made = discriminator.synthesis(checkpoint, layer, unit)
     picture, _ = st.columns(2)
     with picture:
-        ui.picture(made.patch, f"response {made.response:+.2f}")
+        ui.picture(made.patch, f"response {made.response:+z.2f}")
     strongest = None if table is None else float(table.find(layer, unit)["highest_real"])
     if strongest is not None:
-        st.caption(f"The strongest response to a poster of the study is {strongest:+.2f}.")
+        st.caption(f"The strongest response to a poster of the study is {strongest:+z.2f}.")
     st.caption(
         "Found by gradient ascent, for one neuron of the filter: what drives it, though no poster looks so. Believe "
         "the posters first."

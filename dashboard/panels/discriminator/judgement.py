@@ -107,7 +107,7 @@ def _show_errors(checkpoint: gan.Checkpoint, verdicts: Verdicts, numbers: Any) -
     if not len(rows):
         st.caption("None.")
         return
-    notes = [f"logit {logit:+.2f}" for logit in verdicts.logits[rows]]
+    notes = [f"logit {logit:+z.2f}" for logit in verdicts.logits[rows]]
     key = "wrong_poster" if verdicts.real else "wrong_seed"
     poster_sheet.show(
         checkpoint, numbers[rows].tolist(), verdicts.real, key, "D's worst errors", notes, per_row=3, smallest=70,

@@ -68,7 +68,7 @@ def show_map(subject: Subject, question: Question, layer: Layer, unit: int, meas
     else:
         found = discriminator.conditional_map(question, layer.name, unit)
         values, block, settings = found.cells, found.block, {"layer": layer.name, "filter": unit}
-        caption = f"what filter {unit} of {layer.name} contributed, {found.contribution:+.3f}"
+        caption = f"what filter {unit} of {layer.name} contributed, {found.contribution:+z.3f}"
     places = values[::block, ::block]
     value_map(
         overlay(subject.pixels, values, limit(values), 0.9, VERDICT), places, "d_verdict_map", caption=caption,

@@ -41,7 +41,7 @@ def show_ablation(checkpoint: gan.Checkpoint, noise: Noise, layer: Layer, unit: 
         words.markdown(ablated.text)
         if ablated.score_change is not None:
             logit.metric(
-                "D's logit without it", f"{ablated.score_after:+.2f}", f"{ablated.score_change:+.2f}", "off",
+                "D's logit without it", f"{ablated.score_after:+z.2f}", f"{ablated.score_change:+z.2f}", "off",
                 help="Above 0: the poster looks more real without this filter.",
             )  # fmt: skip
 

@@ -11,6 +11,8 @@ import streamlit as st
 
 from dashboard import charts, ui
 from dashboard.cached import filters
+from dashboard.components import arrival
+from dashboard.panels import unit_card
 from dashboard.panels.generator import exports
 from dashboard.panels.generator.painting import choose_region, set_region
 from xai.generator.contributions import LATENT, correlation
@@ -41,7 +43,7 @@ def show_inputs(checkpoint: gan.Checkpoint, noise: Noise, layer: str, unit: int,
         ablated = filters.contributions(checkpoint, noise, layer, "ablation")
         st.caption(
             f"By the exact Jacobian. Over all filters of {layer}, first-order estimates correlate "
-            f"{correlation(first_order, ablated):.3f} with actual ablation."
+            f"{correlation(first_order, ablated):z.3f} with actual ablation."
         )
     exports.show_drivers(checkpoint, noise, (gradients, first_order), layer, unit)
 
@@ -62,7 +64,7 @@ def show_driven(checkpoint: gan.Checkpoint, noise: Noise, layer: str, pixels: An
         ablated = filters.contributions(checkpoint, noise, LATENT, "ablation")
         st.caption(
             "By the exact Jacobian. Over all latent dimensions, first-order estimates correlate "
-            f"{correlation(first_order, ablated):.3f} with actually setting values to 0."
+            f"{correlation(first_order, ablated):z.3f} with actually setting values to 0."
         )
     exports.show_driven(checkpoint, noise, gradients, layer, index)
 
@@ -83,8 +85,8 @@ def show_region(checkpoint: gan.Checkpoint, noise: Noise, layer: str, pixels: An
         st.caption(
             "Click a bar to go to that filter or dimension. By the exact Jacobian, compared with each filter's mean "
             "and with a latent value of 0. Inside the box, these first-order estimates correlate "
-            f"{correlation(units, ablated[0], box):.3f} with actual ablation of filters, and "
-            f"{correlation(latent, ablated[1], box):.3f} with actually setting values to 0."
+            f"{correlation(units, ablated[0], box):z.3f} with actual ablation of filters, and "
+            f"{correlation(latent, ablated[1], box):z.3f} with actually setting values to 0."
         )
     exports.show_region(checkpoint, noise, (units, latent), box, pixels)
 
@@ -92,6 +94,7 @@ def show_region(checkpoint: gan.Checkpoint, noise: Noise, layer: str, pixels: An
 def go_to_region(row: int, column: int, height: int, width: int) -> None:
     """Ask what contributes to a place of a map of ``height`` x ``width``, and around a small one (for callbacks)."""
     st.session_state["lab"] = REGION
+    arrival.call("analyses")
     set_region("region", box_of(row, column, height, width, LEAST_REGION))
 
 
@@ -101,6 +104,7 @@ def _show_pixels(pixel_map: Any, pixels: Any, caption: str) -> None:
 
 def _go_to_unit(unit: int) -> None:
     st.session_state["g_unit"] = unit
+    unit_card.go_to()
 
 
 def _go_to_dimension(index: int) -> None:

@@ -17,9 +17,11 @@ from dashboard.panels.generator import exports
 from dashboard.panels.unit_table import Column
 from gan.errors import counted
 from xai.generator.filter_verdicts import RULE, VERDICTS
+from xai.networks.layers import order_units
 
 if TYPE_CHECKING:
     import gan
+    from dashboard.subject import Noise
     from xai import Figure
     from xai.generator.filter_table import FilterTable
 
@@ -35,6 +37,7 @@ MEANINGS = {
     "essential": "The poster changes clearly without it.",
     "useful": "It changes the poster, but not much.",
 }
+CANDIDATES = 32  # measured (2 checkpoints, 2 layers, 10 posters): the one that matters most was always among 14
 PERCENT = "%.0f%%"
 COLUMNS = {  # the first ones fit into a window of 1280 pixels, what tells a filter's worth among them
     "layer": Column("Layer", 76),
@@ -61,6 +64,17 @@ COLUMNS = {  # the first ones fit into a window of 1280 pixels, what tells a fil
 }
 
 
+def first_unit(checkpoint: gan.Checkpoint, noise: Noise, layer: str, maps: Any, effects: Any) -> int:
+    """The filter that the page begins with: of those that matter most over many posters, the one that does here.
+
+    effects : (U,) of the layer's filters over many posters; without them it is the one that responds most here.
+    """
+    if effects is None:
+        return order_units(maps, "activation")[0]
+    among = order_units(maps, "effect", effects)[:CANDIDATES]
+    return filters.strongest(checkpoint, noise, layer, tuple(among))
+
+
 def effect_words(effects: Any, unit: int) -> str:
     """What the picture changes by without a filter; effects (U,) are its layer's."""
     return f"effect {effects[unit]:.2f} grey levels"
@@ -82,7 +96,7 @@ def show_study(table: FilterTable, layer: str, unit: int) -> None:
     st.caption(
         f"Over {counted(table.latents, 'poster')}: without it the picture changes by {row['effect']:.1f} "
         "grey levels, D's logit "
-        f"by {row['logit_change']:+.3f} ({row['logit_low']:+.3f} to {row['logit_high']:+.3f}). It is active "
+        f"by {row['logit_change']:+z.3f} ({row['logit_low']:+z.3f} to {row['logit_high']:+z.3f}). It is active "
         f"at {row['active']:.0%} of positions. Most similar: filter {row['partner']} (correlation "
         f"{row['correlation']:.2f}); with that one in its place the picture changes by "
         f"{row['replaced']:.1f} grey levels."

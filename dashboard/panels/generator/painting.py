@@ -154,11 +154,11 @@ def _show_painted(checkpoint: gan.Checkpoint, noise: Noise, edits: list[Edit], c
         preview = filters.painted(checkpoint, noise, to_json([*edits, coming]))
         ui.picture(gan.to_uint8(preview)[0], "preview: not painted yet")
         if checkpoint.discriminator is not None:
-            st.caption(f"D's logit would be {float(networks.score(checkpoint)(preview)):+.2f}.")
+            st.caption(f"D's logit would be {float(networks.score(checkpoint)(preview)):+z.2f}.")
     picture = filters.painted(checkpoint, noise, to_json(edits))
     ui.picture(gan.to_uint8(picture)[0], f"with {counted(len(edits), 'edit')}")
     if checkpoint.discriminator is not None and edits:
-        st.caption(f"D's logit is {float(networks.score(checkpoint)(picture)):+.2f} with the edits.")
+        st.caption(f"D's logit is {float(networks.score(checkpoint)(picture)):+z.2f} with the edits.")
     for edit in edits:
         st.caption(f"filter {edit.unit} of {plain(edit.layer)} {VALUES.get(edit.value, edit.value)}, {_where(edit)}")
     if edits:

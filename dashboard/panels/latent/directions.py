@@ -47,7 +47,7 @@ def show_directions(checkpoint: gan.Checkpoint, study: LatentStudy, noise: Noise
     direction = directions[place]
     sheet = sprite(gan.to_uint8(latents.along(checkpoint, noise, direction, DISTANCES)), columns=len(DISTANCES))
     sprite_grid(
-        sheet, labels=[f"{step:+.0f}" for step in DISTANCES], per_row=len(DISTANCES), selected=DISTANCES.index(0.0),
+        sheet, labels=[f"{step:+z.0f}" for step in DISTANCES], per_row=len(DISTANCES), selected=DISTANCES.index(0.0),
         key="direction_strip", title="walk along the direction", smallest=44, most="none",
     )  # fmt: skip
     exports.show_direction(checkpoint, noise, direction, DISTANCES)
@@ -68,12 +68,12 @@ def _show_changes(direction: Direction) -> None:
     if direction.label:
         label = f"It changes **{plain(ui.words(direction.label))}**. "
     r2 = "" if direction.r2 is None else f"Held-out R² {direction.r2:.2f}. "
-    side = [f"{plain(ui.words(name))} {change.value:+.1f}" for name, change in direction.side_effects().items()]
+    side = [f"{plain(ui.words(name))} {change.value:+z.1f}" for name, change in direction.side_effects().items()]
     st.markdown(f"{label}{r2}Side effects: {', '.join(side) or 'none'}.")
     effects = sorted((direction.effects or {}).items(), key=lambda pair: -abs(pair[1].value))
     st.dataframe(
         [
-            {"statistic": ui.words(name)} | {end: f"{value:+.2f}" for end, value in _ends(change)}
+            {"statistic": ui.words(name)} | {end: f"{value:+z.2f}" for end, value in _ends(change)}
             for name, change in effects
         ],
         hide_index=True, width="content",

@@ -59,7 +59,7 @@ def show_direction(checkpoint: gan.Checkpoint, noise: Noise, direction: Directio
         from xai.report.figures import of_steps
 
         pictures = gan.to_uint8(latents.along(checkpoint, noise, direction, tuple(distances)))
-        captions = [f"{distance:+.1f}" for distance in distances]
+        captions = [f"{distance:+z.1f}" for distance in distances]
         name = direction.name.replace("_", " ")
         return of_steps(list(pictures), captions, f"Walk along the direction {name}", _source(checkpoint, noise))
 

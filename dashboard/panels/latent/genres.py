@@ -90,7 +90,7 @@ def _show_effects(effects: GenreEffects) -> None:
         [
             {"genre": genre}
             | {
-                ui.words(name): f"{value:+.2f}" + " (?)" * bool(unsure)
+                ui.words(name): f"{value:+z.2f}" + " (?)" * bool(unsure)
                 for name, value, unsure in zip(effects.names, values, uncertain, strict=True)
             }
             for genre, values, uncertain in rows

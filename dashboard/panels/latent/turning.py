@@ -191,7 +191,7 @@ def _show_pictures(checkpoint: gan.Checkpoint, noise: Noise, turned: Turning) ->
             ui.picture(pixels, caption)
     if now.logit is not None and start.logit is not None:
         if checkpoint.config.classes:
-            st.markdown(f"Explained: {plain(networks.score(checkpoint).meaning.name)}, **{now.logit:+.2f}**")
+            st.markdown(f"Explained: {plain(networks.score(checkpoint).meaning.name)}, **{now.logit:+z.2f}**")
         else:
             ui.verdict(now.logit, now.probability)
-        st.caption(f"At the start the logit was {start.logit:+.2f}.")
+        st.caption(f"At the start the logit was {start.logit:+z.2f}.")

@@ -20,8 +20,9 @@ WIDE = "Too wide"
 OUT_OF_PLACE = "Out of place, not too narrow"
 BOTH = "Both out of place and too narrow"
 MANY = (
-    "In many dimensions nearly all of a support lies near its rim, so one that is a little too narrow reaches far "
-    "fewer real posters: a low recall does not by itself say that kinds of posters are missing."
+    "Posters vary in very many ways at once, so that nearly each is unusual in some of them. A generator that varies a "
+    "little too little in all comes near to far fewer real posters: a low recall does not by itself say that kinds of "
+    "posters are missing."
 )
 
 

@@ -11,7 +11,7 @@ import gan
 import xai
 from tests.xai import built, nets
 from tests.xai.nets import in_threads, one_sentence, snapshot
-from xai.generator.ablation import MEAN, AblatedPicture, Ablation, ablate, ablate_all
+from xai.generator.ablation import MEAN, AblatedPicture, Ablation, ablate, ablate_all, strongest
 from xai.generator.folded import BLOCK, FoldedGenerator
 
 
@@ -28,6 +28,19 @@ def test_ablations_are_those_of_ablate_one_by_one(
         assert float(found.effects[unit]) == pytest.approx(float(slow.difference.square().mean().sqrt()), abs=1e-5)
         assert float(found.logit_changes[unit]) == pytest.approx(slow.score_change, abs=1e-4)
         assert found.logit == pytest.approx(slow.score_before, abs=1e-4)
+
+
+def test_the_strongest_of_some_units_is_the_one_with_the_largest_effect_among_them(
+    random_generator: gan.Generator,
+) -> None:
+    folded, z = FoldedGenerator.of(random_generator), gan.latents([7], random_generator.config)
+    effects = ablate_all(folded, z, "layers.5").effects
+    assert strongest(folded, z, "layers.5", range(len(effects))) == int(effects.argmax())
+    rest = [unit for unit in range(len(effects)) if unit != int(effects.argmax())]
+    assert strongest(folded, z, "layers.5", rest) == max(rest, key=lambda unit: float(effects[unit]))
+    with pytest.raises(xai.ExplanationError) as error:
+        strongest(folded, z, "layers.5", [len(effects)])
+    assert "layers.5 has units" in one_sentence(error.value)
 
 
 def test_by_resample_another_seeds_map_takes_the_units_place(random_generator: gan.Generator) -> None:

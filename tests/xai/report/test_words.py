@@ -3,9 +3,12 @@
 from __future__ import annotations
 
 import math
+import re
 from dataclasses import replace
+from pathlib import Path
 
 import pytest
+import torch
 
 import xai
 from tests.xai.nets import discriminator, pictures, quick
@@ -26,6 +29,21 @@ def explained(name: str) -> xai.Explanation:
 )  # fmt: skip
 def test_a_verdict_has_a_word_a_logit_and_a_probability(logit: float, expected: tuple[str, str, str]) -> None:
     assert words.verdict(logit) == expected
+
+
+def test_a_number_that_is_rounded_to_nothing_has_no_minus() -> None:
+    assert words.verdict(-0.004)[1] == "+0.00"
+    found = replace(explained("deeplift"), base_score=torch.tensor([-0.004]), gap=torch.tensor([-0.0]))
+    assert "which scores +0.00;" in words.comparison(found, "compared with grey")
+    assert "completeness gap +0" in words.facts(found, 1.0)[0]
+
+
+def test_every_signed_number_in_a_text_is_written_so() -> None:
+    """With "z" in its format, as in ``{value:+z.2f}``."""
+    house = Path(xai.__file__).parents[1]
+    sources = [path for room in ("gan", "xai", "dashboard", "scripts") for path in (house / room).rglob("*.py")]
+    assert len(sources) > 300
+    assert [path.name for path in sources if re.search(r"[:\"']\+\.\d[fg%]", path.read_text(encoding="utf-8"))] == []
 
 
 def check(higher: bool = True, essential: bool = False) -> Check:

@@ -185,7 +185,7 @@ def _answer(search: _Search, chosen: list[int], evaluated: int, where: str) -> F
     for column, reached in zip(chosen, search.logits([chosen[: n + 1] for n in range(len(chosen))]), strict=True):
         layer, unit = search.named(column)
         change = reached - before
-        text = f"Filter {unit} of {layer} replaced: {reached:+.3f} ({change:+.3f})"
+        text = f"Filter {unit} of {layer} replaced: {reached:+z.3f} ({change:+z.3f})"
         steps.append(ReplacedFilter(layer, unit, reached, change, text))
         before = reached
     turned = search.turned(before)
@@ -194,7 +194,7 @@ def _answer(search: _Search, chosen: list[int], evaluated: int, where: str) -> F
     verdict = _from_to(search.replacement.score.meaning, search.logit, before, turned)
     if not steps:
         by = search.replacement.words
-        text = f"No filter of {where}, replaced by {by}, moves it towards 0 from {search.logit:+.3f}."
+        text = f"No filter of {where}, replaced by {by}, moves it towards 0 from {search.logit:+z.3f}."
     elif turned:
         fewest = "No fewer do." if proved else "None of them can be left out, but another set may be smaller."
         text = f"Replacing {replaced} turns the verdict: {verdict}. {fewest}"
@@ -209,4 +209,4 @@ def _from_to(meaning: Meaning, before: float, after: float, turned: bool) -> str
     A score that is no verdict of D has none in brackets.
     """
     words = [f" ({meaning.high if one > 0 else meaning.low})" if meaning == LOGIT else "" for one in (before, after)]
-    return f"{meaning.name} goes {'' if turned else 'only '}from {before:+.3f}{words[0]} to {after:+.3f}{words[1]}"
+    return f"{meaning.name} goes {'' if turned else 'only '}from {before:+z.3f}{words[0]} to {after:+z.3f}{words[1]}"

@@ -53,7 +53,7 @@ class StatisticChange:
     @property
     def text(self) -> str:
         name = self.name.replace("_", " ")
-        return f"{name} {self.before:.3f} -> {self.after:.3f} ({self.deviations:+.2f} standard deviations)"
+        return f"{name} {self.before:.3f} -> {self.after:.3f} ({self.deviations:+z.2f} standard deviations)"
 
 
 @dataclass(frozen=True, eq=False)
@@ -81,12 +81,12 @@ class LatentCounterfactual:
     @property
     def labels(self) -> tuple[str, ...]:
         """Of the pictures: the logit, and what it says."""
-        return tuple(f"{logit:+.2f} {LOGIT.high if logit > 0 else LOGIT.low}" for logit in self.logits)
+        return tuple(f"{logit:+z.2f} {LOGIT.high if logit > 0 else LOGIT.low}" for logit in self.logits)
 
     @property
     def text(self) -> str:
         first, last = self.logits[0], self.logits[-1]
-        words = f"from {first:+.3f} ({_word(first)}) to {last:+.3f} ({_word(last)})"
+        words = f"from {first:+z.3f} ({_word(first)}) to {last:+z.3f} ({_word(last)})"
         random = (
             f"{self.random_turned} of {RANDOM_MOVES} random moves of this length turn it; on average they change the "
             f"logit by {self.random_change:.3f}."

@@ -96,7 +96,7 @@ def checked_sum(method: Attribution, image: Tensor, values: Tensor, base_score: 
     unknown = unsupported(method.score.module())
     because = f"its rules do not know {', '.join(unknown)}" if unknown else "it cannot see all that is computed"
     raise ExplanationError(
-        f"{method.title} gives wrong sums for this network, {gap:.2g} off the difference of {difference:+.2g}: "
+        f"{method.title} gives wrong sums for this network, {gap:.2g} off the difference of {difference:+z.2g}: "
         f"{because}. "
         f"Integrated gradients and the perturbation methods work for any network."
     )
