@@ -8,7 +8,7 @@ The pages are listed in pages.py.
 
 import streamlit as st
 
-from dashboard import links, sidebar, ui
+from dashboard import going, links, sidebar, ui
 from dashboard.cached import networks
 from dashboard.lessons import progress
 from dashboard.pages import PAGES
@@ -28,6 +28,7 @@ page = st.navigation(
     ]
 )
 links.follow_old(page)
+going.arrive(page.url_path or "start")
 progress.open_step(page.url_path or "start")
 links.remember()
 st.html(ui.STYLE)

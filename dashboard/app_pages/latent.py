@@ -3,7 +3,7 @@
 import streamlit as st
 
 import gan
-from dashboard import sidebar, ui
+from dashboard import going, sidebar, ui
 from dashboard.cached import latents, networks
 from dashboard.components import arrival
 from dashboard.components.scrubber import scrubber
@@ -63,8 +63,7 @@ with right:
     )
     where_to = "On the page Generator, below the filter's card, under Analyses."
     if st.button("Which filters does it drive?", icon=":material/brush:", help=where_to):
-        query = {"lab": contributions.DRIVEN, "dimension": str(index)}
-        st.switch_page("app_pages/generator.py", query_params=query)
+        going.to("generator", {"lab": contributions.DRIVEN, "dimension": str(index)})
 
 
 with st.container(gap=None):

@@ -17,6 +17,7 @@ from dataclasses import dataclass, field, replace
 import streamlit as st
 
 from dashboard import links
+from dashboard.going import MOST_TRIES, says
 from dashboard.lessons import files
 from dashboard.lessons.lesson import Step
 from dashboard.pages import PAGES
@@ -29,7 +30,6 @@ NETWORKS = ("checkpoint", "genres")  # what a lesson is about is chosen by the p
 KEPT = (*NETWORKS, "upload", "own_references", "found", "brushed")
 MINE = "lesson_"  # begins the names of all that belongs to lessons
 MOST_STEPS = 99
-MOST_TRIES = 5  # to open a step, each of which the browser may undo
 
 
 @dataclass(frozen=True)
@@ -120,8 +120,7 @@ def open_step(page: str) -> None:
     long as they stand there, and a parameter cannot be set while a control holds it. Those of the sidebar stand on
     every page, so they are set.
 
-    Meanwhile the browser may ask for the page that it still shows, with the address that it still has: a component
-    sends what it measured, or somebody clicks. That undoes the way so far, and it is begun again.
+    What the browser undoes meanwhile (dashboard/going.py) is begun again.
     """
     so_far = current()
     if so_far is None or OPENING not in st.session_state:
@@ -130,7 +129,7 @@ def open_step(page: str) -> None:
     if step is None:
         return
     own = {name: [value] for name, value in _written(so_far).items() if value}
-    if opening.arriving and page == step.page and _has_arrived(step):
+    if opening.arriving and page == step.page and says(step.state):
         _set_sidebar(step)
     elif opening.aside == page:
         _forget()
@@ -140,11 +139,6 @@ def open_step(page: str) -> None:
         aside = next(name for name in PAGES if name not in (page, step.page))
         st.session_state[OPENING] = Opening(aside, tries=opening.tries + 1)
         st.switch_page(PAGES[aside].path, query_params=own)
-
-
-def _has_arrived(step: Step) -> bool:
-    """Whether the address is the step's; no control has been drawn yet that would have changed it."""
-    return all(st.query_params.get_all(name) == list(asked) for name, asked in step.state.items())
 
 
 def open_one() -> Step | None:

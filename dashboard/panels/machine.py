@@ -11,12 +11,11 @@ from typing import TYPE_CHECKING, Any, TypeVar
 
 import streamlit as st
 
-from dashboard import links
+from dashboard import going, links
 from dashboard.cached import discriminator, explanations, networks
 from dashboard.cached.explanations import Question
 from dashboard.components.machine import POSTER, Group, Link, machine
 from dashboard.glossary import explanation
-from dashboard.pages import PAGES
 from dashboard.panels.figures import start_export
 from gan.errors import counted
 
@@ -86,7 +85,7 @@ def show(subject: Subject | None) -> None:
     start_export.show_machine(subject, found)
     if chosen is not None:
         to = [one for _, destinations in drawn for one in destinations][chosen]
-        st.switch_page(PAGES[to.page].path, query_params=to.query)  # the sidebar keeps its own
+        going.to(to.page, to.query)
 
 
 def _machine(subject: Subject) -> Machine:

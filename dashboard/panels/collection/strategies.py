@@ -9,8 +9,7 @@ from typing import TYPE_CHECKING
 
 import streamlit as st
 
-from dashboard import ui
-from dashboard.pages import PAGES
+from dashboard import going, ui
 from dashboard.panels import poster_sheet
 from dashboard.panels.collection import exports
 from gan.errors import counted
@@ -108,5 +107,4 @@ def _show_filters(filters: Sequence[FilterBehind], place: int) -> None:
             label = f"{one.layer}, filter {one.unit}: {one.difference.value:+z.2f}"
             about = f"{one.difference.low:+z.2f} to {one.difference.high:+z.2f} logits; p {one.p:.1g}, adjusted"
             if st.button(label, key=f"strategy_{place}_{one.layer}_{one.unit}", help=about):
-                query = {"d_layer": one.layer, "d_unit": str(one.unit)}
-                st.switch_page(PAGES["discriminator"].path, query_params=query)
+                going.to("discriminator", {"d_layer": one.layer, "d_unit": str(one.unit)})
