@@ -86,7 +86,7 @@ def test_an_explanation_shows_every_map_and_its_sums(checkpoint: gan.Checkpoint)
     page = Page(explanation._repr_html_())
     assert len(page.pictures) == SHOWN
     assert f"{SHOWN} of {SHOWN + 1} maps" in page.texts["p"][0]
-    assert page.texts["figcaption"][3].startswith(f"logit {float(explanation.score[3]):+.2f}, reference ")
+    assert page.texts["figcaption"][3].startswith(f"logit {float(explanation.score[3]):+z.2f}, reference ")
     assert "completeness gap" in page.texts["figcaption"][3]
     row, column = np.unravel_index(explanation.heat(3).argmax(), explanation.heat(3).shape)
     red, _, blue = page.pictures[3][row, column].astype(int)
@@ -122,7 +122,7 @@ def test_a_filter_shows_the_poster_with_it_and_without(checkpoint: gan.Checkpoin
     page = Page(found._repr_html_())
     assert np.array_equal(page.pictures[0], gan.to_uint8(found.before)[0])
     assert np.array_equal(page.pictures[1], gan.to_uint8(found.after)[0])
-    assert f"{found.score_change:+.2f}" in page.texts["figcaption"][1]
+    assert f"{found.score_change:+z.2f}" in page.texts["figcaption"][1]
     assert "logit" not in Page(replace(found, score_before=None)._repr_html_()).texts["figcaption"][1]
 
 

@@ -20,7 +20,7 @@ from xai.render import sprite
 NUMBERS = st.lists(st.tuples(st.integers(-999, 999), st.floats(-9, 9)), min_size=1, max_size=20)
 
 
-@given(st.one_of(st.lists(st.text()), NUMBERS.map(lambda rows: [f"filter {a}: mean {b:+.3f} of 5%" for a, b in rows])))
+@given(st.one_of(st.lists(st.text()), NUMBERS.map(lambda rows: [f"filter {a}: mean {b:+z.3f} of 5%" for a, b in rows])))
 def test_texts_arrive_as_they_were(texts: list[str]) -> None:
     assert unfolded(sprite_grid.compact(texts)) == texts
 
@@ -37,7 +37,7 @@ def mounted(monkeypatch: pytest.MonkeyPatch, count: int, selected: int) -> dict[
         "grid",
         lambda place: None,
         selected,
-        notes=[f"mean response {index / 7:+.3f}, effect 0.12 grey levels" for index in range(count)],
+        notes=[f"mean response {index / 7:+z.3f}, effect 0.12 grey levels" for index in range(count)],
     )
     return dict(calls[0]["data"])
 

@@ -49,8 +49,8 @@ def test_the_page_opens_with_the_filter_that_matters_most_and_the_waterfall_says
     found = filter_contributions(score, image, xai.reference("grey").single(image))
     most = int(np.abs(found.of("layers.1").values).argmax())
     assert headings(app)[0] == f"Filter {most} of layers.1"
-    assert f"From {found.base_logit:+.3f} for the reference to {found.logit:+.3f} for this poster" in texts(app)
-    assert f"**{found.of('layers.1').values[most]:+.3f}**" in texts(app)
+    assert f"From {found.base_logit:+z.3f} for the reference to {found.logit:+z.3f} for this poster" in texts(app)
+    assert f"**{found.of('layers.1').values[most]:+z.3f}**" in texts(app)
 
 
 def test_a_layer_before_its_activation_has_maps_and_no_waterfall(open_app: OpenApp) -> None:
@@ -78,7 +78,7 @@ def test_what_the_study_says_of_a_filter_is_on_its_card(open_app: OpenApp, studi
         assert f"badge[{row['says']}]" in texts(app)
         assert ("fires, is not used" in texts(app)) == row["unused"]
         assert metrics(app)["AUC alone"] == f"{row['auc']:.2f}"
-        assert metrics(app)["Adds when it fires"] == f"{row['logit_effect']:+.3f}"
+        assert metrics(app)["Adds when it fires"] == f"{row['logit_effect']:+z.3f}"
 
 
 def test_real_exemplars_are_shown_only_with_the_posters_that_they_are_of(
@@ -282,7 +282,7 @@ def test_a_small_map_says_its_response_and_what_it_contributes(open_app: OpenApp
     means = xai.activations(network, subject.image, ["layers.1"])["layers.1"][0].mean((1, 2))
     sheets = [json.loads(grid.proto.json) for grid in app.get("bidi_component") if '"filters"' in grid.proto.json]
     assert unfolded(sheets[0]["notes"]) == [
-        f"mean response {mean:+.3f}, contribution {value:+.3f}"
+        f"mean response {mean:+z.3f}, contribution {value:+z.3f}"
         for mean, value in zip(means.tolist(), found.of("layers.1").values, strict=True)
     ]
 

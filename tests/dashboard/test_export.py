@@ -216,7 +216,7 @@ def test_a_directions_effects_can_be_taken_along(open_app: OpenApp, downloads: D
     assert not app.exception
     page = next(table.value for table in app.dataframe if "statistic" in table.value)
     rows = table_of(downloads, "direction_effects")
-    assert [f"{float(row['change (standard deviations)']):+.2f}" for row in rows] == page["change"].tolist()
+    assert [f"{float(row['change (standard deviations)']):+z.2f}" for row in rows] == page["change"].tolist()
 
 
 def test_kinds_strays_and_what_is_lost_are_exported_from_their_panel(downloads: Downloads, checkpoints: Path) -> None:

@@ -94,7 +94,7 @@ def test_a_picture_made_up_for_a_filter_is_exported_with_its_response(
     made = discriminator.synthesis(subject_of(app).checkpoint, "layers.1", 1)
     [row] = table_of(downloads, "synthesis")
     assert float(row["response"]) == pytest.approx(made.response)
-    assert f"a poster of the study is {float(row['strongest response to a poster']):+.2f}" in texts(app)
+    assert f"a poster of the study is {float(row['strongest response to a poster']):+z.2f}" in texts(app)
     assert (arrays_of(downloads, "synthesis")["picture"] == made.picture).all()
 
 
@@ -147,8 +147,8 @@ def test_a_strategys_card_is_exported_with_its_maps_and_the_filters_behind_it(
     opened(app, "strategy_0")
     assert not app.exception
     rows = {row["what"]: row for row in table_of(downloads, "strategy_0")}
-    assert f"{float(rows['mean logit']['value']):+.2f}" == metrics(app)["Mean logit"]
-    assert f"layers.1, filter 2: {float(rows['filter 2 of layers.1']['value']):+.2f}" in {
+    assert f"{float(rows['mean logit']['value']):+z.2f}" == metrics(app)["Mean logit"]
+    assert f"layers.1, filter 2: {float(rows['filter 2 of layers.1']['value']):+z.2f}" in {
         button.label for button in app.button
     }
     arrays = arrays_of(downloads, "strategy_0")

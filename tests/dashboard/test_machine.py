@@ -98,7 +98,7 @@ def test_a_real_poster_has_a_verdict_but_no_noise(open_app: OpenApp, poster_fold
     assert not opened.exception
     assert opened.segmented_control(key="noise").value == panel.FIND
     reference = subject_of(app)
-    assert f"logit {reference.logit:+.2f}" in groups(data)["verdict"][0]["words"]
+    assert f"logit {reference.logit:+z.2f}" in groups(data)["verdict"][0]["words"]
     assert led_to(groups(data)["discriminator"][0])[1]["source"] == "Poster"
 
 

@@ -29,7 +29,7 @@ def test_the_next_seed_is_one_click_away_and_the_first_has_none_before_it(open_a
     subject = subject_of(app)
     assert subject.name == "seed 1"
     assert subject.logit is not None
-    assert f"**{'real' if subject.logit > 0 else 'fake'}**], logit {subject.logit:+.2f}" in texts(app)
+    assert f"**{'real' if subject.logit > 0 else 'fake'}**], logit {subject.logit:+z.2f}" in texts(app)
 
 
 def test_real_posters_are_stepped_through_by_number(open_app: OpenApp, poster_folder: object) -> None:

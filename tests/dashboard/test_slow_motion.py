@@ -96,10 +96,10 @@ def test_each_poster_has_its_logit_and_whether_it_fools_d(open_app: OpenApp) -> 
     assert (len(fakes), len(real)) == (4, 4)
     for index, (noise, drawing, request, after, change) in enumerate(fakes):
         logit = stage.d_step.before.logit_fake[index].item()
-        assert drawing["text"].startswith(f"{logit:+.2f} → ")
+        assert drawing["text"].startswith(f"{logit:+z.2f} → ")
         assert drawing["mark"] == ("✗ fools D" if logit > 0 else "✓ D says fake")
         assert drawing["wrong"] is (logit > 0)
-        assert after["text"] == f"after {stage.g_step.verdicts.logit_fake[index].item():+.2f}"
+        assert after["text"] == f"after {stage.g_step.verdicts.logit_fake[index].item():+z.2f}"
         assert (noise["text"], request["text"]) == ("noise", "D asks")
         assert "change × " in change["text"]
         assert all(frame["alt"] for frame in (noise, drawing, request, after, change))

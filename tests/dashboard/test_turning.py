@@ -99,7 +99,7 @@ def test_without_onnx_the_server_draws_and_the_page_says_why(open_app: OpenApp, 
             poster = generator(Turning({2: value}).of(gan.latents([3], checkpoint.config)))
             logit = float(discriminator.logit(poster))
         verdicts = [text.value for text in app.main.markdown if text.value.startswith("D finds it")]
-        assert f"**{logit:+.2f}**" in verdicts[0]
+        assert f"**{logit:+z.2f}**" in verdicts[0]
         assert word(app) == str(Turning({2: value}))
 
 

@@ -88,7 +88,7 @@ class Turner:
 
 def close_to(logit: float) -> re.Pattern[str]:
     """Two decimals as the page writes them: a number within CLOSE of this one may be rounded the other way."""
-    return re.compile("|".join({re.escape(f"{logit + by:+.2f}").replace(r"\-", "−") for by in (-CLOSE, CLOSE)}))
+    return re.compile("|".join({re.escape(f"{logit + by:+z.2f}").replace(r"\-", "−") for by in (-CLOSE, CLOSE)}))
 
 
 @pytest.fixture(scope="module")
@@ -252,5 +252,5 @@ def test_where_the_browser_cannot_the_server_draws_the_same(address: str, browse
     generator, discriminator = checkpoint.need_both()
     with torch.no_grad():
         logit = discriminator.logit(generator(Turning({6: 4.0}).of(gan.latents([7], checkpoint.config))))
-    expect(main.get_by_text("D finds it")).to_contain_text(f"logit {float(logit):+.2f}")
+    expect(main.get_by_text("D finds it")).to_contain_text(f"logit {float(logit):+z.2f}")
     context.close()

@@ -76,5 +76,5 @@ def test_facts_are_those_that_the_method_reports() -> None:
 def test_sums_are_told_of_maps_in_the_scores_units_only() -> None:
     deeplift = explained("deeplift")
     reference, attributions = float(deeplift.base_score), float(deeplift.values.sum())
-    assert words.sums(deeplift) == f"reference {reference:+.2f}, attributions {attributions:+.2f}"
+    assert words.sums(deeplift) == f"reference {reference:+z.2f}, attributions {attributions:+z.2f}"
     assert words.sums(explained("activation")) == words.sums(explained("smoothgrad")) == ""

@@ -9,7 +9,7 @@
 
 import { LARGEST } from './turned.js';
 
-const signed = (value) => value.toFixed(2).replace('-', '−');
+const signed = (value) => value.toFixed(2).replace(/^-(?=[0.]+$)/, '').replace('-', '−');
 
 export function sliderList({ list, dimensions, change }) {
   const rows = new Map();

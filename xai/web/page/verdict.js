@@ -6,7 +6,7 @@
 const FULL = 8;  // logits at the ends of the bar
 const PAUSE = 700;  // milliseconds without a change after which a verdict is read out
 
-export const signed = (value) => (value < 0 ? '−' : '+') + Math.abs(value).toFixed(2);
+export const signed = (value) => (value <= -0.005 ? '−' : '+') + Math.abs(value).toFixed(2);
 export const probability = (logit) => `${(100 / (1 + Math.exp(-logit))).toFixed(1)} %`;
 
 export function verdictIn(by) {

@@ -136,7 +136,7 @@ def test_the_sentence_says_narrow_out_of_place_both_or_neither(made: dict[str, E
     said = support(made, FLOOR)
     assert said.startswith(f"{verdict}: clipped density")
     low = made["recall"].value < 0.1
-    assert ("a little too narrow reaches far fewer" in said) == (verdict in (NARROW, BOTH) and low)
+    assert ("comes near to far fewer real posters" in said) == (verdict in (NARROW, BOTH) and low)
 
 
 @pytest.mark.parametrize(("half", "verdict"), [(0.10, BOTH), (0.13, BOTH), (0.15, NARROW)])
