@@ -1,6 +1,6 @@
 """Where the checkpoints are that come with PosterLens.
 
-gan.load(shipped() / "frechet-64")       # or gan.load("frechet-64")
+gan.load(shipped() / "whole-64")       # or gan.load("whole-64")
 """
 
 from __future__ import annotations

@@ -90,12 +90,12 @@ def test_it_carries_what_opens_first_and_no_other_weights(wheel: Path) -> None:
 def test_commands_work_and_find_the_checkpoint_by_its_name(installed: Path, tmp_path: Path) -> None:
     said = subprocess.check_output([installed / "posterlens", "--version"], text=True, cwd=tmp_path)
     assert said.startswith("posterlens ")
-    command = [installed / "posterlens", "sample", "--checkpoint", "frechet-64", "--seeds", "3", "--out", "grid.png"]
+    command = [installed / "posterlens", "sample", "--checkpoint", "whole-64", "--seeds", "3", "--out", "grid.png"]
     subprocess.run(command, check=True, cwd=tmp_path, capture_output=True)
     assert (tmp_path / "grid.png").stat().st_size > 1000
-    code = "import gan, xai, json; print(json.dumps([gan.__file__, gan.load('frechet-64').name]))"
+    code = "import gan, xai, json; print(json.dumps([gan.__file__, gan.load('whole-64').name]))"
     place, name = json.loads(subprocess.check_output([installed / "python", "-c", code], text=True, cwd=tmp_path))
-    assert name == "frechet-64"
+    assert name == "whole-64"
     assert not Path(place).is_relative_to(HOUSE)
 
 

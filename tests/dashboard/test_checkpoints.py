@@ -83,7 +83,7 @@ def test_of_the_studied_checkpoints_the_closest_to_real_posters_opens_first(tmp_
 
 def test_of_what_ships_the_closest_to_real_posters_opens_first(open_app: OpenApp) -> None:
     app = open_app("training", None, "--checkpoints", str(Path(__file__).parents[2] / "checkpoints"))
-    assert networks.checkpoint_names()[0] == subject_of(app).checkpoint.name == "frechet-64"
+    assert networks.checkpoint_names()[0] == subject_of(app).checkpoint.name == "whole-64"
 
 
 @pytest.mark.parametrize("page", PAGES)
