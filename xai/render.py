@@ -67,16 +67,26 @@ def limit(values: ArrayLike, quantile: float = 0.995) -> float:
     return end or float(size.max(initial=0.0)) or 1.0
 
 
-def pool(values: NDArray[np.float32], block: int) -> NDArray[np.float32]:
-    """Mean of a map (H, W) over blocks of block x block pixels, brought back to (H, W).
+def block_of(across: int, size: tuple[int, ...]) -> tuple[int, int]:
+    """(height, width) of blocks ``across`` pixels wide, as oblong as a picture of ``size`` (height, width, ...) is.
+
+    So it has as many down as across; square blocks where that leaves no whole pixels.
+    """
+    height, width = size[:2]
+    return (across * height // width if across * height % width == 0 else across), across
+
+
+def pool(values: NDArray[np.float32], block: int | tuple[int, int]) -> NDArray[np.float32]:
+    """Mean of a map (H, W) over blocks of these pixels (height, width), or that many a side, brought back to (H, W).
 
     The sum over the map stays; neighbouring pixels that cancel each other out do so.
     """
     height, width = values.shape
-    if block <= 1 or height % block or width % block:
+    tall, wide = (block, block) if isinstance(block, int) else block
+    if tall * wide <= 1 or height % tall or width % wide:
         return values
-    tiles = values.reshape(height // block, block, width // block, block).mean((1, 3))
-    return np.kron(tiles, np.ones((block, block), values.dtype))
+    tiles = values.reshape(height // tall, tall, width // wide, wide).mean((1, 3))
+    return np.kron(tiles, np.ones((tall, wide), values.dtype))
 
 
 def full_colours(maps: Mapping[str, NDArray[np.float32]], shared: Collection[str]) -> dict[str, float]:

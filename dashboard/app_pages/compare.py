@@ -10,7 +10,7 @@ from dashboard.subject import require
 subject = require()
 with st.container(horizontal=True, vertical_alignment="center"):
     request = maps.choose_question(subject)
-    view = maps.choose_view(subject.checkpoint.config.resolution)
+    view = maps.choose_view(subject.checkpoint.config.size)
     maps.show_choices(request, view)
 if not request.options:
     st.info("Choose at least one method.")

@@ -140,11 +140,13 @@ def map_sum(shown: Shown) -> Answer:
 
 
 def map_trust(shown: Shown) -> Answer:
+    from xai.render import block_of
     from xai.trust.badges import badge
 
     method, detail = shown.given["method"][-1], shown.number("detail", 8)
     standing = explanations.standing(shown.question, method, detail)
-    found = badge(explanations.trust(shown.question, method, {}, silent), detail, standing)
+    block = block_of(detail, shown.question.image.shape[-2:])
+    found = badge(explanations.trust(shown.question, method, {}, silent), block, standing)
     word = found.shown if found.shown in ("trust", "caution") else "neither"
     return Answer(word, f"The badge says: {found.text}.")
 

@@ -73,6 +73,19 @@ def test_neighbours_that_cancel_each_other_out_do_so_when_pooled() -> None:
     assert (render.pool(checkered.astype(np.float32), 2) == 0).all()
 
 
+def test_blocks_are_as_oblong_as_the_poster_where_that_leaves_whole_pixels() -> None:
+    assert [render.block_of(across, (96, 64)) for across in (8, 2, 1)] == [(12, 8), (3, 2), (1, 1)]
+    assert render.block_of(8, (64, 64, 3)) == (8, 8)
+    assert render.block_of(4, (64, 96)) == (4, 4)
+
+
+def test_pooling_an_oblong_map_takes_the_mean_of_each_oblong_block() -> None:
+    values = maps(96, 64)
+    pooled = render.pool(values, render.block_of(8, values.shape))
+    assert np.allclose(pooled[::12, ::8], values.reshape(8, 12, 8, 8).mean((1, 3)), atol=1e-6)
+    assert all(np.ptp(pooled[top : top + 12, 8:16]) == 0 for top in range(0, 96, 12))
+
+
 @pytest.mark.parametrize("block", [0, 1])
 def test_pooling_single_pixels_changes_nothing(block: int) -> None:
     values = maps(6, 6)

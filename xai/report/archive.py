@@ -36,7 +36,7 @@ from gan.files import write_directory
 from xai.errors import ExplanationError
 from xai.methods.base import Attribution, scale
 from xai.networks.score import digest
-from xai.render import Pixels, enlarge, full_colours, overlay, png, pool
+from xai.render import Pixels, block_of, enlarge, full_colours, overlay, png, pool
 from xai.report import page as report_page
 from xai.report.findings import Finding
 from xai.trust.verdict import Trust
@@ -137,7 +137,7 @@ def write_chunk(
 
 def drawn(finding: Finding) -> tuple[dict[str, float], Pixels, dict[str, Pixels]]:
     """Where each map's colours end, the poster, and each map over it, by method: what ``page.article`` takes."""
-    block = max(1, finding.image.shape[-1] // CELLS)
+    block = block_of(max(1, finding.image.shape[-1] // CELLS), finding.image.shape[-2:])
     maps = {name: pool(found.heat(), block) for name, found in finding.explanations.items()}
     ends = full_colours(maps, [name for name, found in finding.explanations.items() if found.in_logits])
     pixels = to_uint8(finding.image)[0]

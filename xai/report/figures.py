@@ -34,7 +34,7 @@ from xai.methods.base import Explanation, scale
 from xai.networks.fast_generator import check_dimension, fast_generator
 from xai.networks.score import LOGIT
 from xai.networks.unit_table import UnitTable
-from xai.render import CHANGE, VERDICT, Pixels, enlarge_map, full_colours, limit, overlay, pool
+from xai.render import CHANGE, VERDICT, Pixels, block_of, enlarge_map, full_colours, limit, overlay, pool
 from xai.report import words
 from xai.trust.agreement import Agreement
 
@@ -52,7 +52,8 @@ IN_A_ROW = 6  # pictures of a walk
 class Look:
     """How maps are drawn.
 
-    block : pixels that are averaged, an eighth of the width unless given. strength : of overlays.
+    block : pixels across of the blocks that are averaged over, an eighth of the width unless given
+        (``xai.render.block_of``). strength : of overlays.
     shared : one colour scale for all that are in the score's units.
     """
 
@@ -92,7 +93,7 @@ def of_explanations(
     verdicts: Sequence[str] = (),
 ) -> Figure:
     """The poster (h, w, 3), and beside it the maps of several methods, all of one score."""
-    block = look.block or max(1, pixels.shape[1] // CELLS)
+    block = block_of(look.block or max(1, pixels.shape[1] // CELLS), pixels.shape)
     maps = {one.method: pool(one.heat(), block) for one in explanations}
     ends = full_colours(maps, [one.method for one in explanations if one.in_logits] if look.shared else [])
     known = list(verdicts) or [""] * len(explanations)
@@ -106,7 +107,7 @@ def of_explanations(
                 Bar.signed(end, map_unit(one), colours, (one.meaning.low, one.meaning.high)),
             )
         )
-    settings = dict(source.settings) | {"averaged_over": f"{block} × {block} px"}
+    settings = dict(source.settings) | {"averaged_over": f"{block[0]} × {block[1]} px"}
     return Figure(
         "Maps of the poster by several methods", replace(source, settings=settings), tuple(panels),
         words.legend(explanations[0].meaning), min(3, len(panels)), _numbers(explanations, known),
@@ -163,7 +164,7 @@ def of_references(
     names : what each baseline is called.
     """
     first = next(iter(explanations.values()))
-    block = look.block or max(1, pixels.shape[1] // CELLS)
+    block = block_of(look.block or max(1, pixels.shape[1] // CELLS), pixels.shape)
     maps = {kind: pool(one.heat(), block) for kind, one in explanations.items()}
     end, colours = limit(np.stack(list(maps.values()))), scale(first.meaning, first.claims)
     bar = Bar.signed(end, map_unit(first), colours, (first.meaning.low, first.meaning.high))

@@ -45,17 +45,23 @@ class Badge:
     note: str
 
 
-def badge(trust: Trust, detail: int | None = None, standing: Standing | None = None) -> Badge:
-    """The verdict as it holds at this ``detail``, in pixels a side; None: at its own resolution."""
+def badge(trust: Trust, detail: int | tuple[int, int] | None = None, standing: Standing | None = None) -> Badge:
+    """The verdict as it holds at this ``detail``, in pixels a side or (height, width); None: at its own resolution."""
     if trust.verdict not in ("trust", "caution"):
         return Badge(trust.verdict, trust.badge, trust.reason if trust.verdict == "do not trust" else "")
     if detail is not None and not trust.examined_at(detail):
         coarser = f"{trust.badge}: {trust.reason}" if trust.resolution is not None else trust.reason
-        return Badge("not examined", f"not examined at {detail} px", f"Coarser: {coarser}")
+        return Badge("not examined", f"not examined at {in_pixels(detail)}", f"Coarser: {coarser}")
     if trust.verdict == "trust" and standing is not None and standing.compared == "worse":
         text = trust.badge.replace("trust", "caution", 1)
         return Badge("caution", text, "its checks are passed, but see how this method locates planted evidence")
     return Badge(trust.verdict, trust.badge, trust.reason)
+
+
+def in_pixels(block: int | tuple[int, int]) -> str:
+    """What blocks of (height, width) are called: "8 px", or "12 x 8 px" where they are not square."""
+    height, width = (block, block) if isinstance(block, int) else block
+    return f"{width} px" if height == width else f"{height} x {width} px"
 
 
 SUMMARY: dict[Shown, str] = {

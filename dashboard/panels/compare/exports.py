@@ -54,7 +54,7 @@ def show_references(shown: Shown, answers: Mapping[str, Explanation]) -> None:
         from xai.report.figures import Look, of_references
 
         names = {kind: REFERENCES[kind].words for kind in answers}
-        look = Look(shown.view.block)
+        look = Look(shown.view.across)
         source = export.source(shown.subject, explained=shown.request.question.meaning.name)
         return of_references(answers, names, shown.subject.pixels, source, look)
 
@@ -75,7 +75,7 @@ def show_blame(shown: Shown, found: Blame, layer: str) -> None:
 def _of_one(shown: Shown, name: str) -> Figure:
     from xai.report.figures import Look, of_explanation
 
-    look = Look(shown.view.block, shown.view.strength, shown.view.shared)
+    look = Look(shown.view.across, shown.view.strength, shown.view.shared)
     others, found = list(shown.explained.values()), shown.explained[name]
     return of_explanation(found, shown.subject.pixels, _source(shown), look, _verdict(shown, name), others)
 
@@ -83,7 +83,7 @@ def _of_one(shown: Shown, name: str) -> Figure:
 def _of_all(shown: Shown) -> Figure:
     from xai.report.figures import Look, of_explanations
 
-    look = Look(shown.view.block, shown.view.strength, shown.view.shared)
+    look = Look(shown.view.across, shown.view.strength, shown.view.shared)
     verdicts = [_verdict(shown, name) for name in shown.explained]
     return of_explanations(list(shown.explained.values()), shown.subject.pixels, _source(shown), look, verdicts)
 

@@ -22,9 +22,9 @@ from gan.errors import counted
 from xai import METHODS, REFERENCES
 from xai.methods import FIRST
 from xai.methods.base import scale
-from xai.render import full_colours, overlay, pool
+from xai.render import block_of, full_colours, overlay, pool
 from xai.report import words
-from xai.trust.badges import Badge, badge, standing_sentence, summary
+from xai.trust.badges import Badge, badge, in_pixels, standing_sentence, summary
 
 if TYPE_CHECKING:
     import gan
@@ -48,10 +48,15 @@ class Request:
 
 @dataclass(frozen=True)
 class View:
-    """How maps are shown. strength : of the overlay, 0 to 1. block : pixels. shared : one colour scale for all."""
+    """How maps are shown.
+
+    strength : of the overlay, 0 to 1. across : pixels across of the blocks, which are (height, width) ``block``.
+    shared : one colour scale for all.
+    """
 
     strength: float
-    block: int
+    across: int
+    block: tuple[int, int]
     shared: bool
     by_trust: bool
     check: bool
@@ -109,14 +114,15 @@ def _reached(checkpoint: gan.Checkpoint, unit: tuple[str, int] | None) -> list[L
     return (layers or networks.modules_of_maps(checkpoint)) if unit is None else layers[: names.index(unit[0]) + 1]
 
 
-def choose_view(resolution: int) -> View:
-    """Controls for how the maps are shown, closed until they are wanted."""
-    eighth = max(size for size in DETAILS if size <= max(8, resolution // 8))
+def choose_view(size: tuple[int, int]) -> View:
+    """Controls for how maps of a picture of (height, width) are shown, closed until they are wanted."""
+    eighth = max(across for across in DETAILS if across <= max(8, size[1] // 8))
     with st.popover("View", icon=":material/visibility:"):
-        block = st.select_slider(
-            "Detail", DETAILS, eighth, format_func=lambda size: f"{size} px",
+        across = st.select_slider(
+            "Detail", DETAILS, eighth, format_func=lambda across: f"{across} px",
             key="detail", bind="query-params",
-            help="Attributions are averaged over blocks of this size: single pixels cancel out, regions do not.",
+            help="Attributions are averaged over blocks this wide, as oblong as the poster: single pixels cancel out, "
+            "regions do not.",
         )  # fmt: skip
         strength = st.slider("Overlay strength", 0.0, 1.0, 0.9, 0.05, key="strength", bind="query-params")
         scale = st.segmented_control(
@@ -131,16 +137,15 @@ def choose_view(resolution: int) -> View:
             "Check the maps", True, key="check", bind="query-params",
             help="Measures whether each map can be trusted: seconds, or a minute at 256 × 256; done after the maps.",
         )  # fmt: skip
-    return View(strength, block, scale == "shared", sort == "trust" and check, check)
+    return View(strength, across, block_of(across, size), scale == "shared", sort == "trust" and check, check)
 
 
 def show_choices(request: Request, view: View) -> None:
     """What the closed controls are set to, in a line."""
     baseline_words = REFERENCES[request.question.reference].words
     checked = "checked" if view.check else "not checked"
-    st.caption(
-        f"{counted(len(request.options), 'map')} in blocks of {view.block} px, {checked}; baseline: {baseline_words}"
-    )
+    shown = f"{counted(len(request.options), 'map')} in blocks of {in_pixels(view.block)}"
+    st.caption(f"{shown}, {checked}; baseline: {baseline_words}")
 
 
 def draw_cards(subject: Subject, request: Request, order: list[str]) -> dict[str, Card]:
@@ -194,7 +199,7 @@ def show_maps(
             st.caption(facts, help=explained_terms(facts))
             if compared := words.comparison(explanation, _comparison(request, name)):
                 st.caption(compared)
-            if standing := explanations.standing(request.question, name, view.block):
+            if standing := explanations.standing(request.question, name, view.across):
                 st.caption(standing_sentence(standing))
             st.markdown(f"**Shows:** {words.promise(METHODS[name], explanation.meaning)}")
             st.markdown(f"**But:** {words.caveat(METHODS[name], explanation.meaning)}")
@@ -209,22 +214,23 @@ def check(
 ) -> dict[str, Trust]:
     """The verdict on each map, in its card; one bar for all of them in the container ``bar``, where they take time."""
     trusted: dict[str, Trust] = {}
+    badges: dict[str, Badge] = {}
     with bar, ui.progress_bar("Checking whether the maps can be trusted") as progress:
         for index, name in enumerate(explained):
             card, part = cards[name], explanations.part_of(progress, index, explained)
             with card.box, ui.error_boundary(f"The check of {METHODS[name].title}", card.badge):
                 trusted[name] = explanations.trust(request.question, name, request.options[name], part)
+                badges[METHODS[name].title] = found = _badge(request, explained[name], trusted[name], view)
                 with card.badge.container():
-                    _show_verdict(_badge(request, explained[name], trusted[name], view), explained[name], trusted[name])
-    if len(trusted) > 1:
-        found = {METHODS[name].title: _badge(request, explained[name], one, view) for name, one in trusted.items()}
-        bar.markdown(summary(found))
+                    _show_verdict(found, explained[name], trusted[name])
+    if len(badges) > 1:
+        bar.markdown(summary(badges))
     return trusted
 
 
 def _badge(request: Request, explanation: Explanation, verdict: Trust, view: View) -> Badge:
     """The verdict at the detail that is shown; of a map of segments at theirs, for it has no smaller places."""
-    standing = explanations.standing(request.question, explanation.method, view.block)
+    standing = explanations.standing(request.question, explanation.method, view.across)
     return badge(verdict, view.block if explanation.segments is None else None, standing)
 
 

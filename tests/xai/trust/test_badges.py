@@ -8,6 +8,7 @@ import pytest
 
 import xai
 from xai.bench.standing import LocalisationStanding
+from xai.render import block_of
 from xai.trust.badges import badge, standing_sentence, summary
 from xai.trust.verdict import VERDICTS, Trust
 
@@ -29,6 +30,13 @@ def test_a_verdict_holds_down_to_its_resolution(verdict: str) -> None:
         assert shown.shown == "not examined"
         assert shown.text == f"not examined at {detail} px"
         assert shown.note == f"Coarser: {verdict}, at 8 x 8 pixels: R"
+
+
+def test_an_oblong_posters_map_is_examined_in_blocks_as_oblong_as_it() -> None:
+    examined = judged("trust", (12, 8))
+    assert badge(examined, block_of(8, (96, 64))).text == "trust, at 12 x 8 pixels"
+    assert badge(examined, 8).text == "not examined at 8 px"
+    assert badge(examined, block_of(4, (96, 64))).text == "not examined at 6 x 4 px"
 
 
 @pytest.mark.parametrize("detail", [1, 8, 32])
