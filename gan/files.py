@@ -16,6 +16,7 @@ import errno
 import io
 import json
 import os
+import re
 import secrets
 import shutil
 import zipfile
@@ -46,14 +47,25 @@ def writes(path: Path, within: Path | None = None) -> Iterator[None]:
         yield
     except WriteError:
         raise
-    except OSError as error:
+    except OSError as raised:
+        error = _first_of(raised)
         failed = Path(os.fsdecode(error.filename)) if isinstance(error.filename, (str, bytes, Path)) else None
         inside = within is None or error.errno in FULL or (failed is not None and failed.is_relative_to(within))
         if not inside:
             raise
-        raise WriteError(error.errno or 0, error.strerror or str(error), str(path)) from error
+        raise WriteError(error.errno or 0, error.strerror or str(error), str(path)) from raised
 
 
+def _first_of(error: OSError) -> OSError:
+    """Of a tree of which files could not be copied, the first one's reason, which shutil has as a text only."""
+    if not (isinstance(error, shutil.Error) and error.args and isinstance(error.args[0], list)):
+        return error
+    _, target, reason = error.args[0][0]
+    number = re.match(r"\[Errno (\d+)\]", str(reason))
+    return OSError(int(number[1]), os.strerror(int(number[1])), str(target)) if number else error
+
+
+TEMPORARY = re.compile(r"\..+\.[0-9a-f]{12}")  # names of what is being written
 RUN_LOCK = "run.lock"  # in the folder of a run
 LOCK_SECONDS = 2.0  # for a page that looks whether a run is going on, which takes the lock for a moment
 MOST_BYTES = 1 << 28  # of a file that is read to see whose it is
@@ -219,7 +231,7 @@ def _set_aside(path: Path) -> Path:
 
 
 def _beside(path: Path) -> Path:
-    """A new name for a temporary in the same folder; short, for a name has at most 255 bytes."""
+    """A new name, TEMPORARY, in the same folder; short, for a name has at most 255 bytes."""
     return path.with_name(f".{path.name[:32]}.{secrets.token_hex(6)}")
 
 
@@ -280,7 +292,15 @@ def in_use(run: Path) -> Iterator[None]:
             raise TrainingError(text) from None
         except OSError as error:
             raise TrainingError(f"{run} cannot be written ({error.strerror or error}).") from error
+        _remove_temporaries(run)
         yield
+
+
+def _remove_temporaries(run: Path) -> None:
+    """What killed processes had not finished in the folder of a run; nobody else writes there now."""
+    for path in (*run.glob(".*"), *run.glob("grids/.*")):
+        if TEMPORARY.fullmatch(path.name):
+            shutil.rmtree(path, ignore_errors=True) if path.is_dir() else path.unlink(missing_ok=True)
 
 
 def is_locked(path: Path) -> bool:
@@ -294,6 +314,15 @@ def is_locked(path: Path) -> bool:
         return True
     except OSError:  # a folder in which this process may not write
         return False
+
+
+def stamp(path: Path) -> tuple[int, ...]:
+    """What is another one after a file was written or replaced, also where its date is as before or the clock stepped.
+
+    The last number is when anything of it was changed, which nobody can set. OSError where there is no such file.
+    """
+    about = path.stat()
+    return about.st_dev, about.st_ino, about.st_size, about.st_mtime_ns, about.st_ctime_ns
 
 
 def write_json(path: Path, record: Mapping[str, Any]) -> None:

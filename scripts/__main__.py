@@ -51,6 +51,7 @@ COMMANDS = {  # in the order of the list that --help prints
     "benchmark verdicts": "benchmark_verdicts",
     "benchmark search": "benchmark_search",
     "benchmark load": "benchmark_load",
+    "benchmark faults": "benchmark_faults",
 }
 SCRIPTS = {f"scripts/{file}.py": f"posterlens {name}" for name, file in COMMANDS.items()}
 

@@ -97,14 +97,15 @@ def study(checkpoint: gan.Checkpoint) -> CollectionStudy | None:
 
 
 def _study_in(folder: Path, digest: str) -> CollectionStudy | None:
+    from gan.files import stamp
     from xai.collection.study import FILE
 
     path = folder / FILE
-    return _study(path, path.stat().st_mtime, digest) if path.is_file() else None
+    return _study(path, stamp(path), digest) if path.is_file() else None
 
 
 @st.cache_resource(max_entries=8, show_spinner=False)
-def _study(path: Path, changed: float, digest: str) -> CollectionStudy | None:
+def _study(path: Path, stamp: tuple[int, ...], digest: str) -> CollectionStudy | None:
     from xai.collection.study import CollectionStudy
 
     return CollectionStudy.beside(path.parent, digest)

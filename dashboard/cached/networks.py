@@ -113,14 +113,14 @@ def missing_studies(name: str) -> int:
 
 
 @st.cache_resource(max_entries=4, show_spinner="Loading the networks")
-def _checkpoint(name: str, changed: float) -> gan.Checkpoint:
+def _checkpoint(name: str, stamp: tuple[tuple[int, ...], ...]) -> gan.Checkpoint:
     from gan.checkpoints.folder import load  # not gan.load, which would also fetch
 
     return load(settings().checkpoints / name)
 
 
 @st.cache_resource(max_entries=4, show_spinner="Running your file")
-def _own(path: Path, changed: float) -> gan.Checkpoint:
+def _own(path: Path, stamp: tuple[int, ...]) -> gan.Checkpoint:
     from gan.checkpoints.own import load_own
 
     return load_own(path)
@@ -137,14 +137,15 @@ def of_class(checkpoint: gan.Checkpoint, name: str) -> gan.Checkpoint:
 def checkpoint(name: str) -> gan.Checkpoint:
     """Load a checkpoint from the listing; reloaded when it changes on disk."""
     import gan
-    from gan.checkpoints.listing import last_modified
+    from gan.checkpoints.listing import stamp_of
+    from gan.files import stamp
 
     own = _own_files().get(name)
     if own is not None:
-        return _own(own, own.stat().st_mtime if own.exists() else 0.0)
+        return _own(own, stamp(own) if own.exists() else ())
     if name not in checkpoint_names():  # looked up, never joined to a path unseen
         raise gan.CheckpointError(f"There is no checkpoint {name!r}.")
-    return _checkpoint(name, last_modified(folder(name)))
+    return _checkpoint(name, stamp_of(folder(name)))
 
 
 @st.cache_resource(max_entries=16, show_spinner=False, hash_funcs=HASH_FUNCS)
@@ -175,7 +176,7 @@ def folder_to_measure_into(digest: str) -> Path:
 
 
 @st.cache_resource(max_entries=16, show_spinner=False)
-def _evaluation(path: Path, changed: float) -> Evaluation:
+def _evaluation(path: Path, stamp: tuple[int, ...]) -> Evaluation:
     from gan.evaluation import report
 
     found = report.read(path)
@@ -186,9 +187,10 @@ def _evaluation(path: Path, changed: float) -> Evaluation:
 def evaluation(path: Path) -> Evaluation | None:
     """What was measured of the checkpoint in this folder, or None; CheckpointError where it cannot be read."""
     from gan.evaluation.report import FILE
+    from gan.files import stamp
 
     try:
-        return _evaluation(path, (path / FILE).stat().st_mtime)
+        return _evaluation(path, stamp(path / FILE))
     except (FileNotFoundError, NotADirectoryError):
         return None
 

@@ -24,6 +24,7 @@ from dashboard.lessons.tables import LessonError, Lines, Table
 from dashboard.pages import PAGES
 from dashboard.settings import settings
 from gan.errors import printable
+from gan.files import stamp
 
 SHIPPED = Path(__file__).parent
 NAME = re.compile(r"(?:\d+-)?([a-z0-9]+(?:-[a-z0-9]+)*)\.md")
@@ -45,18 +46,18 @@ def all_lessons() -> Found:
     return _read_all(tuple(_listed([SHIPPED, settings().lessons])))
 
 
-def _listed(folders: Iterable[Path | None]) -> Iterable[tuple[Path, float]]:
-    """All files with the time of their last change, so that an author sees a change at the next click."""
+def _listed(folders: Iterable[Path | None]) -> Iterable[tuple[Path, tuple[int, ...]]]:
+    """All files with what changes when they do, so that an author sees a change at the next click."""
     for folder in folders:
         if folder is not None:
             if not folder.is_dir():
-                yield folder, 0.0
+                yield folder, ()
                 continue
-            yield from ((path, path.stat().st_mtime) for path in sorted(folder.glob("*.md")))
+            yield from ((path, stamp(path)) for path in sorted(folder.glob("*.md")))
 
 
 @st.cache_resource(max_entries=4, show_spinner=False)
-def _read_all(listed: tuple[tuple[Path, float], ...]) -> Found:
+def _read_all(listed: tuple[tuple[Path, tuple[int, ...]], ...]) -> Found:
     lessons: dict[str, Lesson] = {}
     problems = []
     for path, _ in listed:

@@ -14,7 +14,7 @@ import re
 from collections.abc import Iterable, Iterator
 from pathlib import Path
 
-from gan.files import set_aside, settled
+from gan.files import set_aside, settled, stamp
 
 RECORD = "config.json"
 EVALUATION = "evaluate.json"
@@ -57,11 +57,18 @@ def _is_checkpoint(folder: Path) -> bool:
     return bool(_pairs(files)) or any(file.name.lower().endswith(PICKLES) for file in files)
 
 
-def last_modified(path: Path) -> float:
-    """When the weights of a checkpoint, a folder or a file, were last written, in seconds; 0 where it is gone."""
+def stamp_of(path: Path) -> tuple[tuple[int, ...], ...]:
+    """What is another one when the weights of a checkpoint, a folder or a file, were written or replaced."""
     path = settled(path)
-    beside = [partner(path)] if path.is_file() else [file for file in path.glob("*") if _holds_weights(file)]
-    return max(_written(file) for file in (path, path / RECORD, *filter(None, beside)))
+    beside = [partner(path)] if path.is_file() else sorted(file for file in path.glob("*") if _holds_weights(file))
+    return tuple(_stamp(file) for file in (path, path / RECORD, *filter(None, beside)))
+
+
+def _stamp(file: Path) -> tuple[int, ...]:
+    try:
+        return stamp(file)
+    except OSError:  # gone, or never there: the loader says so
+        return ()
 
 
 def _holds_weights(file: Path) -> bool:

@@ -1,6 +1,8 @@
 from __future__ import annotations
 
+import errno
 import os
+import shutil
 import stat
 from collections.abc import Callable, Iterator
 from contextlib import suppress
@@ -9,7 +11,7 @@ from typing import IO, Any
 
 import pytest
 
-from gan.files import recover, set_aside, settled, write_directory, write_file
+from gan.files import WriteError, in_use, recover, set_aside, settled, stamp, write_directory, write_file
 
 
 def names(folder: Path) -> set[str]:
@@ -236,3 +238,45 @@ def test_a_link_to_a_folder_is_replaced_and_its_target_left_alone(tmp_path: Path
 def test_a_name_may_be_as_long_as_the_disk_allows(tmp_path: Path) -> None:
     write_file(tmp_path / ("n" * 255), b"1")
     assert (tmp_path / ("n" * 255)).read_bytes() == b"1"
+
+
+def test_what_killed_processes_had_not_finished_in_a_run_goes_and_nothing_else(tmp_path: Path) -> None:
+    """A state of a large network has gigabytes: each kill would leave one."""
+    run = tmp_path / "run"
+    (run / "grids").mkdir(parents=True)
+    kept = {run / ".latest.old", run / ".gitignore", run / "state.pt", run / ".mine.0123456789xy"}
+    for path in (*kept, run / ".state.pt.0123456789ab", run / "grids/.000001.000.png.0123456789ab"):
+        path.write_bytes(b"1")
+    (run / ".latest.ba9876543210").mkdir()
+    (run / ".latest.ba9876543210/config.json").write_text("{")
+    with in_use(run):
+        assert set(run.rglob("*")) == {*kept, run / "grids", run / "run.lock"}
+
+
+def test_a_stamp_changes_with_every_write_whatever_the_date_says(tmp_path: Path) -> None:
+    path = tmp_path / "a.txt"
+    path.write_text("one")
+    before = stamp(path)
+    assert stamp(path) == before
+    date = path.stat().st_mtime_ns
+    write_file(path, b"two")
+    os.utime(path, ns=(date, date))
+    replaced = stamp(path)
+    path.write_text("six")
+    os.utime(path, ns=(date, date))
+    assert path.stat().st_mtime_ns == date
+    assert len({before, replaced, stamp(path)}) == 3
+
+
+def test_a_tree_that_does_not_fit_on_the_disk_is_said_in_one_reason(tmp_path: Path) -> None:
+    """shutil lists all files with all reasons, as one error without a number."""
+    (tmp_path / "vendor").mkdir()
+    (tmp_path / "vendor/a.js").write_text("1")
+
+    def full(source: str, target: str, **_: Any) -> None:
+        raise OSError(errno.ENOSPC, "No space left on device", source, None, target)
+
+    with pytest.raises(WriteError) as caught, write_directory(tmp_path / "out") as folder:
+        shutil.copytree(tmp_path / "vendor", folder / "vendor", copy_function=full)
+    assert (caught.value.strerror, caught.value.filename) == ("No space left on device", str(tmp_path / "out"))
+    assert names(tmp_path) == {"vendor", "vendor/a.js"}

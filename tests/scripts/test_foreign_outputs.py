@@ -19,6 +19,7 @@ from xai.trust.kept import KeptVerdicts
 FILES = {  # options that name a file; {out} is where it is
     "benchmark": ["--json {out}"],
     "benchmark_attribution": ["--json {out}"],
+    "benchmark_faults": [],
     "benchmark_load": [],  # as benchmark_training
     "benchmark_search": [],
     "benchmark_step": [],  # as benchmark_training

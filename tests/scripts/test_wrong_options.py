@@ -19,6 +19,7 @@ from tests.scripting import SCRIPTS, script
 NEEDED = {  # of each script; {here} is a folder that only a test writes into
     "benchmark": "--checkpoint {checkpoint} --data {data} --only lime",
     "benchmark_attribution": "--checkpoint {checkpoint} --data {data} --cases 2",
+    "benchmark_faults": "--times 1 --only study",
     "benchmark_load": "--clients 1 --seconds 0.01 --seeds 1",
     "benchmark_search": "--rows 10000 --dimensions 16 --queries 10 --only clustered",
     "benchmark_step": "--preset dcgan --seconds 0.01",

@@ -20,7 +20,7 @@ from typing import Any, Literal
 import numpy as np
 
 from gan.evaluation.estimates import bootstrap
-from gan.files import write_file
+from gan.files import stamp, write_file
 from xai.bench.localisation import CONTROLS, RANK_AT
 from xai.errors import ExplanationError
 
@@ -51,7 +51,7 @@ def standing(folder: str | Path, method: str, detail: int, digest: str | None = 
     """
     path = Path(folder) / NAME
     try:
-        record = _read(path, path.stat().st_mtime_ns)
+        record = _read(path, stamp(path))
         if digest is not None and record["digest"] != digest:
             return None
         value, low, high = (float(one) for one in record["methods"][method][str(detail)])
@@ -61,7 +61,7 @@ def standing(folder: str | Path, method: str, detail: int, digest: str | None = 
 
 
 @lru_cache(maxsize=16)
-def _read(path: Path, changed: int) -> dict[str, Any]:
+def _read(path: Path, stamp: tuple[int, ...]) -> dict[str, Any]:
     if path.stat().st_size > MOST_BYTES:
         raise ValueError("too large")
     record: dict[str, Any] = json.loads(path.read_text(encoding="utf-8"))

@@ -25,7 +25,7 @@ from typing import Any
 
 import numpy as np
 
-from gan.files import write_file
+from gan.files import stamp, write_file
 from xai.trust.checks import CHECKS, Check
 from xai.trust.verdict import RULE, VERSION, Trust
 
@@ -81,13 +81,13 @@ class KeptVerdicts:
         """Those in a checkpoint's folder, where they are of these weights and of today's checks."""
         path = Path(folder) / NAME
         try:
-            return _read(path, path.stat().st_mtime_ns, digest)
+            return _read(path, stamp(path), digest)
         except (OSError, ValueError, KeyError, TypeError, AttributeError):
             return None
 
 
 @lru_cache(maxsize=8)
-def _read(path: Path, changed: int, digest: str) -> KeptVerdicts | None:
+def _read(path: Path, stamp: tuple[int, ...], digest: str) -> KeptVerdicts | None:
     if path.stat().st_size > MOST_BYTES:
         return None
     record = json.loads(path.read_text(encoding="utf-8"))

@@ -30,7 +30,7 @@ from gan import (
 )
 from gan.checkpoints import folder
 from gan.checkpoints.folder import NETWORKS
-from gan.checkpoints.listing import last_modified
+from gan.checkpoints.listing import stamp_of
 
 Weights = dict[str, Tensor]
 
@@ -524,10 +524,23 @@ def test_a_checkpoint_that_a_crash_set_aside_is_listed_loaded_and_put_back(tmp_p
     assert list_checkpoints(tmp_path) == ["best"]
     found = load(tmp_path / "best")
     assert (found.name, found.digest) == ("best", digest)
-    assert last_modified(tmp_path / "best") > 0
+    assert all(stamp_of(tmp_path / "best"))
     save(tmp_path / "best", *numbered(2))
     assert states_of(load(tmp_path / "best")) == {2}
     assert [path.name for path in tmp_path.iterdir()] == ["best"]
+
+
+def test_weights_in_the_same_file_of_the_same_size_and_date_are_known_as_others(tmp_path: Path) -> None:
+    save(tmp_path / "open", *numbered(1))
+    save(tmp_path / "other", *numbered(2))
+    file, before = tmp_path / "open/generator.safetensors", stamp_of(tmp_path / "open")
+    assert stamp_of(tmp_path / "open") == before
+    about = file.stat()
+    file.write_bytes((tmp_path / "other/generator.safetensors").read_bytes())
+    os.utime(file, ns=(about.st_atime_ns, about.st_mtime_ns))
+    assert (file.stat().st_size, file.stat().st_mtime_ns) == (about.st_size, about.st_mtime_ns)
+    assert stamp_of(tmp_path / "open") != before
+    assert stamp_of(tmp_path / "gone") == ((), ())
 
 
 # ---- whatever is saved can be loaded ----------------------------------------------------------------------

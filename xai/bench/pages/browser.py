@@ -281,19 +281,22 @@ class Server:
 
 
 @contextmanager
-def served(script: Path, arguments: Sequence[str] = ()) -> Iterator[Server]:
-    """A Streamlit app on a free port, with an empty cache. arguments : of the script."""
+def served(script: Path, arguments: Sequence[str] = (), cache: Path | None = None) -> Iterator[Server]:
+    """A Streamlit app on a free port.
+
+    arguments : of the script. cache : a folder that stays; without it, the app has an empty one.
+    """
     with socket.socket() as probe:
         probe.bind(("127.0.0.1", 0))
         port = int(probe.getsockname()[1])
     address = f"http://127.0.0.1:{port}"
-    with tempfile.TemporaryDirectory() as cache:
+    with tempfile.TemporaryDirectory() as empty:
         options = {"PORT": str(port), "ADDRESS": "127.0.0.1", "HEADLESS": "true"}
         environment = os.environ | {f"STREAMLIT_SERVER_{key}": value for key, value in options.items()}
         process = subprocess.Popen(  # noqa: S603 - our own
             [sys.executable, "-m", "streamlit", "run", str(script), "--", *arguments], cwd=HOUSE,
             stdout=subprocess.DEVNULL, stderr=subprocess.DEVNULL,
-            env=environment | {"POSTERLENS_CACHE": cache, "PYTHONPATH": str(HOUSE)},
+            env=environment | {"POSTERLENS_CACHE": str(cache or empty), "PYTHONPATH": str(HOUSE)},
         )  # fmt: skip
         try:
             _wait_for(f"{address}/_stcore/health", process)
