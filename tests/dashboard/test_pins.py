@@ -87,3 +87,22 @@ def test_a_pinned_waterfall_stands_above_the_page_with_its_logit(open_app: OpenA
     app.number_input(key="seed").set_value(1).run()
     assert not app.exception
     assert re.search(r"Pinned, then now: score [+-]\d", texts(app))
+
+
+def test_a_waterfall_is_not_compared_with_what_else_the_page_has_of_a_filter(open_app: OpenApp) -> None:
+    app = pin(open_app("discriminator", {"seed": "0", "d_layer": "layers.1"}), "d_waterfall")
+    assert "**Now:**" in texts(app)
+    app.selectbox(key="d_layer").set_value("layers.0").run()  # which has no waterfall
+    assert not app.exception
+    assert "**Pinned:**" in texts(app)
+    assert "**Now:**" not in texts(app)
+
+
+def test_a_picture_that_was_made_up_for_a_filter_can_be_pinned_beside_the_next(open_app: OpenApp) -> None:
+    app = open_app("discriminator", {"d_layer": "layers.1", "d_unit": "0"})
+    app.session_state["d_synthesis"] = True
+    pin(app.run(), "synthesis")
+    app.number_input(key="d_unit").set_value(1).run()
+    assert not app.exception
+    assert "filter: 0" in texts(app).partition("**Now:**")[0]
+    assert "filter: 1" in texts(app).partition("**Now:**")[2]

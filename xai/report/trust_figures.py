@@ -52,13 +52,13 @@ def _randomised(found: Trust) -> tuple[list[Panel], dict[str, Array]]:
     cascade: Cascade | None = found["randomisation"].evidence if "randomisation" in found else None
     if cascade is None:
         return [], {}
-    names = [f"the last {counted(layers, 'layer')}" for layers in cascade.layers]
+    names = [f"last {counted(layers, 'layer')}" for layers in cascade.layers]
     bars = Bars(names, list(cascade.similarity), "rank correlation with the map", [VIOLET_HEX] * len(names))
     arrays = {
         "randomised_layers": Array(np.array(cascade.layers), "", "how many of the last"),
         "randomised_similarity": Array(np.array(cascade.similarity), "rank correlation", "for each of these"),
     }
-    return [bars_panel(bars, "after randomising the weights of")], arrays
+    return [bars_panel(bars, "similarity after randomising the weights of the last layers")], arrays
 
 
 def _tiles(found: Trust) -> tuple[list[Panel], dict[str, Array]]:

@@ -69,6 +69,8 @@ def show_evidence(explanation: Explanation, trust: Trust) -> None:
     meaning = explanation.meaning
     st.markdown(f"### {explanation.title}")
     show_badge(badge(trust))
+    # Here and not at the end: what it opens needs room below it.
+    export.show(f"evidence_{explanation.method}_file", lambda: _figure(explanation, trust))
     st.container(key="checks").markdown(
         "\n".join(
             [
@@ -97,7 +99,6 @@ def show_evidence(explanation: Explanation, trust: Trust) -> None:
     with right:
         if "shapley" in trust:
             _tiles(trust, meaning.unit)
-    export.show(f"evidence_{explanation.method}_file", lambda: _figure(explanation, trust))
 
 
 def _figure(explanation: Explanation, trust: Trust) -> Figure:
