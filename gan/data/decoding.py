@@ -86,6 +86,10 @@ class DecodeJob:
         except ImageError as error:
             return str(error)
 
+    def was_mended(self, name: str) -> bool:
+        """Whether a picture of a zip can be read now: its check sum in the zip's list may be what it was before."""
+        return not self._changed and not isinstance(self.decode(name), str)
+
     def is_unchanged(self, name: str, digest: str) -> bool:
         """Whether a picture still has this SHA-256, "" for one that cannot be read."""
         try:
@@ -179,6 +183,7 @@ def _read_cache(job: DecodeJob, cache: Path) -> Decoded | None:
             and (images.shape, images.dtype) == ((len(names), *job.shape, 3), np.uint8)
             and (_is_as_written(array, record) or _checksum(images) == record["checksum"])
             and all(job.is_unchanged(name, digest) for name, digest in record["recent"].items())
+            and not any(job.was_mended(name) for name in without)
         )
     except Exception:  # whatever is wrong with it, it is decoded again
         return None

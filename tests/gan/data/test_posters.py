@@ -310,6 +310,21 @@ def test_an_unreadable_member_of_a_zip_is_skipped_and_named(harm: object, tmp_pa
     assert reason.startswith("b.png cannot be unpacked: ")
 
 
+def test_a_member_that_could_not_be_read_is_read_when_the_zip_is_mended(tmp_path: Path) -> None:
+    """Its check sum stands in the zip's list, and is the same before and after; so is the date, if somebody sets it."""
+    archive, cache = tmp_path / "a.zip", tmp_path / "cache"
+    with zipfile.ZipFile(archive, "w") as file:
+        for name in ("a.png", "b.png"):
+            file.writestr(name, png(1))
+    sound = archive.read_bytes()
+    encrypted = bytearray(sound)
+    encrypted[sound.rfind(b"PK\x01\x02") + 8] = 1
+    archive.write_bytes(encrypted)
+    assert [name for name, _ in load_posters(archive, 4, cache=cache, progress=False).broken] == ["b.png"]
+    archive.write_bytes(sound)
+    assert load_posters(archive, 4, cache=cache, progress=False).names == ("a.png", "b.png")
+
+
 def test_a_zip_with_a_damaged_directory_is_refused(tmp_path: Path) -> None:
     archive = pack(write(tmp_path / "folder", a_png=png(1)), tmp_path / "posters.zip")
     flip(archive, b"PK\x01\x02", 0, 0)
