@@ -36,11 +36,11 @@ class Picture:
 
 
 PICTURES = {
-    "start": Picture("?seed=5", 900, "Discriminator"),
-    "compare": Picture("compare?seed=5&methods=DeepLIFT&methods=LIME&check=true", 690, "at 8 x 8 pixels"),
+    "start": Picture("?seed=5", 1120, "Discriminator"),
+    "compare": Picture("compare?seed=5&methods=DeepLIFT&methods=LIME&check=true", 900, "at 12 x 8 pixels"),
     "discriminator": Picture("discriminator?seed=5&d_layer=layers.7", 1000, "of layers.7"),
     "generator": Picture("generator?seed=5", 960, "of layers."),
-    "latent": Picture("latent?seed=5&turned=1:2.5,32:-2", 840, "Scrub through"),
+    "latent": Picture("latent?seed=5&turned=1:2.5,32:-2", 960, "Scrub through"),
     "training": Picture("training?seed=5&run=dcgan-64", 960, "seeds over time"),
 }
 
