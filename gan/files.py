@@ -23,14 +23,15 @@ import zipfile
 from collections.abc import Callable, Collection, Iterator, Mapping
 from contextlib import ExitStack, contextmanager, suppress
 from pathlib import Path
-from typing import IO, Any
+from typing import IO, TYPE_CHECKING, Any
 
-import numpy as np
 from filelock import FileLock, Timeout
-from numpy.typing import NDArray
 from PIL import Image
 
 from gan.errors import TrainingError, UsageError
+
+if TYPE_CHECKING:  # the dashboard reads files before its first paint, which waits for no numpy
+    from numpy.typing import NDArray
 
 
 class WriteError(OSError):
@@ -350,6 +351,8 @@ def cached_array(name: str, rows: int, compute: Callable[[], NDArray[Any]]) -> N
     stored = _stored_array(path)
     if stored is not None and len(stored) == rows:
         return stored
+    import numpy as np
+
     array = compute()
     with suppress(OSError):  # a full disk costs time, not the result
         path.parent.mkdir(parents=True, exist_ok=True)
@@ -358,6 +361,8 @@ def cached_array(name: str, rows: int, compute: Callable[[], NDArray[Any]]) -> N
 
 
 def _stored_array(path: Path) -> NDArray[Any] | None:
+    import numpy as np
+
     try:
         with np.load(path) as stored:
             array: NDArray[Any] = stored["array"]
