@@ -104,7 +104,11 @@ class TrainConfig(Settings):
     seed: int = setting(0, "of the whole run: weights, order of posters, noise and augmentation", low=0, high=2**32 - 1)
     tick_kimg: float = setting(1.0, "interval at which a line is logged", above=0)
     grid_kimg: float = setting(10.0, "interval at which a grid is drawn", above=0)
-    snapshot_kimg: float = setting(10.0, "interval at which the state is saved", above=0)
+    snapshot_kimg: float = setting(
+        10.0,
+        "interval at which state and checkpoint are saved",
+        above=0,
+    )
     eval_kimg: float = setting(50.0, "interval at which the generator is validated; 0 for never", low=0)
     eval_samples: int = setting(1000, "generated posters drawn in a validation", low=2)
 

@@ -72,7 +72,7 @@ def leave(run: Run, tick: Tick) -> None:
     """Save the state, then measure: whatever happens from then on, nothing is lost. Other processes wait meanwhile."""
     with run.world.first_alone() if tick.due else nullcontext(run.world.first) as first:
         if first:
-            if tick.save:
+            if tick.save or run.long_unsaved():
                 run.save(tick)
             measure(run, tick)
 

@@ -42,6 +42,7 @@ from gan.training.schedule import crossed
 from gan.training.state import State, kimg, load_state, new_state, save_state
 from gan.training.step import STEP_METRICS, StepMetrics
 
+SAVE_SECONDS = 30.0  # after which a tick saves the state, whatever the interval in images: a kill costs no more
 BEGIN = "Begin again with a lower --lr,"
 RESUME = "The last state that was saved is good: resume it with a lower --lr, or begin again with"
 
@@ -92,6 +93,7 @@ class Run:
         self.output = Output(
             plan.folder if world.first else None, int(self.config.kimg * 1000), int(self.kimg * 1000), shown
         )
+        self.saved_at = time.monotonic()
         self.begin_tick()
 
     @property
@@ -200,6 +202,11 @@ class Run:
         self.state.tick = asdict(tick) | {"notes": list(self.notes)}
         with writing(self.folder):
             save_state(self.state, self.folder)
+        self.saved_at = time.monotonic()
+
+    def long_unsaved(self) -> bool:
+        """Whether a kill now would cost more than some seconds."""
+        return time.monotonic() - self.saved_at > SAVE_SECONDS
 
     def unfinished(self) -> Tick | None:
         """The tick that was saved and never logged, because the process before was killed meanwhile."""

@@ -29,6 +29,7 @@ from gan.training import state as states
 from gan.training.batches import BatchLoader
 from gan.training.loop import train
 from gan.training.runs import guard_rails
+from gan.training.runs import run as run_module
 from gan.training.runs.folder import read_stats
 from gan.training.runs.plan import Plan
 from gan.training.schedule import crossed, noise_seed
@@ -531,6 +532,27 @@ def test_a_killed_run_resumes_from_a_whole_state(
     untouched = train(posters, Plan(run.with_name("whole"), tiny, config_of(steps + 3), progress=False))
     assert equal(weights(state), weights(untouched))
     assert load(run / "latest").info["updates"] == steps + 3
+
+
+def test_the_state_is_saved_after_some_seconds_whatever_the_interval_in_images(
+    go: Callable[..., State], run: Path, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    saved: list[int] = []
+    save, config = run_module.save_state, config_of(6, tick_kimg=0.008, snapshot_kimg=1.0)
+
+    def counted(state: State, folder: Path) -> None:
+        saved.append(state.steps)
+        save(state, folder)
+
+    monkeypatch.setattr(run_module, "save_state", counted)
+    monkeypatch.setattr(run_module, "SAVE_SECONDS", 1e6)
+    seldom = go(config)
+    assert saved == [6]
+    monkeypatch.setattr(run_module, "SAVE_SECONDS", 0.0)
+    often = go(config, out=run.with_name("often"))
+    assert saved[1:] == [row["step"] for row in read_stats(run)]
+    assert len(saved) > 3
+    assert equal(weights(often), weights(seldom))
 
 
 # ---- When it cannot go on ----------------------------------------------------------------------------

@@ -9,9 +9,9 @@ another error at the same places, and a read-only folder is one without permissi
 from __future__ import annotations
 
 import os
-import resource
 import shutil
 import subprocess
+import tempfile
 import time
 from collections.abc import Iterator
 from contextlib import contextmanager
@@ -47,8 +47,7 @@ def can_mount() -> bool:
 
 
 def _mounts() -> bool:
-    here = Path("/tmp/posterlens-mount-" + str(os.getpid()))  # noqa: S108 - a folder for a moment
-    here.mkdir()
+    here = Path(tempfile.mkdtemp())
     try:
         return not _mount("-t", "tmpfs", "-o", "size=64k", "tmpfs", str(here))
     finally:
@@ -103,6 +102,8 @@ def full_disk(target: Target, scripts: Path, folder: Path, whole: Whole) -> Row:
 
 
 def _limited(target: Target, scripts: Path, work: Path, size: int) -> subprocess.CompletedProcess[str]:
+    import resource  # not on Windows
+
     def limit() -> None:
         resource.setrlimit(resource.RLIMIT_FSIZE, (size, resource.getrlimit(resource.RLIMIT_FSIZE)[1]))
 
