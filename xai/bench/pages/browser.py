@@ -116,19 +116,19 @@ def caption(text: str) -> Callable[[Page], Locator]:
 
 INTERACTIONS = (
     Interaction("Compare, first heat map", open_page("Compare"), lambda page: pictures(page).nth(1), 60, 1200, 3.0),
-    Interaction("Start, back again", open_page("Start"), cell("seed 4"), 30, 150, 1.0),
-    Interaction("Start, another seed", lambda page: cell("seed 4")(page).click(), caption("seed 4"), 40, 50, 0.5),
+    Interaction("Start, back again", open_page("Start"), cell("seed 4"), 30, 200, 1.0),
+    Interaction("Start, another seed", lambda page: cell("seed 4")(page).click(), caption("seed 4"), 45, 50, 0.5),
     Interaction(
         "Discriminator", open_page("Discriminator"), heading(re.compile(r"Filter \d+ of layers\.4")), 72, 5400, 1.0,
     ),
     Interaction(
         "Discriminator, another filter", lambda page: cell("filter 5")(page).click(), heading("Filter 5 of layers.4"),
-        62, 400, 0.3,
+        62, 450, 0.3,
     ),
-    Interaction("Generator", open_page("Generator"), heading(re.compile(r"Filter \d+ of layers\.5")), 58, 215, 1.0),
+    Interaction("Generator", open_page("Generator"), heading(re.compile(r"Filter \d+ of layers\.5")), 58, 290, 1.0),
     Interaction(
         "Generator, another filter", lambda page: cell("filter 5")(page).click(), heading("Filter 5 of layers.5"),
-        57, 170, 0.3,
+        57, 240, 0.3,
     ),
     Interaction(
         "Latent, first picture", open_page("Latent"), lambda page: pictures(page).first, 70, 21_000, 1.0,
@@ -136,10 +136,10 @@ INTERACTIONS = (
     Interaction(
         "Latent, another dimension", next_dimension, chosen_dimension, 62, 30, 0.3,
     ),
-    Interaction("Latent, another seed: its poster", next_seed, poster_alone, 75, 2600, 0.5),
+    Interaction("Latent, another seed: its poster", next_seed, poster_alone, 75, 3300, 0.5),
     Interaction(
         "Latent, another seed: its sweeps", next_seed_at_once,
-        lambda page: page.locator(".scrubber"), 75, 2600, 4.0,
+        lambda page: page.locator(".scrubber"), 75, 3300, 4.0,
     ),
 )  # fmt: skip
 
