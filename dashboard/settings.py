@@ -1,6 +1,6 @@
 """The options of the command line.
 
-streamlit run dashboard/app.py -- --posters PATH --checkpoints DIR --lessons DIR --networks FILE.py
+streamlit run dashboard/app.py -- --posters PATH --checkpoints DIR --lessons DIR --networks FILE.py --jobs 2
 """
 
 from __future__ import annotations
@@ -13,6 +13,7 @@ from pathlib import Path
 
 from gan.shipped import is_checkout, shipped
 
+MOST_JOBS = 16
 HOUSE = Path(__file__).resolve().parent.parent
 
 
@@ -21,6 +22,7 @@ class Settings:
     """posters : folder or zip, or None. checkpoints, runs : folders that are listed. lessons : of more, or None.
 
     networks : Python files of networks of one's own. They are run, so they are named here and nowhere else.
+    jobs : long jobs that run at once, each in a process of its own; the others wait.
     """
 
     posters: Path | None
@@ -28,6 +30,7 @@ class Settings:
     runs: Path
     lessons: Path | None
     networks: tuple[Path, ...] = ()
+    jobs: int = 1
 
 
 def add_options(parser: argparse.ArgumentParser) -> None:
@@ -41,6 +44,10 @@ def add_options(parser: argparse.ArgumentParser) -> None:
     parser.add_argument("--lessons", type=Path, help="folder of more lessons, Markdown files")
     about = "Python file of networks of your own, which is run (docs/own_networks.md); may be given several times"
     parser.add_argument("--networks", type=Path, action="append", default=[], metavar="FILE.py", help=about)
+    parser.add_argument(
+        "--jobs", type=int, choices=range(1, MOST_JOBS + 1), default=1, metavar="N",
+        help=f"long jobs, such as studies, that run at once, 1 to {MOST_JOBS}; default %(default)s, the others wait",
+    )  # fmt: skip
 
 
 @cache
@@ -49,4 +56,4 @@ def settings() -> Settings:
     parser = argparse.ArgumentParser(add_help=False)
     add_options(parser)
     known, _ = parser.parse_known_args(sys.argv[1:])
-    return Settings(known.posters, known.checkpoints, known.runs, known.lessons, tuple(known.networks))
+    return Settings(known.posters, known.checkpoints, known.runs, known.lessons, tuple(known.networks), known.jobs)

@@ -181,10 +181,15 @@ def progress(slot: Any, text: str) -> Progress:
         if fraction < 1 and passed - last < INTERVAL:
             return
         last = passed
-        left = f", about {duration(passed / fraction - passed)} left" if passed > PATIENCE and fraction > 0.02 else ""
-        bar.progress(fraction, f"{text}: {passed:.0f} s{left}")
+        bar.progress(fraction, so_far(text, fraction, passed))
 
     return report
+
+
+def so_far(text: str, fraction: float, passed: float) -> str:
+    """How many seconds a job has taken, and, of a slow one, how long it will take."""
+    left = f", about {duration(passed / fraction - passed)} left" if passed > PATIENCE and fraction > 0.02 else ""
+    return f"{text}: {passed:.0f} s{left}"
 
 
 def duration(seconds: float) -> str:

@@ -4,6 +4,8 @@ import streamlit as st
 
 from dashboard import ui
 from dashboard.cached import collection
+from dashboard.jobs.known import order_of
+from dashboard.panels import jobs
 from dashboard.panels.collection import alike, copies, depth, exports, filters, map, omissions, strategies
 from dashboard.subject import require
 from dashboard.text import plain
@@ -63,10 +65,10 @@ elif section == "Copies" and study is not None and study.copies is not None:
     with ui.error_boundary("The copies"):
         copies.show(checkpoint, study.copies, collection.is_of_loaded(checkpoint, study))
 if collection.can_study(checkpoint, study):
-    ui.measure_button(
+    jobs.offer(
         "This collection has not been studied. It takes about a quarter of an hour; stopped, it goes on.",
         "Study the collection",
         "Studying the collection",
-        lambda progress: collection.make_study(checkpoint, progress),
-        key="c_measure",
+        order_of("collection", checkpoint),
+        "c_measure",
     )

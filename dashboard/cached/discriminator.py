@@ -9,7 +9,7 @@ from typing import TYPE_CHECKING
 
 import streamlit as st
 
-from dashboard.cached import collection, filters, networks
+from dashboard.cached import collection, filters, measured, networks
 from dashboard.cached.keys import HASH_FUNCS
 from dashboard.settings import settings
 
@@ -122,14 +122,20 @@ def _by_mean(checkpoint: gan.Checkpoint, real: bool) -> Replacement:
     return by_mean(networks.score(checkpoint), networks.candidates(checkpoint, real)[1])
 
 
-@st.cache_resource(max_entries=8, show_spinner=False, hash_funcs=HASH_FUNCS)
 def filter_table(checkpoint: gan.Checkpoint) -> DiscriminatorTable | None:
     """What each filter tells: what came with the checkpoint, or was measured here before."""
+    from xai.discriminator.filters.table import FILE
+
+    return _filter_table(checkpoint, measured.when(checkpoint.digest, FILE))
+
+
+@st.cache_resource(max_entries=8, show_spinner=False, hash_funcs=HASH_FUNCS)
+def _filter_table(checkpoint: gan.Checkpoint, changed: float) -> DiscriminatorTable | None:
     from xai.discriminator.filters.table import DiscriminatorTable
 
     digest = checkpoint.digest
     shipped = DiscriminatorTable.beside(networks.folder(checkpoint.name), digest)
-    return shipped or DiscriminatorTable.beside(networks.measured_folder(digest), digest)
+    return shipped or DiscriminatorTable.beside(measured.folder(digest), digest)
 
 
 @st.cache_resource(max_entries=8, show_spinner=False, hash_funcs=HASH_FUNCS)
@@ -216,8 +222,7 @@ def measure(checkpoint: gan.Checkpoint, progress: Progress) -> None:
         table = filters_of(
             checkpoint, found.posters, (real, generated), reference, lambda done: stages("filters", done)
         )  # fmt: skip
-    table.save(networks.folder_to_measure_into(checkpoint.digest) / FILE)
-    filter_table.clear()
+    table.save(measured.folder_to_write(checkpoint.digest) / FILE)
 
 
 def can_measure_more(checkpoint: gan.Checkpoint, table: DiscriminatorTable | None) -> bool:

@@ -9,7 +9,7 @@ from typing import TYPE_CHECKING, Any
 
 import streamlit as st
 
-from dashboard.cached import networks
+from dashboard.cached import measured, networks
 from dashboard.cached.keys import HASH_FUNCS
 
 if TYPE_CHECKING:
@@ -54,14 +54,20 @@ def folded(checkpoint: gan.Checkpoint) -> FoldedGenerator:
     return FoldedGenerator.of(checkpoint.need_generator())
 
 
-@st.cache_resource(max_entries=8, show_spinner=False, hash_funcs=HASH_FUNCS)
 def filters_table(checkpoint: gan.Checkpoint) -> FilterTable | None:
     """The verdicts on all filters: those that came with the checkpoint, or those measured here before."""
+    from xai.generator.filter_table import FILE
+
+    return _filters_table(checkpoint, measured.when(checkpoint.digest, FILE))
+
+
+@st.cache_resource(max_entries=8, show_spinner=False, hash_funcs=HASH_FUNCS)
+def _filters_table(checkpoint: gan.Checkpoint, changed: float) -> FilterTable | None:
     from xai.generator.filter_table import FilterTable
 
     digest = checkpoint.digest
     shipped = FilterTable.beside(networks.folder(checkpoint.name), digest)
-    return shipped or FilterTable.beside(networks.measured_folder(digest), digest)
+    return shipped or FilterTable.beside(measured.folder(digest), digest)
 
 
 @st.cache_resource(max_entries=8, show_spinner=False, hash_funcs=HASH_FUNCS)
@@ -78,8 +84,7 @@ def measure_filters(checkpoint: gan.Checkpoint, progress: Progress) -> None:
     from xai.generator.filter_table import FILE
 
     table = filter_study.filters_table(checkpoint, progress=progress)
-    table.save(networks.folder_to_measure_into(checkpoint.digest) / FILE)
-    filters_table.clear()
+    table.save(measured.folder_to_write(checkpoint.digest) / FILE)
 
 
 @st.cache_resource(show_spinner=False)

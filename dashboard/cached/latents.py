@@ -9,7 +9,7 @@ from typing import TYPE_CHECKING, Any
 
 import streamlit as st
 
-from dashboard.cached import networks
+from dashboard.cached import measured, networks
 from dashboard.cached.keys import HASH_FUNCS
 
 if TYPE_CHECKING:
@@ -44,14 +44,20 @@ def where(checkpoint: gan.Checkpoint, noise: Noise, index: int) -> Tensor:
     return latent.pixel_map(checkpoint.need_generator(), noise.z, index)
 
 
-@st.cache_resource(max_entries=8, show_spinner=False, hash_funcs=HASH_FUNCS)
 def latent_study(checkpoint: gan.Checkpoint) -> LatentStudy | None:
     """Importance and directions: those that came with the checkpoint, or those measured here before."""
+    from xai.latents.study import FILE
+
+    return _latent_study(checkpoint, measured.when(checkpoint.digest, FILE))
+
+
+@st.cache_resource(max_entries=8, show_spinner=False, hash_funcs=HASH_FUNCS)
+def _latent_study(checkpoint: gan.Checkpoint, changed: float) -> LatentStudy | None:
     from xai.latents.study import LatentStudy
 
     digest = checkpoint.digest
     shipped = LatentStudy.beside(networks.folder(checkpoint.name), digest)
-    return shipped or LatentStudy.beside(networks.measured_folder(digest), digest)
+    return shipped or LatentStudy.beside(measured.folder(digest), digest)
 
 
 def measure_latents(checkpoint: gan.Checkpoint, progress: Progress) -> None:
@@ -60,8 +66,7 @@ def measure_latents(checkpoint: gan.Checkpoint, progress: Progress) -> None:
     from xai.latents.study import latent_study as measure
 
     study = measure(checkpoint, progress=progress)
-    study.save(networks.folder_to_measure_into(checkpoint.digest) / FILE)
-    latent_study.clear()
+    study.save(measured.folder_to_write(checkpoint.digest) / FILE)
 
 
 @st.cache_resource(max_entries=64, show_spinner=False, hash_funcs=HASH_FUNCS)

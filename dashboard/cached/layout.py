@@ -22,6 +22,7 @@ from gan.progress import Progress
 
 if TYPE_CHECKING:
     from collections.abc import Sequence
+    from pathlib import Path
 
     import gan
     from dashboard.components.collection_map import Plot
@@ -36,6 +37,7 @@ if TYPE_CHECKING:
     from xai.networks.cache import Cache
 
 KINDS, CLUSTER = ("real", "generated"), "cluster"
+VERSION = 1  # of the clusters on the disk; to be counted up when they are found otherwise
 
 
 @dataclass(frozen=True, eq=False)
@@ -130,11 +132,15 @@ def space_title(found: Collected, name: str) -> str:
 
 def is_ready(found: Collected, space: str, method: Method) -> bool:
     """Whether a map can be had at once: a first one by t-SNE takes a minute or two, and is then on the disk."""
+    return method == "pca" or (*found.key, space, method) in _kept() or is_on_disk(found, space)
+
+
+def is_on_disk(found: Collected, space: str) -> bool:
+    """Whether a map by t-SNE has been made once."""
     from xai.collection.maps.layout import is_tsne_kept
     from xai.collection.similarity.spaces import layer_space
 
-    key = (*found.key, space, method)
-    return method == "pca" or key in _kept() or is_tsne_kept(layer_space(found.responses[0], space).rows)
+    return is_tsne_kept(layer_space(found.responses[0], space).rows)
 
 
 def mapped(found: Collected, space: str, method: Method, progress: Progress = silent) -> Mapped:
@@ -231,8 +237,18 @@ def by_strategy(found: Collected, strategies: Strategies) -> Colouring:
 
 
 def clusters_ready(found: Collected, space: str) -> bool:
-    """Whether the clusters of these posters can be had at once."""
-    return (*found.key, space, CLUSTER) in _kept()
+    """Whether the clusters of these posters can be had at once: they are on the disk once they have been found."""
+    return (*found.key, space, CLUSTER) in _kept() or _clusters_file(found, space).is_file()
+
+
+def _clusters_file(found: Collected, name: str) -> Path:
+    import hashlib
+
+    from gan.files import cache_directory
+    from xai.collection.similarity.spaces import layer_space
+
+    rows = np.ascontiguousarray(layer_space(found.responses[0], name).rows)
+    return cache_directory() / f"clusters-v{VERSION}-{hashlib.sha256(rows.tobytes()).hexdigest()[:24]}.npz"
 
 
 def by_cluster(found: Collected, mapped: Mapped, progress: Progress = silent) -> tuple[Colouring, str]:
@@ -244,14 +260,18 @@ def by_cluster(found: Collected, mapped: Mapped, progress: Progress = silent) ->
 
 
 def _by_cluster(found: Collected, mapped: Mapped, progress: Progress) -> tuple[Colouring, str]:
-    from xai.collection.clusters import clusters
+    from xai.collection.clusters import Clusters, clusters
     from xai.collection.maps.colouring import by_group
     from xai.collection.maps.layout import REDUCED, principal_components
 
     space = mapped.space
     assert space.place is not None  # it is a layer's
     components = principal_components(space.rows, REDUCED)
-    cut = clusters(components.reduced, progress=progress)
+    file = _clusters_file(found, space.name)
+    cut = Clusters.load(file)
+    if cut is None or len(cut.labels) != len(space.rows):
+        cut = clusters(components.reduced, progress=progress)
+        cut.save(file)
     others = [cut.label(components.reduce(space.place(other))) for other in found.responses[1:]]
     names = [f"cluster {place}" for place in range(1, len(cut) + 1)]
     return by_group(CLUSTER, np.concatenate([cut.labels, *others]), names), cut.text

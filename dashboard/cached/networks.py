@@ -161,20 +161,6 @@ def folder(name: str) -> Path:
     return settings().checkpoints / name
 
 
-def measured_folder(digest: str) -> Path:
-    """Where what was measured here of these weights is kept; it need not be there."""
-    from gan.files import cache_directory
-
-    return cache_directory() / "filters" / digest[:24]
-
-
-def folder_to_measure_into(digest: str) -> Path:
-    """The same, there."""
-    folder = measured_folder(digest)
-    folder.mkdir(parents=True, exist_ok=True)
-    return folder
-
-
 @st.cache_resource(max_entries=16, show_spinner=False)
 def _evaluation(path: Path, stamp: tuple[int, ...]) -> Evaluation:
     from gan.evaluation import report

@@ -24,6 +24,8 @@ from __future__ import annotations
 
 from collections.abc import Iterator, Sequence
 from dataclasses import dataclass
+from pathlib import Path
+from typing import Any
 
 import numpy as np
 from numpy.typing import NDArray
@@ -31,6 +33,7 @@ from numpy.typing import NDArray
 from gan.data.posters import evenly_spaced
 from gan.errors import counted
 from gan.evaluation.estimates import Estimate, jackknife_pairs, mean_t
+from gan.files import write_file
 from gan.progress import Progress
 from xai.errors import ExplanationError
 
@@ -105,6 +108,30 @@ class Clusters:
         """The cluster (M,) of each of other rows (M, D): that of the nearest centre; -1 where there are none."""
         return nearest_centre(rows, self.centres) if self.stable else np.full(len(rows), -1, np.int64)
 
+    def save(self, path: Path) -> None:
+        """Write all of it as an .npz file, whole or not at all."""
+        path.parent.mkdir(parents=True, exist_ok=True)
+        arrays: dict[str, Any] = {
+            "centres": self.centres, "labels": self.labels, "jaccard": _numbers(*self.jaccard),
+            "counts": np.array([one.clusters for one in self.tried]),
+            "agreement": _numbers(*(one.agreement for one in self.tried)),
+            "control": _numbers(*(one.control for one in self.tried)), "separation": _numbers(self.separation),
+        }  # fmt: skip
+        write_file(path, lambda file: np.savez(file, **arrays))
+
+    @classmethod
+    def load(cls, path: Path) -> Clusters | None:
+        """What ``save`` wrote; None where there is no such file, or it cannot be read."""
+        try:
+            with np.load(path) as stored:
+                arrays = {name: stored[name] for name in stored.files}
+            agreement, control = _estimates(arrays["agreement"]), _estimates(arrays["control"])
+            tried = tuple(map(Stability, arrays["counts"].tolist(), agreement, control))
+            (separation,) = _estimates(arrays["separation"])
+            return cls(arrays["centres"], arrays["labels"], _estimates(arrays["jaccard"]), tried, separation)
+        except Exception:  # absent, or whatever is wrong with it
+            return None
+
     @property
     def text(self) -> str:
         """In words."""
@@ -125,6 +152,15 @@ class Clusters:
             f"{counted(len(self), 'cluster')} that come back from other halves with an adjusted Rand index of {rand}, "
             f"against {control}; {gaps}."
         )
+
+
+def _numbers(*estimates: Estimate) -> NDArray[np.float64]:
+    """(N, 3): value, low and high of each."""
+    return np.array([(one.value, one.low, one.high) for one in estimates], np.float64).reshape(-1, 3)
+
+
+def _estimates(numbers: NDArray[np.float64]) -> tuple[Estimate, ...]:
+    return tuple(Estimate(*row) for row in numbers.tolist())
 
 
 def clusters(

@@ -15,7 +15,8 @@ from dashboard.cached import layout, networks
 from dashboard.cached.layout import Collected, Mapped
 from dashboard.components.collection_map import collection_map
 from dashboard.components.sprite_grid import sprite_grid
-from dashboard.panels import brushed
+from dashboard.jobs.known import map_order
+from dashboard.panels import brushed, jobs
 from dashboard.panels.collection import exports, whole
 from dashboard.text import plain
 from gan.errors import counted
@@ -95,12 +96,12 @@ def _can_be_had(found: Collected, space: str, method: Method) -> bool:
     if not can_tsne():
         st.info("t-SNE needs the extra maps: pip install 'posterlens[maps]'.")
         return False
-    ui.measure_button(
+    jobs.offer(
         f"t-SNE of {counted(len(found), 'poster')} takes up to a few minutes.",
         "Lay out by t-SNE",
         "Laying out",
-        lambda progress: layout.mapped(found, space, method, progress),
-        key="map_tsne",
+        map_order("t-SNE", found, space),
+        "map_tsne",
     )
     return False
 
@@ -109,12 +110,12 @@ def _clusters_can_be_had(found: Collected, mapped: Mapped) -> bool:
     """Whether the clusters are there; else a button that finds them."""
     if layout.clusters_ready(found, mapped.space.name):
         return True
-    ui.measure_button(
+    jobs.offer(
         f"Which clusters of {counted(len(found), 'poster')} come back from other halves takes up to a minute or two.",
         "Find the clusters",
         "Finding the clusters",
-        lambda progress: layout.by_cluster(found, mapped, progress),
-        key="map_clusters",
+        map_order("clusters", found, mapped.space.name),
+        "map_clusters",
     )
     return False
 

@@ -5,11 +5,11 @@ whole.offer(checkpoint, real=True)
 
 from __future__ import annotations
 
-from functools import partial
 from typing import TYPE_CHECKING
 
-from dashboard import ui
 from dashboard.cached import collection
+from dashboard.jobs.known import order_of
+from dashboard.panels import jobs
 
 if TYPE_CHECKING:
     import gan
@@ -20,11 +20,11 @@ def offer(checkpoint: gan.Checkpoint, real: bool) -> None:
     if not collection.can_be_built(checkpoint, real) or collection.index(checkpoint, real) is not None:
         return
     kind = "real posters" if real else "generated posters"
-    ui.measure_button(
+    jobs.offer(
         f"These are some of the {kind}. It can be all of them once D has looked at each, which takes about 10 "
         "milliseconds a poster; it can be stopped, and goes on.",
         f"Look at all {kind}",
         f"Looking at all {kind}",
-        partial(collection.build, checkpoint, real),
-        key=f"index_{checkpoint.name}_{'real' if real else 'drawn'}",
+        order_of("index", checkpoint, real=real),
+        f"index_{checkpoint.name}_{'real' if real else 'drawn'}",
     )

@@ -17,6 +17,8 @@ from dashboard import charts, sidebar, ui
 from dashboard.cached import discriminator
 from dashboard.components.sprite_grid import sprite_grid
 from dashboard.components.value_map import value_map
+from dashboard.jobs.known import order_of
+from dashboard.panels import jobs
 from dashboard.panels.discriminator import exports
 from dashboard.text import plain
 from gan.errors import counted
@@ -198,12 +200,12 @@ def _patch(picture: Any, one: Exemplar) -> Any:
 
 def measure_button(checkpoint: gan.Checkpoint, table: DiscriminatorTable | None) -> None:
     """Offer the study where it has not been made, or not with real posters."""
-    ui.measure_button(
+    jobs.offer(
         "What each filter tells has not been measured for these weights."
         if table is None
         else "What each filter tells was measured with drawn posters, before real ones were loaded.",
         "Measure all filters",
         "Looking at generated and real posters",
-        lambda progress: discriminator.measure(checkpoint, progress),
-        key="d_measure",
+        order_of("filters of D", checkpoint),
+        "d_measure",
     )

@@ -9,9 +9,9 @@ from typing import TYPE_CHECKING, Any
 
 import streamlit as st
 
-from dashboard import ui
 from dashboard.cached import filters
-from dashboard.panels import unit_card, unit_table
+from dashboard.jobs.known import order_of
+from dashboard.panels import jobs, unit_card, unit_table
 from dashboard.panels.figures import export
 from dashboard.panels.generator import exports
 from dashboard.panels.unit_table import Column
@@ -105,12 +105,12 @@ def show_study(table: FilterTable, layer: str, unit: int) -> None:
 
 def measure_button(checkpoint: gan.Checkpoint) -> None:
     """Offer the study where it has not been made."""
-    ui.measure_button(
+    jobs.offer(
         "The verdicts on all filters have not been measured for these weights. It takes some minutes.",
         "Measure all filters",
         "Ablating every filter in 256 posters",
-        lambda progress: filters.measure_filters(checkpoint, progress),
-        key="measure",
+        order_of("filters of G", checkpoint),
+        "measure",
     )
 
 

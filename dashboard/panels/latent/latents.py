@@ -13,6 +13,8 @@ import streamlit as st
 
 from dashboard import charts, ui
 from dashboard.cached import latents
+from dashboard.jobs.known import order_of
+from dashboard.panels import jobs
 from dashboard.panels.latent import exports
 from gan.errors import counted
 from xai.render import SINGLE_HUE
@@ -43,12 +45,12 @@ def sections(of_a_real_poster: bool, conditional: bool) -> dict[str, str]:
 
 def measure_button(checkpoint: gan.Checkpoint) -> None:
     """Offer the study where it has not been made."""
-    ui.measure_button(
+    jobs.offer(
         "The latent dimensions have not been measured for these weights. It takes some minutes.",
         "Measure all latent dimensions",
         "Painting tens of thousands of posters",
-        lambda progress: latents.measure_latents(checkpoint, progress),
-        key="measure_noise",
+        order_of("latents", checkpoint),
+        "measure_noise",
     )
 
 
