@@ -165,6 +165,7 @@ def refuse_unused(parser: Parser, chosen: argparse.Namespace, mode: str, used: s
     """
     if not getattr(chosen, mode):
         return
+    mode = mode.replace("_", "-")
     for action in parser._actions:
         flag = next(iter(action.option_strings), "")
         listed = flag and action.dest in chosen and action.help != argparse.SUPPRESS  # not an old spelling

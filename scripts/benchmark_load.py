@@ -2,21 +2,28 @@ r"""Put a class before the dashboard: many clients at once, each opening page af
 
     python scripts/benchmark_load.py
     python scripts/benchmark_load.py --clients 20 --seconds 120
+    python scripts/benchmark_load.py --while-studying frechet-64     # one person's study and another one's pages
 
 One client alone opens every page with every seed first, on a server of its own. Then the clients do the same on a fresh
 server, in an order of their own, and each answer must have that one client's pictures, byte for byte. Clients speak the
 browser's protocol and draw nothing, so that the seconds are those of the server; they run on the same machine.
+
+With --while-studying one client opens the Latent page with one seed after another, first alone, then while another
+client has all filters of this checkpoint's generator measured.
 """
 
 from __future__ import annotations
 
 import argparse
 import random
+import shutil
 import statistics
 import sys
+import tempfile
 import time
 from collections.abc import Iterator, Sequence
 from concurrent.futures import Future, ThreadPoolExecutor
+from contextlib import contextmanager
 from dataclasses import dataclass
 from pathlib import Path, PurePosixPath
 from typing import TYPE_CHECKING
@@ -24,10 +31,12 @@ from typing import TYPE_CHECKING
 from gan import PosterLensError, cli, list_checkpoints
 from gan.cli import exit_code
 from gan.errors import UsageError, counted
+from gan.shipped import is_checkout, shipped
 from scripts.benchmark import resident
 from xai.bench.pages.browser import HOUSE, served
 
 if TYPE_CHECKING:
+    from streamlit.proto.ClientState_pb2 import ClientState
     from streamlit.proto.Element_pb2 import Element
     from websockets.sync.client import ClientConnection
 
@@ -35,6 +44,7 @@ PAGES = ("start", "compare", "discriminator", "generator", "latent", "prune")
 BEGIN, END = "<!-- load -->", "<!-- /load -->"
 PATIENCE = 300.0  # seconds for an answer
 MOST_BYTES = 256 * 2**20  # of a message
+STARTS = 15.0  # seconds in which a study begins to compute
 PAUSE = 2.0  # seconds between two looks at the memory
 
 
@@ -76,20 +86,30 @@ def open_page(address: str, page: str, seed: int) -> Answer:
     """Open a page by its link in a new tab, with a session of its own, and wait until all of it is there."""
     from streamlit.proto.BackMsg_pb2 import BackMsg
     from streamlit.proto.ClientState_pb2 import ClientState
-    from websockets.sync.client import connect
-    from websockets.typing import Subprotocol
 
-    socket = f"{address.replace('http', 'ws', 1)}/_stcore/stream"
-    protocols = [Subprotocol("streamlit")]
     state = ClientState(query_string=f"seed={seed}", page_name="" if page == "start" else page)
     start = time.perf_counter()
-    with connect(socket, subprotocols=protocols, max_size=MOST_BYTES, open_timeout=PATIENCE) as connection:
+    with connected(address) as connection:
         connection.send(BackMsg(rerun_script=state).SerializeToString())
         elements = list(elements_of(connection))
     seconds = time.perf_counter() - start
     pictures = tuple(PurePosixPath(picture.url).name for one in elements for picture in one.imgs.imgs)
     raised = tuple(f"{page}, seed {seed}: {one.exception.message}" for one in elements if one.HasField("exception"))
     return Answer(page, seed, seconds, pictures, raised)
+
+
+@contextmanager
+def connected(address: str) -> Iterator[ClientConnection]:
+    """A session of its own, until the end of the block."""
+    from websockets.sync.client import connect
+    from websockets.typing import Subprotocol
+
+    socket = f"{address.replace('http', 'ws', 1)}/_stcore/stream"
+    protocols = [Subprotocol("streamlit")]
+    with connect(
+        socket, subprotocols=protocols, max_size=MOST_BYTES, open_timeout=PATIENCE, ping_interval=None
+    ) as connection:
+        yield connection
 
 
 def elements_of(connection: ClientConnection) -> Iterator[Element]:
@@ -108,6 +128,72 @@ def elements_of(connection: ClientConnection) -> Iterator[Element]:
             break  # before it, scripts that gave way to another page end, too
     for path in sorted(found):
         yield found[path]
+
+
+# ---- one beside another one's study ------------------------------------------------------------------
+
+
+def beside_study(script: Path, folder: Path, seeds: int) -> tuple[list[Answer], list[Answer]]:
+    """Answers of the Latent page with new seeds: alone, and while the checkpoint's filters are measured.
+
+    folder : of a checkpoint; what is measured is a copy without the study of its filters.
+
+    Raises
+    ------
+    PosterLensError
+        If the study was over before the last answer.
+    """
+    with tempfile.TemporaryDirectory() as copies:
+        shutil.copytree(folder, Path(copies) / folder.name, ignore=shutil.ignore_patterns("filters.npz"))
+        with served(script, ["--checkpoints", copies]) as server:
+            open_page(server.address, "latent", 0)  # the networks are loaded, and the libraries
+            alone = [open_page(server.address, "latent", seed) for seed in range(1, 1 + seeds)]
+            with studying(server.address):
+                meanwhile = [open_page(server.address, "latent", seed) for seed in range(1 + seeds, 1 + 2 * seeds)]
+                with connected(server.address) as other:
+                    if any(one.HasField("dataframe") for one in all_filters(other)):
+                        raise PosterLensError("The study was over before the last answer: take fewer --seeds.")
+    return alone, meanwhile
+
+
+@contextmanager
+def studying(address: str) -> Iterator[None]:
+    """A client that has asked for the study, and waits for it."""
+    from streamlit.proto.BackMsg_pb2 import BackMsg
+    from streamlit.proto.WidgetStates_pb2 import WidgetState, WidgetStates
+
+    with connected(address) as connection:
+        buttons = [one.button for one in all_filters(connection) if one.HasField("button")]
+        (button,) = (one for one in buttons if one.label == "Measure all filters")
+        state = client_state()
+        state.widget_states.CopyFrom(WidgetStates(widgets=[WidgetState(id=button.id, trigger_value=True)]))
+        connection.send(BackMsg(rerun_script=state).SerializeToString())
+        time.sleep(STARTS)
+        yield
+
+
+def all_filters(connection: ClientConnection) -> list[Element]:
+    """What stands on the Generator page's part with the table of all filters, which is there once they are measured."""
+    from streamlit.proto.BackMsg_pb2 import BackMsg
+
+    connection.send(BackMsg(rerun_script=client_state()).SerializeToString())
+    return list(elements_of(connection))
+
+
+def client_state() -> ClientState:
+    """Of a browser that shows that part."""
+    from streamlit.proto.ClientState_pb2 import ClientState
+
+    return ClientState(query_string="lab=All+filters", page_name="generator")
+
+
+def report_beside(alone: Sequence[Answer], meanwhile: Sequence[Answer]) -> str:
+    """A table of both."""
+    lines = ["| the Latent page, a new seed | answers | median s | longest s |", "| --- | ---: | ---: | ---: |"]
+    for name, answers in (("alone", alone), ("while another session's study runs", meanwhile)):
+        seconds = [one.seconds for one in answers]
+        lines.append(f"| {name} | {len(seconds)} | {statistics.median(seconds):.2f} | {max(seconds):.2f} |")
+    return "\n".join(lines)
 
 
 # ---- many of them ------------------------------------------------------------------------------------
@@ -179,8 +265,14 @@ def parse(arguments: list[str] | None = None) -> argparse.Namespace:
     parser.add_argument(
         "--checkpoints", type=Path, help="folder of checkpoints; those that come with PosterLens without it"
     )
+    parser.add_argument(
+        "--while-studying", metavar="CHECKPOINT", help="a name of the folder: measure pages beside its filters' study"
+    )
     parser.add_argument("--write", type=Path, help=f"put the table between {BEGIN} and {END} of this page")
-    return parser.parse_args(arguments)
+    chosen = parser.parse_args(arguments)
+    if chosen.while_studying is not None:
+        cli.refuse_unused(parser, chosen, "while_studying", "seeds checkpoints")
+    return chosen
 
 
 def run(options: argparse.Namespace) -> None:
@@ -188,6 +280,9 @@ def run(options: argparse.Namespace) -> None:
         cli.split_section(options.write, BEGIN, END)
     if options.checkpoints is not None and not list_checkpoints(options.checkpoints):
         raise UsageError(f"There is no checkpoint in {options.checkpoints}.")
+    if options.while_studying is not None:
+        run_beside(options)
+        return
     given = [] if options.checkpoints is None else ["--checkpoints", str(options.checkpoints.resolve())]
     load = measure(HOUSE / "dashboard/app.py", options.clients, options.seconds, options.seeds, given)
     text = report(load, options.clients)
@@ -198,6 +293,18 @@ def run(options: argparse.Namespace) -> None:
         print(error, file=sys.stderr)
     if load.raised or load.different:
         raise PosterLensError("Not every client was answered as a single user is.")
+
+
+def run_beside(options: argparse.Namespace) -> None:
+    """What --while-studying asks for."""
+    folder = options.checkpoints or (HOUSE / "checkpoints" if is_checkout() else shipped())
+    if options.while_studying not in list_checkpoints(folder):
+        raise UsageError(f"There is no checkpoint {options.while_studying!r} in {folder}.")
+    script, checkpoint = HOUSE / "dashboard/app.py", folder / options.while_studying
+    alone, meanwhile = beside_study(script, checkpoint.resolve(), options.seeds)
+    print(report_beside(alone, meanwhile))
+    if raised := sorted({error for one in (*alone, *meanwhile) for error in one.raised}):
+        raise PosterLensError(raised[0])
 
 
 def main(arguments: list[str] | None = None) -> int:

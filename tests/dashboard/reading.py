@@ -4,6 +4,7 @@ from __future__ import annotations
 
 import json
 import re
+import time
 from collections.abc import Callable
 from typing import Any
 
@@ -14,6 +15,7 @@ from dashboard.subject import SELECTION, Selection, Subject
 from dashboard.text import JOINER
 
 OpenApp = Callable[..., AppTest]
+JOB = 240.0  # seconds, for a machine that is busy
 
 
 def subject_of(app: AppTest) -> Subject:
@@ -21,6 +23,16 @@ def subject_of(app: AppTest) -> Subject:
     selection: Selection = app.session_state[SELECTION]
     assert selection.subject is not None
     return selection.subject
+
+
+def ask(app: AppTest, key: str) -> None:
+    """Click a button that has something made by the queue of jobs, and look at the page until it is there."""
+    app.button(key=key).click().run()
+    end = time.monotonic() + JOB
+    while any(button.key == f"{key}_cancel" for button in app.button):
+        assert time.monotonic() < end, "the job takes too long"
+        time.sleep(0.2)
+        app.run()
 
 
 def headings(app: AppTest) -> list[str]:

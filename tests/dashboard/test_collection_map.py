@@ -18,7 +18,7 @@ from dashboard.components import collection_map as module
 from dashboard.components import media
 from dashboard.components.collection_map import END, Plot, bits, collection_map, packed, quantised, rows_of
 from dashboard.panels import brushed
-from tests.dashboard.reading import OpenApp
+from tests.dashboard.reading import OpenApp, ask
 from xai.collection.maps.colouring import by_number
 from xai.collection.maps.thumbnails import Thumbnails
 
@@ -154,7 +154,7 @@ def test_points_are_coloured_by_strategies_of_the_same_posters_and_not_of_others
 def test_clusters_are_found_when_they_are_asked_for_and_said_in_words(open_app: OpenApp) -> None:
     app = open_app("collection", {"c_lab": "Map", "map_colour": "cluster"})
     assert not components(app, "places")
-    app.button(key="map_clusters").click().run()
+    ask(app, "map_clusters")
     assert not app.exception
     (data,) = components(app, "places")
     assert data["labels"]

@@ -17,7 +17,7 @@ from dashboard.cached.networks import silent
 from dashboard.settings import settings
 from gan.data.synthetic import draw_poster
 from gan.evaluation.estimates import Estimate
-from tests.dashboard.reading import OpenApp, charts, texts
+from tests.dashboard.reading import OpenApp, ask, charts, texts
 from xai.collection import detected
 from xai.collection import study as module
 from xai.collection.detected import Detected
@@ -76,7 +76,7 @@ def test_a_part_that_is_missing_says_why(open_app: OpenApp, ship) -> None:
 def test_some_posters_are_searched_until_all_of_them_are_indexed(open_app: OpenApp, poster_folder: Path) -> None:
     app = open_app("collection", {"among": "real posters"}, "--posters", str(poster_folder))
     assert "These are some of the real posters." in texts(app)
-    app.button(key="index_tiny_real").click().run()
+    ask(app, "index_tiny_real")
     assert not app.exception
     assert "These are some of the real posters." not in texts(app)
     assert "most similar of 40 posters" in texts(app)

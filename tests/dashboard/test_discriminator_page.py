@@ -14,7 +14,7 @@ from streamlit.testing.v1 import AppTest
 import gan
 import xai
 from dashboard.panels.discriminator.filter_card import SENTENCES
-from tests.dashboard.reading import OpenApp, headings, metrics, subject_of, texts, unfolded
+from tests.dashboard.reading import OpenApp, ask, headings, metrics, subject_of, texts, unfolded
 from tests.dashboard.test_foreign_text import PICTURE, check
 from xai.discriminator.concepts.table import RULE, ConceptTable
 from xai.discriminator.filters.evidence import SAYS
@@ -108,7 +108,7 @@ def test_patches_take_the_place_of_whole_posters(open_app: OpenApp, studied: Pat
 def test_filters_are_measured_where_they_were_not(open_app: OpenApp, poster_folder: Path, with_posters: bool) -> None:
     app = open_app("discriminator", None, *(["--posters", str(poster_folder)] if with_posters else []))
     assert "has not been measured" in texts(app)
-    app.button(key="d_measure").click().run()
+    ask(app, "d_measure")
     assert not app.exception
     assert not app.error
     assert "AUC alone" in metrics(app)

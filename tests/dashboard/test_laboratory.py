@@ -17,7 +17,7 @@ from dashboard.panels.discriminator import table as discriminator_table
 from dashboard.panels.generator import filters as laboratory
 from dashboard.panels.unit_table import Column
 from dashboard.subject import Noise
-from tests.dashboard.reading import OpenApp, captions, headings, subject_of, texts
+from tests.dashboard.reading import OpenApp, ask, captions, headings, subject_of, texts
 from xai.generator.ablation import ablate_all
 from xai.generator.folded import FoldedGenerator
 from xai.generator.painting import Edit, from_json, to_json
@@ -42,16 +42,10 @@ def test_every_part_of_the_laboratory_opens(open_app: OpenApp, section: str, lay
     assert not app.error
 
 
-def test_filters_are_measured_when_asked_for_and_kept(open_app: OpenApp, monkeypatch: pytest.MonkeyPatch) -> None:
-    from xai.generator import filter_study
-
-    whole = filter_study.filters_table
-    monkeypatch.setattr(
-        filter_study, "filters_table", lambda checkpoint, progress: whole(checkpoint, 4, progress=progress)
-    )
+def test_filters_are_measured_when_asked_for_and_kept(open_app: OpenApp) -> None:
     app = open_app("generator", {"lab": "All filters"})
     assert "have not been measured" in texts(app)
-    app.button(key="measure").click().run()
+    ask(app, "measure")
     assert not app.exception
     assert not app.error
     assert "Confidence" in texts(app)  # the verdict on the chosen filter
@@ -143,14 +137,10 @@ def test_edits_that_are_none_are_one_sentence(open_app: OpenApp, text: str) -> N
     assert len(app.warning) == 1
 
 
-def test_noise_is_measured_when_asked_for(open_app: OpenApp, monkeypatch: pytest.MonkeyPatch) -> None:
-    from xai.latents import study
-
-    whole = study.latent_study
-    monkeypatch.setattr(study, "latent_study", lambda checkpoint, progress: whole(checkpoint, 8, 4, progress=progress))
+def test_noise_is_measured_when_asked_for(open_app: OpenApp) -> None:
     app = open_app("latent", {"noise": "Importance"})
     assert "have not been measured" in texts(app)
-    app.button(key="measure_noise").click().run()
+    ask(app, "measure_noise")
     assert not app.exception
     assert not app.error
     assert "total index" in texts(app)
