@@ -16,22 +16,22 @@ import json
 import sys
 from dataclasses import asdict
 from pathlib import Path
+from typing import Any
 
 import gan
 from gan import cli
 from gan.checkpoints.dataset import add_poster_options, posters_from
 from gan.cli import exit_code
-from gan.evaluation.features import generated_features, poster_features
 from gan.files import write_file
-from gan.progress import progress_bar
+from gan.progress import progress_bar, stage_bars
 from gan.training.state import recalibrate
 from xai import ExplanationError
-from xai.bench.pruning import RULE, bench, unnoticed
+from xai.bench import pruning_study
+from xai.bench.pruning_study import SHARES, Plan
 from xai.generator.filter_study import filters_table
 from xai.generator.filter_table import FILE, FilterTable
 from xai.generator.pruning import RANKINGS, costs, effects, first_of, prune, ranking, unit_statistics
 
-SHARES = (0.0, 0.02, 0.05, 0.1, 0.2, 0.3, 0.5, 0.7)
 STUDY = {"digest", "rule", "rankings"}  # keys of such a file
 
 
@@ -86,31 +86,16 @@ def table_of(checkpoint: gan.Checkpoint, options: argparse.Namespace) -> FilterT
     return found
 
 
-def study(checkpoint: gan.Checkpoint, options: argparse.Namespace) -> dict[str, object]:
-    """Points of all rankings, as plain values."""
-    generator = checkpoint.need_generator()
-    shares = sorted({0.0, *options.shares})
-    posters = posters_from(checkpoint, options.data, options)
-    real = poster_features(posters.held_out)
-    known, whole = unit_statistics(generator), generated_features(generator, options.samples)
-    measured = effects(table_of(checkpoint, options))
-    rankings, limits = {}, {}
-    for name in RANKINGS:
-        seeds = range(options.orders if name == "random" else 1)
-        orders = [ranking(generator, name, measured, seed, known) for seed in seeds]
-        with progress_bar(name) as tell:
-            points = bench(
-                generator, orders, shares, lambda network: generated_features(network, options.samples), real,
-                options.recalibrate, known, whole, tell,
-            )  # fmt: skip
-        rankings[name], limits[name] = [asdict(point) for point in points], unnoticed(points)
-        worse = " ".join(f"{point.share:.0%} {point.worse:+z.1f} (from {point.worse_low:+z.1f})" for point in points)
-        print(f"{name}: {worse}; not noticed up to {limits[name]:.0%}", flush=True)
-    return {
-        "samples": options.samples, "held_out": len(posters.held_out), "origin": posters.origin,
-        "source": posters.source, "orders": options.orders,
-        "recalibrated": options.recalibrate, "rule": RULE, "unnoticed": limits, "rankings": rankings,
-    }  # fmt: skip
+def study(checkpoint: gan.Checkpoint, options: argparse.Namespace) -> dict[str, Any]:
+    """Points of all rankings, as plain values; one line a ranking."""
+    plan = Plan(options.samples, tuple(options.shares), options.orders, options.recalibrate)
+    posters, table = posters_from(checkpoint, options.data, options), table_of(checkpoint, options)
+    with stage_bars() as tell:
+        found = pruning_study.study(checkpoint, table, posters, plan, tell)
+    for name, points in found["rankings"].items():
+        worse = " ".join(f"{one['share']:.0%} {one['worse']:+z.1f} (from {one['worse_low']:+z.1f})" for one in points)
+        print(f"{name}: {worse}; not noticed up to {found['unnoticed'][name]:.0%}", flush=True)
+    return found
 
 
 def save(checkpoint: gan.Checkpoint, options: argparse.Namespace) -> None:
@@ -132,7 +117,7 @@ def save(checkpoint: gan.Checkpoint, options: argparse.Namespace) -> None:
 def run(options: argparse.Namespace) -> None:
     """Do what the command line asks."""
     check(options)
-    out = options.out or options.checkpoint / "pruning.json"
+    out = options.out or options.checkpoint / pruning_study.FILE
     if not options.save:
         cli.output_file(out, STUDY, options.overwrite)
     checkpoint = gan.load(options.checkpoint)
@@ -140,7 +125,7 @@ def run(options: argparse.Namespace) -> None:
     if options.save:
         save(checkpoint, options)
         return
-    found = {"digest": checkpoint.digest} | study(checkpoint, options)
+    found = study(checkpoint, options)
     write_file(out, (json.dumps(found) + "\n").encode())
     print(out)
 

@@ -13,26 +13,71 @@ from typing import TYPE_CHECKING, Any
 
 import streamlit as st
 
-from dashboard.cached import filters, networks
+from dashboard.cached import filters, measured, networks
 from dashboard.cached.keys import HASH_FUNCS
 
 if TYPE_CHECKING:
+    from collections.abc import Mapping
+
     from torch import Tensor
 
     import gan
     from gan.evaluation.estimates import Estimate
+    from gan.progress import Progress
     from xai.generator.pruning import UnitStatistics
 
 
-@st.cache_resource(max_entries=8, show_spinner=False, hash_funcs=HASH_FUNCS)
+FILE = "pruning.json"
+FILTERS, FILTERS_PART = "filters", 0.3  # of the time, where they have not been measured yet
+
+
 def pruning_study(checkpoint: gan.Checkpoint) -> dict[str, Any] | None:
-    """What scripts/study_pruning.py measured of these weights, or None."""
-    path = networks.folder(checkpoint.name) / "pruning.json"
-    try:
-        study: dict[str, Any] = json.loads(path.read_text(encoding="utf-8"))
-    except (OSError, ValueError):
-        return None
-    return study if study.get("digest") == checkpoint.digest else None
+    """What was measured of these weights: what came with the checkpoint, or was measured here before; or None."""
+    return _pruning_study(checkpoint, measured.when(checkpoint.digest, FILE))
+
+
+@st.cache_resource(max_entries=8, show_spinner=False, hash_funcs=HASH_FUNCS)
+def _pruning_study(checkpoint: gan.Checkpoint, changed: float) -> dict[str, Any] | None:
+    for folder in (networks.folder(checkpoint.name), measured.folder(checkpoint.digest)):
+        try:
+            study: dict[str, Any] = json.loads((folder / FILE).read_text(encoding="utf-8"))
+        except (OSError, ValueError):
+            continue
+        if study.get("digest") == checkpoint.digest:
+            return study
+    return None
+
+
+def measure(checkpoint: gan.Checkpoint, progress: Progress) -> None:
+    """Measure how far it can be pruned, by the real posters that are loaded, and keep that on disk.
+
+    Raises
+    ------
+    DataError
+        If there are none.
+    MetricsUnavailableError
+        If the feature extractor is not installed.
+    """
+    import gan
+    from gan.files import write_json
+    from gan.progress import as_one
+    from xai.bench.pruning_study import STAGES, study
+
+    posters = networks.checkpoint_posters(checkpoint)
+    if posters is None:
+        raise gan.DataError("The study needs real posters to measure by.")
+    table = filters.filters_table(checkpoint)
+    stages = as_one(progress, STAGES if table else {FILTERS: FILTERS_PART} | _rest(STAGES))
+    if table is None:
+        filters.measure_filters(checkpoint, lambda part: stages(FILTERS, part))
+        table = filters.filters_table(checkpoint)
+        assert table is not None  # it has just been kept
+    write_json(measured.folder_to_write(checkpoint.digest) / FILE, study(checkpoint, table, posters, progress=stages))
+
+
+def _rest(stages: Mapping[str, float]) -> dict[str, float]:
+    """What they take of the time where the filters are measured before them."""
+    return {name: (1 - FILTERS_PART) * part for name, part in stages.items()}
 
 
 @dataclass(frozen=True, eq=False)

@@ -11,7 +11,7 @@ from __future__ import annotations
 from collections.abc import Callable, Mapping
 from typing import TYPE_CHECKING, Any
 
-from dashboard.cached import collection, discriminator, filters, latents, layout, networks
+from dashboard.cached import collection, discriminator, filters, latents, layout, networks, pruning
 from dashboard.jobs.runner import Order
 from gan.errors import CheckpointError, UsageError
 
@@ -26,6 +26,7 @@ JOBS: dict[str, Job] = {
     "filters of G": lambda checkpoint, progress, more: filters.measure_filters(checkpoint, progress),
     "filters of D": lambda checkpoint, progress, more: discriminator.measure(checkpoint, progress),
     "latents": lambda checkpoint, progress, more: latents.measure_latents(checkpoint, progress),
+    "pruning": lambda checkpoint, progress, more: pruning.measure(checkpoint, progress),
     "collection": lambda checkpoint, progress, more: collection.make_study(checkpoint, progress),
     "index": lambda checkpoint, progress, more: collection.build(checkpoint, more["real"], progress),
     "t-SNE": lambda checkpoint, progress, more: _tsne(_collected(checkpoint, more), more["space"], progress),

@@ -16,6 +16,8 @@ import gan
 from dashboard import charts, sidebar, ui
 from dashboard.cached import networks, pruning
 from dashboard.components.sprite_grid import sprite_grid
+from dashboard.jobs.known import order_of
+from dashboard.panels import jobs
 from dashboard.panels.figures import export
 from dashboard.text import plain
 from gan.errors import counted
@@ -172,6 +174,15 @@ def _layers(checkpoint: gan.Checkpoint, ranking: str, percent: int) -> Figure:
 def show_study(checkpoint: gan.Checkpoint, ranking: str, percent: int) -> None:
     """Quality and variety by the proportion of filters pruned, in each order."""
     study = pruning.pruning_study(checkpoint)
+    if study is None and networks.posters(checkpoint) is not None:
+        jobs.offer(
+            "This has not been measured for these weights. It takes a quarter of an hour or more.",
+            "Measure when it drops",
+            "Pruning in four orders",
+            order_of("pruning", checkpoint),
+            "measure_pruning",
+        )
+        return
     if study is None:
         folder = networks.folder(checkpoint.name)
         st.info("This has not been measured. To measure it:")

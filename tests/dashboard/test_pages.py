@@ -6,6 +6,7 @@ import io
 import json
 import shutil
 import zipfile
+from functools import partial
 from pathlib import Path
 from typing import Any
 
@@ -18,10 +19,12 @@ from streamlit.testing.v1 import AppTest
 
 import gan
 import xai
+from dashboard.cached import networks, pruning
 from dashboard.pages import PAGES
 from dashboard.panels import gallery
 from gan.data.synthetic import draw_poster
 from tests.dashboard.reading import OpenApp, captions, errors, headings, metrics, subject_of, texts, unfolded
+from xai.bench import pruning_study
 from xai.generator.filter_study import filters_table
 from xai.generator.filter_table import FilterTable
 from xai.trust.badges import badge
@@ -492,6 +495,34 @@ def test_the_pruning_study_is_shown_for_the_weights_that_it_was_made_for(
     app = open_app("prune", None, "--checkpoints", str(copied))
     assert not app.exception
     assert not app.get("plotly_chart")
+
+
+@pytest.mark.usefixtures("small_judge")
+def test_the_pruning_study_is_made_by_the_posters_that_are_loaded_kept_and_shown(
+    open_app: OpenApp, checkpoints: Path, poster_folder: Path, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    given = ("--posters", str(poster_folder))
+    app = open_app("prune", None, *given)
+    assert not app.exception
+    assert "measure_pruning" in {button.key for button in app.button}
+    assert "study_pruning.py" not in " ".join(code.value for code in app.code)
+    small = partial(pruning_study.Plan, samples=8, shares=(0.0, 0.5), orders=2)
+    monkeypatch.setattr(pruning_study, "Plan", small)
+    parts: list[float] = []
+    pruning.measure(gan.load(checkpoints / "tiny"), parts.append)
+    assert parts == sorted(parts)
+    assert parts[-1] == pytest.approx(1)
+    app = open_app("prune", None, *given)
+    assert not app.exception
+    assert not app.error
+    assert len(app.get("plotly_chart")) == 2
+    assert "measure_pruning" not in {button.key for button in app.button}
+
+
+def test_the_pruning_study_without_posters_is_one_sentence(open_app: OpenApp, checkpoints: Path) -> None:
+    open_app("prune")
+    with pytest.raises(gan.DataError, match="needs real posters"):
+        pruning.measure(gan.load(checkpoints / "tiny"), networks.silent)
 
 
 def test_a_kept_smaller_generator_can_be_chosen_and_is_not_replaced(

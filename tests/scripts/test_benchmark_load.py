@@ -6,9 +6,11 @@ from dataclasses import replace
 from pathlib import Path
 
 import pytest
+from streamlit.proto.Element_pb2 import Element
 
+from gan import PosterLensError
 from scripts import benchmark_load
-from scripts.benchmark_load import PAGES, Answer, Load, measure, percentile, report
+from scripts.benchmark_load import PAGES, Answer, Load, beside_study, measure, percentile, report, report_beside
 from xai.bench.pages.browser import HOUSE
 
 GOOD = Answer("compare", 3, 0.5, ("a.png", "b.png"), ())
@@ -55,6 +57,53 @@ def test_a_page_is_told_from_another_one(load: Load) -> None:
     rows = report(Load([GOOD, slow], [GOOD, slow, replace(slow, seconds=4.0)], [100.0]), 2).splitlines()
     assert rows[2:4] == ["| compare | 0.50 | 1 | 0.50 | 0.50 |", "| latent | 2.00 | 2 | 3.00 | 3.90 |"]
     assert percentile([0.0, 1.0], 95) == pytest.approx(0.95)
+
+
+def test_one_page_beside_another_sessions_study_is_measured(checkpoints: Path) -> None:
+    script = HOUSE / "dashboard/app.py"
+    with pytest.MonkeyPatch.context() as patch:
+        patch.setattr(benchmark_load, "STARTS", 0.0)
+        patch.setattr(benchmark_load, "all_filters", lambda *_, whole=benchmark_load.all_filters: never_over(whole(*_)))
+        alone, meanwhile = beside_study(script, checkpoints / "tiny", 1)
+    assert [(one.page, one.seed) for one in (*alone, *meanwhile)] == [("latent", 1), ("latent", 2)]
+    assert not any(one.raised for one in (*alone, *meanwhile))
+    assert all(one.pictures for one in (*alone, *meanwhile))
+
+
+def never_over(elements: list[Element]) -> list[Element]:
+    """Without the table that there is at the end, which comes soon on the tiny networks."""
+    return [one for one in elements if not one.HasField("dataframe")]
+
+
+def test_a_study_that_is_over_too_soon_is_said(checkpoints: Path) -> None:
+    table = Element()
+    table.dataframe.SetInParent()
+    with pytest.MonkeyPatch.context() as patch:
+        patch.setattr(benchmark_load, "STARTS", 0.0)
+        patch.setattr(benchmark_load, "all_filters", lambda *_, whole=benchmark_load.all_filters: [*whole(*_), table])
+        with pytest.raises(PosterLensError, match="take fewer --seeds"):
+            beside_study(HOUSE / "dashboard/app.py", checkpoints / "tiny", 1)
+
+
+def test_both_are_a_table() -> None:
+    slow = [replace(GOOD, page="latent", seconds=seconds) for seconds in (2.0, 3.0, 7.0)]
+    rows = report_beside([GOOD], slow).splitlines()
+    assert rows[2:] == ["| alone | 1 | 0.50 | 0.50 |", "| while another session's study runs | 3 | 3.00 | 7.00 |"]
+
+
+@pytest.mark.parametrize(
+    ("arguments", "said"),
+    [(["--clients", "3"], "--clients does nothing together with --while-studying"), ([], "There is no checkpoint 'x'")],
+)
+def test_what_does_not_go_with_a_study_is_said(
+    capsys: pytest.CaptureFixture[str], arguments: list[str], said: str
+) -> None:
+    try:
+        code = benchmark_load.main(["--while-studying", "x", *arguments])
+    except SystemExit as end:
+        code = int(end.code or 0)
+    assert code == 2
+    assert said in capsys.readouterr().err
 
 
 def test_a_folder_without_checkpoints_is_said(tmp_path: Path, capsys: pytest.CaptureFixture[str]) -> None:

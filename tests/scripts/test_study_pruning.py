@@ -12,6 +12,7 @@ import torch
 import gan
 from tests.scripting import script as load_script
 from tests.xai import built
+from xai.bench import pruning_study
 from xai.generator import pruning
 from xai.generator.filter_study import filters_table
 from xai.generator.filter_table import FilterTable
@@ -52,8 +53,8 @@ def folder(tmp_path: Path) -> Path:
 def test_the_study_is_written_beside_the_weights_with_the_table_that_it_ranks_by(
     script: ModuleType, folder: Path, poster_folder: Path, monkeypatch: pytest.MonkeyPatch
 ) -> None:
-    monkeypatch.setattr(script, "generated_features", lambda network, samples: pixels(network, count=samples))
-    monkeypatch.setattr(script, "poster_features", lambda posters: pixels(built.generator(), first=1000))
+    monkeypatch.setattr(pruning_study, "generated_features", lambda network, samples: pixels(network, count=samples))
+    monkeypatch.setattr(pruning_study, "poster_features", lambda *_, **__: pixels(built.generator(), first=1000))
     arguments = ["--checkpoint", folder, "--data", poster_folder, "--samples", "16", "--latents", "4"]
     assert script.main([*map(str, arguments), "--shares", "0.15", "0.6", "--orders", "2"]) == 0
     found, checkpoint = json.loads((folder / "pruning.json").read_text()), gan.load(folder)

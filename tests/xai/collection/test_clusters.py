@@ -2,6 +2,8 @@
 
 from __future__ import annotations
 
+from pathlib import Path
+
 import numpy as np
 import pytest
 from numpy.typing import NDArray
@@ -54,6 +56,26 @@ def test_rows_that_had_no_part_are_labelled_as_those_beside_them(three: Clusters
     others = 8 * np.eye(6, dtype=np.float32)[[1, 0, 2, 2]] + 0.1
     assert three.label(others).tolist() == [0, 2, 1, 1]
     assert three.label(blobs((60, 200, 120))[0]).tolist() == three.labels.tolist()
+
+
+@pytest.mark.parametrize("stable", [True, False])
+def test_what_was_kept_is_what_was_found(three: Clusters, tmp_path: Path, stable: bool) -> None:
+    found = three if stable else clusters(cloud())
+    found.save(tmp_path / "cache/clusters.npz")
+    kept = Clusters.load(tmp_path / "cache/clusters.npz")
+    assert kept is not None
+    assert kept.text == found.text
+    assert (kept.jaccard, kept.tried) == (found.jaccard, found.tried)
+    assert np.array_equal(kept.labels, found.labels)
+    assert np.array_equal(kept.label(cloud()), found.label(cloud()))
+
+
+def test_kept_clusters_that_are_damaged_or_gone_are_none(three: Clusters, tmp_path: Path) -> None:
+    path = tmp_path / "clusters.npz"
+    assert Clusters.load(path) is None
+    three.save(path)
+    path.write_bytes(path.read_bytes()[:-100])
+    assert Clusters.load(path) is None
 
 
 def test_a_round_cloud_has_no_stable_clusters_and_the_answer_says_so() -> None:
