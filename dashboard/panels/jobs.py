@@ -14,7 +14,7 @@ from dashboard.text import plain
 from gan.errors import counted
 
 EVERY = 1.0  # seconds between two looks at a job
-STAYS = "It goes on while you look at other pages, and ends if you close this one."
+STAYS = "It goes on while you look at other pages here, and ends when you close this window."
 
 
 def offer(why: str, label: str, doing: str, order: Order, key: str) -> None:
@@ -49,5 +49,5 @@ def _follow(doing: str, order: Order, key: str) -> None:
 def _words(doing: str, seen: Seen) -> str:
     others = f"; {counted(seen.others, 'other person waits', 'other people wait')} for it, too" * bool(seen.others)
     if not seen.running:
-        return f"{doing} begins later: {counted(seen.before, 'job')} before it{others}"
+        return f"{doing}: waiting, {counted(seen.before, 'job')} before it{others}"
     return ui.so_far(doing, seen.part, seen.seconds) + others

@@ -97,7 +97,7 @@ def test_while_one_persons_study_runs_others_are_answered_and_it_ends_with_who_w
     expect(eve.get_by_text("1 other person waits for it, too")).to_be_visible()
     eve.goto(f"{eve.url.split('/generator')[0]}/latent?noise=Importance")
     eve.get_by_role("button", name="Measure all latent dimensions").click()
-    expect(eve.get_by_text("begins later: 1 job before it")).to_be_visible()
+    expect(eve.get_by_text("waiting, 1 job before it")).to_be_visible()
 
     ann.context.close()
     eve.get_by_role("button", name="Cancel").click()

@@ -54,7 +54,7 @@ def bar(app: AppTest) -> tuple[float, str]:
 @pytest.mark.parametrize(
     ("seen", "value", "said"),
     [
-        (Seen(mine=True, before=2), 0, "begins later: 2 jobs before it"),
+        (Seen(mine=True, before=2), 0, "posters: waiting, 2 jobs before it"),
         (Seen(mine=True, before=1, others=1), 0, "1 job before it; 1 other person waits for it, too"),
         (Seen(mine=True, running=True, part=0.25, seconds=60), 25, "60 s, about 3 minutes left"),
         (Seen(mine=True, running=True, part=0.5, seconds=1, others=2), 50, "1 s; 2 other people wait for it, too"),
