@@ -42,12 +42,12 @@ def add_options(parser: argparse.ArgumentParser) -> None:
     parser.add_argument("--checkpoints", type=Path, default=checkpoints, help="folder of checkpoints")
     parser.add_argument("--runs", type=Path, default=own / "runs", help="folder of training runs")
     parser.add_argument("--lessons", type=Path, help="folder of more lessons, Markdown files")
-    about = "Python file of networks of your own, which is run (docs/own_networks.md); may be given several times"
-    parser.add_argument("--networks", type=Path, action="append", default=[], metavar="FILE.py", help=about)
     parser.add_argument(
         "--jobs", type=int, choices=range(1, MOST_JOBS + 1), default=1, metavar="N",
         help=f"long jobs, such as studies, that run at once, 1 to {MOST_JOBS}; default %(default)s, the others wait",
     )  # fmt: skip
+    about = "Python file of networks of your own, which is run (docs/own_networks.md); may be given several times"
+    parser.add_argument("--networks", type=Path, action="append", default=[], metavar="FILE.py", help=about)
 
 
 @cache

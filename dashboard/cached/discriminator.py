@@ -126,11 +126,11 @@ def filter_table(checkpoint: gan.Checkpoint) -> DiscriminatorTable | None:
     """What each filter tells: what came with the checkpoint, or was measured here before."""
     from xai.discriminator.filters.table import FILE
 
-    return _filter_table(checkpoint, measured.when(checkpoint.digest, FILE))
+    return _filter_table(checkpoint, measured.stamp_of(checkpoint.digest, FILE))
 
 
 @st.cache_resource(max_entries=8, show_spinner=False, hash_funcs=HASH_FUNCS)
-def _filter_table(checkpoint: gan.Checkpoint, changed: float) -> DiscriminatorTable | None:
+def _filter_table(checkpoint: gan.Checkpoint, stamp: tuple[int, ...]) -> DiscriminatorTable | None:
     from xai.discriminator.filters.table import DiscriminatorTable
 
     digest = checkpoint.digest

@@ -58,11 +58,11 @@ def filters_table(checkpoint: gan.Checkpoint) -> FilterTable | None:
     """The verdicts on all filters: those that came with the checkpoint, or those measured here before."""
     from xai.generator.filter_table import FILE
 
-    return _filters_table(checkpoint, measured.when(checkpoint.digest, FILE))
+    return _filters_table(checkpoint, measured.stamp_of(checkpoint.digest, FILE))
 
 
 @st.cache_resource(max_entries=8, show_spinner=False, hash_funcs=HASH_FUNCS)
-def _filters_table(checkpoint: gan.Checkpoint, changed: float) -> FilterTable | None:
+def _filters_table(checkpoint: gan.Checkpoint, stamp: tuple[int, ...]) -> FilterTable | None:
     from xai.generator.filter_table import FilterTable
 
     digest = checkpoint.digest

@@ -48,11 +48,11 @@ def latent_study(checkpoint: gan.Checkpoint) -> LatentStudy | None:
     """Importance and directions: those that came with the checkpoint, or those measured here before."""
     from xai.latents.study import FILE
 
-    return _latent_study(checkpoint, measured.when(checkpoint.digest, FILE))
+    return _latent_study(checkpoint, measured.stamp_of(checkpoint.digest, FILE))
 
 
 @st.cache_resource(max_entries=8, show_spinner=False, hash_funcs=HASH_FUNCS)
-def _latent_study(checkpoint: gan.Checkpoint, changed: float) -> LatentStudy | None:
+def _latent_study(checkpoint: gan.Checkpoint, stamp: tuple[int, ...]) -> LatentStudy | None:
     from xai.latents.study import LatentStudy
 
     digest = checkpoint.digest

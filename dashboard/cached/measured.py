@@ -22,9 +22,11 @@ def folder_to_write(digest: str) -> Path:
     return make_directory(folder(digest))
 
 
-def when(digest: str, file: str) -> float:
-    """When this file was written there, for the key of a cache; 0 where it was not."""
+def stamp_of(digest: str, file: str) -> tuple[int, ...]:
+    """Which file that is, for the key of a cache: another once it is written again; () where it is not there."""
+    from gan.files import stamp
+
     try:
-        return (folder(digest) / file).stat().st_mtime
+        return stamp(folder(digest) / file)
     except OSError:
-        return 0.0
+        return ()

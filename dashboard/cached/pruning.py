@@ -33,11 +33,11 @@ FILTERS, FILTERS_PART = "filters", 0.3  # of the time, where they have not been 
 
 def pruning_study(checkpoint: gan.Checkpoint) -> dict[str, Any] | None:
     """What was measured of these weights: what came with the checkpoint, or was measured here before; or None."""
-    return _pruning_study(checkpoint, measured.when(checkpoint.digest, FILE))
+    return _pruning_study(checkpoint, measured.stamp_of(checkpoint.digest, FILE))
 
 
 @st.cache_resource(max_entries=8, show_spinner=False, hash_funcs=HASH_FUNCS)
-def _pruning_study(checkpoint: gan.Checkpoint, changed: float) -> dict[str, Any] | None:
+def _pruning_study(checkpoint: gan.Checkpoint, stamp: tuple[int, ...]) -> dict[str, Any] | None:
     for folder in (networks.folder(checkpoint.name), measured.folder(checkpoint.digest)):
         try:
             study: dict[str, Any] = json.loads((folder / FILE).read_text(encoding="utf-8"))
