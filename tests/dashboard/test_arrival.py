@@ -11,7 +11,7 @@ from streamlit.testing.v1 import AppTest
 
 from dashboard.components import arrival
 from dashboard.panels.generator import contributions
-from tests.dashboard.reading import OpenApp, errors
+from tests.dashboard.reading import OpenApp, ask, errors
 
 PLACES = [
     ("generator", {"lab": "Inputs to this filter"}, "lab", "All filters"),
@@ -77,7 +77,7 @@ def test_back_on_a_page_without_a_link_nothing_is_scrolled(open_app: OpenApp) ->
 
 def test_a_filter_tables_link_is_about_the_same_poster(open_app: OpenApp) -> None:
     app = open_app("generator", {"seed": "7", "lab": "All filters"})
-    app.button(key="measure").click().run()
+    ask(app, "measure")
     links = next(one.value["link"] for one in app.dataframe if "link" in one.value)
     query = parse_qs(urlsplit(links[0]).query)
     assert query["seed"] == ["7"]
