@@ -138,7 +138,7 @@ def open_step(page: str) -> None:
     elif opening.tries <= MOST_TRIES:
         aside = next(name for name in PAGES if name not in (page, step.page))
         st.session_state[OPENING] = Opening(aside, tries=opening.tries + 1)
-        st.switch_page(PAGES[aside].path, query_params=own)
+        st.switch_page(PAGES[aside].path, query_params=own | _networks())
 
 
 def open_one() -> Step | None:
@@ -173,8 +173,10 @@ def shows(asked: Sequence[str], value: object) -> bool:
 
 
 def _networks() -> dict[str, list[str]]:
+    """What the sidebar holds, or before it is drawn the link."""
+    asked = {name: st.query_params.get_all(name) for name in NETWORKS if name in st.query_params}
     held = {name: st.session_state[name] for name in NETWORKS if name in st.session_state}
-    return {name: value if isinstance(value, list) else [value] for name, value in held.items()}
+    return asked | {name: value if isinstance(value, list) else [value] for name, value in held.items()}
 
 
 def _forget() -> None:
