@@ -138,7 +138,7 @@ def open_step(page: str) -> None:
     elif opening.tries <= MOST_TRIES:
         aside = next(name for name in PAGES if name not in (page, step.page))
         st.session_state[OPENING] = Opening(aside, tries=opening.tries + 1)
-        st.switch_page(PAGES[aside].path, query_params=own | _networks())
+        st.switch_page(PAGES[aside].path, query_params=own | _asked_for())
 
 
 def open_one() -> Step | None:
@@ -174,9 +174,14 @@ def shows(asked: Sequence[str], value: object) -> bool:
 
 def _networks() -> dict[str, list[str]]:
     """What the sidebar holds, or before it is drawn the link."""
-    asked = {name: st.query_params.get_all(name) for name in NETWORKS if name in st.query_params}
     held = {name: st.session_state[name] for name in NETWORKS if name in st.session_state}
-    return asked | {name: value if isinstance(value, list) else [value] for name, value in held.items()}
+    return _asked_for() | {name: value if isinstance(value, list) else [value] for name, value in held.items()}
+
+
+def _asked_for() -> dict[str, list[str]]:
+    """Networks that the link names, as long as no control holds them."""
+    asked = {name: st.query_params.get_all(name) for name in NETWORKS if name not in st.session_state}
+    return {name: values for name, values in asked.items() if values}
 
 
 def _forget() -> None:
