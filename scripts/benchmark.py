@@ -29,6 +29,7 @@ from torch import Tensor
 
 import gan
 import xai
+from dashboard.client import resident
 from gan import cli
 from gan.checkpoints.dataset import add_poster_options, posters_from
 from gan.cli import exit_code
@@ -169,15 +170,6 @@ def sliders(bench: Bench) -> Iterator[Row]:
 
 ALL = (*PEERS, page, folder, card, *OWN, pages, planes, sliders)
 JOBS: dict[str, Callable[[Bench], Iterator[Row]]] = {job.__name__: job for job in ALL}
-
-
-def resident(pid: int) -> float:
-    """Memory of a process in MB; 0 where the system does not say."""
-    try:
-        zz_pages = int(Path(f"/proc/{pid}/statm").read_text(encoding="utf-8").split()[1])
-    except (OSError, IndexError):
-        return 0.0
-    return zz_pages * 4096 / 1e6
 
 
 def parse(arguments: list[str] | None = None) -> argparse.Namespace:

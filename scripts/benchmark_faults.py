@@ -24,10 +24,10 @@ from concurrent.futures import ThreadPoolExecutor
 from pathlib import Path
 
 import gan
+from dashboard.client import Answer, open_page
 from gan import cli
 from gan.cli import exit_code
 from gan.errors import counted
-from scripts.benchmark_load import Answer, open_page
 from xai.bench.faults.disks import Row, full_disk, poster_of_the_same_date, read_only, stepping_clock
 from xai.bench.faults.dying import KILL
 from xai.bench.faults.killing import ROW, Outcome, Whole, try_target, undisturbed

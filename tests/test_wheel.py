@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import json
+import re
 import shutil
 import subprocess
 import sys
@@ -77,6 +78,11 @@ def test_every_file_that_a_package_reads_is_in_the_wheel(wheel: Path) -> None:
         for path in (HOUSE / package).rglob("*"):
             if path.is_file() and "__pycache__" not in path.parts:
                 assert path.relative_to(HOUSE).as_posix() in names
+
+
+@pytest.mark.parametrize("script", sorted((HOUSE / "scripts").glob("*.py")), ids=lambda path: path.stem)
+def test_no_command_imports_another_by_the_name_that_only_a_checkout_has(script: Path) -> None:
+    assert not re.search(r"^\s*(from|import) scripts\b", script.read_text(encoding="utf-8"), re.MULTILINE)
 
 
 def test_it_carries_what_opens_first_and_no_other_weights(wheel: Path) -> None:
