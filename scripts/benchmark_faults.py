@@ -229,7 +229,7 @@ def report_faults(rows: Sequence[Row]) -> str:
 
 def parse(arguments: list[str] | None = None) -> argparse.Namespace:
     parser = cli.Parser(__doc__)
-    parser.add_argument("--times", type=cli.count(1, 100_000), default=100, help="kills in all, default %(default)s")
+    parser.add_argument("--times", type=cli.count(1, 10_000), default=100, help="kills in all, default %(default)s")
     parser.add_argument("--seed", type=cli.seed(), default=0, help="of the moments, default %(default)s")
     parser.add_argument(
         "--only", nargs="+", choices=FAULTS, default=list(FAULTS), metavar="FAULT", help=", ".join(FAULTS)

@@ -16,6 +16,7 @@ import numpy as np
 from torch import Tensor
 
 from gan.data.images import to_uint8
+from gan.errors import counted
 from gan.evaluation.estimates import Estimate, Estimates
 from gan.evaluation.metrics import METRICS
 from gan.evaluation.report import Evaluation
@@ -121,7 +122,7 @@ def of_evaluation(found: Evaluation, source: Source) -> Figure:
             _row("Genres", f"diversity of {one.genre}", one.diversity),
         ]
     note = (
-        f"{found.samples:,} generated posters against {found.held_out:,} held-out ones; the floor is what as many "
+        f"{counted(found.samples, 'generated poster')} against {found.held_out:,} held-out; the floor is what as many "
         "training posters get, and a perfect generator would, too."
     )
     return table(f"How good {found.name} is", source, rows, note=note)
