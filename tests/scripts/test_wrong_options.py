@@ -61,6 +61,7 @@ WRONG_TEXT = {
     "--set": ["nonsense", "deeplift.nonsense=1", "lime.samples=-1", "lime.samples=nan"],
     "--layer": ["layers.99"],
     "--date": ["yesterday", "2026-13-01"],
+    "--while-studying": ["nonsense", "../dcgan-64"],
     "--place": ["x", "1"],
     "--license": ["", "my own", "MIT", "mit: true", "../mit", "-"],
     "--device": ["nonsense", "cuda:99", "meta"],
