@@ -254,9 +254,10 @@ class PictureFinder:
         bare = _without_suffix(path)
         if path in self.loose[0]:
             return 1, self.loose[0][path]
-        for level in (1, 2):  # a picture of this path, or one in a folder that the table does not name
-            if bare in self.loose[level]:
-                return level + 1, self.loose[level][bare]
+        for name in dict.fromkeys((path, bare)):  # what looks like a suffix may belong to the name, as in "0.0"
+            for level in (1, 2):  # a picture of this path, or one in a folder that the table does not name
+                if name in self.loose[level]:
+                    return level + 1, self.loose[level][name]
         for tail in list(_tails(bare))[1:]:  # a folder that is not here
             if tail in self.loose[1]:
                 return 4, self.loose[1][tail]

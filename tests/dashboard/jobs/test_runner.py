@@ -289,8 +289,9 @@ def test_a_job_leaves_the_processor_to_the_pages(house: House, monkeypatch: pyte
 
 
 SERVER = """
-import sys, time
+import signal, sys, time
 from dashboard.jobs.runner import Order, Runner
+signal.signal(signal.SIGINT, signal.default_int_handler)  # what runs behind a shell has it ignored
 runner = Runner(lambda: sys.argv[1:3], lambda session: True)
 runner.ask(Order(sys.argv[3]), "ann")
 time.sleep(600)
@@ -305,7 +306,7 @@ def test_a_server_that_is_killed_leaves_no_job_and_no_half_file(house: House, en
     pid, *_ = house.begun("one")
     started = [int(path.read_text()) for path in house.folder.glob("*.helper")]
     server.send_signal(end)
-    server.wait()
+    server.wait(60)
     until(lambda: not is_alive(pid))
     assert house.result("one") is None
     assert not list(house.folder.glob(".*"))

@@ -111,6 +111,12 @@ def test_what_separates_in_one_cell_is_part_of_a_name_where_the_column_has_a_str
     assert read_genres(["Kids, Family & Animals", "Horror|Drama"])[0] == ("Kids, Family & Animals",)
 
 
+def test_a_name_that_ends_like_a_number_of_pandas_is_first_taken_as_it_stands() -> None:
+    finder = PictureFinder(["0.png", "0.0.png", "862.png"], "")
+    found = [finder.find(text)[1] for text in ("0", "0.0", "862.0")]
+    assert found == ["0.png", "0.0.png", "862.png"]
+
+
 def test_the_picture_that_is_surest_meant_wins() -> None:
     finder = PictureFinder(["a.png", "x/a.png", "x/b.jpg"], "")
     assert finder.find("a.png") == (0, "a.png")
