@@ -18,6 +18,7 @@ import threading
 import time
 from collections.abc import Callable
 from contextlib import suppress
+from pathlib import Path
 from typing import Any, NoReturn
 
 from gan.cli import file_sentence
@@ -64,6 +65,14 @@ def stop(number: int, frame: Any) -> None:
     raise SystemExit(1)
 
 
+def give_way() -> None:
+    """Let the pages go first: where each session is scheduled as a group (Linux), the group, which ``nice`` is not."""
+    if hasattr(os, "nice"):
+        os.nice(NICE)
+    with suppress(OSError):
+        Path("/proc/self/autogroup").write_text(str(NICE), encoding="utf-8")
+
+
 def reporting(tell: Tell) -> Callable[[float], None]:
     """Progress that is told, not too often."""
     last = -INTERVAL
@@ -81,8 +90,7 @@ def run(perform: Callable[[dict[str, Any], Callable[[float], None]], None]) -> i
     """Do what the order says by ``perform``; returns the exit code."""
     tell = answers()
     signal.signal(signal.SIGTERM, stop)
-    if hasattr(os, "nice"):
-        os.nice(NICE)
+    give_way()
     order = json.loads(sys.stdin.buffer.readline())
     threading.Thread(target=end_with_the_server, daemon=True).start()
     try:
