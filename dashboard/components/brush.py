@@ -16,7 +16,7 @@ from typing import Any
 import streamlit as st
 
 from dashboard.components import media
-from dashboard.components.told import told
+from dashboard.components.triggers import trigger_value
 
 CSS = """
 .brushing { font: 0.85rem var(--st-font, sans-serif); color: var(--st-text-color, #222); max-width: 420px; }
@@ -140,7 +140,7 @@ def brush(picture: Any, places: tuple[int, int], mask: str, key: str, on_change:
     from xai.render import png
 
     def changed() -> None:
-        text = told(key, "mask")
+        text = trigger_value(key, "mask")
         if isinstance(text, str):
             on_change(text)
 

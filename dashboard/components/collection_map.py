@@ -20,7 +20,7 @@ from numpy.typing import NDArray
 from dashboard.components import media
 from dashboard.components.collection_map_parts import CSS, FUNCTIONS
 from dashboard.components.collection_map_script import JS
-from dashboard.components.told import told
+from dashboard.components.triggers import trigger_value
 
 if TYPE_CHECKING:
     from xai.collection.maps.colouring import Colouring
@@ -103,12 +103,12 @@ def collection_map(  # noqa: PLR0913 - a component's properties, all by keyword
     """
 
     def brushed() -> None:
-        sent = told(key, "brushed")
+        sent = trigger_value(key, "brushed")
         if sent is not None:
             on_brush(rows_of(sent, plot.count))
 
     def picked() -> None:
-        row = told(key, "picked")
+        row = trigger_value(key, "picked")
         if row is not None and 0 <= int(row) < plot.count:
             on_choose(int(row))
 

@@ -13,7 +13,7 @@ from typing import TYPE_CHECKING, Any
 import streamlit as st
 
 from dashboard.components import media
-from dashboard.components.told import told
+from dashboard.components.triggers import trigger_value
 from xai.widgets.browser import browser_text
 
 if TYPE_CHECKING:
@@ -41,7 +41,7 @@ def scrubber(sheet: Sheet, influence: Sequence[float], chosen: int, on_keep: Cal
     from xai.widgets.sheet import MIMETYPE
 
     def kept() -> None:
-        value = told(key, "kept")
+        value = trigger_value(key, "kept")
         if value is not None and 0 <= int(value) < len(sheet.now):
             on_keep(int(value))
 

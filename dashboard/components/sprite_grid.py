@@ -12,7 +12,7 @@ from typing import TYPE_CHECKING, Any
 import streamlit as st
 
 from dashboard.components import media
-from dashboard.components.told import told
+from dashboard.components.triggers import trigger_value
 
 if TYPE_CHECKING:
     from xai.render import Sprite
@@ -200,7 +200,7 @@ def sprite_grid(  # noqa: PLR0913 - a component's properties, all by keyword
     from xai.render import png
 
     def picked() -> None:
-        place = told(key, "picked")
+        place = trigger_value(key, "picked")
         if on_pick is not None and place is not None and 0 <= int(place) < len(labels):
             on_pick(int(place))
 

@@ -16,7 +16,7 @@ from typing import Any
 import streamlit as st
 
 from dashboard.components import media, modules
-from dashboard.components.told import told
+from dashboard.components.triggers import trigger_value
 
 SHOWN = 6  # sliders at first: the most influential dimensions
 MODULES = ("stage.js", "networks.js", "sliders.js", "turned.js", "edits.js")
@@ -297,12 +297,12 @@ def turning(  # noqa: PLR0913 - a component's properties, all by keyword
     """
 
     def turned_to() -> None:
-        word = told(key, "turned")
+        word = trigger_value(key, "turned")
         if word is not None:
             on_turn("" if word == "nothing" else str(word))
 
     def failed() -> None:
-        reason = told(key, "failed")
+        reason = trigger_value(key, "failed")
         if reason is not None:
             on_fail(str(reason))
 

@@ -20,7 +20,7 @@ from typing import Any
 import streamlit as st
 
 from dashboard.components import media
-from dashboard.components.told import told
+from dashboard.components.triggers import trigger_value
 
 CSS = """
 figure { margin: 0; font: 0.85rem var(--st-font, sans-serif); color: var(--st-text-color, #222); }
@@ -160,7 +160,7 @@ def value_map(  # noqa: PLR0913 - a component's properties, all but three by key
     from xai.render import pack, png
 
     def picked() -> None:
-        place = told(key, "picked")
+        place = trigger_value(key, "picked")
         if on_pick is not None and isinstance(place, list) and len(place) == 2:
             row, column = (int(number) for number in place)
             if 0 <= row < rows and 0 <= column < columns:

@@ -13,7 +13,7 @@ from hypothesis import given
 from hypothesis import strategies as st
 
 from dashboard.components import brush, media, scrubber, sprite_grid, turning, value_map
-from dashboard.components.told import told
+from dashboard.components.triggers import trigger_value
 from tests.dashboard.reading import OpenApp, unfolded
 from xai.render import sprite
 
@@ -96,6 +96,6 @@ def test_what_a_browser_tells_of_a_page_that_was_left_changes_nothing(
 def test_a_component_tells_the_value_of_its_trigger(monkeypatch: pytest.MonkeyPatch) -> None:
     state = type("State", (), {"picked": 3})
     monkeypatch.setattr(streamlit, "session_state", {"grid": state})
-    assert told("grid", "picked") == 3
-    assert told("grid", "brushed") is None
-    assert told("map", "picked") is None
+    assert trigger_value("grid", "picked") == 3
+    assert trigger_value("grid", "brushed") is None
+    assert trigger_value("map", "picked") is None

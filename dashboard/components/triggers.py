@@ -1,7 +1,4 @@
-"""What a component tells the server.
-
-told("turning", "failed")           # in the component's callback: the value of its trigger, or None
-"""
+"""Values of a component's triggers: ``trigger_value("turning", "failed")`` in its callback."""
 
 from __future__ import annotations
 
@@ -10,8 +7,8 @@ from typing import Any
 import streamlit as st
 
 
-def told(key: str, name: str) -> Any:
-    """What the component with this key has told under this name.
+def trigger_value(key: str, name: str) -> Any:
+    """What the component with this key has sent by the trigger of this name.
 
     None where it is no longer, or not yet, on the page: a browser that is slower than the server sends what nobody
     waits for any more, and the callback is run all the same.
