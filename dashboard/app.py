@@ -9,7 +9,7 @@ The pages are listed in pages.py.
 import streamlit as st
 
 from dashboard import going, links, sidebar, ui
-from dashboard.cached import networks
+from dashboard.cached import measured, networks
 from dashboard.lessons import progress
 from dashboard.pages import PAGES
 from dashboard.panels import brushed, lessons, machine, needs, poster_strip, posters
@@ -31,6 +31,7 @@ links.follow_old(page)
 going.arrive(page.url_path or "start")
 progress.open_step(page.url_path or "start")
 links.remember()
+measured.begin()
 st.html(ui.STYLE)
 # What needs no network is drawn at once; all that is heavy is imported behind it.
 current = PAGES[page.url_path or "start"]
@@ -67,3 +68,5 @@ with pinned, ui.error_boundary("The pinned figure"):
     pins.show()
 with missing.container():
     links.show_missing()
+if measured.has_changed():  # a study was finished while the page was drawn: half of it may not know
+    st.rerun()

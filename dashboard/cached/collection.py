@@ -15,7 +15,7 @@ from typing import TYPE_CHECKING
 
 import streamlit as st
 
-from dashboard.cached import networks
+from dashboard.cached import measured, networks
 from dashboard.cached.networks import silent
 from dashboard.settings import settings
 
@@ -97,11 +97,11 @@ def study(checkpoint: gan.Checkpoint) -> CollectionStudy | None:
 
 
 def _study_in(folder: Path, digest: str) -> CollectionStudy | None:
-    from gan.files import stamp
     from xai.collection.study import FILE
 
     path = folder / FILE
-    return _study(path, stamp(path), digest) if path.is_file() else None
+    stamp = measured.stamp_of_path(path)
+    return _study(path, stamp, digest) if stamp else None
 
 
 @st.cache_resource(max_entries=8, show_spinner=False)

@@ -13,8 +13,11 @@ from streamlit.testing.v1 import AppTest
 import gan
 import xai
 from dashboard.cached import filters as filter_cache
+from dashboard.cached import latents as latent_cache
+from dashboard.cached import measured
 from dashboard.panels.discriminator import table as discriminator_table
 from dashboard.panels.generator import filters as laboratory
+from dashboard.panels.latent import exports as latent_exports
 from dashboard.panels.unit_table import Column
 from dashboard.subject import Noise
 from tests.dashboard.reading import OpenApp, ask, captions, headings, subject_of, texts
@@ -152,6 +155,40 @@ def test_noise_is_measured_when_asked_for(open_app: OpenApp) -> None:
     app.segmented_control(key="family").set_value("pca").run()
     assert not app.exception
     assert not app.error
+
+
+def test_a_study_that_is_finished_while_the_page_is_drawn_is_on_all_of_it(
+    open_app: OpenApp, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    draw = latent_exports.show_acting  # behind what the page says of the dimension, before its analyses
+
+    def finish(checkpoint: gan.Checkpoint, *arguments: Any) -> None:
+        if latent_cache.latent_study(checkpoint) is None:
+            latent_cache.measure_latents(checkpoint, lambda part: None)
+        draw(checkpoint, *arguments)
+
+    monkeypatch.setattr(latent_exports, "show_acting", finish)
+    app = open_app("latent", {"noise": "Importance"})
+    assert not app.exception
+    assert "total index" in texts(app)
+    assert "Over all posters it has place" in texts(app)
+    assert "has not been measured" not in texts(app)
+
+
+def test_what_was_read_has_changed_once_the_file_is_written_or_gone(tmp_path: Path) -> None:
+    file = tmp_path / "study.npz"
+    measured.begin()
+    assert measured.stamp_of_path(file) == ()
+    assert not measured.has_changed()
+    file.write_bytes(b"1")
+    assert measured.has_changed()
+    measured.stamp_of_path(file)  # the part of the page below knows it: the part above still does not
+    assert measured.has_changed()
+    measured.begin()
+    measured.stamp_of_path(file)
+    assert not measured.has_changed()
+    file.unlink()
+    assert measured.has_changed()
 
 
 def test_the_chosen_dimension_is_explained_in_words(open_app: OpenApp) -> None:
