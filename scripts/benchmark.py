@@ -29,7 +29,7 @@ from torch import Tensor
 
 import gan
 import xai
-from dashboard.client import resident
+from dashboard.client import open_page, resident
 from gan import cli
 from gan.checkpoints.dataset import add_poster_options, posters_from
 from gan.cli import exit_code
@@ -41,7 +41,7 @@ from xai.bench.own_timings import OWN
 from xai.bench.pages import browser
 from xai.bench.pages.collection_map import collection_map
 from xai.bench.pages.live_latents import live_latents
-from xai.bench.timing import REFERENCES, Bench, Row, elapsed, table
+from xai.bench.timing import REFERENCES, Bench, Row, elapsed, table, turns
 from xai.web.export import write_page
 
 HOUSE = Path(__file__).resolve().parent.parent
@@ -151,6 +151,26 @@ def folder(bench: Bench) -> Iterator[Row]:
     )
 
 
+def training(bench: Bench) -> Iterator[Row]:
+    """A step of the textbook's preset beside the tutorial's loop; ``--train`` measures all rungs between them."""
+    from scripts.benchmark_training import drawn_posters, ours, tutorial
+
+    cpu, batch, posters = torch.device("cpu"), 128, drawn_posters()
+    step, loop = ours(posters, cpu, batch), tutorial(posters, cpu, batch)
+    mine, theirs = turns(max(6, bench.turns // 2), lambda turn: step(), lambda turn: loop())
+    yield Row.beside(f"A step of training, {batch} posters", mine, "the PyTorch tutorial's loop", theirs, "1.3 times")
+
+
+def memory(bench: Bench) -> Iterator[Row]:
+    """Of a server, after a person has opened every page."""
+    from dashboard.pages import PAGES
+
+    with browser.served(HOUSE / "dashboard/app.py", ["--checkpoints", str(bench.path.parent)]) as server:
+        for name in PAGES:
+            open_page(server.address, name, 7)
+        yield Row("A server after every page", resident(server.pid), "", None, "under 900 MB", unit="MB")
+
+
 def pages(bench: Bench) -> Iterator[Row]:
     """The pages in a Chromium, started anew: first paint, and bytes and seconds of what a person does."""
     yield from browser.rows()
@@ -168,7 +188,7 @@ def sliders(bench: Bench) -> Iterator[Row]:
         yield from live_latents(bench.path.name, Path(folder) / "site")
 
 
-ALL = (*PEERS, page, folder, card, *OWN, pages, planes, sliders)
+ALL = (*PEERS, training, page, folder, card, *OWN, memory, pages, planes, sliders)
 JOBS: dict[str, Callable[[Bench], Iterator[Row]]] = {job.__name__: job for job in ALL}
 
 
@@ -234,7 +254,7 @@ def run(options: argparse.Namespace) -> None:
     }  # fmt: skip
     print("\n" + table(rows))
     if options.json:
-        record = {"machine": machine, "rows": [asdict(row) | {"ratio": row.ratio} for row in rows]}
+        record = {"machine": machine, "rows": [asdict(row) for row in rows]}
         write_file(options.json, (json.dumps(record, indent=2) + "\n").encode())
     if options.write:
         about = ", ".join(f"{key} {value}" for key, value in machine.items())

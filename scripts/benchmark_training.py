@@ -56,8 +56,7 @@ class Rung:
 
 def ladder(device: torch.device, batch: int, seconds: float) -> tuple[list[Rung], float]:
     """All rungs, slowest idea first, and the machine's peak in FLOP/s."""
-    pixels = np.stack([np.asarray(draw_poster(seed, 64).image) for seed in range(POSTERS)])
-    posters = gan.PosterSet(pixels, tuple(map(str, range(POSTERS))), ((),) * POSTERS, (), (False,) * POSTERS)
+    posters = drawn_posters()
     jobs = {
         "the tutorial's loop": tutorial(posters, device, batch),
         "channels last": tutorial(posters, device, batch, channels_last=True),
@@ -67,7 +66,7 @@ def ladder(device: torch.device, batch: int, seconds: float) -> tuple[list[Rung]
         jobs["posters on the device, channels last, bfloat16"] = tutorial(
             posters, device, batch, channels_last=True, resident=True, bfloat16=True
         )
-    jobs["PosterLens, preset dcgan"] = ours(posters, device, batch, step)
+    jobs["PosterLens, preset dcgan"] = ours(posters, device, batch)
     if device.type == "cuda":
         jobs["PosterLens, preset dcgan, as a CUDA graph"] = ours(
             posters, device, batch, graphed_step(preset(batch), device)
@@ -75,6 +74,12 @@ def ladder(device: torch.device, batch: int, seconds: float) -> tuple[list[Rung]
     rates = in_turns(jobs, device, batch, seconds)
     flops = flops_of_a_poster(gan.ModelConfig())
     return [Rung(name, rate, flops) for name, rate in rates.items()], peak(device)
+
+
+def drawn_posters() -> gan.PosterSet:
+    """What all rungs train on."""
+    pixels = np.stack([np.asarray(draw_poster(seed, 64).image) for seed in range(POSTERS)])
+    return gan.PosterSet(pixels, tuple(map(str, range(POSTERS))), ((),) * POSTERS, (), (False,) * POSTERS)
 
 
 def tutorial(
@@ -108,7 +113,7 @@ def preset(batch: int) -> gan.TrainConfig:
     return replace(gan.PRESETS["dcgan"].train, batch=batch)
 
 
-def ours(posters: gan.PosterSet, device: torch.device, batch: int, step_fn: StepFunction) -> Job:
+def ours(posters: gan.PosterSet, device: torch.device, batch: int, step_fn: StepFunction = step) -> Job:
     """The project's own step, eager or as a graph, with batches as in training."""
     config = preset(batch)
     state = new_state(gan.ModelConfig(), config, device)

@@ -60,7 +60,7 @@ def test_on_cuda_the_ladder_goes_on_to_the_step_as_a_graph(script: ModuleType, m
     """Without a GPU: which rungs there are, and what the project's own are given."""
     monkeypatch.setattr(script, "tutorial", lambda *_, **kinds: kinds)
     monkeypatch.setattr(script, "graphed_step", lambda config, device: (config.batch, device.type))
-    monkeypatch.setattr(script, "ours", lambda posters, device, batch, step_fn: step_fn)
+    monkeypatch.setattr(script, "ours", lambda posters, device, batch, step_fn=step: step_fn)
     jobs: dict[str, object] = {}
     monkeypatch.setattr(script, "in_turns", lambda found, *_: jobs.update(found) or dict.fromkeys(found, 1.0))
     rungs, _ = script.ladder(torch.device("cuda"), 2, 0.001)

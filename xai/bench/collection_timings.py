@@ -32,16 +32,17 @@ def collection(bench: Bench) -> Iterator[Row]:
     count = counted(len(images), "poster")
 
     ours, forward = turns(bench.turns, lambda turn: responses(score, images), lambda turn: score(images))
-    yield Row(f"Responses of all filters of D, {count}", ours, "the logits alone", forward, "at least 0.7 times")
+    yield Row.beside(f"Responses of all filters of D, {count}", ours, "the logits alone", forward, "at least 0.7 times")
     ours, maps = turns(
         bench.turns, lambda turn: responses(score, images, base), lambda turn: deeplift.attribute(images)
     )
     note = f"responses included; {REFERENCES} references"
-    yield Row(f"Contributions of all filters of D, {count}", ours, "their DeepLIFT", maps, "at least 0.5 times", note)
+    name = f"Contributions of all filters of D, {count}"
+    yield Row.beside(name, ours, "their DeepLIFT", maps, "at least 0.5 times", note)
     with tempfile.TemporaryDirectory() as folder:
         _fill_with_zeros(Path(folder), layers, score.size or (1, 1))
         (opened,) = turns(bench.turns, lambda turn: open_index(Path(folder)))
-    yield Row(f"Opening the index of {counted(POSTERS, 'poster')}", opened, "", None, "under 1,000 ms")
+    yield Row.alone(f"Opening the index of {counted(POSTERS, 'poster')}", opened, "under 1,000 ms")
 
 
 def _fill_with_zeros(folder: Path, layers: tuple[FilterLayer, ...], size: tuple[int, int]) -> None:

@@ -16,7 +16,7 @@ import torch
 from torch import Tensor
 
 from gan.errors import counted
-from xai.bench.timing import REFERENCES, Bench, Row, turns
+from xai.bench.timing import REFERENCES, Bench, Row, Times, turns
 from xai.methods import attribution
 from xai.methods.references import reference
 from xai.networks.score import Score
@@ -42,7 +42,7 @@ def forward(bench: Bench) -> Iterator[Row]:
         images = bench.posters[:rows]
         with torch.no_grad():
             ours, plain = turns(bench.turns, lambda _: score(images), lambda _: network(images))  # noqa: B023
-        yield Row(f"D on {rows} poster{'s' * (rows > 1)}", ours, "the module as it is", plain, "")
+        yield Row.beside(f"D on {rows} poster{'s' * (rows > 1)}", ours, "the module as it is", plain)
 
 
 def deeplift(bench: Bench) -> Iterator[Row]:
@@ -57,10 +57,15 @@ def deeplift(bench: Bench) -> Iterator[Row]:
         lambda turn: method.attribute(bench.picture(turn)),
         lambda turn: peer.attribute(bench.picture(turn), grey),
     )
-    yield Row("DeepLIFT, one poster", ours, "captum DeepLift", captum, "faster")
+    yield Row.beside("DeepLIFT, one poster", ours, "captum DeepLift", captum, "faster")
     rows = bench.posters[:32]
-    (together,) = turns(bench.turns, lambda _: method.attribute(rows))
-    yield Row("DeepLIFT of 32 posters at once, each", together / len(rows), "captum one by one", captum, "")
+    together, captum = turns(
+        bench.turns,
+        lambda _: method.attribute(rows),
+        lambda turn: peer.attribute(rows[turn % len(rows)][None], grey),
+    )
+    each = Times(tuple(milliseconds / len(rows) for milliseconds in together.each))
+    yield Row.beside("DeepLIFT of 32 posters at once, each", each, "captum one by one", captum)
 
 
 def deepshap(bench: Bench) -> Iterator[Row]:
@@ -77,8 +82,8 @@ def deepshap(bench: Bench) -> Iterator[Row]:
         lambda turn: explainer.shap_values(bench.picture(turn), check_additivity=False),
         lambda turn: captum.attribute(bench.picture(turn), bench.references),
     )
-    yield Row(f"DeepSHAP, {REFERENCES} references", ours, "shap DeepExplainer", by_shap, "3 times")
-    yield Row(f"DeepSHAP, {REFERENCES} references", ours, "captum DeepLiftShap", by_captum, "")
+    yield Row.beside(f"DeepSHAP, {REFERENCES} references", ours, "shap DeepExplainer", by_shap, "5 times")
+    yield Row.beside(f"DeepSHAP, {REFERENCES} references", ours, "captum DeepLiftShap", by_captum, "5 times")
 
 
 def gradients(bench: Bench) -> Iterator[Row]:
@@ -100,7 +105,7 @@ def gradients(bench: Bench) -> Iterator[Row]:
 
     ours, captum = turns(bench.turns, ours_, captum_)
     note = f"median gap {statistics.median(gaps[0]):.1g}, captum {statistics.median(gaps[1]):.1g}"
-    yield Row("Integrated gradients", ours, "captum, 64 steps", captum, "", note)
+    yield Row.beside("Integrated gradients", ours, "captum, 64 steps", captum, note=note)
 
 
 def lime(bench: Bench) -> Iterator[Row]:
@@ -123,12 +128,12 @@ def lime(bench: Bench) -> Iterator[Row]:
         for engine, each in maps.items():
             pairs = [rank_correlation(each[i], each[j]) for i in range(seeds) for j in range(i)]
             alike[engine].append(statistics.mean(pairs))
-    ours, library = (statistics.median(rows[engine]) for engine in ("direct", "lime"))
+    ours, library = (Times(tuple(rows[engine])) for engine in ("direct", "lime"))
     note = (
         f"seed correlation {statistics.mean(alike['direct']):.3f}, lime's {statistics.mean(alike['lime']):.3f}; "
         f"{counted(round(statistics.median(samples)), 'sample')}"
     )
-    yield Row("LIME, SLIC 50", ours, "lime, 1,000 samples", library, "3 times at 0.95", note)
+    yield Row.beside("LIME, SLIC 50", ours, "lime, 1,000 samples", library, "5 times at 0.95", note)
 
 
 PEERS = (forward, deeplift, deepshap, gradients, lime)

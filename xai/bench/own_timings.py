@@ -32,24 +32,22 @@ def generator(bench: Bench) -> Iterator[Row]:
     z = latents([7], bench.checkpoint.config)
     few = max(3, bench.turns // 3)
     (sweeps,) = turns(few, lambda turn: latent_sweeps(network, z))
-    yield Row("Latent sweeps: 100 values at 11 steps", sweeps, "", None, "under 8,000 ms")
+    yield Row.alone("Latent sweeps: 100 values at 11 steps", sweeps, "under 8,000 ms")
     folded, score = FoldedGenerator.of(network), bench.score
     (without,) = turns(few, lambda turn: [ablate_all(folded, z, layer, score=score) for layer in folded.layers])
     count = sum(folded.count(layer) for layer in folded.layers)
-    yield Row(
-        f"The poster without each of {counted(count, 'filter')}, and D's logit", without, "", None, "under 6,000 ms"
-    )
+    yield Row.alone(f"The poster without each of {counted(count, 'filter')}, and D's logit", without, "under 6,000 ms")
     (jacobians,) = turns(few, lambda turn: jacobian(network, z))
-    yield Row("Jacobian of one poster", jacobians, "", None, "under 500 ms")
+    yield Row.alone("Jacobian of one poster", jacobians, "under 500 ms")
 
 
 def sobol(bench: Bench) -> Iterator[Row]:
     """Sobol's total index of every latent dimension, on a small sample."""
     network, samples = bench.checkpoint.need_generator(), 4
-    (milliseconds,) = turns(3, lambda turn: importance(network, bench.score, samples, seed=turn))
+    (spent,) = turns(3, lambda turn: importance(network, bench.score, samples, seed=turn))
     count = samples * (network.config.latent + POINTS)
     note = f"{counted(samples, 'sample')}; time grows with their number, and the shipped study has 256"
-    yield Row(f"Sobol's index of every latent dimension, {counted(count, 'poster')}", milliseconds, "", None, "", note)
+    yield Row.alone(f"Sobol's index of every latent dimension, {counted(count, 'poster')}", spent, "", note)
 
 
 def pruning(bench: Bench) -> Iterator[Row]:
@@ -70,8 +68,8 @@ def pruning(bench: Bench) -> Iterator[Row]:
     order = ranking(network, "duplicates", statistics=cached)
     few = max(3, bench.turns // 3)
     cold, warm = turns(few, from_nothing, lambda turn: posters(turn, cached, order))
-    yield Row("Pruning, 12 posters before and after", cold, "", None, "", "statistics and ranking measured anew")
-    yield Row("Pruning, another proportion", warm, "", None, "", "statistics and ranking are cached")
+    yield Row.alone("Pruning, 12 posters before and after", cold, "", "statistics and ranking measured anew")
+    yield Row.alone("Pruning, another proportion", warm, "", "statistics and ranking are cached")
 
 
 def verdicts(bench: Bench) -> Iterator[Row]:
@@ -84,9 +82,9 @@ def verdicts(bench: Bench) -> Iterator[Row]:
         poster = network(latents([100 + turn], bench.checkpoint.config)).detach()
         return [xai.examine(method, poster, method.attribute(poster)).badge for method in methods]
 
-    (milliseconds,) = turns(max(3, bench.turns // 3), judge)
+    (spent,) = turns(max(3, bench.turns // 3), judge)
     note = ", ".join(FIRST)
-    yield Row("Verdicts on the four first maps, a new poster", milliseconds, "", None, "under 6,000 ms", note)
+    yield Row.alone("Verdicts on the four first maps, a new poster", spent, "under 6,000 ms", note)
 
 
 OWN = (generator, sobol, pruning, verdicts, collection)

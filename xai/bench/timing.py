@@ -1,43 +1,71 @@
 """How long jobs take, each beside a peer's way of doing it.
 
-    ours, theirs = turns(15, lambda turn: fast(turn), lambda turn: slow(turn))        # milliseconds
-    print(table([Row("a job", ours, "a library", theirs, "3 times")]))
+    ours, theirs = turns(15, lambda turn: fast(turn), lambda turn: slow(turn))
+    print(table([Row.beside("a job", ours, "a library", theirs, "3 times")]))
 
 A job and its peer take turns, so that a machine that slows down slows both; each number is the median over the turns.
+How many times as fast a job is, is the median of its turns, each with the peer's turn beside it.
 """
 
 from __future__ import annotations
 
-import statistics
 import time
 from collections.abc import Callable, Sequence
 from dataclasses import dataclass
 from pathlib import Path
 from typing import Any
 
+import numpy as np
 from torch import Tensor
 
 from gan.checkpoints.record import Checkpoint
+from gan.evaluation.estimates import Estimate, median
 from xai.networks.score import Score
 
 REFERENCES = 16
 
 
 @dataclass(frozen=True)
-class Row:
-    """One line of the table; milliseconds, ``peer_ms`` None where there is no peer. ``goal`` as the project set it."""
+class Times:
+    """Milliseconds of a job in each turn."""
 
-    job: str
-    ours_ms: float
-    peer: str
-    peer_ms: float | None
-    goal: str
-    note: str = ""
+    each: tuple[float, ...]
 
     @property
-    def ratio(self) -> float | None:
-        """How many times as fast as the peer."""
-        return None if self.peer_ms is None else self.peer_ms / self.ours_ms
+    def median(self) -> float:
+        """Of all turns."""
+        return float(np.median(self.each))
+
+    def ratio_of(self, peer: Times) -> Estimate:
+        """How many times as long the peer takes, turn by turn; without an interval for fewer than 6 turns."""
+        return median(np.array(peer.each) / np.array(self.each))
+
+
+@dataclass(frozen=True)
+class Row:
+    """One line of the table: what it takes here and in a peer, in ``unit``; ``theirs`` None where there is no peer.
+
+    goal : as the project set it. ratio : how many times as fast as the peer.
+    """
+
+    job: str
+    ours: float
+    peer: str
+    theirs: float | None
+    goal: str
+    note: str = ""
+    ratio: Estimate | None = None
+    unit: str = "ms"
+
+    @classmethod
+    def alone(cls, job: str, ours: Times, goal: str = "", note: str = "") -> Row:
+        """Of a job that no library does."""
+        return cls(job, ours.median, "", None, goal, note)
+
+    @classmethod
+    def beside(cls, job: str, ours: Times, peer: str, theirs: Times, goal: str = "", note: str = "") -> Row:
+        """Of a job and a peer's way of doing it, turn by turn."""
+        return cls(job, ours.median, peer, theirs.median, goal, note, ours.ratio_of(theirs))
 
 
 @dataclass(frozen=True, eq=False)
@@ -65,15 +93,13 @@ class Bench:
         return self.posters[place : place + 1]
 
 
-def turns(count: int, *jobs: Callable[[int], Any]) -> list[float]:
-    """Median milliseconds of each job; they take turns, and a first turn of each does not count."""
-    seconds: list[list[float]] = [[] for _ in jobs]
+def turns(count: int, *jobs: Callable[[int], Any]) -> list[Times]:
+    """How long each job takes; they take turns, and a first turn of each does not count."""
+    spent: list[list[float]] = [[] for _ in jobs]
     for turn in range(count + 1):
-        for job, spent in zip(jobs, seconds, strict=True):
-            start = time.perf_counter()
-            job(turn)
-            spent.append(time.perf_counter() - start)
-    return [1000 * statistics.median(spent[1:]) for spent in seconds]
+        for job, milliseconds in zip(jobs, spent, strict=True):
+            milliseconds.append(elapsed(lambda: job(turn)))  # noqa: B023 - called at once
+    return [Times(tuple(milliseconds[1:])) for milliseconds in spent]
 
 
 def elapsed(job: Callable[[], Any]) -> float:
@@ -85,12 +111,17 @@ def elapsed(job: Callable[[], Any]) -> float:
 
 def table(rows: Sequence[Row]) -> str:
     """Markdown."""
-    lines = [
-        "| job | ours, ms | peer | peer, ms | times as fast | goal | |",
-        "| --- | --- | --- | --- | --- | --- | --- |",
-    ]
+    lines = ["| job | ours | peer | its figure | times as fast | goal | |", "| --- " * 7 + "|"]
     for row in rows:
-        peer = "" if row.peer_ms is None else f"{row.peer_ms:.1f}"
-        ratio = "" if row.ratio is None else f"**{row.ratio:.1f}**"
-        lines.append(f"| {row.job} | {row.ours_ms:.1f} | {row.peer} | {peer} | {ratio} | {row.goal} | {row.note} |")
+        theirs = "" if row.theirs is None else f"{row.theirs:.1f} {row.unit}"
+        cells = row.job, f"{row.ours:.1f} {row.unit}", row.peer, theirs, _times(row), row.goal, row.note
+        lines.append(f"| {' | '.join(cells)} |")
     return "\n".join(lines)
+
+
+def _times(row: Row) -> str:
+    """The ratio, and between which two it lies."""
+    if row.ratio is None:
+        return ""
+    interval = f" [{row.ratio.low:.1f}, {row.ratio.high:.1f}]" if row.ratio.low == row.ratio.low else ""
+    return f"**{row.ratio.value:.1f}**{interval}"

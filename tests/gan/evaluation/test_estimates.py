@@ -19,6 +19,7 @@ from gan.evaluation.estimates import (
     jackknife_pairs,
     mean_proportion,
     mean_t,
+    median,
     proportion,
     proportion_ratio,
     t_quantile,
@@ -65,6 +66,8 @@ def weighted(random: np.random.Generator) -> Estimate:
 INTERVALS: dict[str, tuple[Draw, float]] = {
     "mean of 4": (lambda random: mean_t(random.normal(0.3, 1, 4)), 0.3),
     "mean of 30": (lambda random: mean_t(random.normal(0.3, 1, 30)), 0.3),
+    "median of 6": (lambda random: median(random.exponential(1, 6)), float(np.log(2))),
+    "median of 15": (lambda random: median(random.exponential(1, 15)), float(np.log(2))),
     "weighted mean of 12": (weighted, 0.3),
     "correlation of 9 tiles, none": (with_correlation(9, 0.0), 0.0),
     "correlation of 9 tiles, 0.8": (with_correlation(9, 0.8), 0.8),
@@ -117,6 +120,13 @@ def test_one_case_has_no_interval_and_equal_values_no_correlation() -> None:
     assert np.isnan(mean_t(np.array([2.0])).low)
     assert np.isnan(correlation(np.full(9, 0.3), np.arange(9.0)).value)
     assert np.isnan(correlation(np.arange(4.0), np.arange(4.0) ** 2).low)
+
+
+def test_the_interval_of_a_median_lies_between_the_ranks_of_tables() -> None:
+    cases = np.random.default_rng(0).permutation(20).astype(float)
+    assert median(cases) == Estimate(9.5, 5.0, 14.0)  # the sixth from either end (Conover 1999, table A3)
+    assert median(np.array([3.0, 1, 2, 5, 4, 9])) == Estimate(3.5, 1, 9)
+    assert np.isnan(median(np.arange(5.0)).low)
 
 
 def test_as_many_intervals_miss_zero_as_chance_is_said_to_give() -> None:

@@ -15,4 +15,4 @@ def test_what_the_pages_compute_is_timed_and_counted(checkpoints: Path) -> None:
         "Latent sweeps: 100 values at 11 steps", "The poster without each of 4 filters", "Jacobian of one poster",
         "Pruning", "Pruning",
     ]  # fmt: skip
-    assert all(row.peer_ms is None and row.ratio is None for row in rows)
+    assert all(row.theirs is None and row.ratio is None for row in rows)

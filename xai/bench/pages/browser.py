@@ -14,7 +14,6 @@ import os
 import re
 import shutil
 import socket
-import statistics
 import subprocess
 import sys
 import tempfile
@@ -26,7 +25,7 @@ from dataclasses import dataclass
 from pathlib import Path
 from typing import TYPE_CHECKING
 
-from xai.bench.timing import Row
+from xai.bench.timing import Row, Times
 from xai.errors import ExplanationError
 
 if TYPE_CHECKING:
@@ -202,7 +201,7 @@ def first_paint(page: Page, address: str, *shown: str) -> list[float]:
     return seconds
 
 
-def rows(paints: int = 5) -> Iterator[Row]:
+def rows(paints: int = 6) -> Iterator[Row]:
     """All of it as rows; a first paint is the median over fresh servers, in turns with an empty app."""
     ours, empty = HOUSE / "dashboard/app.py", []
     titles, posters = [], []
@@ -214,13 +213,13 @@ def rows(paints: int = 5) -> Iterator[Row]:
             title, poster = fresh_paint(ours, "h1", "[role=gridcell]")
             titles.append(title)
             posters.append(poster)
-    title, poster, nothing = (1000 * statistics.median(seconds) for seconds in (titles, posters, empty))
-    yield Row("Start, fresh server: title", title, "an empty Streamlit app", nothing, "500 ms more")
+    title, poster, nothing = (Times(tuple(1000 * one for one in seconds)) for seconds in (titles, posters, empty))
+    yield Row.beside("Start, fresh server: title", title, "an empty Streamlit app", nothing, "500 ms more")
     with app(ours) as address, window() as page:
         traffic = Traffic(page)
         first_paint(page, address, "[role=gridcell]")
         settle(page)
-        yield Row("Start, fresh server: first poster", poster, "", None, "under 2,500 ms", _traffic(*traffic.taken()))
+        yield Row.alone("Start, fresh server: first poster", poster, "under 2,500 ms", _traffic(*traffic.taken()))
         for cost in interactions(page, traffic):
             one = cost.interaction
             most = f"{_traffic(cost.websocket, cost.http)}, at most {one.websocket} and {one.http} kB"
