@@ -13,12 +13,14 @@ A folder takes two renames to be replaced. Where a crash comes between them, the
 from __future__ import annotations
 
 import errno
+import glob
 import io
 import json
 import os
 import re
 import secrets
 import shutil
+import time
 import zipfile
 from collections.abc import Callable, Collection, Iterator, Mapping
 from contextlib import ExitStack, contextmanager, suppress
@@ -172,6 +174,7 @@ def write_directory(path: Path) -> Iterator[Path]:
     umask says who may read it. WriteError where that fails, and where something cannot be written in the block.
     """
     make_directory(path.parent)
+    clear_leftovers(path)
     temporary = _beside(path)
     with writes(path):
         temporary.mkdir()  # not tempfile's, which only its owner may open
@@ -193,7 +196,7 @@ def replace_directory(temporary: Path, path: Path) -> None:
         if file.is_file():
             _sync(file)
     recover(path)
-    _remove(old)
+    _remove(old, path)
     if os.path.lexists(path):
         path.rename(old)
     try:
@@ -202,7 +205,7 @@ def replace_directory(temporary: Path, path: Path) -> None:
         recover(path)
         raise
     with suppress(OSError):  # the new one is in place; the next writer removes the old one
-        _remove(old)
+        _remove(old, path)
 
 
 def settled(path: Path) -> Path:
@@ -231,17 +234,37 @@ def _set_aside(path: Path) -> Path:
     return path.with_name(f".{path.name}.old")
 
 
+def clear_leftovers(path: Path, seconds: float = 86_400) -> None:
+    """Remove what killed writers of ``path`` left beside it, where nothing in it was changed for so many seconds.
+
+    Each is renamed first: a writer that is alive all the same then fails, and puts nothing half-empty in place.
+    """
+    before = time.time() - seconds
+    for left in path.parent.glob(glob.escape(_hidden(path)) + "?" * 12):
+        with suppress(OSError):  # another process was faster, or may not
+            if TEMPORARY.fullmatch(left.name) and max(map(_changed, (left, *left.rglob("*")))) < before:
+                _remove(left, path)
+
+
+def _changed(path: Path) -> float:
+    return path.lstat().st_mtime
+
+
+def _hidden(path: Path) -> str:
+    return f".{path.name[:32]}."  # short, for a name has at most 255 bytes
+
+
 def _beside(path: Path) -> Path:
-    """A new name, TEMPORARY, in the same folder; short, for a name has at most 255 bytes."""
-    return path.with_name(f".{path.name[:32]}.{secrets.token_hex(6)}")
+    """A new name, TEMPORARY, in the same folder."""
+    return path.with_name(_hidden(path) + secrets.token_hex(6))
 
 
-def _remove(folder: Path) -> None:
-    """Remove a folder that is set aside: it is never there in part, also when this ends early."""
-    if os.path.lexists(folder):
-        trash = _beside(folder)
-        folder.rename(trash)
-        if trash.is_symlink():
+def _remove(old: Path, path: Path) -> None:
+    """Remove what was or was to be ``path``: under its name it is never there in part, also when this ends early."""
+    if os.path.lexists(old):
+        trash = _beside(path)
+        old.rename(trash)
+        if trash.is_symlink() or not trash.is_dir():
             trash.unlink()
         shutil.rmtree(trash, ignore_errors=True)
 

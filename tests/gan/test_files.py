@@ -11,7 +11,17 @@ from typing import IO, Any
 
 import pytest
 
-from gan.files import WriteError, in_use, recover, set_aside, settled, stamp, write_directory, write_file
+from gan.files import (
+    WriteError,
+    clear_leftovers,
+    in_use,
+    recover,
+    set_aside,
+    settled,
+    stamp,
+    write_directory,
+    write_file,
+)
 
 
 def names(folder: Path) -> set[str]:
@@ -251,6 +261,54 @@ def test_what_killed_processes_had_not_finished_in_a_run_goes_and_nothing_else(t
     (run / ".latest.ba9876543210/config.json").write_text("{")
     with in_use(run):
         assert set(run.rglob("*")) == {*kept, run / "grids", run / "run.lock"}
+
+
+# ---- what killed writers leave ---------------------------------------------------------------------------
+
+
+def make_old(folder: Path, days: float = 2) -> None:
+    for path in (folder, *folder.rglob("*")):
+        date = path.lstat().st_mtime - days * 86_400
+        os.utime(path, (date, date), follow_symlinks=False)
+
+
+def test_the_next_writer_of_a_folder_clears_what_a_kill_left_days_ago(tmp_path: Path) -> None:
+    moments = littered = 0
+    while True:
+        path = tmp_path / str(moments) / "run"
+        replace_run(path, b"1")
+        if not crashed(moments, lambda: replace_run(path, b"2")):  # noqa: B023 - called at once
+            break
+        moments += 1
+        make_old(path.parent)
+        littered += any(one.name not in ("run", ".run.old") for one in path.parent.iterdir())
+        replace_run(path, b"3")
+        assert [one.name for one in path.parent.iterdir()] == ["run"]
+    assert littered
+
+
+def test_only_what_was_for_the_same_place_and_lay_for_a_day_is_cleared(tmp_path: Path) -> None:
+    old = (".a.npz.0123456789ab", ".a.npz.old", ".a.npz.0123456789xy", ".b.npz.0123456789ab", "a.npz")
+    for name in old:
+        (tmp_path / name).write_bytes(b"1")
+    make_old(tmp_path)
+    (tmp_path / ".a.npz.ba9876543210").write_bytes(b"1")
+    (tmp_path / ".a.npz.111111111111").mkdir()
+    make_old(tmp_path / ".a.npz.111111111111")
+    (tmp_path / ".a.npz.111111111111/new").write_bytes(b"1")  # somebody fills it
+    clear_leftovers(tmp_path / "a.npz")
+    left = {".a.npz.ba9876543210", ".a.npz.111111111111", ".a.npz.111111111111/new"}
+    assert names(tmp_path) == {*old[1:], *left}
+
+
+def test_a_writer_that_was_taken_for_dead_puts_nothing_in_place(tmp_path: Path) -> None:
+    path = tmp_path / "run"
+    replace_run(path, b"1")
+    with pytest.raises(WriteError), write_directory(path) as folder:
+        (folder / "a").write_bytes(b"2")
+        clear_leftovers(path, seconds=-1)  # as after a clock that was set
+    assert contents(path) == {b"1"}
+    assert names(tmp_path) == {"run", "run/a", "run/b"}
 
 
 def test_a_stamp_changes_with_every_write_whatever_the_date_says(tmp_path: Path) -> None:

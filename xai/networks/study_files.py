@@ -21,7 +21,7 @@ from typing import Any, TypeVar
 import numpy as np
 from numpy.typing import NDArray
 
-from gan.files import write_file
+from gan.files import clear_leftovers, write_file
 from xai.errors import ExplanationError
 
 Arrays = dict[str, NDArray[Any]]
@@ -46,6 +46,7 @@ class StudyFile:
     def write(self, path: str | Path, arrays: Arrays, record: Mapping[str, Any]) -> None:
         """Write one .npz, complete or not at all."""
         stored = {**arrays, "record": np.frombuffer(json.dumps(record).encode(), np.uint8)}
+        clear_leftovers(Path(path))
         write_file(Path(path), lambda file: np.savez_compressed(file, **stored))  # type: ignore[arg-type]
 
     def read(self, path: str | Path, unpack: Callable[[Arrays, Record], Study]) -> Study:

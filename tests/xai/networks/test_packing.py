@@ -1,6 +1,7 @@
 from __future__ import annotations
 
 import json
+import os
 from dataclasses import dataclass
 
 import numpy as np
@@ -48,6 +49,14 @@ def through_a_file(whole: Whole, folder) -> Whole:
     arrays, record = packed(whole)
     study.write(folder / "whole.npz", arrays, {"result": record})
     return study.read(folder / "whole.npz", lambda arrays, record: unpacked(Whole, arrays, record["result"]))
+
+
+def test_a_study_that_is_written_anew_clears_what_a_kill_left_days_ago(tmp_path):
+    left = tmp_path / ".whole.npz.0123456789ab"
+    left.write_bytes(b"half")
+    os.utime(left, (0, 0))
+    through_a_file(Whole((), (3, "three"), True, 1.0), tmp_path)
+    assert [path.name for path in tmp_path.iterdir()] == ["whole.npz"]
 
 
 def test_a_result_comes_back_from_its_file_as_it_was(tmp_path):
