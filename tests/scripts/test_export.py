@@ -324,6 +324,16 @@ def test_shipped_grids_are_smaller_and_keep_single_coloured_pixels(tmp_path: Pat
     assert path.stat().st_size < (tmp_path / "grids" / "000001.000.png").stat().st_size
 
 
+def test_grids_of_noise_are_shipped_as_well(tmp_path: Path) -> None:
+    """What a G draws that has hardly begun to learn: JPEG takes more bytes for it than for any poster."""
+    (tmp_path / "grids").mkdir()
+    pixels = np.random.default_rng(0).integers(0, 256, (526, 526, 3), np.uint8)
+    Image.fromarray(pixels).save(tmp_path / "grids" / "000000.100.png")
+    copy_grids(tmp_path, tmp_path / "shipped", 1, 1.0)
+    with Image.open(tmp_path / "shipped" / "000000.100.jpg") as grid:
+        assert np.asarray(grid).shape == pixels.shape
+
+
 # ---- half precision --------------------------------------------------------------------------------------
 
 
@@ -552,7 +562,12 @@ def test_an_older_run_whose_options_have_no_hashes_is_judged_by_as_many_posters(
 @pytest.mark.parametrize(
     ("change", "sentence"),
     [
-        (lambda run: shutil.rmtree(run / "best"), "{run}/best does not exist."),
+        (
+            lambda run: shutil.rmtree(run / "best"),
+            '{run} has no best state, for it was not validated, which needs pip install -e ".[metrics]"; '
+            "--state latest takes the last one.",
+        ),
+        (lambda run: [shutil.rmtree(run / name) for name in ("best", "latest")], "{run}/best does not exist."),
         (lambda run: (run / "options.json").unlink(), "{run}/options.json is not the options of a run."),
         (lambda run: (run / "options.json").write_text("{"), "{run}/options.json is not the options of a run."),
         (lambda run: (run / "options.json").write_text("[]"), "{run}/options.json is not the options of a run."),

@@ -24,11 +24,11 @@ from gan.checkpoints.half_precision import half_precision_change
 from gan.checkpoints.record import Checkpoint
 from gan.cli import read_text
 from gan.data.images import Fit
-from gan.errors import PosterLensError
+from gan.errors import CheckpointError, PosterLensError
 from gan.evaluation.calibration import with_calibrated_discriminator
 from gan.evaluation.model_card import notes_of, require_provenance, write_card
 from gan.evaluation.report import FIRST_SEED, evaluate, subsample, write
-from gan.files import keep_others, write_directory
+from gan.files import keep_others, settled, write_directory
 from gan.training.runs.folder import read_grids, read_stats
 from gan.training.runs.options import PROVENANCE
 
@@ -74,11 +74,12 @@ def export(run: Path, out: Path, options: ExportOptions) -> None:
     Raises
     ------
     CheckpointError
-        If ``out`` is something else, or a network is missing.
+        If ``out`` is something else, or a network or the state is missing.
     DataError
         If the posters are not those of the training.
     """
     ensure_replaceable(out)
+    require_state(run, options.state)
     checkpoint = load(run / options.state)
     checkpoint.need_both()
     start, data = read_options(run)
@@ -105,6 +106,15 @@ def export(run: Path, out: Path, options: ExportOptions) -> None:
         copy_grids(run, folder / "grids", options.grids, checkpoint.info["kimg"])
         write_evaluation(folder, out, posters, options.samples)
         write_card(folder, out, notes)
+
+
+def require_state(run: Path, state: str) -> None:
+    """CheckpointError where a run has saved states, but none was validated, so that none of them is the best."""
+    if state == "best" and not settled(run / state).exists() and settled(run / "latest").exists():
+        raise CheckpointError(
+            f'{run} has no best state, for it was not validated, which needs pip install -e ".[metrics]"; '
+            "--state latest takes the last one."
+        )
 
 
 def evaluate_again(path: Path, options: ExportOptions) -> None:
@@ -171,10 +181,11 @@ def write_evaluation(folder: Path, path: Path, posters: CheckpointPosters, sampl
 def copy_grids(run: Path, target: Path, count: int, kimg: float) -> None:
     """``count`` grids up to ``kimg``, the state's own among them, evenly spaced over the logarithm of time.
 
-    As JPEG without chroma subsampling, in which colours of single pixels survive: a fifth to a third of the PNGs' size.
+    As JPEG without chroma subsampling, in which colours of single pixels survive: a fifth to a third of the PNGs' size,
+    half of it where G still draws noise. Without Pillow's ``optimize``, whose buffer is too small for noise.
     """
     grids = [path for drawn, path in read_grids(run).items() if drawn <= kimg]
     target.mkdir()
     for place in sorted({round(place) - 1 for place in np.geomspace(len(grids), 1, max(count, 0))} if grids else ()):
         with Image.open(grids[place]) as grid:
-            grid.save(target / f"{grids[place].stem}.jpg", quality=GRID_QUALITY, subsampling=0, optimize=True)
+            grid.save(target / f"{grids[place].stem}.jpg", quality=GRID_QUALITY, subsampling=0)
