@@ -210,9 +210,9 @@ def rows(paints: int = 6) -> Iterator[Row]:
         script.write_text(EMPTY, encoding="utf-8")
         for _ in range(paints):
             empty += fresh_paint(script, "h1")
-            title, poster = fresh_paint(ours, "h1", "[role=gridcell]")
-            titles.append(title)
-            posters.append(poster)
+            first, second = fresh_paint(ours, "h1", "[role=gridcell]")
+            titles.append(first)
+            posters.append(second)
     title, poster, nothing = (Times(tuple(1000 * one for one in seconds)) for seconds in (titles, posters, empty))
     yield Row.beside("Start, fresh server: title", title, "an empty Streamlit app", nothing, "500 ms more")
     with app(ours) as address, window() as page:
