@@ -37,6 +37,7 @@ from gan.data.synthetic import draw_posters
 from gan.errors import counted
 from gan.files import write_file
 from xai.bench.library_timings import PEERS
+from xai.bench.metric_timings import metrics
 from xai.bench.own_timings import OWN
 from xai.bench.pages import browser
 from xai.bench.pages.collection_map import collection_map
@@ -188,7 +189,7 @@ def sliders(bench: Bench) -> Iterator[Row]:
         yield from live_latents(bench.path.name, Path(folder) / "site")
 
 
-ALL = (*PEERS, training, page, folder, card, *OWN, memory, pages, planes, sliders)
+ALL = (*PEERS, metrics, training, page, folder, card, *OWN, memory, pages, planes, sliders)
 JOBS: dict[str, Callable[[Bench], Iterator[Row]]] = {job.__name__: job for job in ALL}
 
 

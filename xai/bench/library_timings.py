@@ -64,8 +64,7 @@ def deeplift(bench: Bench) -> Iterator[Row]:
         lambda _: method.attribute(rows),
         lambda turn: peer.attribute(rows[turn % len(rows)][None], grey),
     )
-    each = Times(tuple(milliseconds / len(rows) for milliseconds in together.each))
-    yield Row.beside("DeepLIFT of 32 posters at once, each", each, "captum one by one", captum)
+    yield Row.beside("DeepLIFT of 32 posters at once, each", together.per(len(rows)), "captum one by one", captum)
 
 
 def deepshap(bench: Bench) -> Iterator[Row]:

@@ -36,6 +36,10 @@ class Times:
         """Of all turns."""
         return float(np.median(self.each))
 
+    def per(self, count: float) -> Times:
+        """Of one of the ``count`` things that each turn did."""
+        return Times(tuple(milliseconds / count for milliseconds in self.each))
+
     def ratio_of(self, peer: Times) -> Estimate:
         """How many times as long the peer takes, turn by turn; without an interval for fewer than 6 turns."""
         return median(np.array(peer.each) / np.array(self.each))

@@ -39,16 +39,23 @@ def sensitivity_max(
 ) -> float:
     """Maximum sensitivity (Yeh et al. 2019, definition 3.1): the largest change of the map, relative to its norm.
 
-    ``samples`` pictures within ``radius`` of ``image`` (1, 3, H, W) in every pixel. All maps, the picture's own as
-    well, are made at the same bounded cost and of the same segments, so that 0 means that nothing changed. NaN where
-    the picture's own is all zero.
+    Over ``samples`` pictures ``nearby``. All maps, the picture's own as well, are made at the same bounded cost and of
+    the same segments, so that 0 means that nothing changed. NaN where the picture's own is all zero.
     """
-    random = torch.Generator().manual_seed(0)
-    moves = radius * (2 * torch.rand(samples, *image.shape[1:], generator=random) - 1)
-    pictures = torch.cat([image, (image + moves).clamp(-1, 1)])
+    pictures = torch.cat([image, nearby(image, samples, radius)])
     values = method.cheap(explanation).attribute(pictures, progress).values
     norm = float(values[0].norm())
     return max(float((moved - values[0]).norm()) for moved in values[1:]) / norm if norm else math.nan
+
+
+def nearby(image: Tensor, samples: int = SAMPLES, radius: float = RADIUS) -> Tensor:
+    """Pictures (samples, 3, H, W) in [-1, 1] within ``radius`` of ``image`` (1, 3, H, W) in every pixel.
+
+    Each number of samples has its own random moves, the same for all pictures.
+    """
+    random = torch.Generator().manual_seed(0)
+    moves = radius * (2 * torch.rand(samples, *image.shape[1:], generator=random) - 1)
+    return (image + moves).clamp(-1, 1)
 
 
 @dataclass(frozen=True)
