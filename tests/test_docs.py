@@ -2,11 +2,13 @@
 
 from __future__ import annotations
 
+import ast
 import re
 import shlex
 import tomllib
 from collections import Counter
 from collections.abc import Iterator
+from functools import cache
 from importlib import import_module
 from itertools import groupby
 from pathlib import Path
@@ -168,6 +170,59 @@ def test_every_command_can_be_typed_as_it_stands(page: Path, capsys: pytest.Capt
 )  # fmt: skip
 def test_a_command_that_cannot_be_typed_is_noticed(command: str) -> None:
     assert refused(command.split())
+
+
+def written_twice(page: Path) -> list[str]:
+    """What two commands of a page write with --out, though neither says that it may be replaced or gone on with."""
+    outs = [command[command.index("--out") + 1] for command in commands(page) if new_output(command)]
+    return [name for name, count in Counter(outs).items() if count > 1]
+
+
+def new_output(command: list[str]) -> bool:
+    fills = any(word.endswith(("fetch_posters.py", "remove_text.py")) or word == "fetch" for word in command)
+    return "--out" in command and not fills and not {"--overwrite", "--resume", "--dry-run"} & set(command)
+
+
+@pytest.mark.parametrize("page", [HOUSE / "README.md", *DOCS], ids=name_of)
+def test_the_commands_of_a_page_can_be_given_one_after_the_other(page: Path) -> None:
+    assert not written_twice(page)
+
+
+def test_a_second_command_that_would_be_refused_is_noticed(tmp_path: Path) -> None:
+    page = tmp_path / "page.md"
+    page.write_text("```sh\nposterlens explain --seeds 0 --out a\nposterlens explain --seeds 1 --out a\n```\n")
+    assert written_twice(page) == ["a"]
+
+
+# ---- names of what is on the pages -------------------------------------------------------------------------------
+
+
+@cache
+def labels() -> frozenset[str]:
+    """Texts of the dashboard: a button, a choice, a heading, a page or a lesson is among them."""
+    trees = [ast.parse(path.read_text("utf-8")) for path in (HOUSE / "dashboard").rglob("*.py")]
+    texts = {node.value for tree in trees for node in ast.walk(tree) if isinstance(node, ast.Constant)}
+    lessons = [path.read_text("utf-8") for path in (HOUSE / "dashboard/lessons").glob("*.md")]
+    titles = {title for text in lessons for title in re.findall(r'^title = "(.*)"$', text, re.M)}
+    return frozenset(text for text in texts if isinstance(text, str)) | titles
+
+
+def unknown_labels(page: Path) -> list[str]:
+    """Words set off within a sentence, with a capital as controls have it, that nothing in the dashboard is called."""
+    text = without_code(page.read_text("utf-8"))
+    found = re.findall(r"(?<=[\w,] )(\*{1,2})([A-Z][^*\n]*?)\1(?![\w*:])", text)
+    return [name for _, name in found if name not in labels()]
+
+
+@pytest.mark.parametrize("page", [HOUSE / "README.md", *DOCS], ids=name_of)
+def test_what_a_page_calls_by_its_label_is_called_so(page: Path) -> None:
+    assert not unknown_labels(page)
+
+
+def test_a_label_that_nothing_has_is_noticed(tmp_path: Path) -> None:
+    page = tmp_path / "page.md"
+    page.write_text("Open **Compare**, then *Explode it*.\n\n- **Words**: that are no label.\n")
+    assert unknown_labels(page) == ["Explode it"]
 
 
 # ---- examples ----------------------------------------------------------------------------------------------------
