@@ -8,7 +8,7 @@ The pages are listed in pages.py.
 
 import streamlit as st
 
-from dashboard import going, links, sidebar, ui
+from dashboard import going, links, memory, sidebar, ui
 from dashboard.cached import measured, networks
 from dashboard.lessons import progress
 from dashboard.pages import PAGES
@@ -68,5 +68,6 @@ with pinned, ui.error_boundary("The pinned figure"):
     pins.show()
 with missing.container():
     links.show_missing()
+memory.give_back()
 if measured.has_changed():  # a study was finished while the page was drawn: half of it may not know
     st.rerun()

@@ -22,6 +22,7 @@ from gan.display import picture_row, table
 from gan.errors import CheckpointError
 from gan.networks.config import ModelConfig
 from gan.networks.dcgan import Discriminator, Generator, latents
+from gan.networks.shapes import only_shapes, with_memory
 
 SHOWN = 8  # posters in a notebook
 
@@ -103,7 +104,7 @@ def instantiate(kind: type[Network], config: ModelConfig, weights: Weights | Non
     if weights is None:
         return None
     try:
-        with torch.device("meta"):  # shapes only: a small file can ask for more memory than there is
+        with only_shapes():  # a small file can ask for more memory than there is
             network = kind(config)
     except (RuntimeError, OverflowError, TypeError, ValueError) as error:  # numbers beyond what torch counts by
         raise CheckpointError(f"{name} asks for a network that is too large to be built.") from error
@@ -121,7 +122,7 @@ def instantiate(kind: type[Network], config: ModelConfig, weights: Weights | Non
         parts += [f"unknown {_some(unknown)}"] * bool(unknown) + [_some(wrong)] * bool(wrong)
         raise CheckpointError(f"{name} is of another architecture: {'; '.join(parts)}.")
     usable = {key: checked(key, value, name) for key, value in weights.items() if key not in counters}
-    network = network.to_empty(device="cpu")
+    network = with_memory(network)
     network.load_state_dict({key: weights.get(key, torch.zeros(())) for key in counters} | usable)
     return _answering(network.eval(), name)
 

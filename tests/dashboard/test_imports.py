@@ -18,9 +18,12 @@ HEAVY = (
 )  # fmt: skip
 
 
-def loaded_by(statements: list[str]) -> list[str]:
-    """The heavy libraries that are there after these imports, in a fresh process."""
-    code = "\n".join([*statements, "import sys", f"print(*[name for name in {HEAVY} if name in sys.modules])"])
+UNUSED = ("torchvision", "torch._dynamo", "sympy", "captum", "shap", "lime", "matplotlib")  # by what pages need at once
+
+
+def loaded_by(statements: list[str], heavy: tuple[str, ...] = HEAVY) -> list[str]:
+    """The heavy libraries that are there after these statements, in a fresh process."""
+    code = "\n".join([*statements, "import sys", f"print(*[name for name in {heavy} if name in sys.modules])"])
     run = subprocess.run([sys.executable, "-c", code], cwd=HOUSE, capture_output=True, text=True, check=True)
     return run.stdout.split()
 
@@ -30,6 +33,13 @@ def test_the_app_imports_nothing_heavy_before_it_paints() -> None:
     imports = [ast.unparse(node) for node in tree.body if isinstance(node, ast.Import | ast.ImportFrom)]
     assert len(imports) > 3
     assert loaded_by(imports) == []
+
+
+def test_what_pages_need_imports_no_compiler_and_no_library_that_is_only_compared_with(checkpoints: Path) -> None:
+    """Of torch's compiler and torchvision a server would hold 300 MB, and wait for them."""
+    load = f"import gan; gan.load({str(checkpoints / 'tiny')!r})"
+    assert loaded_by(["from dashboard.cached import networks", "networks.warm_up()", load], UNUSED) == []
+    assert loaded_by(["import torch._dynamo"], UNUSED) == ["torch._dynamo", "sympy"]
 
 
 @pytest.mark.parametrize("package", ["gan", "xai"])

@@ -23,6 +23,7 @@ from gan.files import write_file
 from gan.networks.config import ModelConfig
 from gan.networks.dcgan import Generator, latents
 from gan.networks.seeds import reserved
+from gan.networks.shapes import only_shapes, with_memory
 from gan.progress import Progress
 from xai.errors import ExplanationError
 from xai.latents.sweeps import AT_ONCE
@@ -143,9 +144,9 @@ def load_encoder(path: str | Path, digest: str) -> Encoder:
 
 def _fresh(resolution: int, latent: int, aspect: str, random: torch.Generator) -> Encoder:
     """An encoder with weights from ``random`` (He et al. 2015); the global random state is not touched."""
-    with torch.device("meta"):  # the constructors would draw from the global state
+    with only_shapes():  # the constructors would draw from the global state
         encoder = Encoder(resolution, latent, aspect)
-    encoder = encoder.to_empty(device="cpu")
+    encoder = with_memory(encoder)
     for module in encoder.modules():
         if isinstance(module, nn.Conv2d | nn.Linear):
             bound = (2 / module.weight[0].numel()) ** 0.5

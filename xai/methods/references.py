@@ -16,7 +16,6 @@ from dataclasses import dataclass, field
 import numpy as np
 import torch
 from torch import Tensor
-from torchvision.transforms.functional import gaussian_blur
 
 from gan.data.posters import PosterSet
 from gan.networks.dcgan import Generator, latents
@@ -120,6 +119,9 @@ def _plain(level: float) -> Callable[[Sources], Make]:
 
 
 def _blurred(image: Tensor) -> Tensor:
+    # Only here: it imports all of torchvision and the compiler of torch, 160 MB and more than a second.
+    from torchvision.transforms.functional import gaussian_blur
+
     size = min(image.shape[-2:]) // 4 * 2 + 1  # odd, half the shorter side
     spread = [size / 4, size / 4]
     blurred: Tensor = gaussian_blur(gaussian_blur(image[:1], [size, 1], spread), [1, size], spread)  # across, then down

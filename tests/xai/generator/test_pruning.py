@@ -13,6 +13,7 @@ import torch
 from hypothesis import given, settings
 from hypothesis import strategies as st
 from torch import Tensor
+from torch.utils.flop_counter import FlopCounterMode
 
 import gan
 import xai
@@ -415,6 +416,17 @@ def test_genres_that_are_built_in_stay_built_in(tmp_path: Path) -> None:
 def test_a_generator_that_waits_for_genres_is_not_pruned() -> None:
     with pytest.raises(xai.ExplanationError, match="with_genres"):
         pruning.prune(gan.Generator(gan.ModelConfig(16, 8, 4, genres=("Comedy",))), {})
+
+
+@pytest.mark.parametrize("aspect", ["1:1", "2:3"])
+@pytest.mark.parametrize("genres", [(), ("Comedy", "Horror")])
+def test_multiply_adds_are_those_that_torch_counts(aspect: str, genres: tuple[str, ...]) -> None:
+    network = gan.Generator(gan.ModelConfig(16, latent=5, width=4, aspect=aspect, genres=genres)).eval()
+    z = torch.zeros(1, 5, 1, 1)
+    with torch.no_grad(), FlopCounterMode(display=False) as counter:
+        network(z)
+    assert 2 * pruning.counts(network)[1] == counter.get_total_flops() > 0
+    assert not any(module._forward_hooks for module in network.modules())
 
 
 def test_the_cost_of_whole_posters_counts_all_their_places() -> None:
