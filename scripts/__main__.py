@@ -90,9 +90,12 @@ def main(arguments: list[str] | None = None) -> int:
     name, rest = split(arguments)
     if name:
         from gan.cli import called_as
+        from gan.lazy import importing
 
         with called_as(f"posterlens {name}", SCRIPTS):
-            return int(import_module(f"{__package__}.{COMMANDS[name]}").main(rest))
+            with importing():
+                command = import_module(f"{__package__}.{COMMANDS[name]}")
+            return int(command.main(rest))
     if arguments == ["--version"]:
         print(f"posterlens {own_version()}")
         return 0

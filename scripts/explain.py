@@ -24,19 +24,22 @@ from dataclasses import replace
 from pathlib import Path
 from typing import Any
 
-import gan
-import xai
-from gan import cli
-from gan.checkpoints.conditioning import with_genres
-from gan.checkpoints.dataset import posters_of as checkpoint_posters
-from gan.cli import exit_code, parse_seeds, report_unread
-from gan.data.images import FITS, FORMAT_NAMES
-from gan.errors import UsageError, counted
-from xai.methods import FIRST, options
-from xai.networks.processes import processes
-from xai.report import archive, job
-from xai.report.inputs import Poster, generated, in_files
-from xai.report.job import Job
+from gan.lazy import importing
+
+with importing():
+    import gan
+    import xai
+    from gan import cli
+    from gan.checkpoints.conditioning import with_genres
+    from gan.checkpoints.dataset import posters_of as checkpoint_posters
+    from gan.cli import exit_code, parse_seeds, report_unread
+    from gan.data.images import FITS, FORMAT_NAMES
+    from gan.errors import UsageError, counted
+    from xai.methods import FIRST, options
+    from xai.networks.processes import processes
+    from xai.report import archive, job
+    from xai.report.inputs import Poster, generated, in_files
+    from xai.report.job import Job
 
 DEFAULT_METHODS = ",".join(FIRST)
 

@@ -2,6 +2,8 @@ from __future__ import annotations
 
 import io
 import shutil
+import subprocess
+import sys
 import zipfile
 from collections.abc import Callable
 from pathlib import Path
@@ -151,6 +153,17 @@ def test_every_reference_can_be_had(kind: str, explain: Callable[..., int], fold
     arguments = ["--methods=deeplift", f"--reference={kind}", "--reference-images", folder, "--references=3"]
     assert explain("--seeds=1", "--out", tmp_path / "out", *arguments) == 0
     assert record(tmp_path / "out")["settings"]["reference"]["kind"] == kind
+
+
+def test_nothing_is_imported_that_takes_long_and_is_not_needed(checkpoints: Path, tmp_path: Path) -> None:
+    arguments = ["--checkpoint", checkpoints / "tiny", "--seeds=0", "--methods=deeplift", "--out", tmp_path / "out"]
+    slow = {"captum", "shap", "lime", "matplotlib", "scipy", "skimage", "sklearn", "streamlit", "sympy", "torchvision"}
+    code = (
+        f"import sys\nfrom scripts import explain\nassert explain.main({list(map(str, arguments))}) == 0\n"
+        f"print({slow | {'torch._dynamo'}} & sys.modules.keys())"
+    )
+    found = subprocess.run([sys.executable, "-c", code], capture_output=True, text=True, check=True)
+    assert found.stdout.splitlines()[-1] == "set()"
 
 
 # ---- bad input ---------------------------------------------------------------------------------------
