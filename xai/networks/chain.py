@@ -163,7 +163,8 @@ class Chain:
             if isinstance(step, Linear):
                 m = step.backward(m, before[i].shape[1:])
             elif isinstance(step, Nonlinearity):
-                m = m * factor(i, step)
+                by = factor(i, step)
+                m = by.mul_(m) if by.shape == m.shape else m * by
             if i in places:
                 multipliers[i] = m
         return multipliers

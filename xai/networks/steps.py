@@ -154,8 +154,9 @@ class Nonlinearity(Step):
         return self.function(x)
 
     def rescale(self, x: Tensor, y: Tensor, x0: Tensor, y0: Tensor) -> Tensor:
-        """Change of the output over change of the input: DeepLIFT's rescale rule."""
+        """Change of the output over change of the input: DeepLIFT's rescale rule. The result is nobody else's."""
         change = x - x0
-        unchanged = change.abs() < TINY
-        ratio = (y - y0).div_(change)
-        return torch.where(unchanged, self.local_gradient(x), ratio) if bool(unchanged.any()) else ratio
+        size = change.abs()
+        unchanged = size < TINY if float(size.min()) < TINY else None  # hardly ever any
+        ratio = torch.sub(y, y0, out=size).div_(change)  # memory that is there: new memory costs as much as the sum
+        return ratio if unchanged is None else torch.where(unchanged, self.local_gradient(x), ratio)
