@@ -167,11 +167,12 @@ def _write_file(path: Path, content: bytes | Callable[[IO[bytes]], Any]) -> None
 
 
 @contextmanager
-def write_directory(path: Path) -> Iterator[Path]:
+def write_directory(path: Path, synced: Collection[str] = ()) -> Iterator[Path]:
     """Fill a temporary folder; it takes the place of ``path`` only when the block ends well.
 
     A crash at any moment leaves the old folder or the new one, complete, where :func:`settled` finds it. The user's
     umask says who may read it. WriteError where that fails, and where something cannot be written in the block.
+    ``synced`` names files and folders in it that are on the disk already, as second names of synced files are.
     """
     make_directory(path.parent)
     clear_leftovers(path)
@@ -182,19 +183,20 @@ def write_directory(path: Path) -> Iterator[Path]:
         with writes(path, within=temporary):
             yield temporary
         with writes(path):
-            replace_directory(temporary, path)
+            replace_directory(temporary, path, synced)
     except BaseException:
         shutil.rmtree(temporary, ignore_errors=True)
         raise
     _sync_directory(path.parent)
 
 
-def replace_directory(temporary: Path, path: Path) -> None:
-    """Rename a finished folder of the same file system into place; the one that is there is set aside meanwhile."""
+def replace_directory(temporary: Path, path: Path, synced: Collection[str] = ()) -> None:
+    """Rename a finished folder of the same file system into place; the one that is there is set aside meanwhile.
+
+    ``synced`` as in :func:`write_directory`.
+    """
     old = _set_aside(path)
-    for file in temporary.rglob("*"):
-        if file.is_file():
-            _sync(file)
+    _sync_files(temporary, synced)
     recover(path)
     _remove(old, path)
     if os.path.lexists(path):
@@ -269,7 +271,8 @@ def _remove(old: Path, path: Path) -> None:
         shutil.rmtree(trash, ignore_errors=True)
 
 
-def _sync(path: Path) -> None:
+def sync(path: Path) -> None:
+    """Wait until a file is on the disk, so that a crash of the system leaves it whole."""
     # Windows syncs only what is open for writing; elsewhere that would refuse files that are read-only.
     handle = os.open(path, os.O_RDONLY if os.name == "posix" else os.O_RDWR)
     try:
@@ -278,9 +281,20 @@ def _sync(path: Path) -> None:
         os.close(handle)
 
 
+def _sync_files(folder: Path, synced: Collection[str]) -> None:
+    """Bring all files below a folder to the disk; of what is ``synced``, only the folders' lists of names."""
+    for item in folder.iterdir():
+        if item.name not in synced:
+            for file in [item] if item.is_file() else item.rglob("*"):
+                if file.is_file():
+                    sync(file)
+        elif item.is_dir():
+            _sync_directory(item)
+
+
 def _sync_directory(path: Path) -> None:
     if os.name == "posix":  # Windows cannot open a folder
-        _sync(path)
+        sync(path)
 
 
 @contextmanager

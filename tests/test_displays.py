@@ -146,3 +146,12 @@ def test_a_table_without_a_head_and_a_caption_with_tags() -> None:
     page = Page(display.picture_row([(pixels, "<i>x</i>")], "<script>"))
     assert page.texts["figcaption"] == ["<i>x</i>"]
     assert page.texts["p"] == ["<script>"]
+
+
+@pytest.mark.parametrize("size", [(1, 1), (1, 7), (5, 1), (64, 96), (96, 64)])
+def test_a_png_that_is_written_quickly_holds_the_same_pixels(size: tuple[int, int]) -> None:
+    picture = np.random.default_rng(0).integers(0, 256, (*size, 3), np.uint8)
+    with Image.open(io.BytesIO(display.quick_png(picture))) as found:
+        assert (found.format, found.mode) == ("PNG", "RGB")
+        assert np.array_equal(np.asarray(found), picture)
+    assert display.data_uri(picture, display.quick_png).startswith("data:image/png;base64,iVBORw0KGgo")

@@ -18,6 +18,7 @@ from PIL import Image
 
 from gan.display import data_uri as data_uri  # named here as well: every format of a picture comes from this file
 from gan.display import png as png
+from gan.display import quick_png as quick_png
 
 Float = TypeVar("Float", np.float32, np.float64)
 Pixels = NDArray[np.uint8]
@@ -85,17 +86,15 @@ def pool(values: NDArray[np.float32], block: int | tuple[int, int]) -> NDArray[n
     tall, wide = (block, block) if isinstance(block, int) else block
     if tall * wide <= 1 or height % tall or width % wide:
         return values
-    tiles = values.reshape(height // tall, tall, width // wide, wide).mean((1, 3))
-    return np.kron(tiles, np.ones((tall, wide), values.dtype))
+    tiles: NDArray[np.float32] = values.reshape(height // tall, tall, width // wide, wide).mean((1, 3))
+    return tiles.repeat(tall, 0).repeat(wide, 1)
 
 
 def full_colours(maps: Mapping[str, NDArray[np.float32]], shared: Collection[str]) -> dict[str, float]:
     """Where the colours of each map end; maps named in ``shared`` have one end together, the others their own."""
-    ends = {name: limit(values) for name, values in maps.items()}
-    together = {name: values.ravel() for name, values in maps.items() if name in shared}
-    if together:
-        ends |= dict.fromkeys(together, limit(np.concatenate(list(together.values()))))
-    return ends
+    together = [values.ravel() for name, values in maps.items() if name in shared]
+    end = limit(np.concatenate(together)) if together else 1.0
+    return {name: end if name in shared else limit(values) for name, values in maps.items()}
 
 
 def diverging(values: ArrayLike, end: float, scale: Scale = VERDICT) -> Pixels:
@@ -143,11 +142,13 @@ def overlay(
 
     ``strength`` 0 gives the grey picture, 1 the pure colour where the map reaches ``end``.
     """
-    level = np.clip(values / end, -1, 1)[..., None]
-    colour = np.where(level < 0, scale.below, scale.above)
-    base = np.repeat((picture / 255) @ LUMINANCE_WEIGHTS, 3).reshape(*picture.shape)
-    alpha = strength * np.abs(level)
-    return _bytes(base * (1 - alpha) + colour * alpha)
+    level = np.clip(values / end, -1, 1)
+    below, alpha = level < 0, strength * np.abs(level)
+    base = ((picture / 255) @ LUMINANCE_WEIGHTS) * (1 - alpha)
+    mixed = np.empty(picture.shape, np.uint8)
+    for channel, colours in enumerate(zip(scale.below, scale.above, strict=True)):  # one by one: half the time
+        mixed[..., channel] = _bytes(base + np.where(below, *colours) * alpha)
+    return mixed
 
 
 def enlarge(picture: Pixels, factor: int) -> Pixels:

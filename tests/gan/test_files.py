@@ -11,6 +11,7 @@ from typing import IO, Any
 
 import pytest
 
+from gan import files
 from gan.files import (
     WriteError,
     clear_leftovers,
@@ -109,6 +110,17 @@ def test_a_folder_that_cannot_be_put_in_place_leaves_the_old_one(
         (folder / "a").write_bytes(b"new")
     assert names(tmp_path) == {"run", "run/a"}
     assert (tmp_path / "run/a").read_bytes() == b"old"
+
+
+def test_what_is_on_the_disk_already_is_not_synced_again(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> None:
+    synced: list[str] = []
+    monkeypatch.setattr(files, "sync", lambda path: synced.append(path.name))
+    with write_directory(tmp_path / "run", synced=("links", "linked")) as folder:
+        for name in ("links", "new", "new/deep"):
+            (folder / name).mkdir()
+        for name in ("linked", "links/a", "new/b", "new/deep/c", "d"):
+            (folder / name).write_bytes(b"1")
+    assert sorted(synced[:-1]) == ["b", "c", "d", *(["links"] if os.name == "posix" else [])]
 
 
 # ---- the user's umask -----------------------------------------------------------------------------------

@@ -1,4 +1,4 @@
-"""Freed memory goes back to the system."""
+"""Freed memory goes back to the system, or is kept for the next array."""
 
 from __future__ import annotations
 
@@ -29,7 +29,34 @@ print(before, resident(), len(stay))
 """
 
 
-@pytest.mark.skipif(platform.libc_ver()[0] != "glibc", reason="another C library")
+PAGES_OF_ARRAYS = """
+import resource, sys
+import numpy as np
+from gan.memory import keep
+
+if sys.argv[1] == "keep":
+    keep()
+for turn in range(20):
+    arrays = [np.ones(2**20) for _ in range(4)]     # 8 MB each
+    if not turn:
+        before = resource.getrusage(resource.RUSAGE_SELF).ru_minflt
+    del arrays
+print(resource.getrusage(resource.RUSAGE_SELF).ru_minflt - before)
+"""
+glibc = pytest.mark.skipif(platform.libc_ver()[0] != "glibc", reason="another C library")
+
+
+@glibc
+def test_memory_that_is_kept_is_not_cleared_for_each_array() -> None:
+    new, kept = (
+        int(subprocess.run([sys.executable, "-c", PAGES_OF_ARRAYS, how], capture_output=True, check=True).stdout)
+        for how in ("not", "keep")
+    )
+    assert kept < 100
+    assert new > 100 * max(kept, 1)
+
+
+@glibc
 def test_what_was_freed_between_arrays_that_stay_is_given_back() -> None:
     command = [sys.executable, "-c", KEPT_BY_THE_LIBRARY]
     found = subprocess.run(command, capture_output=True, text=True, check=True)
@@ -46,5 +73,7 @@ def test_a_c_library_without_the_call_is_no_error(monkeypatch: pytest.MonkeyPatc
 
         monkeypatch.setattr(gan.memory.ctypes, "CDLL", refuse)
         gan.memory.give_back()
+        gan.memory.keep()
     monkeypatch.setattr(gan.memory.ctypes, "CDLL", lambda name: object())
     gan.memory.give_back()
+    gan.memory.keep()

@@ -6,6 +6,7 @@ import os
 import signal
 import subprocess
 import sys
+import threading
 from collections.abc import Callable
 from pathlib import Path
 from typing import Any
@@ -22,12 +23,13 @@ SCRIPT = SCRIPTS / "explain.py"
 def stop_after(chunks: int, monkeypatch: pytest.MonkeyPatch) -> list[int]:
     """From now on Ctrl-C comes when so many chunks are explained; the list counts them."""
     calls: list[int] = []
-    original = job.findings_of
+    original, lock = job.findings_of, threading.Lock()
 
     def counted(*arguments: Any) -> Any:
-        if len(calls) == chunks:
-            raise KeyboardInterrupt
-        calls.append(1)
+        with lock:
+            if len(calls) == chunks:
+                raise KeyboardInterrupt
+            calls.append(1)
         return original(*arguments)
 
     monkeypatch.setattr(job, "findings_of", counted)

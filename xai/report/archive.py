@@ -32,16 +32,17 @@ from torch import Tensor
 
 from gan.checkpoints.record import Checkpoint
 from gan.data.images import to_uint8
-from gan.files import write_directory
+from gan.files import sync, write_directory
 from xai.errors import ExplanationError
 from xai.methods.base import Attribution, scale
 from xai.networks.score import digest
-from xai.render import Pixels, block_of, enlarge, full_colours, overlay, png, pool
+from xai.render import Pixels, block_of, enlarge, full_colours, overlay, pool, quick_png
 from xai.report import page as report_page
 from xai.report.findings import Finding
 from xai.trust.verdict import Trust
 
-WRITTEN = ("explanations.json", "index.html", "values", "overlays")
+PLACED = ("values", "overlays")  # folders of an archive whose files are those of its chunks
+WRITTEN = ("explanations.json", "index.html", *PLACED)
 RECORD = "explanations.json"  # by which an archive is known
 STRENGTH = 0.9  # of overlays
 CELLS = 8  # places of an overlay across, which verdicts tell apart: single pixels are mostly noise to the eye
@@ -124,14 +125,14 @@ def write_chunk(
         for method in methods if findings else ():
             _write_values(chunk / "values" / f"{method.name}-{index:05d}.npz", method, findings)
         records = []
-        with (chunk / "posters.html").open("w", encoding="utf-8") as page:
+        with (chunk / "posters.html").open("wb") as page:
             for row, finding in enumerate(findings):
                 ends, pixels, pictures = drawn(finding)
                 for name, picture in pictures.items():
                     factor = max(1, OVERLAY_SIDE // picture.shape[1])
-                    (chunk / "overlays" / f"{finding.stem}-{name}.png").write_bytes(png(enlarge(picture, factor)))
-                records.append(_record(finding, ends, index, row))
-                page.write(report_page.article(finding, ends, pixels, pictures))
+                    (chunk / "overlays" / f"{finding.stem}-{name}.png").write_bytes(quick_png(enlarge(picture, factor)))
+                records.append(_record(finding, pixels, ends, index, row))
+                page.write(report_page.article(finding, ends, pixels, pictures).encode())
         (chunk / "posters.json").write_text(_json({"posters": records, "skipped": skipped}), encoding="utf-8")
 
 
@@ -151,7 +152,7 @@ def drawn(finding: Finding) -> tuple[dict[str, float], Pixels, dict[str, Pixels]
 def _write_values(path: Path, method: Attribution, findings: Sequence[Finding]) -> None:
     explanations = [finding.explanations[method.name] for finding in findings]
     arrays = {
-        "values": torch.cat([one.values for one in explanations]).numpy(),
+        "values": np.concatenate([one.values.numpy() for one in explanations]),
         "names": np.array([finding.name for finding in findings]),
     }
     if explanations[0].segments is not None:
@@ -164,12 +165,12 @@ def _write_values(path: Path, method: Attribution, findings: Sequence[Finding]) 
     save(path, **arrays)  # type: ignore[arg-type]
 
 
-def _record(finding: Finding, ends: Mapping[str, float], chunk: int, row: int) -> dict[str, Any]:
+def _record(finding: Finding, pixels: Pixels, ends: Mapping[str, float], chunk: int, row: int) -> dict[str, Any]:
     """What ``explanations.json`` says of one poster."""
     return {
         "name": finding.name,
         "file": finding.stem,
-        "sha256": digest_of(finding.image),
+        "sha256": hashlib.sha256(pixels.tobytes()).hexdigest(),  # digest_of
         "score": finding.score,
         "methods": {
             name: {
@@ -256,8 +257,8 @@ def assemble(out: Path, chunks: Sequence[Path], made_by: Mapping[str, Any], meth
         If the chunks hold no poster at all, or there is something else than an archive at ``out``.
     """
     ensure_replaceable(out, overwrite=True)
-    with write_directory(out) as folder:
-        for name in ("values", "overlays"):
+    with write_directory(out, synced=PLACED) as folder:
+        for name in PLACED:
             (folder / name).mkdir()
             for chunk in chunks:
                 for file in sorted((chunk / name).iterdir()):
@@ -267,12 +268,12 @@ def assemble(out: Path, chunks: Sequence[Path], made_by: Mapping[str, Any], meth
         if not summary.posters:
             reason = f" ({summary.skipped[0][1]})" if summary.skipped else ""
             raise ExplanationError(f"There is no usable picture to explain{reason}.")
-        with (folder / "index.html").open("w", encoding="utf-8") as page:
-            page.write(report_page.head(summary.posters, made_by, methods, versions(), summary.skipped))
+        with (folder / "index.html").open("wb") as page:
+            page.write(report_page.head(summary.posters, made_by, methods, versions(), summary.skipped).encode())
             for chunk in chunks:
-                with (chunk / "posters.html").open(encoding="utf-8") as articles:
+                with (chunk / "posters.html").open("rb") as articles:
                     shutil.copyfileobj(articles, page)
-            page.write(report_page.TAIL)
+            page.write(report_page.TAIL.encode())
     return summary
 
 
@@ -297,11 +298,12 @@ def archive_zip(checkpoint: Checkpoint, methods: Sequence[Attribution], findings
 
 
 def _place(source: Path, target: Path) -> None:
-    """A second name for a file that stays where it is; a copy where the disk knows no such names."""
+    """A second name for a synced file that stays where it is; a synced copy where the disk knows no such names."""
     try:
         target.hardlink_to(source)
     except OSError:
         shutil.copyfile(source, target)
+        sync(target)
 
 
 def _write_json(file: IO[str], chunks: Sequence[Path], made_by: Mapping[str, Any]) -> Summary:
@@ -312,7 +314,7 @@ def _write_json(file: IO[str], chunks: Sequence[Path], made_by: Mapping[str, Any
         record = json.loads((chunk / "posters.json").read_text(encoding="utf-8"))
         skipped += [(name, reason) for name, reason in record["skipped"]]
         for poster in record["posters"]:
-            file.write(f"{',' if count else ''}\n{_json(poster)}")
+            file.write(f"{',' if count else ''}\n{json.dumps(poster, allow_nan=False)}")
             count += 1
     file.write(f'\n],\n"skipped": {_json([{"name": name, "reason": reason} for name, reason in skipped])}\n}}\n')
     return Summary(count, tuple(skipped))

@@ -14,12 +14,12 @@ import hashlib
 import json
 import os
 import shutil
+import threading
 from collections import deque
 from collections.abc import Iterator, Sequence
-from concurrent.futures import Future, ThreadPoolExecutor
+from concurrent.futures import ThreadPoolExecutor
 from contextlib import contextmanager, nullcontext
 from dataclasses import dataclass
-from itertools import islice
 from pathlib import Path
 from typing import Any
 
@@ -28,8 +28,8 @@ from filelock import FileLock, Timeout
 from torch import Tensor
 from tqdm import tqdm
 
+from gan import memory
 from gan.checkpoints.record import Checkpoint
-from gan.data.decoding import map_ahead
 from gan.errors import ImageError, PosterLensError
 from gan.files import keep_others, make_directory, members_of, replace_directory, write_file, writes
 from gan.progress import Progress
@@ -40,8 +40,7 @@ from xai.report import archive as report
 from xai.report.findings import Finding, explain, stems
 from xai.report.inputs import Poster
 
-READERS, WRITERS = 4, 2
-MOST_WAITING = 2  # chunks that wait to be written; more would only fill the memory
+MOST_AT_ONCE = 8  # chunks; more would only fill the memory
 LOCK, RECORD = "lock", "settings.json"
 
 
@@ -176,33 +175,70 @@ def _agree(job: Job) -> None:
 
 
 def _compute(job: Job, rank: int, world: int) -> None:
-    """Explain this process's chunks, all but those that are there: read ahead, explain, write behind."""
-    mine = [index for index in range(len(job.chunks)) if index % world == rank and not job.chunks[index].exists()]
-    rows = {index: range(index * job.batch, min((index + 1) * job.batch, len(job.posters))) for index in mine}
-    wanted = (job.posters[row] for index in mine for row in rows[index])
-    bar = tqdm(desc="Explaining", total=sum(map(len, rows.values())), unit="poster", disable=rank > 0 or None)
-    with ThreadPoolExecutor(READERS) as readers, ThreadPoolExecutor(WRITERS) as writers, bar:
-        read = map_ahead(readers, _picture_of, wanted, 2 * job.batch)
-        waiting: deque[Future[None]] = deque()
-        for index in mine:
-            pictures = list(islice(read, len(rows[index])))
-            found, skipped = findings_of(job, rows[index], pictures, _within(bar, len(pictures)))
-            folder = job.chunks[index]
-            waiting.append(writers.submit(report.write_chunk, folder, index, found, job.methods, skipped))
-            while len(waiting) > MOST_WAITING:
+    """Explain this process's chunks, all but those that are there: several at once, each by one thread from end to end.
+
+    So no thread waits for another one's part of a sum, and while one waits for the disk the others compute.
+    """
+    mine = [index for index in range(rank, len(job.chunks), world) if not job.chunks[index].exists()]
+    total = sum(len(_rows(job, index)) for index in mine)
+    bar = tqdm(desc="Explaining", total=total, unit="poster", disable=rank > 0 or None)
+    stop = threading.Event()
+    with bar, _sharing_cores(len(mine)) as workers:
+        waiting = deque(workers.submit(_write_chunk, job, index, _Told(bar, stop)) for index in mine)
+        try:
+            while waiting:  # in order: what comes before a chunk that fails is written
                 waiting.popleft().result()
-        for written in waiting:
-            written.result()
+        finally:
+            stop.set()
+            workers.shutdown(wait=True, cancel_futures=True)
 
 
-def _within(bar: tqdm[Any], count: int) -> Progress:
-    """Move the bar while ``count`` posters are explained."""
-    start = bar.n
+@contextmanager
+def _sharing_cores(chunks: int) -> Iterator[ThreadPoolExecutor]:
+    """Threads for so many chunks, which share torch's threads evenly; one more, for one of them waits for the disk."""
+    memory.keep()
+    threads = torch.get_num_threads()
+    at_once = max(1, min(threads, chunks, MOST_AT_ONCE))
+    each = threads // at_once
+    try:
+        with ThreadPoolExecutor(at_once + 1, "explain", torch.set_num_threads, (each,)) as workers:
+            yield workers
+    finally:
+        torch.set_num_threads(threads)
 
-    def tell(fraction: float) -> None:
-        bar.update(start + round(fraction * count) - bar.n)
 
-    return tell
+class _Told:
+    """Moves the bar while one chunk is explained, and ends that where the others have failed or were stopped."""
+
+    lock = threading.Lock()
+
+    def __init__(self, bar: tqdm[Any], stop: threading.Event) -> None:
+        self.bar, self.stop, self.done = bar, stop, 0
+
+    def within(self, count: int) -> Progress:
+        """For ``count`` posters."""
+
+        def tell(fraction: float) -> None:
+            if self.stop.is_set():
+                raise KeyboardInterrupt
+            with self.lock:
+                self.bar.update(round(fraction * count) - self.done)
+            self.done = round(fraction * count)
+
+        return tell
+
+
+def _rows(job: Job, index: int) -> range:
+    """Which posters are in a chunk."""
+    return range(index * job.batch, min((index + 1) * job.batch, len(job.posters)))
+
+
+def _write_chunk(job: Job, index: int, told: _Told) -> None:
+    """Read, explain and write the posters of one chunk."""
+    rows = _rows(job, index)
+    pictures = [_picture_of(job.posters[row]) for row in rows]
+    found, skipped = findings_of(job, rows, pictures, told.within(len(rows)))
+    report.write_chunk(job.chunks[index], index, found, job.methods, skipped)
 
 
 def findings_of(
@@ -238,6 +274,6 @@ def _finish(job: Job) -> report.Summary:
     report.ensure_replaceable(job.out, job.overwrite)  # it may have come meanwhile; the chunks are kept
     with writes(job.out):
         keep_others(job.out, archive, report.WRITTEN)
-        replace_directory(archive, job.out)
+        replace_directory(archive, job.out, synced=report.WRITTEN)  # by ``assemble``
     shutil.rmtree(job.work, ignore_errors=True)
     return summary

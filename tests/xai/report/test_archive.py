@@ -96,7 +96,7 @@ def test_an_archive_without_a_poster_is_refused(
     assert [file.name for file in tmp_path.iterdir()] == ["0"]
 
 
-@pytest.mark.parametrize("broken", ["_write_values", "png", "_json"])
+@pytest.mark.parametrize("broken", ["_write_values", "quick_png", "_json"])
 def test_a_chunk_is_complete_or_absent(
     broken: str,
     methods: list[xai.Attribution],
@@ -125,10 +125,13 @@ def test_where_the_disk_knows_no_second_names_files_are_copied(
     def refuse(self: Path, target: Path) -> None:
         raise OSError(95, "Operation not supported")
 
+    synced: list[Path] = []
     monkeypatch.setattr(Path, "hardlink_to", refuse)
+    monkeypatch.setattr(report, "sync", synced.append)
     archive(tmp_path, checkpoint, methods, explain(methods, ["a"], images[:1]))
     one, other = tmp_path / "chunk/values/lime-00000.npz", tmp_path / "out/values/lime-00000.npz"
     assert one.read_bytes() == other.read_bytes()
+    assert other.name in {path.name for path in synced}
 
 
 def test_a_zip_is_the_archive_and_always_the_same_bytes(

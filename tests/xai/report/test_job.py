@@ -4,11 +4,14 @@ from __future__ import annotations
 
 import json
 import shutil
+import threading
+import time
 from collections.abc import Callable
 from pathlib import Path
 from typing import Any
 
 import pytest
+import torch
 from filelock import FileLock
 
 import gan
@@ -144,6 +147,32 @@ def test_two_at_once_are_one(explain: Explain, tmp_path: Path) -> None:
         explain(overwrite=True)
     assert not (tmp_path / "out").exists()
     assert explain().posters == 2
+
+
+def test_a_chunk_that_fails_ends_the_others_at_their_next_step(
+    explain: Explain, tmp_path: Path, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    begun, ended = threading.Event(), []
+
+    def endless(job: jobs.Job, rows: range, pictures: Any, progress: Callable[[float], None]) -> Any:
+        if rows.start == 0:
+            assert begun.wait(60)
+            raise ExplanationError("It cannot be explained.")
+        begun.set()
+        try:
+            while True:
+                progress(0.0)
+                time.sleep(0.001)
+        finally:
+            ended.append(rows.start)
+
+    monkeypatch.setattr(jobs, "findings_of", endless)
+    threads = torch.get_num_threads()
+    with pytest.raises(ExplanationError, match=r"^It cannot be explained\.$"):
+        explain()
+    assert ended == [1]
+    assert torch.get_num_threads() == threads
+    assert list(tmp_path.iterdir()) == []
 
 
 @pytest.mark.parametrize("overwrite", [False, True])
