@@ -68,6 +68,6 @@ with pinned, ui.error_boundary("The pinned figure"):
     pins.show()
 with missing.container():
     links.show_missing()
-memory.give_back()
+memory.give_back_what_grew()
 if measured.has_changed():  # a study was finished while the page was drawn: half of it may not know
     st.rerun()

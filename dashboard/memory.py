@@ -1,30 +1,28 @@
-"""Memory that nobody holds any more goes back to the system.
+"""When a server looks for memory that nobody holds any more.
 
-    memory.give_back()                  # app.py, behind the page
+    memory.give_back_what_grew()        # app.py, behind the page
 
-The C library keeps what was freed, in a heap for each thread, and each run of a page is a thread: after some pages
-that is more than a hundred MB.
+The C library keeps what was freed in a heap for each thread, and each run of a page is a thread: after some pages that
+is more than a hundred MB.
 """
 
 from __future__ import annotations
 
-import ctypes
 import gc
 import os
 
 from dashboard.client import resident
+from gan.memory import give_back
 
-STEP = 48.0  # MB that the server must have grown by: the search takes a tenth of a second or two
+STEP = 48.0  # MB that the server must have grown by: to look takes a tenth of a second or two
 
 _kept = 0.0  # MB, after the last time
 
 
-def give_back() -> None:
-    """Where the server has grown. Elsewhere than on Linux its size is not known: only Python collects, by itself."""
+def give_back_what_grew() -> None:
+    """Only where the server has grown; where the system does not say its size, Python collects by itself."""
     global _kept
     if resident(os.getpid()) > _kept + STEP:
         gc.collect()
-        trim = getattr(ctypes.CDLL(None), "malloc_trim", None)  # of glibc; others have none
-        if trim is not None:
-            trim(0)
+        give_back()
         _kept = resident(os.getpid())

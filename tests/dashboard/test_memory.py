@@ -18,7 +18,7 @@ held = [bytearray(8000) for _ in range(20_000)]  # 160 MB
 last = bytearray(8000)  # above them: the library gives back by itself only what is at the end
 del held
 before = resident(os.getpid())
-memory.give_back()
+memory.give_back_what_grew()
 print(before - resident(os.getpid()))
 """
 
@@ -33,9 +33,9 @@ def test_nobody_waits_for_it_where_the_server_has_hardly_grown(monkeypatch: pyte
     collected: list[int] = []
     monkeypatch.setattr(gc, "collect", lambda: collected.append(1))
     monkeypatch.setattr(memory, "_kept", resident(os.getpid()) - memory.STEP / 2)
-    memory.give_back()
+    memory.give_back_what_grew()
     assert not collected
     monkeypatch.setattr(memory, "_kept", resident(os.getpid()) - 2 * memory.STEP)
-    memory.give_back()
-    memory.give_back()
+    memory.give_back_what_grew()
+    memory.give_back_what_grew()
     assert len(collected) == 1

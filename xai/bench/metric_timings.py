@@ -32,7 +32,7 @@ from xai.trust.robustness import Cascade, cascading_randomisation, nearby, sensi
 
 TOGETHER = 16  # posters that Quantus takes at once, in rows that say so
 SAMPLES = 10  # pictures nearby: captum's usual number
-PAIRS_AT_ONCE = 32  # in captum's infidelity, 64 pictures: the fastest of 16 to 128
+PAIRS_AT_ONCE = 16  # in captum's infidelity, 32 pictures: the fastest of 8 to 128 pairs
 GREY = 0.0  # the poster that DeepLIFT compares with: what is hidden shows it
 QUIET = {"normalise": False, "disable_warnings": True}  # settings of every metric of Quantus
 MISSING = "Quantus is not installed: pip install quantus"
