@@ -31,6 +31,7 @@ from filelock import FileLock, Timeout
 from PIL import Image
 
 from gan.errors import TrainingError, UsageError
+from gan.syncing import sync_directory, sync_files
 
 if TYPE_CHECKING:  # the dashboard reads files before its first paint, which waits for no numpy
     from numpy.typing import NDArray
@@ -163,7 +164,7 @@ def _write_file(path: Path, content: bytes | Callable[[IO[bytes]], Any]) -> None
     except BaseException:
         temporary.unlink(missing_ok=True)
         raise
-    _sync_directory(path.parent)
+    sync_directory(path.parent)
 
 
 @contextmanager
@@ -187,7 +188,7 @@ def write_directory(path: Path, synced: Collection[str] = ()) -> Iterator[Path]:
     except BaseException:
         shutil.rmtree(temporary, ignore_errors=True)
         raise
-    _sync_directory(path.parent)
+    sync_directory(path.parent)
 
 
 def replace_directory(temporary: Path, path: Path, synced: Collection[str] = ()) -> None:
@@ -196,7 +197,7 @@ def replace_directory(temporary: Path, path: Path, synced: Collection[str] = ())
     ``synced`` as in :func:`write_directory`.
     """
     old = _set_aside(path)
-    _sync_files(temporary, synced)
+    sync_files(temporary, synced)
     recover(path)
     _remove(old, path)
     if os.path.lexists(path):
@@ -269,32 +270,6 @@ def _remove(old: Path, path: Path) -> None:
         if trash.is_symlink() or not trash.is_dir():
             trash.unlink()
         shutil.rmtree(trash, ignore_errors=True)
-
-
-def sync(path: Path) -> None:
-    """Wait until a file is on the disk, so that a crash of the system leaves it whole."""
-    # Windows syncs only what is open for writing; elsewhere that would refuse files that are read-only.
-    handle = os.open(path, os.O_RDONLY if os.name == "posix" else os.O_RDWR)
-    try:
-        os.fsync(handle)
-    finally:
-        os.close(handle)
-
-
-def _sync_files(folder: Path, synced: Collection[str]) -> None:
-    """Bring all files below a folder to the disk; of what is ``synced``, only the folders' lists of names."""
-    for item in folder.iterdir():
-        if item.name not in synced:
-            for file in [item] if item.is_file() else item.rglob("*"):
-                if file.is_file():
-                    sync(file)
-        elif item.is_dir():
-            _sync_directory(item)
-
-
-def _sync_directory(path: Path) -> None:
-    if os.name == "posix":  # Windows cannot open a folder
-        sync(path)
 
 
 @contextmanager

@@ -11,7 +11,7 @@ from typing import IO, Any
 
 import pytest
 
-from gan import files
+from gan import syncing
 from gan.files import (
     WriteError,
     clear_leftovers,
@@ -114,7 +114,7 @@ def test_a_folder_that_cannot_be_put_in_place_leaves_the_old_one(
 
 def test_what_is_on_the_disk_already_is_not_synced_again(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> None:
     synced: list[str] = []
-    monkeypatch.setattr(files, "sync", lambda path: synced.append(path.name))
+    monkeypatch.setattr(syncing, "sync", lambda path: synced.append(path.name))
     with write_directory(tmp_path / "run", synced=("links", "linked")) as folder:
         for name in ("links", "new", "new/deep"):
             (folder / name).mkdir()

@@ -32,7 +32,8 @@ from torch import Tensor
 
 from gan.checkpoints.record import Checkpoint
 from gan.data.images import to_uint8
-from gan.files import sync, write_directory
+from gan.files import write_directory
+from gan.syncing import sync
 from xai.errors import ExplanationError
 from xai.methods.base import Attribution, scale
 from xai.networks.score import digest
