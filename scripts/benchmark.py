@@ -163,12 +163,14 @@ def _explained(checkpoint: Path, images: Path, out: Path) -> list[float]:
 
 def training(bench: Bench) -> Iterator[Row]:
     """A step of the textbook's preset beside the tutorial's loop; ``--train`` measures all rungs between them."""
-    from scripts.benchmark_training import drawn_posters, ours, tutorial
+    from xai.bench.training_steps import drawn_posters, ours, tutorial
 
     cpu, batch, posters = torch.device("cpu"), 128, drawn_posters()
     step, loop = ours(posters, cpu, batch), tutorial(posters, cpu, batch)
     mine, theirs = turns(max(6, bench.turns // 2), lambda turn: step(), lambda turn: loop())
-    yield Row.beside(f"A step of training, {batch} posters", mine, "the PyTorch tutorial's loop", theirs, "1.3 times")
+    yield Row.beside(
+        f"A step of training, {counted(batch, 'poster')}", mine, "the PyTorch tutorial's loop", theirs, "1.3 times"
+    )
 
 
 def memory(bench: Bench) -> Iterator[Row]:

@@ -13,7 +13,8 @@ import torch
 import gan
 from dashboard.client import resident
 from dashboard.pages import PAGES
-from scripts import benchmark, benchmark_training
+from scripts import benchmark
+from xai.bench import training_steps
 from xai.bench.pages.browser import Server
 from xai.bench.timing import Bench
 
@@ -49,8 +50,8 @@ def test_a_step_of_training_is_timed_beside_the_tutorials_in_the_same_turns(
     def job(name: str, seconds: float) -> Any:
         return lambda *_: lambda: (took.append(name), time.sleep(seconds))
 
-    monkeypatch.setattr(benchmark_training, "ours", job("ours", 0.001))
-    monkeypatch.setattr(benchmark_training, "tutorial", job("tutorial", 0.01))
+    monkeypatch.setattr(training_steps, "ours", job("ours", 0.001))
+    monkeypatch.setattr(training_steps, "tutorial", job("tutorial", 0.01))
     [row] = benchmark.training(bench)
     assert took[:4] == ["ours", "tutorial", "ours", "tutorial"]
     assert row.ratio is not None

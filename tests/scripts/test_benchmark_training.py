@@ -17,6 +17,7 @@ from tests import scripting
 from tests.gan.training.recording import CpuCapture
 from tests.scripting import one_sentence
 from tests.scripting import script as load_script
+from xai.bench import training_steps
 
 PAGE = "# Title\n<!-- speed -->\nold\n<!-- /speed -->\nafter\n"
 
@@ -26,7 +27,7 @@ def script(monkeypatch: pytest.MonkeyPatch) -> ModuleType:
     """The benchmark with networks of width 4, a few posters, one turn, and a peak of 1 TFLOP/s."""
     module = load_script("benchmark_training")
     monkeypatch.setattr(gan, "ModelConfig", lambda: replace(gan.PRESETS["dcgan"].model, width=4, latent=8))
-    monkeypatch.setattr(module, "POSTERS", 4)
+    monkeypatch.setattr(training_steps, "POSTERS", 4)
     monkeypatch.setattr(module, "TURNS", 1)
     monkeypatch.setattr(module, "peak", lambda device: 1e12)
     return module
@@ -80,7 +81,9 @@ def test_the_projects_own_rung_trains_step_by_step_and_by_recordings_alike(
 ) -> None:
     """Warm-up lasts until a recording is made, so that none is made while the clock runs."""
     states, capture = [], CpuCapture()
-    monkeypatch.setattr(script, "new_state", lambda *arguments: states.append(new_state(*arguments)) or states[-1])
+    monkeypatch.setattr(
+        training_steps, "new_state", lambda *arguments: states.append(new_state(*arguments)) or states[-1]
+    )
     posters = gan.PosterSet(torch.zeros(4, 64, 64, 3, dtype=torch.uint8).numpy(), tuple("abcd"), ((),) * 4)
     cpu = torch.device("cpu")
     jobs = {name: script.ours(posters, cpu, 2, step_fn) for name, step_fn in (("a", step), ("b", GraphedStep(capture)))}

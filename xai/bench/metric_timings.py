@@ -21,6 +21,7 @@ import torch
 from numpy.typing import NDArray
 from torch import Tensor, nn
 
+from gan.errors import counted
 from xai.bench.timing import Bench, Row, turns
 from xai.methods import attribution
 from xai.methods.base import Explanation
@@ -78,7 +79,9 @@ class Maps:
         several = len(self.together.image)
         return [
             Peer(f"Quantus {name}", lambda turn: job(self.subjects[turn]), count),
-            Peer(f"Quantus, {several} posters at once, each", lambda turn: job(self.together), count * several),
+            Peer(
+                f"Quantus, {counted(several, 'poster')} at once, each", lambda turn: job(self.together), count * several
+            ),
         ]
 
     def rows(self, job: str, ours: Job, peers: Sequence[Peer], note: str, count: int = 1) -> Iterator[Row]:
