@@ -238,7 +238,7 @@ def _set_aside(path: Path) -> Path:
 
 
 def clear_leftovers(path: Path, seconds: float = 86_400) -> None:
-    """Remove what killed writers of ``path`` left beside it, where nothing in it was changed for so many seconds.
+    """Remove what killed writers of ``path`` left beside it, where nothing in it was changed for ``seconds``.
 
     Each is renamed first: a writer that is alive all the same then fails, and puts nothing half-empty in place.
     """

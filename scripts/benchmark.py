@@ -139,8 +139,8 @@ def folder(bench: Bench) -> Iterator[Row]:
             one_by_one,
         )
     yield Row.beside(
-        f"DeepLIFT of {FOLDER:,} posters, each", ours.each_of(FOLDER), "captum one by one, nothing written",
-        captum.each_of(PEERS_PART), "3 times",
+        f"DeepLIFT of {FOLDER:,} posters, each", ours.per(FOLDER), "captum one by one, nothing written",
+        captum.per(PEERS_PART), "3 times",
         f"with start and all files written; memory {min(sizes):.0f} to {max(sizes):.0f} MB after the first third",
     )  # fmt: skip
 

@@ -41,5 +41,5 @@ def only_shapes() -> Iterator[None]:
 
 def with_memory(network: Network) -> Network:
     """The same network on the CPU, its values whatever is there. ``to_empty`` would import the compiler."""
-    network._apply(lambda tensor: torch.empty(tensor.shape, dtype=tensor.dtype))  # type: ignore[no-untyped-call]
+    network._apply(lambda tensor: torch.empty(tensor.shape, dtype=tensor.dtype))  # type: ignore[no-untyped-call]  # torch's
     return network

@@ -40,10 +40,6 @@ class Times:
         """Of one of the ``count`` things that each turn did."""
         return Times(tuple(milliseconds / count for milliseconds in self.each))
 
-    def each_of(self, count: int) -> Times:
-        """Of one of ``count`` things that a turn did."""
-        return Times(tuple(milliseconds / count for milliseconds in self.each))
-
     def ratio_of(self, peer: Times) -> Estimate:
         """How many times as long the peer takes, turn by turn; without an interval for fewer than 6 turns."""
         return median(np.array(peer.each) / np.array(self.each))

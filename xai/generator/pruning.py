@@ -27,7 +27,8 @@ from typing import TYPE_CHECKING, Literal
 import torch
 from torch import Tensor, nn
 
-from gan.evaluation.estimates import Z95, Estimate
+from gan.evaluation import estimates
+from gan.evaluation.estimates import Estimate
 from gan.networks.dcgan import ConditionedConvTranspose2d, Generator, latents
 from gan.networks.seeds import reserved
 from xai.errors import ExplanationError
@@ -257,12 +258,10 @@ def time_change(before: Generator, after: Generator, pairs: int = 40) -> Estimat
     """Change of the time for one picture, from one generator to another: -0.3 is 30 % less.
 
     Each of ``pairs`` times both, in turns, so that what else the machine does slows both; the value is the median of
-    the pairs' changes, and the interval the order statistics that hold it with 95 % (Conover 1999, section 3.2).
+    the pairs' changes, with its interval by the sign test.
     """
     spent = torch.tensor(_times((before, after), pairs))
-    changes = (spent[1] / spent[0] - 1).sort().values.tolist()
-    rank = max(int((pairs - Z95 * pairs**0.5) / 2), 1)  # of the binomial distribution, by its normal limit
-    return Estimate(median(changes), changes[rank - 1], changes[pairs - rank])
+    return estimates.median((spent[1] / spent[0] - 1).double().numpy())
 
 
 def counts(generator: Generator) -> tuple[int, int]:

@@ -195,7 +195,7 @@ def _compute(job: Job, rank: int, world: int) -> None:
 
 @contextmanager
 def _sharing_cores(chunks: int) -> Iterator[ThreadPoolExecutor]:
-    """Threads for so many chunks, which share torch's threads evenly; one more, for one of them waits for the disk."""
+    """Threads for the chunks, which share torch's threads evenly, and one more, for one of them waits for the disk."""
     memory.keep()
     threads = torch.get_num_threads()
     at_once = max(1, min(threads, chunks, MOST_AT_ONCE))
