@@ -40,7 +40,7 @@ real = networks.posters(checkpoint)
 if real is not None:
     st.header("Real posters")
     with ui.error_boundary("The gallery"):
-        gallery.show(real, subject)
+        gallery.show(checkpoint, real, subject)
 
 st.header("What is loaded")
 info, config = checkpoint.info, checkpoint.config

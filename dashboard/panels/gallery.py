@@ -1,6 +1,6 @@
 """Real posters to choose from: searched by name and genre, a page at a time.
 
-show(networks.posters(checkpoint), chosen=37)
+show(checkpoint, networks.posters(checkpoint), subject)
 """
 
 from __future__ import annotations
@@ -13,6 +13,7 @@ import streamlit as st
 import gan
 from dashboard import sidebar, ui
 from dashboard.components.sprite_grid import sprite_grid
+from dashboard.panels.figures import start_export
 from dashboard.subject import POSTER
 from gan.errors import counted
 from xai.render import shrink, sprite
@@ -23,7 +24,7 @@ if TYPE_CHECKING:
 SHOWN, COLUMNS = 18, 6
 
 
-def show(posters: gan.PosterSet, subject: Subject | None) -> None:
+def show(checkpoint: gan.Checkpoint, posters: gan.PosterSet, subject: Subject | None) -> None:
     """A page of the posters that have all the words searched for in their name or genres; a click chooses one."""
     with st.container(horizontal=True, vertical_alignment="bottom"):
         words = st.text_input(
@@ -46,6 +47,7 @@ def show(posters: gan.PosterSet, subject: Subject | None) -> None:
         selected=shown.index(chosen) if chosen in shown else -1,
     )  # fmt: skip
     st.caption(f"{len(found):,} of {counted(len(posters), 'poster')}. Click one: every page is then about it.")
+    start_export.show_gallery(checkpoint, posters, shown)
 
 
 def search(names: Sequence[str], genres: Sequence[Sequence[str]], text: str) -> list[int]:

@@ -222,13 +222,16 @@ def test_a_directions_effects_can_be_taken_along(open_app: OpenApp, downloads: D
 def test_kinds_strays_and_what_is_lost_are_exported_from_their_panel(downloads: Downloads, checkpoints: Path) -> None:
     app = AppTest.from_function(omissions_page, args=(str(checkpoints / "tiny"), True), default_timeout=60).run()
     app.button(key="find_lost").click().run()
-    for key in ("kinds", "c_strays", "lost"):
+    for key in ("kinds", "kind_examples", "c_strays", "lost"):
         app.session_state[f"export_{key}"] = True
     app.run()
     assert not app.exception
     kinds = table_of(downloads, "kinds")
     assert [row["kind"] for row in kinds] == ["kind 1", "Sport"]
     assert [row["ratio"] for row in kinds] == ["0.02", "nan"]
+    examples = table_of(downloads, "kind_examples")
+    assert {row["made"] for row in examples} == {"generated"}  # real posters are not loaded
+    assert [row["poster"] for row in examples] == [f"seed {row['number']}" for row in examples] != []
     assert [row["seed"] for row in table_of(downloads, "c_strays")] == ["7"]
     arrays = read_npz(io.BytesIO(npz(downloads, "lost")))[0]
     assert arrays["residual"].shape == arrays["poster"].shape[:2]

@@ -13,6 +13,7 @@ from streamlit.testing.v1 import AppTest
 
 import gan
 from dashboard.cached import slow_motion
+from dashboard.panels import gallery
 from gan.evaluation.metrics import METRICS
 from gan.evaluation.report import write
 from gan.upscaling import network
@@ -53,6 +54,22 @@ def test_the_posters_of_the_start_page_are_exported_with_their_seeds(open_app: O
     assert [row["seed"] for row in table_of(downloads, "start_posters")] == [str(seed) for seed in range(12)]
 
 
+def test_the_real_posters_that_the_gallery_shows_are_exported_with_their_genres(
+    open_app: OpenApp, downloads: Downloads, poster_folder: Path
+) -> None:
+    app = open_app("start", {"gallery_page": "2"}, "--posters", str(poster_folder))
+    opened(app, "gallery")
+    assert shows_no_error(app)
+    second = table_of(downloads, "gallery")
+    assert len(second) == gallery.SHOWN
+    app.number_input(key="gallery_page").set_value(3).run()
+    assert not {row["number"] for row in table_of(downloads, "gallery")} & {row["number"] for row in second}
+    posters = gan.load_posters(poster_folder, 32, progress=False)
+    for row in second:
+        assert row["poster"] == posters.names[int(row["number"])]
+        assert row["genres"] == ", ".join(posters.genres[int(row["number"])])
+
+
 def test_the_evaluation_is_exported_with_its_intervals(
     open_app: OpenApp, downloads: Downloads, checkpoints: Path, tmp_path: Path
 ) -> None:
@@ -90,23 +107,23 @@ def few_posters(monkeypatch: pytest.MonkeyPatch) -> None:
 @pytest.mark.usefixtures("few_posters")
 def test_a_step_is_exported_with_all_verdicts_and_what_was_asked(open_app: OpenApp, downloads: Downloads) -> None:
     app = click(open_app("slow_motion", SMALL), "step_d", "step_g")
-    for key in ("stage_step", "stage_history", "stage_states"):
+    for key in ("s_step", "s_history", "s_states"):
         opened(app, key)
     assert shows_no_error(app)
     stage = stage_of(app)
     assert stage.d_step is not None
     assert stage.g_step is not None
-    rows = table_of(downloads, "stage_step")
+    rows = table_of(downloads, "s_step")
     assert [row["posters"] for row in rows] == ["real"] * 8 + ["generated"] * 8
     after = [float(row["logit after G's update"]) for row in rows if row["posters"] == "generated"]
     assert after == pytest.approx(stage.g_step.verdicts.logit_fake.tolist())
-    arrays = read_npz(io.BytesIO(npz(downloads, "stage_step")))[0]
+    arrays = read_npz(io.BytesIO(npz(downloads, "s_step")))[0]
     assert (arrays["asked"] == stage.d_step.asked.numpy()).all()
-    [step] = table_of(downloads, "stage_history")
+    [step] = table_of(downloads, "s_history")
     assert float(step["loss_d"]) == pytest.approx(stage.history[1]["loss_d"])
     assert f"D's loss was {float(step['loss_d']):.2f}" not in texts(app)  # by now G's half is told
     assert f"G's loss was {stage.g_step.loss:.2f}" in texts(app)
-    states = read_npz(io.BytesIO(npz(downloads, "stage_states")))[0]
+    states = read_npz(io.BytesIO(npz(downloads, "s_states")))[0]
     assert states["pictures"].shape == (len(stage.previews), 8, 8, 8, 3)
 
 

@@ -8,7 +8,9 @@ from urllib.parse import parse_qs
 import pytest
 from streamlit.testing.v1 import AppTest
 
+from dashboard.cached import slow_motion
 from tests.dashboard.reading import OpenApp, texts
+from tests.dashboard.test_slow_motion import SMALL, click
 
 QUICK = {"methods": "DeepLIFT", "check": "false", "seed": "0"}
 
@@ -106,3 +108,31 @@ def test_a_picture_that_was_made_up_for_a_filter_can_be_pinned_beside_the_next(o
     assert not app.exception
     assert "filter: 0" in texts(app).partition("**Now:**")[0]
     assert "filter: 1" in texts(app).partition("**Now:**")[2]
+
+
+# ---- figures of many pictures: one picture of all --------------------------------------------------------
+
+
+def test_the_machine_can_be_pinned_beside_that_of_another_seed(open_app: OpenApp) -> None:
+    app = pin(open_app("start", {"seed": "3"}), "machine")
+    app.number_input(key="seed").set_value(4).run()
+    assert not app.exception
+    words = texts(app)
+    assert "seed 3" in words.partition("**Pinned:**")[2].partition("**Now:**")[0]
+    assert "seed 4" in words.partition("**Now:**")[2]
+    assert "their difference is shown" in words  # of the one poster
+
+
+@pytest.fixture
+def few_posters(monkeypatch: pytest.MonkeyPatch) -> None:
+    monkeypatch.setattr(slow_motion, "DRAWN", 24)
+
+
+@pytest.mark.usefixtures("few_posters")
+@pytest.mark.parametrize("key", ["s_step", "s_states"])
+def test_a_step_and_the_saved_states_can_be_pinned_beside_the_next(open_app: OpenApp, key: str) -> None:
+    app = pin(click(open_app("slow_motion", SMALL), "step_d", "step_g"), key)
+    click(app, "step_d")
+    words = texts(app)
+    assert "steps: 1" in words.partition("**Pinned:**")[2].partition("**Now:**")[0]
+    assert "no difference of the posters: there are several" in words

@@ -5,7 +5,7 @@
     found.sentence                   # "score -0.78, then -0.29: higher by 0.49"
 
 Maps are subtracted where they have the same shape and unit, whatever method, seed or checkpoint they are of; posters
-where they have the same size. Whatever cannot be subtracted is only shown, and the sentence says why.
+where they have the same size and are not a set of several. Whatever cannot be subtracted is only shown, and the sentence says why.
 """
 
 from __future__ import annotations
@@ -20,6 +20,7 @@ from xai.render import CHANGE, LUMINANCE_WEIGHTS, diverging, limit, pool
 
 PLACES = 8  # across a map of pixels that is subtracted: single pixels of two maps hardly ever agree
 LEVELS = 255.0
+SET = 3  # posters in a figure, from which on none of them stands for all
 LESS = ("lower", "higher")
 DARKER = ("darker", "brighter")
 
@@ -61,9 +62,12 @@ def _of_maps(first: Figure, second: Figure) -> tuple[Panel | None, str] | None:
 
 
 def _of_posters(first: Figure, second: Figure) -> tuple[Panel | None, str] | None:
-    one, other = (next((panel.pixels for panel in figure.panels if panel.poster), None) for figure in (first, second))
-    if one is None or other is None:
+    posters = [[panel.pixels for panel in figure.panels if panel.poster] for figure in (first, second)]
+    if not all(posters):
         return None
+    if max(map(len, posters)) >= SET:
+        return None, "no difference of the posters: there are several"
+    one, other = (of_figure[0] for of_figure in posters)
     if one.shape != other.shape:
         return None, "no difference of the posters: they have different sizes"
     change = (other.astype(np.float32) - one.astype(np.float32)) @ LUMINANCE_WEIGHTS.astype(np.float32) / LEVELS

@@ -21,7 +21,7 @@ if TYPE_CHECKING:
     from xai import Figure
     from xai.collection.copies import Copies, Pair
     from xai.collection.omissions.far import Omissions
-    from xai.collection.omissions.kinds import Kinds
+    from xai.collection.omissions.kinds import Kind, Kinds
     from xai.collection.omissions.lost import Lost
     from xai.collection.similarity.alike import Row
     from xai.collection.similarity.filter_agreement import FilterAgreement
@@ -144,6 +144,26 @@ def show_kinds(checkpoint: gan.Checkpoint, found: Kinds) -> None:
         return of_kinds(found, export.source_of(checkpoint))
 
     export.show("kinds", make)
+
+
+def show_examples(checkpoint: gan.Checkpoint, kind: Kind, loaded: bool) -> None:
+    """Posters of a kind: held-out ones, where those of the study are loaded, and generated ones."""
+    real, drawn = kind.posters.tolist() if loaded else [], kind.seeds.tolist()
+
+    def make() -> Figure:
+        import gan
+        from xai.report.filter_figures import of_posters
+
+        both = [discriminator.pictures(checkpoint, some, made) for some, made in ((real, False), (drawn, True)) if some]
+        return of_posters(
+            [pixels for pictures in both for pixels in gan.to_uint8(pictures)],
+            [*(f"poster {number}" for number in real), *(f"seed {seed}" for seed in drawn)],
+            f"Posters of one kind: {kind.title}", export.source_of(checkpoint),
+            made=["real"] * len(real) + ["generated"] * len(drawn), number=[*real, *drawn],
+        )  # fmt: skip
+
+    if real or drawn:
+        export.show("kind_examples", make, "Export these examples")
 
 
 def show_omitted(checkpoint: gan.Checkpoint, found: Omissions) -> None:

@@ -99,6 +99,7 @@ def _show_examples(checkpoint: gan.Checkpoint, kind: Kind, loaded: bool) -> None
             _grid(checkpoint, kind.posters.tolist(), True, "Held-out posters of this kind", "kind_real")
     with drawn:
         _grid(checkpoint, kind.seeds.tolist(), False, "Generated ones", "kind_drawn")
+    exports.show_examples(checkpoint, kind, loaded)
 
 
 def _grid(

@@ -11,7 +11,7 @@ of its own.
 from __future__ import annotations
 
 from collections.abc import Callable
-from dataclasses import dataclass
+from dataclasses import dataclass, replace
 from typing import TYPE_CHECKING
 
 import streamlit as st
@@ -23,7 +23,8 @@ if TYPE_CHECKING:
     from xai.figures.figure import Figure, Panel
 
 PINNED, OFFERED = "pinned", "pin_offers"  # in the session
-MOST_PANELS = 4  # in a row; of figures with more, such as a walk, none is pinned
+MOST_PANELS = 4  # in a row; a figure with more, such as the whole machine, is shown as one picture
+SHEET_WIDTH = 1100  # pixels, of that picture
 
 
 @dataclass(frozen=True, eq=False)
@@ -45,8 +46,8 @@ def offer(key: str, make: Callable[[], Figure]) -> None:
 
 
 def can_pin(figure: Figure) -> bool:
-    """Whether it has pictures, and few enough."""
-    return 0 < len(figure.panels) <= MOST_PANELS
+    """Whether it has pictures."""
+    return bool(figure.panels)
 
 
 def pin(key: str, figure: Figure) -> None:
@@ -74,7 +75,7 @@ def show() -> None:
     with st.container(border=True, key="pin"):
         _show_head(found.figure)
         now = None if make is None else make()
-        _show_row("Pinned", found.figure)
+        _show_figure("Pinned", found.figure)
         if now is not None and can_pin(now):
             _show_now(found.figure, now)
 
@@ -106,20 +107,40 @@ def _show_now(before: Figure, now: Figure) -> None:
     from xai.figures.comparison import compare
 
     found = compare(before, now)
-    _show_row("Now", now, () if found.difference is None else (found.difference,))
+    _show_figure("Now", now, () if found.difference is None else (found.difference,))
     st.caption(plain(f"Pinned, then now: {found.sentence}."))
 
 
-def _show_row(word: str, figure: Figure, more: tuple[Panel, ...] = ()) -> None:
+def _show_figure(word: str, figure: Figure, more: tuple[Panel, ...] = ()) -> None:
     """The figure's pictures, and ``more`` behind them, with what they were made from."""
-    panels = (*figure.panels, *more)
+    if len(figure.panels) <= MOST_PANELS:
+        _show_row(word, (*figure.panels, *more))
+    else:
+        _show_sheet(word, figure)
+        if more:
+            _show_row(word, more)
+    st.caption(f"**{word}:** {plain(figure.source.line)}")
+
+
+def _show_sheet(word: str, figure: Figure) -> None:
+    """All pictures of a figure in one, in its own arrangement."""
+    import numpy as np
+
+    from xai.figures.figure import Source
+    from xai.figures.picture import Sheet, drawn
+
+    alone = replace(figure, source=Source())  # a caption below says it as text
+    with st.container(key=f"smooth_{word}_sheet"):
+        ui.picture(np.asarray(drawn(alone, Sheet.screen(SHEET_WIDTH))), word)
+
+
+def _show_row(word: str, panels: tuple[Panel, ...]) -> None:
     widths = [1 + (panel.chart is not None) for panel in panels]  # names and numbers need room
     free = max(0, MOST_PANELS + 1 - sum(widths))
     for place, (column, panel) in enumerate(zip(st.columns([*widths, *[1] * free]), panels, strict=False)):
         look = "map" if panel.chart is None else "smooth"  # letters that lose pixels cannot be read
         with column, st.container(key=f"{look}_{word}_{place}"):
             ui.picture(panel.pixels, _caption(panel))
-    st.caption(f"**{word}:** {plain(figure.source.line)}")
 
 
 def _caption(panel: Panel) -> str:

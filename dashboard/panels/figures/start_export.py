@@ -1,4 +1,4 @@
-"""Export on the Start page: the machine, its twelve posters, the enlarged poster, the evaluation.
+"""Export on the Start page: the machine, its twelve posters, real ones, the enlarged poster, the evaluation.
 
 start_export.show_evaluation(checkpoint, evaluation)
 """
@@ -11,7 +11,7 @@ from dashboard.cached import filters
 from dashboard.panels.figures import export
 
 if TYPE_CHECKING:
-    from collections.abc import Mapping
+    from collections.abc import Mapping, Sequence
 
     import gan
     from dashboard.subject import Subject
@@ -47,6 +47,23 @@ def show_posters(checkpoint: gan.Checkpoint) -> None:
         return of_posters(pictures, captions, title, export.source_of(checkpoint), seed=seeds)
 
     export.show("start_posters", make, "Export these posters")
+
+
+def show_gallery(checkpoint: gan.Checkpoint, posters: gan.PosterSet, numbers: Sequence[int]) -> None:
+    """Real posters by their numbers, with the genres that are known of each."""
+
+    def make() -> Figure:
+        import gan
+        from xai.report.filter_figures import of_posters
+
+        names = [posters.names[number] for number in numbers]
+        genres = [", ".join(posters.genres[number]) for number in numbers]
+        return of_posters(
+            gan.to_uint8(posters.tensor(numbers)), names, "Real posters", export.source_of(checkpoint),
+            number=list(numbers), genres=genres,
+        )  # fmt: skip
+
+    export.show("gallery", make, "Export these posters")
 
 
 def show_enlarged(subject: Subject, pictures: Mapping[str, Pixels]) -> None:

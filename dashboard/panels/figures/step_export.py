@@ -36,7 +36,7 @@ def show_step(stage: Stage, count: int) -> None:
         return of_step(d, g, source, count)
 
     if d is not None:
-        export.show("stage_step", make, "Export this step")
+        export.show("s_step", make, "Export this step")
 
 
 def show_history(stage: Stage) -> None:
@@ -47,7 +47,7 @@ def show_history(stage: Stage) -> None:
 
         return of_history(dict(stage.history), _source(stage))
 
-    export.show("stage_history", make, "Export these curves")
+    export.show("s_history", make, "Export these curves")
 
 
 def show_states(stage: Stage) -> None:
@@ -58,4 +58,4 @@ def show_states(stage: Stage) -> None:
 
         return of_states(dict(stage.previews), _source(stage))
 
-    export.show("stage_states", make, "Export the saved states")
+    export.show("s_states", make, "Export the saved states")

@@ -20,8 +20,8 @@ def of_map(values: Any, unit: str = "logit a pixel", score: float | None = None)
     return Figure("a map", Source(), (Panel(GREY),), columns=columns, arrays=arrays)
 
 
-def of_poster(pixels: Any) -> Figure:
-    return Figure("a poster", Source(), (Panel(pixels, poster=True),))
+def of_poster(*pixels: Any) -> Figure:
+    return Figure("a poster", Source(), tuple(Panel(one, poster=True) for one in pixels))
 
 
 def test_a_place_that_rose_is_orange_and_one_that_fell_is_purple() -> None:
@@ -76,6 +76,15 @@ def test_posters_are_compared_by_brightness_where_their_sizes_agree() -> None:
     assert compare(of_poster(GREY), of_poster(GREY[:8])).sentence == (
         "no difference of the posters: they have different sizes"
     )
+
+
+def test_the_first_of_several_posters_does_not_stand_for_all() -> None:
+    pair, several = of_poster(GREY, GREY), of_poster(GREY, GREY, GREY)
+    assert compare(pair, pair).difference is not None
+    for first, second in ((several, several), (of_poster(GREY), several), (several, pair)):
+        found = compare(first, second)
+        assert found.difference is None
+        assert found.sentence == "no difference of the posters: there are several"
 
 
 def test_a_map_and_a_table_have_nothing_to_subtract() -> None:
