@@ -37,6 +37,7 @@ st.html(ui.STYLE)
 current = PAGES[page.url_path or "start"]
 ui.head(current)
 lessons.show(current.file)
+pinned = st.container()
 place = machine.reserve() if current.file == "start" else st.container()
 if current.file == "start":
     posters.show_shipped()
@@ -58,7 +59,6 @@ if selection.subject is None and not networks.checkpoint_names():
 missing = st.empty()
 with missing.container():  # what the sidebar could not take: the page may end early
     links.show_missing()
-pinned = st.container()
 with ui.error_boundary("This page"):
     if needs.met(current):
         if current.needs and selection.subject is not None:

@@ -48,6 +48,8 @@ STYLE = """<style>
 [data-testid="stBaseButton-primary"]:enabled, [data-testid="stMultiSelectTagsContainer"] span span {
   color: light-dark(#fff, #000) !important; }
 [data-testid="stPageLink"] p { white-space: normal; }
+button[kind="tertiary"]:active, button[kind="tertiary"][aria-expanded="true"] {
+  color: light-dark(#5b3fa8, #a78bfa) !important; }
 [data-testid="stMainBlockContainer"] { padding: 3rem 3rem 4rem; max-width: 1500px; }
 .st-key-strip [data-testid="stPageLink"] a { padding: 0.1rem 0.4rem; gap: 0.25rem; }
 .st-key-strip [data-testid="stPageLink"] p { font-size: 0.85rem; }

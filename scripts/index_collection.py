@@ -29,7 +29,7 @@ from gan.errors import UsageError
 from gan.files import cache_directory
 from gan.networks.seeds import reserved
 from gan.progress import progress_bar
-from xai.collection.detected import detect
+from xai.collection.detected import detect, detectors
 from xai.collection.index import (
     REFERENCES,
     SEEDS,
@@ -78,6 +78,8 @@ def populations(options: argparse.Namespace, checkpoint: gan.Checkpoint, posters
 def run(options: argparse.Namespace) -> None:
     if options.detect and options.data is None:
         raise UsageError("--detect looks at real posters: name --data.")
+    if options.detect:
+        detectors()  # what is not installed is said before the minutes that the index takes
     trained = gan.load(options.checkpoint)
     checkpoint = with_genres(trained, options.genres)
     with processes() as (rank, world):

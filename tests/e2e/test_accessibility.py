@@ -113,6 +113,23 @@ def test_the_evidence_adds_no_violation_to_an_empty_app(
     assert_no_more_than(unavoidable, window)
 
 
+@pytest.mark.parametrize("window", ["dark"], indirect=True)
+def test_an_export_that_is_open_and_what_it_pins_add_no_violation_to_an_empty_app(
+    window: Page, addresses: tuple[str, str], unavoidable: set[str]
+) -> None:
+    visit(window, addresses[0], "start")
+    allowed = unavoidable | {"region"}  # Streamlit opens a popover beside the page's landmarks
+    window.get_by_role("button", name="Export the machine").click()
+    pin = window.get_by_role("button", name="Pin", exact=True)
+    expect(pin).to_be_visible()
+    settle(window)
+    assert_no_more_than(allowed, window)
+    pin.click()
+    expect(window.get_by_role("button", name="Unpin")).to_be_visible()
+    settle(window)
+    assert_no_more_than(allowed, window)
+
+
 @one_theme
 def test_a_picture_without_an_alternative_text_is_found(window: Page, addresses: tuple[str, str]) -> None:
     window.goto(addresses[1])

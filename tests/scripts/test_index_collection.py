@@ -13,6 +13,7 @@ import pytest
 
 from tests.scripting import SCRIPTS, one_sentence, running, script, wait_for
 from xai.collection import detected, rows
+from xai.discriminator.concepts.detectors import DetectorUnavailableError
 from xai.collection import index as module
 from xai.collection.index import Index, open_index
 
@@ -179,6 +180,22 @@ def test_faces_and_text_are_looked_for_where_that_is_asked(
     assert study(checkpoints, "--data", data, "--seeds", 0, "--detect") == 0
     assert "32 posters: faces on 100%, 1.0 on average; text on 50% of their area." in capsys.readouterr().out
     assert len(list((private_cache / "detected").iterdir())) == 1
+
+
+def test_what_is_not_installed_is_said_before_anything_is_computed(
+    checkpoints: Path,
+    data: Path,
+    private_cache: Path,
+    monkeypatch: pytest.MonkeyPatch,
+    capsys: pytest.CaptureFixture[str],
+) -> None:
+    def unavailable(*_: object) -> None:
+        raise DetectorUnavailableError("Finding text needs rapidocr.")
+
+    monkeypatch.setattr(detected, "detector", unavailable)
+    assert study(checkpoints, "--data", data, "--seeds", 0, "--detect") == 2
+    assert "needs rapidocr" in one_sentence(capsys)
+    assert not any(private_cache.rglob("index/*"))
 
 
 def test_faces_and_text_are_looked_for_on_posters_only(

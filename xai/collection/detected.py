@@ -31,7 +31,7 @@ from gan.errors import counted
 from gan.files import cache_directory
 from gan.progress import Progress
 from xai.collection import rows
-from xai.discriminator.concepts.detectors import Boxes, box_masks, detector
+from xai.discriminator.concepts.detectors import Boxes, Find, box_masks, detector
 from xai.errors import ExplanationError
 
 VERSION = 1  # of what is looked for; to be counted up when it is another
@@ -146,9 +146,20 @@ def open_detected(posters: PosterSet) -> Detected | None:
     return None if stored is None else Detected(**stored.arrays)
 
 
+def detectors() -> tuple[Find, Find]:
+    """Those of text and of faces; opening them takes a while.
+
+    Raises
+    ------
+    DetectorUnavailableError
+        If one is not installed.
+    """
+    return detector("text", TEXT_AT), detector("face")
+
+
 def _measure() -> Callable[[Iterable[Image]], rows.Arrays]:
-    """A function from whole pictures to the columns of their rows; opening the detectors takes a while."""
-    find_text, find_face = detector("text", TEXT_AT), detector("face")
+    """A function from whole pictures to the columns of their rows."""
+    find_text, find_face = detectors()
 
     def measure(pictures: Iterable[Image]) -> rows.Arrays:
         texts, faces = [], []
