@@ -13,9 +13,9 @@ import pytest
 
 from tests.scripting import SCRIPTS, one_sentence, running, script, wait_for
 from xai.collection import detected, rows
-from xai.discriminator.concepts.detectors import DetectorUnavailableError
 from xai.collection import index as module
 from xai.collection.index import Index, open_index
+from xai.discriminator.concepts.detectors import DetectorUnavailableError
 
 
 def study(checkpoints: Path, *options: object) -> int:

@@ -5,7 +5,8 @@
     found.sentence                   # "score -0.78, then -0.29: higher by 0.49"
 
 Maps are subtracted where they have the same shape and unit, whatever method, seed or checkpoint they are of; posters
-where they have the same size and are not a set of several. Whatever cannot be subtracted is only shown, and the sentence says why.
+where they have the same size and are not a set of several. Whatever cannot be subtracted is only shown, and the
+sentence says why.
 """
 
 from __future__ import annotations
