@@ -12,8 +12,9 @@ from dashboard import going, links, memory, sidebar, ui
 from dashboard.cached import measured, networks
 from dashboard.lessons import progress
 from dashboard.pages import PAGES
-from dashboard.panels import brushed, lessons, machine, needs, poster_strip, posters
+from dashboard.panels import brushed, lessons, needs, poster_strip
 from dashboard.panels.figures import pins
+from dashboard.panels.start import machine, posters
 from dashboard.settings import HOUSE, settings
 from dashboard.subject import hand_over
 from dashboard.text import plain

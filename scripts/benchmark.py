@@ -37,13 +37,13 @@ from gan.cli import exit_code
 from gan.data.synthetic import draw_posters
 from gan.errors import counted
 from gan.files import write_file
-from xai.bench.library_timings import PEERS
-from xai.bench.metric_timings import metrics
-from xai.bench.own_timings import OWN
 from xai.bench.pages import browser
 from xai.bench.pages.collection_map import collection_map
 from xai.bench.pages.live_latents import live_latents
-from xai.bench.timing import REFERENCES, Bench, Row, elapsed, table, turns
+from xai.bench.timings.libraries import PEERS
+from xai.bench.timings.metrics import metrics
+from xai.bench.timings.own import OWN
+from xai.bench.timings.timing import REFERENCES, Bench, Row, elapsed, table, turns
 from xai.web.export import write_page
 
 HOUSE = Path(__file__).resolve().parent.parent
@@ -163,7 +163,7 @@ def _explained(checkpoint: Path, images: Path, out: Path) -> list[float]:
 
 def training(bench: Bench) -> Iterator[Row]:
     """A step of the textbook's preset beside the tutorial's loop; ``--train`` measures all rungs between them."""
-    from xai.bench.training_steps import drawn_posters, ours, tutorial
+    from xai.bench.timings.training_steps import drawn_posters, ours, tutorial
 
     cpu, batch, posters = torch.device("cpu"), 128, drawn_posters()
     step, loop = ours(posters, cpu, batch), tutorial(posters, cpu, batch)

@@ -15,7 +15,7 @@ from importlib.util import find_spec
 from gan import cli
 from gan.cli import exit_code
 from gan.errors import UsageError
-from xai.bench.search import DRAWN, Size, measure
+from xai.bench.timings.search import DRAWN, Size, measure
 
 FEWEST = 10_000
 

@@ -26,7 +26,7 @@ from gan.errors import counted
 from gan.training.config import Preset
 from gan.training.state import new_state
 from gan.training.step import StepMetrics, step
-from xai.bench.profiling import Part, networks_of, profile
+from xai.bench.timings.profiling import Part, networks_of, profile
 
 BEGIN, END = "<!-- step -->", "<!-- /step -->"
 PRECISIONS = ("float32", "bfloat16")

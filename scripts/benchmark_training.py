@@ -25,7 +25,7 @@ import gan
 from gan import cli
 from gan.cli import exit_code, replace_section, split_section
 from gan.training.cuda_graph import WARM_UP, graphed_step
-from xai.bench.training_steps import Job, drawn_posters, ours, preset, tutorial
+from xai.bench.timings.training_steps import Job, drawn_posters, ours, preset, tutorial
 
 MARKS = {"cpu": ("<!-- speed -->", "<!-- /speed -->"), "cuda": ("<!-- speed cuda -->", "<!-- /speed cuda -->")}
 TURNS = 3

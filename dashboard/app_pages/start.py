@@ -6,8 +6,9 @@ import gan
 from dashboard import ui
 from dashboard.cached import networks, upscaling
 from dashboard.glossary import explanation
-from dashboard.panels import gallery, lessons, posters, quality
+from dashboard.panels import lessons
 from dashboard.panels.figures import start_export
+from dashboard.panels.start import gallery, posters, quality
 from dashboard.subject import selected, unconditioned
 from dashboard.text import plain
 from gan.errors import counted

@@ -13,7 +13,7 @@ from streamlit.testing.v1 import AppTest
 
 import gan
 from dashboard.cached import slow_motion
-from dashboard.panels import gallery
+from dashboard.panels.start import gallery
 from gan.evaluation.metrics import METRICS
 from gan.evaluation.report import write
 from gan.upscaling import network

@@ -16,7 +16,7 @@ from streamlit.testing.v1 import AppTest
 
 import gan
 from dashboard.pages import PAGES, PARTS
-from dashboard.panels import machine as panel
+from dashboard.panels.start import machine as panel
 from tests.dashboard.reading import OpenApp, headings, subject_of, texts
 from xai.discriminator.relevance import filter_contributions
 

@@ -21,7 +21,7 @@ import gan
 import xai
 from dashboard.cached import networks, pruning
 from dashboard.pages import PAGES
-from dashboard.panels import gallery
+from dashboard.panels.start import gallery
 from gan.data.synthetic import draw_poster
 from tests.dashboard.reading import OpenApp, captions, errors, headings, metrics, subject_of, texts, unfolded
 from xai.bench import pruning_study

@@ -14,9 +14,9 @@ import gan
 from dashboard.client import resident
 from dashboard.pages import PAGES
 from scripts import benchmark
-from xai.bench import training_steps
 from xai.bench.pages.browser import Server
-from xai.bench.timing import Bench
+from xai.bench.timings import training_steps
+from xai.bench.timings.timing import Bench
 
 
 @pytest.fixture

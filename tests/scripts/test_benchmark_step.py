@@ -10,7 +10,7 @@ import pytest
 import gan
 from gan.training.config import Preset
 from scripts import benchmark_step as script
-from xai.bench.profiling import Part
+from xai.bench.timings.profiling import Part
 
 
 def test_a_small_preset_is_measured_in_both_precisions_and_written(

@@ -17,7 +17,7 @@ from tests import scripting
 from tests.gan.training.recording import CpuCapture
 from tests.scripting import one_sentence
 from tests.scripting import script as load_script
-from xai.bench import training_steps
+from xai.bench.timings import training_steps
 
 PAGE = "# Title\n<!-- speed -->\nold\n<!-- /speed -->\nafter\n"
 

@@ -25,7 +25,7 @@ from dataclasses import dataclass
 from pathlib import Path
 from typing import TYPE_CHECKING
 
-from xai.bench.timing import Row, Times
+from xai.bench.timings.timing import Row, Times
 from xai.errors import ExplanationError
 
 if TYPE_CHECKING:

@@ -1,7 +1,7 @@
 """The map of a collection in a real Chromium: milliseconds a frame while it moves and zooms, and what a brush costs.
 
 for row in collection_map():
-    print(table([row]))                        # xai.bench.timing
+    print(table([row]))                        # xai.bench.timings.timing
 
 The points are drawn at random, as many as the data set has posters, and 2,000 seeds.
 """
@@ -14,7 +14,7 @@ from collections.abc import Iterator
 from typing import TYPE_CHECKING
 
 from xai.bench.pages.browser import HOUSE, app, settle, window
-from xai.bench.timing import Row
+from xai.bench.timings.timing import Row
 
 if TYPE_CHECKING:
     from playwright.sync_api import Page

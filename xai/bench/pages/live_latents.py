@@ -1,7 +1,7 @@
 """The sliders of latent dimensions in a real Chromium: how many posters a second follow a hand that moves all the time.
 
     for row in live_latents("dcgan-64", Path("site")):
-        print(table([row]))                        # xai.bench.timing
+        print(table([row]))                        # xai.bench.timings.timing
 
 On the Latent page, and on the page without Python that ``scripts/export.py --web site`` wrote. A slider is
 moved at every frame that the browser shows; a poster counts when its picture and the difference to the start are drawn.
@@ -18,7 +18,7 @@ from pathlib import Path
 from typing import TYPE_CHECKING
 
 from xai.bench.pages.browser import HOUSE, app, settle, window
-from xai.bench.timing import Row
+from xai.bench.timings.timing import Row
 
 if TYPE_CHECKING:
     from playwright.sync_api import Locator

@@ -5,7 +5,7 @@ from __future__ import annotations
 import numpy as np
 import pytest
 
-from xai.bench.search import DRAWN, Size, measure
+from xai.bench.timings.search import DRAWN, Size, measure
 
 
 @pytest.mark.parametrize("kind", list(DRAWN))

@@ -1,7 +1,7 @@
 """The index of a collection, timed: its two parts beside what they cannot be faster than, and opening it.
 
 for row in collection(bench):
-    print(table([row]))                        # xai.bench.timing
+    print(table([row]))                        # xai.bench.timings.timing
 """
 
 from __future__ import annotations
@@ -15,7 +15,7 @@ import numpy as np
 
 import xai
 from gan.errors import counted
-from xai.bench.timing import REFERENCES, Bench, Row, turns
+from xai.bench.timings.timing import REFERENCES, Bench, Row, turns
 from xai.collection import rows
 from xai.collection.index import GROUP, open_index, plan_of
 from xai.discriminator.responses import ROWS, FilterLayer, filter_layers, responses

@@ -1,7 +1,7 @@
 """What only these pages compute, timed by itself: no library does the same.
 
 for job in OWN:                                # generator, sobol, pruning, verdicts, collection
-    print(table(list(job(bench))))             # xai.bench.timing
+    print(table(list(job(bench))))             # xai.bench.timings.timing
 """
 
 from __future__ import annotations
@@ -15,8 +15,8 @@ from torch import Tensor
 import xai
 from gan.errors import counted
 from gan.networks.dcgan import latents
-from xai.bench.collection_timings import collection
-from xai.bench.timing import REFERENCES, Bench, Row, turns
+from xai.bench.timings.collection import collection
+from xai.bench.timings.timing import REFERENCES, Bench, Row, turns
 from xai.generator.ablation import ablate_all
 from xai.generator.folded import FoldedGenerator
 from xai.generator.pruning import first_of, prune, ranking, unit_statistics

@@ -1,7 +1,7 @@
 """Metrics of a map timed beside Quantus and captum: of the same maps, on the same network, in the same run.
 
     for row in metrics(bench):                     # the rows beside Quantus need: pip install quantus
-        print(table([row]))                        # xai.bench.timing
+        print(table([row]))                        # xai.bench.timings.timing
 
 All maps are our DeepLIFT's, also those that a library asks for, so that only the metric differs. Where its definition
 permits it, a library computes the same number from the same masked or moved pictures; a row's note says what differs
@@ -22,7 +22,7 @@ from numpy.typing import NDArray
 from torch import Tensor, nn
 
 from gan.errors import counted
-from xai.bench.timing import Bench, Row, turns
+from xai.bench.timings.timing import Bench, Row, turns
 from xai.methods import attribution
 from xai.methods.base import Explanation
 from xai.methods.perturbation.segments import grid

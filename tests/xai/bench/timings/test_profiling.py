@@ -12,7 +12,7 @@ from torch import Tensor, nn
 import gan
 from gan.training.state import new_state
 from gan.training.step import step
-from xai.bench.profiling import Part, networks_of, profile
+from xai.bench.timings.profiling import Part, networks_of, profile
 
 WAIT = 0.05
 

@@ -11,8 +11,8 @@ from torch import Tensor
 import gan
 import xai
 from tests.xai.nets import pictures
-from xai.bench import library_timings
-from xai.bench.timing import Bench, Times
+from xai.bench.timings import libraries
+from xai.bench.timings.timing import Bench, Times
 
 
 def values(answer: Any) -> Tensor:
@@ -23,7 +23,7 @@ def values(answer: Any) -> Tensor:
     return tensor.squeeze(-1) if tensor.ndim in (2, 5) else tensor  # a dimension for the one output
 
 
-JOBS = (library_timings.forward, library_timings.deeplift, library_timings.deepshap)
+JOBS = (libraries.forward, libraries.deeplift, libraries.deepshap)
 
 
 @pytest.mark.parametrize("job", JOBS, ids=lambda job: job.__name__)
@@ -36,7 +36,7 @@ def test_each_method_is_timed_beside_a_library_that_computes_the_same(
         answers.append([job(1) for job in jobs])
         return [Times((float(place),)) for place in range(1, len(jobs) + 1)]  # the peer takes longer
 
-    monkeypatch.setattr(library_timings, "turns", once)
+    monkeypatch.setattr(libraries, "turns", once)
     bench = Bench(checkpoints / "tiny", gan.load(checkpoints / "tiny"), pictures(18, 8), turns=1)
     rows = list(job(bench))
     for answer in answers:
@@ -52,7 +52,7 @@ def test_each_method_is_timed_beside_a_library_that_computes_the_same(
 
 def test_integrated_gradients_are_compared_at_their_gaps(checkpoints: Path) -> None:
     bench = Bench(checkpoints / "tiny", gan.load(checkpoints / "tiny"), pictures(18, 8), turns=1)
-    [row] = library_timings.gradients(bench)
+    [row] = libraries.gradients(bench)
     ours, captum = (float(part.split()[-1]) for part in row.note.split(","))
     assert 0 <= ours < 1e-2
     assert 0 <= captum < 1e-2

@@ -4,8 +4,8 @@ from pathlib import Path
 
 import gan
 from tests.xai.nets import pictures
-from xai.bench.own_timings import generator, pruning
-from xai.bench.timing import Bench
+from xai.bench.timings.own import generator, pruning
+from xai.bench.timings.timing import Bench
 
 
 def test_what_the_pages_compute_is_timed_and_counted(checkpoints: Path) -> None:

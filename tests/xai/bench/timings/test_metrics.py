@@ -15,8 +15,8 @@ from torch import nn
 import gan
 import xai
 from tests.xai.nets import discriminator, pictures, scramble
-from xai.bench import metric_timings
-from xai.bench.metric_timings import (
+from xai.bench.timings import metrics as module
+from xai.bench.timings.metrics import (
     MISSING,
     QUIET,
     Flipping,
@@ -30,7 +30,7 @@ from xai.bench.metric_timings import (
     patch,
     randomised,
 )
-from xai.bench.timing import Bench, Times
+from xai.bench.timings.timing import Bench, Times
 from xai.methods.perturbation.coalitions import Game
 from xai.methods.perturbation.segments import grid
 from xai.trust.checks import Subject
@@ -191,9 +191,9 @@ def bench(checkpoints: Path) -> Bench:
 
 def test_every_metric_is_timed_beside_quantus(quantus: Any, bench: Bench, monkeypatch: pytest.MonkeyPatch) -> None:
     answers: list[list[Any]] = []
-    monkeypatch.setattr(metric_timings, "turns", once(answers))
+    monkeypatch.setattr(module, "turns", once(answers))
     with torch.random.fork_rng():
-        rows = list(metric_timings.metrics(bench))
+        rows = list(module.metrics(bench))
     (shown, flipped), (_, _, *patches), (change, _, one, several), (_, *cascades) = answers
     assert np.allclose(shown.deletion[1:], flipped[0], atol=1e-5)
     assert one == pytest.approx([change], rel=1e-4)
@@ -206,9 +206,9 @@ def test_without_quantus_captums_rows_are_there_and_the_others_say_what_is_missi
     bench: Bench, monkeypatch: pytest.MonkeyPatch
 ) -> None:
     answers: list[list[Any]] = []
-    monkeypatch.setattr(metric_timings, "turns", once(answers))
-    monkeypatch.setattr(metric_timings, "installed", lambda: None)
-    rows = list(metric_timings.metrics(bench))
+    monkeypatch.setattr(module, "turns", once(answers))
+    monkeypatch.setattr(module, "installed", lambda: None)
+    rows = list(module.metrics(bench))
     assert [row.peer for row in rows] == ["", "captum infidelity", "", "captum sensitivity_max", "", ""]
     assert all(row.note == MISSING for row in rows if not row.peer)
     for found, captum in answers[1:3]:

@@ -7,7 +7,7 @@ import pytest
 import torch
 
 import gan
-from xai.bench.timing import REFERENCES, Bench, Row, Times, elapsed, table, turns
+from xai.bench.timings.timing import REFERENCES, Bench, Row, Times, elapsed, table, turns
 
 
 @pytest.fixture

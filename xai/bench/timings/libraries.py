@@ -1,7 +1,7 @@
 """Attribution methods timed beside captum, shap and lime, on the same network in the same run.
 
     for job in PEERS:                                  # forward, deeplift, deepshap, gradients, lime
-        print(table(list(job(bench))))                 # xai.bench.timing
+        print(table(list(job(bench))))                 # xai.bench.timings.timing
 
 A registry: a new comparison is a function here and an entry of PEERS.
 """
@@ -16,7 +16,7 @@ import torch
 from torch import Tensor
 
 from gan.errors import counted
-from xai.bench.timing import REFERENCES, Bench, Row, Times, turns
+from xai.bench.timings.timing import REFERENCES, Bench, Row, Times, turns
 from xai.methods import attribution
 from xai.methods.references import reference
 from xai.networks.score import Score

@@ -6,14 +6,14 @@ import pytest
 
 import gan
 from tests.xai.nets import pictures
-from xai.bench import collection_timings
-from xai.bench.collection_timings import collection
-from xai.bench.own_timings import OWN
-from xai.bench.timing import Bench
+from xai.bench.timings import collection as module
+from xai.bench.timings.collection import collection
+from xai.bench.timings.own import OWN
+from xai.bench.timings.timing import Bench
 
 
 def test_the_index_is_timed_beside_its_bounds(checkpoints: Path, monkeypatch: pytest.MonkeyPatch) -> None:
-    monkeypatch.setattr(collection_timings, "POSTERS", 300)
+    monkeypatch.setattr(module, "POSTERS", 300)
     bench = Bench(checkpoints / "tiny", gan.load(checkpoints / "tiny"), pictures(18, 8), turns=1)
     answers, contributions, opened = collection(bench)
     assert answers.job == "Responses of all filters of D, 64 posters"

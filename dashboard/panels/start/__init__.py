@@ -1,0 +1,1 @@
+"""What the page Start shows: the machine, posters to choose from, how good the checkpoint is."""
