@@ -13,6 +13,7 @@ import gc
 import json
 import math
 import os
+from collections import Counter
 from importlib import import_module
 from pathlib import Path
 from typing import TYPE_CHECKING, Any
@@ -86,8 +87,10 @@ def checkpoint_names() -> list[str]:
 
 
 def _own_files() -> dict[str, Path]:
-    """Python files of networks of one's own, by the names that are shown."""
-    return {path.name: path for path in settings().networks}
+    """Python files of networks of one's own, by the names that are shown: with their folder, where two share a name."""
+    files = settings().networks
+    shared = {name for name, count in Counter(path.name for path in files).items() if count > 1}
+    return {f"{path.resolve().parent.name}/{path.name}" if path.name in shared else path.name: path for path in files}
 
 
 def excess_distance(name: str) -> float:
@@ -120,7 +123,7 @@ def _checkpoint(name: str, stamp: tuple[tuple[int, ...], ...]) -> gan.Checkpoint
 
 
 @st.cache_resource(max_entries=4, show_spinner="Running your file")
-def _own(path: Path, stamp: tuple[int, ...]) -> gan.Checkpoint:
+def _own(path: Path, stamp: tuple[tuple[int, ...], ...]) -> gan.Checkpoint:
     from gan.checkpoints.own import load_own
 
     return load_own(path)
@@ -137,12 +140,11 @@ def of_class(checkpoint: gan.Checkpoint, name: str) -> gan.Checkpoint:
 def checkpoint(name: str) -> gan.Checkpoint:
     """Load a checkpoint from the listing; reloaded when it changes on disk."""
     import gan
-    from gan.checkpoints.listing import stamp_of
-    from gan.files import stamp
+    from gan.checkpoints.listing import stamp_of, stamp_of_own
 
     own = _own_files().get(name)
     if own is not None:
-        return _own(own, stamp(own) if own.exists() else ())
+        return _own(own, stamp_of_own(own))
     if name not in checkpoint_names():  # looked up, never joined to a path unseen
         raise gan.CheckpointError(f"There is no checkpoint {name!r}.")
     return _checkpoint(name, stamp_of(folder(name)))

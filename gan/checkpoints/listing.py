@@ -64,6 +64,12 @@ def stamp_of(path: Path) -> tuple[tuple[int, ...], ...]:
     return tuple(_stamp(file) for file in (path, path / RECORD, *filter(None, beside)))
 
 
+def stamp_of_own(path: Path) -> tuple[tuple[int, ...], ...]:
+    """What is another one when a Python file of networks, or code or weights in its folder, were written."""
+    beside = sorted(file for file in path.parent.glob("*") if file.suffix == ".py" or _holds_weights(file))
+    return tuple(_stamp(file) for file in (path, *beside))
+
+
 def _stamp(file: Path) -> tuple[int, ...]:
     try:
         return stamp(file)

@@ -26,6 +26,8 @@ from gan.errors import CheckpointError, PosterLensError, SettingError, printable
 from gan.networks.own import OURS, Normalisation, OwnConfig, OwnDiscriminator, OwnGenerator
 
 FUNCTION = "networks"  # of the file, which returns a checkpoint
+PACKAGES = ("gan", "xai", "dashboard")  # packages that stay as they are, wherever the file lies
+_imported: set[str] = set()  # modules beside the files that were run
 
 
 def adapt(
@@ -100,6 +102,8 @@ def of_class(checkpoint: Checkpoint, name: str) -> Checkpoint:
 def load_own(path: Path) -> Checkpoint:
     """What the function ``networks()`` of a Python file returns; the file can import what lies beside it.
 
+    What it imports from there is read anew in each call.
+
     Raises
     ------
     CheckpointError
@@ -110,7 +114,10 @@ def load_own(path: Path) -> Checkpoint:
         source = path.read_bytes()
     except OSError as error:
         raise CheckpointError(f"{path} cannot be read: {error.strerror or error}.") from error
-    sys.path.insert(0, str(path.resolve().parent))
+    folder = path.resolve().parent
+    _forget()
+    before = set(sys.modules)
+    sys.path.insert(0, str(folder))
     try:
         make = getattr(_run(path), FUNCTION, None)
         if not callable(make):
@@ -121,12 +128,28 @@ def load_own(path: Path) -> Checkpoint:
     except (Exception, SystemExit) as error:  # the file may do anything
         raise CheckpointError(f"{name}{_line(error, path)}: {_reason(error)}.") from error
     finally:
-        sys.path.remove(str(path.resolve().parent))
+        sys.path.remove(str(folder))
+        _imported.update(name for name in set(sys.modules) - before if _lies_in(folder, name.partition(".")[0]))
     if not isinstance(checkpoint, Checkpoint):
         kind = type(checkpoint).__name__
         raise CheckpointError(f"{name}: {FUNCTION}() returns a {kind}, not what gan.adapt(...) gives.")
     digest = hashlib.sha256(source + checkpoint.digest.encode()).hexdigest()
     return replace(checkpoint, name=path.name, digest=digest)
+
+
+def _forget() -> None:
+    """Have modules beside own files imported anew: one may have changed, and two folders may each have a model.py."""
+    for name in _imported:
+        sys.modules.pop(name, None)
+    _imported.clear()
+    importlib.invalidate_caches()
+
+
+def _lies_in(folder: Path, name: str) -> bool:
+    """Whether a module, or a package, was imported from this very folder, and is not ours."""
+    module = sys.modules.get(name)
+    places = (getattr(module, "__file__", None), *getattr(module, "__path__", ()))
+    return name not in PACKAGES and any(Path(one).resolve().parent == folder for one in places if one)
 
 
 def _run(path: Path) -> ModuleType:

@@ -114,6 +114,36 @@ def test_what_is_wrong_with_the_file_is_one_sentence_and_checkpoints_can_still_b
     assert subject_of(app).checkpoint.name == "tiny"
 
 
+def test_two_files_of_the_same_name_can_both_be_chosen(open_app: OpenApp, tmp_path: Path) -> None:
+    options: list[str] = []
+    for folder, make in (("first", "residual"), ("second", "classifier")):
+        (tmp_path / folder).mkdir()
+        (tmp_path / folder / "own.py").write_text(FILE.format(make))
+        options += ["--networks", str(tmp_path / folder / "own.py")]
+    app = open_app("start", QUICK | {"checkpoint": "second/own.py"}, *options)
+    assert not app.exception
+    assert app.selectbox(key="checkpoint").options[:2] == ["first/own.py", "second/own.py"]
+    assert app.selectbox(key="class").value == "Horror"
+
+
+def test_a_change_of_what_the_file_imports_is_seen(open_app: OpenApp, tmp_path: Path) -> None:
+    (tmp_path / "model.py").write_text("missing\n")
+    (tmp_path / "own.py").write_text("from model import make\n\ndef networks():\n    return make()\n")
+    app = open_app("start", QUICK, "--networks", str(tmp_path / "own.py"))
+    assert errors(app) == ["own.py, line 1: NameError: name 'missing' is not defined."]
+    (tmp_path / "model.py").write_text("from tests.own_networks import residual as make\n")
+    assert not errors(app.run())
+    assert subject_of(app).checkpoint.name == "own.py"
+    (tmp_path / "model.py").write_text("from tests.own_networks import classifier as make  # another\n")
+    assert app.run().selectbox(key="class").value == "Horror"
+
+
+def test_no_command_is_named_that_cannot_measure_it(open_own: Callable[..., Any]) -> None:
+    said = texts(open_own("residual", "start"))
+    assert "--checkpoint DIR" not in said
+    assert "not networks of a Python file" in said
+
+
 def test_a_file_is_run_only_where_the_command_line_names_it(open_app: OpenApp, tmp_path: Path) -> None:
     (tmp_path / "own.py").write_text("raise RuntimeError('run')\n")
     app = open_app("start", {"checkpoint": str(tmp_path / "own.py"), "networks": str(tmp_path / "own.py")})

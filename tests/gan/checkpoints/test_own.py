@@ -9,7 +9,8 @@ import pytest
 import torch
 
 import gan
-from gan.checkpoints.own import load_own, of_class
+from gan.checkpoints.listing import stamp_of_own
+from gan.checkpoints.own import _lies_in, load_own, of_class
 from tests.adapted_networks import CLASSES, LATENT, SIDE, TutorialDiscriminator, TutorialGenerator, classifier, trained
 from tests.xai.nets import discriminator, one_sentence, pictures
 
@@ -48,6 +49,51 @@ def test_the_file_imports_what_lies_beside_it_and_leaves_the_path_as_it_was(tmp_
     text = FILE.replace("import torch\n", "import torch\nfrom beside_my_network import SIDE\n", 1)
     assert load_own(written(tmp_path, text)).config.size == (8, 8)
     assert sys.path == before
+
+
+FROM_MODEL = FILE.replace("import gan\n", "import gan\nfrom model import SIDE\n").replace("size=8", "size=SIDE")
+
+
+def model(side: int) -> str:
+    return f"SIDE = {side}{'  # ' if side > 9 else ''}\n"  # of another length: the same second, the same bytecode
+
+
+def resolved(folder: Path, side: int) -> gan.Checkpoint:
+    written(folder, model(side), "model.py")
+    return load_own(written(folder, FROM_MODEL.replace("3, 1, 8", f"3, 1, {side}")))
+
+
+def test_what_the_file_imports_from_beside_it_is_read_again(tmp_path: Path) -> None:
+    assert resolved(tmp_path, 8).config.size == (8, 8)
+    assert resolved(tmp_path, 16).config.size == (16, 16)
+
+
+def test_two_folders_may_have_modules_of_the_same_name(tmp_path: Path) -> None:
+    for side in (8, 16):
+        folder = tmp_path / str(side)
+        folder.mkdir()
+        assert resolved(folder, side).config.size == (side, side)
+
+
+def test_our_own_packages_are_not_imported_anew(tmp_path: Path) -> None:
+    package = sys.modules["gan.checkpoints.own"]
+    for _ in range(2):
+        load_own(written(tmp_path, FILE))
+    assert sys.modules["gan.checkpoints.own"] is package
+    assert not _lies_in(Path(gan.__file__).resolve().parents[1], "gan")
+    assert _lies_in(Path(pytest.__file__).resolve().parents[1], "pytest")
+    assert not _lies_in(Path(pytest.__file__).resolve().parents[2], "pytest")
+
+
+def test_code_and_weights_in_the_folder_have_the_file_read_again(tmp_path: Path) -> None:
+    path, stamps = tmp_path / "mine.py", set()
+    for name in ("mine.py", "model.py", "netG.pth", "netG.safetensors"):
+        stamps.add(stamp_of_own(path))
+        written(tmp_path, "x", name)
+    stamps.add(stamp_of_own(path))
+    assert len(stamps) == 5
+    written(tmp_path, "x", "log.txt")
+    assert stamp_of_own(path) in stamps
 
 
 def test_another_file_has_another_digest_and_the_same_file_the_same(tmp_path: Path) -> None:
