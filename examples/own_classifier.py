@@ -3,8 +3,9 @@
     python examples/own_classifier.py --posters posters.zip        # some minutes: writes genres.pth
     streamlit run dashboard/app.py -- --posters posters.zip --networks examples/own_classifier.py
 
-Without genres.pth its weights are random. A poster has several genres, so the network ends in a Sigmoid; one whose
-classes exclude each other ends in its logits, or a Softmax.
+Without genres.pth its weights are random. GENRES are TMDb's: if your posters' table has others, write these. A poster
+has several genres, so the network ends in a Sigmoid; one whose classes exclude each other ends in its logits, or a
+Softmax.
 """
 
 from __future__ import annotations
@@ -41,6 +42,11 @@ def networks() -> gan.Checkpoint:
     return gan.adapt(discriminator=network, classes=GENRES, size=SIZE, normalisation=gan.IMAGENET)
 
 
+def missing(posters: gan.PosterSet) -> list[str]:
+    """The GENRES that no poster has, of which nothing can be learned."""
+    return [genre for genre in GENRES if not any(genre in own for own in posters.genres)]
+
+
 def train(posters: gan.PosterSet, steps: int, batch: int = 64) -> nn.Module:
     """A classifier of these posters, after so many steps of Adam."""
     mean, deviation = (torch.tensor(one)[:, None, None] for one in gan.IMAGENET)
@@ -64,4 +70,9 @@ if __name__ == "__main__":
     parser.add_argument("--posters", type=Path, required=True)
     parser.add_argument("--steps", type=int, default=600)
     options = parser.parse_args()
-    torch.save(train(gan.load_posters(options.posters, SIZE), options.steps).state_dict(), WEIGHTS)
+    posters = gan.load_posters(options.posters, SIZE)
+    if len(missing(posters)) == len(GENRES):
+        parser.error("no poster has one of GENRES; docs/data.md says how a table names them")
+    if missing(posters):
+        print(f"Nothing can be learned of {', '.join(missing(posters))}: no poster has it.")
+    torch.save(train(posters, options.steps).state_dict(), WEIGHTS)

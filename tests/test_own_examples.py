@@ -3,8 +3,11 @@
 from __future__ import annotations
 
 import re
+import runpy
+import shutil
 from collections.abc import Callable
 from pathlib import Path
+from types import SimpleNamespace
 
 import pytest
 import torch
@@ -65,6 +68,35 @@ def test_the_table_of_the_pages_is_what_the_pages_need(row: int, loaded: dict[st
 def test_the_sentence_that_is_quoted_is_what_the_page_says(loaded: dict[str, gan.Checkpoint]) -> None:
     said = lacking(loaded["own_classifier"], "The page Discriminator", PAGES["discriminator"].needs)
     assert f'"{said}"' in " ".join(PAGE.read_text("utf-8").split())
+
+
+def blocks(heading: str) -> list[str]:
+    """The Python examples behind a heading of the page."""
+    section = PAGE.read_text("utf-8").partition(f"{heading}\n")[2].partition("\n## ")[0]
+    return re.findall(r"^```python\n(.*?)^```", section, re.M | re.S)
+
+
+def test_the_file_of_the_page_is_loaded_from_wherever_the_dashboard_is_started(
+    tmp_path: Path, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    (tmp_path / "here").mkdir()
+    shutil.copy(HOUSE / "examples/own_dcgan.py", tmp_path / "model.py")
+    model: dict[str, type[nn.Module]] = runpy.run_path(str(tmp_path / "model.py"))
+    for name, make in (("netG", model["Generator"]), ("netD", model["Discriminator"])):
+        torch.save(make().state_dict(), tmp_path / f"{name}.pth")
+    (tmp_path / "my_network.py").write_text(blocks("# Use your own network")[0])
+    monkeypatch.chdir(tmp_path / "here")
+    assert load_own(tmp_path / "my_network.py").config.size == (64, 64)
+
+
+def test_with_modules_in_place_of_functions_the_page_discriminator_opens_and_weights_fit() -> None:
+    names: dict[str, type[nn.Module]] = {}
+    exec(f"from torch import nn\n{blocks('## Layers')[0]}", names)
+    network = names["Discriminator"]()
+    checkpoint = gan.adapt(discriminator=network, size=64)
+    assert lacking(checkpoint, "it", PAGES["discriminator"].needs) is None
+    assert lacking(checkpoint, "it", PAGES["collection"].needs) is None
+    assert {name.partition(".")[0] for name in network.state_dict()} == {"conv1", "conv2", "last"}
 
 
 class OneLayer(own_networks.Drawing):
@@ -152,3 +184,9 @@ def test_resnet_18_is_explained_class_by_class_with_sums_that_are_right(loaded: 
     assert score.meaning.high == "more Horror"
     found = xai.attribution("deeplift", score).attribute(poster)
     assert abs(float(found.gap)) < 1e-3 * abs(float(found.score - found.base_score)) + 1e-5
+
+
+def test_the_classifier_knows_which_genres_no_poster_has() -> None:
+    example = runpy.run_path(str(HOUSE / "examples/own_classifier.py"))
+    posters = SimpleNamespace(genres=(("Drama", "Horror"), (), ("Sci-Fi",)))
+    assert {*example["GENRES"]} - {*example["missing"](posters)} == {"Drama", "Horror"}

@@ -23,6 +23,11 @@ IN_A_ROW = 4  # metrics
 
 def show_quality(checkpoint: gan.Checkpoint) -> None:
     """The checkpoint's evaluate.json: each metric that has a title, with that of real posters and one sentence."""
+    from gan.networks.own import OwnConfig
+
+    if isinstance(checkpoint.config, OwnConfig):
+        st.caption("It has not been measured: scripts/evaluate.py takes checkpoints, not networks of a Python file.")
+        return
     evaluation = networks.evaluation(networks.folder(checkpoint.name))
     if evaluation is None:
         _show_training_metrics(checkpoint)
