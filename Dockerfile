@@ -3,8 +3,8 @@
 #   docker build -t posterlens .
 #   docker run --rm --read-only --tmpfs /tmp --memory 3g -p 8501:8501 posterlens
 #
-# Own posters and checkpoints:   -v /some/posters.zip:/data/posters.zip:ro posterlens --posters /data/posters.zip
-# Behind a proxy, below a path:  posterlens --server.baseUrlPath lens
+# Own posters:                   -v /some/posters.zip:/data/posters.zip:ro posterlens --posters /data/posters.zip
+# Behind a proxy, below a path:  -e STREAMLIT_SERVER_BASE_URL_PATH=lens posterlens     (the health check reads it, too)
 FROM python:3.12-slim
 
 RUN pip install --no-cache-dir uv && useradd --create-home viewer
@@ -22,5 +22,5 @@ USER viewer
 ENV POSTERLENS_CACHE=/tmp/posterlens HOME=/tmp PYTHONDONTWRITEBYTECODE=1
 EXPOSE 8501
 HEALTHCHECK --interval=30s --timeout=5s --start-period=60s \
-    CMD python -c "import urllib.request as u; u.urlopen('http://127.0.0.1:8501/_stcore/health', timeout=4)"
+    CMD python -c "import urllib.request as u; u.urlopen('http://127.0.0.1:8501/${STREAMLIT_SERVER_BASE_URL_PATH:+$STREAMLIT_SERVER_BASE_URL_PATH/}_stcore/health', timeout=4)"
 ENTRYPOINT ["posterlens", "dashboard", "--server.address", "0.0.0.0", "--server.port", "8501", "--server.headless", "true"]

@@ -3,9 +3,14 @@
 from __future__ import annotations
 
 import io
+import os
 import re
 import shlex
+import subprocess
+import sys
+import threading
 import tomllib
+from http.server import BaseHTTPRequestHandler, HTTPServer
 from pathlib import Path
 
 import pytest
@@ -44,7 +49,38 @@ def test_the_image_starts_the_dashboard_with_options_that_there_are_as_a_user_wi
     assert [name for name in streamlits if name.startswith("--")] == [name for name in options if name[:2] == "--"]
     assert all(config.get_option(name.removeprefix("--")) is not ... for name in options if name[:2] == "--")
     assert dockerfile()["USER"] == ["viewer"]
-    assert "/_stcore/health" in dockerfile()["HEALTHCHECK"][0]
+    assert "_stcore/health" in dockerfile()["HEALTHCHECK"][0]
+
+
+class OnlyHealth(BaseHTTPRequestHandler):
+    """Answers as the dashboard does, below the path of its server."""
+
+    def do_GET(self) -> None:
+        self.send_response(200 if self.path == f"{self.server.below}/_stcore/health" else 404)  # type: ignore[attr-defined]
+        self.end_headers()
+
+    def log_message(self, *_: object) -> None:
+        """Nothing is printed."""
+
+
+@pytest.mark.parametrize("below", ["", "/lens"])
+@pytest.mark.parametrize("served", ["", "/lens"])
+def test_the_image_is_healthy_where_its_pages_are(below: str, served: str) -> None:
+    check = dockerfile()["HEALTHCHECK"][0].partition("CMD ")[2]
+    environment = os.environ | {"PATH": f"{Path(sys.executable).parent}{os.pathsep}{os.environ['PATH']}"}
+    with HTTPServer(("127.0.0.1", 0), OnlyHealth) as server:
+        server.below = served  # type: ignore[attr-defined]
+        threading.Thread(target=server.handle_request, daemon=True).start()
+        command = ["sh", "-c", check.replace("8501", str(server.server_port))]
+        path = {"STREAMLIT_SERVER_BASE_URL_PATH": below.strip("/")} if below else {}
+        done = subprocess.run(command, env=environment | path, capture_output=True, timeout=60, check=False)
+    assert (done.returncode == 0) == (below == served)
+
+
+def test_a_proxy_as_the_page_shows_it_lets_the_largest_upload_through() -> None:
+    (proxy,) = re.findall(r"```nginx\n(.*?)```", (HOUSE / "docs/host.md").read_text("utf-8"), re.S)
+    (limit,) = re.findall(r"client_max_body_size (\d+)m;", proxy)
+    assert int(limit) > UPLOAD_MB  # a form's own lines come to the file
 
 
 def test_uploads_are_limited_by_the_server_and_by_the_page() -> None:
