@@ -8,7 +8,8 @@
     kept.find(0, method.config, "generated", 16)                             # Trust, with its evidence, or None
 
 A verdict is found only for the weights, the settings, the reference and the checks that it was made with. Whoever
-changes what a check measures raises xai.trust.verdict.VERSION; a changed threshold or rule is noticed without that.
+changes what a check measures raises xai.trust.verdict.VERSION; a changed threshold is noticed without that. What is kept
+is what was measured: the verdict follows from it by today's rule.
 """
 
 from __future__ import annotations
@@ -27,7 +28,7 @@ import numpy as np
 
 from gan.files import stamp, write_file
 from xai.trust.checks import CHECKS, Check
-from xai.trust.verdict import RULE, VERSION, Trust
+from xai.trust.verdict import VERSION, Trust
 
 NAME = "verdicts.json"
 MOST_BYTES = 4_000_000
@@ -39,7 +40,7 @@ ROOM = "xai.trust."
 def version_of_checks(checks: tuple[Check, ...] = CHECKS) -> str:
     """Equal for verdicts that mean the same."""
     made_of = [(check.key, check.passes, check.fails, check.essential, check.judges, check.cells) for check in checks]
-    return f"{VERSION}-{hashlib.sha256(json.dumps([RULE, made_of]).encode()).hexdigest()[:12]}"
+    return f"{VERSION}-{hashlib.sha256(json.dumps(made_of).encode()).hexdigest()[:12]}"
 
 
 @dataclass(frozen=True)
