@@ -27,6 +27,8 @@ def test_a_small_preset_is_measured_in_both_precisions_and_written(
     assert "Preset `small`, batch 4, 1 CPU thread" in capsys.readouterr().out
     rows = [line.split(" | ")[0].removeprefix("| ") for line in text.splitlines() if line.startswith("| ")][2:]
     assert rows == ["generator", "discriminator", "optimizers", "the rest"]
+    assert script.main(["--preset", "small", "--seconds", "0.1", "--precision", "float32"]) == 0
+    assert "bfloat16" not in capsys.readouterr().out.splitlines()[0]
 
 
 def test_a_page_without_the_marks_is_refused_before_anything_is_measured(

@@ -8,8 +8,8 @@
     kept.find(0, method.config, "generated", 16)                             # Trust, with its evidence, or None
 
 A verdict is found only for the weights, the settings, the reference and the checks that it was made with. Whoever
-changes what a check measures raises xai.trust.verdict.VERSION; a changed threshold is noticed without that. What is kept
-is what was measured: the verdict follows from it by today's rule.
+changes what a check measures raises xai.trust.verdict.VERSION; a changed threshold is noticed without that. What is
+kept is what was measured: the verdict follows from it by today's rule.
 """
 
 from __future__ import annotations
