@@ -1,5 +1,7 @@
 from __future__ import annotations
 
+import runpy
+import sys
 from pathlib import Path
 
 import pytest
@@ -29,6 +31,15 @@ def test_the_tutorial_trains_from_posters_to_a_checkpoint(
         assert network is not None
         pairs = zip(network.state_dict().values(), trained.state_dict().values(), strict=True)
         assert all(torch.equal(a, b) for a, b in pairs)
+
+
+@pytest.mark.parametrize("arguments", [[], ["--help"], ["posters", "out", "more"]])
+def test_other_than_two_arguments_are_answered_with_the_usage(
+    arguments: list[str], monkeypatch: pytest.MonkeyPatch
+) -> None:
+    monkeypatch.setattr(sys, "argv", ["tutorial.py", *arguments])
+    with pytest.raises(SystemExit, match="usage: python -m gan.training.tutorial POSTERS CHECKPOINT"):
+        runpy.run_path(tutorial.__file__, run_name="__main__")
 
 
 def test_the_tutorial_is_short() -> None:
