@@ -10,6 +10,7 @@ import logging
 import time
 from collections.abc import Callable, Collection, Iterator, Mapping, Sequence
 from contextlib import contextmanager
+from pathlib import Path
 from typing import TYPE_CHECKING, Any
 
 import streamlit as st
@@ -17,7 +18,9 @@ import streamlit as st
 from dashboard.components.sprite_grid import sprite_grid
 from dashboard.glossary import explained, explanation
 from dashboard.pages import PAGES, PARTS
+from dashboard.settings import HOUSE, settings
 from dashboard.text import plain
+from gan.files import cache_directory
 from gan.progress import Progress
 
 if TYPE_CHECKING:
@@ -138,6 +141,23 @@ def posters_shown(kimg: float) -> str:
     return f"{kimg:.0f} thousand" if kimg >= 1 else f"{1000 * kimg:.0f}"
 
 
+def told(problem: object) -> str:
+    """An error's sentence as Markdown, with the names of the server's files and without the folders they lie in."""
+    text = str(problem)
+    for place in sorted(_places(), key=len, reverse=True):
+        text = text.replace(place, Path(place).name)
+    return plain(text)
+
+
+def _places() -> set[str]:
+    """Where the files lie that the dashboard reads and writes, in all forms in which a message may have them."""
+    chosen = settings()
+    listed = (chosen.checkpoints, chosen.runs, chosen.posters, chosen.lessons, *chosen.networks)
+    named = (*listed, cache_directory(), HOUSE)
+    forms = {form for one in named if one for form in (one, one.absolute(), one.resolve())}
+    return {str(form) for form in forms if len(form.parts) > 1}
+
+
 @contextmanager
 def error_boundary(what: str, slot: Any = None) -> Iterator[None]:
     """An error inside shows one sentence, empties ``slot``, and leaves the rest of the page standing."""
@@ -148,7 +168,8 @@ def error_boundary(what: str, slot: Any = None) -> Iterator[None]:
     except PosterLensError as error:
         if slot is not None:
             slot.empty()
-        st.warning(plain(error), icon=":material/error:")
+        LOG.info("%s: %s", what, error)
+        st.warning(told(error), icon=":material/error:")
     except Exception as error:  # what ends or repeats a run of the page is none: it passes
         if slot is not None:
             slot.empty()

@@ -18,6 +18,8 @@ from PIL import Image
 from streamlit import config
 
 import gan
+from dashboard import ui
+from dashboard.settings import settings
 from dashboard.sidebar import UPLOAD_MB
 from scripts.open_dashboard import parse
 
@@ -87,8 +89,28 @@ def test_uploads_are_limited_by_the_server_and_by_the_page() -> None:
     assert SERVED["server"]["maxUploadSize"] == UPLOAD_MB <= 20
 
 
-def test_a_fault_shows_no_path() -> None:
+def test_a_fault_shows_no_path(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> None:
     assert SERVED["client"]["showErrorDetails"] == "none"
+    here, cache = tmp_path / "class" / "checkpoints", tmp_path / "cached"
+    given = Path(os.path.relpath(here))  # as somebody may have named it on the command line
+    options = ["app.py", "--checkpoints", str(given), "--posters", str(tmp_path / "films.zip")]
+    monkeypatch.setattr(sys, "argv", options)
+    monkeypatch.setenv("POSTERLENS_CACHE", str(cache))
+    settings.cache_clear()
+    problems = {
+        f"{here}/whole-64 cannot be written: Read-only file system.": "checkpoints/whole-64 cannot be written",
+        f"{given}/whole-64 cannot be written: Read-only file system.": "checkpoints/whole-64 cannot be written",
+        f"{tmp_path}/films.zip: a.png cannot be read.": "films.zip: a.png cannot be read.",
+        f"{cache}/index/1 cannot be written.": "cached/index/1 cannot be written.",
+        f"{HOUSE}/dashboard/lessons/x.md: no title.": "dashboard/lessons/x.md: no title.",
+        "Nothing is wrong with and/or.": "Nothing is wrong with and/or.",
+    }
+    for problem, shown in problems.items():
+        words = ui.told(gan.CheckpointError(problem)).replace("\\", "")
+        assert shown in words
+        assert str(tmp_path) not in words
+        assert ".." not in words
+    settings.cache_clear()
 
 
 @pytest.mark.parametrize("kind", ["EPS", "TGA", "PCX", "ICO", "SGI", "PPM"])

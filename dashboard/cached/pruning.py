@@ -183,7 +183,7 @@ def save_pruned(checkpoint: gan.Checkpoint, ranking: str, percent: int) -> str:
     try:
         _write(folder, checkpoint, ranking, percent)
     except OSError as error:
-        raise gan.CheckpointError(f"{folder} cannot be written: {error.strerror}.") from error
+        raise gan.CheckpointError(f"{folder} cannot be written: {error.strerror or type(error).__name__}.") from error
     return name
 
 

@@ -10,7 +10,6 @@ import streamlit as st
 from dashboard import ui
 from dashboard.jobs import server
 from dashboard.jobs.runner import Order, Seen
-from dashboard.text import plain
 from gan.errors import counted
 
 EVERY = 1.0  # seconds between two looks at a job
@@ -25,7 +24,7 @@ def offer(why: str, label: str, doing: str, order: Order, key: str) -> None:
         return
     st.info(why)
     if seen is not None and seen.failure:
-        st.warning(plain(seen.failure), icon=":material/error:")
+        st.warning(ui.told(seen.failure), icon=":material/error:")
     elif seen is not None:
         st.caption(f"It goes on for {counted(seen.others, 'other person', 'other people')}.")
     if st.button(label, key=key):

@@ -11,6 +11,7 @@ from typing import TYPE_CHECKING, Any
 
 import streamlit as st
 
+from dashboard import ui
 from dashboard.lessons import files, progress
 from dashboard.pages import PAGES
 from dashboard.subject import SELECTION, Selection
@@ -54,7 +55,7 @@ def show_list() -> None:
             about = f" {plain(lesson.about)}" if lesson.about else ""
             st.caption(f"{counted(lesson.minutes, 'minute')}{_how_far(lesson, done)}.{about}", width="stretch")
     for problem in found.problems:
-        st.warning(plain(problem), icon=":material/error:")
+        st.warning(ui.told(problem), icon=":material/error:")
 
 
 def _icon(lesson: Lesson, done: frozenset[int]) -> str:
