@@ -38,7 +38,7 @@ def test_other_than_two_arguments_are_answered_with_the_usage(
     arguments: list[str], monkeypatch: pytest.MonkeyPatch
 ) -> None:
     monkeypatch.setattr(sys, "argv", ["tutorial.py", *arguments])
-    with pytest.raises(SystemExit, match="usage: python"):
+    with pytest.raises(SystemExit, match="usage: gan"):
         runpy.run_path(tutorial.__file__, run_name="__main__")
 
 
