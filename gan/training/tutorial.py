@@ -66,4 +66,4 @@ def main(data: str, out: str, epochs: int = 5) -> None:
 
 
 if __name__ == "__main__":
-    main(sys.argv[1], sys.argv[2]) if len(sys.argv) == 3 else sys.exit("usage: gan.training.tutorial POSTERS CHECKPOINT")
+    main(sys.argv[1], sys.argv[2]) if len(sys.argv) == 3 else sys.exit("usage: gan.training.tutorial POSTERS OUT")
