@@ -1,6 +1,6 @@
 """What a result looks like in a notebook: pictures with captions, and tables, as HTML.
 
-    display.picture_row([(pixels, "seed 0"), (more, "seed 1")], title="frechet-64")
+    display.picture_row([(pixels, "seed 0"), (more, "seed 1")], title="wider-64")
     display.table(("check", "value"), [("infidelity", "0.41")])
 
 Nothing sets a colour, so that it reads on a light and on a dark page; pictures are data addresses.

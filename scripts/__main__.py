@@ -2,8 +2,8 @@
 
     posterlens dashboard --posters posters.zip
     posterlens train --data posters.zip --out runs/first
-    posterlens explain --checkpoint checkpoints/frechet-64 --images posters --out explained
-    posterlens study filters --checkpoint checkpoints/frechet-64
+    posterlens explain --checkpoint checkpoints/wider-64 --images posters --out explained
+    posterlens study filters --checkpoint checkpoints/wider-64
     posterlens train --help
 
 Each is also a script: "posterlens train" is "python scripts/train.py" in a checkout.

@@ -2,7 +2,7 @@ r"""Put a class before the dashboard: many clients at once, each opening page af
 
     python scripts/benchmark_load.py
     python scripts/benchmark_load.py --clients 20 --seconds 120
-    python scripts/benchmark_load.py --while-studying frechet-64     # one person's study and another one's pages
+    python scripts/benchmark_load.py --while-studying wider-64     # one person's study and another one's pages
 
 One client alone opens every page with every seed first, on a server of its own. Then the clients do the same on a fresh
 server, in an order of their own, and each answer must have that one client's pictures, byte for byte. Clients speak the

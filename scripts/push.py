@@ -1,7 +1,7 @@
 """Share a checkpoint on the Hugging Face Hub, where gan.load("hf:OWNER/NAME") finds it.
 
-    python scripts/push.py checkpoints/frechet-64 owner/frechet-64
-    python scripts/push.py checkpoints/frechet-64 owner/frechet-64 --private --license cc-by-4.0
+    python scripts/push.py checkpoints/wider-64 owner/wider-64
+    python scripts/push.py checkpoints/wider-64 owner/wider-64 --private --license cc-by-4.0
 
 Its weights, its studies and its README.md, as a model card, are written in one commit; a repository that is not there
 is made. A folder with pictures that may be real posters, or with a run's state, is refused. It needs the extra hub and

@@ -1,8 +1,8 @@
 """Make the studies of a checkpoint, one after another: those that are missing beside its weights, or of other weights.
 
-    posterlens study --checkpoint checkpoints/frechet-64 --data posters.zip
-    posterlens study --checkpoint checkpoints/frechet-64 --only latents,filters
-    posterlens study --checkpoint checkpoints/frechet-64 --list
+    posterlens study --checkpoint checkpoints/wider-64 --data posters.zip
+    posterlens study --checkpoint checkpoints/wider-64 --only latents,filters
+    posterlens study --checkpoint checkpoints/wider-64 --list
 
 Each is a process of its own and is kept as soon as it is finished; one that fails is named, and the others go on.
 About an hour of one core for 64 x 64 and 20,000 posters. Without --data, those that need real posters are left out.

@@ -13,7 +13,7 @@ from nbclient import NotebookClient
 HOUSE = Path(__file__).parents[1]
 EXAMPLES = sorted(HOUSE.glob("examples/*.ipynb"))
 SMALL = {  # in place of the cell with the settings
-    "explain_a_poster": {"CHECKPOINT": "checkpoints/frechet-64", "SEEDS": [0, 1], "REFERENCES": 2},
+    "explain_a_poster": {"CHECKPOINT": "checkpoints/wider-64", "SEEDS": [0, 1], "REFERENCES": 2},
     "inside_the_generator": {
         "CHECKPOINT": "checkpoints/dcgan-64",
         "SEED": 3,

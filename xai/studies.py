@@ -2,7 +2,7 @@
 
     from xai.studies import STUDIES, missing
 
-    missing(Path("checkpoints/frechet-64"))     # names of those that are not there, or of other weights
+    missing(Path("checkpoints/wider-64"))     # names of those that are not there, or of other weights
 
 ``posterlens study`` makes them; the dashboard shows what is there and offers to make the rest.
 """

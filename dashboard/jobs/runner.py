@@ -1,7 +1,7 @@
 """The queue of jobs: who waits for which, what runs, and what is stopped since nobody waits for it any more.
 
     runner = Runner(lambda: [sys.executable, "-m", "dashboard.jobs.child"], is_open=lambda session: True)
-    order = Order.of("latents", checkpoint="frechet-64")
+    order = Order.of("latents", checkpoint="wider-64")
     runner.ask(order, session)
     runner.watch(order, session).before     # jobs that come first; then .part and .seconds; at last None: it is done
     runner.leave(order, session)            # the last one who leaves ends it

@@ -60,7 +60,7 @@ def test_a_browser_that_asks_for_its_old_page_meanwhile_does_not_stop_the_way_to
 
 
 def test_an_answer_is_checked_and_the_link_holds_what_is_done(open_app: OpenApp) -> None:
-    query = {"lesson": "what-is-a-gan", "step": "2", "checkpoint": "frechet-64"}  # whose D finds seed 0 fake
+    query = {"lesson": "what-is-a-gan", "step": "2", "checkpoint": "wider-64"}  # whose D finds seed 0 fake
     app = open_app("start", query, "--checkpoints", CHECKPOINTS)
     key = "lesson_what-is-a-gan_2"
     app.radio(key=f"{key}_answer").set_value("real").run()

@@ -86,7 +86,7 @@ class Mounted:
 
 @pytest.fixture(scope="module")
 def widget() -> Any:
-    return xai.scrubber(gan.load(HOUSE / "checkpoints/frechet-64"), SEED, STEPS)
+    return xai.scrubber(gan.load(HOUSE / "checkpoints/wider-64"), SEED, STEPS)
 
 
 @pytest.fixture(params=[("#ffffff", "#1f1f1f")])

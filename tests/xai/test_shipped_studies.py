@@ -12,15 +12,16 @@ from xai.studies import STUDIES, is_there
 
 SHIPPED = Path(__file__).parents[2] / "checkpoints"
 STUDIED = sorted(path.parent.name for path in SHIPPED.glob("*/verdicts.json"))
+MADE = {"wider-64": {"verdicts", "filters", "discriminator"}}  # of others all; pages offer to make what is missing
+SHIPPED_STUDIES = [(name, study) for name in STUDIED for study in MADE.get(name, STUDIES)]
 MOST_MEGABYTES = 120  # of all checkpoints in the repository's tree
 
 
 def test_the_textbooks_result_what_opens_first_and_the_closest_square_posters_are_studied() -> None:
-    assert STUDIED == ["dcgan-64", "frechet-64", "whole-64"]
+    assert STUDIED == ["dcgan-64", "wider-64", "whole-64"]
 
 
-@pytest.mark.parametrize("study", STUDIES)
-@pytest.mark.parametrize("name", STUDIED)
+@pytest.mark.parametrize(("name", "study"), SHIPPED_STUDIES)
 def test_every_study_ships_with_the_weights_that_it_was_made_of(name: str, study: str) -> None:
     folder = SHIPPED / name
     assert is_there(study, folder, gan.load(folder).digest)

@@ -1,6 +1,6 @@
 """Scrub through every latent dimension of one poster in a notebook, as on the dashboard's page Latent.
 
-    shown = xai.scrubber(gan.load("frechet-64"), seed=3)
+    shown = xai.scrubber(gan.load("wider-64"), seed=3)
     shown                                        # as a cell's last line: drag over the picture, click a square
     shown.dimension                              # the one that was clicked
     shown.sweeps.pixels[shown.dimension, 0]      # (64, 64, 3): that dimension at -3
