@@ -54,8 +54,8 @@ CASES: dict[str, tuple[Case, Case]] = {
     "best_validation": ((NEW, {"run": OLD}, {}), (NEW, {"run": NEW}, {})),
     "closer_checkpoint": ((NEW, {}, {"checkpoints": [OLD, NEW]}), (NEW, {}, {"checkpoints": [OLD, "dcgan-128"]})),
     "metric": ((NEW, {}, {"name": "recall"}), (OLD, {}, {"name": "recall"})),
-    "rarest_kind": ((WHOLE, {}, {}), (OLD, {}, {})),
-    "strategies": ((WHOLE, {"verdict": "fake"}, {}), (OLD, {"verdict": "fake"}, {})),
+    "rarest_kind": ((NEW, {}, {}), (OLD, {}, {})),
+    "strategies": ((NEW, {"verdict": "fake"}, {}), (OLD, {"verdict": "fake"}, {})),
 }
 
 
