@@ -15,7 +15,7 @@ VALUE = re.compile(r"^[+-]\d+\.\d+ activation · row \d+, column \d+ of 16 × 16
 
 def open_generator(page: Page, words: str = "") -> None:
     page.goto(
-        f"{page.url.split('?')[0].rstrip('/')}/generator?checkpoint=wider-64&seed=7&g_layer=layers.8&g_unit=5{words}"
+        f"{page.url.split('?')[0].rstrip('/')}/generator?checkpoint=wider-64&seed=7&g_layer=layers.8&g_unit=14{words}"
     )
     expect(page.get_by_role("application", name="its map over the poster")).to_be_visible()
     settle(page)
