@@ -17,7 +17,6 @@ from dashboard.panels.figures import pins
 from dashboard.panels.start import machine, posters
 from dashboard.settings import HOUSE, settings
 from dashboard.subject import hand_over
-from dashboard.text import plain
 
 st.set_page_config("PosterLens", HOUSE / "dashboard/icon.png", layout="wide")  # a named icon would be fetched
 page = st.navigation(
@@ -53,7 +52,7 @@ if current.file == "start":
 brushed.show(selection.subject)
 if selection.subject is None and not networks.checkpoint_names():
     st.info(
-        f"There is no checkpoint in {plain(settings().checkpoints)}. Train one with scripts/train.py, or name a "
+        f"There is no checkpoint in {ui.message(settings().checkpoints)}. Train one with scripts/train.py, or name a "
         "folder: streamlit run dashboard/app.py -- --checkpoints DIR",
         icon=":material/info:",
     )

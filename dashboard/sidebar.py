@@ -46,7 +46,7 @@ def choose() -> Selection:
                 checkpoint = _choose_class(checkpoint) if checkpoint.config.classes else checkpoint
                 subject = _choose_poster(checkpoint)
         except gan.PosterLensError as error:
-            st.error(ui.told(error))
+            st.error(ui.message(error))
         if subject is not None:
             ui.picture(subject.pixels, subject.caption)
             show_verdict(subject)
@@ -103,7 +103,7 @@ def uploaded_references(checkpoint: gan.Checkpoint) -> Uploaded | None:
         try:
             images.append(gan.read_poster(file.getvalue(), checkpoint.config.size, checkpoint.dataset_options()[0]))
         except gan.ImageError as error:
-            st.error(ui.told(str(error).replace("the picture", file.name)))
+            st.error(ui.message(str(error).replace("the picture", file.name)))
     if not images:
         return None
     together = torch.cat(images)
@@ -196,7 +196,7 @@ def _choose_poster(checkpoint: gan.Checkpoint) -> Subject | None:
     with ui.progress_bar("Reading the posters, once") as progress:
         problem = networks.posters_problem(checkpoint, progress)
     if problem:
-        st.warning(ui.told(f"{problem} Seeds and uploads work without."))
+        st.warning(ui.message(f"{problem} Seeds and uploads work without."))
     posters = networks.posters(checkpoint)
     found: Noise | None = st.session_state.get(FOUND_LATENT, {}).get(checkpoint.digest)
     sources = [GENERATED] * (checkpoint.generator is not None) + [POSTER] * (posters is not None) + [UPLOAD]
@@ -270,7 +270,7 @@ def _from_upload(checkpoint: gan.Checkpoint) -> Subject | None:
         image = gan.read_poster(content, checkpoint.config.size, fit)
         whole = originals.of_upload(content, checkpoint.config.size) if fit == "crop" else None
     except gan.ImageError as error:
-        st.error(ui.told(str(error).replace("the picture", file.name)))
+        st.error(ui.message(str(error).replace("the picture", file.name)))
         return None
     return replace(_subject(checkpoint, UPLOAD, file.name, file.name, image), whole=whole, upload=content)
 

@@ -141,7 +141,7 @@ def posters_shown(kimg: float) -> str:
     return f"{kimg:.0f} thousand" if kimg >= 1 else f"{1000 * kimg:.0f}"
 
 
-def told(problem: object) -> str:
+def message(problem: object) -> str:
     """An error's sentence as Markdown, with the names of the server's files and without the folders they lie in."""
     text = str(problem)
     for place in sorted(_places(), key=len, reverse=True):
@@ -169,7 +169,7 @@ def error_boundary(what: str, slot: Any = None) -> Iterator[None]:
         if slot is not None:
             slot.empty()
         LOG.info("%s: %s", what, error)
-        st.warning(told(error), icon=":material/error:")
+        st.warning(message(error), icon=":material/error:")
     except Exception as error:  # what ends or repeats a run of the page is none: it passes
         if slot is not None:
             slot.empty()

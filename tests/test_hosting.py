@@ -106,7 +106,7 @@ def test_a_fault_shows_no_path(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) 
         "Nothing is wrong with and/or.": "Nothing is wrong with and/or.",
     }
     for problem, shown in problems.items():
-        words = ui.told(gan.CheckpointError(problem)).replace("\\", "")
+        words = ui.message(gan.CheckpointError(problem)).replace("\\", "")
         assert shown in words
         assert str(tmp_path) not in words
         assert ".." not in words

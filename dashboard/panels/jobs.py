@@ -24,7 +24,7 @@ def offer(why: str, label: str, doing: str, order: Order, key: str) -> None:
         return
     st.info(why)
     if seen is not None and seen.failure:
-        st.warning(ui.told(seen.failure), icon=":material/error:")
+        st.warning(ui.message(seen.failure), icon=":material/error:")
     elif seen is not None:
         st.caption(f"It goes on for {counted(seen.others, 'other person', 'other people')}.")
     if st.button(label, key=key):

@@ -55,7 +55,7 @@ def show_list() -> None:
             about = f" {plain(lesson.about)}" if lesson.about else ""
             st.caption(f"{counted(lesson.minutes, 'minute')}{_how_far(lesson, done)}.{about}", width="stretch")
     for problem in found.problems:
-        st.warning(ui.told(problem), icon=":material/error:")
+        st.warning(ui.message(problem), icon=":material/error:")
 
 
 def _icon(lesson: Lesson, done: frozenset[int]) -> str:

@@ -95,7 +95,7 @@ def read(name: str, folder: Path) -> Run:
     try:
         floor, samples = _floor(folder)
     except gan.PosterLensError as error:
-        st.warning(ui.told(error), icon=":material/error:")
+        st.warning(ui.message(error), icon=":material/error:")
     options = train_options(folder)
     validated, progress = options.get("eval_samples", 0), read_progress(folder)
     return Run(name, read_stats(folder), read_grids(folder), floor, samples, validated, progress, options)

@@ -134,7 +134,7 @@ def _choose_mask(layer: Layer, pixels: Any) -> Mask | None:
     try:
         mask = Mask.parsed(text) if (text := st.query_params.get(MASK, "")) else None
     except gan.PosterLensError as error:
-        st.warning(ui.told(error))
+        st.warning(ui.message(error))
         mask = None
     if mask is not None and (mask.height, mask.width) != places:
         mask = None  # of another layer
@@ -178,7 +178,7 @@ def _edits() -> list[Edit]:
     try:
         return from_json(text) if text else []
     except gan.PosterLensError as error:
-        st.warning(ui.told(error))
+        st.warning(ui.message(error))
         return []
 
 
