@@ -131,7 +131,7 @@ def _show_sheet(word: str, figure: Figure) -> None:
 
     alone = replace(figure, source=Source())  # a caption below says it as text
     with st.container(key=f"smooth_{word}_sheet"):
-        ui.picture(np.asarray(drawn(alone, Sheet.screen(SHEET_WIDTH))), word)
+        ui.picture(np.asarray(drawn(alone, Sheet.screen(SHEET_WIDTH))), alt=f"{word}: {figure.title}")
 
 
 def _show_row(word: str, panels: tuple[Panel, ...]) -> None:
