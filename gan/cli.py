@@ -93,6 +93,14 @@ def replace_section(page: Path, begin: str, end: str, text: str) -> None:
     write_file(page, f"{before}{begin}\n{text}\n{end}{after}".encode())
 
 
+def page_text(page: Path) -> str:
+    """A page as it is; PosterLensError in one sentence where it cannot be read."""
+    try:
+        return page.read_bytes().decode()  # not read_text, which changes the ends of lines
+    except (OSError, UnicodeDecodeError):
+        raise PosterLensError(f"{page} is not a page that can be read.") from None
+
+
 def split_section(page: Path, begin: str, end: str) -> tuple[str, str]:
     """The text before and after the marks; to be called before something long is measured.
 
@@ -101,10 +109,7 @@ def split_section(page: Path, begin: str, end: str) -> tuple[str, str]:
     PosterLensError
         If the page cannot be read, or does not hold both marks once and in this order.
     """
-    try:
-        text = page.read_bytes().decode()  # not read_text, which changes the ends of lines
-    except (OSError, UnicodeDecodeError):
-        raise PosterLensError(f"{page} is not a page that can be read.") from None
+    text = page_text(page)
     before, _, rest = text.partition(begin)
     _, _, after = rest.partition(end)
     if text.count(begin) != 1 or rest.count(end) != 1 or text.count(end) != 1:

@@ -3,9 +3,11 @@
     posterlens study --checkpoint checkpoints/wider-64 --data posters.zip
     posterlens study --checkpoint checkpoints/wider-64 --only latents,filters
     posterlens study --checkpoint checkpoints/wider-64 --list
+    posterlens study --compare checkpoints/dcgan-64 checkpoints/whole-64
 
 Each is a process of its own and is kept as soon as it is finished; one that fails is named, and the others go on.
 About an hour of one core for 64 x 64 and 20,000 posters. Without --data, those that need real posters are left out.
+With --compare, only prints what the studies of several checkpoints say, as tables.
 """
 
 from __future__ import annotations
@@ -18,9 +20,10 @@ import zipfile
 from pathlib import Path
 
 from gan import cli
-from gan.cli import exit_code
+from gan.cli import exit_code, page_text, replace_section
 from gan.errors import PosterLensError, UsageError, counted
-from xai.studies import STUDIES, missing
+from xai.studies.comparison import TABLES, table
+from xai.studies.listing import STUDIES, missing
 
 HERE = Path(__file__).parent
 MADE_BY = {
@@ -34,15 +37,24 @@ MADE_BY = {
     "generator concepts": "study_concepts.py --generator",
     "collection": "study_collection.py",
 }
+MARKS = {f"<!-- {name} -->": name for name in TABLES}  # where a table stands on a page of the documentation
 
 
 def parse(arguments: list[str] | None = None) -> argparse.Namespace:
     parser = cli.Parser(__doc__)
-    parser.add_argument("--checkpoint", required=True, type=Path, help="checkpoint folder")
+    parser.add_argument("--checkpoint", type=Path, help="checkpoint folder")
     parser.add_argument("--data", type=Path, help="the posters that it was trained on: a folder or zip")
     parser.add_argument("--only", type=names, default=list(STUDIES), help=f"joined by commas, of {', '.join(STUDIES)}")
     parser.add_argument("--list", action="store_true", help="only say which there are, and which are missing")
-    return parser.parse_args(arguments)
+    parser.add_argument("--compare", nargs="+", type=Path, metavar="DIR", help="only print tables of these checkpoints")
+    parser.add_argument("--write", type=Path, metavar="PAGE", help=f"put them on this page, at {' or '.join(MARKS)}")
+    chosen = parser.parse_args(arguments)
+    if (chosen.checkpoint is None) == (chosen.compare is None):
+        parser.error("name the checkpoint with --checkpoint, or several with --compare")
+    cli.refuse_unused(parser, chosen, "compare", "write")
+    if chosen.write and not chosen.compare:
+        parser.error("--write is for the tables of --compare")
+    return chosen
 
 
 def names(text: str) -> list[str]:
@@ -68,8 +80,23 @@ def show(checkpoint: Path, gone: list[str]) -> None:
         print(f"{'missing' if name in gone else 'there':8} {name}: {study.about}")
 
 
+def compare(folders: list[Path], page: Path | None) -> None:
+    """Print the tables, and put those for which a page has marks between these."""
+    marks = [mark for mark in MARKS if page is None or mark in page_text(page)]
+    if not marks:
+        raise UsageError(f"{page} has no mark {' or '.join(MARKS)}.")
+    for mark in marks:
+        text = table(TABLES[MARKS[mark]], folders)
+        print(f"{MARKS[mark]}\n\n{text}\n")
+        if page is not None:
+            replace_section(page, mark, mark.replace("<!-- ", "<!-- /"), text)
+
+
 def run(chosen: argparse.Namespace) -> None:
-    """Make what is missing."""
+    """Make what is missing, or compare."""
+    if chosen.compare:
+        compare(chosen.compare, chosen.write)
+        return
     if not chosen.checkpoint.is_dir():
         raise UsageError(f"{chosen.checkpoint} is not a folder; studies are kept beside the weights.")
     if chosen.data is not None and not (chosen.data.is_dir() or zipfile.is_zipfile(chosen.data)):
@@ -98,7 +125,7 @@ def made(name: str, checkpoint: Path, data: Path | None) -> bool:
 
 def main(arguments: list[str] | None = None) -> int:
     chosen = parse(arguments)
-    return exit_code(lambda: run(chosen), chosen.checkpoint)
+    return exit_code(lambda: run(chosen), chosen.checkpoint or "the page")
 
 
 if __name__ == "__main__":

@@ -20,6 +20,7 @@ from gan.data.posters import PosterSet
 from gan.training.config import TrainConfig
 from gan.training.devices import free_memory
 from gan.training.randomness import BatchRandom
+from gan.training.sampling import Weights, epoch_order, sampling_weights
 
 RESIDENT = 0.5  # of the free memory of an accelerator may be filled with posters
 PART = 4096  # posters that are copied there at once
@@ -47,6 +48,11 @@ class BatchLoader:
             rows = torch.as_tensor(np.asarray(indices)).pin_memory().to(self.device, non_blocking=True)
             images = scale(self.resident[rows])  # channels last as it comes
         return images, None if self.labels is None else self.labels[rows]
+
+    def indices(self, config: TrainConfig, first_step: int) -> Iterator[NDArray[np.intp]]:
+        """Endless batches of indices (batch,) from step ``first_step`` on, posters as often as ``config`` says."""
+        labels = np.empty((len(self.posters), 0)) if self.labels is None else self.labels.cpu().numpy()
+        return batch_indices(sampling_weights(labels, config.sampling), config, first_step)
 
     def sample_labels(self, dropout: float, count: int = 64) -> Tensor | None:
         """Labels float (count, genres) of posters spread evenly over the set, with dropout; None without genres."""
@@ -86,15 +92,16 @@ def drop_labels(labels: Tensor, dropout: float, rng: BatchRandom) -> Tensor:
     return labels.float() * (labelled & retained)
 
 
-def batch_indices(count: int, config: TrainConfig, first_step: int) -> Iterator[NDArray[np.intp]]:
+def batch_indices(weights: Weights, config: TrainConfig, first_step: int) -> Iterator[NDArray[np.intp]]:
     """Endless batches of indices (batch,), each epoch in an order of its own, from step ``first_step`` on.
 
-    The last, incomplete batch of an epoch is dropped.
+    ``weights`` (N,) with mean 1 : how often a poster is shown in an epoch. The last, incomplete batch of an epoch is
+    dropped.
     """
-    per_epoch = count // config.batch
+    per_epoch = len(weights) // config.batch
     epoch, position = divmod(first_step, per_epoch)
     while True:
-        order = np.random.default_rng((config.seed, epoch)).permutation(count)
+        order = epoch_order(weights, np.random.default_rng((config.seed, epoch)))
         for index in range(position, per_epoch):
             yield order[index * config.batch : (index + 1) * config.batch]
         epoch, position = epoch + 1, 0

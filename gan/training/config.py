@@ -15,6 +15,7 @@ from gan.networks.config import ModelConfig
 from gan.settings import Settings, setting
 from gan.training.augment import POLICIES
 from gan.training.losses import CRITIC_LOSSES, LOSSES
+from gan.training.sampling import SAMPLINGS
 
 GUARDS = ("answer", "name", "off")
 PRECISIONS = ("auto", "float32", "bfloat16")
@@ -84,6 +85,12 @@ class TrainConfig(Settings):
     augment: str = setting(
         "color,translation",
         "DiffAugment policies joined by commas, Zhao et al. 2020 (color, translation, cutout, or nothing)",
+    )
+    sampling: str = setting(
+        "uniform",
+        "how often a poster is shown (uniform: each equally often; genres: those of rare genres up to a few times as "
+        "often, repeat factor sampling, Gupta et al. 2019)",
+        choices=SAMPLINGS,
     )
     label_dropout: float = setting(
         0.1, "proportion of posters shown without any label, so that G also learns to draw without", low=0, high=1

@@ -197,10 +197,11 @@ def genre_loss(logits: Tensor, labels: Tensor, weights: Tensor) -> Tensor:
     return (softplus(-logits * labels.sign()) * weights).sum(1).mean()
 
 
-def class_weights(labels: Tensor) -> Tensor:
+def class_weights(labels: Tensor, shown: Tensor) -> Tensor:
     """Weights (2, G), at most 10, by which positive and negative labels (N, G) count the same in total.
 
-    Without them a network does well by never predicting horror, which one poster in fifteen is.
+    Without them a network does well by never predicting horror, which one poster in fifteen is. ``shown`` (N,) : how
+    often each poster is shown, relative to the mean.
     """
-    counts = torch.stack([(labels > 0).sum(0), (labels < 0).sum(0)]).float()
-    return (0.5 * counts.sum(0) / counts.clamp_min(1)).clamp_max(MAX_CLASS_WEIGHT)
+    counts = torch.stack([shown @ (labels > 0).to(shown), shown @ (labels < 0).to(shown)]).float()
+    return (0.5 * counts.sum(0) / counts.clamp_min(1e-9)).clamp_max(MAX_CLASS_WEIGHT)

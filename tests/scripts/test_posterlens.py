@@ -13,7 +13,7 @@ from scripts.__main__ import COMMANDS, main, split
 from scripts.open_dashboard import APP, command, parse
 from scripts.study import MADE_BY
 from tests.scripting import SCRIPTS
-from xai.studies import STUDIES
+from xai.studies.listing import STUDIES
 
 FILES = {path.stem for path in SCRIPTS.glob("*.py")} - {"__init__", "__main__"}
 

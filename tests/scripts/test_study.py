@@ -10,7 +10,7 @@ import pytest
 import gan
 from scripts import study as script
 from tests.xai.nets import discriminator, generator
-from xai.studies import STUDIES, missing
+from xai.studies.listing import STUDIES, missing
 
 
 @pytest.fixture
@@ -77,3 +77,50 @@ def test_an_unknown_study_is_one_sentence(capsys: pytest.CaptureFixture[str]) ->
     with pytest.raises(SystemExit, match="2"):
         script.main(["--checkpoint", "nowhere", "--only", "fliters"])
     assert "there is no study 'fliters'; there are verdicts, latents" in capsys.readouterr().err
+
+
+def test_tables_of_several_checkpoints_are_put_where_a_page_has_their_marks(
+    tmp_path: Path, folder: Path, capsys: pytest.CaptureFixture[str]
+) -> None:
+    page = tmp_path / "page.md"
+    page.write_text("before\n<!-- generator studies -->\nold\n<!-- /generator studies -->\nafter\n")
+    assert script.main(["--compare", str(folder), "checkpoints/whole-64", "--write", str(page)]) == 0
+    text = page.read_text()
+    assert text.startswith("before\n<!-- generator studies -->\n| | `tiny` | `whole-64` |\n")
+    assert text.endswith("\n<!-- /generator studies -->\nafter\n")
+    assert "| filters | \u2013 | 960 |" in text
+    assert "discriminator studies" not in capsys.readouterr().out
+    assert script.main(["--compare", str(folder)]) == 0
+    said = capsys.readouterr().out
+    assert "generator studies" in said
+    assert "discriminator studies" in said
+
+
+@pytest.mark.parametrize("text", [None, "no marks\n", "<!-- generator studies -->\nno end\n"])
+def test_a_page_without_marks_is_refused_and_stays(
+    text: str | None, tmp_path: Path, folder: Path, capsys: pytest.CaptureFixture[str]
+) -> None:
+    page = tmp_path / "page.md"
+    if text is not None:
+        page.write_text(text)
+    assert script.main(["--compare", str(folder), "--write", str(page)]) == 2
+    said = capsys.readouterr().err
+    assert said.startswith("error: ")
+    assert "page.md" in said
+    assert page.exists() is (text is not None)
+    assert text is None or page.read_text() == text
+
+
+@pytest.mark.parametrize("wrong", [
+    [], ["--write", "page.md"], ["--checkpoint", "a", "--compare", "b"], ["--checkpoint", "a", "--write", "page.md"],
+    ["--compare", "a", "--data", "posters"], ["--compare", "a", "--list"],
+])  # fmt: skip
+def test_options_that_do_not_go_together_are_named(wrong: list[str], capsys: pytest.CaptureFixture[str]) -> None:
+    with pytest.raises(SystemExit):
+        script.main(wrong)
+    assert "--" in capsys.readouterr().err.splitlines()[-1]
+
+
+def test_comparing_what_is_no_checkpoint_is_one_sentence(tmp_path: Path, capsys: pytest.CaptureFixture[str]) -> None:
+    assert script.main(["--compare", str(tmp_path / "nothing")]) == 2
+    assert capsys.readouterr().err.count("\n") == 1

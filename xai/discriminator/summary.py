@@ -40,16 +40,13 @@ def _filters(table: DiscriminatorTable) -> str:
     for layer in dict.fromkeys(table.layer.tolist()):
         own = table.layer == layer
         counts = table.counts(layer)
-        auc = table.auc[own]
-        alone = int(((table.auc_low[own] > 0.5) | (table.auc_high[own] < 0.5)).sum())
-        parts = np.sort(table.proportion[own])[::-1].cumsum()
-        half = int(np.searchsorted(parts, parts[-1] / 2)) + 1
         ranks = correlation(
             table.activation_rank[own].astype(np.float64), table.contribution_rank[own].astype(np.float64)
         )
         lines.append(
             f"| `{layer}` | {int(own.sum())} | {' | '.join(str(counts[said]) for said in SAYS)} | "
-            f"{int(table.unused[own].sum())} | {alone} | {auc[np.abs(auc - 0.5).argmax()]:.2f} | {half} | "
+            f"{int(table.unused[own].sum())} | {table.telling(layer)} | {table.strongest_auc(layer):.2f} | "
+            f"{table.half_of_contributions(layer)} | "
             f"{ranks.value:.2f} |"
         )
     return "\n".join(lines)

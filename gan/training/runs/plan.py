@@ -93,7 +93,8 @@ class Plan:
         Raises
         ------
         TrainingError
-            If they are fewer than a batch, of another size than the networks', or other posters than before.
+            If they are fewer than a batch, of another size than the networks', or other posters than before; or are to
+            be sampled by genres of which the networks know none.
         """
         if self.resume:
             check_unchanged(self.folder, describe(self.model, self.config, training))
@@ -101,6 +102,8 @@ class Plan:
             raise TrainingError(
                 f"A batch of {self.config.batch} needs more than {counted(len(training), 'training poster')}."
             )
+        if self.config.sampling == "genres" and not self.model.genres:
+            raise TrainingError("--sampling genres needs --conditional genres.")
         (height, width), (poster_height, poster_width) = self.model.size, training.images.shape[1:3]
         if (height, width) != (poster_height, poster_width):
             raise TrainingError(

@@ -19,7 +19,9 @@ from functools import cached_property
 from pathlib import Path
 from typing import Any
 
+import numpy as np
 import torch
+from numpy.typing import NDArray
 from torch import Tensor
 
 from gan.checkpoints.dataset import fingerprint
@@ -27,7 +29,7 @@ from gan.cli import StopRequest
 from gan.data.posters import PosterSet
 from gan.errors import MetricsUnavailableError, PosterLensError, TrainingError, counted
 from gan.files import in_use, write_json
-from gan.training.batches import BatchLoader, batch_indices
+from gan.training.batches import BatchLoader
 from gan.training.config import TrainConfig
 from gan.training.devices import own_device
 from gan.training.distributed import SMALL_BATCH, World, synchronised
@@ -38,6 +40,7 @@ from gan.training.runs.guard_rails import Finding, TickMetrics
 from gan.training.runs.options import FILE, PROVENANCE, changes, check_unchanged, describe, hardware
 from gan.training.runs.output import Output
 from gan.training.runs.plan import Plan
+from gan.training.sampling import sampling_weights
 from gan.training.schedule import crossed
 from gan.training.state import State, kimg, load_state, new_state, save_state
 from gan.training.step import STEP_METRICS, StepMetrics
@@ -85,7 +88,7 @@ class Run:
         self.labels = guard_rails.labels_of_each_genre(len(plan.model.genres), guard_rails.PICTURES, self.loader.device)
         self.real_distance = guard_rails.real_distance(self.training)
         self.end = last_step(self.config)
-        self.indices = batch_indices(len(self.training), self.config, state.steps)
+        self.indices = self.loader.indices(self.config, state.steps)
         self.stop, self.finished, self.notes = StopRequest(), False, list[str]()
         self.said: set[str] = set()
         self.provenance: dict[str, str] = {}
@@ -175,7 +178,7 @@ class Run:
         except TrainingError:
             self.write_row(tick.row)
             raise
-        self.indices = batch_indices(len(self.training), self.config, self.state.steps)
+        self.indices = self.loader.indices(self.config, self.state.steps)
         self.finished = self.finished and not tick.last_step
         self.output.rewind(int(1000 * self.kimg))
         if self.log is not None:
@@ -321,6 +324,11 @@ def _opening(run: Run, options: dict[str, Any], before: dict[str, Any]) -> str:
     return f"{verb}{other}: {posters}; {options['hardware']}."
 
 
+def _balance(labels: NDArray[np.int8], config: TrainConfig) -> Tensor:
+    """Class weights (2, G) of the critic's classifier, for posters with labels (N, G) shown as often as they are."""
+    return class_weights(torch.from_numpy(labels), torch.from_numpy(sampling_weights(labels, config.sampling)))
+
+
 def _prepare(plan: Plan, training: PosterSet, world: World) -> tuple[State, dict[str, Any], dict[str, Any]]:
     """The first state, or the last one saved, and a folder that is ready for it; its options now, and before."""
     model, config, device = plan.model, plan.config, own_device(plan.device)
@@ -329,7 +337,7 @@ def _prepare(plan: Plan, training: PosterSet, world: World) -> tuple[State, dict
     before: dict[str, Any] = {}
     state = new_state(model, config, device, plan.start)
     if state.critic is not None and model.genres:
-        state.critic.balance.copy_(class_weights(torch.from_numpy(training.genre_labels(model.genres))))
+        state.critic.balance.copy_(_balance(training.genre_labels(model.genres), config))
     if plan.resume:
         before = check_unchanged(plan.folder, options)
         kept = {key: before[key] for key in ("start", "preset", "command") if key in before}

@@ -29,7 +29,7 @@ from torch.nn.functional import cosine_similarity
 from gan.data.posters import PosterSet
 from gan.errors import TrainingError, counted
 from gan.networks.dcgan import latents
-from gan.training.batches import BatchLoader, batch_indices
+from gan.training.batches import BatchLoader
 from gan.training.config import TrainConfig
 from gan.training.losses import LOSSES
 from gan.training.runs.run import last_step
@@ -250,7 +250,7 @@ class Stage:
 
     def _rewind(self) -> None:
         """Feed the batches that follow the state."""
-        self._indices = batch_indices(len(self.loader.posters), self.config, self.state.steps)
+        self._indices = self.loader.indices(self.config, self.state.steps)
 
     def _next_batch(self) -> tuple[Tensor, Tensor | None]:
         if self.finished:

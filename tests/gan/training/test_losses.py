@@ -221,11 +221,18 @@ def test_what_is_known_of_a_posters_genres_is_summed_and_what_is_not_known_count
     assert genre_loss(logits[:1], labels[:1], rare).item() == pytest.approx(of_first + 4 * math.log(2))
 
 
+def test_a_poster_that_is_shown_twice_counts_twice_for_the_weights() -> None:
+    labels = torch.tensor([[1, -1], [-1, 1], [-1, 0]])
+    shown = torch.tensor([2.0, 0.5, 0.5])
+    repeated = torch.cat([labels[:1]] * 4 + [labels[1:]])
+    torch.testing.assert_close(class_weights(labels, shown), class_weights(repeated, torch.ones(6)))
+
+
 @settings(deadline=None)
 @given(st.lists(st.sampled_from([1, -1, 0]), min_size=1, max_size=60))
 def test_having_a_genre_and_not_having_it_weigh_the_same_over_all_posters(known: list[int]) -> None:
     labels = torch.tensor(known)[:, None]
-    balance = class_weights(labels)
+    balance = class_weights(labels, torch.ones(len(known)))
     weights = torch.where(labels > 0, *balance) * labels.abs()
     has, lacks = weights[labels > 0].sum(), weights[labels < 0].sum()
     if (labels > 0).any() and (labels < 0).any() and balance.max() < MAX_CLASS_WEIGHT:

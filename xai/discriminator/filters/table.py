@@ -137,6 +137,21 @@ class DiscriminatorTable(UnitTable):
         chosen = Counter((self.says if layer is None else self.says[self.layer == layer]).tolist())
         return {said: chosen[said] for said in SAYS}
 
+    def telling(self, layer: str) -> int:
+        """How many filters of a layer tell real from generated posters alone: 0.5 is outside the AUC's interval."""
+        own = self.layer == layer
+        return int(((self.auc_low[own] > 0.5) | (self.auc_high[own] < 0.5)).sum())
+
+    def strongest_auc(self, layer: str | None = None) -> float:
+        """The AUC farthest from 0.5, in one layer or in all."""
+        auc = self.auc if layer is None else self.auc[self.layer == layer]
+        return float(auc[np.abs(auc - 0.5).argmax()])
+
+    def half_of_contributions(self, layer: str) -> int:
+        """How many filters of a layer, those with the largest contributions, make up half of all its contributions."""
+        parts = np.sort(self.proportion[self.layer == layer])[::-1].cumsum()
+        return int(np.searchsorted(parts, parts[-1] / 2)) + 1
+
     def summary(self) -> str:
         """One line a layer: what its filters say when they fire, and how many fire without being used."""
         lines = []

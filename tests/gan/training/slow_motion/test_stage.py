@@ -83,7 +83,8 @@ def test_stepped_equals_the_run_that_was_not_stepped_bit_for_bit(
     run = train(posters, Plan(tmp_path / "run", model, config, progress=False))
     stage = stage_of(model, config, training)
     if stage.state.critic is not None and model.genres:  # as a run begins
-        stage.state.critic.balance.copy_(class_weights(torch.from_numpy(training.genre_labels(model.genres))))
+        labels = torch.from_numpy(training.genre_labels(model.genres))
+        stage.state.critic.balance.copy_(class_weights(labels, torch.ones(len(training))))
     in_slow_motion(stage, 12)
     assert equal(everything(stage.state), everything(run))
     logged = read_stats(tmp_path / "run")

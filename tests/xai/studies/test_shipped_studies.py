@@ -8,9 +8,9 @@ import pytest
 
 import gan
 from gan.checkpoints import preview
-from xai.studies import STUDIES, is_there
+from xai.studies.listing import STUDIES, is_there
 
-SHIPPED = Path(__file__).parents[2] / "checkpoints"
+SHIPPED = Path(__file__).parents[3] / "checkpoints"
 STUDIED = sorted(path.parent.name for path in SHIPPED.glob("*/verdicts.json"))
 # Of all others every study ships; what is missing here the pages offer to make.
 MADE = {"wider-64": ("verdicts", "latents", "filters", "discriminator", "collection")}

@@ -1,6 +1,6 @@
 """The studies that can stand beside a checkpoint's weights, each bound to them by their digest.
 
-    from xai.studies import STUDIES, missing
+    from xai.studies.listing import STUDIES, missing
 
     missing(Path("checkpoints/wider-64"))     # names of those that are not there, or of other weights
 
@@ -37,9 +37,10 @@ class Study:
     needs_posters: bool = False
 
 
-def _pruning(folder: Path, digest: str) -> bool:
+def _pruning(folder: Path, digest: str) -> dict[str, Any] | None:
     path = folder / "pruning.json"
-    return path.is_file() and bool(json.loads(path.read_text(encoding="utf-8")).get("digest") == digest)
+    study = json.loads(path.read_text(encoding="utf-8")) if path.is_file() else {}
+    return study if study.get("digest") == digest else None
 
 
 def _generator_concepts(folder: Path, digest: str) -> Any:
