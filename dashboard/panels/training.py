@@ -50,7 +50,11 @@ TERMS = {
     "Regularisers of D, before their weights": {"r1": "R1", "r2": "R2", "lecam": "LeCam"},
     "Projected critic": {"critic_d": "its own loss", "critic_g": "what it adds to G's"},
     "Penalties of the critic, before their weights": {"critic_r1": "R1", "critic_r2": "R2"},
-    "Distances of the critic's features": {"frechet": "Frechet", "imle": "to the closest generated poster"},
+    "Distances of the critic's features": {
+        "frechet": "Frechet",
+        "imle": "to the closest generated poster",
+        "genre_means": "between the means of each genre",
+    },
     "Genres": {"genres_d": "of real posters", "genres_g": "of requested genres"},
 }
 # Of the series of each run: shades of orange, and of violet.

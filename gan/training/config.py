@@ -78,6 +78,12 @@ class TrainConfig(Settings):
     frechet: float = setting(
         0.0, "weight in G's loss of the Frechet distance of the critic's features, Mathiasen and Hvilshoj 2020", low=0
     )
+    genre_means: float = setting(
+        0.0,
+        "weight in G's loss of the distance between the mean features of real and of generated posters of each genre "
+        "(mean feature matching, Bao et al. 2017)",
+        low=0,
+    )
     classifier: float = setting(
         5.0, "weight in G's loss of the genres that the critic predicts for a generated poster", low=0
     )

@@ -25,7 +25,7 @@ from gan.networks.projected import BACKBONES, ProjectedCritic
 from gan.networks.seeds import reserved
 from gan.training.config import TrainConfig
 from gan.training.growing import grown
-from gan.training.moments import FeatureMoments
+from gan.training.moments import FeatureMoments, GenreMeans
 
 RECALIBRATION_SEED = reserved("recalibration").start
 RECALIBRATION_IMAGES = 2048
@@ -35,6 +35,7 @@ NUMBERS = (
 )  # fmt: skip
 PARTS = (
     "generator", "discriminator", "ema", "optimizer_g", "optimizer_d", "critic", "optimizer_critic", "moments",
+    "genre_means",
 )  # fmt: skip
 TENSORS = ("averages", "sums")
 NOISE_VERSION = 2  # 1: the noise of step n began as that of seed n (gan.training.schedule.noise_start)
@@ -46,7 +47,8 @@ class State:
 
     ema : moving average of the generator.
     critic, optimizer_critic : the projected critic and its optimizer, or None.
-    moments : running moments of the critic's features (gan.training.moments), or None.
+    moments, genre_means : running moments of the critic's features, and their means by genre (gan.training.moments),
+        or None.
     averages : (2,), running means of D's logits of real and generated posters.
     sums, counts : of each of the steps' metrics since the last complete tick, and over how many steps.
     steps, seconds : done so far.
@@ -67,6 +69,7 @@ class State:
     optimizer_critic: torch.optim.Optimizer | None
     averages: Tensor
     moments: FeatureMoments | None = None
+    genre_means: GenreMeans | None = None
     sums: dict[str, Tensor] = field(default_factory=dict)
     counts: dict[str, int] = field(default_factory=dict)
     steps: int = 0
@@ -136,6 +139,9 @@ def new_state(
         None if critic is None else adam(critic, config.lr_d),
         averages=torch.zeros(2, device=device),
         moments=FeatureMoments(critic.width).to(device) if critic is not None and config.frechet else None,
+        genre_means=GenreMeans(critic.genres, critic.width).to(device)
+        if critic is not None and critic.genres
+        else None,
         warm_start=start is not None,
         knows_genres=start is not None and bool(model.genres) and start.config.genres == model.genres,
     )
@@ -228,6 +234,8 @@ def upgraded(record: Mapping[str, Any], state: State) -> dict[str, Any]:
         record["counts"] = dict.fromkeys(record["sums"], summed)
     if state.optimizer_critic is not None and "optimizer_critic" not in record:
         record["optimizer_d"], record["optimizer_critic"] = _halves(record["optimizer_d"], state.optimizer_d)
+    if state.genre_means is not None:  # before there were any
+        record.setdefault("genre_means", state.genre_means.state_dict())
     return record
 
 

@@ -54,6 +54,7 @@ STEP_METRICS = {  # what a step may return, with what it is; a term that is not 
     "critic_r1": "the critic's mean squared gradient at the features of real posters, before its weight",
     "critic_r2": "the critic's mean squared gradient at the features of generated posters, before its weight",
     "imle": "distance from real posters to the closest generated one, relative to that of two real ones",
+    "genre_means": "squared distance of the mean features of each genre, relative to their variance, before its weight",
     "frechet": "Frechet distance of the critic's features, relative to their variance, before its weight",
     "genres_d": "the critic's loss on the genres of real posters",
     "genres_g": "what requested genres add to G's loss, before their weight",
@@ -244,7 +245,7 @@ def loss_of_g(state: State, after_d: AfterD, config: TrainConfig, world: World =
         terms.add("loss_g", by_d, config.adversarial)
         if view is not None:
             add_critic_g(terms, view, shown.labels, config)
-            add_distances(terms, state, view, config, world)
+            add_distances(terms, state, view, shown.labels, config, world)
     return LossOfG(terms, by_d, logit_fake.detach())
 
 
@@ -315,9 +316,14 @@ def add_critic_g(terms: Terms, view: CriticView, labels: Tensor | None, config: 
         terms.add("genres_g", genres, config.classifier)
 
 
-def add_distances(terms: Terms, state: State, view: CriticView, config: TrainConfig, world: World) -> None:
-    """Add distances of the pooled features of both batches to G's loss; moves the running moments."""
-    if state.moments is None and not config.imle:
+def add_distances(
+    terms: Terms, state: State, view: CriticView, labels: Tensor | None, config: TrainConfig, world: World
+) -> None:
+    """Add distances of the pooled features of both batches to G's loss; moves the running moments.
+
+    ``labels`` are those that were not dropped: of the real posters, and requested for the generated ones.
+    """
+    if state.moments is None and state.genre_means is None and not config.imle:
         return
     real, fake = (view.critic.pooled(maps).float() for maps in (view.real, view.fake))
     if config.imle:
@@ -326,6 +332,11 @@ def add_distances(terms: Terms, state: State, view: CriticView, config: TrainCon
         state.moments.add(real, fake.detach(), world)
         if frechet_due(state, config):
             terms.add("frechet", state.moments.loss(fake), config.frechet)
+    if state.genre_means is not None and labels is not None:
+        state.genre_means.add(real, fake.detach(), labels, world)
+        if config.genre_means:
+            distance = state.genre_means.loss(fake, labels, view.critic.balance)
+            terms.add("genre_means", distance, config.genre_means)
 
 
 def autocast(config: TrainConfig, device: torch.device) -> torch.autocast:

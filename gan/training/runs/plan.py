@@ -26,7 +26,17 @@ from gan.training.growing import begun_with, check_start
 from gan.training.runs.folder import check_folder
 from gan.training.runs.options import Origin, check_settings, check_unchanged, describe
 
-OF_CRITIC = ("features", "critic_side", "projections", "critic_loss", "critic_penalty", "imle", "frechet")
+OF_GENRES = {"sampling": "--sampling genres", "genre_means": "--genre-means"}
+OF_CRITIC = (
+    "features",
+    "critic_side",
+    "projections",
+    "critic_loss",
+    "critic_penalty",
+    "imle",
+    "frechet",
+    "genre_means",
+)
 
 
 @dataclass(frozen=True)
@@ -93,8 +103,8 @@ class Plan:
         Raises
         ------
         TrainingError
-            If they are fewer than a batch, of another size than the networks', or other posters than before; or are to
-            be sampled by genres of which the networks know none.
+            If they are fewer than a batch, of another size than the networks', or other posters than before; or a
+            setting is about genres, of which the networks know none.
         """
         if self.resume:
             check_unchanged(self.folder, describe(self.model, self.config, training))
@@ -102,8 +112,10 @@ class Plan:
             raise TrainingError(
                 f"A batch of {self.config.batch} needs more than {counted(len(training), 'training poster')}."
             )
-        if self.config.sampling == "genres" and not self.model.genres:
-            raise TrainingError("--sampling genres needs --conditional genres.")
+        if not self.model.genres:
+            for name, value in OF_GENRES.items():
+                if getattr(self.config, name) != getattr(TrainConfig, name):
+                    raise TrainingError(f"{value} needs --conditional genres.")
         (height, width), (poster_height, poster_width) = self.model.size, training.images.shape[1:3]
         if (height, width) != (poster_height, poster_width):
             raise TrainingError(

@@ -27,7 +27,8 @@ from gan.training.state import State, kimg, load_state, new_state
 SMALL = ModelConfig(resolution=32, width=16)
 QUICK = replace(PRESETS["dcgan"].train, lr_g=1e-3, lr_d=1e-3, real_label=0.9)
 STEPS = 10_000  # of a stage that starts from nothing, or from weights
-ALONE = {name: getattr(TrainConfig, name) for name in ("critic", "adversarial", "imle", "frechet", "critic_penalty")}
+OF_CRITIC = ("critic", "adversarial", "imle", "frechet", "genre_means", "critic_penalty")
+ALONE = {name: getattr(TrainConfig, name) for name in OF_CRITIC}
 
 
 def from_nothing(batch: int = 16, seed: int = 0) -> Start:

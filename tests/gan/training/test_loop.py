@@ -135,6 +135,7 @@ def test_posters_of_another_size_are_refused(posters: PosterSet, tiny: ModelConf
     [
         ({"frechet": 1.0}, r"^--frechet needs a critic; use --preset projected\.$"),
         ({"imle": 1.0}, r"^--imle needs a critic; "),
+        ({"genre_means": 1.0}, r"^--genre-means needs a critic; "),
         ({"critic_penalty": 1.0}, r"^--critic-penalty needs a critic; "),
         ({"critic_loss": "relativistic"}, r"^--critic-loss needs a critic; "),
         ({"critic_side": 96}, r"^--critic-side needs a critic; "),
@@ -305,7 +306,11 @@ PRESET_RUNS: dict[str, tuple[str, dict[str, Any], dict[str, Any]]] = {name: (nam
     "dcgan-256": ("dcgan-256", {}, {"decay_from": 0.5}),
     "conditional": ("dcgan-stable", {"genres": ("Comedy", "Drama"), "embedding": 3}, {"label_ramp_kimg": 0.03}),
     "widened": ("projected", {}, {"adversarial": 0.1, "frechet": 10.0, "imle": 1.0, "precision": "bfloat16"}),
-    "conditional-projected": ("projected", {"genres": ("Comedy", "Drama"), "embedding": 3}, {}),
+    "conditional-projected": (
+        "projected",
+        {"genres": ("Comedy", "Drama"), "embedding": 3},
+        {"genre_means": 5.0, "sampling": "genres", "label_ramp_kimg": 0.0},
+    ),
 }
 
 

@@ -145,3 +145,24 @@ def test_the_critic_goes_on_where_d_is_slowed_or_skipped(tiny: ModelConfig) -> N
     assert torch.equal(d, state.discriminator.state_dict()["layers.0.weight"])
     moved = [weight for weight in state.critic.parameters() if weight.requires_grad]
     assert any(not torch.equal(a, b) for a, b in zip(heads, moved, strict=True))
+
+
+def test_a_state_of_before_the_means_of_genres_counts_them_from_now_on(tiny: ModelConfig, tmp_path: Path) -> None:
+    model = replace(tiny, genres=("Comedy", "Drama"), embedding=3)
+    config, labels = config_of(4, critic=1.0, label_dropout=0.0), torch.tensor([[1, -1]] * 4, dtype=torch.int8)
+    old = new_state(model, config)
+    step(old, batch(0), labels, config)
+    save_state(old, tmp_path)
+    record = torch.load(tmp_path / "state.pt", weights_only=True)
+    del record["genre_means"]
+    torch.save(record, tmp_path / "state.pt")
+    found = new_state(model, config)
+    load_state(found, tmp_path, torch.device("cpu"))
+    assert found.genre_means is not None
+    assert not found.genre_means.counts.any()
+    weights_before = weights(found)
+    step(old, batch(1), labels, config)
+    step(found, batch(1), labels, config)
+    assert found.genre_means.counts[0].tolist() == [4, 4, 0, 0, 4]
+    assert not equal(weights_before, weights(found))
+    assert equal(weights(old), weights(found))

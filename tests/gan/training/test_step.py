@@ -392,6 +392,29 @@ OF_CRITIC = ("relativistic", "penalty")
 
 
 @pytest.mark.usefixtures("small_critic")
+def test_the_means_of_genres_reach_g_where_genres_are_requested(
+    tiny: ModelConfig, real: Tensor, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    monkeypatch.setattr(moments, "FEWEST", 1)
+    labels = torch.tensor([[1, -1], [-1, 1], [1, -1], [-1, 1]], dtype=torch.int8)
+
+    def after(weight: float, dropout: float = 0.0) -> tuple[State, dict[str, Tensor]]:
+        config = config_of(3, critic=1.0, genre_means=weight, label_dropout=dropout, label_ramp_kimg=0.0)
+        state = new_state(replace(tiny, genres=("Comedy", "Drama"), embedding=3), config)
+        for _ in range(3):
+            metrics = step(state, real[:4], labels, config)
+        return state, metrics
+
+    (plain, without), (pulled, found) = after(0.0), after(5.0)
+    assert "genre_means" not in without
+    assert found["genre_means"] > 0
+    assert set(found) <= set(STEP_METRICS)
+    assert not equal(pulled.generator.state_dict(), plain.generator.state_dict())
+    unlabelled, _ = after(5.0, 1.0)
+    assert equal(unlabelled.generator.state_dict(), after(0.0, 1.0)[0].generator.state_dict())
+
+
+@pytest.mark.usefixtures("small_critic")
 @pytest.mark.parametrize("way", WAYS)
 def test_each_way_to_train_with_a_critic_reaches_g_and_leaves_d_alone(
     way: str, tiny: ModelConfig, real: Tensor, monkeypatch: pytest.MonkeyPatch
