@@ -15,6 +15,7 @@ from dataclasses import MISSING, Field, fields, is_dataclass
 from typing import Any, TypeVar, Union, get_args, get_origin, get_type_hints
 
 import numpy as np
+from numpy.typing import NDArray
 
 from xai.networks.study_files import Arrays
 
@@ -52,7 +53,7 @@ def _built(kind: Any, arrays: Mapping[str, Any], value: Any) -> Any:
         return None if value is None else _built(_not_none(inside), arrays, value)
     if origin is tuple:
         return tuple(_built(one, arrays, part) for one, part in zip(_each(inside, value), value, strict=True))
-    if origin is np.ndarray:
+    if origin in (np.ndarray, NDArray):
         return _array(kind, arrays[value])
     if is_dataclass(kind):
         hints, known = get_type_hints(kind), [one.name for one in fields(kind) if one.name in value or _is_needed(one)]
@@ -79,7 +80,8 @@ def _each(kinds: tuple[Any, ...], values: list[Any]) -> tuple[Any, ...]:
 
 def _array(kind: Any, array: Any) -> Any:
     """An array of the kind of number that the annotation names; ``NDArray[Any]`` takes all."""
-    [scalar] = get_args(get_args(kind)[1]) or [Any]
-    if isinstance(scalar, type) and not np.issubdtype(array.dtype, scalar):
+    inside = get_args(kind)
+    [scalar] = inside if get_origin(kind) is NDArray else get_args(inside[1]) or [Any]  # as of numpy 2.5, and before
+    if scalar is not Any and not np.issubdtype(array.dtype, scalar):
         raise TypeError(f"{array.dtype} is no {scalar.__name__}")
     return array

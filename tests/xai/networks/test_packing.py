@@ -3,6 +3,8 @@ from __future__ import annotations
 import json
 import os
 from dataclasses import dataclass
+from types import GenericAlias
+from typing import Any
 
 import numpy as np
 import pytest
@@ -12,6 +14,7 @@ from numpy.typing import NDArray
 
 from gan.evaluation.estimates import Estimate
 from xai.errors import ExplanationError
+from xai.networks import packing
 from xai.networks.packing import packed, unpacked
 from xai.networks.study_files import StudyFile
 
@@ -23,6 +26,12 @@ class Part:
     share: Estimate
     rows: NDArray[np.int64]
     other: NDArray[np.float32] | None = None
+
+
+@dataclass(frozen=True, eq=False)
+class Row:
+    rows: NDArray[np.int64]
+    all: NDArray[Any]
 
 
 @dataclass(frozen=True, eq=False)
@@ -110,3 +119,33 @@ def test_a_part_that_is_newer_than_the_file_has_its_default():
     del record["mean"]
     with pytest.raises(KeyError):
         unpacked(Whole, arrays, record)
+
+
+class AliasOfNumpy25:
+    """As ``NDArray`` is from numpy 2.5 on: the origin of an annotation, with the scalar alone in its brackets."""
+
+    def __class_getitem__(cls, scalar: Any) -> GenericAlias:
+        return GenericAlias(cls, scalar)
+
+
+@pytest.mark.parametrize(("kept", "fits"), [(np.int64, True), (np.float32, False)])
+def test_arrays_are_known_by_numpys_alias_of_either_kind(
+    kept: type, fits: bool, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    monkeypatch.setattr(packing, "NDArray", AliasOfNumpy25)
+    monkeypatch.setitem(Row.__annotations__, "rows", AliasOfNumpy25[np.int64])
+    monkeypatch.setitem(Row.__annotations__, "all", AliasOfNumpy25[Any])
+    arrays, record = packed(Row(np.arange(3, dtype=kept), np.ones(2)))
+    if fits:
+        found = unpacked(Row, arrays, record)
+        assert found.rows.tolist() == [0, 1, 2]
+        assert found.all.tolist() == [1, 1]
+    else:
+        with pytest.raises(TypeError, match="float32 is no int64"):
+            unpacked(Row, arrays, record)
+
+
+def test_an_array_of_any_numbers_is_taken_as_it_is() -> None:
+    for all_of in (np.ones(2), np.ones(2, np.int8), np.array(["a"])):
+        arrays, record = packed(Row(np.arange(3, dtype=np.int64), all_of))
+        assert unpacked(Row, arrays, record).all is all_of
