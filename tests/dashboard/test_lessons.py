@@ -2,19 +2,34 @@
 
 from __future__ import annotations
 
+from collections.abc import Iterator
 from pathlib import Path
 
 import pytest
+import streamlit as st
 from streamlit.testing.v1 import AppTest
 
 from dashboard.lessons import files
 from dashboard.lessons.lesson import Step
 from dashboard.lessons.progress import KEY, OPENING, Opening, Progress, read_done, shows, written_done
 from dashboard.pages import PAGES
+from dashboard.settings import settings
 from tests.dashboard.reading import OpenApp, errors, shown, texts
 
 SHIPPED = {path.stem[3:]: files.read(path) for path in sorted(files.SHIPPED.glob("*.md"))}
 CHECKPOINTS = str(Path(__file__).parents[2] / "checkpoints")
+
+
+@pytest.fixture(autouse=True)
+def nothing_cached() -> None:
+    """In place of the fixture that empties the caches after each test: lessons are about checkpoints that stay."""
+
+
+@pytest.fixture(scope="module", autouse=True)
+def nothing_cached_afterwards() -> Iterator[None]:
+    yield
+    st.cache_resource.clear()
+    settings.cache_clear()
 
 
 def at(app: AppTest) -> Progress:
