@@ -58,17 +58,18 @@ class GenreFeatures:
 def genre_adherence(features: GenreFeatures) -> Estimate:
     having, lacking = features.having, features.lacking
     pairs = np.stack([features.requested, features.unrequested], 1)  # of one noise each: halves must not part them
-    # One half of the real posters says where the genre lies, the other how far it is to there.
-    scale = subsample_evenly(having[::2], REAL), subsample_evenly(lacking[::2], REAL)
-    way = subsample_evenly(having[1::2], REAL), subsample_evenly(lacking[1::2], REAL)
+    halves = [subsample_evenly(posters[first::2], REAL) for first in (0, 1) for posters in (having, lacking)]
     frequency = len(having) / (len(having) + len(lacking))
 
-    def adherence(pairs: Features, near: Features, far: Features, real: Features, others: Features) -> float:
-        moved = mmd_witness(pairs[:, 0], near, far) - mmd_witness(pairs[:, 1], near, far)
-        apart = mmd_witness(real, near, far) - mmd_witness(others, near, far)
-        return moved / (apart * (1 - frequency))  # posters of all kinds: this proportion of them has the genre
+    def adherence(pairs: Features, *halves: Features) -> float:
+        # One half of the real posters says where the genre lies, the other how far it is to there; then the other way
+        # round, which is the same way: the kernel is symmetric.
+        one, other = halves[:2], halves[2:]
+        moved = [mmd_witness(pairs[:, 0], *half) - mmd_witness(pairs[:, 1], *half) for half in (one, other)]
+        apart = mmd_witness(other[0], *one) - mmd_witness(other[1], *one)
+        return (moved[0] + moved[1]) / 2 / (apart * (1 - frequency))  # this proportion of all posters has the genre
 
-    return with_interval(adherence, pairs, *scale, *way)
+    return with_interval(adherence, pairs, *halves)
 
 
 @metric(

@@ -93,6 +93,21 @@ def test_the_adherence_is_known_for_posters_made_by_hand() -> None:
     assert rare.adherence.value == pytest.approx(moved / (1.5 * whole), rel=1e-3)
 
 
+def test_neither_half_of_the_real_posters_counts_for_more() -> None:
+    """Real posters taken in another order, so that the halves change places, give the same adherence."""
+    rng = np.random.default_rng(0)
+    requested, unrequested, having, lacking = (
+        rng.normal(shift, 1, (60, 4)).astype(np.float32) for shift in (1, 0, 2, 0)
+    )
+    found = [
+        GenreEstimates.of(
+            "Horror", GenreFeatures(requested, unrequested, np.roll(having, by, 0), np.roll(lacking, by, 0))
+        )
+        for by in (0, 1)
+    ]
+    assert found[0].adherence.value == pytest.approx(found[1].adherence.value, rel=1e-6)
+
+
 def test_kid_is_the_difference_of_two_means_of_the_witness_function() -> None:
     """Up to the bias that KID takes away: of sets without it, by brute force."""
     rng = np.random.default_rng(0)
