@@ -8,13 +8,14 @@ Every metric of the registry has its row; what was never recorded is said to be 
 
 from __future__ import annotations
 
-from collections.abc import Mapping
+from collections.abc import Mapping, Sequence
 from pathlib import Path
 from typing import Any
 
 from gan.checkpoints.folder import load
 from gan.checkpoints.record import Checkpoint
 from gan.errors import CheckpointError, counted
+from gan.evaluation.conditioning import GenreEstimates
 from gan.evaluation.metrics import METRICS
 from gan.evaluation.report import Evaluation, read
 from gan.evaluation.samples.support import support
@@ -48,9 +49,9 @@ generator with recalibrated BatchNorm, and the discriminator of the same moment.
 against the same held-out posters:
 
 {metrics}
-{support}
+{support}{by_genre}
 `fd_lite1` is the Frechet distance on EfficientNet-Lite1 features. It is not FID and cannot be compared with one.
-`evaluate.json` has the intervals of the floor too, the closest pairs and, where the network is conditional, the genres;
+`evaluate.json` has the intervals of the floor too, and the closest pairs;
 docs/evaluation.md says what each metric means. All of it is measured again by
 `python scripts/evaluate.py --checkpoint {path} --data POSTERS --samples {samples}{subset}`.
 
@@ -125,6 +126,7 @@ def card(checkpoint: Checkpoint, evaluation: Evaluation, path: Path) -> str:
         weights=_sizes(checkpoint),
         metrics=metrics_table(evaluation),
         support=f"\n{said}\n" if (said := support(evaluation.generated, evaluation.floor)) else "",
+        by_genre=f"\n{genres_table(evaluation.genres)}\n" if evaluation.genres else "",
     )
 
 
@@ -140,6 +142,26 @@ def metrics_table(evaluation: Evaluation) -> str:
                 f"| {metric.label} | **{metric.format(estimate.value)}** | {metric.format(estimate.low)} to "
                 f"{metric.format(estimate.high)} | {beside} |"
             )
+    return "\n".join(lines)
+
+
+def genres_table(genres: Sequence[GenreEstimates]) -> str:
+    """Adherence and diversity of each genre, the largest adherence first, as Markdown."""
+    heads = ("genre_adherence", "genre_diversity")
+    sure = sum(one.adherence.low > 0 for one in genres)
+    lines = [
+        f"Requested alone, {sure} of {counted(len(genres), 'genre')} move posters towards the real ones of that genre "
+        "beyond doubt (the interval is above 0):",
+        "",
+        f"| genre | {' | '.join(METRICS[name].label.removeprefix('genre ') for name in heads)} | real posters |",
+        "| --- | --- | --- | --- |",
+    ]
+    for one in sorted(genres, key=lambda one: -one.adherence.value):
+        cells = [
+            METRICS[name].with_interval(estimate)
+            for name, estimate in zip(heads, (one.adherence, one.diversity), strict=True)
+        ]
+        lines.append(f"| {one.genre} | {' | '.join(cells)} | {one.posters:,} |")
     return "\n".join(lines)
 
 

@@ -80,7 +80,22 @@ def test_the_verdict_stands_below_the_figures_in_the_table_and_in_the_card() -> 
     sentence = support(generated, floor)
     assert sentence.startswith(f"{BOTH}: clipped density 50% (real posters 90%)")
     assert sentence in "\n".join(table(told))
-    assert f"\n\n{sentence}\n\n`fd_lite1` is" in card(checkpoint, told, SHIPPED)
+    assert f"\n\n{sentence}\n\n" in card(checkpoint, told, SHIPPED)
+
+
+def test_a_card_says_which_genres_are_followed_beyond_doubt() -> None:
+    found, checkpoint = read(SHIPPED), load(SHIPPED)
+    assert found is not None
+    assert "Requested alone" not in card(checkpoint, replace(found, genres=()), SHIPPED)
+    sure, unsure = (
+        GenreEstimates(genre, 1234, 250, Estimate(value, low, 2.0), Estimate(0.9, 0.8, 1.0))
+        for genre, value, low in (("Horror", 0.5, 0.01), ("Western", 0.7, -0.01))
+    )
+    text = card(checkpoint, replace(found, genres=(sure, unsure)), SHIPPED)
+    assert "Requested alone, 1 of 2 genres move posters towards the real ones" in text
+    assert text.index("| Western | 70%") < text.index("| Horror |")
+    assert "| 1,234 |" in text
+    assert "Requested alone, 2 of 2" in card(checkpoint, replace(found, genres=(sure, sure)), SHIPPED)
 
 
 @pytest.mark.parametrize("folder", sorted(SHIPPED.parent.glob("*/evaluate.json")), ids=lambda path: path.parent.name)
