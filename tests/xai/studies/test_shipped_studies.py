@@ -12,9 +12,7 @@ from xai.studies.listing import STUDIES, is_there
 
 SHIPPED = Path(__file__).parents[3] / "checkpoints"
 STUDIED = sorted(path.parent.name for path in SHIPPED.glob("*/verdicts.json"))
-# Of all others every study ships; what is missing here the pages offer to make.
-MADE = {"wider-64": tuple(name for name in STUDIES if name != "concepts")}
-SHIPPED_STUDIES = [(name, study) for name in STUDIED for study in MADE.get(name, STUDIES)]
+SHIPPED_STUDIES = [(name, study) for name in STUDIED for study in STUDIES]
 MOST_MEGABYTES = 120  # of all checkpoints in the repository's tree
 
 
