@@ -101,6 +101,12 @@ class TrainConfig(Settings):
     label_dropout: float = setting(
         0.1, "proportion of posters shown without any label, so that G also learns to draw without", low=0, high=1
     )
+    negative_dropout: float = setting(
+        0.0,
+        "proportion of posters of which no genre is named that they do not have, as people ask for genres",
+        low=0,
+        high=1,
+    )
     label_ramp_kimg: float = setting(10.0, "length over which labels grow from 0 to their full scale", low=0)
     skip_d_above: float = setting(
         1.0, "skip D's update in a step in which its accuracy is above this; 1 never skips", above=0, high=1

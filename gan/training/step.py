@@ -206,7 +206,8 @@ def draw(generator: Generator, batch: Batch, config: TrainConfig, now: Schedule)
     """The step's generated posters, and both kinds as D sees them: augmented, with labels that were not dropped."""
     labels = batch.labels
     if labels is not None:
-        labels = drop_labels(labels, config.label_dropout, batch.rng) * now.label_scale
+        kept = drop_labels(labels, config.label_dropout, batch.rng, config.negative_dropout)
+        labels = kept * now.label_scale
     z = batch.rng.normal(generator.config.latent, 1, 1)
     generated = generator(z, labels)
     real, fake = augment(batch.real, config.augment, batch.rng), augment(generated, config.augment, batch.rng)

@@ -284,6 +284,19 @@ def test_all_or_no_posters_can_be_shown_without_labels(dropout: float, share: fl
     assert kept.mean().item() == pytest.approx(share, abs=0.03)
 
 
+@pytest.mark.parametrize("proportion", [0.0, 0.3, 1.0])
+def test_of_some_posters_only_genres_that_they_have_are_named(proportion: float) -> None:
+    """Whole posters are chosen, the genres that they have stay as without it, and of the others all other labels."""
+    labels = torch.tensor([[1, -1, -1, -1]], dtype=torch.int8).repeat(4000, 1)
+    plain = drop_labels(labels, 0.0, rng_of(4000))
+    kept = drop_labels(labels, 0.0, rng_of(4000), proportion)
+    assert torch.equal(kept[:, 0], plain[:, 0])
+    changed = (kept != plain).any(1)
+    assert not kept[changed, 1:].any()
+    could = (plain[:, 1:] != 0).any(1)
+    assert changed[could].float().mean().item() == pytest.approx(proportion, abs=0.03)
+
+
 def test_labels_grow_to_their_full_size(conditional: ModelConfig, real: Tensor) -> None:
     config = config_of(1, label_ramp_kimg=0.04, label_dropout=0)
     state = new_state(conditional, config)
