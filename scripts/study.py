@@ -20,7 +20,7 @@ import zipfile
 from pathlib import Path
 
 from gan import cli
-from gan.cli import exit_code, page_text, replace_section
+from gan.cli import exit_code, page_text, replace_section, split_section
 from gan.errors import PosterLensError, UsageError, counted
 from xai.studies.comparison import TABLES, table
 from xai.studies.listing import STUDIES, missing
@@ -85,11 +85,19 @@ def compare(folders: list[Path], page: Path | None) -> None:
     marks = [mark for mark in MARKS if page is None or mark in page_text(page)]
     if not marks:
         raise UsageError(f"{page} has no mark {' or '.join(MARKS)}.")
+    if page is not None:
+        for mark in marks:
+            split_section(page, mark, end_of(mark))  # before anything is written
     for mark in marks:
         text = table(TABLES[MARKS[mark]], folders)
         print(f"{MARKS[mark]}\n\n{text}\n")
         if page is not None:
-            replace_section(page, mark, mark.replace("<!-- ", "<!-- /"), text)
+            replace_section(page, mark, end_of(mark), text)
+
+
+def end_of(mark: str) -> str:
+    """The mark that ends a section."""
+    return mark.replace("<!-- ", "<!-- /")
 
 
 def run(chosen: argparse.Namespace) -> None:

@@ -51,12 +51,10 @@ TERMS = {
     "Projected critic": {"critic_d": "its own loss", "critic_g": "what it adds to G's"},
     "Penalties of the critic, before their weights": {"critic_r1": "R1", "critic_r2": "R2"},
     "Distances of the critic's features": {
-        "frechet": "Frechet",
-        "imle": "to the closest generated poster",
-        "genre_means": "between the means of each genre",
+        "frechet": "Frechet", "imle": "to the closest poster", "genre_means": "of each genre's mean",
     },
     "Genres": {"genres_d": "of real posters", "genres_g": "of requested genres"},
-}
+}  # fmt: skip
 # Of the series of each run: shades of orange, and of violet.
 RUN_COLOURS = ((ORANGE_HEX, "#f5b83d", "#8a5a00"), (VIOLET_HEX, "#c4a5fc", "#5b21b6"))
 PAIRS = 6

@@ -117,8 +117,10 @@ class GenreMeans(nn.Module):
         apart = ((means[1] - means[0])[1:] * known / variance.clamp_min(1e-12).sqrt()).float()
         shares = kinds_of(labels)[:, 1:].float() * weights.flatten()
         distance = (shares @ apart.square().sum(1)).mean()
-        slope = 2 * (shares @ apart) / variance.clamp_min(1e-12).sqrt().float()
-        total: Tensor = distance + ((fake - fake.detach()) * slope).sum(1).mean()  # adds 0, and the distance's gradient
+        gradient = 2 * (shares @ apart) / variance.clamp_min(1e-12).sqrt().float()
+        total: Tensor = (
+            distance + ((fake - fake.detach()) * gradient).sum(1).mean()
+        )  # adds 0, and the distance's gradient
         return total
 
 

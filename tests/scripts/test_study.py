@@ -96,7 +96,15 @@ def test_tables_of_several_checkpoints_are_put_where_a_page_has_their_marks(
     assert "discriminator studies" in said
 
 
-@pytest.mark.parametrize("text", [None, "no marks\n", "<!-- generator studies -->\nno end\n"])
+@pytest.mark.parametrize(
+    "text",
+    [
+        None,
+        "no marks\n",
+        "<!-- generator studies -->\nno end\n",
+        "<!-- generator studies -->\n<!-- /generator studies -->\n<!-- discriminator studies -->\nno end\n",
+    ],
+)
 def test_a_page_without_marks_is_refused_and_stays(
     text: str | None, tmp_path: Path, folder: Path, capsys: pytest.CaptureFixture[str]
 ) -> None:

@@ -38,9 +38,11 @@ class Study:
 
 
 def _pruning(folder: Path, digest: str) -> dict[str, Any] | None:
-    path = folder / "pruning.json"
-    study = json.loads(path.read_text(encoding="utf-8")) if path.is_file() else {}
-    return study if study.get("digest") == digest else None
+    try:
+        study = json.loads((folder / "pruning.json").read_text(encoding="utf-8"))
+    except (OSError, ValueError):  # missing, or damaged: as good as missing, as on the Prune page
+        return None
+    return study if isinstance(study, dict) and study.get("digest") == digest else None
 
 
 def _generator_concepts(folder: Path, digest: str) -> Any:

@@ -66,8 +66,8 @@ def test_following_the_gradient_brings_a_genre_to_where_it_is_real() -> None:
     fake = drawn(600, 1).requires_grad_(True)
     for _ in range(60):
         means = counted(real, fake.detach(), labels, 1)
-        (slope,) = torch.autograd.grad(means.loss(fake, labels, EVEN), fake)
-        fake = (fake.detach() - 300 * slope).requires_grad_(True)
+        (gradient,) = torch.autograd.grad(means.loss(fake, labels, EVEN), fake)
+        fake = (fake.detach() - 300 * gradient).requires_grad_(True)
     moved = fake[labels[:, 0] > 0].mean(0) - fake[labels[:, 0] < 0].mean(0)
     assert moved.mean().item() == pytest.approx(2.0, abs=0.2)
 
@@ -77,8 +77,8 @@ def test_a_genre_of_which_few_posters_were_counted_has_no_effect() -> None:
         labels = torch.zeros(200, GENRES)
         labels[:count, 1] = 1
         means = counted(drawn(200, 0), 3 + drawn(200, 1), labels, 1)
-        monotone = means.loss(drawn(200, 1), labels, EVEN).item()
-        assert (monotone > 0.1) is known
+        loss = means.loss(drawn(200, 1), labels, EVEN).item()
+        assert (loss > 0.1) is known
 
 
 def test_unlabelled_posters_have_no_loss_and_no_gradient() -> None:

@@ -21,7 +21,7 @@ from xai.generator.filter_table import FilterTable
 from xai.latents.directions import CONTROL
 from xai.latents.study import LatentStudy
 from xai.studies.comparison import DISCRIMINATOR, GENERATOR, NONE, TABLES, Row, table
-from xai.studies.listing import STUDIES
+from xai.studies.listing import STUDIES, is_there
 
 SHIPPED = Path("checkpoints/dcgan-64")
 DIGEST = gan.load(SHIPPED).digest
@@ -146,3 +146,10 @@ def test_a_damaged_study_is_one_sentence(tmp_path: Path) -> None:
     (folder / "filters.npz").write_bytes(b"PK broken")
     with pytest.raises(ExplanationError, match=r"filters\.npz"):
         table(GENERATOR, [folder])
+
+
+@pytest.mark.parametrize("text", ["{", "[]", "null", "\udcff"])
+def test_a_pruning_study_that_is_damaged_is_as_good_as_missing(text: str, tmp_path: Path) -> None:
+    (tmp_path / "pruning.json").write_bytes(text.encode(errors="surrogateescape"))
+    assert STUDIES["pruning"].read(tmp_path, DIGEST) is None
+    assert not is_there("pruning", tmp_path, DIGEST)
