@@ -12,17 +12,14 @@ beside the weights (filters.npz), and measures it first where there is none. The
 from __future__ import annotations
 
 import argparse
-import json
 import sys
 from dataclasses import asdict
 from pathlib import Path
-from typing import Any
 
 import gan
 from gan import cli
 from gan.checkpoints.dataset import add_poster_options, posters_from
 from gan.cli import exit_code
-from gan.files import write_file
 from gan.progress import progress_bar, stage_bars
 from gan.training.state import recalibrate
 from xai import ExplanationError
@@ -31,6 +28,8 @@ from xai.bench.pruning_study import SHARES, Plan
 from xai.generator.filter_study import filters_table
 from xai.generator.filter_table import FILE, FilterTable
 from xai.generator.pruning import RANKINGS, costs, effects, first_of, prune, ranking, unit_statistics
+from xai.generator.pruning_curves import FILE as CURVES_FILE
+from xai.generator.pruning_curves import PruningCurves
 
 STUDY = {"digest", "rule", "rankings"}  # keys of such a file
 
@@ -86,15 +85,15 @@ def table_of(checkpoint: gan.Checkpoint, options: argparse.Namespace) -> FilterT
     return found
 
 
-def study(checkpoint: gan.Checkpoint, options: argparse.Namespace) -> dict[str, Any]:
-    """Points of all rankings, as plain values; one line a ranking."""
+def study(checkpoint: gan.Checkpoint, options: argparse.Namespace) -> PruningCurves:
+    """Points of all rankings; one line a ranking."""
     plan = Plan(options.samples, tuple(options.shares), options.orders, options.recalibrate)
     posters, table = posters_from(checkpoint, options.data, options), table_of(checkpoint, options)
     with stage_bars() as tell:
         found = pruning_study.study(checkpoint, table, posters, plan, tell)
-    for name, points in found["rankings"].items():
-        worse = " ".join(f"{one['share']:.0%} {one['worse']:+z.1f} (from {one['worse_low']:+z.1f})" for one in points)
-        print(f"{name}: {worse}; not noticed up to {found['unnoticed'][name]:.0%}", flush=True)
+    for name, points in found.rankings.items():
+        worse = " ".join(f"{one.share:.0%} {one.worse:+z.1f} (from {one.worse_low:+z.1f})" for one in points)
+        print(f"{name}: {worse}; not noticed up to {found.unnoticed[name]:.0%}", flush=True)
     return found
 
 
@@ -117,7 +116,7 @@ def save(checkpoint: gan.Checkpoint, options: argparse.Namespace) -> None:
 def run(options: argparse.Namespace) -> None:
     """Do what the command line asks."""
     check(options)
-    out = options.out or options.checkpoint / pruning_study.FILE
+    out = options.out or options.checkpoint / CURVES_FILE
     if not options.save:
         cli.output_file(out, STUDY, options.overwrite)
     checkpoint = gan.load(options.checkpoint)
@@ -125,8 +124,7 @@ def run(options: argparse.Namespace) -> None:
     if options.save:
         save(checkpoint, options)
         return
-    found = study(checkpoint, options)
-    write_file(out, (json.dumps(found) + "\n").encode())
+    study(checkpoint, options).write(out)
     print(out)
 
 

@@ -5,11 +5,10 @@ pruning.pruned(checkpoint, "norm", percent=20).generator
 
 from __future__ import annotations
 
-import json
 import re
 from dataclasses import dataclass
 from pathlib import Path
-from typing import TYPE_CHECKING, Any
+from typing import TYPE_CHECKING
 
 import streamlit as st
 
@@ -25,27 +24,24 @@ if TYPE_CHECKING:
     from gan.evaluation.estimates import Estimate
     from gan.progress import Progress
     from xai.generator.pruning import UnitStatistics
+    from xai.generator.pruning_curves import PruningCurves
 
 
 FILE = "pruning.json"
 FILTERS, FILTERS_PART = "filters", 0.3  # of the time, where they have not been measured yet
 
 
-def pruning_study(checkpoint: gan.Checkpoint) -> dict[str, Any] | None:
-    """What was measured of these weights: what came with the checkpoint, or was measured here before; or None."""
-    return _pruning_study(checkpoint, measured.stamp_of(checkpoint.digest, FILE))
+def pruning_curves(checkpoint: gan.Checkpoint) -> PruningCurves | None:
+    """What pruning costs: measured of these weights and shipped with them, or measured here before; or None."""
+    return _pruning_curves(checkpoint, measured.stamp_of(checkpoint.digest, FILE))
 
 
 @st.cache_resource(max_entries=8, show_spinner=False, hash_funcs=HASH_FUNCS)
-def _pruning_study(checkpoint: gan.Checkpoint, stamp: tuple[int, ...]) -> dict[str, Any] | None:
-    for folder in (networks.folder(checkpoint.name), measured.folder(checkpoint.digest)):
-        try:
-            study: dict[str, Any] = json.loads((folder / FILE).read_text(encoding="utf-8"))
-        except (OSError, ValueError):
-            continue
-        if study.get("digest") == checkpoint.digest:
-            return study
-    return None
+def _pruning_curves(checkpoint: gan.Checkpoint, stamp: tuple[int, ...]) -> PruningCurves | None:
+    from xai.generator.pruning_curves import PruningCurves
+
+    folders = networks.folder(checkpoint.name), measured.folder(checkpoint.digest)
+    return next(filter(None, (PruningCurves.beside(folder, checkpoint.digest) for folder in folders)), None)
 
 
 def measure(checkpoint: gan.Checkpoint, progress: Progress) -> None:
@@ -59,7 +55,6 @@ def measure(checkpoint: gan.Checkpoint, progress: Progress) -> None:
         If the feature extractor is not installed.
     """
     import gan
-    from gan.files import write_json
     from gan.progress import as_one
     from xai.bench.pruning_study import STAGES, study
 
@@ -72,7 +67,7 @@ def measure(checkpoint: gan.Checkpoint, progress: Progress) -> None:
         filters.measure_filters(checkpoint, lambda part: stages(FILTERS, part))
         table = filters.filters_table(checkpoint)
         assert table is not None  # it has just been kept
-    write_json(measured.folder_to_write(checkpoint.digest) / FILE, study(checkpoint, table, posters, progress=stages))
+    study(checkpoint, table, posters, progress=stages).write(measured.folder_to_write(checkpoint.digest) / FILE)
 
 
 def _rest(stages: Mapping[str, float]) -> dict[str, float]:

@@ -213,10 +213,10 @@ def pruned_filters(shown: Shown) -> Answer:
 
 
 def prunable(shown: Shown) -> Answer:
-    ranking, study = shown.given["ranking"][-1], pruning.pruning_study(shown.checkpoint)
-    if study is None or ranking not in study["unnoticed"]:
+    ranking, curves = shown.given["ranking"][-1], pruning.pruning_curves(shown.checkpoint)
+    if curves is None or ranking not in curves.unnoticed:
         raise LessonError("Pruning was not studied for this checkpoint, so the answer is not known.")
-    percent = 100 * float(study["unnoticed"][ranking])
+    percent = 100 * curves.unnoticed[ranking]
     return Answer(percent, f"Up to {percent:.0f}% of the filters can go before the loss is measurable.")
 
 

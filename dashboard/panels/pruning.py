@@ -27,6 +27,7 @@ if TYPE_CHECKING:
     from dashboard.subject import Subject
     from xai import Figure
     from xai.generator.filter_table import FilterTable
+    from xai.generator.pruning_curves import PruningCurves
 
 RANKINGS = {
     "effect": "smallest effect on the picture first",
@@ -173,8 +174,8 @@ def _layers(checkpoint: gan.Checkpoint, ranking: str, percent: int) -> Figure:
 
 def show_study(checkpoint: gan.Checkpoint, ranking: str, percent: int) -> None:
     """Quality and variety by the proportion of filters pruned, in each order."""
-    study = pruning.pruning_study(checkpoint)
-    if study is None and networks.posters(checkpoint) is not None:
+    curves = pruning.pruning_curves(checkpoint)
+    if curves is None and networks.posters(checkpoint) is not None:
         jobs.offer(
             "This has not been measured for these weights. It takes a quarter of an hour or more.",
             "Measure when it drops",
@@ -183,7 +184,7 @@ def show_study(checkpoint: gan.Checkpoint, ranking: str, percent: int) -> None:
             "measure_pruning",
         )
         return
-    if study is None:
+    if curves is None:
         folder = networks.folder(checkpoint.name)
         st.info("This has not been measured. To measure it:")
         st.code(
@@ -192,41 +193,41 @@ def show_study(checkpoint: gan.Checkpoint, ranking: str, percent: int) -> None:
         return
     for column, curve in zip(st.columns(2), CURVES, strict=True):
         with column:
-            _show_curve(study, curve, percent)
-    export.show("pruning", lambda: _table(checkpoint, study))
-    if ranking in study.get("unnoticed", {}):
+            _show_curve(curves, curve, percent)
+    export.show("pruning", lambda: _table(checkpoint, curves))
+    if ranking in curves.unnoticed:
         st.markdown(
-            f"Pruned in this order, up to **{study['unnoticed'][ranking]:.0%}** of the filters go unnoticed.",
-            help=plain(study["rule"]),
+            f"Pruned in this order, up to **{curves.unnoticed[ranking]:.0%}** of the filters go unnoticed.",
+            help=plain(curves.rule),
         )  # fmt: skip
     st.caption(
         f"Measured in the features of EfficientNet-Lite1, which had no part in the training: "
-        f"{counted(study['samples'], 'generated poster')} against {study['held_out']:,} held-out ones. "
+        f"{counted(curves.samples, 'generated poster')} against {curves.held_out:,} held-out ones. "
         "Bars are 95% intervals. With fewer posters "
         "fd_lite1 is higher: compare points of these curves with each other, not with the Start page's figure."
     )
 
 
-def _table(checkpoint: gan.Checkpoint, study: dict[str, Any]) -> Figure:
+def _table(checkpoint: gan.Checkpoint, curves: PruningCurves) -> Figure:
     from xai.report.filter_figures import of_curves
 
-    return of_curves(study["rankings"], "What pruning costs", export.source_of(checkpoint, posters=study["samples"]))
+    return of_curves(curves.rankings, "What pruning costs", export.source_of(checkpoint, posters=curves.samples))
 
 
-def _show_curve(study: dict[str, Any], curve: tuple[str, str, str, str], percent: int) -> None:
+def _show_curve(curves: PruningCurves, curve: tuple[str, str, str, str], percent: int) -> None:
     key, low, high, title = curve
     figure = go.Figure()
-    for name, points in study["rankings"].items():
-        margins = charts.intervals(*([point[name_of] for point in points] for name_of in (key, low, high)))
+    for name, points in curves.rankings.items():
+        margins = charts.intervals(*([getattr(point, name_of) for point in points] for name_of in (key, low, high)))
         figure.add_scatter(
-            x=[100 * point["share"] for point in points], y=[point[key] for point in points], name=name,
+            x=[100 * point.share for point in points], y=[getattr(point, key) for point in points], name=name,
             line_color=COLOURS[name], error_y=margins,
         )  # fmt: skip
     figure.add_vline(x=percent, line_dash="dot", line_color=GREY_HEX)
     legend = {"orientation": "h", "y": -0.3}
     charts.show(
         figure,
-        title.format(samples=study["samples"]),
+        title.format(samples=curves.samples),
         f"{key}_curve",
         xaxis_title="percent of the filters pruned",
         legend=legend,

@@ -6,6 +6,7 @@ import io
 import json
 import shutil
 import zipfile
+from dataclasses import replace
 from functools import partial
 from pathlib import Path
 from typing import Any
@@ -27,6 +28,7 @@ from tests.dashboard.reading import OpenApp, captions, errors, headings, metrics
 from xai.bench import pruning_study
 from xai.generator.filter_study import filters_table
 from xai.generator.filter_table import FilterTable
+from xai.generator.pruning_curves import Point, PruningCurves
 from xai.trust.badges import badge
 
 FAST = {"methods": ["DeepLIFT", "Gradient × input", "Activation map"]}
@@ -479,22 +481,30 @@ def test_the_pruning_study_is_shown_for_the_weights_that_it_was_made_for(
     copied = tmp_path / "checkpoints"
     shutil.copytree(checkpoints, copied)
     checkpoint = gan.load(copied / "tiny")
-    point = {"share": 0.1, "quality": 90.0, "low": 80.0, "high": 100.0}
-    point |= {"diversity": 0.9, "diversity_low": 0.8, "diversity_high": 1.0}
-    study = {
-        "digest": checkpoint.digest, "samples": 10, "held_out": 20, "rankings": {"effect": [point]},
-    }  # fmt: skip
-    (copied / "tiny/pruning.json").write_text(json.dumps(study))
+    points = tuple(Point(share, 90, 80, 100, 0, -1, 1, 0.9, 0.8, 1, 0.1, 100, 100, 1, 1) for share in (0.0, 0.1))
+    curves = PruningCurves(
+        checkpoint.digest, 10, 20, "training", "posters", 1, False, "", {"duplicates": 0.1}, {"duplicates": points}
+    )
+    curves.write(copied / "tiny/pruning.json")
     app = open_app("prune", None, "--checkpoints", str(copied))
     assert not app.exception
     assert not app.error
     assert len(app.get("plotly_chart")) == 2
     assert app.selectbox(key="ranking").value == "duplicates"  # no filter's effect has been measured here
-    (copied / "tiny/pruning.json").write_text(json.dumps(study | {"digest": "another"}))
+    assert "Pruned in this order, up to **10%** of the filters go unnoticed." in texts(app)
+    replace(curves, digest="another").write(copied / "tiny/pruning.json")
+    assert_not_measured(open_app, copied)
+    (copied / "tiny/pruning.json").write_text("[]")
+    assert_not_measured(open_app, copied)
+
+
+def assert_not_measured(open_app: OpenApp, checkpoints: Path) -> None:
     st.cache_resource.clear()
-    app = open_app("prune", None, "--checkpoints", str(copied))
+    app = open_app("prune", None, "--checkpoints", str(checkpoints))
     assert not app.exception
+    assert not app.error
     assert not app.get("plotly_chart")
+    assert "This has not been measured" in texts(app)
 
 
 @pytest.mark.usefixtures("small_judge")

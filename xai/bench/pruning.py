@@ -11,7 +11,6 @@ trained against: here EfficientNet-Lite1 (gan.evaluation.features), whose distan
 from __future__ import annotations
 
 from collections.abc import Callable, Sequence
-from dataclasses import dataclass
 
 import numpy as np
 import torch
@@ -24,50 +23,13 @@ from gan.networks.dcgan import Generator, latents
 from gan.progress import Progress
 from gan.training.state import recalibrate
 from xai.generator.pruning import Order, UnitStatistics, costs, first_of, prune, unit_statistics
+from xai.generator.pruning_curves import Point
 
 RESAMPLES = 20
 PAIRS = 2000
-RULE = (
-    "A proportion of filters is missed measurably when the 95 % interval of the difference from the whole generator's "
-    "distance lies above 0, and so do those of all larger proportions: damage grows, so what is not measurable at a "
-    "larger one is chance at a smaller one. Both generators draw the same seeds; the interval comes from drawing these "
-    "again with replacement, and, where there are several random orders, from the spread between them."
-)
 
 Describe = Callable[[Generator], Features]
 Floats = NDArray[np.float64]
-
-
-@dataclass(frozen=True)
-class Point:
-    """One proportion of filters removed; of several orders the mean. Intervals are of 95 %.
-
-    share : of all filters, 0 to 1.
-    quality : Frechet distance from real posters (lower is better), with ``low`` to ``high``: over the posters that
-        are drawn, and over the orders if there are several.
-    worse : quality minus that of the whole network on the same seeds, with ``worse_low`` to ``worse_high``.
-    diversity : mean distance of two posters' features, relative to that of the whole network, with
-        ``diversity_low`` to ``diversity_high``.
-    change : RMS difference of the pictures of the same seeds, in [-1, 1].
-    parameters, multiply_adds, milliseconds : what a picture costs.
-    speed : milliseconds of the whole network, measured in turns with this one, divided by this one's.
-    """
-
-    share: float
-    quality: float
-    low: float
-    high: float
-    worse: float
-    worse_low: float
-    worse_high: float
-    diversity: float
-    diversity_low: float
-    diversity_high: float
-    change: float
-    parameters: int
-    multiply_adds: int
-    milliseconds: float
-    speed: float
 
 
 def bench(  # noqa: PLR0913 - each is a choice of its own
@@ -107,7 +69,7 @@ def bench(  # noqa: PLR0913 - each is a choice of its own
 
 
 def unnoticed(points: Sequence[Point]) -> float:
-    """The largest measured proportion that is not missed measurably, by RULE."""
+    """The largest measured proportion that is not missed measurably, by ``pruning_curves.RULE``."""
     return max((point.share for point in points if point.worse_low <= 0), default=0.0)
 
 

@@ -1,27 +1,26 @@
 """The study of how far a generator can be pruned: every ranking at several proportions, on held-out posters.
 
     found = study(checkpoint, table, posters_of(checkpoint, "posters.zip"))
-    found["unnoticed"]["effect"]                        # 0.3: the proportion that can go unnoticed in this order
-    write_json(folder / FILE, found)                    # what the Prune page shows
+    found.unnoticed["effect"]                           # 0.3: the proportion that can go unnoticed in this order
+    found.write(folder / FILE)                          # what the Prune page shows
 
 A quarter of an hour of two cores and more. The feature extractor needs the extra ``metrics``.
 """
 
 from __future__ import annotations
 
-from dataclasses import asdict, dataclass
+from dataclasses import dataclass
 from functools import partial
-from typing import Any
 
 from gan.checkpoints.dataset import CheckpointPosters
 from gan.checkpoints.record import Checkpoint
 from gan.evaluation.features import generated_features, poster_features
 from gan.progress import StageProgress
-from xai.bench.pruning import RULE, bench, unnoticed
+from xai.bench.pruning import bench, unnoticed
 from xai.generator.filter_table import FilterTable
 from xai.generator.pruning import RANKINGS, effects, ranking, unit_statistics
+from xai.generator.pruning_curves import RULE, PruningCurves
 
-FILE = "pruning.json"
 SHARES = (0.0, 0.02, 0.05, 0.1, 0.2, 0.3, 0.5, 0.7)
 STAGES = {"real posters": 0.1} | {name: 0.45 if name == "random" else 0.15 for name in RANKINGS}  # random: several
 
@@ -45,8 +44,8 @@ def study(
     posters: CheckpointPosters,
     plan: Plan | None = None,
     progress: StageProgress = lambda stage, part: None,
-) -> dict[str, Any]:
-    """Points of all rankings, as plain values, bound to the weights by their digest.
+) -> PruningCurves:
+    """Points of all rankings, bound to the weights by their digest.
 
     table : of the generator's filters, for the ranking by effect. progress : of ``STAGES``.
 
@@ -67,9 +66,8 @@ def study(
             generator, orders, shares, lambda network: generated_features(network, plan.samples), real,
             plan.recalibrated, known, whole, partial(progress, name),
         )  # fmt: skip
-        rankings[name], limits[name] = [asdict(point) for point in points], unnoticed(points)
-    return {
-        "digest": checkpoint.digest, "samples": plan.samples, "held_out": len(posters.held_out),
-        "origin": posters.origin, "source": posters.source, "orders": plan.orders, "recalibrated": plan.recalibrated,
-        "rule": RULE, "unnoticed": limits, "rankings": rankings,
-    }  # fmt: skip
+        rankings[name], limits[name] = tuple(points), unnoticed(points)
+    return PruningCurves(
+        checkpoint.digest, plan.samples, len(posters.held_out), posters.origin, posters.source, plan.orders,
+        plan.recalibrated, RULE, limits, rankings,
+    )  # fmt: skip

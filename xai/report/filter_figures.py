@@ -3,7 +3,7 @@
     of_response(unit_map, pixels, source.., "Filter 12 of layers.4")
     of_ablation(ablated, source, "Filter 7 of layers.5")
     of_posters(pictures, ["seed 3", "seed 9"], "The most similar posters", source)
-    of_curves(study["rankings"], "Cost of pruning", source)
+    of_curves(curves.rankings, "Cost of pruning", source)
     of_driven(latent_gradients(folded, z), "layers.5", 17, source)      # what latent dimension 17 drives
 
 The figures of maps, walks, runs and tables are in figures.py.
@@ -12,6 +12,7 @@ The figures of maps, walks, runs and tables are in figures.py.
 from __future__ import annotations
 
 from collections.abc import Iterable, Mapping, Sequence
+from dataclasses import asdict
 from typing import TYPE_CHECKING, Any
 
 import numpy as np
@@ -83,9 +84,10 @@ def of_maps(maps: Mapping[str, NDArray[np.float32]], title: str, source: Source,
     return Figure(title, source, panels, arrays={name: Array(values, unit) for name, values in maps.items()})
 
 
-def of_curves(curves: Mapping[str, Sequence[Mapping[str, Any]]], title: str, source: Source) -> Figure:
-    """The points of several curves as one table."""
-    return table(title, source, [{"curve": name} | dict(point) for name, points in curves.items() for point in points])
+def of_curves(curves: Mapping[str, Sequence[Any]], title: str, source: Source) -> Figure:
+    """The points, dataclasses, of several curves as one table."""
+    rows = [{"curve": name} | asdict(point) for name, points in curves.items() for point in points]
+    return table(title, source, rows)
 
 
 def of_machine(found: Machine, pixels: Pixels, source: Source) -> Figure:

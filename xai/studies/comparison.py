@@ -20,6 +20,7 @@ from gan.errors import counted
 from xai.discriminator.concepts.table import ConceptTable
 from xai.discriminator.filters.table import DiscriminatorTable
 from xai.generator.filter_table import FilterTable
+from xai.generator.pruning_curves import PruningCurves
 from xai.latents.directions import CONTROL
 from xai.latents.study import LatentStudy
 from xai.studies.listing import STUDIES
@@ -70,16 +71,15 @@ def _median_effect(place: int) -> Callable[[FilterTable], str]:
     return lambda table: f"{np.median(table.effect[table.layer == _layers(table)[place]]):.1f}"
 
 
-def _unnoticed(study: dict[str, Any]) -> str:
+def _unnoticed(curves: PruningCurves) -> str:
     """How many filters may go by each ranking before a loss can be measured."""
-    return ", ".join(f"{name} {share:.0%}" for name, share in study["unnoticed"].items())
+    return ", ".join(f"{name} {share:.0%}" for name, share in curves.unnoticed.items())
 
 
-def _saved(study: dict[str, Any]) -> str:
+def _saved(curves: PruningCurves) -> str:
     """Weights that go with the filters that are not missed, by the ranking of which most may go."""
-    name = max(study["unnoticed"], key=lambda ranking: study["unnoticed"][ranking])
-    weights = {point["share"]: point["parameters"] for point in study["rankings"][name]}
-    return f"{1 - weights[study['unnoticed'][name]] / weights[0]:.0%}"
+    weights = {point.share: point.parameters for point in curves.rankings[curves.best]}
+    return f"{1 - weights[curves.unnoticed[curves.best]] / weights[0]:.0%}"
 
 
 def _largest_dimension(study: LatentStudy) -> str:

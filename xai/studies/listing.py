@@ -9,7 +9,6 @@
 
 from __future__ import annotations
 
-import json
 from collections.abc import Callable
 from dataclasses import dataclass
 from pathlib import Path
@@ -20,6 +19,7 @@ from xai.collection.study import CollectionStudy
 from xai.discriminator.concepts.table import GENERATOR_FILE, ConceptTable
 from xai.discriminator.filters.table import DiscriminatorTable
 from xai.generator.filter_table import FilterTable
+from xai.generator.pruning_curves import PruningCurves
 from xai.latents.encoder import load_encoder
 from xai.latents.study import LatentStudy
 from xai.trust.kept import KeptVerdicts
@@ -37,14 +37,6 @@ class Study:
     needs_posters: bool = False
 
 
-def _pruning(folder: Path, digest: str) -> dict[str, Any] | None:
-    try:
-        study = json.loads((folder / "pruning.json").read_text(encoding="utf-8"))
-    except (OSError, ValueError):  # missing, or damaged: as good as missing, as on the Prune page
-        return None
-    return study if isinstance(study, dict) and study.get("digest") == digest else None
-
-
 def _generator_concepts(folder: Path, digest: str) -> Any:
     return ConceptTable.beside(folder, digest, GENERATOR_FILE)
 
@@ -59,7 +51,7 @@ STUDIES = {  # cheap ones first; what another one takes up stands before it
     "latents": Study("what each latent dimension and direction does", LatentStudy.beside),
     "encoder": Study("a first guess of a poster's latent", _encoder),
     "filters": Study("what each filter of the generator is for", FilterTable.beside),
-    "pruning": Study("how far the generator can be pruned", _pruning, True),
+    "pruning": Study("how far the generator can be pruned", PruningCurves.beside, True),
     "discriminator": Study(
         "what each filter of the discriminator tells", DiscriminatorTable.beside, needs_posters=True
     ),

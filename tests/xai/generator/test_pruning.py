@@ -20,10 +20,11 @@ import xai
 from gan.evaluation.estimates import Estimate
 from tests.xai import built
 from tests.xai.nets import discriminator, generator, snapshot
-from xai.bench.pruning import Point, bench, unnoticed
+from xai.bench.pruning import bench, unnoticed
 from xai.generator import pruning
 from xai.generator.filter_study import filters_table
 from xai.generator.filter_table import FilterTable
+from xai.generator.pruning_curves import Point
 from xai.networks.layers import unit_means
 
 SIDE = 16

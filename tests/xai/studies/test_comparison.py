@@ -18,6 +18,7 @@ from xai.discriminator.concepts.table import ConceptTable
 from xai.discriminator.filters.table import DiscriminatorTable
 from xai.errors import ExplanationError
 from xai.generator.filter_table import FilterTable
+from xai.generator.pruning_curves import PruningCurves
 from xai.latents.directions import CONTROL
 from xai.latents.study import LatentStudy
 from xai.studies.comparison import DISCRIMINATOR, GENERATOR, NONE, TABLES, Row, table
@@ -57,12 +58,13 @@ def test_filters_of_the_generator_are_counted_by_their_verdicts() -> None:
 
 
 def test_pruning_is_by_the_ranking_of_which_most_may_go() -> None:
-    points = [{"share": share, "parameters": 1000 * (1 - share)} for share in (0.0, 0.1, 0.5)]
-    study = {
-        "unnoticed": {"effect": 0.1, "norm": 0.5, "random": 0.0},
-        "rankings": dict.fromkeys(("effect", "norm"), points),
-    }
-    found = cells(GENERATOR, READ | {"pruning": study})
+    curves: PruningCurves = READ["pruning"]
+    point = curves.rankings["norm"][0]
+    points = tuple(replace(point, share=share, parameters=int(1000 * (1 - share))) for share in (0.0, 0.1, 0.5))
+    limits = {"effect": 0.1, "norm": 0.5, "random": 0.0}
+    found = cells(
+        GENERATOR, READ | {"pruning": replace(curves, unnoticed=limits, rankings=dict.fromkeys(limits, points))}
+    )
     assert found["filters that can be pruned before `fd_lite1` shows a loss, by ranking"] == (
         "effect 10%, norm 50%, random 0%"
     )
