@@ -23,6 +23,7 @@ REST = 400  # milliseconds without a run: one begins a little after the click th
 QUIET = (
     "--no-sandbox", "--disable-gpu", "--disable-quic", "--no-first-run", "--disable-background-networking",
     "--disable-component-update", "--disable-sync",
+    "--host-resolver-rules=MAP * ~NOTFOUND, EXCLUDE 127.0.0.1, EXCLUDE localhost",  # nobody beyond this machine
 )  # fmt: skip
 
 
@@ -52,15 +53,26 @@ def checkpoints_copy(tmp_path_factory: pytest.TempPathFactory) -> Path:
     return folder
 
 
+@pytest.fixture(scope="session")
+def shared_app(tmp_path_factory: pytest.TempPathFactory) -> Iterator[tuple[str, Path]]:
+    """The app, started as the README says, for all modules: what a page computes at first, it computes once."""
+    folder = tmp_path_factory.mktemp("app")
+    with started([], folder) as address:
+        yield address, folder / "log"
+
+
 @pytest.fixture(scope="module")
 def address(request: pytest.FixtureRequest, tmp_path_factory: pytest.TempPathFactory) -> Iterator[str]:
-    """The app, started as the README says, on a copy of the checkpoints if the module WRITES_CHECKPOINTS."""
+    """The shared app, or one of its own on a copy of the checkpoints for a module that WRITES_CHECKPOINTS."""
     browser_path()
-    arguments = []
     if getattr(request.module, "WRITES_CHECKPOINTS", False):
         arguments = ["--", "--checkpoints", str(request.getfixturevalue("checkpoints_copy"))]
-    with started(arguments, tmp_path_factory.mktemp("app")) as address:
-        yield address
+        with started(arguments, tmp_path_factory.mktemp("app")) as address:
+            yield address
+        return
+    address, log = request.getfixturevalue("shared_app")
+    yield address
+    assert_no_exception(log)
 
 
 @contextmanager

@@ -12,7 +12,7 @@ from axe_playwright_python.sync_playwright import Axe
 from playwright.sync_api import Browser, Page, expect
 
 from dashboard.pages import PAGES
-from tests.e2e.conftest import HOUSE, PATIENCE, browser_path, settle, started
+from tests.e2e.conftest import PATIENCE, settle, started
 
 pytestmark = pytest.mark.browser
 EMPTY = 'import streamlit as st\nst.title("Empty")\nst.sidebar.write("Nothing")\n'
@@ -32,18 +32,14 @@ Found = dict[str, list[str]]  # the nodes that violate each rule
 
 
 @pytest.fixture(scope="module")
-def addresses(tmp_path_factory: pytest.TempPathFactory) -> Iterator[tuple[str, str]]:
+def addresses(address: str, tmp_path_factory: pytest.TempPathFactory) -> Iterator[tuple[str, str]]:
     """The app, and an empty one."""
-    browser_path()
     empty = tmp_path_factory.mktemp("empty")
     (empty / "empty.py").write_text(EMPTY)
     (empty / ".streamlit").mkdir()
     (empty / ".streamlit/config.toml").write_text("[browser]\ngatherUsageStats = false\n")
-    with (
-        started([], tmp_path_factory.mktemp("app"), HOUSE) as app,
-        started([], empty, empty, "empty.py") as nothing,
-    ):
-        yield app, nothing
+    with started([], empty, empty, "empty.py") as nothing:
+        yield address, nothing
 
 
 @pytest.fixture(scope="module", params=["light", "dark"])

@@ -3,11 +3,13 @@
 from __future__ import annotations
 
 from collections.abc import Iterator
+from contextlib import contextmanager
 from pathlib import Path
+from typing import Literal
 from urllib.parse import urlencode, urlsplit
 
 import pytest
-from playwright.sync_api import Browser, Page, Route, expect
+from playwright.sync_api import Browser, Error, Page, expect
 
 from dashboard.pages import PAGES
 from tests.dashboard.test_foreign_text import EDITS, FOLDER, GENRE, PICTURE, arguments
@@ -19,7 +21,7 @@ APP = str(HOUSE / "dashboard/app.py")
 QUICK = {"methods": "DeepLIFT", "check": "false"}
 
 
-@pytest.fixture(scope="module", params=["from the house", "from another folder"])
+@pytest.fixture
 def any_address(
     request: pytest.FixtureRequest, tmp_path_factory: pytest.TempPathFactory, hostile: Path
 ) -> Iterator[str]:
@@ -30,24 +32,21 @@ def any_address(
         yield address
 
 
-@pytest.fixture(params=["light", "dark"])
-def watched(any_address: str, browser: Browser, request: pytest.FixtureRequest) -> Iterator[tuple[Page, list[str]]]:
-    """A window that reaches only the app, and the addresses elsewhere that it asked for."""
+@contextmanager
+def watched(browser: Browser, theme: Literal["light", "dark"] = "light") -> Iterator[tuple[Page, list[str]]]:
+    """A window, and the addresses beyond this machine that it asks for; the browser of these tests reaches none."""
     asked: list[str] = []
 
-    def decide(route: Route) -> None:
-        if urlsplit(route.request.url).hostname in ("127.0.0.1", None):
-            route.continue_()
-        else:
-            asked.append(route.request.url)
-            route.abort()
+    def note(url: str) -> None:
+        if urlsplit(url).hostname not in ("127.0.0.1", None):
+            asked.append(url)
 
-    context = browser.new_context(viewport={"width": 1280, "height": 900}, color_scheme=request.param)
-    context.route("**/*", decide)
+    context = browser.new_context(viewport={"width": 1280, "height": 900}, color_scheme=theme)
+    context.on("request", lambda request: note(request.url))
     page = context.new_page()
+    page.on("websocket", lambda socket: note(socket.url))
     page.set_default_timeout(PATIENCE)
     expect.set_options(timeout=PATIENCE)
-    page.goto(any_address)
     yield page, asked
     context.close()
 
@@ -65,27 +64,31 @@ def hosts_elsewhere(page: Page) -> list[str]:
     return [host for host in hosts if "evil" in host]
 
 
-def test_pages_ask_nobody_but_their_server(watched: tuple[Page, list[str]]) -> None:
-    page, asked = watched
-    home = page.url.rstrip("/")
-    for name, query in visits():
-        page.goto(f"{home}/{name}?{urlencode(query)}")
-        expect(page.get_by_test_id("stSidebar").get_by_text("D finds it")).to_be_visible()
-        settle(page)
-        assert hosts_elsewhere(page) == []
-        if query.get("source") == "Poster":
-            caption = page.get_by_test_id("stSidebar").get_by_test_id("stImageCaption").inner_text()
-            shown = caption.replace("\u2060", "")
-            assert PICTURE in shown
-            assert GENRE in shown
-        if name == "training":
-            expect(page.get_by_role("combobox", name="Run")).to_have_value(f"runs/{FOLDER}")
+# A theme at each of the two places: what is asked for does not depend on both at once.
+@pytest.mark.parametrize(
+    ("any_address", "theme"), [("from the house", "light"), ("from another folder", "dark")], indirect=["any_address"]
+)
+def test_pages_ask_nobody_but_their_server(any_address: str, browser: Browser, theme: Literal["light", "dark"]) -> None:
+    with watched(browser, theme) as (page, asked):
+        for name, query in visits():
+            page.goto(f"{any_address}/{name}?{urlencode(query)}")
+            expect(page.get_by_test_id("stSidebar").get_by_text("D finds it")).to_be_visible()
+            settle(page)
+            assert hosts_elsewhere(page) == []
+            if query.get("source") == "Poster":
+                caption = page.get_by_test_id("stSidebar").get_by_test_id("stImageCaption").inner_text()
+                shown = caption.replace("\u2060", "")
+                assert PICTURE in shown
+                assert GENRE in shown
+            if name == "training":
+                expect(page.get_by_role("combobox", name="Run")).to_have_value(f"runs/{FOLDER}")
     assert not asked
 
 
-def test_a_foreign_host_is_named(browser: Browser) -> None:
-    page = browser.new_page()
-    page.route("**/*", lambda route: route.abort())
-    page.set_content("<a href='http://own.test/?a=http://evil.test'>ours</a><img src='http://evil.test/a.png'>")
-    assert hosts_elsewhere(page) == ["evil.test"]
-    page.close()
+def test_a_foreign_host_is_named_and_not_reached(browser: Browser) -> None:
+    with watched(browser) as (page, asked):
+        page.set_content("<a href='http://own.test/?a=http://evil.test'>ours</a><img src='http://evil.test/a.png'>")
+        assert hosts_elsewhere(page) == ["evil.test"]
+        with pytest.raises(Error, match="ERR_NAME_NOT_RESOLVED"):
+            page.goto("http://example.org/")
+    assert asked == ["http://evil.test/a.png", "http://example.org/"]
