@@ -80,18 +80,20 @@ def _resident(posters: PosterSet, device: torch.device) -> Tensor:
     return pixels
 
 
-def drop_labels(labels: Tensor, dropout: float, rng: BatchRandom, negative_dropout: float = 0.0) -> Tensor:
+def drop_labels(labels: Tensor, dropout: float, rng: BatchRandom, single_genre: float = 0.0) -> Tensor:
     """Labels float (n, genres), of which a random part is 0.
 
     Of a proportion ``dropout`` of posters all labels are dropped; of each other one a proportion that is uniform
     from 0 to 1. So G learns to draw without labels, for one genre, and for all genres at once. Of a proportion
-    ``negative_dropout`` only the genres that they have are left.
+    ``single_genre`` one genre that they have, each as likely, is all that is left.
     """
     labelled = rng.uniform(1) >= dropout
     proportion = rng.uniform(1)
     retained = rng.uniform(labels.shape[1]) < proportion
-    if negative_dropout:
-        retained &= (labels > 0) | (rng.uniform(1) >= negative_dropout)
+    if single_genre:
+        drawn = rng.uniform(labels.shape[1]) * (labels > 0)
+        only = (drawn > 0) & (drawn == drawn.amax(1, keepdim=True))
+        retained = torch.where(rng.uniform(1) < single_genre, only, retained)
     return labels.float() * (labelled & retained)
 
 

@@ -101,9 +101,9 @@ class TrainConfig(Settings):
     label_dropout: float = setting(
         0.1, "proportion of posters shown without any label, so that G also learns to draw without", low=0, high=1
     )
-    negative_dropout: float = setting(
+    single_genre: float = setting(
         0.0,
-        "proportion of posters of which no genre is named that they do not have, as people ask for genres",
+        "proportion of posters of which one genre that they have is all that is named, as people ask for genres",
         low=0,
         high=1,
     )

@@ -206,7 +206,7 @@ def draw(generator: Generator, batch: Batch, config: TrainConfig, now: Schedule)
     """The step's generated posters, and both kinds as D sees them: augmented, with labels that were not dropped."""
     labels = batch.labels
     if labels is not None:
-        kept = drop_labels(labels, config.label_dropout, batch.rng, config.negative_dropout)
+        kept = drop_labels(labels, config.label_dropout, batch.rng, config.single_genre)
         labels = kept * now.label_scale
     z = batch.rng.normal(generator.config.latent, 1, 1)
     generated = generator(z, labels)

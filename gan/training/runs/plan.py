@@ -26,7 +26,7 @@ from gan.training.growing import begun_with, check_start
 from gan.training.runs.folder import check_folder
 from gan.training.runs.options import Origin, check_settings, check_unchanged, describe
 
-OF_GENRES = {"sampling": "--sampling genres", "genre_means": "--genre-means", "negative_dropout": "--negative-dropout"}
+OF_GENRES = {"sampling": "--sampling genres", "genre_means": "--genre-means", "single_genre": "--single-genre"}
 OF_CRITIC = (
     "features",
     "critic_side",

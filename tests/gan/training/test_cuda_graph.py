@@ -41,7 +41,7 @@ KINDS: dict[str, tuple[str, dict[str, Any], dict[str, Any]]] = {
     "dcgan-128": ("dcgan-128", {}, {"penalty_every": 2, "decay_from": 0.3}),
     "whole-posters": ("dcgan-256", {"aspect": "2:3"}, {"penalty_every": 1}),
     "conditional": ("dcgan-stable", GENRES, {"label_ramp_kimg": 0.03, "label_dropout": 0.2, "decay_from": 0.5}),
-    "projected": ("projected", GENRES, {"label_ramp_kimg": 0.1, "genre_means": 5.0, "negative_dropout": 0.5}),
+    "projected": ("projected", GENRES, {"label_ramp_kimg": 0.1, "genre_means": 5.0, "single_genre": 0.5}),
     "widened": ("projected", {}, {"adversarial": 0.1, "frechet": 10.0, "imle": 1.0, "critic_penalty": 1.0}),
 }
 

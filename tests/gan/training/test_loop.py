@@ -309,7 +309,7 @@ PRESET_RUNS: dict[str, tuple[str, dict[str, Any], dict[str, Any]]] = {name: (nam
     "conditional-projected": (
         "projected",
         {"genres": ("Comedy", "Drama"), "embedding": 3},
-        {"genre_means": 5.0, "sampling": "genres", "label_ramp_kimg": 0.0, "negative_dropout": 0.5},
+        {"genre_means": 5.0, "sampling": "genres", "label_ramp_kimg": 0.0, "single_genre": 0.5},
     ),
 }
 

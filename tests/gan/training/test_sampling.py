@@ -99,6 +99,6 @@ def test_sampling_by_genres_needs_networks_that_know_some(
         plan.check_posters(posters)
     with pytest.raises(TrainingError, match="--genre-means needs --conditional genres"):
         replace(plan, config=config_of(1, critic=1.0, genre_means=1.0)).check_posters(posters)
-    with pytest.raises(TrainingError, match="--negative-dropout needs --conditional genres"):
-        replace(plan, config=config_of(1, negative_dropout=0.5)).check_posters(posters)
+    with pytest.raises(TrainingError, match="--single-genre needs --conditional genres"):
+        replace(plan, config=config_of(1, single_genre=0.5)).check_posters(posters)
     replace(plan, model=replace(tiny, genres=("Comedy",))).check_posters(posters)

@@ -284,17 +284,22 @@ def test_all_or_no_posters_can_be_shown_without_labels(dropout: float, share: fl
     assert kept.mean().item() == pytest.approx(share, abs=0.03)
 
 
-@pytest.mark.parametrize("proportion", [0.0, 0.3, 1.0])
-def test_of_some_posters_only_genres_that_they_have_are_named(proportion: float) -> None:
-    """Whole posters are chosen, the genres that they have stay as without it, and of the others all other labels."""
-    labels = torch.tensor([[1, -1, -1, -1]], dtype=torch.int8).repeat(4000, 1)
-    plain = drop_labels(labels, 0.0, rng_of(4000))
-    kept = drop_labels(labels, 0.0, rng_of(4000), proportion)
-    assert torch.equal(kept[:, 0], plain[:, 0])
+@pytest.mark.parametrize("proportion", [0.3, 1.0])
+def test_of_some_posters_one_genre_that_they_have_is_all_that_is_named(proportion: float) -> None:
+    labels = torch.tensor([[1, -1, 1, 0, 1]], dtype=torch.int8).repeat(4000, 1)
+    plain, kept = (drop_labels(labels, 0.0, rng_of(4000), single) for single in (1e-9, proportion))
     changed = (kept != plain).any(1)
-    assert not kept[changed, 1:].any()
-    could = (plain[:, 1:] != 0).any(1)
-    assert changed[could].float().mean().item() == pytest.approx(proportion, abs=0.03)
+    assert ((kept[changed] > 0).sum(1) == 1).all()
+    assert not (kept[changed] < 0).any()
+    alike = ((plain > 0).sum(1) == 1) & ~(plain < 0).any(1)  # by chance, as without it
+    assert changed[~alike].float().mean().item() == pytest.approx(proportion, abs=0.03)
+    shares = (kept[changed] > 0).float().mean(0)
+    assert shares.tolist() == pytest.approx([1 / 3, 0, 1 / 3, 0, 1 / 3], abs=0.05)
+
+
+def test_of_a_poster_without_any_genre_nothing_is_named() -> None:
+    labels = torch.tensor([[-1, 0, -1]], dtype=torch.int8).repeat(100, 1)
+    assert not drop_labels(labels, 0.0, rng_of(100), 1.0).any()
 
 
 def test_labels_grow_to_their_full_size(conditional: ModelConfig, real: Tensor) -> None:
