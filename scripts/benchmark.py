@@ -12,6 +12,7 @@ Without --data the posters are synthetic ones. Nothing else should run meanwhile
 from __future__ import annotations
 
 import argparse
+import functools
 import json
 import platform
 import shutil
@@ -75,8 +76,12 @@ def page(bench: Bench) -> Iterator[Row]:
 
 def opened(bench: Bench, name: str, **query: Any) -> Any:
     """A page of the dashboard, on the server alone; imports are done and the networks are loaded."""
+    from streamlit.components.v2 import manifest_scanner
     from streamlit.testing.v1 import AppTest
 
+    # A server looks through the installed packages for components once; AppTest would before every run of a page.
+    scan = "scan_component_manifests"
+    setattr(manifest_scanner, scan, functools.cache(getattr(manifest_scanner, scan)))
     sys.argv = ["app.py", "--checkpoints", str(bench.path.parent)]
     app = AppTest.from_file(str(HOUSE / "dashboard/app.py"), default_timeout=120)
     for key, value in ({"checkpoint": bench.path.name} | query).items():

@@ -18,7 +18,7 @@ import torch
 from numpy.typing import NDArray
 
 from gan.data.posters import PosterSet
-from gan.evaluation.estimates import Estimate, match_counts, subsample_evenly, with_interval
+from gan.evaluation.estimates import Estimate, match_counts, subsample_evenly, with_interval, with_quotient
 from gan.evaluation.features import Features, generated_features
 from gan.evaluation.metrics import compute, metric
 from gan.evaluation.samples.distances import mmd_witness
@@ -61,15 +61,15 @@ def genre_adherence(features: GenreFeatures) -> Estimate:
     halves = [subsample_evenly(posters[first::2], REAL) for first in (0, 1) for posters in (having, lacking)]
     frequency = len(having) / (len(having) + len(lacking))
 
-    def adherence(pairs: Features, *halves: Features) -> float:
+    def moved_and_apart(pairs: Features, *halves: Features) -> tuple[float, float]:
         # One half of the real posters says where the genre lies, the other how far it is to there; then the other way
         # round, which is the same way: the kernel is symmetric.
         one, other = halves[:2], halves[2:]
         moved = [mmd_witness(pairs[:, 0], *half) - mmd_witness(pairs[:, 1], *half) for half in (one, other)]
         apart = mmd_witness(other[0], *one) - mmd_witness(other[1], *one)
-        return (moved[0] + moved[1]) / 2 / (apart * (1 - frequency))  # this proportion of all posters has the genre
+        return (moved[0] + moved[1]) / 2, apart * (1 - frequency)  # this proportion of all posters has the genre
 
-    return with_interval(adherence, pairs, *halves)
+    return with_quotient(moved_and_apart, pairs, *halves)
 
 
 @metric(

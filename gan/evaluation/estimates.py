@@ -1,6 +1,7 @@
 """Estimates: a measured value and its 95 % interval; all interval formulas of the project.
 
     with_intervals(compare, real, generated)["precision"].low     # random halves, for anything computed from samples
+    with_quotient(moved_and_apart, features)                      # Fieller, for a quotient whose divisor is uncertain
     proportion(logits > 0)                                        # Wilson, for a proportion of independent cases
     bootstrap(differences)                                        # percentiles of resampled means
 
@@ -127,6 +128,32 @@ def with_interval(
     return with_intervals(
         lambda *halves: {"": metric(*halves)}, *samples, ranges={"": limits}, proportions=proportions
     )[""]
+
+
+def with_quotient(parts: Callable[..., tuple[float, float]], *samples: Array, draws: int = HALVES) -> Estimate:
+    """The quotient of two metrics of the same samples, with Fieller's interval; covariances from random halves.
+
+    The spread of the halves' own quotients would not do: where the divisor is uncertain it has heavy tails, and makes
+    a quotient look uncertain whose sign is not.
+    """
+    halves = np.array([parts(*half) for half in random_halves(*samples, draws=draws)], np.float64)
+    return widened(fieller(*parts(*samples), np.cov(halves.T)), min(map(len, samples)))
+
+
+def fieller(dividend: float, divisor: float, covariance: Floats) -> Estimate:
+    """The quotient of two normal estimates with this covariance (2, 2) of their errors (Fieller 1954).
+
+    It holds every quotient r for which dividend - r divisor is not measurably different from 0; so it holds 0 exactly
+    where the dividend's own interval does. Where the divisor's own interval holds 0, no quotient is excluded for good,
+    and the interval is unbounded.
+    """
+    (above, both), (_, below) = Z95**2 * covariance
+    square, middle, constant = divisor**2 - below, dividend * divisor - both, dividend**2 - above
+    value = dividend / divisor if divisor else np.nan
+    if square <= 0:
+        return Estimate(value, *UNBOUNDED)
+    root = max(middle**2 - square * constant, 0.0) ** 0.5
+    return Estimate(value, min((middle - root) / square, value), max((middle + root) / square, value))
 
 
 def widened(estimate: Estimate, count: int, limits: Range = UNBOUNDED) -> Estimate:

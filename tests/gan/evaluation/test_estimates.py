@@ -11,11 +11,13 @@ from scipy.stats import rankdata
 from scipy.stats.contingency import relative_risk
 
 from gan.evaluation.estimates import (
+    Z95,
     Estimate,
     average_ranks,
     bootstrap,
     by_chance,
     correlation,
+    fieller,
     jackknife_pairs,
     mean_proportion,
     mean_t,
@@ -25,6 +27,7 @@ from gan.evaluation.estimates import (
     t_quantile,
     weighted_t,
     with_interval,
+    with_quotient,
 )
 
 Draw = Callable[[np.random.Generator], Estimate]
@@ -63,7 +66,20 @@ def weighted(random: np.random.Generator) -> Estimate:
     return Estimate(float(mean), float(mean - half), float(mean + half))
 
 
+def with_divisor(mean: float) -> Draw:
+    """A quotient of means of 200 rows, 0.6; the divisor's standard error is 1 / sqrt(200)."""
+
+    def draw(random: np.random.Generator) -> Estimate:
+        rows = random.normal((0.6 * mean, mean), (0.3, 1), (200, 2))
+        rows[:, 0] += 0.2 * (rows[:, 1] - mean)
+        return with_quotient(lambda part: tuple(part.mean(0).tolist()), rows)
+
+    return draw
+
+
 INTERVALS: dict[str, tuple[Draw, float]] = {
+    "quotient by halves": (with_divisor(1.0), 0.6),
+    "quotient by halves, uncertain divisor": (with_divisor(0.18), 0.6),
     "mean of 4": (lambda random: mean_t(random.normal(0.3, 1, 4)), 0.3),
     "mean of 30": (lambda random: mean_t(random.normal(0.3, 1, 30)), 0.3),
     "median of 6": (lambda random: median(random.exponential(1, 6)), float(np.log(2))),
@@ -104,6 +120,28 @@ def test_the_interval_over_few_seeds_holds_the_mean_correlation_of_many(signal: 
     found = [draw(random) for _ in range(TRIALS)]
     truth = np.mean([one.value for one in found])
     assert np.mean([one.low <= truth <= one.high for one in found]) >= LEAST
+
+
+def test_fiellers_interval_ends_where_the_difference_is_at_the_edge_of_what_can_be_measured() -> None:
+    covariance = np.array([[0.04, 0.01], [0.01, 0.09]])
+    found = fieller(0.6, 1.0, covariance)
+    for end in (found.low, found.high):
+        weights = np.array([1, -end])
+        assert abs(0.6 - end) == pytest.approx(Z95 * (weights @ covariance @ weights) ** 0.5)
+    assert found.low < found.value == 0.6 < found.high
+
+
+@pytest.mark.parametrize(("dividend", "sure"), [(0.7, True), (0.5, False), (-0.7, True)])
+def test_a_quotient_differs_from_zero_exactly_where_its_dividend_does(dividend: float, sure: bool) -> None:
+    """However uncertain the divisor is, of which alone the interval's length tells: here it is 2.2 errors from 0."""
+    found = fieller(dividend, 2.2, np.diag([0.3**2, 1.0]))
+    assert (found.low > 0 or found.high < 0) == sure
+    assert found.high - found.low > 1
+
+
+def test_a_quotient_by_what_may_be_zero_is_unbounded() -> None:
+    found = fieller(5.0, 1.9, np.diag([0.01, 1.0]))
+    assert (found.low, found.high) == (-np.inf, np.inf)
 
 
 def test_students_quantile_is_wider_for_few_cases_and_normal_for_many() -> None:
