@@ -299,9 +299,7 @@ def _subject(
     logit = probability = None
     classes: dict[str, float] = {}
     if checkpoint.discriminator is not None:
-        verdict = networks.score(checkpoint)(image)
-        logit, probability = float(verdict), float(verdict.sigmoid())
-        classes = networks.class_probabilities(checkpoint, image)
+        logit, probability, classes = networks.verdict(checkpoint, image)
     key = digest_of(gan.to_uint8(image).tobytes())
     return Subject(checkpoint, kind, name, caption, image, key, noise, logit, probability, classes=classes)
 

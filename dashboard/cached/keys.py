@@ -13,6 +13,7 @@ from collections.abc import Callable
 from typing import Any
 
 HASH_FUNCS: dict[str | type, Callable[[Any], Any]] = {
+    "torch.Tensor": lambda tensor: (tuple(tensor.shape), tensor.numpy().tobytes()),
     "gan.checkpoints.record.Checkpoint": lambda checkpoint: checkpoint.digest,
     "xai.latents.directions.Direction": lambda direction: direction.vector,
     "dashboard.subject.Noise": lambda noise: noise.key,

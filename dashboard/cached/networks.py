@@ -279,7 +279,14 @@ def lacking(checkpoint: gan.Checkpoint, what: str, needs: tuple[str, ...]) -> st
     return lacking(checkpoint, what, needs)
 
 
-def class_probabilities(checkpoint: gan.Checkpoint, image: Tensor) -> dict[str, float]:
+@st.cache_resource(max_entries=256, show_spinner=False, hash_funcs=HASH_FUNCS)
+def verdict(checkpoint: gan.Checkpoint, image: Tensor) -> tuple[float, float, dict[str, float]]:
+    """D's logit of a poster (1, 3, H, W), the probability of real, and a classifier's of each class, {} of D."""
+    logit = score(checkpoint)(image)
+    return float(logit), float(logit.sigmoid()), _class_probabilities(checkpoint, image)
+
+
+def _class_probabilities(checkpoint: gan.Checkpoint, image: Tensor) -> dict[str, float]:
     """A classifier's probabilities for a poster, the largest first; {} of a discriminator."""
     from gan.networks.own import OwnDiscriminator
 

@@ -6,6 +6,7 @@ import ast
 from dataclasses import replace
 from pathlib import Path
 
+import numpy as np
 import pytest
 import torch
 from streamlit.type_util import get_fqn
@@ -22,8 +23,23 @@ CACHED = sorted((Path(str(dashboard.__file__)).parent / "cached").glob("*.py"))
 
 
 def test_every_class_of_a_key_is_named_as_streamlit_names_it() -> None:
-    classes = (gan.Checkpoint, Direction, subject.Noise, subject.Uploaded, subject.Subject)
+    classes = (torch.Tensor, gan.Checkpoint, Direction, subject.Noise, subject.Uploaded, subject.Subject)
     assert set(HASH_FUNCS) == {get_fqn(one) for one in classes}
+
+
+def test_a_verdict_is_of_this_very_picture_and_these_weights(checkpoints: Path) -> None:
+    checkpoint = gan.load(checkpoints / "tiny")
+    image = torch.rand(1, 3, 8, 8, generator=torch.Generator().manual_seed(0))
+    changed = image.clone()
+    changed[0, 2, 7, 7] += 1e-3
+    pictures = image, changed, image.clone()
+    answers = [networks.verdict(checkpoint, one) for one in pictures]
+    for (logit, probability, classes), one in zip(answers, pictures, strict=True):
+        assert logit == checkpoint.need_discriminator().logit(one).item()
+        assert (probability, classes) == (pytest.approx(1 / (1 + np.exp(-logit)), abs=1e-6), {})
+    assert answers[0] is answers[2]
+    assert answers[0][0] != answers[1][0]
+    assert networks.verdict(replace(checkpoint, digest="x"), image) is not answers[0]
 
 
 def test_other_weights_and_other_noise_are_other_answers(checkpoints: Path) -> None:
