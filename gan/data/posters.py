@@ -29,7 +29,7 @@ from gan.data.images import FITS, Fit, Size, height_width, scale
 from gan.data.metadata import Metadata, read_metadata
 from gan.data.reading import Reading
 from gan.data.rows import Images, select_rows
-from gan.errors import DataError, printable
+from gan.errors import DataError, counted, printable
 from gan.files import cache_directory
 from gan.progress import Progress
 
@@ -70,6 +70,13 @@ class PosterSet:
 
     def __len__(self) -> int:
         return len(self.names)
+
+    def __repr__(self) -> str:
+        """One line, however many posters: names and pixels of all would be a page for each thousand of them."""
+        height, width = self.images.shape[1:3]
+        genres = counted(len(self.genre_counts()), "genre")
+        broken = f"; {counted(len(self.broken), 'broken file')}" if self.broken else ""
+        return f"PosterSet({counted(len(self), 'poster')} of {width} x {height} pixels, {self.fit}; {genres}{broken})"
 
     def select(self, indices: Sequence[int] | NDArray[np.intp]) -> PosterSet:
         """The posters at these indices, in this order; their pixels stay where they are."""

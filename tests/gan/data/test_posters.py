@@ -252,6 +252,13 @@ def test_a_broken_picture_is_skipped_and_named(tmp_path: Path) -> None:
         assert posters.broken == (("b.png", "b.png cannot be read as a picture."),)
 
 
+def test_a_poster_set_says_what_it_is_in_one_line(tmp_path: Path) -> None:
+    folder = write(tmp_path, **{f"poster{number}_png": png(1) for number in range(200)}, broken_png=b"broken")
+    (folder / "metadata.csv").write_text("file_name,genres\nposter0.png,Horror\n")
+    assert repr(load(folder)) == "PosterSet(200 posters of 8 x 8 pixels, crop; 1 genre; 1 broken file)"
+    assert repr(load(folder).select([1])) == "PosterSet(1 poster of 8 x 8 pixels, crop; no genres; 1 broken file)"
+
+
 def test_a_link_to_nowhere_is_named_and_a_pipe_is_passed_over(tmp_path: Path) -> None:
     folder = write(tmp_path, a_png=png(1))
     (folder / "link.png").symlink_to("nowhere")
