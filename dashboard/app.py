@@ -9,7 +9,7 @@ The pages are listed in pages.py.
 import streamlit as st
 
 from dashboard import going, links, memory, sidebar, ui
-from dashboard.cached import measured, networks
+from dashboard.cached import listing, measured, networks
 from dashboard.lessons import progress
 from dashboard.pages import PAGES
 from dashboard.panels import brushed, lessons, needs, poster_strip
@@ -50,7 +50,7 @@ if current.file == "start":
     with place, ui.error_boundary("The picture of the machine"):
         machine.show(selection.subject)
 brushed.show(selection.subject)
-if selection.subject is None and not networks.checkpoint_names():
+if selection.subject is None and not listing.checkpoint_names():
     st.info(
         f"There is no checkpoint in {ui.message(settings().checkpoints)}. Train one with scripts/train.py, or name a "
         "folder: streamlit run dashboard/app.py -- --checkpoints DIR",

@@ -13,7 +13,7 @@ from typing import TYPE_CHECKING
 import streamlit as st
 
 from dashboard import ui
-from dashboard.cached import networks, originals
+from dashboard.cached import listing, networks, originals, poster_sets
 from dashboard.glossary import explanation
 from dashboard.settings import settings
 from dashboard.subject import FOUND, GENERATED, POSTER, UPLOAD, Noise, Selection, Subject, Uploaded, digest_of
@@ -139,12 +139,12 @@ def _show(source: str, key: str, value: int) -> None:
 
 
 def _choose_checkpoint() -> gan.Checkpoint | None:
-    names = networks.checkpoint_names()
+    names = listing.checkpoint_names()
     if not names:
         return None
     ui.keep_choice("checkpoint", names)
     about = explanation("checkpoint")
-    return networks.checkpoint(st.selectbox("Checkpoint", names, key="checkpoint", bind="query-params", help=about))
+    return listing.checkpoint(st.selectbox("Checkpoint", names, key="checkpoint", bind="query-params", help=about))
 
 
 def _choose_genres(checkpoint: gan.Checkpoint) -> gan.Checkpoint:
@@ -157,11 +157,11 @@ def _choose_genres(checkpoint: gan.Checkpoint) -> gan.Checkpoint:
         help="What the generator is asked to paint. D is then asked whether it is a real poster of these genres.",
     )  # fmt: skip
     genres = tuple(genre for genre in known if genre in requested)  # in one order, for one answer
-    adherence = networks.genre_adherence(checkpoint)
+    adherence = listing.genre_adherence(checkpoint)
     measured = [f"{plain(genre)} {adherence[genre]:.0%}" for genre in genres if genre in adherence]
     if measured:
         st.caption(f"Genre adherence, 100% being as far as real posters of the genre: {', '.join(measured)}.")
-    return networks.conditioned(checkpoint, genres)
+    return listing.conditioned(checkpoint, genres)
 
 
 def _choose_class(checkpoint: gan.Checkpoint) -> gan.Checkpoint:
@@ -172,7 +172,7 @@ def _choose_class(checkpoint: gan.Checkpoint) -> gan.Checkpoint:
         "Class", classes, format_func=plain, key="class", bind="query-params",
         help="The pages explain the logit of this class: what speaks for it in the poster, and what against it.",
     )  # fmt: skip
-    return networks.of_class(checkpoint, name)
+    return listing.of_class(checkpoint, name)
 
 
 def _explain_verdict(subject: Subject) -> None:
@@ -191,20 +191,20 @@ def _explain_verdict(subject: Subject) -> None:
 
 def _choose_poster(checkpoint: gan.Checkpoint) -> Subject | None:
     size = checkpoint.config.size
-    if st.query_params.get("source") == POSTER and networks.posters_wait(size):
-        networks.read_posters(size)
+    if st.query_params.get("source") == POSTER and poster_sets.posters_wait(size):
+        poster_sets.read_posters(size)
     with ui.progress_bar("Reading the posters, once") as progress:
-        problem = networks.posters_problem(checkpoint, progress)
+        problem = poster_sets.posters_problem(checkpoint, progress)
     if problem:
         st.warning(ui.message(f"{problem} Seeds and uploads work without."))
-    posters = networks.posters(checkpoint)
+    posters = poster_sets.posters(checkpoint)
     found: Noise | None = st.session_state.get(FOUND_LATENT, {}).get(checkpoint.digest)
     sources = [GENERATED] * (checkpoint.generator is not None) + [POSTER] * (posters is not None) + [UPLOAD]
     sources += [FOUND] * (found is not None)
     source = st.radio("Poster", sources, horizontal=True, key="source", bind="query-params")
-    if networks.posters_wait(size):
+    if poster_sets.posters_wait(size):
         st.button(
-            "Read the real posters", on_click=networks.read_posters, args=(size,), icon=":material/folder_open:",
+            "Read the real posters", on_click=poster_sets.read_posters, args=(size,), icon=":material/folder_open:",
             help=f"At {size[1]} × {size[0]} pixels: the first time it takes minutes, and 0.2 MB or more of disk each.",
         )  # fmt: skip
     if source == POSTER and posters is not None:
@@ -234,7 +234,7 @@ def _from_folder(checkpoint: gan.Checkpoint, posters: gan.PosterSet) -> Subject:
         f"0 to {len(posters) - 1}, by file name; the Start page searches them by name and genre.",
     )
     name, genres = posters.names[index], ", ".join(posters.genres[index])
-    found = networks.checkpoint_posters(checkpoint)
+    found = poster_sets.checkpoint_posters(checkpoint)
     seen = "never trained on" if is_key_held_out(posters.split_keys[index]) else "seen in training"
     if found is not None and found.origin != TRAINING:
         seen = "not of its training" if found.other else ""

@@ -10,12 +10,18 @@ from __future__ import annotations
 
 from collections.abc import Callable, Iterator, Mapping
 from contextlib import contextmanager
+from typing import TYPE_CHECKING
 
-from tqdm import tqdm
+if TYPE_CHECKING:
+    from tqdm import tqdm
 
 Progress = Callable[[float], None]  # called with the finished fraction of a job, 0 to 1
 StageProgress = Callable[[str, float], None]  # called with the name of a stage and its finished fraction
 SHAPE = "{desc}{percentage:3.0f}% |{bar}| {elapsed}, {remaining} to go"
+
+
+def silent(part: float) -> None:
+    """The progress of a job that nobody watches."""
 
 
 def as_one(progress: Progress, stages: Mapping[str, float]) -> StageProgress:
@@ -35,6 +41,8 @@ def as_one(progress: Progress, stages: Mapping[str, float]) -> StageProgress:
 @contextmanager
 def progress_bar(about: str = "") -> Iterator[Progress]:
     """A bar on stderr, and the function that moves it to a fraction from 0 to 1."""
+    from tqdm import tqdm
+
     with tqdm(total=100, desc=f"{about}: " if about else None, bar_format=SHAPE, disable=None) as bar:
 
         def update(fraction: float) -> None:
@@ -46,6 +54,8 @@ def progress_bar(about: str = "") -> Iterator[Progress]:
 @contextmanager
 def stage_bars(quiet: bool = False) -> Iterator[StageProgress]:
     """A bar on stderr for each stage, one after the other, and the function that moves them."""
+    from tqdm import tqdm
+
     bars: dict[str, tqdm[None]] = {}
 
     def update(stage: str, fraction: float) -> None:

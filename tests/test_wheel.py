@@ -86,7 +86,7 @@ def test_no_command_imports_another_by_the_name_that_only_a_checkout_has(script:
 
 
 def test_it_carries_what_opens_first_and_no_other_weights(wheel: Path) -> None:
-    from dashboard.cached.networks import checkpoint_names
+    from dashboard.cached.listing import checkpoint_names
 
     first = checkpoint_names()[0]
     weights = {name for name in zipfile.ZipFile(wheel).namelist() if name.endswith("generator.safetensors")}

@@ -4,7 +4,7 @@ import streamlit as st
 
 import gan
 from dashboard import ui
-from dashboard.cached import networks, upscaling
+from dashboard.cached import poster_sets, upscaling
 from dashboard.glossary import explanation
 from dashboard.panels import lessons
 from dashboard.panels.figures import start_export
@@ -37,7 +37,7 @@ if upscaler and able and st.toggle("The chosen poster, enlarged 4 times", key="e
 st.header("What to try first")
 lessons.show_list()
 
-real = networks.posters(checkpoint)
+real = poster_sets.posters(checkpoint)
 if real is not None:
     st.header("Real posters")
     with ui.error_boundary("The gallery"):
@@ -57,8 +57,8 @@ if "start" in info:
     st.caption(
         f"Its training began with the weights of {plain(info['start'])}; what those had been shown is not counted."
     )
-found = networks.checkpoint_posters(checkpoint)
-if networks.posters_wait(config.size):
+found = poster_sets.checkpoint_posters(checkpoint)
+if poster_sets.posters_wait(config.size):
     st.caption("The real posters are not read at this size yet: there is a button in the sidebar.")
 elif found is None:
     st.caption("No real posters are loaded; name a folder or a zip after `-- --posters`. All pages work without.")

@@ -3,7 +3,7 @@
 import streamlit as st
 
 from dashboard import ui
-from dashboard.cached import networks
+from dashboard.cached import listing
 from dashboard.panels import training
 from dashboard.panels.figures import run_export
 from dashboard.subject import selected
@@ -11,7 +11,7 @@ from dashboard.text import plain
 
 ALONE = "no other run"
 
-found = networks.runs()
+found = listing.runs()
 if not found:
     st.info("No training log was found. Start a run with scripts/train.py; it shows here while it goes on.")
     st.stop()

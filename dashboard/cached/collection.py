@@ -15,9 +15,9 @@ from typing import TYPE_CHECKING
 
 import streamlit as st
 
-from dashboard.cached import measured, networks
-from dashboard.cached.networks import silent
+from dashboard.cached import listing, measured, poster_sets
 from dashboard.settings import settings
+from gan.progress import silent
 
 if TYPE_CHECKING:
     from pathlib import Path
@@ -54,7 +54,7 @@ def index(checkpoint: gan.Checkpoint, real: bool, progress: Progress = silent) -
 
 def can_be_built(checkpoint: gan.Checkpoint, real: bool, progress: Progress = silent) -> bool:
     """Whether there are such posters, and a discriminator."""
-    source = networks.checkpoint_posters(checkpoint, progress) if real else checkpoint.generator
+    source = poster_sets.checkpoint_posters(checkpoint, progress) if real else checkpoint.generator
     return source is not None and checkpoint.discriminator is not None
 
 
@@ -93,7 +93,7 @@ def study(checkpoint: gan.Checkpoint) -> CollectionStudy | None:
         own = _study_in(_study_folder(checkpoint), checkpoint.digest)
         if own is not None:
             return own
-    return _study_in(networks.folder(checkpoint.name), checkpoint.digest)
+    return _study_in(listing.folder(checkpoint.name), checkpoint.digest)
 
 
 def _study_in(folder: Path, digest: str) -> CollectionStudy | None:
@@ -115,12 +115,12 @@ def can_study(checkpoint: gan.Checkpoint, found: CollectionStudy | None) -> bool
     """Whether the posters that are loaded, or generated ones, have not been studied yet; ``found`` is what there is."""
     if found is None:
         return checkpoint.generator is not None and checkpoint.discriminator is not None
-    return networks.posters(checkpoint) is not None and not is_of_loaded(checkpoint, found)
+    return poster_sets.posters(checkpoint) is not None and not is_of_loaded(checkpoint, found)
 
 
 def is_of_loaded(checkpoint: gan.Checkpoint, found: CollectionStudy) -> bool:
     """Whether the numbers of posters in a study are those of the posters that are loaded."""
-    posters = networks.posters(checkpoint)
+    posters = poster_sets.posters(checkpoint)
     return posters is not None and found.is_of(posters, checkpoint.config.genres)
 
 
@@ -141,7 +141,7 @@ def make_study(checkpoint: gan.Checkpoint, progress: Progress) -> None:
 
     stages = as_one(progress, STAGES)
     try:
-        material = Material.of(checkpoint, networks.checkpoint_posters(checkpoint), progress=stages)
+        material = Material.of(checkpoint, poster_sets.checkpoint_posters(checkpoint), progress=stages)
         study_collection(material, stages)
     except WriteError as error:
         raise ExplanationError(f"{file_sentence(error, 'the study')}.") from error
@@ -151,7 +151,7 @@ def _study_folder(checkpoint: gan.Checkpoint) -> Path:
     """Where the study of the posters that are loaded stands, or would."""
     from xai.collection.material import study_folder
 
-    real = _folder(checkpoint, True, silent) if networks.posters(checkpoint) is not None else None
+    real = _folder(checkpoint, True, silent) if poster_sets.posters(checkpoint) is not None else None
     return study_folder(real, _folder(checkpoint, False, silent))
 
 
@@ -159,7 +159,7 @@ def _folder(checkpoint: gan.Checkpoint, real: bool, progress: Progress) -> Path:
     """Where the index stands, or would; it depends on all pixels, so it is found out once."""
     from xai.collection.index import index_folder
 
-    loaded = networks.checkpoint_posters(checkpoint, progress) is not None  # they may be read later
+    loaded = poster_sets.checkpoint_posters(checkpoint, progress) is not None  # they may be read later
     key = checkpoint.digest, real, loaded and settings().posters
     folder: Path = _kept().get(key, lambda: index_folder(checkpoint, *_asked(checkpoint, real)))
     return folder
@@ -174,7 +174,7 @@ def _asked(checkpoint: gan.Checkpoint, real: bool) -> tuple[Population, Referenc
     """The posters, and what they are compared with."""
     from xai.collection.index import generated_posters, real_posters, usual_reference
 
-    found = networks.checkpoint_posters(checkpoint)
+    found = poster_sets.checkpoint_posters(checkpoint)
     if real:
         assert found is not None  # asked only where can_be_built
         population = real_posters(found.posters)

@@ -9,7 +9,7 @@ from typing import TYPE_CHECKING
 
 import streamlit as st
 
-from dashboard.cached import collection, filters, measured, networks
+from dashboard.cached import collection, filters, listing, measured, networks, poster_sets
 from dashboard.cached.keys import HASH_FUNCS
 from dashboard.settings import settings
 
@@ -99,7 +99,7 @@ def _replacement(question: Question, by: str) -> Replacement:
 
     checkpoint = question.checkpoint
     if by == "mean":
-        return _by_mean(checkpoint, networks.posters(checkpoint) is not None)
+        return _by_mean(checkpoint, poster_sets.posters(checkpoint) is not None)
     return by_reference(networks.score(checkpoint), question.baseline.single(question.image))
 
 
@@ -134,7 +134,7 @@ def _filter_table(checkpoint: gan.Checkpoint, stamp: tuple[int, ...]) -> Discrim
     from xai.discriminator.filters.table import DiscriminatorTable
 
     digest = checkpoint.digest
-    shipped = DiscriminatorTable.beside(networks.folder(checkpoint.name), digest)
+    shipped = DiscriminatorTable.beside(listing.folder(checkpoint.name), digest)
     return shipped or DiscriminatorTable.beside(measured.folder(digest), digest)
 
 
@@ -143,7 +143,7 @@ def concepts(checkpoint: gan.Checkpoint) -> ConceptTable | None:
     """Which concept each filter stands for, where that was studied."""
     from xai.discriminator.concepts.table import ConceptTable
 
-    return ConceptTable.beside(networks.folder(checkpoint.name), checkpoint.digest)
+    return ConceptTable.beside(listing.folder(checkpoint.name), checkpoint.digest)
 
 
 @st.cache_resource(max_entries=32, show_spinner=False, hash_funcs=HASH_FUNCS)
@@ -182,7 +182,7 @@ def has_posters_of(checkpoint: gan.Checkpoint, table: DiscriminatorTable) -> boo
     """Whether the real posters that the table names are those that are loaded."""
     from gan.checkpoints.dataset import fingerprint
 
-    posters = networks.posters(checkpoint)
+    posters = poster_sets.posters(checkpoint)
     if posters is None or not table.posters:
         return False
     genres = checkpoint.config.genres
@@ -196,7 +196,7 @@ def judged(checkpoint: gan.Checkpoint, progress: Progress) -> Judged:
     """How good D's verdicts are on the real posters that are loaded, and on generated ones."""
     from xai.discriminator.decisions import judge
 
-    posters = networks.posters(checkpoint)
+    posters = poster_sets.posters(checkpoint)
     answer: Judged = networks.answers().get(
         ("judged", checkpoint.digest, None if posters is None else settings().posters),
         lambda: judge(checkpoint, posters, progress=progress),
@@ -212,7 +212,7 @@ def measure(checkpoint: gan.Checkpoint, progress: Progress) -> None:
     from xai.discriminator.filters.study import STAGES, study
     from xai.discriminator.filters.table import FILE
 
-    stages, found = as_one(progress, STAGES), networks.checkpoint_posters(checkpoint)
+    stages, found = as_one(progress, STAGES), poster_sets.checkpoint_posters(checkpoint)
     if found is None:
         table = study(checkpoint, progress=stages)
     else:
@@ -227,13 +227,13 @@ def measure(checkpoint: gan.Checkpoint, progress: Progress) -> None:
 
 def can_measure_more(checkpoint: gan.Checkpoint, table: DiscriminatorTable | None) -> bool:
     """Whether nothing was measured, or only drawn posters stood for the real ones that are loaded now."""
-    return table is None or (not table.posters and networks.posters(checkpoint) is not None)
+    return table is None or (not table.posters and poster_sets.posters(checkpoint) is not None)
 
 
 def pictures(checkpoint: gan.Checkpoint, numbers: Sequence[int], generated: bool) -> Tensor:
     """The posters (N, 3, H, W) of these seeds, or those with these numbers among the loaded ones."""
     if generated:
         return filters.seed_posters(checkpoint, tuple(numbers))
-    posters = networks.posters(checkpoint)
+    posters = poster_sets.posters(checkpoint)
     assert posters is not None  # asked only where has_posters_of
     return posters.tensor(list(numbers))

@@ -14,9 +14,9 @@ from typing import TYPE_CHECKING, Any
 
 import streamlit as st
 
-from dashboard.cached import networks
+from dashboard.cached import listing, networks, poster_sets
 from dashboard.cached.keys import HASH_FUNCS
-from dashboard.cached.networks import silent
+from gan.progress import silent
 
 if TYPE_CHECKING:
     from torch import Tensor
@@ -41,7 +41,7 @@ def references(checkpoint: gan.Checkpoint, own: bool = False) -> list[str]:
     missing = set() if own else {"own"}
     if checkpoint.generator is None:
         missing |= {"generated"}
-    if networks.posters(checkpoint) is None:
+    if poster_sets.posters(checkpoint) is None:
         missing |= {"posters", "mean"}
     return [kind for kind in xai.REFERENCES if kind not in missing]
 
@@ -106,7 +106,7 @@ class Question:
 def _reference(checkpoint: gan.Checkpoint, kind: str, count: int, uploaded: Uploaded | None) -> Reference:
     import xai
 
-    posters = networks.checkpoint_posters(checkpoint)
+    posters = poster_sets.checkpoint_posters(checkpoint)
     training = None if posters is None else posters.training
     images = None if uploaded is None else uploaded.images
     return xai.reference(kind, images=images, posters=training, generator=checkpoint.generator, count=count)
@@ -143,7 +143,7 @@ def _kept(question: Question, name: str, options: dict[str, Any]) -> Trust | Non
     checkpoint = question.checkpoint
     if question.seed is None or question.unit is not None:
         return None
-    kept = KeptVerdicts.beside(networks.folder(checkpoint.name), checkpoint.digest)
+    kept = KeptVerdicts.beside(listing.folder(checkpoint.name), checkpoint.digest)
     if kept is None:
         return None
     config = question.method(name, options).config
@@ -157,7 +157,7 @@ def standing(question: Question, name: str, detail: int) -> LocalisationStanding
     checkpoint = question.checkpoint
     if question.unit is not None:  # evidence was planted for the verdict
         return None
-    return standing(networks.folder(checkpoint.name), name, detail, checkpoint.digest)
+    return standing(listing.folder(checkpoint.name), name, detail, checkpoint.digest)
 
 
 def by_reference(

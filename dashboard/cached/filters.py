@@ -9,7 +9,7 @@ from typing import TYPE_CHECKING, Any
 
 import streamlit as st
 
-from dashboard.cached import measured, networks
+from dashboard.cached import listing, measured, networks
 from dashboard.cached.keys import HASH_FUNCS
 
 if TYPE_CHECKING:
@@ -66,7 +66,7 @@ def _filters_table(checkpoint: gan.Checkpoint, stamp: tuple[int, ...]) -> Filter
     from xai.generator.filter_table import FilterTable
 
     digest = checkpoint.digest
-    shipped = FilterTable.beside(networks.folder(checkpoint.name), digest)
+    shipped = FilterTable.beside(listing.folder(checkpoint.name), digest)
     return shipped or FilterTable.beside(measured.folder(digest), digest)
 
 
@@ -75,7 +75,7 @@ def concepts(checkpoint: gan.Checkpoint) -> ConceptTable | None:
     """Which concept each filter of the generator stands for, where that was studied."""
     from xai.discriminator.concepts.table import GENERATOR_FILE, ConceptTable
 
-    return ConceptTable.beside(networks.folder(checkpoint.name), checkpoint.digest, GENERATOR_FILE)
+    return ConceptTable.beside(listing.folder(checkpoint.name), checkpoint.digest, GENERATOR_FILE)
 
 
 def measure_filters(checkpoint: gan.Checkpoint, progress: Progress) -> None:

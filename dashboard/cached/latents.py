@@ -9,8 +9,9 @@ from typing import TYPE_CHECKING, Any
 
 import streamlit as st
 
-from dashboard.cached import measured, networks
+from dashboard.cached import listing, measured, networks
 from dashboard.cached.keys import HASH_FUNCS
+from gan.progress import silent
 
 if TYPE_CHECKING:
     from torch import Tensor
@@ -56,7 +57,7 @@ def _latent_study(checkpoint: gan.Checkpoint, stamp: tuple[int, ...]) -> LatentS
     from xai.latents.study import LatentStudy
 
     digest = checkpoint.digest
-    shipped = LatentStudy.beside(networks.folder(checkpoint.name), digest)
+    shipped = LatentStudy.beside(listing.folder(checkpoint.name), digest)
     return shipped or LatentStudy.beside(measured.folder(digest), digest)
 
 
@@ -123,7 +124,7 @@ def genre_effects(checkpoint: gan.Checkpoint, progress: Progress) -> GenreEffect
 
 def _score_of_any_genre(checkpoint: gan.Checkpoint) -> Any:
     """D's logit when no genre is named, so that all requests are judged by one measure."""
-    return networks.score_or_none(networks.conditioned(checkpoint, ()))
+    return networks.score_or_none(listing.conditioned(checkpoint, ()))
 
 
 def has_inversion(subject: Subject) -> bool:
@@ -139,7 +140,7 @@ def inversion(subject: Subject, progress: Progress) -> Inversion:
     checkpoint = subject.checkpoint
 
     def compute() -> Inversion:
-        path = networks.folder(checkpoint.name) / "encoder.safetensors"
+        path = listing.folder(checkpoint.name) / "encoder.safetensors"
         # An encoder was trained for posters of which no genre is requested.
         able = path.is_file() and not checkpoint.info.get("requested_genres")
         encoder = load_encoder(path, checkpoint.digest) if able else None
@@ -164,7 +165,7 @@ def has_atlas(checkpoint: gan.Checkpoint, noise: Noise) -> bool:
 
 def reach(checkpoint: gan.Checkpoint, noise: Noise) -> list[float] | None:
     """0 to 1: the largest change of each dimension over its whole range; None until the atlas is there."""
-    return list(atlas(checkpoint, noise, networks.silent).reach) if has_atlas(checkpoint, noise) else None
+    return list(atlas(checkpoint, noise, silent).reach) if has_atlas(checkpoint, noise) else None
 
 
 def total_indices(checkpoint: gan.Checkpoint) -> list[float] | None:

@@ -15,10 +15,9 @@ import numpy as np
 import streamlit as st
 
 from dashboard.cached import collection as indexes
-from dashboard.cached import networks
+from dashboard.cached import networks, poster_sets
 from dashboard.cached.keys import HASH_FUNCS
-from dashboard.cached.networks import silent
-from gan.progress import Progress
+from gan.progress import Progress, silent
 
 if TYPE_CHECKING:
     from collections.abc import Sequence
@@ -189,7 +188,7 @@ def _same_posters(ours: Collected, theirs: Collected) -> dict[int, int]:
 
 def _names(found: Collected) -> list[str]:
     """Of its real posters."""
-    posters = networks.posters(found.checkpoint)
+    posters = poster_sets.posters(found.checkpoint)
     return [] if posters is None else [posters.names[number] for number in found.numbers[: found.real].tolist()]
 
 
@@ -217,7 +216,7 @@ def by_genre(found: Collected) -> Colouring | None:
     """The first genre of each real poster; None where none is known."""
     from xai.collection.maps.colouring import by_group
 
-    posters = networks.posters(found.checkpoint)
+    posters = poster_sets.posters(found.checkpoint)
     if posters is None or not found.real or not posters.genre_counts():
         return None
     names = tuple(posters.genre_counts())
@@ -290,7 +289,7 @@ def colouring(found: Collected, by: str, study: CollectionStudy | None = None) -
 def colourings(found: Collected, study: CollectionStudy | None = None) -> list[str]:
     """What points can be coloured by."""
     kinds = ["logit"] + ["kind"] * (0 < found.real < len(found))
-    posters = networks.posters(found.checkpoint)
+    posters = poster_sets.posters(found.checkpoint)
     kinds += ["genre"] * bool(found.real and posters is not None and posters.genre_counts())
     return [*kinds, CLUSTER] + [f"strategy of {one.verdict}" for one in _strategies(found, study)]
 
@@ -318,7 +317,7 @@ def _thumbnails(found: Collected, progress: Progress) -> Thumbnails:
     from xai.collection.maps.thumbnails import thumbnails
 
     numbers, populations = found.numbers.tolist(), []
-    posters = networks.posters(found.checkpoint)
+    posters = poster_sets.posters(found.checkpoint)
     if found.real and posters is not None:
         some = numbers[: found.real]
         populations.append(real_posters(posters if len(some) == len(posters) else posters.select(some)))

@@ -11,7 +11,7 @@ from typing import TYPE_CHECKING
 import numpy as np
 import streamlit as st
 
-from dashboard.cached import collection, networks
+from dashboard.cached import collection, networks, poster_sets
 from dashboard.cached.keys import HASH_FUNCS
 from dashboard.subject import POSTER, digest_of
 
@@ -36,7 +36,7 @@ def _searched(checkpoint: gan.Checkpoint, real: bool, folder: str, has_detected:
     from xai.collection.similarity.neighbours import open_radii
     from xai.discriminator.responses import responses
 
-    found, index = networks.checkpoint_posters(checkpoint) if real else None, collection.index(checkpoint, real)
+    found, index = poster_sets.checkpoint_posters(checkpoint) if real else None, collection.index(checkpoint, real)
     detected = _detected(checkpoint) if has_detected else None
     if index is not None:
         looks = appearance(index, collection.population(checkpoint, real))
@@ -57,7 +57,7 @@ def described(subject: Subject) -> Described:
     """
     from xai.collection.similarity.alike import describe
 
-    score, posters = networks.score(subject.checkpoint), networks.posters(subject.checkpoint)
+    score, posters = networks.score(subject.checkpoint), poster_sets.posters(subject.checkpoint)
     detected = _detected(subject.checkpoint)
     if subject.upload is not None and detected is not None:
         return describe(score, subject.image, detected=_on_upload(subject.upload))
@@ -95,5 +95,5 @@ def _detected(checkpoint: gan.Checkpoint) -> Detected | None:
     """Faces and text on the posters that are loaded, where they have been looked for; also while the app runs."""
     from xai.collection.detected import open_detected
 
-    posters = networks.posters(checkpoint)
+    posters = poster_sets.posters(checkpoint)
     return None if posters is None else open_detected(posters)

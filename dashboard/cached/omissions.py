@@ -7,7 +7,7 @@ from __future__ import annotations
 
 from typing import TYPE_CHECKING
 
-from dashboard.cached import latents, networks
+from dashboard.cached import latents, networks, poster_sets
 from dashboard.settings import settings
 from dashboard.subject import POSTER
 
@@ -38,7 +38,7 @@ def _detected(subject: Subject) -> Mapping[str, Tensor] | None:
     import gan
     from xai.discriminator.concepts.detectors import DetectorUnavailableError, detect_posters
 
-    source, posters = settings().posters, networks.posters(subject.checkpoint)
+    source, posters = settings().posters, poster_sets.posters(subject.checkpoint)
     if subject.kind != POSTER or source is None or posters is None:
         return None
     try:

@@ -12,7 +12,7 @@ from typing import TYPE_CHECKING
 
 import streamlit as st
 
-from dashboard.cached import filters, measured, networks
+from dashboard.cached import filters, listing, measured, networks, poster_sets
 from dashboard.cached.keys import HASH_FUNCS
 
 if TYPE_CHECKING:
@@ -40,7 +40,7 @@ def pruning_curves(checkpoint: gan.Checkpoint) -> PruningCurves | None:
 def _pruning_curves(checkpoint: gan.Checkpoint, stamp: tuple[int, ...]) -> PruningCurves | None:
     from xai.generator.pruning_curves import PruningCurves
 
-    folders = networks.folder(checkpoint.name), measured.folder(checkpoint.digest)
+    folders = listing.folder(checkpoint.name), measured.folder(checkpoint.digest)
     return next(filter(None, (PruningCurves.beside(folder, checkpoint.digest) for folder in folders)), None)
 
 
@@ -58,7 +58,7 @@ def measure(checkpoint: gan.Checkpoint, progress: Progress) -> None:
     from gan.progress import as_one
     from xai.bench.pruning_study import STAGES, study
 
-    posters = networks.checkpoint_posters(checkpoint)
+    posters = poster_sets.checkpoint_posters(checkpoint)
     if posters is None:
         raise gan.DataError("The study needs real posters to measure by.")
     table = filters.filters_table(checkpoint)
@@ -172,7 +172,7 @@ def save_pruned(checkpoint: gan.Checkpoint, ranking: str, percent: int) -> str:
     import gan
 
     name = pruned_name(checkpoint, ranking, percent)
-    folder = networks.folder(name)
+    folder = listing.folder(name)
     if folder.exists():
         raise gan.CheckpointError(f"{name} is already among the checkpoints.")
     try:

@@ -9,7 +9,7 @@ from __future__ import annotations
 from collections.abc import Collection, Sequence
 from typing import TYPE_CHECKING
 
-from dashboard.cached import discriminator, explanations, filters, latents, networks
+from dashboard.cached import discriminator, explanations, filters, latents, listing
 
 if TYPE_CHECKING:
     import gan
@@ -59,7 +59,7 @@ def measured(checkpoint: gan.Checkpoint) -> Measured:
     """What was measured of a checkpoint, here or before it came."""
     from xai.report.sections import Measured
 
-    evaluation = networks.evaluation(networks.folder(checkpoint.name))
+    evaluation = listing.evaluation(listing.folder(checkpoint.name))
     return Measured(
         evaluation if evaluation is not None and evaluation.digest == checkpoint.digest else None,
         discriminator.filter_table(checkpoint) if checkpoint.discriminator is not None else None,

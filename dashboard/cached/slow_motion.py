@@ -17,7 +17,7 @@ from typing import TYPE_CHECKING
 
 import streamlit as st
 
-from dashboard.cached import networks
+from dashboard.cached import listing, poster_sets
 from dashboard.cached.keys import HASH_FUNCS
 
 if TYPE_CHECKING:
@@ -79,9 +79,9 @@ def open_seat(wish: Wish, checkpoint: gan.Checkpoint | None) -> Seat:
     elif wish.start == CHECKPOINT and checkpoint is not None:
         start, known = starts.from_checkpoint(checkpoint, wish.batch, wish.seed), checkpoint
     else:
-        start, known = starts.from_run(networks.runs()[wish.name]), _latest(wish.name)
+        start, known = starts.from_run(listing.runs()[wish.name]), _latest(wish.name)
     model = start.state.generator.config
-    found = None if known is None else networks.checkpoint_posters(known)
+    found = None if known is None else poster_sets.checkpoint_posters(known)
     posters = drawn(model.size) if found is None else found.training
     words = "posters drawn by a program" if found is None else f"real posters: {found.source}"
     most = min(max(DISK // nbytes(start.state), 3), STATES)
@@ -90,7 +90,7 @@ def open_seat(wish: Wish, checkpoint: gan.Checkpoint | None) -> Seat:
 
 def runs_with_state() -> list[str]:
     """Names of the training runs that have saved a state."""
-    return [name for name, folder in networks.runs().items() if (folder / "state.pt").is_file()]
+    return [name for name, folder in listing.runs().items() if (folder / "state.pt").is_file()]
 
 
 def _latest(name: str) -> gan.Checkpoint | None:
@@ -99,7 +99,7 @@ def _latest(name: str) -> gan.Checkpoint | None:
     from gan.errors import PosterLensError
 
     try:
-        return load(networks.runs()[name] / "latest")
+        return load(listing.runs()[name] / "latest")
     except PosterLensError:
         return None
 

@@ -11,7 +11,7 @@ from __future__ import annotations
 from collections.abc import Callable, Mapping
 from typing import TYPE_CHECKING, Any
 
-from dashboard.cached import collection, discriminator, filters, latents, layout, networks, pruning
+from dashboard.cached import collection, discriminator, filters, latents, layout, listing, poster_sets, pruning
 from dashboard.jobs.runner import Order
 from gan.errors import CheckpointError, UsageError
 
@@ -42,7 +42,7 @@ def order_of(job: str, checkpoint: gan.Checkpoint, **more: Any) -> Order:
         genres=None if checkpoint.config.genres else sorted(checkpoint.info.get("requested_genres", ())),
         output=getattr(checkpoint.discriminator, "output", ""),  # of a classifier, the class that is explained
         digest=checkpoint.digest,
-        posters=networks.posters(checkpoint) is not None,
+        posters=poster_sets.posters(checkpoint) is not None,
         **more,
     )
 
@@ -69,17 +69,17 @@ def perform(order: Mapping[str, Any], progress: Progress) -> None:
         raise UsageError(f"There is no job {order['job']!r}.")
     checkpoint = _checkpoint(order)
     if order["posters"]:
-        networks.read_posters(checkpoint.config.size)
+        poster_sets.read_posters(checkpoint.config.size)
     JOBS[order["job"]](checkpoint, progress, order)
 
 
 def _checkpoint(order: Mapping[str, Any]) -> gan.Checkpoint:
     """The networks of an order, as the page has them."""
-    found = networks.checkpoint(order["checkpoint"])
+    found = listing.checkpoint(order["checkpoint"])
     if found.config.genres and order["genres"] is not None:
-        found = networks.conditioned(found, tuple(order["genres"]))
+        found = listing.conditioned(found, tuple(order["genres"]))
     if order["output"]:
-        found = networks.of_class(found, order["output"])
+        found = listing.of_class(found, order["output"])
     if found.digest != order["digest"]:
         raise CheckpointError(
             f"{found.name} has other weights now than when this was asked for: load the page again. A file with "

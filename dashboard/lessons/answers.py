@@ -15,12 +15,12 @@ from dataclasses import dataclass
 from functools import cached_property
 from typing import TYPE_CHECKING
 
-from dashboard.cached import collection, discriminator, explanations, filters, latents, networks, pruning
-from dashboard.cached.networks import silent
+from dashboard.cached import collection, discriminator, explanations, filters, latents, listing, networks, pruning
 from dashboard.lessons.lesson import Question, State
 from dashboard.lessons.tables import LessonError
 from dashboard.subject import GENERATED, Noise, digest_of
 from gan.errors import counted, printable
+from gan.progress import silent
 
 if TYPE_CHECKING:
     from torch import Tensor
@@ -100,7 +100,7 @@ class Shown:
 
 
 def _evaluation(name: str) -> Evaluation:
-    found = networks.evaluation(networks.folder(name))
+    found = listing.evaluation(listing.folder(name))
     if found is None:
         raise LessonError(f"{printable(name, 60)} was not evaluated, so the answer is not known.")
     return found
@@ -259,7 +259,7 @@ def most_important(shown: Shown) -> Answer:
 def best_validation(shown: Shown) -> Answer:
     from gan.training.runs.folder import read_stats
 
-    folder = networks.runs().get(shown.text("run"))
+    folder = listing.runs().get(shown.text("run"))
     rows = [] if folder is None else [row for row in read_stats(folder) if "fd_lite1" in row]
     if not rows:
         raise LessonError(f"The run {printable(shown.text('run'), 60)} is not here or was never validated.")

@@ -16,7 +16,7 @@ from typing import TYPE_CHECKING, Any
 import streamlit as st
 
 from dashboard import sidebar
-from dashboard.cached import discriminator, networks
+from dashboard.cached import discriminator, poster_sets
 from dashboard.components.sprite_grid import sprite_grid
 from dashboard.subject import GENERATED, POSTER, Member, Subject
 from gan.errors import counted
@@ -68,7 +68,7 @@ def parsed(text: str) -> tuple[Member, ...]:
 
 def usable(checkpoint: gan.Checkpoint) -> tuple[Member, ...]:
     """Those of the set that this checkpoint and the posters that are loaded have."""
-    posters = networks.posters(checkpoint)
+    posters = poster_sets.posters(checkpoint)
     count = 0 if posters is None else len(posters)
     return tuple(
         (kind, number)

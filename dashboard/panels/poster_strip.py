@@ -13,7 +13,7 @@ from typing import TYPE_CHECKING
 import streamlit as st
 
 from dashboard import sidebar
-from dashboard.cached import networks
+from dashboard.cached import poster_sets
 from dashboard.subject import GENERATED, POSTER
 from dashboard.text import plain
 
@@ -49,7 +49,7 @@ def show(subject: Subject) -> None:
             st.markdown(f"**{plain(subject.name)}**  \n{_verdict(subject)}")
         if subject.kind == GENERATED:
             _show_controls("seed", sidebar.MOST_SEED, sidebar.show_seed)
-        elif subject.kind == POSTER and (posters := networks.posters(subject.checkpoint)) is not None:
+        elif subject.kind == POSTER and (posters := poster_sets.posters(subject.checkpoint)) is not None:
             _show_controls("poster", len(posters) - 1, sidebar.show_poster)
 
 

@@ -14,7 +14,7 @@ import streamlit as st
 
 import gan
 from dashboard import charts, sidebar, ui
-from dashboard.cached import networks, pruning
+from dashboard.cached import listing, poster_sets, pruning
 from dashboard.components.sprite_grid import sprite_grid
 from dashboard.jobs.known import order_of
 from dashboard.panels import jobs
@@ -175,7 +175,7 @@ def _layers(checkpoint: gan.Checkpoint, ranking: str, percent: int) -> Figure:
 def show_study(checkpoint: gan.Checkpoint, ranking: str, percent: int) -> None:
     """Quality and variety by the proportion of filters pruned, in each order."""
     curves = pruning.pruning_curves(checkpoint)
-    if curves is None and networks.posters(checkpoint) is not None:
+    if curves is None and poster_sets.posters(checkpoint) is not None:
         jobs.offer(
             "This has not been measured for these weights. It takes a quarter of an hour or more.",
             "Measure when it drops",
@@ -185,7 +185,7 @@ def show_study(checkpoint: gan.Checkpoint, ranking: str, percent: int) -> None:
         )
         return
     if curves is None:
-        folder = networks.folder(checkpoint.name)
+        folder = listing.folder(checkpoint.name)
         st.info("This has not been measured. To measure it:")
         st.code(
             f"python scripts/study_pruning.py --checkpoint {shlex.quote(str(folder))} --data POSTERS", language=None

@@ -16,7 +16,7 @@ import streamlit as st
 
 import gan
 from dashboard import charts, ui
-from dashboard.cached import networks
+from dashboard.cached import listing, networks, poster_sets
 from dashboard.glossary import explanation
 from dashboard.panels.figures import run_export
 from dashboard.text import plain, plain_label
@@ -138,7 +138,7 @@ def _floor(folder: Path) -> tuple[dict[str, float], int]:
 def _evaluated(folder: Path) -> tuple[Path, Evaluation] | None:
     """The folder of the checkpoint that was evaluated, the run's own or its best, and its evaluation."""
     for place in (folder, *(folder / state for state in STATES)):
-        found = networks.evaluation(place)
+        found = listing.evaluation(place)
         if found is not None:
             return place, found
     return None
@@ -368,7 +368,7 @@ def _show_pairs(place: Path, evaluated: Evaluation | Validation) -> None:
     generator = checkpoint.need_generator()
     conditional = bool(generator.config.genres)
     with ui.progress_bar("Reading the posters, once") as progress:
-        read = networks.checkpoint_posters(checkpoint, progress)
+        read = poster_sets.checkpoint_posters(checkpoint, progress)
     found = None if read is None or read.other else read.posters
     pairs = evaluated.closest[:PAIRS]
     for column, pair in zip(st.columns(PAIRS), pairs, strict=False):

@@ -14,7 +14,7 @@ import torch
 from PIL import Image
 
 import gan
-from dashboard.cached import networks
+from dashboard.cached import listing, poster_sets
 from dashboard.pages import PAGES
 from gan.checkpoints.conditioning import with_genres
 from gan.checkpoints.listing import EVALUATION
@@ -78,12 +78,12 @@ def test_of_the_studied_checkpoints_the_closest_to_real_posters_opens_first(tmp_
             (folder / study).touch()
     make(tmp_path, "0", KINDS["plain"])
     open_app("training", None, "--checkpoints", str(tmp_path))
-    assert networks.checkpoint_names() == ["c", "b", "a", "d", "d2", "f", "0", "e"]
+    assert listing.checkpoint_names() == ["c", "b", "a", "d", "d2", "f", "0", "e"]
 
 
 def test_of_what_ships_the_closest_to_real_posters_opens_first(open_app: OpenApp) -> None:
     app = open_app("training", None, "--checkpoints", str(Path(__file__).parents[2] / "checkpoints"))
-    assert networks.checkpoint_names()[0] == subject_of(app).checkpoint.name == "whole-64"
+    assert listing.checkpoint_names()[0] == subject_of(app).checkpoint.name == "whole-64"
 
 
 @pytest.mark.parametrize("page", PAGES)
@@ -142,7 +142,7 @@ def test_a_real_poster_comes_in_the_checkpoints_shape(
 def test_posters_of_a_large_size_are_read_only_when_asked_for(
     open_app: OpenApp, kinds: Path, poster_folder: Path, monkeypatch: pytest.MonkeyPatch
 ) -> None:
-    monkeypatch.setattr(networks, "LARGE", 16 * 16)
+    monkeypatch.setattr(poster_sets, "LARGE", 16 * 16)
     given = ("--checkpoints", str(kinds), "--posters", str(poster_folder))
     app = open_app("start", {"checkpoint": "whole"}, *given)
     assert app.radio(key="source").options == ["Seed", "Upload"]

@@ -10,9 +10,9 @@ import pytest
 
 import gan
 from dashboard.cached import collection
-from dashboard.cached.networks import silent
 from dashboard.settings import settings
 from gan.files import WriteError
+from gan.progress import silent
 from xai.collection import index as module
 
 

@@ -13,10 +13,10 @@ import pytest
 
 import gan
 from dashboard.cached import collection
-from dashboard.cached.networks import silent
 from dashboard.settings import settings
 from gan.data.synthetic import draw_poster
 from gan.evaluation.estimates import Estimate
+from gan.progress import silent
 from tests.dashboard.reading import OpenApp, ask, charts, texts
 from xai.collection import detected
 from xai.collection import study as module

@@ -20,10 +20,11 @@ from streamlit.testing.v1 import AppTest
 
 import gan
 import xai
-from dashboard.cached import networks, pruning
+from dashboard.cached import pruning
 from dashboard.pages import PAGES
 from dashboard.panels.start import gallery
 from gan.data.synthetic import draw_poster
+from gan.progress import silent
 from tests.dashboard.reading import OpenApp, captions, errors, headings, metrics, subject_of, texts, unfolded
 from xai.bench import pruning_study
 from xai.generator.filter_study import filters_table
@@ -532,7 +533,7 @@ def test_the_pruning_study_is_made_by_the_posters_that_are_loaded_kept_and_shown
 def test_the_pruning_study_without_posters_is_one_sentence(open_app: OpenApp, checkpoints: Path) -> None:
     open_app("prune")
     with pytest.raises(gan.DataError, match="needs real posters"):
-        pruning.measure(gan.load(checkpoints / "tiny"), networks.silent)
+        pruning.measure(gan.load(checkpoints / "tiny"), silent)
 
 
 def test_a_kept_smaller_generator_can_be_chosen_and_is_not_replaced(

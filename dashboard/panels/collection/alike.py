@@ -10,7 +10,7 @@ from typing import TYPE_CHECKING
 
 import streamlit as st
 
-from dashboard.cached import neighbours, networks
+from dashboard.cached import neighbours, poster_sets
 from dashboard.panels import poster_sheet
 from dashboard.panels.collection import exports, whole
 from xai.collection.similarity.approximate import search_words
@@ -37,7 +37,7 @@ def show(subject: Subject, layers: Sequence[str] | None = None, hubs: Sequence[H
     hubs : what was measured of the hubs in the whole collection.
     """
     checkpoint = subject.checkpoint
-    sources = [REAL] * (networks.posters(checkpoint) is not None) + [DRAWN] * (checkpoint.generator is not None)
+    sources = [REAL] * (poster_sets.posters(checkpoint) is not None) + [DRAWN] * (checkpoint.generator is not None)
     with st.container(horizontal=True, vertical_alignment="bottom"):
         real = st.radio("Among", sources, horizontal=True, key="among", bind="query-params") == REAL
         scaled = st.toggle("Local scaling", True, key="scaling", bind="query-params", help=SCALING)
@@ -55,7 +55,7 @@ def show(subject: Subject, layers: Sequence[str] | None = None, hubs: Sequence[H
     )
     if layers is None:
         _show_hubs(checkpoint, [by_name[row.name] for row in rows if row.name in by_name])
-        if real and networks.posters(checkpoint) is not None:
+        if real and poster_sets.posters(checkpoint) is not None:
             _say_what_is_missing(subject, {row.name for row in rows})
     whole.offer(checkpoint, real)
 

@@ -11,7 +11,7 @@ from typing import TYPE_CHECKING
 import streamlit as st
 
 from dashboard import ui
-from dashboard.cached import layout, networks
+from dashboard.cached import layout, listing
 from dashboard.cached.layout import Collected, Mapped
 from dashboard.components.collection_map import collection_map
 from dashboard.components.sprite_grid import sprite_grid
@@ -80,7 +80,7 @@ def show(subject: Subject, study: CollectionStudy | None = None) -> None:
 
 
 def _choose_other(subject: Subject) -> str | None:
-    names = [name for name in networks.checkpoint_names() if name != subject.checkpoint.name]
+    names = [name for name in listing.checkpoint_names() if name != subject.checkpoint.name]
     if not names:
         return None
     name = ui.choose("Beside the map of", [NOBODY, *names], NOBODY, str, "map_with", keep=True, width=220)
@@ -160,7 +160,7 @@ def _show_list(found: Collected) -> None:
 
 def _show_other(found: Collected, mapped: Mapped, name: str, method: Method, by: str) -> None:
     """The map of another checkpoint, aligned with this one; the same posters are brushed."""
-    other = layout.collected(networks.checkpoint(name))
+    other = layout.collected(listing.checkpoint(name))
     if other is None:
         st.info("The other checkpoint has no discriminator, or nothing to look at.")
         return

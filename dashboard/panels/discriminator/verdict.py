@@ -13,10 +13,10 @@ import streamlit as st
 
 from dashboard import charts, ui
 from dashboard.cached import discriminator, explanations
-from dashboard.cached.networks import silent
 from dashboard.components.value_map import value_map
 from dashboard.panels import baseline
 from dashboard.panels.discriminator import exports
+from gan.progress import silent
 from xai.discriminator.relevance import waterfall
 from xai.generator.regions import box_of
 from xai.render import VERDICT, limit, overlay, pool

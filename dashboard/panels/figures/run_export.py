@@ -10,7 +10,7 @@ from typing import TYPE_CHECKING
 
 import streamlit as st
 
-from dashboard.cached import networks
+from dashboard.cached import listing, networks
 from dashboard.panels.figures import export
 from gan.training.runs.folder import read_grids, read_stats
 
@@ -66,5 +66,5 @@ def _source(name: str, run: Path) -> Source:
     """The run; where it came with a checkpoint, its weights."""
     from xai.figures.figure import Source
 
-    shipped = name in networks.checkpoint_names() and networks.folder(name) == run
-    return Source.of(networks.checkpoint(name)) if shipped else Source(name)
+    shipped = name in listing.checkpoint_names() and listing.folder(name) == run
+    return Source.of(listing.checkpoint(name)) if shipped else Source(name)

@@ -10,11 +10,12 @@ from typing import TYPE_CHECKING
 import streamlit as st
 
 from dashboard import charts, sidebar, ui
-from dashboard.cached import latents, networks
+from dashboard.cached import latents, listing
 from dashboard.components.sprite_grid import sprite_grid
 from dashboard.panels.latent import exports
 from dashboard.subject import unconditioned
 from dashboard.text import plain
+from gan.progress import silent
 from xai.render import shrink, sprite
 
 if TYPE_CHECKING:
@@ -30,7 +31,7 @@ def show_genres(noise: Noise) -> None:
     _show_adherence(checkpoint)
     st.markdown("**Over many posters**")
     if latents.has_genre_effects(checkpoint):
-        effects = latents.genre_effects(checkpoint, networks.silent)
+        effects = latents.genre_effects(checkpoint, silent)
         _show_effects(effects)
         exports.show_genre_effects(checkpoint, effects)
         return
@@ -68,7 +69,7 @@ def _show_sweep(checkpoint: gan.Checkpoint, noise: Noise) -> None:
 
 
 def _show_adherence(checkpoint: gan.Checkpoint) -> None:
-    adherence = networks.genre_adherence(checkpoint)
+    adherence = listing.genre_adherence(checkpoint)
     if adherence:
         most = sorted(adherence, key=lambda genre: adherence[genre], reverse=True)
         listed = ", ".join(f"{genre} {adherence[genre]:.0%}" for genre in most)

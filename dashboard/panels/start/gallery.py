@@ -1,6 +1,6 @@
 """Real posters to choose from: searched by name and genre, a page at a time.
 
-show(checkpoint, networks.posters(checkpoint), subject)
+show(checkpoint, poster_sets.posters(checkpoint), subject)
 """
 
 from __future__ import annotations

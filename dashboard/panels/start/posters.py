@@ -13,7 +13,7 @@ import streamlit as st
 
 import gan
 from dashboard import sidebar
-from dashboard.cached import filters, networks
+from dashboard.cached import filters, listing
 from dashboard.components.sprite_grid import sprite_grid
 from dashboard.subject import GENERATED
 from gan.checkpoints import preview
@@ -25,7 +25,7 @@ def show_shipped() -> None:
     """Show the posters that were drawn before, if they are of the checkpoint that the page will be about."""
     name = _chosen()
     requested = st.query_params.get("genres") or st.session_state.get("genres")
-    sheet = None if name is None or requested else preview.read(networks.folder(name))
+    sheet = None if name is None or requested else preview.read(listing.folder(name))
     st.session_state[SHOWN] = None if sheet is None else name
     if sheet is not None:
         _show(_cells(sheet), "start_grid")
@@ -41,9 +41,9 @@ def show_drawn(checkpoint: gan.Checkpoint) -> None:
 def _chosen() -> str | None:
     """The checkpoint that the sidebar will choose, found without importing what can load it; None if that is open."""
     asked = st.session_state.get("checkpoint") or st.query_params.get("checkpoint")
-    names = networks.checkpoint_names()
+    names = listing.checkpoint_names()
     chosen = asked if asked in names else next(iter(names), None)
-    return chosen if chosen in networks.checkpoint_folders() else None
+    return chosen if chosen in listing.checkpoint_folders() else None
 
 
 def _seed() -> int:

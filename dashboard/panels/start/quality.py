@@ -6,7 +6,7 @@ from typing import TYPE_CHECKING
 
 import streamlit as st
 
-from dashboard.cached import networks
+from dashboard.cached import listing
 from dashboard.glossary import explained
 from dashboard.panels.figures import start_export
 from gan.errors import counted
@@ -28,7 +28,7 @@ def show_quality(checkpoint: gan.Checkpoint) -> None:
     if isinstance(checkpoint.config, OwnConfig):
         st.caption("It has not been measured: scripts/evaluate.py takes checkpoints, not networks of a Python file.")
         return
-    evaluation = networks.evaluation(networks.folder(checkpoint.name))
+    evaluation = listing.evaluation(listing.folder(checkpoint.name))
     if evaluation is None:
         _show_training_metrics(checkpoint)
         return

@@ -12,11 +12,11 @@ import pytest
 import torch
 
 import gan
-from dashboard.cached import networks
-from dashboard.cached.networks import silent
+from dashboard.cached import listing
 from dashboard.jobs import known, server
 from dashboard.jobs.known import JOBS, order_of, perform
 from dashboard.settings import settings
+from gan.progress import silent
 
 
 @pytest.fixture
@@ -41,7 +41,7 @@ def order(job: str, checkpoint: gan.Checkpoint, **more: Any) -> dict[str, Any]:
 
 
 def test_a_job_has_the_networks_of_the_page(listed: Path, asked: list[gan.Checkpoint]) -> None:
-    checkpoint = networks.checkpoint("tiny")
+    checkpoint = listing.checkpoint("tiny")
     perform(order("note", checkpoint), silent)
     assert [one.digest for one in asked] == [checkpoint.digest]
 
@@ -53,8 +53,8 @@ def test_genres_that_are_requested_are_those_of_the_job(
     gan.save(tmp_path / "asked", gan.Generator(config).eval(), gan.Discriminator(config).eval())
     monkeypatch.setattr(sys, "argv", ["app.py", "--checkpoints", str(tmp_path)])
     settings.cache_clear()
-    plain = networks.checkpoint("asked")
-    for one in (plain, networks.conditioned(plain, ()), networks.conditioned(plain, ("Comedy", "Horror"))):
+    plain = listing.checkpoint("asked")
+    for one in (plain, listing.conditioned(plain, ()), listing.conditioned(plain, ("Comedy", "Horror"))):
         perform(order("note", one), silent)
         assert asked[-1].digest == one.digest
     assert len({one.digest for one in asked}) == 3
@@ -73,11 +73,11 @@ def test_the_class_that_is_explained_is_that_of_the_job(
     )
     monkeypatch.setattr(sys, "argv", ["app.py", "--checkpoints", str(tmp_path), "--networks", str(file)])
     settings.cache_clear()
-    dog = networks.of_class(networks.checkpoint("mine.py"), "dog")
+    dog = listing.of_class(listing.checkpoint("mine.py"), "dog")
     perform(order("note", dog), silent)
     assert asked[-1].digest == dog.digest
     file.write_text(file.read_text().replace("    torch.manual_seed(0)\n", ""))  # other weights each time
-    networks._own.clear()
+    listing._own.clear()
     torch.manual_seed(7)
     with pytest.raises(gan.CheckpointError, match="must give the same weights each time"):
         perform(order("note", dog), silent)
@@ -86,7 +86,7 @@ def test_the_class_that_is_explained_is_that_of_the_job(
 def test_weights_that_changed_meanwhile_are_not_taken_for_those_of_the_page(
     listed: Path, asked: list[gan.Checkpoint]
 ) -> None:
-    other = replace(networks.checkpoint("tiny"), digest="of other weights")
+    other = replace(listing.checkpoint("tiny"), digest="of other weights")
     with pytest.raises(gan.CheckpointError, match="other weights now"):
         perform(order("note", other), silent)
     assert not asked
@@ -94,7 +94,7 @@ def test_weights_that_changed_meanwhile_are_not_taken_for_those_of_the_page(
 
 @pytest.mark.parametrize("name", ["../tiny", "/etc", "absent"])
 def test_an_order_opens_nothing_but_the_listing(listed: Path, asked: list[gan.Checkpoint], name: str) -> None:
-    wish = order("note", networks.checkpoint("tiny")) | {"checkpoint": name}
+    wish = order("note", listing.checkpoint("tiny")) | {"checkpoint": name}
     with pytest.raises(gan.CheckpointError, match="There is no checkpoint"):
         perform(wish, silent)
     assert not asked
@@ -102,12 +102,12 @@ def test_an_order_opens_nothing_but_the_listing(listed: Path, asked: list[gan.Ch
 
 def test_what_is_no_job_is_a_sentence(listed: Path) -> None:
     with pytest.raises(gan.PosterLensError, match="There is no job"):
-        perform(order("os.system", networks.checkpoint("tiny")), silent)
+        perform(order("os.system", listing.checkpoint("tiny")), silent)
 
 
 def test_a_map_that_cannot_be_kept_is_a_failure(listed: Path, monkeypatch: pytest.MonkeyPatch) -> None:
     monkeypatch.setattr(known.layout, "mapped", lambda *_: None)
-    wish = order("t-SNE", networks.checkpoint("tiny"), space="layers.1", threads=1)
+    wish = order("t-SNE", listing.checkpoint("tiny"), space="layers.1", threads=1)
     with pytest.raises(gan.PosterLensError, match="could not be kept"):
         perform(wish, silent)
 
