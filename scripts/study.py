@@ -4,10 +4,12 @@
     posterlens study --checkpoint checkpoints/wider-64 --only latents,filters
     posterlens study --checkpoint checkpoints/wider-64 --list
     posterlens study --compare checkpoints/dcgan-64 checkpoints/whole-64
+    posterlens study --tables checkpoints/whole-64
 
 Each is a process of its own and is kept as soon as it is finished; one that fails is named, and the others go on.
 About an hour of one core for 64 x 64 and 20,000 posters. Without --data, those that need real posters are left out.
-With --compare, only prints what the studies of several checkpoints say, as tables.
+With --compare, only prints what the studies of several checkpoints say, as tables; with --tables, the tables of one
+generator.
 """
 
 from __future__ import annotations
@@ -17,12 +19,14 @@ import subprocess
 import sys
 import time
 import zipfile
+from collections.abc import Callable, Mapping
+from functools import partial
 from pathlib import Path
 
 from gan import cli
 from gan.cli import exit_code, page_text, replace_section, split_section
 from gan.errors import PosterLensError, UsageError, counted
-from xai.studies.comparison import TABLES, table
+from xai.studies import comparison, generator_tables
 from xai.studies.listing import STUDIES, missing
 
 HERE = Path(__file__).parent
@@ -37,7 +41,7 @@ MADE_BY = {
     "generator concepts": "study_concepts.py --generator",
     "collection": "study_collection.py",
 }
-MARKS = {f"<!-- {name} -->": name for name in TABLES}  # where a table stands on a page of the documentation
+Texts = Mapping[str, Callable[[], str]]  # what makes the text between <!-- name --> and <!-- /name --> of a page
 
 
 def parse(arguments: list[str] | None = None) -> argparse.Namespace:
@@ -47,13 +51,17 @@ def parse(arguments: list[str] | None = None) -> argparse.Namespace:
     parser.add_argument("--only", type=names, default=list(STUDIES), help=f"joined by commas, of {', '.join(STUDIES)}")
     parser.add_argument("--list", action="store_true", help="only say which there are, and which are missing")
     parser.add_argument("--compare", nargs="+", type=Path, metavar="DIR", help="only print tables of these checkpoints")
-    parser.add_argument("--write", type=Path, metavar="PAGE", help=f"put them on this page, at {' or '.join(MARKS)}")
+    parser.add_argument(
+        "--tables", type=Path, metavar="DIR", help="only print the tables of this checkpoint's generator"
+    )
+    parser.add_argument("--write", type=Path, metavar="PAGE", help="put the tables on this page, between their marks")
     chosen = parser.parse_args(arguments)
-    if (chosen.checkpoint is None) == (chosen.compare is None):
-        parser.error("name the checkpoint with --checkpoint, or several with --compare")
+    if sum(given is not None for given in (chosen.checkpoint, chosen.compare, chosen.tables)) != 1:
+        parser.error("name the checkpoint with --checkpoint or --tables, or several with --compare")
     cli.refuse_unused(parser, chosen, "compare", "write")
-    if chosen.write and not chosen.compare:
-        parser.error("--write is for the tables of --compare")
+    cli.refuse_unused(parser, chosen, "tables", "write")
+    if chosen.write and chosen.checkpoint:
+        parser.error("--write is for the tables of --compare and --tables")
     return chosen
 
 
@@ -80,17 +88,25 @@ def show(checkpoint: Path, gone: list[str]) -> None:
         print(f"{'missing' if name in gone else 'there':8} {name}: {study.about}")
 
 
-def compare(folders: list[Path], page: Path | None) -> None:
-    """Print the tables, and put those for which a page has marks between these."""
-    marks = [mark for mark in MARKS if page is None or mark in page_text(page)]
-    if not marks:
-        raise UsageError(f"{page} has no mark {' or '.join(MARKS)}.")
+def texts(chosen: argparse.Namespace) -> Texts:
+    """The tables that were asked for, by the name of their marks."""
+    if chosen.tables:
+        return {name: partial(make, chosen.tables) for name, make in generator_tables.TABLES.items()}
+    return {name: partial(comparison.table, rows, chosen.compare) for name, rows in comparison.TABLES.items()}
+
+
+def write(made: Texts, page: Path | None) -> None:
+    """Print them, and put those for which a page has marks between these."""
+    marks = {f"<!-- {name} -->": name for name in made}
+    found = [mark for mark in marks if page is None or mark in page_text(page)]
+    if not found:
+        raise UsageError(f"{page} has no mark {' or '.join(marks)}.")
     if page is not None:
-        for mark in marks:
+        for mark in found:
             split_section(page, mark, end_of(mark))  # before anything is written
-    for mark in marks:
-        text = table(TABLES[MARKS[mark]], folders)
-        print(f"{MARKS[mark]}\n\n{text}\n")
+    for mark in found:
+        text = made[marks[mark]]()
+        print(f"{marks[mark]}\n\n{text}\n")
         if page is not None:
             replace_section(page, mark, end_of(mark), text)
 
@@ -101,9 +117,9 @@ def end_of(mark: str) -> str:
 
 
 def run(chosen: argparse.Namespace) -> None:
-    """Make what is missing, or compare."""
-    if chosen.compare:
-        compare(chosen.compare, chosen.write)
+    """Make what is missing, or print tables."""
+    if not chosen.checkpoint:
+        write(texts(chosen), chosen.write)
         return
     if not chosen.checkpoint.is_dir():
         raise UsageError(f"{chosen.checkpoint} is not a folder; studies are kept beside the weights.")

@@ -96,6 +96,21 @@ def test_tables_of_several_checkpoints_are_put_where_a_page_has_their_marks(
     assert "discriminator studies" in said
 
 
+def test_tables_of_one_generator_are_put_where_a_page_has_their_marks(
+    tmp_path: Path, capsys: pytest.CaptureFixture[str]
+) -> None:
+    page = tmp_path / "page.md"
+    page.write_text("before\n<!-- pruning losses -->\nold\n<!-- /pruning losses -->\nafter\n")
+    assert script.main(["--tables", "checkpoints/whole-64", "--write", str(page)]) == 0
+    text = page.read_text()
+    assert text.startswith("before\n<!-- pruning losses -->\n| pruned | effect |")
+    assert text.endswith("\n<!-- /pruning losses -->\nafter\n")
+    assert "filters by layer" not in capsys.readouterr().out
+    assert script.main(["--tables", "checkpoints/whole-64"]) == 0
+    said = capsys.readouterr().out
+    assert all(name in said for name in ("filters by layer", "pruning losses", "pruning savings", "latents"))
+
+
 @pytest.mark.parametrize(
     "text",
     [
@@ -122,6 +137,7 @@ def test_a_page_without_marks_is_refused_and_stays(
 @pytest.mark.parametrize("wrong", [
     [], ["--write", "page.md"], ["--checkpoint", "a", "--compare", "b"], ["--checkpoint", "a", "--write", "page.md"],
     ["--compare", "a", "--data", "posters"], ["--compare", "a", "--list"],
+    ["--tables", "a", "--compare", "b"], ["--tables", "a", "--checkpoint", "b"], ["--tables", "a", "--only", "latents"],
 ])  # fmt: skip
 def test_options_that_do_not_go_together_are_named(wrong: list[str], capsys: pytest.CaptureFixture[str]) -> None:
     with pytest.raises(SystemExit):
