@@ -27,7 +27,8 @@ from typing import Any
 import numpy as np
 
 from gan.files import stamp, write_file
-from xai.trust.checks import CHECKS, Check
+from xai.trust.check import Check
+from xai.trust.checks import CHECKS
 from xai.trust.verdict import VERSION, Trust
 
 NAME = "verdicts.json"

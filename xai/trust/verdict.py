@@ -24,7 +24,8 @@ from gan.progress import Progress
 from xai.errors import ExplanationError
 from xai.methods.base import Attribution, Claim, Explanation
 from xai.trust.agreement import CELLS
-from xai.trust.checks import CHECKS, Check, CheckResult, Level, Subject
+from xai.trust.check import Check, CheckResult, Level, Subject
+from xai.trust.checks import CHECKS
 
 Verdict = Literal["trust", "caution", "no claim", "do not trust", "nothing to judge"]
 SAME_SCORE = 1e-3  # relative: another batch or machine changes the last bits only

@@ -21,7 +21,7 @@ from xai.trust.verdict import RULE, VERDICTS
 
 if TYPE_CHECKING:
     from xai import Explanation, Figure, Trust
-    from xai.trust.checks import CheckResult
+    from xai.trust.check import CheckResult
 
 LOOKS = {
     "trust": ("green", "check_circle"),

@@ -14,7 +14,8 @@ from xai.bench import verdicts
 from xai.bench.tables import verdict_report
 from xai.bench.verdicts import RIGHT, VerdictPlan, VerdictStudy, evaluate
 from xai.bench.wrong_maps import WRONG, Wrong
-from xai.trust.checks import CHECKS, Check
+from xai.trust.check import Check
+from xai.trust.checks import CHECKS
 
 FEW = VerdictPlan(maps=4, posters=2, cases=2, methods=("deeplift", "gradient_input"))
 

@@ -13,7 +13,7 @@ import torch
 import xai
 from tests.xai.nets import discriminator, pictures, quick
 from xai.report import words
-from xai.trust.checks import Check, CheckResult
+from xai.trust.check import Check, CheckResult
 
 
 def explained(name: str) -> xai.Explanation:

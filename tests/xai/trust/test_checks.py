@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import inspect
 import math
 from collections.abc import Callable, Mapping
 from dataclasses import dataclass, field, replace
@@ -16,7 +17,8 @@ import xai
 from gan.progress import Progress
 from tests.xai.nets import discriminator, noise, pictures, quick
 from tests.xai.trust.known_maps import SIDE, Known, affine_score
-from xai.trust.checks import CHECKS, Check, CheckResult, Subject
+from xai.trust.check import Check, CheckResult, Subject
+from xai.trust.checks import CHECKS
 from xai.trust.faithfulness import curves
 from xai.trust.verdict import examine
 
@@ -35,6 +37,11 @@ def test_a_check_speaks_to_people_and_its_thresholds_differ(check: Check) -> Non
     assert check.passes != check.fails
     assert check.higher == (check.passes > check.fails)
     assert check.cost >= 0
+
+
+def test_the_help_of_examine_names_the_checks_and_no_more() -> None:
+    assert repr(CHECKS[0]) == "Check('completeness')"
+    assert len(str(inspect.signature(xai.examine))) < 1000
 
 
 def test_keys_of_checks_are_unique() -> None:

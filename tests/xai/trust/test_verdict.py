@@ -16,7 +16,8 @@ from gan.progress import Progress
 from tests.xai.nets import discriminator, noise, one_sentence, pictures, quick, scramble
 from tests.xai.trust.known_maps import Chance, Edges, affine_score
 from xai.methods import settings_of
-from xai.trust.checks import CHECKS, Check, CheckResult, Subject
+from xai.trust.check import Check, CheckResult, Subject
+from xai.trust.checks import CHECKS
 from xai.trust.verdict import Trust
 
 

@@ -27,7 +27,7 @@ from xai.methods import attribution
 from xai.methods.base import Explanation
 from xai.methods.perturbation.segments import grid
 from xai.trust.agreement import CELLS, coarse
-from xai.trust.checks import Subject
+from xai.trust.check import Subject
 from xai.trust.faithfulness import RANDOM_ORDERS, STEPS, Curves, Halves, curves, prediction
 from xai.trust.robustness import Cascade, cascading_randomisation, nearby, sensitivity_max
 

@@ -33,7 +33,7 @@ from xai.bench.timings.metrics import (
 from xai.bench.timings.timing import Bench, Times
 from xai.methods.perturbation.coalitions import Game
 from xai.methods.perturbation.segments import grid
-from xai.trust.checks import Subject
+from xai.trust.check import Subject
 from xai.trust.faithfulness import curves, halves
 from xai.trust.robustness import cascading_randomisation, sensitivity_max
 
