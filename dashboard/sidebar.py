@@ -18,7 +18,7 @@ from dashboard.glossary import explanation
 from dashboard.settings import settings
 from dashboard.subject import FOUND, GENERATED, POSTER, UPLOAD, Noise, Selection, Subject, Uploaded, digest_of
 from dashboard.text import plain
-from gan.errors import counted
+from gan.errors import counted, joined
 
 if TYPE_CHECKING:
     from torch import Tensor
@@ -180,7 +180,7 @@ def _explain_verdict(subject: Subject) -> None:
     if subject.logit is None or subject.classes:
         return
     checkpoint = subject.checkpoint
-    requested = " and ".join(checkpoint.info.get("requested_genres", ()))
+    requested = joined(checkpoint.info.get("requested_genres", ()))
     if requested:
         st.caption(f"D was asked: is this a real poster of the genre {plain(requested)}?")
     if checkpoint.config.calibrated:

@@ -4,6 +4,10 @@ Scripts turn a :class:`PosterLensError` into exit code 2, pages into a friendly 
 that escapes is a bug.
 """
 
+from __future__ import annotations
+
+from collections.abc import Iterable
+
 
 class PosterLensError(ValueError):
     """Base of all errors that the person in front of the screen can do something about."""
@@ -60,3 +64,9 @@ def printable(text: object, most: int = 300) -> str:
 def counted(count: int, noun: str, plural: str = "") -> str:
     """A count with its noun: "no files", "1 file", "2,000 files"."""
     return f"{f'{count:,}' if count else 'no'} {noun if count == 1 else plural or noun + 's'}"
+
+
+def joined(texts: Iterable[str]) -> str:
+    """Texts as a sentence lists them: "", "a", "a and b", "a, b and c"."""
+    *first, last = [*texts] or [""]
+    return f"{', '.join(first)} and {last}" if first else last

@@ -33,7 +33,7 @@ from tests.scripting import script
 
 ROOT = Path(__file__).parents[1]
 KEPT = Path(__file__).with_suffix(".json")
-SHIPPED = ("dcgan-64", "projected-64", "genres-64", "dcgan-128", "dcgan-256")
+SHIPPED = ("dcgan-64", "projected-64", "genres-64", "dcgan-128", "whole-128")
 TINY = ("--latent=8", "--width=4", "--batch=8", "--kimg=0.064", "--tick-kimg=0.016", "--eval-kimg=0", "--quiet")
 RUNS = {
     "dcgan": ("--preset=dcgan", "--resolution=8"),

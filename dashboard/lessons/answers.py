@@ -19,7 +19,7 @@ from dashboard.cached import collection, discriminator, explanations, filters, l
 from dashboard.lessons.lesson import Question, State
 from dashboard.lessons.tables import LessonError
 from dashboard.subject import GENERATED, Noise, digest_of
-from gan.errors import counted, printable
+from gan.errors import counted, joined, printable
 from gan.progress import silent
 
 if TYPE_CHECKING:
@@ -129,7 +129,7 @@ def logit(shown: Shown) -> Answer:
 def more_real(shown: Shown) -> Answer:
     checkpoint = shown.checkpoint
     logits = {seed: _logit(checkpoint, Noise.of_seed(int(seed), checkpoint.config)) for seed in shown.given["seeds"]}
-    said = " and ".join(f"{value:+z.2f} for seed {seed}" for seed, value in logits.items())
+    said = joined(f"{value:+z.2f} for seed {seed}" for seed, value in logits.items())
     return Answer(f"seed {max(logits, key=logits.__getitem__)}", f"D's logits are {said}.")
 
 
@@ -270,7 +270,7 @@ def best_validation(shown: Shown) -> Answer:
 def closer_checkpoint(shown: Shown) -> Answer:
     names = shown.given["checkpoints"]
     distances = {name: _evaluation(name).generated["fd_lite1"].value for name in names}
-    said = " and ".join(f"{value:.0f} for {name}" for name, value in distances.items())
+    said = joined(f"{value:.0f} for {name}" for name, value in distances.items())
     return Answer(min(distances, key=distances.__getitem__), f"fd_lite1 is {said}; lower is closer to real posters.")
 
 

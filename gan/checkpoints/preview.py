@@ -71,6 +71,14 @@ def write(folder: str | Path) -> None:
     write_file(Path(folder) / FILE, buffer.getvalue())
 
 
+def main(arguments: list[str] | None = None) -> int:
+    from gan import cli
+
+    parser = cli.Parser(__doc__)
+    parser.add_argument("checkpoints", type=Path, nargs="+", help="checkpoint folders")
+    folders = parser.parse_args(arguments).checkpoints
+    return cli.exit_code(lambda: list(map(write, folders)), folders[0])
+
+
 if __name__ == "__main__":
-    for folder in sys.argv[1:]:
-        write(folder)
+    sys.exit(main())

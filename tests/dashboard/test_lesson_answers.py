@@ -47,7 +47,7 @@ CASES: dict[str, tuple[Case, Case]] = {
         (NEW, {"seed": 0, "g_layer": "layers.8", "g_unit": 15}, {}),
     ),
     "pruned_filters": ((NEW, {"percent": 20}, {}), (NEW, {"percent": 30}, {})),
-    "prunable": ((WHOLE, {}, {"ranking": "effect"}), (OLD, {}, {"ranking": "effect"})),
+    "prunable": ((WHOLE, {}, {"ranking": "duplicates"}), (OLD, {}, {"ranking": "duplicates"})),
     "latent_rank": ((NEW, {"seed": 0, "latent": 6}, {}), (NEW, {"seed": 0, "latent": 72}, {})),
     "latent_strongest": ((NEW, {"seed": 0}, {}), (NEW, {"seed": 3}, {})),
     "latent_third": ((NEW, {"seed": 3, "latent": 6}, {}), (OLD, {"seed": 3, "latent": 6}, {})),

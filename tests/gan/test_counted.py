@@ -9,7 +9,7 @@ from pathlib import Path
 
 import pytest
 
-from gan.errors import counted
+from gan.errors import counted, joined
 
 ROOT = Path(__file__).parents[2]
 ROOMS = ("gan", "xai", "scripts", "dashboard")
@@ -63,3 +63,8 @@ def test_the_search_leaves_others_alone(text: str) -> None:
 )
 def test_a_count_stands_with_its_noun(count: int, text: str) -> None:
     assert counted(count, "poster") == text
+
+
+@pytest.mark.parametrize(("texts", "said"), [([], ""), (["a"], "a"), (["a", "b"], "a and b"), ("abc", "a, b and c")])
+def test_texts_are_joined_as_a_sentence_lists_them(texts: list[str], said: str) -> None:
+    assert joined(iter(texts)) == said

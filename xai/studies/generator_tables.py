@@ -14,6 +14,7 @@ import numpy as np
 import torch
 
 import gan
+from gan.errors import counted
 from xai.generator.filter_table import FilterTable
 from xai.generator.filter_verdicts import VERDICTS
 from xai.generator.pruning import effects, first_of, ranking
@@ -80,8 +81,8 @@ def pruning_losses(folder: Path) -> str:
     whole = curves.rankings[names[0]][0]
     return "\n".join([
         *lines, "",
-        f"`fd_lite1` of {curves.samples:,} generated and {curves.held_out:,} held-out posters, of the whole generator "
-        f"{whole.quality:.1f}; of random rankings the mean of {curves.orders}.",
+        f"`fd_lite1` of {curves.samples:,} generated and {counted(curves.held_out, 'held-out poster')}, of the whole "
+        f"generator {whole.quality:.1f}; of random rankings the mean of {curves.orders}.",
     ])  # fmt: skip
 
 

@@ -56,3 +56,12 @@ def test_a_damaged_sheet_is_not_shown(drawn: Path, content: bytes | str) -> None
 def test_no_sheet_is_no_error(checkpoints: Path, tmp_path: Path) -> None:
     assert preview.read(checkpoints / "tiny") is None
     assert preview.read(tmp_path / "nowhere") is None
+
+
+def test_the_command_draws_the_sheet_of_each_folder(drawn: Path, capsys: pytest.CaptureFixture[str]) -> None:
+    before = (drawn / preview.FILE).read_bytes()
+    (drawn / preview.FILE).unlink()
+    assert preview.main([str(drawn)]) == 0
+    assert (drawn / preview.FILE).read_bytes() == before
+    assert preview.main([str(drawn / "nowhere")]) == 2
+    assert capsys.readouterr().err.count("\n") == 1

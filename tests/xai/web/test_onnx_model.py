@@ -73,7 +73,7 @@ DISCRIMINATORS: dict[str, Callable[[], gan.Discriminator]] = {
     "calibrated": lambda: scramble(lambda: gan.Discriminator(replace(biased(), calibrated=True))).eval(),
     "built by hand": built.discriminator,
 }
-PLAIN = ("dcgan-64", "wider-64", "whole-64", "dcgan-128", "dcgan-256")
+PLAIN = ("dcgan-64", "wider-64", "whole-64", "dcgan-128", "whole-128")
 CHECKPOINTS = dict.fromkeys(PLAIN, "") | {"genres-64": "Horror"}
 
 

@@ -21,6 +21,7 @@ import torch
 from numpy.typing import NDArray
 
 from gan.data.posters import PosterSet, evenly_spaced
+from gan.errors import joined
 from gan.evaluation.column_estimates import adjusted_p
 from gan.evaluation.estimates import Estimate, Floats
 from gan.progress import Progress, as_one
@@ -137,7 +138,7 @@ def against_control(layers: Sequence[LayerProfile]) -> str:
     if not beyond:
         return changed
     known = [layer for layer, one in beyond.items() if one.low > 0]
-    which = f"{' and '.join(known) or 'no layer'} {'agree' if len(known) > 1 else 'agrees'}"
+    which = f"{joined(known) or 'no layer'} {'agree' if len(known) > 1 else 'agrees'}"
     return f"{changed} Beyond colours and layout {which} more with genres than with random weights."
 
 

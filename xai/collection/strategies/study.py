@@ -195,7 +195,7 @@ def comparison(one: Strategies, other: Strategies) -> str:
             f"The ways of saying {other.verdict} differ from one another in the same places ({figure}): these are "
             f"kinds of posters that D reads differently, and in each it then says {one.verdict} or {other.verdict}."
         )
-    return f"Not all of them have their like among the ways of saying {other.verdict} ({figure})."
+    return f"Not every way of saying {one.verdict} has its like among the ways of saying {other.verdict} ({figure})."
 
 
 def _figures(stability: Stability) -> str:
