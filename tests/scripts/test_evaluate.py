@@ -144,7 +144,7 @@ def test_each_stage_has_one_bar(monkeypatch: pytest.MonkeyPatch) -> None:
         def close(self) -> None:
             closed.append((self.stage, self.n))
 
-    monkeypatch.setattr(progress, "tqdm", Bar)
+    monkeypatch.setattr("tqdm.tqdm", Bar)
     with progress.stage_bars() as update:
         update("training posters", 0.5)
         update("training posters", 1.0)
